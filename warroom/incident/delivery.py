@@ -1,0 +1,155 @@
+"""An outgoing message as a value: what is to be said where, and how far it has come. Never sends anything."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Audience = Literal["team", "customers", "executives"]
+AUDIENCES: tuple[Audience, ...] = ("team", "customers", "executives")
+
+MessageKind = Literal["declaration", "update", "resolution", "customer", "executive", "note", "status"]
+
+_LABEL = re.compile(r"([A-Z][A-Za-z ]{0,24}): (.*)")
+
+
+class Line(BaseModel):
+    """One line of a message: ``label`` is "" unless the line reads ``Label: text``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    label: str
+    text: str
+
+
+class Message(BaseModel):
+    """What is said, before any backend dresses it. Text is inert and already redacted.
+
+    ``title`` is the first line of the text as well, so ``text`` alone says everything.
+    ``marker`` (``INC-7·u3``) stands at the end of every post: it threads mail, and lets a person or
+    a read-back recognise a post whose outcome is not known.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: MessageKind
+    audience: Audience
+    incident: str
+    severity: str
+    status: str
+    title: str
+    text: str
+    marker: str
+    at: datetime
+    pin: bool = False
+
+    def lines(self) -> tuple[Line, ...]:
+        """The text line by line, labels told apart, for backends that make labels bold."""
+        rows = []
+        for row in self.text.splitlines():
+            label = _LABEL.fullmatch(row)
+            rows.append(Line(label=label[1], text=label[2]) if label else Line(label="", text=row))
+        return tuple(rows)
+
+
+class Opening(BaseModel):
+    """What a chat backend needs to open the incident's channel there.
+
+    ``name`` is a proposal (``inc-7-checkout-api``, lower case, hyphens, at most 80 characters);
+    ``invite`` holds the backend's own handles of the people to invite; ``topic`` is one line.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    incident: str
+    name: str
+    title: str
+    topic: str
+    invite: tuple[str, ...] = ()
+
+
+class Channel(BaseModel):
+    """Where a destination's posts for one incident go: the service's own ``id``, a ``name`` for people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str = ""
+    url: str = ""
+
+
+class Receipt(BaseModel):
+    """The service's proof of a post: its message ``id`` (may be ""), and a ``url`` if it gives one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = ""
+    url: str = ""
+
+
+Act = Literal["open", "post", "status"]
+
+
+class Order(BaseModel):
+    """An instruction to a destination, written with the event that caused it.
+
+    - ``open``    open the incident's channel (``opening``)
+    - ``post``    post ``message``
+    - ``status``  make the incident's one status message and topic read ``message``; a newer one replaces it
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    act: Act
+    destination: str
+    message: Message | None = None
+    opening: Opening | None = None
+
+
+class State(StrEnum):
+    """How far a delivery has come. ``uncertain`` waits for a read-back or a person."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+
+    @property
+    def glyph(self) -> str:
+        """One cell that tells the state without colour."""
+        return {"pending": "…", "sending": "↻", "delivered": "✓", "uncertain": "?", "failed": "✗"}[self.value]
+
+
+class Delivery(BaseModel):
+    """An order in the outbox.
+
+    ``id`` is made once from incident, entry and destination, is the key every backend dedupes by,
+    and never changes over retries and restarts. Times are UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    incident: str
+    seq: int
+    order: Order
+    state: State = State.PENDING
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    receipt: Receipt | None = None
+    error: str = ""
+
+    @property
+    def destination(self) -> str:
+        """The name of the destination in the settings."""
+        return self.order.destination
+
+
+def delivery_id(incident: str, seq: int, destination: str, act: Act) -> str:
+    """The stable key of a delivery: ``INC-7.12.slack.post``."""
+    return f"{incident}.{seq}.{destination}.{act}"
