@@ -1,0 +1,113 @@
+"""What warroom asks of a journal: facts appended whole or not at all, deliveries beside them. Knows no database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from warroom.incident.delivery import Delivery, Order, Receipt, State
+from warroom.incident.events import Entry, Event
+
+
+class Journal(Protocol):
+    """Where facts are kept.
+
+    Every method may be called from any thread. A method that returns has its effect on disk (fsync).
+    Errors: ``NotSaved`` (disk full, read-only, locked for too long) with nothing kept; ``NewerJournal`` on
+    opening; ``Conflict`` where said.
+    """
+
+    def new_incident(self) -> str:
+        """A fresh incident id, ``INC-1`` upwards, never given twice, even to two processes at once."""
+        ...
+
+    def append(
+        self,
+        stream: str,
+        expected: int,
+        events: Sequence[Event],
+        orders: Sequence[tuple[int, Order]] = (),
+        *,
+        at: datetime,
+        by: str,
+        summary: str = "",
+    ) -> list[Entry]:
+        """Append ``events`` and their deliveries in one transaction; the entries as numbered.
+
+        ``expected`` is the stream's length the decision was made on: ``Conflict`` if it has grown.
+        Each order names the index in ``events`` of the event that caused it. ``summary`` (JSON, opaque
+        here) replaces the stream's line on the home screen, "" leaves it as it is.
+        A delivery with act ``status`` replaces a still pending one of the same destination and stream.
+        """
+        ...
+
+    def read(self, stream: str, after: int = 0) -> list[Entry]:
+        """The stream's entries with ``seq > after``, in order."""
+        ...
+
+    def length(self, stream: str) -> int:
+        """How many entries the stream has; 0 if there is none."""
+        ...
+
+    def summaries(self) -> list[tuple[str, int, str]]:
+        """(stream, length, summary) of every incident, newest incident first."""
+        ...
+
+    def deliveries(self, stream: str | None = None) -> list[Delivery]:
+        """The deliveries of one stream or of all, in the order they were written."""
+        ...
+
+    def claim(self, holder: str, now: datetime, lease_s: float = 60.0) -> Delivery | None:
+        """The next delivery that is due, held by ``holder`` until settled; None if there is none.
+
+        Its state says what to do: ``sending`` (it was pending, and is so marked) — send it; ``uncertain`` —
+        it may have arrived, find out first. ``attempts`` counts claims for sending.
+
+        A lane is one destination of one stream; order is kept in it: nothing is claimed while an earlier
+        one is pending, held, or uncertain with a ``next_attempt_at``. A failed one, and an uncertain one
+        that waits for a person (no ``next_attempt_at``), do not hold up their lane.
+        A claim whose lease ran out, or whose holder is a process of this machine that no longer lives
+        (holders are ``host:pid:…``), becomes ``uncertain`` and due at once.
+        """
+        ...
+
+    def settle(
+        self,
+        delivery_id: str,
+        *,
+        holder: str,
+        outcome: State,
+        receipt: Receipt | None = None,
+        error: str = "",
+        next_attempt_at: datetime | None = None,
+    ) -> bool:
+        """Record how an attempt ended and let go: ``delivered``, ``pending`` (again at ``next_attempt_at``),
+        ``uncertain`` (looked into again at ``next_attempt_at``; None waits for a person) or ``failed``.
+        False, and no change, if ``holder`` does not hold it any more.
+        """
+        ...
+
+    def answer(self, delivery_id: str, *, sent: bool, now: datetime) -> Delivery:
+        """A person's word on an ``uncertain`` or ``failed`` delivery: it was sent, or send it again.
+
+        ``NotFound`` if there is none; ``Refusal`` if it is in no such state.
+        """
+        ...
+
+    def change_count(self) -> int:
+        """A number that differs after any change by any process on this journal; cheap enough to ask
+        ten times a second."""
+        ...
+
+    def save_draft(self, key: str, text: str) -> None:
+        """Keep a half-written text under ``key`` ("" deletes it); survives a kill."""
+        ...
+
+    def draft(self, key: str) -> str:
+        """The half-written text under ``key``, or ""."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file; later calls fail."""
+        ...
