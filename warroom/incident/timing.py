@@ -1,0 +1,163 @@
+"""Phase, step, countdowns and durations of an incident at an explicit ``now``. Reads no clock."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Literal
+
+from warroom.incident.delivery import Audience
+from warroom.incident.errors import BadInput
+from warroom.incident.incident import Incident
+from warroom.incident.playbook import Phase, Playbook, Step
+
+Urgency = Literal["calm", "soon", "late", "overdue"]
+"""How pressing a countdown is: fine, nearly due, just past, well past. Shown by word, glyph and colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """A time something is promised for. ``left_s`` is negative once it is past."""
+
+    due: datetime
+    left_s: float
+    whole_s: float
+
+    @property
+    def urgency(self) -> Urgency:
+        """``soon`` in the last fifth of the wait; ``overdue`` a fifth of the wait (at least 1 min) past due."""
+        if self.left_s > self.whole_s / 5:
+            return "calm"
+        if self.left_s > 0:
+            return "soon"
+        return "late" if -self.left_s < max(60.0, self.whole_s / 5) else "overdue"
+
+    @property
+    def share(self) -> float:
+        """How much of the wait has passed, 0 to 1."""
+        return min(1.0, max(0.0, 1 - self.left_s / self.whole_s)) if self.whole_s > 0 else 1.0
+
+
+def elapsed(incident: Incident, now: datetime) -> timedelta:
+    """From ``started`` to ``resolved``, or to now while it is not; never negative."""
+    start = incident.milestones.get("started")
+    if start is None:
+        return timedelta(0)
+    return max(timedelta(0), incident.milestones.get("resolved", now) - start)
+
+
+def phase(incident: Incident, playbook: Playbook, now: datetime) -> Phase:
+    """The phase the incident is in: by the minutes since it started, the last one once it is resolved."""
+    if not incident.open:
+        return playbook.phases[-1]
+    return playbook.phase_at(elapsed(incident, now).total_seconds() / 60)
+
+
+def step(incident: Incident, playbook: Playbook, now: datetime) -> Step | None:
+    """The timed investigation step of this minute, or None."""
+    if not incident.open:
+        return None
+    return playbook.step_at(elapsed(incident, now).total_seconds() / 60)
+
+
+def cadence(incident: Incident, playbook: Playbook, audience: Audience = "team") -> timedelta:
+    """How often an audience is owed an update at the incident's severity."""
+    return timedelta(minutes=playbook.severity(incident.severity).update_minutes[audience])
+
+
+def next_update(incident: Incident, playbook: Playbook, now: datetime) -> Countdown | None:
+    """The countdown to the team's next update; None once resolved, or when the last post promised none.
+
+    Before the first post it runs from the declaration.
+    """
+    if not incident.open:
+        return None
+    posts = [post for post in incident.posts if post.update.audience == "team"]
+    if posts and "team" not in incident.promised:
+        return None
+    since = posts[-1].at if posts else incident.milestones["declared"]
+    due = incident.promised.get("team", since + cadence(incident, playbook))
+    return Countdown(due, (due - now).total_seconds(), (due - since).total_seconds())
+
+
+def response(incident: Incident, playbook: Playbook, now: datetime) -> Countdown | None:
+    """The countdown to the severity's response target; None once somebody acknowledged, or it is over."""
+    if not incident.open or "acknowledged" in incident.milestones:
+        return None
+    since = incident.milestones["declared"]
+    due = since + timedelta(minutes=playbook.severity(incident.severity).response_minutes)
+    return Countdown(due, (due - now).total_seconds(), (due - since).total_seconds())
+
+
+def clock(seconds: float) -> str:
+    """``00:12:41``; days in front once there are any (``2d 03:04:05``); a minus sign when past."""
+    sign, whole = ("-" if seconds < 0 else ""), int(abs(seconds))
+    days, rest = divmod(whole, 86_400)
+    text = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{sign}{days}d {text}" if days else sign + text
+
+
+def minutes(seconds: float) -> str:
+    """``02:19``, or ``1:02:19`` from an hour on; a minus sign when past."""
+    sign, whole = ("-" if seconds < 0 else ""), int(abs(seconds))
+    if whole < 3600:
+        return f"{sign}{whole // 60:02}:{whole % 60:02}"
+    return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def spoken(duration: timedelta) -> str:
+    """A duration in words for documents: ``1 h 12 min``, ``45 s``, ``2 d 3 h``."""
+    seconds = int(duration.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    days, hours, mins = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
+    parts = [(days, "d"), (hours, "h"), (mins, "min")]
+    return " ".join(f"{n} {unit}" for n, unit in parts if n)
+
+
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_AGO = re.compile(r"([+-]?)\s*(\d{1,6})\s*(s|min|m|h|d|w)")
+_OF_DAY = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+
+
+def read_moment(text: str, now: datetime, zone: tzinfo, *, ahead: bool = False) -> datetime:
+    """A time as people type it, in UTC.
+
+    ``now`` · ``-10m`` ``+15m`` ``90s`` ``2h`` (a bare duration is ahead or ago by ``ahead``) · ``14:03`` in the
+    team's zone (the last such time, or the next one if ``ahead``) · ``2026-01-28 14:03`` · RFC 3339.
+    Raises BadInput naming these.
+    """
+    typed = text.strip()
+    if typed.lower() in ("", "now"):
+        return now.astimezone(UTC)
+    try:
+        if match := _AGO.fullmatch(typed):
+            sign = {"-": -1, "+": 1, "": 1 if ahead else -1}[match[1]]
+            return (now + sign * timedelta(seconds=int(match[2]) * _UNITS[match[3]])).astimezone(UTC)
+        if match := _OF_DAY.fullmatch(typed):
+            here = now.astimezone(zone)
+            then = here.replace(
+                hour=int(match[1]), minute=int(match[2]), second=int(match[3] or 0), microsecond=0
+            )
+            # A minute of grace: who types the present minute means the present, not a day away.
+            if ahead and then < here - timedelta(minutes=1):
+                then += timedelta(days=1)
+            elif not ahead and then > here + timedelta(minutes=1):
+                then -= timedelta(days=1)
+            return then.astimezone(UTC)
+        moment = datetime.fromisoformat(typed)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadInput(
+            f"{typed!r} is not a time", "Use now, -10m, +15m, 14:03, 2026-01-28 14:03 or 2026-01-28T14:03:00Z."
+        ) from None
+
+
+def read_duration(text: str) -> float:
+    """``10s``, ``15m``, ``2h``, ``1d``, or bare seconds; in seconds. Raises BadInput."""
+    typed = text.strip()
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)\s*(s|min|m|h|d|w)?", typed)
+    if not match:
+        raise BadInput(f"{typed!r} is not a duration", "Use 10s, 15m, 2h or 1d.")
+    return float(match[1]) * _UNITS[match[2] or "s"]
