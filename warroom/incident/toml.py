@@ -1,0 +1,399 @@
+"""Reads TOML text into a pydantic model and names every mistake by file, line, table and key. Never opens a file.
+
+A mistake reads ``warroom.toml:14 [services.checkout] lgo: unknown key`` with what is allowed there. All
+mistakes are told at once. Values are not repeated, except numbers and single short words where a choice was
+expected: a token pasted into the wrong line must not end up on a shared screen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from warroom.incident.errors import SettingsError
+
+M = TypeVar("M", bound=BaseModel)
+Path = tuple[str | int, ...]
+"""Where a value stands: keys, and positions (from 0) in lists and arrays of tables."""
+
+_AT_MOST = 20
+_SENSITIVE = re.compile(r"token|secret|pass|pwd|url|uri|header|key|auth|cred|cookie|sig|dsn|webhook", re.IGNORECASE)
+_WORD = re.compile(r"[\w.-]{1,16}")
+
+_WANTED = {
+    "string_type": "text in quotes",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
+    "dict_type": "a table",
+    "mapping_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "datetime_type": "a date with a time",
+    "date_type": "a date",
+    "time_type": "a time",
+}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong at ``path``, and what is allowed there instead."""
+
+    path: Path
+    what: str
+    remedy: str = ""
+
+
+def parse(text: str, model: type[M], source: str) -> M:
+    """The ``model`` that ``text`` holds. ``source`` is the file's name as people know it.
+
+    Raises ``SettingsError``, and nothing else, for whatever is wrong with the text.
+    """
+    return check(read(text, source), model, text, source)
+
+
+def read(text: str, source: str) -> dict[str, Any]:
+    """The tables of ``text`` as they stand; ``SettingsError`` with the line if it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what, line = _syntax(str(error), text)
+        raise SettingsError(f"not valid TOML: {what}", "Correct this line; TOML is described at toml.io.",
+                            place=f"{plain(source)}:{line}") from None  # fmt: skip
+    except (ValueError, RecursionError):  # a number of thousands of digits; lists nested a thousand deep
+        raise SettingsError("a value is too large or nested too deeply to be read", "Make it smaller.",
+                            place=plain(source)) from None  # fmt: skip
+
+
+def check(table: Mapping[str, Any], model: type[M], text: str, source: str) -> M:
+    """The ``model`` that ``table`` holds; mistakes are looked up in ``text``, from which it was read.
+
+    For a table merged from two texts give the one a person wrote: what is wrong is most likely there.
+    """
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        mistakes = [
+            _mistake(row["type"], row["loc"], row["msg"], row["input"], row.get("ctx", {}), table, model)
+            for row in error.errors(include_url=False)
+        ]
+    except RecursionError:
+        raise SettingsError("nested too deeply to be read", "Make it flatter.", place=plain(source)) from None
+    raise refuse(mistakes, text, source)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``over`` laid on it: tables key by key, anything else (lists too) replaced whole.
+
+    A table in ``over`` with ``remove = true`` takes the table of that name out. Order is that of ``base``,
+    new keys after it. Neither argument is changed.
+    """
+    merged: dict[str, Any] = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(value, dict) and value.get("remove") is True and isinstance(below, dict):
+            del merged[key]
+        elif isinstance(value, dict) and isinstance(below, dict):
+            merged[key] = merge(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def refuse(mistakes: Sequence[Mistake], text: str, source: str) -> SettingsError:
+    """The error to raise for ``mistakes`` (at least one), each with its place in ``text``; one a line."""
+    lines = _lines(text)
+    rows: list[tuple[str, Mistake]] = []
+    for mistake in mistakes:
+        row = (_place(mistake.path, lines, source), mistake)
+        if row not in rows:
+            rows.append(row)
+    place, first = rows[0]
+    if len(rows) == 1:
+        return SettingsError(first.what, first.remedy, place=place)
+    told = [first.what + (f". {first.remedy}" if first.remedy else "")]
+    told += [f"{at}: {m.what}" + (f". {m.remedy}" if m.remedy else "") for at, m in rows[1:_AT_MOST]]
+    if len(rows) > _AT_MOST:
+        told.append(f"… and {len(rows) - _AT_MOST} more")
+    remedy = f"Correct all {len(rows)} places; nothing of the file is used."
+    return SettingsError("\n".join(told), remedy, place=place)
+
+
+def allowed(words: Iterable[str], typed: str = "") -> str:
+    """``Did you mean "log"? Allowed: log, name`` for a remedy; the guess only where one is near."""
+    words = list(words)
+    import difflib  # only needed once something is wrong
+
+    near = difflib.get_close_matches(typed.lower(), words, n=1, cutoff=0.6) if len(typed) <= 60 else []
+    guess = f'Did you mean "{plain(near[0])}"? ' if near else ""
+    listed = ", ".join(plain(word) for word in words) or "nothing"
+    return f"{guess}Allowed: {listed}."
+
+
+def plain(word: str, limit: int = 60) -> str:
+    """``word`` with control and direction characters spelled out (``\\x1b``, ``\\u202e``), cut to ``limit``."""
+    cut = word if len(word) <= limit else word[: limit - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+
+
+# --- what pydantic says, in the words of the file --------------------------------------------------------------
+
+
+def _syntax(message: str, text: str) -> tuple[str, int]:
+    """tomllib's message and line apart; at the end of the document that is the last line with anything on it."""
+    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message, re.DOTALL)
+    if not found:
+        return plain(message, 200), 1
+    line = int(found[2]) if found[2] else text.rstrip().count("\n") + 1
+    what = found[1][:1].lower() + found[1][1:]
+    return plain(what, 200), line
+
+
+def _mistake(
+    sort: str, loc: tuple[str | int, ...], message: str, value: object, ctx: Mapping[str, Any],
+    table: Mapping[str, Any], model: type[BaseModel],
+) -> Mistake:  # fmt: skip
+    path = _path(loc, table, keep_last=sort == "missing")
+    if sort == "extra_forbidden":
+        return Mistake(path, "unknown key", allowed(_keys(model, path[:-1], table), str(path[-1]) if path else ""))
+    if sort == "missing":
+        return Mistake(path, "missing key", f"Add {plain(str(path[-1]))} = … here." if path else "Add it.")
+    if sort in {"literal_error", "enum", "union_tag_invalid"}:
+        words = _choices(ctx)
+        return Mistake(path, f"{_echo(path, value)} is not a choice", allowed(words, str(value)))
+    if sort in _WANTED:
+        return Mistake(path, f"must be {_WANTED[sort]}, not {_found(value)}")
+    if sort == "union_tag_not_found":
+        return Mistake(path, "missing key", f"Add {plain(str(ctx.get('discriminator', '')))} = … here.")
+    what = re.sub(r"^(Value error|Assertion failed), ", "", message)
+    what = re.sub(r"^Input should be ", "must be ", what)
+    if isinstance(value, str) and len(value) > 3:  # a validator's words may repeat what it was given
+        what = what.replace(value, _echo(path, value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        what += f", not {_echo(path, value)}"
+    return Mistake(path, plain(what, 300))
+
+
+def _choices(ctx: Mapping[str, Any]) -> list[str]:
+    told = str(ctx.get("expected") or ctx.get("expected_tags") or "")
+    return re.findall(r"'([^']*)'", told) or [told]
+
+
+def _echo(path: Path, value: object) -> str:
+    """The value where it may be shown: numbers and short words, not under a key that may hold a secret."""
+    if any(isinstance(part, str) and _SENSITIVE.search(part) for part in path):
+        return "the value"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float) and abs(value) < 1e15:
+        return str(value)
+    if isinstance(value, str) and _WORD.fullmatch(value):
+        return f'"{plain(value)}"'
+    return "the value"
+
+
+def _found(value: object) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, Mapping):
+        return "a table"
+    return "a list" if isinstance(value, list | tuple) else "a date or time"
+
+
+def _path(loc: tuple[str | int, ...], table: Mapping[str, Any], *, keep_last: bool) -> Path:
+    """pydantic's location without the parts that stand in no file: names of unions' members, ``[key]``."""
+    path: list[str | int] = []
+    here: Any = table
+    for number, part in enumerate(loc):
+        listed = isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)
+        if listed or (isinstance(here, Mapping) and part in here):
+            here = here[part]
+        elif not (keep_last and number == len(loc) - 1):
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _keys(model: type[BaseModel], path: Path, table: Mapping[str, Any]) -> list[str]:
+    """The keys a table at ``path`` may have, by the annotations; where it may be one of several, all of theirs."""
+    kinds: list[Any] = [model]
+    here: Any = table
+    for part in path:
+        here = here[part]
+        below: list[Any] = []
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                below += [f.annotation for n, f in kind.model_fields.items() if (f.alias or n) == part]
+            else:
+                arguments = [a for a in typing.get_args(kind) if a is not Ellipsis]
+                below += arguments[-1:]  # what a list holds, or the values of a mapping
+        kinds = [member for kind in below for member in _members(kind)]
+    keys: list[str] = []
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += [f.alias or n for n, f in kind.model_fields.items() if (f.alias or n) not in keys]
+    return keys
+
+
+def _members(kind: Any) -> list[Any]:
+    """A union's members, an annotation's bare type."""
+    origin = typing.get_origin(kind)
+    if origin is typing.Annotated:
+        return _members(typing.get_args(kind)[0])
+    if origin is typing.Union or origin is types.UnionType:
+        return [member for argument in typing.get_args(kind) for member in _members(argument)]
+    return [kind]
+
+
+# --- where things stand in the text ----------------------------------------------------------------------------
+
+
+def _place(path: Path, lines: Mapping[Path, int], source: str) -> str:
+    """``file:line [table] key``; where the path is in no line, the line of the nearest table around it."""
+    known = path
+    while known and known not in lines:
+        known = known[:-1]
+    line = f":{lines[known]}" if known else ""
+    last = max((n for n, part in enumerate(path) if isinstance(part, str)), default=-1)
+    # A path that ends in a table's own position names only the table; else its last key is told apart.
+    table, key = (path, "") if path and last < len(path) - 1 else (path[:-1], str(path[-1]) if path else "")
+    told = ""
+    for part in table:
+        told += f" #{part + 1}" if isinstance(part, int) else ("." if told else "") + plain(part)
+    return plain(source) + line + (f" [{told}]" if told else "") + (f" {plain(key)}" if key else "")
+
+
+def _lines(text: str) -> dict[Path, int]:
+    """The line of every table, key and list element; of text that is not TOML, as far as it can be followed."""
+    scanner = _Scanner(text)
+    with contextlib.suppress(IndexError, RecursionError, ValueError):  # told without a line rather than not at all
+        scanner.document()
+    return scanner.lines
+
+
+class _Scanner:
+    """Walks TOML that tomllib has already accepted, and notes only where things begin."""
+
+    _BARE = re.compile(r"[^\s=.,\[\]{}#\"']+")
+    _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+    _STRING = re.compile(
+        r'"""(?:[^\\]|\\.)*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:[^"\\\n]|\\.)*"|' r"'[^'\n]*'", re.DOTALL
+    )
+    _SCALAR = re.compile(r"[^,\]}\n#]+")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.lines: dict[Path, int] = {}
+        self.arrays: dict[Path, int] = {}
+        self._counted = (0, 1)
+
+    def document(self) -> None:
+        table: Path = ()
+        self.blank()
+        while self.at < len(self.text):
+            if self.text[self.at] == "[":
+                table = self.header()
+            else:
+                self.pair(table)
+            self.blank()
+
+    def header(self) -> Path:
+        start = self.at
+        array = self.text.startswith("[[", self.at)
+        self.at += 2 if array else 1
+        names = self.key()
+        self.at = self.text.index("]", self.at) + (2 if array else 1)
+        path: Path = ()
+        for number, name in enumerate(names):
+            path = (*path, name)
+            if array and number == len(names) - 1:
+                self.arrays[path] = self.arrays.get(path, -1) + 1
+            self.mark(path, start)
+            if path in self.arrays:
+                path = (*path, self.arrays[path])
+                self.mark(path, start)
+        return path
+
+    def pair(self, table: Path) -> None:
+        start = self.at
+        path = table
+        for name in self.key():
+            path = (*path, name)
+            self.mark(path, start)
+        self.at = self.text.index("=", self.at) + 1
+        self.value(path)
+
+    def key(self) -> list[str]:
+        names = []
+        while True:
+            self.blank()
+            quoted = self._STRING.match(self.text, self.at)
+            found = quoted or self._BARE.match(self.text, self.at)
+            if not found:
+                raise ValueError("no key here")
+            names.append(next(iter(tomllib.loads(f"{found[0]} = 0"))) if quoted else found[0])
+            self.at = found.end()
+            while self.text[self.at] in " \t":
+                self.at += 1
+            if self.text[self.at] != ".":
+                return names
+            self.at += 1
+
+    def value(self, path: Path) -> None:
+        self.blank()
+        first = self.text[self.at]
+        if first in "[{":
+            self.at += 1
+            self.inside(path, "]" if first == "[" else "}")
+            return
+        found = self._STRING.match(self.text, self.at) or self._SCALAR.match(self.text, self.at)
+        if not found:
+            raise ValueError("no value here")
+        self.at = found.end()
+
+    def inside(self, path: Path, end: str) -> None:
+        number = 0
+        while True:
+            self.blank()
+            if self.text[self.at] == end:
+                self.at += 1
+                return
+            if self.text[self.at] == ",":
+                self.at += 1
+            elif end == "]":
+                self.mark((*path, number), self.at)
+                self.value((*path, number))
+                number += 1
+            else:
+                self.pair(path)
+
+    def blank(self) -> None:
+        found = self._BLANK.match(self.text, self.at)
+        self.at = found.end() if found else self.at
+
+    def mark(self, path: Path, start: int) -> None:
+        at, line = self._counted
+        self._counted = (start, line + self.text.count("\n", at, start))
+        self.lines.setdefault(path, self._counted[1])
