@@ -97,7 +97,7 @@ Act = Literal["open", "post", "status"]
 class Order(BaseModel):
     """An instruction to a destination, written with the event that caused it.
 
-    - ``open``    open the incident's channel (``opening``)
+    - ``open``    open the incident's channel
     - ``post``    post ``message``
     - ``status``  make the incident's one status message and topic read ``message``; a newer one replaces it
     """
@@ -107,7 +107,6 @@ class Order(BaseModel):
     act: Act
     destination: str
     message: Message | None = None
-    opening: Opening | None = None
 
 
 class State(StrEnum):

@@ -386,10 +386,11 @@ class ChannelOpened(Fact):
     channel: str
     name: str = ""
     url: str = ""
+    invited: int = 0
 
     @property
     def text(self) -> str:
-        return f"{self.destination}: {self.name or self.channel} opened"
+        return f"{self.destination}: {self.name or self.channel or 'ready'}"
 
 
 class ChatHeard(Fact):

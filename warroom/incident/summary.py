@@ -1,0 +1,125 @@
+"""The incident in brief: what the home screen lists and ``status --json`` says. Remade from the fold at will."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from warroom.incident.events import Milestone
+from warroom.incident.incident import Incident
+from warroom.incident.playbook import Playbook
+
+WORKED_LISTS = ("detection", "investigation", "resolution", "recovery")
+"""The checklists that are worked while the incident runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAction:
+    """An action item not yet done; ``due`` is an ISO date or ""."""
+
+    id: str
+    words: str
+    owner: str
+    due: str
+
+    def overdue(self, today: date) -> bool:
+        return bool(self.due) and self.due < today.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a list of incidents needs of each, so that a thousand are listed without folding one."""
+
+    id: str
+    title: str
+    service: str
+    severity: str
+    status: str
+    drill: bool
+    milestones: dict[Milestone, datetime]
+    roles: dict[str, str]
+    ticks: tuple[str, ...]
+    next_update_at: datetime | None
+    updates: int
+    actions: tuple[OpenAction, ...]
+    postmortem: bool
+
+    @property
+    def open(self) -> bool:
+        return self.status not in ("resolved", "closed")
+
+    def elapsed(self, now: datetime) -> timedelta:
+        """From started to resolved, or to now."""
+        start = self.milestones["started"]
+        return max(timedelta(0), self.milestones.get("resolved", now) - start)
+
+    def postmortem_due(self, hours: int) -> datetime | None:
+        """When the post-mortem is owed, ``hours`` after the resolution; None if it is not, or is written."""
+        resolved = self.milestones.get("resolved")
+        if resolved is None or self.postmortem or self.drill or self.status == "closed":
+            return None
+        return resolved + timedelta(hours=hours)
+
+    def public(self, playbook: Playbook, now: datetime) -> dict[str, Any]:
+        """The status object others may rely on."""
+        items = [item.id for name in WORKED_LISTS for item in playbook.checklists[name].items]
+        elapsed = self.elapsed(now)
+        phase = playbook.phase_at(elapsed.total_seconds() / 60) if self.open else playbook.phases[-1]
+        return {
+            "id": self.id,
+            "title": self.title,
+            "service": self.service,
+            "severity": self.severity,
+            "status": self.status,
+            "phase": phase.id,
+            "elapsed_s": int(elapsed.total_seconds()),
+            "roles": {role.id: self.roles.get(role.id) for role in playbook.roles},
+            "checklist": {"done": sum(item in self.ticks for item in items), "total": len(items)},
+            "next_update_at": self.next_update_at,
+            "milestones": self.milestones,
+            "drill": self.drill,
+        }
+
+    def to_json(self) -> str:
+        """As kept in the journal."""
+        return json.dumps(asdict(self), default=datetime.isoformat, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Summary:
+        """As read from the journal. ValueError, KeyError or TypeError if another version wrote it."""
+        row = json.loads(text)
+        row["milestones"] = {name: datetime.fromisoformat(at) for name, at in row["milestones"].items()}
+        row["ticks"] = tuple(row["ticks"])
+        row["actions"] = tuple(OpenAction(**action) for action in row["actions"])
+        if row["next_update_at"]:
+            row["next_update_at"] = datetime.fromisoformat(row["next_update_at"])
+        return cls(**row)
+
+
+def summarise(incident: Incident, playbook: Playbook) -> Summary:
+    """The brief of an incident; what does not depend on the time of asking."""
+    next_at = incident.promised.get("team")
+    if next_at is None and incident.open and not incident.posts:
+        minutes = playbook.severity(incident.severity).update_minutes["team"]
+        next_at = incident.milestones["declared"] + timedelta(minutes=minutes)
+    return Summary(
+        id=incident.id,
+        title=incident.title,
+        service=incident.service,
+        severity=incident.severity,
+        status=incident.status,
+        drill=incident.drill,
+        milestones=dict(incident.milestones),
+        roles={role.role: role.person for role in incident.roles.values()},
+        ticks=tuple(incident.ticks),
+        next_update_at=next_at if incident.open else None,
+        updates=len(incident.posts),
+        actions=tuple(
+            OpenAction(item.id, item.words, item.owner, item.due)
+            for item in incident.actions.values()
+            if item.done_at is None
+        ),
+        postmortem="root_cause" in incident.sections,
+    )
