@@ -418,6 +418,18 @@ class SectionWritten(Fact):
         return f"{self.section.replace('_', ' ')}: {self.words}"
 
 
+class AlertTaken(Fact):
+    """An alert of the team's stream became an incident, or was set aside (``incident`` is "")."""
+
+    kind: Literal["alert_taken"] = "alert_taken"
+    alert: int
+    incident: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"alert {self.alert} → {self.incident}" if self.incident else f"alert {self.alert} set aside"
+
+
 class ReadinessConfirmed(Fact):
     """An item of the preparation or improvement list held true at this time (team stream)."""
 
@@ -456,6 +468,7 @@ Event = Annotated[
     | ChannelOpened
     | ChatHeard
     | SectionWritten
+    | AlertTaken
     | ReadinessConfirmed,
     Field(discriminator="kind"),
 ]

@@ -14,6 +14,7 @@ from warroom.incident.events import (
     ActionAdded,
     ActionDone,
     AlertReceived,
+    AlertTaken,
     ChannelOpened,
     ChatHeard,
     Closed,
@@ -380,6 +381,7 @@ _FOLDS: dict[type[Fact], Callable[[Incident, Entry, Any], None]] = {
     SectionWritten: _section,
     Noted: _only_told,
     AlertReceived: _only_told,
+    AlertTaken: _only_told,
     ChatHeard: _only_told,
     ReadinessConfirmed: _only_told,
 }

@@ -1,0 +1,228 @@
+"""The courier: takes deliveries from the outbox, sends them, writes down how it went. Never holds up the room."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from warroom.connect.ports import Chat
+from warroom.incident.delivery import Channel, Delivery, Opening, Receipt, State
+from warroom.incident.errors import DeliveryError, NotSent, Refused, Uncertain, WarroomError
+from warroom.incident.incident import Incident
+from warroom.room.room import WarRoom
+
+LEASE_S = 60.0
+"""How long a claim lasts; well over the longest request a backend makes, so that it only ends by a kill."""
+
+LOOK_S = 1.0
+"""How often the outbox is looked at for what other processes put there, in seconds."""
+
+READ_BACK_S = 5.0
+"""How long after an unanswered request the chat is asked whether it arrived: time to arrive late."""
+
+GIVE_UP_READING = 6
+"""After this many attempts to learn what became of a post, a person is asked."""
+
+LONGEST_WAIT_S = 300.0
+
+
+def backoff(attempts: int, wish: float | None, jitter: Callable[[], float] = random.random) -> float:
+    """Seconds until the next try: 1, 2, 4 … 300, stretched by up to a quarter so that desks do not march in
+    step; never sooner than the service wishes (its wish capped at five minutes)."""
+    wait = min(LONGEST_WAIT_S, 2.0 ** min(attempts - 1, 9)) * (1 + jitter() / 4)
+    return max(wait, min(wish or 0.0, LONGEST_WAIT_S))
+
+
+class Courier:
+    """Carries deliveries for one process. Two couriers on one journal share the work and never a delivery."""
+
+    def __init__(self, room: WarRoom) -> None:
+        self.room = room
+        self.journal = room.journal
+        self.holder = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._wake = room.wake_on_change()
+        self._stop = threading.Event()
+        self._chats: dict[str, Chat] = {}
+        self._thread: threading.Thread | None = None
+        self.trouble: WarroomError | None = None
+        """Why the outbox cannot be worked on just now (the disk, say); None while all is well."""
+
+    # ── from outside ────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Work in a thread of its own until ``stop``: neither a stalled terminal nor a busy screen delays it."""
+        self._thread = threading.Thread(target=self.run, name="courier", daemon=True)
+        self._thread.start()
+
+    def stop(self, patience_s: float = 3.0) -> None:
+        """End the thread; a request under way gets ``patience_s`` to finish. What is left is sent next time."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread:
+            self._thread.join(patience_s)
+
+    def run(self) -> None:
+        """Work until stopped."""
+        asyncio.run(self._work(lambda: self._stop.is_set()))
+
+    def drain(self, wait_s: float, incident_id: str | None = None) -> list[Delivery]:
+        """Work until nothing of the incident is on its way, at most ``wait_s``; its deliveries as they stand."""
+
+        async def work() -> None:
+            def done() -> bool:
+                return not any(
+                    delivery.state in (State.PENDING, State.SENDING) or delivery.next_attempt_at
+                    for delivery in self.room.deliveries(incident_id)
+                    if delivery.state is not State.DELIVERED
+                )
+
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._work(done, look_s=0.05), wait_s)
+
+        asyncio.run(work())
+        return self.room.deliveries(incident_id)
+
+    # ── the round ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def _work(self, done: Callable[[], bool], look_s: float = LOOK_S) -> None:
+        under_way: set[asyncio.Task[None]] = set()
+        seen = -1
+        try:
+            while not done():
+                self._wake.clear()
+                try:
+                    count = await asyncio.to_thread(self.journal.change_count)
+                    # Nothing changed and nothing under way: only a wait that ran out can have become due.
+                    while claimed := await asyncio.to_thread(
+                        self.journal.claim, self.holder, self.room.clock(), LEASE_S
+                    ):
+                        task = asyncio.create_task(self._carry(claimed))
+                        under_way.add(task)
+                        task.add_done_callback(under_way.discard)
+                    seen, self.trouble = count, None
+                except WarroomError as error:
+                    self.trouble = error
+                await self._pause(under_way, look_s, seen)
+        finally:
+            if under_way:
+                await asyncio.wait(under_way, timeout=2.0)
+            for chat in self._chats.values():
+                with contextlib.suppress(DeliveryError):
+                    await chat.close()
+            self._chats.clear()
+
+    async def _pause(self, under_way: set[asyncio.Task[None]], look_s: float, seen: int) -> None:
+        """Until a send ends, something is written, or it is time to look again."""
+        nap = asyncio.create_task(asyncio.to_thread(self._wake.wait, look_s))
+        await asyncio.wait({nap, *under_way}, return_when=asyncio.FIRST_COMPLETED)
+        if not nap.done():
+            self._wake.set()
+            await nap
+
+    async def _carry(self, delivery: Delivery) -> None:
+        now = self.room.clock
+        outcome, receipt, error, again = State.DELIVERED, None, "", None
+        try:
+            receipt = await self._attempt(delivery)
+        except NotSent as no:
+            outcome, error = State.PENDING, no.title
+            again = now() + timedelta(seconds=backoff(delivery.attempts, no.retry_after))
+        except Refused as no:
+            outcome, error = State.FAILED, str(no)
+        except Uncertain as perhaps:
+            outcome, error = State.UNCERTAIN, perhaps.title
+            again = self._look_again(delivery)
+        except WarroomError as wrong:  # the destination's settings, its secret, the journal
+            outcome, error = State.FAILED, str(wrong)
+        except Exception as bug:  # noqa: BLE001 — one backend's fault must not end the others' deliveries
+            outcome, error = State.UNCERTAIN, f"{delivery.destination} broke: {type(bug).__name__}"
+        with contextlib.suppress(WarroomError):  # not kept: the lease runs out, and it is looked into then
+            await asyncio.to_thread(
+                lambda: self.journal.settle(
+                    delivery.id, holder=self.holder, outcome=outcome, receipt=receipt, error=error,
+                    next_attempt_at=again,
+                )
+            )  # fmt: skip
+        self.room.wake()
+
+    def _look_again(self, delivery: Delivery) -> datetime | None:
+        """When an uncertain delivery is looked into; None where only a person can tell."""
+        chat = self._chats.get(delivery.destination)
+        if chat is None or delivery.attempts >= GIVE_UP_READING:
+            return None
+        if chat.dedupes or delivery.order.act != "post":
+            wait = backoff(delivery.attempts, None)
+        elif chat.reads_back:
+            wait = READ_BACK_S
+        else:
+            return None
+        return self.room.clock() + timedelta(seconds=wait)
+
+    async def _attempt(self, delivery: Delivery) -> Receipt | None:
+        name, order = delivery.destination, delivery.order
+        if name not in self.room.settings.destinations:
+            raise Refused(f"The settings no longer name {name}", "Put it back, or leave this unsent.")
+        chat = self._chats.get(name)
+        if chat is None:
+            # Secrets may come from a command that asks its keeper: never on the loop.
+            chat = self._chats[name] = await asyncio.to_thread(self.room.chats, name)
+        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
+        channel = incident.channels.get(name)
+        if channel is None or order.act == "open":
+            channel = await self._open(chat, name, incident)
+        if order.act == "open" or order.message is None:
+            return Receipt(id=channel.id, url=channel.url)
+        if order.act == "status":
+            return await chat.show_status(channel, order.message, self._status_shown(delivery), delivery.id)
+        if delivery.state is State.UNCERTAIN and not chat.dedupes:
+            if not chat.reads_back:
+                raise Uncertain("Nobody can tell whether it arrived")
+            found = await chat.find(channel, delivery.id)
+            if found:
+                return found
+        return await chat.post(channel, order.message, delivery.id)
+
+    async def _open(self, chat: Chat, name: str, incident: Incident) -> Channel:
+        opening = self._opening(incident, name)
+        channel = await chat.open(opening, f"{incident.id}.{name}.open")
+        await asyncio.to_thread(self.room.keep_channel, incident.id, name, channel, len(opening.invite))
+        return channel
+
+    def _opening(self, incident: Incident, name: str) -> Opening:
+        """The channel as it should be: who is on call, leads or works, is invited by their handle there."""
+        settings = self.room.settings
+        wanted = {assignment.person for assignment in incident.roles.values()} | {self.room.on_call()}
+        handles = [
+            person.handles.get(name) or person.handles.get(settings.destinations[name].backend, "")
+            for person in settings.team.people
+            if person.name in wanted or not person.roles or len(settings.team.people) <= 5
+        ]
+        words = "".join(c if c.isascii() and c.isalnum() else "-" for c in incident.service.lower()).strip("-")
+        return Opening(
+            incident=incident.id,
+            name=f"{incident.id.lower()}-{words}"[:80].strip("-"),
+            title=f"{incident.id} {incident.service}",
+            topic=f"{incident.severity.capitalize()} · {incident.service} · {incident.impact}",
+            invite=tuple(handle for handle in handles if handle),
+        )
+
+    def _status_shown(self, delivery: Delivery) -> Receipt | None:
+        """The status message this destination shows already, if any."""
+        shown = None
+        for earlier in self.room.deliveries(delivery.incident):
+            if (
+                earlier.order.act == "status"
+                and earlier.destination == delivery.destination
+                and earlier.state is State.DELIVERED
+                and earlier.receipt
+                and earlier.receipt.id
+            ):
+                shown = earlier.receipt
+        return shown

@@ -1,0 +1,459 @@
+"""WarRoom: the one door to everything a person can do. Loads, decides, appends, tells; sends and draws nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from warroom.connect.ports import Chat
+from warroom.incident import timing
+from warroom.incident.decisions import (
+    Assign,
+    Command,
+    Declare,
+    Desk,
+    Hear,
+    OpenChannel,
+    PostUpdate,
+    ReceiveAlert,
+    confirm_ready,
+    decide,
+)
+from warroom.incident.delivery import Audience, Channel, Delivery, Message, MessageKind, Order
+from warroom.incident.errors import BadInput, Conflict, NotFound, Refusal
+from warroom.incident.events import TEAM, AlertReceived, AlertTaken, Entry, Event
+from warroom.incident.incident import Incident, fold
+from warroom.incident.playbook import Playbook
+from warroom.incident.summary import Summary, summarise
+from warroom.incident.team import Team, fold_team
+from warroom.journal.port import Journal
+from warroom.redact import redact
+from warroom.reports import messages
+from warroom.settings import Settings, on_call
+
+Clock = Callable[[], datetime]
+C = TypeVar("C")
+
+STATUS_KINDS = frozenset(
+    {"declared", "severity", "status", "resolved", "reopened", "closed", "assigned", "released", "update"}
+)
+"""Events after which the one status message in the chat has something new to say."""
+
+TEMPLATE_KINDS: Mapping[str, MessageKind] = {
+    "declaration": "declaration",
+    "update": "update",
+    "resolution": "resolution",
+    "customer_initial": "customer",
+    "customer_update": "customer",
+    "customer_resolution": "customer",
+    "executive": "executive",
+}
+
+RETRIES = 8
+"""How often a command is decided anew when somebody else wrote first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command led to: the incident as it is now, and the entries that were written."""
+
+    incident: Incident
+    entries: list[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The exact text one destination will get. ``limit`` is in characters."""
+
+    destination: str
+    text: str
+    limit: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An update as it would be posted now, and what a careful colleague would say about it."""
+
+    message: Message
+    copies: tuple[Copy, ...]
+    warnings: tuple[str, ...]
+
+
+class WarRoom:
+    """A team's incidents. One method for each thing a person can do; safe to call from any thread.
+
+    A method that returns has its effect on disk. What is typed is made inert and secrets in it are
+    masked before anything is decided. Errors are the tree of ``incident.errors``; after one, nothing
+    was written.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        playbook: Playbook,
+        settings: Settings,
+        *,
+        by: str,
+        clock: Clock,
+        chats: Callable[[str], Chat],
+    ) -> None:
+        self.playbook = playbook
+        self.settings = settings
+        self.by = by
+        self.clock = clock
+        self.chats = chats
+        self.journal = journal
+        self._folded: dict[str, Incident] = {}
+        self._team = Team()
+        self._lock = threading.RLock()
+        self._wakes: list[threading.Event] = []
+
+    # ── looking ─────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The team's time zone."""
+        return self.settings.team.zone
+
+    def incident(self, incident_id: str) -> Incident:
+        """The incident as it is in the journal now. NotFound if there is none."""
+        with self._lock:
+            known = self._folded.get(incident_id)
+            entries = self.journal.read(incident_id, known.seq if known else 0)
+            incident = fold(incident_id, entries, known) if entries or not known else known
+            if not incident.exists:
+                raise NotFound(f"There is no incident {incident_id}", "warroom list shows the incidents there are.")
+            self._folded[incident_id] = incident
+            return incident
+
+    def summaries(self) -> list[Summary]:
+        """Every incident in brief, newest first."""
+        rows = []
+        for stream, _, text in self.journal.summaries():
+            try:
+                rows.append(Summary.from_json(text))
+            except (ValueError, KeyError, TypeError):  # kept by another version: the entries know better
+                rows.append(summarise(self.incident(stream), self.playbook))
+        return rows
+
+    def the_incident(self, incident_id: str | None) -> Incident:
+        """The incident named, or the one that is open. Refusal if several are, NotFound if none is."""
+        if incident_id:
+            return self.incident(incident_id.upper())
+        summaries = self.summaries()
+        live = [row for row in summaries if row.open]
+        if len(live) > 1:
+            names = ", ".join(f"{row.id} ({row.service})" for row in live)
+            raise Refusal("Several incidents are open", f"Name one with --incident: {names}.")
+        if not live and not summaries:
+            raise NotFound("There is no incident", "Declare one: warroom declare SERVICE IMPACT.")
+        # With none open, the latest one is what its follow-up verbs are about.
+        return self.incident((live or summaries)[0].id)
+
+    def team(self) -> Team:
+        """Alerts nobody has taken yet, and readiness."""
+        with self._lock:
+            self._team = fold_team(self.journal.read(TEAM, self._team.seq), self._team)
+            return self._team
+
+    def deliveries(self, incident_id: str | None = None) -> list[Delivery]:
+        """The outbox of one incident or of all, in the order it was written."""
+        return self.journal.deliveries(incident_id)
+
+    def on_call(self) -> str:
+        """Who is on call now, or ""."""
+        return on_call(self.settings, self.clock()) or ""
+
+    def people(self) -> list[str]:
+        """The team's names, who is on call first."""
+        names = [person.name for person in self.settings.team.people]
+        first = self.on_call()
+        return sorted(names, key=lambda name: name != first)
+
+    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def declare(self, declare: Declare, *, commander: str = "", alert: int = 0) -> Done:
+        """Declare an incident; post the declaration to the team's destinations.
+
+        ``commander`` gets the role at once. ``alert`` names the team entry that it comes from, which
+        is then taken.
+        """
+        declare = _clean(declare)
+        desk = self._desk()
+        events = decide(Incident(""), declare, desk)
+        incident_id = self.journal.new_incident()
+        story = _Story(Incident(incident_id), desk)
+        story.add(events)
+        waiting = self.team().alerts.get(alert)
+        if waiting:
+            story.add([waiting.event])
+        if commander:
+            story.add(decide(story.incident, _clean(Assign("incident_commander", commander)), desk))
+        update = self._update(story.incident, "declaration", {}, None, "")
+        story.add(decide(story.incident, update, desk))
+        done = self._append(story, 0)
+        if waiting:
+            self._append_team([AlertTaken(alert=alert, incident=incident_id)])
+        return done
+
+    def do(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
+        """Carry out a command; ``by`` is who does it, where that is not the person at this desk."""
+        command = _clean(command)
+        for turn in range(RETRIES):
+            incident = self.incident(incident_id)
+            desk = self._desk(by)
+            story = _Story(incident, desk)
+            story.add(decide(incident, command, desk))
+            try:
+                return self._append(story, incident.seq)
+            except Conflict:
+                if turn == RETRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def draft_update(self, incident_id: str, template: str) -> dict[str, str]:
+        """The template's fields as they would be filled in now; what happened since the last update included."""
+        return self._draft(self.incident(incident_id), template)
+
+    def preview_update(
+        self, incident_id: str, template: str, given: Mapping[str, str], destinations: Sequence[str] | None = None
+    ) -> Preview:
+        """What would be posted, to whom, letter by letter."""
+        incident = self.incident(incident_id)
+        update = self._update(incident, template, given, destinations, "")
+        message = _message(update, incident, self.clock())
+        copies = []
+        for name in update.destinations:
+            chat = self.chats(name)
+            copies.append(Copy(name, chat.render(message), chat.max_length))
+        return Preview(message, tuple(copies), messages.warnings(template, dict(given), message, incident))
+
+    def post_update(
+        self,
+        incident_id: str,
+        template: str,
+        given: Mapping[str, str],
+        *,
+        destinations: Sequence[str] | None = None,
+        approved_by: str = "",
+    ) -> Done:
+        """Post an update made from a template's fields; what is not given is drafted.
+
+        ``next_update`` among the fields is a time as people type it. ``destinations`` leaves out others
+        that take the audience. Refusal, BadInput as ``PostUpdate`` says.
+        """
+        update = self._update(self.incident(incident_id), template, given, destinations, approved_by)
+        done = self.do(incident_id, update)
+        self.save_draft(incident_id, template, "")
+        return done
+
+    def answer(self, delivery_id: str, *, sent: bool) -> Delivery:
+        """A person's word on a delivery that is uncertain or failed: it arrived, or send it again."""
+        delivery = self.journal.answer(delivery_id, sent=sent, now=self.clock())
+        self.wake()
+        return delivery
+
+    def receive_alert(self, alert: ReceiveAlert) -> None:
+        """Keep an alert for whoever declares next; NotSaved if it could not be kept."""
+        clean = _clean(alert)
+        event = AlertReceived(
+            name=clean.name, source=clean.source, service=clean.service, detail=clean.detail,
+            fired_at=clean.fired_at or self.clock(),
+        )  # fmt: skip
+        self._append_team([event])
+
+    def set_alert_aside(self, seq: int) -> None:
+        """Say that an alert is no incident."""
+        self._append_team([AlertTaken(alert=seq)])
+
+    def hear(self, incident_id: str, hear: Hear) -> Done:
+        """Keep what somebody said in a chat; it is theirs, not this desk's."""
+        return self.do(incident_id, hear, by=_clean(hear).who)
+
+    def confirm_ready(self, item: str) -> None:
+        """Say that a readiness item holds true today."""
+        self._append_team(confirm_ready(item, self.playbook))
+
+    def keep_channel(self, incident_id: str, destination: str, channel: Channel, invited: int) -> None:
+        """Keep where a destination talks about the incident, if that is news."""
+        if self.incident(incident_id).channels.get(destination) != channel:
+            command = OpenChannel(destination, channel.id, channel.name, channel.url, invited)
+            self.do(incident_id, command, by="")
+
+    # ── drafts ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def save_draft(self, incident_id: str, form: str, text: str) -> None:
+        """Keep a half-written form ("" forgets it); it survives a kill."""
+        self.journal.save_draft(f"{incident_id}/{form}", redact(text, personal=False).text)
+
+    def saved_draft(self, incident_id: str, form: str) -> str:
+        """The half-written form, or ""."""
+        return self.journal.draft(f"{incident_id}/{form}")
+
+    # ── telling ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def change_count(self) -> int:
+        """A number that differs after any change by anybody on this data folder; cheap."""
+        return self.journal.change_count()
+
+    def wake_on_change(self) -> threading.Event:
+        """An event that is set after every change made through this room."""
+        wake = threading.Event()
+        self._wakes.append(wake)
+        return wake
+
+    def wake(self) -> None:
+        """Tell those who wait that something changed."""
+        for wake in self._wakes:
+            wake.set()
+
+    # ── within ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _desk(self, by: str | None = None) -> Desk:
+        now = self.clock()
+        return Desk(self.playbook, now, self.by if by is None else by, now.astimezone(self.zone).date())
+
+    def _draft(self, incident: Incident, template: str) -> dict[str, str]:
+        drafted = messages.draft(template, incident, self.playbook, self.clock(), self.zone)
+        if "company" in self.playbook.templates[template].fields:
+            drafted["company"] = self.settings.team.company or self.settings.team.name
+        return drafted
+
+    def destinations(self, audience: Audience, *, drill: bool) -> tuple[str, ...]:
+        """The destinations an audience is reached by; a drill reaches only those meant for drills."""
+        return tuple(
+            name
+            for name, destination in self.settings.destinations.items()
+            if audience in destination.audiences and (not drill or destination.drills)
+        )
+
+    def _update(
+        self,
+        incident: Incident,
+        template: str,
+        given: Mapping[str, str],
+        destinations: Sequence[str] | None,
+        approved_by: str,
+    ) -> PostUpdate:
+        kind = TEMPLATE_KINDS.get(template)
+        if kind is None:
+            raise BadInput(f"{template!r} is not a message template", f"Use one of {', '.join(TEMPLATE_KINDS)}.")
+        now = self.clock()
+        audience = self.playbook.templates[template].audience
+        filled = {
+            name: redact(value, personal=audience == "customers").text
+            for name, value in {**self._draft(incident, template), **given}.items()
+        }
+        promised = filled.get("next_update", "").strip()
+        next_at = None
+        if incident.open and kind != "resolution":
+            if promised:
+                next_at = timing.read_moment(promised, now, self.zone, ahead=True)
+                filled["next_update"] = messages.moment(next_at, self.zone)
+        message = messages.compose(
+            template, filled, incident, self.playbook, now, self.zone, len(incident.posts) + 1
+        )
+        takers = self.destinations(audience, drill=incident.drill)
+        unknown = [name for name in destinations or () if name not in self.settings.destinations]
+        if unknown:
+            known = ", ".join(self.settings.destinations)
+            raise NotFound(f"There is no destination {unknown[0]!r}", f"The settings name: {known}.")
+        chosen = takers if destinations is None else tuple(n for n in takers if n in destinations)
+        return PostUpdate(
+            message=kind, template=template, audience=audience, title=message.title, words=message.text,
+            fields=filled, next_update_at=next_at, destinations=chosen, approved_by=approved_by,
+        )  # fmt: skip
+
+    def _orders(self, story: _Story) -> list[tuple[int, Order]]:
+        incident = story.incident
+        reach = self.destinations("team", drill=incident.drill)
+        orders: list[tuple[int, Order]] = []
+        news = None
+        for place, event in enumerate(story.events):
+            if event.kind == "declared":
+                orders += [(place, Order(act="open", destination=name)) for name in reach]
+            elif event.kind == "update":
+                message = _message(event, incident, story.desk.now)
+                orders += [
+                    (place, Order(act="post", destination=name, message=message)) for name in event.destinations
+                ]
+            if event.kind in STATUS_KINDS:
+                news = place
+        if news is not None:
+            message = messages.status(incident, self.playbook, story.desk.now, self.zone)
+            orders += [(news, Order(act="status", destination=name, message=message)) for name in reach]
+        return orders
+
+    def _append(self, story: _Story, expected: int) -> Done:
+        entries = self.journal.append(
+            story.incident.id,
+            expected,
+            story.events,
+            self._orders(story),
+            at=story.desk.now,
+            by=story.desk.by,
+            summary=summarise(story.incident, self.playbook).to_json(),
+        )
+        self.wake()
+        return Done(self.incident(story.incident.id), entries)
+
+    def _append_team(self, events: Sequence[Event]) -> None:
+        for turn in range(RETRIES):
+            try:
+                self.journal.append(TEAM, self.team().seq, events, at=self.clock(), by=self.by)
+                break
+            except Conflict:
+                if turn == RETRIES - 1:
+                    raise
+        self.wake()
+
+
+class _Story:
+    """Events decided but not yet appended, and the incident as it will be."""
+
+    def __init__(self, incident: Incident, desk: Desk) -> None:
+        self.incident = incident
+        self.desk = desk
+        self.events: list[Event] = []
+
+    def add(self, events: Sequence[Event]) -> None:
+        seq, incident, desk = self.incident.seq, self.incident, self.desk
+        entries = [
+            Entry(stream=incident.id, seq=seq + place, at=desk.now, by=desk.by, event=event)
+            for place, event in enumerate(events, 1)
+        ]
+        self.incident = fold(incident.id, entries, incident)
+        self.events += events
+
+
+def _message(update: Any, incident: Incident, now: datetime) -> Message:
+    number = getattr(update, "number", len(incident.posts) + 1)
+    return Message(
+        kind=update.message,
+        audience=update.audience,
+        incident=incident.id,
+        severity=incident.severity,
+        status=incident.status,
+        title=update.title,
+        text=update.words,
+        marker=f"{incident.id}·u{number}",
+        at=now,
+        pin=update.message == "declaration",
+    )
+
+
+def _clean(command: C) -> C:
+    """The command with every text in it inert and its secrets masked."""
+    cleaned: dict[str, Any] = {}
+    for item in fields(command):  # type: ignore[arg-type]
+        value = getattr(command, item.name)
+        if isinstance(value, str):
+            cleaned[item.name] = redact(value, personal=False).text
+        elif isinstance(value, dict):
+            cleaned[item.name] = {k: redact(v, personal=False).text for k, v in value.items()}
+    return replace(command, **cleaned)  # type: ignore[type-var]
