@@ -1,0 +1,55 @@
+"""What all chat backends say alike: a message's lines, marker last, foreign markup broken; never a service.
+
+One file a backend stands beside this one. They do not import each other.
+"""
+
+from __future__ import annotations
+
+import re
+
+from warroom.incident.delivery import Line, Message
+from warroom.redact import inert
+
+_MENTION = re.compile(r"@(?=everyone|here)|@(?=(?:all|channel|room|team|online)\b)|(?<![\w.+-])@", re.IGNORECASE)
+_TAG = re.compile(r"<(?=[\w!@#&:/?%])")
+_LINK = re.compile(r"\](?=[(\[])")
+_LINK_TARGET = re.compile(r"^(\s*\[[^\]\n]*\]):", re.MULTILINE)
+
+
+def spoken(message: Message) -> tuple[Line, ...]:
+    """The lines of a post: the message's own, and its marker last unless they end with it already.
+
+    Control characters and the like were taken out when the text was written; this does it again, as a backend
+    is the last place where it can be done.
+    """
+    said = message.lines() or (Line(label="", text=""),)
+    lines = tuple(Line(label=inert(line.label), text=inert(line.text, newlines=False)) for line in said)
+    marker = inert(message.marker, newlines=False)
+    if not marker or lines[-1].text.rstrip().endswith(marker):
+        return lines
+    return (*lines, Line(label="", text=marker))
+
+
+def plain(lines: tuple[Line, ...]) -> str:
+    """The lines as text without any markup."""
+    return "\n".join(f"{line.label}: {line.text}" if line.label else line.text for line in lines)
+
+
+def unmentioned(text: str) -> str:
+    """The text with every ``@`` that could call somebody made full width (``＠everyone``): read alike, calls none.
+
+    A full-width sign is chosen over an invisible break: it can be seen, copied, and survives services that
+    strip invisible characters. Mail addresses keep their ``@`` unless a calling word follows it.
+    """
+    return _MENTION.sub("＠", text)
+
+
+def still(text: str) -> str:
+    """The text with the markup of services we do not know broken, for receivers that may be any of them.
+
+    Mentions as in ``unmentioned``; ``<`` that opens a tag, mention or link becomes ``＜`` (Slack's
+    ``<!channel>``, Google Chat's ``<users/all>``, Teams' ``<at>``, HTML); ``](`` becomes ``] (``, so no link
+    and no image hides behind other words. A bare address stays as it is: it says where it leads.
+    """
+    text = _TAG.sub("＜", unmentioned(text))
+    return _LINK_TARGET.sub(r"\1 :", _LINK.sub("] ", text))

@@ -1,0 +1,366 @@
+"""Matrix's client-server API: a room for each incident, its posts, its status message; never another service.
+
+Facts of the API: spec.matrix.org, client-server API. A repeated transaction id of the same device gives the first
+event again, so a post may be tried as often as needed while the token stays the same. Rooms that are encrypted are
+not supported: posts there go out in clear, and clients mark them so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from warroom.connect.chat import plain, spoken, unmentioned
+from warroom.connect.http import Answer, Answered, Http, Transport
+from warroom.incident.delivery import Channel, Message, Opening, Receipt
+from warroom.incident.errors import DeliveryError, NotSent, Refused, Uncertain
+from warroom.redact import inert
+
+_V3 = "_matrix/client/v3"
+_KEY = "warroom.key"
+_PAGES = 20
+_PAGE = 100
+
+_EVENT_BYTES = 60_000
+"""An event may have 65,536 bytes in all; the rest is for what the server adds (ids, hashes, signatures)."""
+
+_MAY_NOT_CREATE = {"M_FORBIDDEN", "M_RESOURCE_LIMIT_EXCEEDED"}
+_BAD_TOKEN = "Sign in again and set the new access token."
+_REMEDIES = {
+    "M_UNKNOWN_TOKEN": _BAD_TOKEN,
+    "M_MISSING_TOKEN": _BAD_TOKEN,
+    "M_USER_DEACTIVATED": _BAD_TOKEN,
+    "M_FORBIDDEN": "Invite the account to the room, or give it the power to do this there.",
+    "M_NOT_FOUND": "Check the room in the settings.",
+    "M_TOO_LARGE": "Shorten the text.",
+    "M_UNRECOGNIZED": "Check the homeserver's address in the settings.",
+}
+
+
+class MatrixOptions(BaseModel):
+    """Settings of a Matrix destination."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    homeserver: str = Field(validation_alias=AliasChoices("homeserver", "base_url"))
+    """The homeserver's address, such as https://matrix.example.org."""
+    token: SecretStr
+    """An access token. Keep it: with another one (another device) the server no longer knows what was sent."""
+    room: str = ""
+    """Alias (#ops:example.org) or id (!…) of the team's shared room: announcements go there, and everything where
+    no room may be made."""
+    room_per_incident: bool = True
+    """False posts everything into ``room``."""
+    invite: tuple[str, ...] = ()
+    """User ids (@name:example.org) invited to every incident, besides its responders."""
+
+    @model_validator(mode="after")
+    def _somewhere_to_post(self) -> MatrixOptions:
+        if not self.room_per_incident and not self.room.strip():
+            raise ValueError("room_per_incident = false needs room")
+        return self
+
+
+class Matrix:
+    """A ``Chat`` that speaks Matrix. Room ids are opaque; the topic of the shared room is never touched."""
+
+    Options = MatrixOptions
+    dedupes = True
+    reads_back = True
+    max_length = 15_000
+    """Four bytes a character still fit into one event; the HTML twin is left out where both do not."""
+
+    def __init__(self, options: MatrixOptions, *, transport: Transport | None = None) -> None:
+        self._options = options
+        self._http = Http(
+            "Matrix",
+            options.homeserver,
+            headers={"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")},
+            remedies=_REMEDIES,
+            transport=transport,
+        )
+        self._shared_id = ""
+        self._me = ""
+
+    def render(self, message: Message) -> str:
+        """The plain body; the HTML that goes with it says the same with bold labels."""
+        return unmentioned(plain(spoken(message)))
+
+    async def open(self, opening: Opening, key: str) -> Channel:
+        """The incident's room, made or found again by its alias, with people, topic, and a line in the shared room.
+
+        Where a room may not be made, the shared one is returned. Every step may be repeated.
+        """
+        if not self._options.room_per_incident:
+            return await self._open_shared()
+        try:
+            channel = await self._made_or_found(opening)
+        except Answered as no:
+            if no.code in _MAY_NOT_CREATE and self._options.room.strip():
+                return await self._open_shared()
+            raise
+        for person in dict.fromkeys((*self._options.invite, *opening.invite)):
+            await self._invite(channel.id, person.strip())
+        if self._options.room.strip():
+            await self._announce(opening, channel, key)
+        return channel
+
+    async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
+        """Post; repeated with the same key it stays one event."""
+        receipt = await self._send(channel.id, self._content(message), key, message.at)
+        if message.pin:
+            await self._pin(channel.id, receipt.id)
+        return receipt
+
+    async def show_status(
+        self, channel: Channel, message: Message, previous: Receipt | None, key: str
+    ) -> Receipt:
+        """Edit the status message (the receipt stays the first event's), or post it where there is none."""
+        # An edit says everything twice: for clients that know edits, and for those that do not.
+        content = self._content(message, _EVENT_BYTES // 2 if previous and previous.id else _EVENT_BYTES)
+        if previous and previous.id:
+            edit = {
+                **content,
+                "body": f"* {content['body']}",
+                "m.new_content": content,
+                "m.relates_to": {"rel_type": "m.replace", "event_id": previous.id},
+            }
+            await self._send(channel.id, edit, key, message.at)
+            receipt = previous
+        else:
+            receipt = await self._send(channel.id, content, key, message.at)
+            if message.pin:
+                await self._pin(channel.id, receipt.id)
+        try:
+            if channel.id != await self._shared():
+                await self._set_topic(channel.id, message.title)
+        except DeliveryError:
+            # The message stands, and the next status sets the topic again.
+            pass
+        return receipt
+
+    async def find(self, channel: Channel, key: str) -> Receipt | None:
+        """Look for the event with this key, newest first, through the last few thousand events.
+
+        Raises ``Uncertain`` where the room is longer than was read: not having seen it then proves nothing.
+        """
+        token = ""
+        for _ in range(_PAGES):
+            query = {"dir": "b", "limit": str(_PAGE), **({"from": token} if token else {})}
+            answer = await self._ask(f"rooms/{_quoted(channel.id)}/messages", query)
+            chunk = answer.data.get("chunk")
+            for event in chunk if isinstance(chunk, list) else []:
+                content = _object(event if isinstance(event, dict) else {}, "content")
+                if content.get(_KEY) == key:
+                    edited = _text(_object(content, "m.relates_to"), "event_id")
+                    return self._receipt(channel.id, edited or _text(event, "event_id"))
+            token = _text(answer.data, "end")
+            if not token:
+                return None
+        raise Uncertain("Matrix's history is too long to be sure", "Look in the room whether the post is there.")
+
+    async def check(self) -> str:
+        """Who the token is, and that the shared room can be found."""
+        who = f"Matrix: {inert(await self._user())} at {self._http.host}"
+        if self._options.room.strip():
+            return f"{who}, shared room {inert(await self._shared())}"
+        return who
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._http.close()
+
+    # Rooms
+
+    async def _open_shared(self) -> Channel:
+        room = await self._shared()
+        if not await self._joined(room):
+            raise Answered(
+                "Matrix: the account is not in the shared room", f"Invite {inert(await self._user())} to it."
+            )
+        return self._channel(room, self._options.room.strip())
+
+    async def _shared(self) -> str:
+        """The id of the team's shared room, "" if none is set."""
+        wanted = self._options.room.strip()
+        if not self._shared_id and wanted:
+            found = wanted if wanted.startswith("!") else await self._looked_up(wanted)
+            if not found:
+                raise Answered(f"Matrix knows no room {inert(wanted)}", "Check room in the settings.")
+            self._shared_id = found
+        return self._shared_id
+
+    async def _made_or_found(self, opening: Opening) -> Channel:
+        """The room of the incident's alias; where the alias is a stranger's, name-2, name-3 and so on."""
+        server = (await self._user()).partition(":")[2]
+        for number in range(1, 10):
+            local = opening.name if number == 1 else f"{opening.name}-{number}"
+            alias = f"#{local}:{server}"
+            request = {
+                "preset": "private_chat",
+                "visibility": "private",
+                "name": _one_line(opening.title),
+                "topic": _one_line(opening.topic),
+                "room_alias_name": local,
+            }
+            try:
+                made = await self._http.send("POST", f"{_V3}/createRoom", json_body=request, repeatable=True)
+            except Answered as no:
+                if no.code != "M_ROOM_IN_USE":
+                    raise
+            else:
+                if room := _text(made.data, "room_id"):
+                    return self._channel(room, alias)
+                raise self._http.doubt("gave no room id", repeatable=True)
+            # In use: by an earlier try of ours whose answer was lost, or by a stranger's room.
+            room = await self._looked_up(alias)
+            if room and await self._joined(room):
+                await self._topic_or_not(room, opening.topic)
+                return self._channel(room, alias)
+        raise Answered(f"Matrix: #{inert(opening.name)}, -2, … -9 are all taken", "Remove one of these aliases.")
+
+    async def _looked_up(self, alias: str) -> str:
+        try:
+            return _text((await self._ask(f"directory/room/{_quoted(alias)}", {})).data, "room_id")
+        except Answered as no:
+            if no.status in (400, 404):
+                return ""
+            raise
+
+    async def _joined(self, room: str) -> bool:
+        try:
+            await self._http.send("POST", f"{_V3}/join/{_quoted(room)}", json_body={}, repeatable=True)
+        except Answered as no:
+            if no.status == 401:
+                raise
+            return False
+        return True
+
+    async def _invite(self, room: str, person: str) -> None:
+        if not person.startswith("@") or ":" not in person:
+            return
+        try:
+            path = f"{_V3}/rooms/{_quoted(room)}/invite"
+            await self._http.send("POST", path, json_body={"user_id": person}, repeatable=True)
+        except Refused:
+            # In the room already, or no such person: neither keeps the others out.
+            pass
+
+    async def _set_topic(self, room: str, topic: str) -> None:
+        path = f"{_V3}/rooms/{_quoted(room)}/state/m.room.topic/"
+        await self._http.send("PUT", path, json_body={"topic": _one_line(topic)}, repeatable=True)
+
+    async def _topic_or_not(self, room: str, topic: str) -> None:
+        # A topic that may not be set is no reason to be without a room.
+        with contextlib.suppress(Refused):
+            await self._set_topic(room, topic)
+
+    async def _announce(self, opening: Opening, channel: Channel, key: str) -> None:
+        shared = await self._shared()
+        if shared == channel.id:
+            return
+        words = unmentioned(_one_line(f"{opening.incident} {opening.title}"))
+        content = {
+            **_words(f"{words}: {channel.name}", f"{html.escape(words)}: {html.escape(channel.name)}"),
+            _KEY: f"{key}.announcement",
+        }
+        try:
+            await self._send(shared, content, f"{key}.announcement", None)
+        except Refused:
+            # The incident's own room is open, which is what was asked for; doctor finds a bad shared one.
+            return
+        except Uncertain as error:
+            raise NotSent(error.title, "It will be tried again; Matrix keeps one of them.") from None
+
+    def _channel(self, room: str, name: str) -> Channel:
+        return Channel(id=room, name=inert(name), url=f"https://matrix.to/#/{_quoted(name or room)}")
+
+    # Messages
+
+    def _content(self, message: Message, limit: int = _EVENT_BYTES) -> dict[str, Any]:
+        body = self.render(message)
+        lines = (
+            f"<strong>{html.escape(line.label)}:</strong> {html.escape(unmentioned(line.text))}"
+            if line.label
+            else html.escape(unmentioned(line.text))
+            for line in spoken(message)
+        )
+        return _words(body, "<br>".join(lines), limit)
+
+    async def _send(self, room: str, content: Mapping[str, Any], key: str, at: datetime | None) -> Receipt:
+        # The message's own time is part of the transaction: a new journal that begins at INC-1 again must not
+        # have its posts swallowed as repetitions of the old one's.
+        made = f".{int(at.timestamp() * 1000)}" if at else ""
+        path = f"{_V3}/rooms/{_quoted(room)}/send/m.room.message/{_quoted(key + made)}"
+        answer = await self._http.send("PUT", path, json_body={**content, _KEY: key})
+        event = _text(answer.data, "event_id")
+        if not event:
+            raise self._http.doubt("gave no event id")
+        return self._receipt(room, event)
+
+    async def _pin(self, room: str, event: str) -> None:
+        path = f"rooms/{_quoted(room)}/state/m.room.pinned_events/"
+        try:
+            pinned = await self._pinned(path)
+            if event not in pinned:
+                body = {"pinned": [*pinned, event]}
+                await self._http.send("PUT", f"{_V3}/{path}", json_body=body, repeatable=True)
+        except DeliveryError:
+            # The post stands. Raising would only repeat it.
+            pass
+
+    async def _pinned(self, path: str) -> list[str]:
+        try:
+            pinned = (await self._ask(path, {})).data.get("pinned")
+        except Answered as no:
+            if no.status == 404:
+                return []
+            raise
+        return [one for one in pinned if isinstance(one, str)] if isinstance(pinned, list) else []
+
+    def _receipt(self, room: str, event: str) -> Receipt:
+        return Receipt(id=event, url=f"https://matrix.to/#/{_quoted(room)}/{_quoted(event)}")
+
+    # Calls
+
+    async def _ask(self, path: str, query: Mapping[str, str]) -> Answer:
+        return await self._http.send("GET", f"{_V3}/{path}", params=query or None)
+
+    async def _user(self) -> str:
+        """Our own user id; its part after the first colon is the server's name."""
+        if not self._me:
+            self._me = _text((await self._ask("account/whoami", {})).data, "user_id")
+        return self._me
+
+
+def _words(body: str, formatted: str, limit: int = _EVENT_BYTES) -> dict[str, Any]:
+    """Content that mentions nobody, whatever its words are: that is what an empty ``m.mentions`` says."""
+    content: dict[str, Any] = {"msgtype": "m.text", "body": body, "m.mentions": {}}
+    rich = {**content, "format": "org.matrix.custom.html", "formatted_body": formatted}
+    size = len(json.dumps(rich, ensure_ascii=False).encode("utf-8", "replace"))
+    return rich if size <= limit else content
+
+
+def _one_line(text: str) -> str:
+    return " ".join(inert(text).split())[:250]
+
+
+def _quoted(part: str) -> str:
+    return quote(part.encode("utf-8", "replace"), safe="")
+
+
+def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = data.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    return value if isinstance(value, str) else ""

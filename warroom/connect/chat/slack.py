@@ -1,0 +1,436 @@
+"""Slack's Web API: a channel for each incident, its posts, its status message and topic; never another service.
+
+Facts of the API: docs.slack.dev/reference/methods. HTTP 200 says nothing there; ``ok`` does. No method takes a
+key to dedupe by, so each post carries its key as message metadata and ``find`` reads the history back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from warroom.connect.chat import spoken
+from warroom.connect.http import Answer, Answered, Http, Transport
+from warroom.incident.delivery import Channel, Message, Opening, Receipt
+from warroom.incident.errors import DeliveryError, NotSent, Refused, Uncertain
+from warroom.redact import inert
+
+_EVENT = "warroom_delivery"
+_TOPIC_LIMIT = 250
+_CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
+_USER_ID = re.compile(r"[UW][A-Z0-9]{6,}")
+_PAGES = 20
+_PAGE = 200
+
+# Slack documents that a part of the operation may have been done under these.
+_OUTCOME_UNKNOWN = {"fatal_error", "internal_error", "service_unavailable"}
+_FOR_NOW = {"ratelimited", "rate_limited", "request_timeout", "team_added_to_org"}
+_MAY_NOT_CREATE = {
+    "missing_scope",
+    "restricted_action",
+    "no_permission",
+    "not_allowed_token_type",
+    "user_is_restricted",
+    "user_is_bot",
+    "user_is_ultra_restricted",
+    "method_not_supported_for_channel_type",
+    "enterprise_is_restricted",
+    "team_access_not_granted",
+}
+_BAD_TOKEN = "Set a valid bot token (it begins with xoxb-); install the app again if it was removed."
+_REMEDIES = {
+    "invalid_auth": _BAD_TOKEN,
+    "not_authed": _BAD_TOKEN,
+    "account_inactive": _BAD_TOKEN,
+    "token_revoked": _BAD_TOKEN,
+    "token_expired": _BAD_TOKEN,
+    "channel_not_found": "Check the channel's name or id; a private channel must first invite the app.",
+    "not_in_channel": "Invite the app to the channel: /invite @its-name.",
+    "is_archived": "The channel is archived. Unarchive it or set another one.",
+    "msg_too_long": "Shorten the text.",
+    "restricted_action": "A workspace admin has to allow this for the app.",
+    "ekm_access_denied": "A workspace admin has suspended posting.",
+    "message_limit_exceeded": "The workspace has reached its limit of messages.",
+}
+
+
+class SlackOptions(BaseModel):
+    """Settings of a Slack destination."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    token: SecretStr
+    """A bot token. Scopes: chat:write, channels:manage (groups:write for private channels), channels:read,
+    channels:history, channels:join, pins:write, and users:read.email to invite by e-mail."""
+    channel: str = ""
+    """Id or name of the team's shared channel: announcements go there, and everything where no channel may be
+    made."""
+    base_url: str = "https://slack.com/api"
+    """The API's address; GovSlack has another."""
+    channel_per_incident: bool = True
+    """False posts everything into ``channel``."""
+    private: bool = False
+    """Make the incident's channel private."""
+    invite: tuple[str, ...] = Field(default=())
+    """User ids (U…) or e-mail addresses invited to every incident, besides its responders."""
+
+    @model_validator(mode="after")
+    def _somewhere_to_post(self) -> SlackOptions:
+        if not self.channel_per_incident and not self.channel.strip("# "):
+            raise ValueError("channel_per_incident = false needs channel")
+        return self
+
+
+class Slack:
+    """A ``Chat`` that speaks Slack's Web API. The topic of the team's shared channel is never touched."""
+
+    Options = SlackOptions
+    dedupes = False
+    reads_back = True
+    max_length = 4000
+    """Slack shows more but advises this; beyond 40,000 it cuts."""
+
+    def __init__(self, options: SlackOptions, *, transport: Transport | None = None) -> None:
+        self._options = options
+        self._http = Http(
+            "Slack",
+            options.base_url,
+            headers={"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")},
+            remedies=_REMEDIES,
+            transport=transport,
+        )
+        self._shared_id = ""
+        self._workspace = ""
+
+    def render(self, message: Message) -> str:
+        """The mrkdwn that is sent: labels bold, ``& < >`` escaped, which also stills mentions and links."""
+        return "\n".join(
+            f"*{_escaped(line.label)}:* {_escaped(line.text)}" if line.label else _escaped(line.text)
+            for line in spoken(message)
+        )
+
+    async def open(self, opening: Opening, key: str) -> Channel:
+        """The incident's channel, made or found again, with people, topic, and a line in the shared channel.
+
+        Where a channel may not be made, the shared one is returned. Every step may be repeated; so no outcome
+        here is ``Uncertain``.
+        """
+        if not self._options.channel_per_incident:
+            return await self._open_shared()
+        try:
+            channel = await self._made_or_found(opening.name)
+        except Answered as no:
+            if no.code in _MAY_NOT_CREATE and self._options.channel.strip("# "):
+                return await self._open_shared()
+            raise
+        await self._invite(channel.id, (*self._options.invite, *opening.invite))
+        await self._set_topic(channel.id, opening.topic)
+        if self._options.channel.strip("# "):
+            await self._announce(opening, channel, key)
+        return channel
+
+    async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
+        """Post once. ``Uncertain`` when Slack may have it: ``find`` tells."""
+        receipt = await self._post_text(channel.id, self.render(message), key)
+        if message.pin:
+            await self._pin(channel.id, receipt.id)
+        return receipt
+
+    async def show_status(
+        self, channel: Channel, message: Message, previous: Receipt | None, key: str
+    ) -> Receipt:
+        """Edit the status message, or post it anew where there is none (left)."""
+        receipt = await self._update(channel.id, message, previous, key) if previous and previous.id else None
+        if receipt is None:
+            receipt = await self._post_text(channel.id, self.render(message), key)
+            if message.pin:
+                await self._pin(channel.id, receipt.id)
+        try:
+            if channel.id != await self._shared():
+                await self._set_topic(channel.id, message.title)
+        except DeliveryError:
+            # The status message stands; failing now would post a second one on the next try.
+            pass
+        return receipt
+
+    async def find(self, channel: Channel, key: str) -> Receipt | None:
+        """Look for the post with this key, newest first, through the last few thousand messages.
+
+        Raises the service's own error where the history cannot be read, and ``Uncertain`` where it is longer
+        than was read: not having seen the post then proves nothing.
+        """
+        found, everything_read = await self._sought(channel.id, key, _PAGES)
+        if found is None and not everything_read:
+            raise Uncertain("Slack's history is too long to be sure", "Look in the channel whether it is there.")
+        return found
+
+    async def _sought(self, channel: str, key: str, pages: int) -> tuple[Receipt | None, bool]:
+        """The post with this key within so many pages of history, and whether these were all there is."""
+        cursor = ""
+        for _ in range(pages):
+            query = {"channel": channel, "limit": str(_PAGE), "include_all_metadata": "true"}
+            answer = await self._ask("conversations.history", {**query, **({"cursor": cursor} if cursor else {})})
+            for found in _objects(answer.data, "messages"):
+                metadata = _object(found, "metadata")
+                payload = _object(metadata, "event_payload")
+                if metadata.get("event_type") == _EVENT and payload.get("key") == key:
+                    return self._receipt(channel, _text(found, "ts")), True
+            cursor = _text(_object(answer.data, "response_metadata"), "next_cursor")
+            if not cursor:
+                return None, True
+        return None, False
+
+    async def check(self) -> str:
+        """Who the token is, and that the shared channel can be found."""
+        answer = await self._ask("auth.test", {})
+        who = f"Slack: {inert(_text(answer.data, 'user'))} in {inert(_text(answer.data, 'team'))}"
+        if self._options.channel.strip("# "):
+            return f"{who}, shared channel {await self._shared()}"
+        return who
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._http.close()
+
+    # Channels
+
+    async def _open_shared(self) -> Channel:
+        channel = await self._shared()
+        # Private channels cannot be joined, only be invited to; the first post tells if that is missing.
+        with contextlib.suppress(Refused):
+            await self._do("conversations.join", {"channel": channel}, repeatable=True)
+        return await self._channel(channel, self._options.channel)
+
+    async def _shared(self) -> str:
+        """The id of the team's shared channel, "" if none is set."""
+        wanted = self._options.channel.strip().lstrip("#")
+        if not self._shared_id and wanted:
+            found = wanted if _CHANNEL_ID.fullmatch(wanted) else await self._listed(wanted)
+            if not found:
+                raise Answered(
+                    f"Slack has no channel #{inert(wanted)} that the app can see",
+                    "Set channel to its id (in the channel's details), and invite the app if it is private.",
+                )
+            self._shared_id = found
+        return self._shared_id
+
+    async def _made_or_found(self, name: str) -> Channel:
+        """The channel of this name; where the name is taken by one we cannot use, name-2, name-3 and so on."""
+        for number in range(1, 10):
+            wanted = name if number == 1 else f"{name[:77]}-{number}"
+            try:
+                made = await self._do(
+                    "conversations.create",
+                    {"name": wanted, "is_private": self._options.private},
+                    repeatable=True,
+                )
+            except Answered as no:
+                if no.code != "name_taken":
+                    raise
+            else:
+                return await self._channel(_text(_object(made.data, "channel"), "id"), wanted)
+            # Taken: by an earlier try of ours whose answer was lost, or by an archived or foreign channel.
+            found = await self._listed(wanted)
+            if found and await self._joined(found):
+                return await self._channel(found, wanted)
+        raise Answered(f"Slack: #{inert(name)}, -2, … -9 are all taken", "Rename one of these channels.")
+
+    async def _joined(self, channel: str) -> bool:
+        if self._options.private:
+            return True  # a private channel is listed to its members only
+        try:
+            await self._do("conversations.join", {"channel": channel}, repeatable=True)
+        except Answered as no:
+            # Without the join scope we may still be in it already, having made it.
+            return no.code in ("missing_scope", "method_not_supported_for_channel_type")
+        return True
+
+    async def _listed(self, name: str) -> str:
+        """The id of a channel that is not archived, by name, "" if it is not to be seen."""
+        for kind in ("private_channel",) if self._options.private else ("public_channel", "private_channel"):
+            try:
+                async for found in self._channels(kind):
+                    if found.get("name") == name:
+                        return _text(found, "id")
+            except Answered as no:
+                if kind == "public_channel" or no.code != "missing_scope":
+                    raise
+        return ""
+
+    async def _channels(self, kind: str) -> AsyncIterator[Mapping[str, Any]]:
+        cursor = ""
+        for _ in range(_PAGES):
+            query = {"types": kind, "exclude_archived": "true", "limit": "1000"}
+            answer = await self._ask("conversations.list", {**query, **({"cursor": cursor} if cursor else {})})
+            for found in _objects(answer.data, "channels"):
+                yield found
+            cursor = _text(_object(answer.data, "response_metadata"), "next_cursor")
+            if not cursor:
+                return
+
+    async def _channel(self, channel: str, name: str) -> Channel:
+        if not channel:
+            raise self._http.doubt("gave no channel id", repeatable=True)
+        if not self._workspace:
+            self._workspace = _text((await self._ask("auth.test", {})).data, "url")
+        url = f"{self._workspace}archives/{channel}" if self._workspace.startswith("https://") else ""
+        return Channel(id=channel, name=f"#{inert(name).lstrip('#')}", url=inert(url))
+
+    async def _invite(self, channel: str, handles: tuple[str, ...]) -> None:
+        """Invite everybody who can be; a handle that is not known costs nobody else the invitation."""
+        people: list[str] = []
+        for handle in dict.fromkeys(handle.strip() for handle in handles):
+            person = await self._user_id(handle)
+            if person and person not in people:
+                people.append(person)
+        if not people:
+            return
+        try:
+            # 100 is the most one call may name; a team of more than that is not small.
+            everybody = {"channel": channel, "users": ",".join(people[:100]), "force": True}
+            await self._do("conversations.invite", everybody, repeatable=True)
+        except Refused:
+            # One of them is in already, or unknown: then each alone.
+            for person in people[:100]:
+                try:
+                    one = {"channel": channel, "users": person}
+                    await self._do("conversations.invite", one, repeatable=True)
+                except Refused:
+                    continue
+
+    async def _user_id(self, handle: str) -> str:
+        if _USER_ID.fullmatch(handle):
+            return handle
+        if "@" not in handle.strip("@"):
+            return ""
+        try:
+            answer = await self._ask("users.lookupByEmail", {"email": handle})
+        except Refused:
+            return ""
+        return _text(_object(answer.data, "user"), "id")
+
+    async def _set_topic(self, channel: str, topic: str) -> None:
+        # A topic that may not be set is no reason to be without a channel.
+        with contextlib.suppress(Refused):
+            await self._do("conversations.setTopic", {"channel": channel, "topic": _topic(topic)}, repeatable=True)
+
+    async def _announce(self, opening: Opening, channel: Channel, key: str) -> None:
+        """One line in the shared channel. A repeated ``open`` finds the line by its key and leaves it at that."""
+        announcement = f"{key}.announcement"
+        try:
+            shared = await self._shared()
+            # One page: a repeated try follows soon, and a busy channel's history is no reason to wait.
+            if shared == channel.id or (await self._sought(shared, announcement, 1))[0]:
+                return
+            text = f"{_escaped(inert(opening.incident))} {_escaped(inert(opening.title))}: <#{channel.id}>"
+            await self._post_text(shared, text, announcement)
+        except Refused:
+            # The incident's own channel is open, which is what was asked for; doctor finds a bad shared one.
+            pass
+        except Uncertain as error:
+            raise NotSent(error.title, "It will be tried again after looking.") from None
+
+    # Messages
+
+    async def _post_text(self, channel: str, text: str, key: str) -> Receipt:
+        answer = await self._do("chat.postMessage", {"channel": channel, **_message(text, key), **_QUIET})
+        ts = _text(answer.data, "ts")
+        if not ts:
+            raise self._http.doubt("gave no message id")
+        return self._receipt(channel, ts)
+
+    async def _update(
+        self, channel: str, message: Message, previous: Receipt, key: str
+    ) -> Receipt | None:
+        """The edited message, None if it is gone or may no longer be edited."""
+        # parse is "client" by default here, unlike in chat.postMessage: that would bring @names to life.
+        text = _message(self.render(message), key)
+        edited = {"channel": channel, "ts": previous.id, "parse": "none", **text}
+        try:
+            await self._do("chat.update", edited, repeatable=True)
+        except Answered as no:
+            if no.code in ("message_not_found", "cant_update_message", "edit_window_closed"):
+                return None
+            raise
+        return self._receipt(channel, previous.id)
+
+    async def _pin(self, channel: str, ts: str) -> None:
+        # The post stands. Raising would have it posted again.
+        with contextlib.suppress(DeliveryError):
+            await self._do("pins.add", {"channel": channel, "timestamp": ts}, repeatable=True)
+
+    def _receipt(self, channel: str, ts: str) -> Receipt:
+        known = self._workspace.startswith("https://")
+        url = f"{self._workspace}archives/{channel}/p{ts.replace('.', '')}" if known else ""
+        return Receipt(id=ts, url=inert(url))
+
+    # Calls
+
+    async def _ask(self, method: str, query: Mapping[str, str]) -> Answer:
+        """A reading method: Slack takes no JSON for these."""
+        return self._held(method, await self._http.send("GET", method, params=query), repeatable=True)
+
+    async def _do(self, method: str, body: Mapping[str, Any], *, repeatable: bool = False) -> Answer:
+        answer = await self._http.send("POST", method, json_body=body, repeatable=repeatable)
+        return self._held(method, answer, repeatable)
+
+    def _held(self, method: str, answer: Answer, repeatable: bool) -> Answer:
+        """The answer if ``ok``, else the error it means."""
+        if answer.data.get("ok") is True:
+            return answer
+        code = self._http.clean(_text(answer.data, "error"), 60)
+        if code in _FOR_NOW:
+            raise NotSent(f"Slack asks for a pause ({code})", "It will be tried again.", answer.retry_after)
+        if code in _OUTCOME_UNKNOWN or not code:
+            raise self._http.doubt(f"failed ({code or 'no ok'})", repeatable)
+        needed = self._http.clean(_text(answer.data, "needed"), 80)
+        if code == "missing_scope":
+            remedy = f"Add the scope {needed or 'it needs'} to the app and install it again."
+        else:
+            remedy = _REMEDIES.get(code, f"See docs.slack.dev/reference/methods/{method} under {code}.")
+        raise Answered(f"Slack refused {method}: {code}", remedy, answer.status, code)
+
+
+_QUIET = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none", "mrkdwn": True}
+
+
+def _message(text: str, key: str) -> dict[str, Any]:
+    """Metadata can be read by every app of the workspace: it holds the key alone."""
+    return {"text": text, "metadata": {"event_type": _EVENT, "event_payload": {"key": key}}}
+
+
+def _escaped(text: str) -> str:
+    """The three characters Slack asks to escape. With ``<`` gone no mention and no link can be written."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _topic(text: str) -> str:
+    """One line of at most 250 characters, counted after escaping, never cut inside an escape."""
+    line = " ".join(inert(text).split())
+    if len(_escaped(line)) <= _TOPIC_LIMIT:
+        return _escaped(line)
+    kept = ""
+    for character in line:
+        if len(kept) + len(_escaped(character)) >= _TOPIC_LIMIT:
+            break
+        kept += _escaped(character)
+    return f"{kept}…"
+
+
+def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = data.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    value = data.get(name)
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    return value if isinstance(value, str) else ""
