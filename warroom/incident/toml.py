@@ -24,6 +24,15 @@ M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 """Where a value stands: keys, and positions (from 0) in lists and arrays of tables."""
 
+
+class _TableName:
+    """See ``TABLE_NAME``."""
+
+
+TABLE_NAME = _TableName()
+"""Marks a field, ``Annotated[str, TABLE_NAME]``, that holds the name of the table its model stands in, as in
+``[services.checkout]``. It is filled in from there, and is not a key of its own."""
+
 _AT_MOST = 20
 _SENSITIVE = re.compile(r"token|secret|pass|pwd|url|uri|header|key|auth|cred|cookie|sig|dsn|webhook", re.IGNORECASE)
 _WORD = re.compile(r"[\w.-]{1,16}")
@@ -87,8 +96,11 @@ def check(table: Mapping[str, Any], model: type[M], text: str, source: str) -> M
 
     For a table merged from two texts give the one a person wrote: what is wrong is most likely there.
     """
+    mistakes: list[Mistake] = []
     try:
-        return model.model_validate(table)
+        named = _named(table, model, (), mistakes)
+        if not mistakes:
+            return model.model_validate(named)
     except ValidationError as error:
         mistakes = [
             _mistake(row["type"], row["loc"], row["msg"], row["input"], row.get("ctx", {}), table, model)
@@ -183,7 +195,7 @@ def _mistake(
     if sort == "union_tag_not_found":
         return Mistake(path, "missing key", f"Add {plain(str(ctx.get('discriminator', '')))} = … here.")
     what = re.sub(r"^(Value error|Assertion failed), ", "", message)
-    what = re.sub(r"^Input should be ", "must be ", what)
+    what = re.sub(r"^(Input|String|List|Tuple|Dictionary|Value) should ", "must ", what)
     if isinstance(value, str) and len(value) > 3:  # a validator's words may repeat what it was given
         what = what.replace(value, _echo(path, value))
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -252,8 +264,42 @@ def _keys(model: type[BaseModel], path: Path, table: Mapping[str, Any]) -> list[
     keys: list[str] = []
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            keys += [f.alias or n for n, f in kind.model_fields.items() if (f.alias or n) not in keys]
+            own = _own_name(kind)
+            keys += [f.alias or n for n, f in kind.model_fields.items() if n != own and (f.alias or n) not in keys]
     return keys
+
+
+def _own_name(model: type[BaseModel]) -> str:
+    """The field marked with ``TABLE_NAME``, or ""."""
+    return next((n for n, field in model.model_fields.items() if TABLE_NAME in field.metadata), "")
+
+
+def _named(table: Mapping[str, Any], model: type[BaseModel], path: Path, mistakes: list[Mistake]) -> dict[str, Any]:
+    """A copy of ``table`` in which every model that is marked for it knows the name of its table."""
+    filled = dict(table)
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        below = filled.get(key)
+        if not isinstance(below, dict):
+            continue
+        for kind in _members(field.annotation):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                filled[key] = _named(below, kind, (*path, key), mistakes)
+            arguments = typing.get_args(kind)
+            if not (arguments and isinstance(arguments[-1], type) and issubclass(arguments[-1], BaseModel)):
+                continue
+            rows: dict[str, Any] = {}
+            own = _own_name(arguments[-1])
+            for called, row in below.items():
+                at = (*path, key, called)
+                rows[called] = _named(row, arguments[-1], at, mistakes) if isinstance(row, dict) else row
+                if own and isinstance(row, dict):
+                    if own in row:
+                        keys = [k for k in arguments[-1].model_fields if k != own]
+                        mistakes.append(Mistake((*at, own), "unknown key: the table's name says it", allowed(keys)))
+                    rows[called][own] = called
+            filled[key] = rows
+    return filled
 
 
 def _members(kind: Any) -> list[Any]:
