@@ -59,9 +59,6 @@ _TEXTUAL_PAIRS = (
     ("footer-key-foreground", "footer-background"),
 )
 
-_CORE = (
-    "primary", "secondary", "warning", "error", "success", "accent", "foreground", "background", "surface", "panel",
-)  # fmt: skip
 _TEXTUAL = tuple(ColorSystem(primary="#808080").generate())
 _STYLE = re.compile(r"none|(?:(?:not )?(?:bold|italic|underline|reverse)(?: |$))+")
 
@@ -145,7 +142,9 @@ def _load(file: Path) -> Theme:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SettingsError(f"cannot be read: {reason}", "Mend or remove the file.", place=str(file)) from None
+        raise SettingsError(
+            f"cannot be read: {reason}", "Mend or remove the file.", place=str(file)
+        ) from None
     values: dict[str, Any] = toml.parse(text, _ThemeFile, str(file)).model_dump()
     return Theme(name=file.stem, **values)
 

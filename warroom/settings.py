@@ -1,0 +1,805 @@
+"""The team's settings: keys, places of files, who sits here, secrets by reference. Never draws or sends.
+
+The docstring under each key is its manual: ``commented_toml`` writes the settings file of ``warroom init``
+from them. A flag beats the environment, the environment beats the file.
+"""
+
+from __future__ import annotations
+
+import ast
+import getpass
+import json
+import os
+import re
+import subprocess
+import tempfile
+import textwrap
+import tomllib
+import typing
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import platformdirs
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from warroom.incident import toml
+from warroom.incident.delivery import Audience
+from warroom.incident.errors import SettingsError
+
+_COMMAND_TIMEOUT_S = 10.0
+_REFERENCE = (
+    'Name where it is kept: { env = "NAME" }, { file = "path" } or { command = ["pass", "show", "…"] }'
+)
+
+
+def _inert(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must not contain control or direction characters, or line breaks")
+    return text
+
+
+def _named(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text.strip()
+
+
+def _link(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
+        raise ValueError("must be a web address that begins with http:// or https://")
+    return text
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        raise ValueError('must be the IANA name of a time zone, such as "Europe/Berlin"') from None
+    return name
+
+
+def _length(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(r"(\d{1,4}) ?([hdw])", value) if isinstance(value, str) else None
+    length = timedelta(hours=int(found[1]) * {"h": 1, "d": 24, "w": 168}[found[2]]) if found else timedelta()
+    if not timedelta() < length <= timedelta(days=366):
+        raise ValueError('must be a length of time in hours, days or weeks: "12h", "1d", "1w"')
+    return length
+
+
+def _start(value: date) -> date:
+    if not 2000 <= value.year <= 2200:
+        raise ValueError("must be a date between 2000 and 2200")
+    return value
+
+
+def _local_time(value: time) -> time:
+    if value.tzinfo:
+        raise ValueError("must be a time without a zone: the team's is meant")
+    return value
+
+
+Text = Annotated[str, Field(max_length=500), AfterValidator(_inert)]
+Name = Annotated[str, Field(max_length=80), AfterValidator(_inert), AfterValidator(_named)]
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+Link = Annotated[str, Field(max_length=2000), AfterValidator(_inert), AfterValidator(_link)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Person(_Table):
+    """Somebody who may take part in an incident."""
+
+    name: Name
+    """The name shown everywhere, and given to --as."""
+    email: Text = ""
+    """Also used to find the person where a chat service knows people by e-mail."""
+    phone: Text = ""
+    """Shown to whoever has to call; hidden by the curtain."""
+    handles: dict[Key, Text] = {}
+    """The person's id in each chat service, for invitations and mentions."""
+    roles: tuple[Key, ...] = ()
+    """Ids of the playbook's roles this person can take."""
+
+
+class Team(_Table):
+    """The team whose incidents these are."""
+
+    name: Text = ""
+    """The team's name."""
+    company: Text = ""
+    """The name customers know you by; signs the texts written for them."""
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    """IANA name of the zone times are shown in. Stored times are always UTC."""
+    people: tuple[Person, ...] = ()
+    """Everybody who may take part."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """``timezone`` as a value."""
+        return ZoneInfo(self.timezone)
+
+
+class Service(_Table):
+    """Something that can break."""
+
+    name: Name
+    """The name to declare incidents by."""
+    description: Text = ""
+    """One line for those who do not know it."""
+    links: dict[Name, Link] = {}
+    """Web addresses worth having at hand."""
+    logs: tuple[Name, ...] = ()
+    """Log files to offer in its incidents: paths or globs, relative to this file, ~ allowed. A source with a
+    prefix of its own (journal:…, docker:…) is taken as it stands."""
+
+
+class OnCall(_Table):
+    """Who is on call when: people in turn, handing over at the same local time whatever summer time does."""
+
+    rotation: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """Names of people, in the order of their turns."""
+    starts: Annotated[date | datetime, AfterValidator(_start)]
+    """When the first turn begins: a date, or a date with a time in the team's zone."""
+    every: Annotated[timedelta, BeforeValidator(_length)] = timedelta(days=7)
+    """How long a turn lasts, in hours, days or weeks: "12h", "1d", "1w"."""
+    handover: Annotated[time, AfterValidator(_local_time)] = time(9)
+    """Time of day, in the team's zone, at which turns change, where starts is a date alone."""
+
+    @model_validator(mode="after")
+    def _one_time(self) -> OnCall:
+        if isinstance(self.starts, datetime) and "handover" in self.model_fields_set:
+            raise ValueError("starts has a time already; drop it there, or drop handover")
+        return self
+
+    def _begin(self, turn: int, zone: ZoneInfo) -> datetime:
+        """When the turn with this number (from 0) begins. Counted in local time, so 09:00 stays 09:00."""
+        start = (
+            self.starts if isinstance(self.starts, datetime) else datetime.combine(self.starts, self.handover)
+        )
+        local = start.astimezone(zone).replace(tzinfo=None) if start.tzinfo else start
+        return (local + turn * self.every).replace(tzinfo=zone).astimezone(UTC)
+
+    def turn(self, at: datetime, zone: ZoneInfo) -> tuple[int, datetime]:
+        """Number of the turn at ``at`` (-1 before the first), and when the next one begins (UTC)."""
+        if at < self._begin(0, zone):
+            return -1, self._begin(0, zone)
+        turn = (at - self._begin(0, zone)) // self.every
+        # Elapsed time is off by the hour a clock change takes or gives: at most one turn either way.
+        while self._begin(turn, zone) > at:
+            turn -= 1
+        while self._begin(turn + 1, zone) <= at:
+            turn += 1
+        return turn, self._begin(turn + 1, zone)
+
+
+class Destination(_Table):
+    """Where messages go: a chat service, a webhook, a file. Its name stands in the header."""
+
+    backend: Name
+    """"slack", "matrix", "webhook", "transcript", or the name of an installed plugin."""
+    audiences: Annotated[tuple[Audience, ...], Field(min_length=1)] = ("team",)
+    """Whose messages go there: "team", "customers", "executives"."""
+    plain_secrets: bool = False
+    """True allows secrets to stand in this file in clear. Better keep them elsewhere."""
+    options: Annotated[dict[str, Any], Field(repr=False)] = {}
+    """Every other key is an option of the backend. A secret is given by reference: { env = "NAME" }, { file = "path" } or { command = ["pass", "show", "slack"] }."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, table: Any) -> Any:
+        if not isinstance(table, dict):
+            return table
+        own = {key: table[key] for key in ("backend", "audiences", "plain_secrets") if key in table}
+        return {**own, "options": {key: value for key, value in table.items() if key not in own}}
+
+
+class Console(_Table):
+    """How the console looks and sounds on this machine."""
+
+    theme: Key = "dark"
+    """dark, light, high-contrast, colour-blind, or a theme of your own: NAME.toml in the folder themes beside
+    this file."""
+    bell: bool = True
+    """Ring the terminal's bell once when an update is overdue."""
+    keys: dict[Text, Text] = {}
+    """Keys of your own for an action: its id, then one or more keys with commas between. The help (?) lists
+    both."""
+
+
+class Settings(_Table):
+    """Everything a team tells warroom about itself. No key has to be given."""
+
+    playbook: Text = ""
+    """Your playbook, relative to this file. Only what it gives differs from the one shipped."""
+    team: Team = Team()
+    services: tuple[Service, ...] = ()
+    on_call: OnCall | None = None
+    destinations: dict[Key, Destination] = {}
+    console: Console = Console()
+
+    def person(self, who: str) -> Person | None:
+        """The person of that name, or the only one with that first name; case does not matter."""
+        wanted = who.strip().casefold()
+        full = [p for p in self.team.people if p.name.casefold() == wanted]
+        first = [p for p in self.team.people if p.name.casefold().split()[0] == wanted]
+        return full[0] if full else first[0] if len(first) == 1 else None
+
+
+_EXAMPLE: dict[str, Any] = {
+    "playbook": "playbook.toml",
+    "team": {
+        "name": "Checkout",
+        "company": "Example Ltd",
+        "timezone": "Europe/Berlin",
+        "people": [
+            {
+                "name": "Alice",
+                "email": "alice@example.com",
+                "phone": "+49 30 1234567",
+                "handles": {"slack": "U0123456789", "matrix": "@alice:example.com"},
+                "roles": ["incident_commander"],
+            },
+            {"name": "Bob", "email": "bob@example.com"},
+        ],
+    },
+    "services": [
+        {
+            "name": "checkout-api",
+            "description": "Takes card payments",
+            "links": {
+                "dashboard": "https://grafana.example.com/d/checkout",
+                "runbook": "https://wiki.example.com/checkout",
+            },
+            "logs": ["/var/log/checkout/*.log"],
+        }
+    ],
+    "on_call": {"rotation": ["Alice", "Bob"], "starts": date(2026, 1, 5), "every": "1w", "handover": "09:00"},
+    "destinations": {
+        "slack": {
+            "backend": "slack",
+            "audiences": ["team"],
+            "token": {"env": "SLACK_TOKEN"},
+            "channel": "#incidents",
+        },
+    },
+    "console": {"keys": {"incident.update": "u,f5"}},
+}
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def load(
+    path: Path | None, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None
+) -> Settings:
+    """The settings of ``path``, else of the file flags or environment name, else of the default place.
+
+    Environment (WARROOM_THEME, WARROOM_PLAYBOOK) and then ``flags`` ("theme", "playbook") are laid over it.
+    Paths come out absolute. No file in the default place means defaults; no secret is looked up.
+    Raises ``SettingsError`` for a named file that is missing, and for every mistake, with its place.
+    """
+    flags = flags or {}
+    places = Places.find(environ, flags)
+    file = path or places.settings
+    settings = Settings()
+    if path or places.named or _there(file):
+        settings = _read(file)
+    theme, where = _chosen("theme", environ, flags)
+    if theme:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", theme):
+            raise SettingsError("is not the name of a theme", "Try dark or light.", place=where)
+        settings = settings.model_copy(
+            update={"console": settings.console.model_copy(update={"theme": theme})}
+        )
+    playbook, _ = _chosen("playbook", environ, flags)
+    if playbook:
+        settings = settings.model_copy(update={"playbook": str(_expanded(playbook).absolute())})
+    return settings
+
+
+def _read(file: Path) -> Settings:
+    text = _text(file, "Name another file with --settings, or write one with: warroom init")
+    settings = toml.parse(text, Settings, str(file))
+    mistakes = list(_contradictions(settings))
+    if mistakes:
+        raise toml.refuse(mistakes, text, str(file))
+    return _settle(settings, file.absolute().parent)
+
+
+def _there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # perhaps; reading it will tell why not
+        return True
+
+
+def _expanded(path: str) -> Path:
+    """``path`` with ~ replaced; left alone where there is no such user."""
+    with suppress(RuntimeError):
+        return Path(path).expanduser()
+    return Path(path)
+
+
+def _text(file: Path, remedy: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    except FileNotFoundError:
+        reason = "there is no such file"
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+    raise SettingsError(f"cannot be read: {reason}", remedy, place=toml.plain(str(file), 200))
+
+
+def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
+    """What no table can see alone."""
+    people = [person.name for person in settings.team.people]
+    for table, names in ((("team", "people"), people), (("services",), [s.name for s in settings.services])):
+        seen = set()
+        for number, name in enumerate(names):
+            if name.casefold() in seen:
+                yield toml.Mistake(
+                    (*table, number, "name"), f'"{name}" stands here twice', "Give each its own name."
+                )
+            seen.add(name.casefold())
+    for number, name in enumerate(settings.on_call.rotation if settings.on_call else ()):
+        if name not in people:
+            remedy = toml.allowed(people, name) if people else "Add them as [[team.people]]."
+            yield toml.Mistake(("on_call", "rotation", number), f'"{name}" is nobody in the team', remedy)
+
+
+def _settle(settings: Settings, folder: Path) -> Settings:
+    """Paths made absolute: what a file names is meant from the folder the file lies in."""
+
+    def absolute(path: str) -> str:
+        return str(folder / _expanded(path))
+
+    services = tuple(
+        service.model_copy(
+            update={
+                "logs": tuple(log if re.match(r"[a-z]{2,}:", log) else absolute(log) for log in service.logs)
+            }
+        )
+        for service in settings.services
+    )
+    destinations = {
+        name: destination.model_copy(update={"options": _settle_files(destination.options, absolute)})
+        for name, destination in settings.destinations.items()
+    }
+    playbook = absolute(settings.playbook) if settings.playbook else ""
+    return settings.model_copy(
+        update={"services": services, "destinations": destinations, "playbook": playbook}
+    )
+
+
+def _settle_files(table: Mapping[str, Any], absolute: Callable[[str], str]) -> dict[str, Any]:
+    settled = dict(table)
+    for key, value in table.items():
+        if isinstance(value, dict):
+            reference = list(value) == ["file"] and isinstance(value["file"], str)
+            settled[key] = {"file": absolute(value["file"])} if reference else _settle_files(value, absolute)
+    return settled
+
+
+def _chosen(name: str, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> tuple[str, str]:
+    """A flag's value, else that of its variable, else ""; and where it was given."""
+    if flag := flags.get(name):
+        return flag, f"--{name}"
+    variable = f"WARROOM_{name.upper()}"
+    return environ.get(variable, ""), variable
+
+
+def who(
+    settings: Settings,
+    environ: Mapping[str, str],
+    flags: Mapping[str, str | None] | None = None,
+    os_user: Callable[[], str] = getpass.getuser,
+) -> str:
+    """Who sits here: ``--as``, WARROOM_AS, else the system's user, as the team's list calls them.
+
+    Somebody the list does not know keeps the name they gave: help may come from anywhere.
+    Raises ``SettingsError`` where nobody can be made out.
+    """
+    given, _ = _chosen("as", environ, flags or {})
+    if not given:
+        try:
+            given = os_user()
+        except (OSError, LookupError):
+            raise SettingsError("cannot tell who you are", "Say it with --as NAME or WARROOM_AS.") from None
+        for person in settings.team.people:
+            if given in (person.email.partition("@")[0], *person.handles.values()):
+                return person.name
+    known = settings.person(given)
+    return known.name if known else toml.plain(given.strip(), 60)
+
+
+def on_call(settings: Settings, at: datetime) -> str | None:
+    """Who is on call at ``at`` (any zone); None without a rotation, or before its first turn."""
+    if not settings.on_call:
+        return None
+    turn, _ = settings.on_call.turn(at, settings.team.zone)
+    return settings.on_call.rotation[turn % len(settings.on_call.rotation)] if turn >= 0 else None
+
+
+def next_on_call(settings: Settings, at: datetime) -> tuple[str, datetime] | None:
+    """Who takes over next after ``at``, and when (UTC); None without a rotation."""
+    if not settings.on_call:
+        return None
+    turn, begins = settings.on_call.turn(at, settings.team.zone)
+    return settings.on_call.rotation[(turn + 1) % len(settings.on_call.rotation)], begins
+
+
+# --- secrets ------------------------------------------------------------------------------------------------
+
+
+class Secret(_Table):
+    """Where a secret is kept; exactly one of the three. The value itself never stands here."""
+
+    env: Annotated[str, Field(min_length=1)] | None = None
+    """Name of an environment variable."""
+    file: Annotated[str, Field(min_length=1)] | None = None
+    """Path of a file that holds nothing else."""
+    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """A command and its arguments that prints it within 10 seconds; no shell is involved."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Secret:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("must have exactly one of env, file, command")
+        return self
+
+    def __str__(self) -> str:
+        if self.command:  # arguments are left out: some tools are given a password there
+            return f"{{ command = [{_toml_value(toml.plain(self.command[0]))}, …] }}"
+        key, value = ("env", self.env) if self.env else ("file", self.file)
+        return f"{{ {key} = {_toml_value(toml.plain(value or '', 200))} }}"
+
+
+def resolve(
+    ref: Secret,
+    environ: Mapping[str, str],
+    run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run,
+) -> str:
+    """The secret, without the one line break its keeper may put after it.
+
+    Raises ``SettingsError`` naming the reference, never what was found there.
+    """
+    value, reason = _look_up(ref, environ, run)
+    if reason is None and not value:
+        reason = "it is empty"
+    if reason is not None:
+        raise SettingsError(
+            f"the secret {ref} cannot be had: {reason}", "Put it there, or correct the reference."
+        )
+    return value
+
+
+def _look_up(
+    ref: Secret, environ: Mapping[str, str], run: Callable[..., subprocess.CompletedProcess[bytes]]
+) -> tuple[str, str | None]:
+    """The value, or why there is none. Raises nothing: no traceback shall hold what a command printed."""
+    try:
+        if ref.env:
+            return environ.get(ref.env, ""), None if ref.env in environ else "the variable is not set"
+        if ref.file:
+            found = _expanded(ref.file).read_bytes()
+        else:
+            done = run(
+                ref.command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=_COMMAND_TIMEOUT_S,
+                check=False,
+            )
+            if done.returncode:
+                return "", f"the command ended with status {done.returncode}"
+            found = done.stdout
+        return re.sub(r"\r?\n\Z", "", found.decode("utf-8")), None
+    except subprocess.TimeoutExpired:
+        return "", f"the command took longer than {_COMMAND_TIMEOUT_S:.0f} s"
+    except UnicodeDecodeError:
+        return "", "it is not UTF-8 text"
+    except ValueError:
+        return "", "the reference cannot be used as it stands"
+    except OSError as error:
+        return "", (error.strerror or "unknown reason").lower()
+
+
+def resolve_options(
+    name: str,
+    destination: Destination,
+    secret_fields: Collection[str],
+    environ: Mapping[str, str],
+    run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run,
+) -> dict[str, Any]:
+    """The options of the destination called ``name``, with references in ``secret_fields`` looked up.
+
+    A field may also be a table of secrets, each under its own name. Raises ``SettingsError`` for a secret
+    in clear (unless ``plain_secrets``), and for one that cannot be had.
+    """
+
+    def secret(value: object, place: str) -> object:
+        if isinstance(value, dict) and not value.keys() <= {"env", "file", "command"}:
+            return {key: secret(below, f"{place}.{toml.plain(key)}") for key, below in value.items()}
+        if not isinstance(value, dict):
+            if destination.plain_secrets:
+                return value
+            raise SettingsError(
+                "a secret stands here in clear", f"{_REFERENCE}; or set plain_secrets = true.", place
+            )
+        try:
+            return resolve(Secret.model_validate(value), environ, run)
+        except ValidationError:
+            raise SettingsError("is not a reference to a secret", f"{_REFERENCE}.", place) from None
+        except SettingsError as error:
+            raise SettingsError(error.title, error.remedy, place) from None
+
+    return {
+        key: secret(value, f"[destinations.{name}] {toml.plain(key)}") if key in secret_fields else value
+        for key, value in destination.options.items()
+    }
+
+
+# --- places -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where warroom's files lie on this machine. Finding them touches none of them."""
+
+    settings: Path
+    named: bool
+    """True if a person named the settings file, so that it has to exist."""
+    data: Path
+    """Journal, drafts, crash reports; only for its owner."""
+    themes: tuple[Path, ...]
+    """Folders of themes, the shipped one first; a later theme replaces one of its name."""
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Places:
+        """By ``flags`` ("settings", "data"), then WARROOM_SETTINGS and WARROOM_DATA, then the platform."""
+        named, _ = _chosen("settings", environ, flags or {})
+        data, _ = _chosen("data", environ, flags or {})
+        default = platformdirs.user_config_path("warroom", appauthor=False) / "settings.toml"
+        settings = _expanded(named).absolute() if named else default
+        return cls(
+            settings=settings,
+            named=bool(named),
+            data=_expanded(data).absolute()
+            if data
+            else platformdirs.user_data_path("warroom", appauthor=False),
+            themes=(shipped("themes"), settings.parent / "themes"),
+        )
+
+    def make_data(self) -> Path:
+        """The data folder, made for its owner alone if it is not there. ``SettingsError`` if that fails."""
+        _make_folder(self.data)
+        return self.data
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # one that is there keeps the rights its owner gave it
+            folder.mkdir(mode=0o700)
+        if not folder.is_dir():
+            raise NotADirectoryError(20, "a file stands in its place")
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise SettingsError(
+            f"the folder cannot be made: {reason}",
+            "Name another with --data or WARROOM_DATA.",
+            place=str(folder),
+        ) from None
+
+
+def shipped(name: str) -> Path:
+    """What came with warroom ("themes", "sample_data", "playbooks/…"), be it installed or a checkout."""
+    package = Path(__file__).parent
+    for place in (package / name, package.parent / name):
+        if place.exists():
+            return place
+    raise SettingsError("is missing from this installation", "Install warroom again.", place=name)
+
+
+def playbook_text(settings: Settings) -> tuple[str, str]:
+    """The text of the team's playbook and its file's name; ("", "") where the shipped one is used as it is."""
+    if not settings.playbook:
+        return "", ""
+    return _text(Path(settings.playbook), "Correct playbook = … in the settings."), settings.playbook
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """``path`` holds ``text`` (UTF-8, only for its owner), or what it held before; never half of it.
+
+    A symbolic link stays one. Raises ``SettingsError`` if it cannot be written.
+    """
+    path = path.resolve()
+    _make_folder(path.parent)
+    temporary: Path | None = None
+    try:
+        number, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # with 0600
+        temporary = Path(made)
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(number)
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the new name too has to outlive a power cut
+        finally:
+            os.close(folder)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise SettingsError(
+            f"cannot be written: {reason}", "The file is as it was.", place=str(path)
+        ) from None
+    finally:
+        if temporary:  # after the rename there is nothing of that name any more
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def save_theme(path: Path, name: str) -> None:
+    """Set ``[console] theme`` in the person's settings file and leave every other character alone.
+
+    Raises ``SettingsError``, and changes nothing, where that cannot be done for certain.
+    """
+    if not path.exists():
+        import tomli_w
+
+        write_atomically(path, tomli_w.dumps({"console": {"theme": name}}))
+        return
+    # Bytes, so that line ends stay what they are; what is wrong with the text is told by the strict reader.
+    text = path.read_bytes().decode("utf-8") if _text(path, "Mend the file.") else ""
+    wanted = toml.read(text, str(path))
+    console = wanted.setdefault("console", {})
+    if isinstance(console, dict):
+        console["theme"] = name
+    edited = _with_theme(text, json.dumps(name))
+    try:
+        safe = tomllib.loads(edited) == wanted
+    except tomllib.TOMLDecodeError:
+        safe = False
+    if not safe:
+        raise SettingsError(
+            "the theme cannot be set without touching other lines",
+            f'Write theme = "{toml.plain(name)}" under [console] yourself.',
+            place=str(path),
+        )
+    write_atomically(path, edited)
+
+
+def _with_theme(text: str, value: str) -> str:
+    end = "\r\n" if "\r\n" in text else "\n"
+    lines = text.splitlines(keepends=True)
+    table = ""
+    header = None
+    for number, line in enumerate(lines):
+        if found := re.match(r"\s*\[+\s*([^\]]*?)\s*\]", line):
+            table = found[1]
+            header = number if table == "console" else header
+        prefix = {"console": r"theme", "": r"console\s*\.\s*theme"}.get(table)
+        if prefix and (found := re.match(rf"(\s*{prefix}\s*=\s*)(\"(?:[^\"\\]|\\.)*\"|'[^']*')", line)):
+            lines[number] = found[1] + value + line[found.end() :]
+            return "".join(lines)
+    if header is not None:
+        lines.insert(header + 1, f"theme = {value}{end}")
+        if not lines[header].endswith("\n"):
+            lines[header] += end
+        return "".join(lines)
+    gap = "" if not text else end if text.endswith("\n") else end + end
+    return f"{text}{gap}[console]{end}theme = {value}{end}"
+
+
+def commented_toml() -> str:
+    """The settings file ``warroom init`` writes: every key, explained, with an example, all commented out.
+
+    Explanations begin with "# ", settings with "#": take that one character away to use a line.
+    """
+    manual = _manual()
+    lines = [
+        "# Settings of warroom. Every key may be left out. What follows are examples: take away the # before",
+        "# a line, and before the [header] above it, to use it.",
+        "",
+    ]
+
+    def explain(text: str) -> None:
+        lines.extend(textwrap.wrap(" ".join(text.split()), 100, initial_indent="# ", subsequent_indent="# "))
+
+    def table(header: str, model: type[BaseModel], example: Mapping[str, Any], *, docs: bool = True) -> None:
+        if header:
+            if docs:
+                explain(manual[model.__name__, ""])
+            lines.append(f"#{header}")
+        below = []
+        for key, field in model.model_fields.items():
+            inner = _model_in(field.annotation)
+            if inner:
+                below.append((key, inner))
+                continue
+            if key == "options":
+                given = {k: v for k, v in example.items() if k not in model.model_fields}
+            else:
+                default = None if field.is_required() else field.default
+                given = {key: example.get(key, default)} if docs or key in example else {}
+            if docs:
+                explain(manual[model.__name__, key])
+            lines.extend(f"#{key} = {_toml_value(value)}" for key, value in given.items())
+        lines.append("")
+        path = header.strip("[]") + "." if header else ""
+        for key, inner in below:
+            value = example.get(key, {})
+            if isinstance(value, list):
+                for number, entry in enumerate(value):
+                    table(f"[[{path}{key}]]", inner, entry, docs=number == 0)
+            elif key == "destinations":
+                for name, entry in value.items():
+                    table(f"[{path}{key}.{name}]", inner, entry)
+            else:
+                table(f"[{path}{key}]", inner, value)
+
+    table("", Settings, _EXAMPLE)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _manual() -> dict[tuple[str, str], str]:
+    """The docstrings of this file's tables and keys, by (class, key); the class's own under ""."""
+    found: dict[tuple[str, str], str] = {}
+    for node in ast.parse(Path(__file__).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            found[node.name, ""] = ast.get_docstring(node) or ""
+            for key, text in zip(node.body, node.body[1:], strict=False):
+                if (
+                    isinstance(key, ast.AnnAssign)
+                    and isinstance(key.target, ast.Name)
+                    and isinstance(text, ast.Expr)
+                    and isinstance(text.value, ast.Constant)
+                ):
+                    found[node.name, key.target.id] = str(text.value.value)
+    return found
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for m in map(_model_in, typing.get_args(annotation)) if m), None)
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    if isinstance(value, date):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers and booleans are written alike
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
