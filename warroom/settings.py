@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -39,6 +39,9 @@ from pydantic import (
 from warroom.incident import toml
 from warroom.incident.delivery import Audience
 from warroom.incident.errors import SettingsError
+
+if TYPE_CHECKING:
+    from warroom.incident.playbook import Playbook
 
 _COMMAND_TIMEOUT_S = 10.0
 _REFERENCE = (
@@ -194,21 +197,26 @@ class OnCall(_Table):
 class Destination(_Table):
     """Where messages go: a chat service, a webhook, a file. Its name stands in the header."""
 
+    name: Annotated[str, toml.TABLE_NAME] = ""
+    """The name in the header."""
     backend: Name
     """"slack", "matrix", "webhook", "transcript", or the name of an installed plugin."""
     audiences: Annotated[tuple[Audience, ...], Field(min_length=1)] = ("team",)
     """Whose messages go there: "team", "customers", "executives"."""
+    drills: bool = False
+    """True sends the messages of drills there too. Without it a drill stays away from this place."""
     plain_secrets: bool = False
     """True allows secrets to stand in this file in clear. Better keep them elsewhere."""
     options: Annotated[dict[str, Any], Field(repr=False)] = {}
-    """Every other key is an option of the backend. A secret is given by reference: { env = "NAME" }, { file = "path" } or { command = ["pass", "show", "slack"] }."""
+    """Every other key is an option of the backend. A secret is given by reference: { env = "NAME" },
+    { file = "path" } or { command = ["pass", "show", "slack"] }."""
 
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, table: Any) -> Any:
         if not isinstance(table, dict):
             return table
-        own = {key: table[key] for key in ("backend", "audiences", "plain_secrets") if key in table}
+        own = {key: table[key] for key in cls.model_fields if key in table and key != "options"}
         return {**own, "options": {key: value for key, value in table.items() if key not in own}}
 
 
@@ -527,13 +535,12 @@ def _look_up(
 
 
 def resolve_options(
-    name: str,
     destination: Destination,
     secret_fields: Collection[str],
     environ: Mapping[str, str],
     run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run,
 ) -> dict[str, Any]:
-    """The options of the destination called ``name``, with references in ``secret_fields`` looked up.
+    """The destination's options, with the references in ``secret_fields`` looked up.
 
     A field may also be a table of secrets, each under its own name. Raises ``SettingsError`` for a secret
     in clear (unless ``plain_secrets``), and for one that cannot be had.
@@ -556,7 +563,9 @@ def resolve_options(
             raise SettingsError(error.title, error.remedy, place) from None
 
     return {
-        key: secret(value, f"[destinations.{name}] {toml.plain(key)}") if key in secret_fields else value
+        key: secret(value, f"[destinations.{destination.name}] {toml.plain(key)}")
+        if key in secret_fields
+        else value
         for key, value in destination.options.items()
     }
 
@@ -623,11 +632,15 @@ def shipped(name: str) -> Path:
     raise SettingsError("is missing from this installation", "Install warroom again.", place=name)
 
 
-def playbook_text(settings: Settings) -> tuple[str, str]:
-    """The text of the team's playbook and its file's name; ("", "") where the shipped one is used as it is."""
+def load_playbook(settings: Settings) -> Playbook:
+    """The shipped playbook with the team's laid over it. ``SettingsError`` with the place of every mistake."""
+    from warroom.incident import playbook  # most verbs need the settings alone
+
+    base = shipped("playbooks/small-team.toml").read_text(encoding="utf-8")
     if not settings.playbook:
-        return "", ""
-    return _text(Path(settings.playbook), "Correct playbook = … in the settings."), settings.playbook
+        return playbook.parse(base, "small-team.toml")
+    own = _text(Path(settings.playbook), "Correct playbook = … in the settings.")
+    return playbook.override(base, own, settings.playbook)
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -739,6 +752,8 @@ def commented_toml() -> str:
             lines.append(f"#{header}")
         below = []
         for key, field in model.model_fields.items():
+            if toml.TABLE_NAME in field.metadata:
+                continue
             inner = _model_in(field.annotation)
             if inner:
                 below.append((key, inner))
