@@ -1,0 +1,271 @@
+"""What may never leave warroom: control characters that drive a terminal, and secrets."""
+
+from __future__ import annotations
+
+import base64
+import random
+import re
+import string
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from warroom.redact import Redactor, inert, redact, uncoloured
+
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufe0f\ud800-\udfff]")
+
+# Text as an attacker would write it: controls, bidi, surrogates and the makings of our own patterns.
+PIECES = st.sampled_from([
+    "\x1b[31m", "\x1b]52;c;ZXZpbA==\x07", "\x9b2J", "\x00", "\r\n", "\n", "\t", "\u202e", "\u2066", "\u200b",
+    "\ufe0f", "\udc9b", "👍🏽", "password=", '"token": "', "Authorization: Bearer ", "Cookie: a=b; ", "://u:",
+    "@h.io",
+    "‹redacted:", "‹redacted:jwt›", "›", "xoxb-1234567890-abcdefghij", "AKIAIOSFODNN7EXAMPLE", "ghp_" + "a1" * 18,
+    "eyJhbGciOi.eyJzdWIi.x", "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----",
+    "MIIEpAIBAAKCAQEA", "4111111111111111", "\\\"", "'", '"', "=", ":", "&", "?", ",", ";", " ", "sk-", "secret: ",
+    "--password ", "bob@example.com", "+1 555 123 4567", "x",
+])
+HOSTILE = st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=25).map("".join)
+
+
+@given(HOSTILE)
+@settings(max_examples=400, deadline=None)
+def test_nothing_a_terminal_obeys_is_left(text: str) -> None:
+    assert not UNSAFE.search(inert(text))
+    assert not UNSAFE.search(redact(text).text)
+    one_line = inert(text, newlines=False)
+    assert not UNSAFE.search(one_line) and "\n" not in one_line and "\t" not in one_line
+    assert inert(inert(text)) == inert(text)
+
+
+@given(HOSTILE)
+@settings(max_examples=600, deadline=None)
+def test_redacting_twice_changes_nothing(text: str) -> None:
+    once = redact(text)
+    again = redact(once.text)
+    assert again.text == once.text and again.count == 0
+    assert len(once.hits) == once.count
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_can_be_shown(data: bytes) -> None:
+    for errors in ("surrogateescape", "replace"):
+        redact(data.decode("utf-8", errors)).text.encode("utf-8")
+    Redactor().line(data.decode("latin-1"))
+
+
+def test_an_attack_stays_visible() -> None:
+    assert inert("a\x1b]52;c;x\x07b\x00") == "a␛]52;c;x␇b␀"
+    assert inert("abc\u202ecba\x9b") == "abc�cba�"
+    assert inert("⚠\ufe0f 👍🏽 ok") == "⚠ 👍 ok"
+    assert inert("one\r\ntwo\tthree\r") == "one\ntwo\tthree␍"
+    assert inert("one\r\ntwo\tthree", newlines=False) == "one two three"
+    assert uncoloured("\x1b[1;31mERROR\x1b[0m x") == "ERROR x"
+
+
+ALNUM = string.ascii_letters + string.digits
+RNG = random.Random(20250305)
+
+
+def chars(alphabet: str, n: int) -> str:
+    return "".join(RNG.choices(alphabet, k=n))
+
+
+def vendor_tokens() -> dict[str, str]:
+    """A token of each vendor, of the shape its documents give."""
+    word, hexa = ALNUM + "_-", "0123456789abcdef"
+    b64 = base64.urlsafe_b64encode(RNG.randbytes(30)).decode().rstrip("=")
+    return {
+        "slack-token": f"xoxb-{chars(string.digits, 12)}-{chars(string.digits, 12)}-{chars(ALNUM, 24)}",
+        "slack-webhook": f"https://hooks.slack.com/services/T{chars(ALNUM, 8)}/B012/{chars(ALNUM, 24)}",
+        "teams-webhook": f"https://acme.webhook.office.com/webhookb2/{chars(hexa, 32)}@1/IncomingWebhook/x",
+        "discord-webhook": f"https://discord.com/api/webhooks/{chars(string.digits, 18)}/{chars(word, 68)}",
+        "telegram-token": f"{chars(string.digits, 10)}:AA{chars(word, 33)}",
+        "github-token": RNG.choice([f"gh{RNG.choice('pousr')}_{chars(ALNUM, 36)}",
+                                    f"github_pat_{chars(ALNUM, 22)}_{chars(ALNUM, 59)}"]),
+        "gitlab-token": f"glpat-{chars(word, 20)}",
+        "aws-access-key": RNG.choice(["AKIA", "ASIA", "ABIA", "ACCA"]) + chars("ABCDXYZ234567", 16),
+        "google-key": f"AIza{chars(word, 35)}",
+        "grafana-token": RNG.choice([f"glsa_{chars(ALNUM, 32)}_{chars(hexa, 8)}", f"glc_{chars(ALNUM, 60)}="]),
+        "sentry-token": f"sntrys_{chars(ALNUM, 60)}",
+        "newrelic-key": f"NRAK-{chars(string.ascii_uppercase + string.digits, 27)}",
+        "notion-token": f"ntn_{chars(ALNUM, 46)}",
+        "stripe-key": f"{RNG.choice('sr')}k_{RNG.choice(['live', 'test'])}_{chars(ALNUM, 24)}",
+        "openai-key": f"sk-proj-{chars(word, 40)}1",
+        "anthropic-key": f"sk-ant-api03-{chars(word, 90)}",
+        "sendgrid-key": f"SG.{chars(word, 22)}.{chars(word, 43)}",
+        "npm-token": f"npm_{chars(ALNUM, 36)}",
+        "pypi-token": f"pypi-AgEIcHlwaS5vcmc{chars(word, 80)}",
+        "vault-token": f"hvs.{chars(word, 90)}",
+        "digitalocean-token": f"dop_v1_{chars(hexa, 64)}",
+        "azure-secret": f"{chars(ALNUM, 3)}8Q~{chars(ALNUM + '~._-', 30)}{chars(ALNUM, 4)}",
+        "matrix-token": f"syt_{chars(ALNUM, 12)}_{chars(ALNUM, 20)}_{chars(ALNUM, 6)}",
+        "jwt": f"eyJ{b64}.eyJ{b64}.{chars(word, 43)}",
+    }
+
+
+FRAMES = ("2025-03-05 14:15:11,204 ERROR client: call with {} failed", "{}", '{{"level":"error","msg":"{}"}}',
+          "creds {}, retrying", "env X={} Y=2", "see '{}'.", "GET /x?b={}&c=2 200", "(\\n{}\\n)", "path/{}/next")
+
+
+@pytest.mark.parametrize("kind", vendor_tokens())
+def test_vendor_tokens_are_found_in_log_lines(kind: str) -> None:
+    missed = []
+    for frame in FRAMES:
+        for _ in range(25):
+            token = vendor_tokens()[kind]
+            safe = redact(frame.format(token))
+            path = token.split(".com/", 1)[-1].split("/")[-1] if token.startswith("https") else token
+            if token in safe.text or (path != "x" and path[4:] in safe.text) or not safe.count:
+                missed.append(frame.format(token))
+    assert len(missed) <= len(FRAMES) * 25 // 100, missed[:3]
+
+
+@pytest.mark.parametrize(("text", "secret", "rule"), [
+    ("db password=hunter2 host=x", "hunter2", "password"),
+    ("db_password: 'hun,ter 2' host=x", "hun,ter 2", "password"),
+    ('{"user":"x","password":"hu\\"nter2","n":1}', "nter2", "password"),
+    ('body="{\\"password\\":\\"hunter2\\",\\"n\\":1}"', "hunter2", "password"),
+    ("jdbc:postgresql://h/db?user=u&password=hunter2&ssl=true", "hunter2", "password"),
+    ("Server=h;User=u;Pwd=hunter2;Timeout=3", "hunter2", "password"),
+    ("export PGPASSWORD=hunter2", "hunter2", "password"),
+    ("run --password hunter2 --verbose", "hunter2", "password"),
+    ("curl -u bob:hunter2 https://x", "hunter2", "password"),
+    ("PASSWORD => 'hunter2'", "hunter2", "password"),
+    ("password=ab,cd;ef)", "cd;ef", "password"),
+    ("aws_secret_access_key = wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", "wJalrXUtn", "api-key"),
+    ("X-Api-Key: 9f8e7d6c5b4a", "9f8e7d6c5b4a", "api-key"),
+    ('clientSecret: "s3cr3tvalue"', "s3cr3tvalue", "secret"),
+    ("access_token=ya99abcdef12345", "ya99abcdef12345", "token"),
+    ("routing_key=R0UT1NGK3Y123", "R0UT1NGK3Y123", "api-key"),
+    ("https://bob:p@ss@db.example.com/x", "p@ss", "url-password"),
+    ("redis://:hunter2@cache:6379/0", "hunter2", "url-password"),
+    ("GET /cb?code=4f0AX4XfWh&state=1 200", "4f0AX4XfWh", "query-secret"),
+    ("POST https://prod-1.logic.azure.com/w?sv=1.0&sig=AbCdEfGh1234", "AbCdEfGh1234", "query-secret"),
+    ("Authorization: Bearer abc123def456", "abc123def456", "authorization"),
+    ("Authorization: Basic Ym9iOmh1bnRlcjI=", "Ym9iOmh1bnRlcjI", "authorization"),
+    ('"Authorization": "Token token=zzz999"', "zzz999", "authorization"),
+    ("Authorization: Digest username=\"bob\", response=\"6629fae49393a053\"", "6629fae4", "authorization"),
+    ("-H 'Authorization: Bearer abc123def456'", "abc123def456", "authorization"),
+    ("sending bearer abc123def456 upstream", "abc123def456", "token"),
+    ("proxy said basic Ym9iOmh1bnRlcjI= no", "Ym9iOmh1bnRlcjI", "authorization"),
+    ("Cookie: sid=abc123; theme=dark", "abc123", "cookie"),
+    ("set-cookie: sid=abc123; Path=/; HttpOnly", "abc123", "cookie"),
+    ("paid with 4111 1111 1111 1111 today", "4111 1111 1111 1111", "card"),
+    ("card=5555555555554444", "5555555555554444", "card"),
+    ("amex 378282246310005.", "378282246310005", "card"),
+    ("mail from carol.j+x@mail.example.co.uk.", "carol.j", "email"),
+    ("call +44 20 7946 0958 now", "7946", "phone"),
+    ("call (415) 555-2671", "555-2671", "phone"),
+    ("phone=0612345678", "0612345678", "phone"),
+    ("PIN: 48213#", "48213", "pin"),
+    ("tok\x1b[0men xoxb-1234567890\x1b[1m12-abcdefghijkl", "abcdefghijkl", "slack-token"),
+    ("t=xoxb-123456\u200b7890-abcdefghijkl", "abcdefghijkl", "slack-token"),
+])
+def test_secrets_are_masked_by_their_rule(text: str, secret: str, rule: str) -> None:
+    safe = redact(text)
+    assert secret not in safe.text
+    assert rule in safe.hits
+    assert f"‹redacted:{rule}›" in safe.text
+
+
+def test_what_surrounds_a_secret_stays_readable() -> None:
+    assert redact("db password=hunter2 host=x").text == "db password=‹redacted:password› host=x"
+    assert redact("Authorization: Bearer abc123def456 took=3").text == (
+        "Authorization: Bearer ‹redacted:authorization› took=3")
+    assert redact("f(user=u, password=hunter2)").text == "f(user=u, password=‹redacted:password›)"
+    assert redact("https://hooks.slack.com/services/T01/B01/abcdefgh").text == (
+        "https://hooks.slack.com/services/‹redacted:slack-webhook›")
+
+
+def test_personal_rules_can_be_switched_off() -> None:
+    text = "mail bob@example.com or +44 20 7946 0958, password=hunter2"
+    assert redact(text).hits == ("password", "email", "phone")
+    assert redact(text, personal=False).hits == ("password",)
+
+
+HEX = "0123456789abcdef"
+ORDINARY: list[Callable[[], str]] = [
+    lambda: f"2025-03-05T14:15:11.{RNG.randrange(1000):03}Z INFO req={chars(HEX, 32)} ok",
+    lambda: f"trace_id={chars(HEX, 32)} span_id={chars(HEX, 16)} took={RNG.random():.9f}",
+    lambda: f"commit {chars(HEX, 40)} by deploy@web-1.internal",
+    lambda: f"order {RNG.randrange(10**9)} order_id={RNG.randrange(10**15, 10**16)} paid {RNG.randrange(10**5)}",
+    lambda: f"ts={1_700_000_000_000_000 + RNG.randrange(10**12)} n={RNG.randrange(10**6)}",
+    lambda: f'{{"ts":{RNG.random() * 1.7e9:.6f},"token_count":{RNG.randrange(99)},"max_tokens":100}}',
+    lambda: f'10.0.0.{RNG.randrange(255)} - - [05/Mar/2025:14:02:11 +0000] "GET /api/orders/{RNG.randrange(10**6)}'
+            f' HTTP/1.1" 200 {RNG.randrange(10**5)} "-" "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/126.0.0.0"',
+    lambda: f"cache key=user:{RNG.randrange(10**6)}:profile hit ratio=0.{RNG.randrange(10**9)} keys=17",
+    lambda: f"id={chars(HEX, 8)}-{chars(HEX, 4)}-4{chars(HEX, 3)}-a{chars(HEX, 3)}-{chars(HEX, 12)}"
+            f" pod=checkout-7d9f8b6c5-{chars('bcdfgh', 5)}",
+    lambda: f"pass={RNG.randrange(99)} fail=0 skipped=3 passed: {RNG.randrange(99)}",
+    lambda: "Failed password for root from 203.0.113.7 port 22 ssh2",
+    lambda: "SyntaxError: Unexpected token: } in JSON at position 12",
+    lambda: "invalid token: unexpected end of input",
+    lambda: "Basic authentication is disabled; bearer authentication only",
+    lambda: "Started getty@tty1.service, user@1000.service, lodash@4.17.21",
+    lambda: "clone git@github.com:acme/app.git; image app@sha256:" + chars(HEX, 64),
+    lambda: f"page_token=abc{RNG.randrange(10**6)} next_token={chars(ALNUM, 20)} password_reset=true",
+    lambda: "PWD=/srv/app HOME=/root password=**** token=null secret=<hidden> api_key=${API_KEY}",
+    lambda: "task-force-sk-folding-cube-animation-loader-widget risk-assessment-of-the-pipeline-was-run",
+    lambda: f"+{RNG.randrange(1000)} -{RNG.randrange(1000)} lines, UTC+01:00, 2025-03-05 14:15:11 +0100",
+]
+
+
+def test_ordinary_lines_are_left_alone() -> None:
+    lines = [make() for make in ORDINARY for _ in range(200)]
+    touched = [(line, redact(line).text) for line in lines if redact(line).count or redact(line).text != line]
+    assert len(touched) * 1000 < len(lines), touched[:5]
+
+
+KEY = ["-----BEGIN RSA PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED", "", *(chars(ALNUM + "+/", 64) for _ in range(9)),
+       chars(ALNUM, 22) + "==", "-----END RSA PRIVATE KEY-----"]
+
+
+def test_a_key_block_is_one_secret_in_one_text() -> None:
+    safe = redact("before\n" + "\n".join(KEY) + "\nafter")
+    assert safe.text == "before\n‹redacted:private-key›\nafter" and safe.count == 1
+    assert redact('{"key":"' + "\\n".join(KEY) + '\\n"}').text == '{"key":"‹redacted:private-key›\\n"}'
+
+
+def test_a_key_block_cut_off_hides_what_is_there_and_no_more() -> None:
+    safe = redact("\n".join(KEY[:6]) + "\n2025-03-05 14:15:11 INFO went on")
+    assert safe.text == "‹redacted:private-key›\n2025-03-05 14:15:11 INFO went on"
+
+
+def test_a_key_block_in_a_stream_is_masked_line_by_line() -> None:
+    redactor = Redactor()
+    lines = ["hello", *KEY[:5], "2025-03-05 INFO another writer, id=7", *KEY[5:], "bye password=x1"]
+    out = [redactor.line(line) for line in lines]
+    assert sum(safe.count for safe in out) == 2
+    text = "\n".join(safe.text for safe in out)
+    assert not any(line in text for line in KEY if len(line) > 10)
+    assert text.startswith("hello\n") and text.endswith("password=‹redacted:password›")
+    assert "another writer, id=7" in text
+    assert not redactor.inside
+
+
+def test_an_endless_key_does_not_swallow_the_log() -> None:
+    redactor = Redactor()
+    redactor.line(KEY[0])
+    for _ in range(400):
+        redactor.line("abcd")
+    assert redactor.line("abcd").text == "abcd"
+
+
+@pytest.mark.parametrize("unit", [
+    "a", "a@", "a.", "a-", "eyJ", "eyJaaaaaaaa.", "password=", 'password="', "token: ", "://", "://a:", "xoxb-",
+    "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----A", "4", "4111 ", "+1", "\\\"",
+    "{\"a\":", "Cookie: a=", "Authorization: ", "authorization=\\\"", "--password ", "<", "curl -u a:", "sk-", "_",
+    "a=b;", "\x1b[31m", "bearer ", "[(", "=",
+])
+def test_a_hostile_megabyte_takes_linear_time(unit: str) -> None:
+    def cost(size: int) -> float:
+        text = unit * (size // len(unit))
+        began = time.process_time()
+        redact(text)
+        return time.process_time() - began
+    cost(1000)
+    assert cost(300_000) < 3.0    # far above the linear cost, far below the quadratic one
