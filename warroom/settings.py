@@ -326,11 +326,20 @@ def load(
 
 def _read(file: Path) -> Settings:
     text = _text(file, "Name another file with --settings, or write one with: warroom init")
-    settings = toml.parse(text, Settings, str(file))
+    settings = toml.parse(text, Settings, shown(file))
     mistakes = list(_contradictions(settings))
     if mistakes:
-        raise toml.refuse(mistakes, text, str(file))
+        raise toml.refuse(mistakes, text, shown(file))
     return _settle(settings, file.absolute().parent)
+
+
+def shown(path: Path) -> str:
+    """A path as people read it, at most 60 characters: ~ for their home, the beginning cut, not the end."""
+    text = str(path)
+    with suppress(RuntimeError, ValueError):
+        text = f"~/{path.relative_to(Path.home())}"
+    text = toml.plain(text, len(text))
+    return text if len(text) <= 60 else "…" + text[-59:]
 
 
 def _there(file: Path) -> bool:
@@ -356,7 +365,7 @@ def _text(file: Path, remedy: str) -> str:
         reason = "there is no such file"
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
-    raise SettingsError(f"cannot be read: {reason}", remedy, place=toml.plain(str(file), 200))
+    raise SettingsError(f"cannot be read: {reason}", remedy, place=shown(file))
 
 
 def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
@@ -619,7 +628,7 @@ def _make_folder(folder: Path) -> None:
         raise SettingsError(
             f"the folder cannot be made: {reason}",
             "Name another with --data or WARROOM_DATA.",
-            place=str(folder),
+            place=shown(folder),
         ) from None
 
 
@@ -640,7 +649,7 @@ def load_playbook(settings: Settings) -> Playbook:
     if not settings.playbook:
         return playbook.parse(base, "small-team.toml")
     own = _text(Path(settings.playbook), "Correct playbook = … in the settings.")
-    return playbook.override(base, own, settings.playbook)
+    return playbook.override(base, own, shown(Path(settings.playbook)))
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -670,7 +679,7 @@ def write_atomically(path: Path, text: str) -> None:
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise SettingsError(
-            f"cannot be written: {reason}", "The file is as it was.", place=str(path)
+            f"cannot be written: {reason}", "The file is as it was.", place=shown(path)
         ) from None
     finally:
         if temporary:  # after the rename there is nothing of that name any more
@@ -690,7 +699,7 @@ def save_theme(path: Path, name: str) -> None:
         return
     # Bytes, so that line ends stay what they are; what is wrong with the text is told by the strict reader.
     text = path.read_bytes().decode("utf-8") if _text(path, "Mend the file.") else ""
-    wanted = toml.read(text, str(path))
+    wanted = toml.read(text, shown(path))
     console = wanted.setdefault("console", {})
     if isinstance(console, dict):
         console["theme"] = name
@@ -703,7 +712,7 @@ def save_theme(path: Path, name: str) -> None:
         raise SettingsError(
             "the theme cannot be set without touching other lines",
             f'Write theme = "{toml.plain(name)}" under [console] yourself.',
-            place=str(path),
+            place=shown(path),
         )
     write_atomically(path, edited)
 

@@ -22,6 +22,7 @@ from textual.theme import Theme
 
 from warroom.incident import toml
 from warroom.incident.errors import SettingsError
+from warroom.settings import shown
 
 SEVERITY_GLYPHS = {"critical": "●", "high": "▲", "medium": "■", "low": "○"}
 """One cell in every terminal, told apart without colour. The severity's word always stands beside it."""
@@ -136,7 +137,7 @@ def _load(file: Path) -> Theme:
         raise SettingsError(
             "a theme is named after its file",
             "Name it with small letters, digits and hyphens: night-shift.toml.",
-            place=toml.plain(str(file), 200),
+            place=shown(file),
         )
     try:
         text = file.read_text(encoding="utf-8")
@@ -145,7 +146,7 @@ def _load(file: Path) -> Theme:
         raise SettingsError(
             f"cannot be read: {reason}", "Mend or remove the file.", place=str(file)
         ) from None
-    values: dict[str, Any] = toml.parse(text, _ThemeFile, str(file)).model_dump()
+    values: dict[str, Any] = toml.parse(text, _ThemeFile, shown(file)).model_dump()
     return Theme(name=file.stem, **values)
 
 

@@ -1,0 +1,48 @@
+"""What every test stands on: no animation, a home of its own, nobody's settings, histories that repeat."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Textual reads this once, when it is imported.
+os.environ["TEXTUAL_ANIMATIONS"] = "none"
+
+# No deadline: a busy machine is not a broken promise. Derandomized: what passes here passes there.
+# The fixture below sets the same home for every example, so it may be shared by them.
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("ci")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The only event loop warroom runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home: no test sees, or touches, what the person running it has on their machine."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("WARROOM_", "XDG_")) or name in ("NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    for name, folder in {
+        "XDG_CONFIG_HOME": ".config",
+        "XDG_DATA_HOME": ".local/share",
+        "XDG_STATE_HOME": ".local/state",
+        "XDG_CACHE_HOME": ".cache",
+        "XDG_RUNTIME_DIR": ".run",
+    }.items():
+        (home / folder).mkdir(parents=True, mode=0o700)
+        monkeypatch.setenv(name, str(home / folder))
+    return home
