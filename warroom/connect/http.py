@@ -109,11 +109,11 @@ class Http:
         secret_address = isinstance(base_url, SecretStr)
         address = base_url.get_secret_value() if isinstance(base_url, SecretStr) else base_url
         self._base = SecretStr(address.strip())
-        self._url = _address(service, address.strip())
-        self.host = self._url.host
+        url = _address(service, address.strip())
+        self.host = url.host
         """The host alone: what may be shown of a secret address."""
         local = _is_loopback(self.host)
-        if self._url.scheme == "http" and not local and (self._headers or secret_address):
+        if url.scheme == "http" and not local and (self._headers or secret_address):
             raise SettingsError(
                 f"{service}: http:// would send its secret in clear to {self.host}", "Use an https:// address."
             )
@@ -126,7 +126,7 @@ class Http:
                     f"{service}: the value of {name} holds characters a header cannot carry",
                     "Copy the token again, without line breaks or spaces around it.",
                 )
-        self._secrets = self._all_secrets(self._url if secret_address else None)
+        self._secrets = self._all_secrets(url if secret_address else None)
         # httpx logs each request's whole address at INFO, and an address can be the secret.
         logging.getLogger("httpx").disabled = True
 
@@ -218,7 +218,7 @@ class Http:
     def clean(self, text: str, limit: int = 200) -> str:
         """A stranger's words for an error of ours: no secret, no control characters, at most ``limit`` long."""
         for secret in self._secrets:
-            text = text.replace(secret, _MASK)
+            text = text.replace(secret.get_secret_value(), _MASK)
         text = " ".join(redact(text).text.split())
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -242,7 +242,7 @@ class Http:
         base = self._base.get_secret_value()
         return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
 
-    def _all_secrets(self, address: httpx.URL | None) -> tuple[str, ...]:
+    def _all_secrets(self, address: httpx.URL | None) -> tuple[SecretStr, ...]:
         """Every string that gives access, and its parts, longest first so that no part outlives the whole."""
         found = {self._base.get_secret_value()} if address else set()
         for value in self._headers.values():
@@ -252,7 +252,8 @@ class Http:
             found |= {part for part in address.path.split("/") if len(part) >= 8}
             found |= set(address.params.values())
         # "Bearer" and the like are no secrets, and masking short words would make an error unreadable.
-        return tuple(sorted((secret for secret in found if len(secret) >= 7), key=len, reverse=True))
+        long = sorted((secret for secret in found if len(secret) >= 7), key=len, reverse=True)
+        return tuple(map(SecretStr, long))
 
     def _unreached(self, why: str) -> NotSent:
         detail = f" ({self.clean(why, 100)})" if why else ""

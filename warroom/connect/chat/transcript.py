@@ -34,6 +34,7 @@ from warroom.redact import inert
 
 _BEGIN = re.compile(rb"^<!-- warroom (\S+) (\d{1,9}) -->\n", re.MULTILINE)
 _OPENING = b"<!-- warroom "
+_TORN_OPENING = re.compile(rb"<!-- warroom \S*(?: \d*(?: (?:-|--|-->)?)?)?")
 _PUNCTUATION = re.compile(r"([\\`*\[\]|~])")
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _AT_LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|>|=+(?=\s*$)|-(?=[\s-]*$)|\+(?=\s|$)|\d{1,9}(?=[.)](?:\s|$)))")
@@ -209,18 +210,16 @@ def _without_torn_tail(data: bytes) -> bytes:
     Cut off means: its end marker is missing and fewer bytes follow than it announces. Where a person has written
     below such a record, more bytes follow; then nothing is taken away.
     """
+    begin = max(_BEGIN.finditer(data), key=re.Match.start, default=None)
+    if begin is not None:
+        rest = data[begin.end() :]
+        if b"<!-- /warroom " + begin[1] + b" -->\n" not in rest and len(rest) < int(begin[2]):
+            return data[: begin.start()]
+    # The first line of a record can be torn itself.
     last_line = data.rfind(b"\n") + 1
     tail = data[last_line:]
-    if tail and (_OPENING.startswith(tail) or (tail.startswith(_OPENING) and b"-->" not in tail)):
-        return data[:last_line]
-    if re.fullmatch(rb"<!-- warroom \S+ \d{1,9} -->", tail):
-        return data[:last_line]
-    begin = max(_BEGIN.finditer(data), key=re.Match.start, default=None)
-    if begin is None:
-        return data
-    rest = data[begin.end() :]
-    complete = b"<!-- /warroom " + begin[1] + b" -->\n" in rest
-    return data if complete or len(rest) >= int(begin[2]) else data[: begin.start()]
+    torn = tail and (_OPENING.startswith(tail) or _TORN_OPENING.fullmatch(tail))
+    return data[:last_line] if torn else data
 
 
 def _record(key: str, text: str) -> bytes:
