@@ -39,7 +39,12 @@ def test_the_shipped_themes_are_these() -> None:
 
 @pytest.mark.parametrize(
     ("a", "b", "ratio"),
-    [("#000000", "#ffffff", 21), ("#767676", "#ffffff", 4.54), ("#0072b2", "#ffffff", 5.19), ("#abc", "#abc", 1)],
+    [
+        ("#000000", "#ffffff", 21),
+        ("#767676", "#ffffff", 4.54),
+        ("#0072b2", "#ffffff", 5.19),
+        ("#abc", "#abc", 1),
+    ],
 )
 def test_contrast_is_that_of_wcag(a: str, b: str, ratio: float) -> None:
     assert themes.contrast(a, b) == themes.contrast(b, a) == pytest.approx(ratio, abs=0.01)
@@ -70,7 +75,9 @@ def test_a_severity_the_playbook_invents_looks_like_its_rank() -> None:
 
 
 def test_our_example_of_a_weak_theme_would_be_caught() -> None:
-    grey = Theme(**{**vars(THEMES["dark"]), "variables": {**THEMES["dark"].variables, "log-debug": "#4a5568"}})
+    grey = Theme(
+        **{**vars(THEMES["dark"]), "variables": {**THEMES["dark"].variables, "log-debug": "#4a5568"}}
+    )
     assert any(p.contrast < 4.5 and "log-debug" in p.name for p in themes.pairs(grey))
 
 
@@ -131,14 +138,16 @@ def test_a_missing_variable_is_named(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_name_is_refused(tmp_path: Path) -> None:
-    assert "named after its file" in broken(tmp_path, ("dark = true", "dark = true"), "Mine, or not.toml").title
+    assert (
+        "named after its file" in broken(tmp_path, ("dark = true", "dark = true"), "Mine, or not.toml").title
+    )
 
 
 # --- the screens' own CSS ---------------------------------------------------------------------------------------
 
 _RULE = re.compile(r"(?P<name>[a-z-]+)\s*:\s*(?P<value>[^;{}]+);")
 _VARIABLE = re.compile(r"\$([a-z][a-z0-9-]*)")
-_STYLE_WORD = r"(?:not|bold|b|dim|italic|i|underline|u|strike|reverse|r|on|auto|\d+%|\$[a-z][a-z0-9-]*|#[\da-fA-F]+)"
+_STYLE_WORD = r"(?:not|bold|b|dim|italic|i|underline|u|reverse|on|auto|\d+%|\$[a-z][a-z0-9-]*|#[\da-fA-F]+)"
 
 
 def css() -> Iterator[tuple[str, str]]:

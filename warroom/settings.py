@@ -61,6 +61,12 @@ def _named(text: str) -> str:
     return text.strip()
 
 
+def _key(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", text):
+        raise ValueError("must be at most 40 letters (a to z), digits, hyphens and underscores")
+    return text
+
+
 def _link(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
@@ -100,7 +106,7 @@ def _local_time(value: time) -> time:
 
 Text = Annotated[str, Field(max_length=500), AfterValidator(_inert)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_inert), AfterValidator(_named)]
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+Key = Annotated[str, AfterValidator(_key)]
 Link = Annotated[str, Field(max_length=2000), AfterValidator(_inert), AfterValidator(_link)]
 
 
@@ -502,6 +508,7 @@ def resolve(
     Raises ``SettingsError`` naming the reference, never what was found there.
     """
     value, reason = _look_up(ref, environ, run)
+    value = re.sub(r"\r?\n\Z", "", value)
     if reason is None and not value:
         reason = "it is empty"
     if reason is not None:
@@ -532,7 +539,7 @@ def _look_up(
             if done.returncode:
                 return "", f"the command ended with status {done.returncode}"
             found = done.stdout
-        return re.sub(r"\r?\n\Z", "", found.decode("utf-8")), None
+        return found.decode("utf-8"), None
     except subprocess.TimeoutExpired:
         return "", f"the command took longer than {_COMMAND_TIMEOUT_S:.0f} s"
     except UnicodeDecodeError:
