@@ -197,8 +197,6 @@ class Playbook(_Value):
     """All a team works by. Severities stand worst first, phases and steps in the order of their minutes."""
 
     name: Words
-    company: str = ""
-    support: str = ""
     phases: tuple[Phase, ...]
     steps: tuple[Step, ...]
     checklists: Mapping[str, Checklist]
@@ -317,8 +315,6 @@ class _File(_Value):
     """The file as written: what has an id is a table of that name."""
 
     name: Words
-    company: Annotated[str, Field(max_length=100), AfterValidator(_one_line)] = ""
-    support: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] = ""
     phases: dict[str, Phase]
     steps: dict[str, Step]
     checklists: dict[str, _Checklist]
@@ -338,8 +334,6 @@ def _build(table: dict[str, Any], text: str, source: str) -> Playbook:
     guidance = {name: getattr(file.guidance, name) for name in Guidance.model_fields}
     return Playbook(
         name=file.name,
-        company=file.company,
-        support=file.support,
         phases=tuple(sorted(file.phases.values(), key=lambda p: (p.after_resolution, p.from_minute))),
         steps=tuple(sorted(file.steps.values(), key=lambda s: s.from_minute)),
         checklists={
