@@ -455,7 +455,7 @@ class SqliteJournal:
                 yield db
                 if self._identity() != self._inode:
                     raise NotSaved(
-                        f"Not saved: the journal {self.path} was removed or replaced",
+                        f"Not saved: {self.path} was removed or replaced",
                         "Put it back where it was, or start warroom again; nothing can be kept until then.",
                     )
                 db.execute("COMMIT")
@@ -480,21 +480,29 @@ class SqliteJournal:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         self._usable()
-        db: sqlite3.Connection | None = None
         try:
             try:
                 db = self._readers.pop()
             except IndexError:
-                db = self._connect("ro")
-            yield db
-        except sqlite3.Error as error:
-            raise self._unread(error) from error
-        finally:
-            if db is not None:
+                db = self._new_reader()
+            try:
+                yield db
+            finally:
                 self._readers.append(db)
-                if self._closed:
+                if self._closed:  # while we read: what close() did not see is closed here
                     with contextlib.suppress(IndexError):
                         self._readers.pop().close()
+        except sqlite3.Error as error:
+            raise self._unread(error) from error
+
+    def _new_reader(self) -> sqlite3.Connection:
+        db = self._connect("ro")
+        if self._identity() != self._inode:
+            db.close()
+            raise JournalError(
+                f"{self.path} was removed or replaced", "Put it back where it was, or start warroom again."
+            )
+        return db
 
     def _unread(self, error: sqlite3.Error) -> JournalError:
         what, remedy = _told(error, self.path)
