@@ -59,9 +59,7 @@ def status(destination: str = "slack", text: str = "investigating") -> Order:
 
 def write(journal: Journal, *orders: Order, stream: str = "INC-1") -> list[str]:
     """One note with these orders; the ids of the stream's deliveries."""
-    journal.append(
-        stream, journal.length(stream), [note()], [(0, order) for order in orders], at=NOW, by="Ann"
-    )
+    journal.append(stream, journal.length(stream), [note()], [(0, order) for order in orders], at=NOW, by="Ann")
     return [delivery.id for delivery in journal.deliveries(stream)]
 
 

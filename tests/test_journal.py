@@ -283,6 +283,7 @@ for spare in (0, 1000, 5000, 9000, 40000):
         sys.exit("saved a draft to a full disk")
     except NotSaved:
         refused += 1
+    SqliteJournal(Path({str(path)!r})).close()
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 journal.append("INC-1", 1, [note("x" * 100_000)] * 3, [(2, post())], at=NOW, by="Ann", summary="yes")
 print(refused, journal.length("INC-1"), journal.draft("k") == "")
@@ -292,6 +293,22 @@ print(refused, journal.length("INC-1"), journal.draft("k") == "")
     with SqliteJournal(path) as journal:
         assert len(journal.read("INC-1")) == 4 and journal.summaries() == [("INC-1", 4, "yes")]
         journal.check()
+
+
+def test_a_file_half_way_through_taking_in_its_log_is_opened(path: Path) -> None:
+    # So a full disk leaves it: the first page already speaks of pages that are still in the log only.
+    journal = SqliteJournal(path)
+    for n in range(30):
+        journal.append("INC-1", n, [note("x" * 9000)], at=NOW, by="Ann")
+    whole = Path(f"{path}-wal").read_bytes()
+    assert journal._writer
+    journal._writer.execute("PRAGMA wal_checkpoint(FULL)")
+    half = path.read_bytes()[: 5 * 4096]
+    journal.close()
+    path.write_bytes(half)
+    Path(f"{path}-wal").write_bytes(whole)
+    with SqliteJournal(path) as journal:
+        assert len(journal.read("INC-1")) == 30 and "all sound" in journal.check()
 
 
 @pytest.fixture

@@ -544,27 +544,25 @@ def _prepare(path: Path, wait_s: float) -> None:
             "Check that the folder exists, is yours, and is on a disk that can be written.",
         ) from error
     # Never with open(): closing it would drop the locks other connections of this process have on the file.
-    # Never read-write: closing the last such connection folds the write-ahead log into the file.
-    looks = ["immutable"]
-    if Path(f"{path}-wal").exists():
-        looks.append("ro")
-    for mode in looks:
-        try:
-            with contextlib.closing(_connect(path, mode, wait_s)) as db:
-                mark = db.execute("PRAGMA application_id").fetchone()[0]
-                if mark == APPLICATION_ID:
-                    _version(db, path)
-                elif mode == looks[-1] and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    raise JournalError(
-                        f"{path} is a database of another program",
-                        "Name another file for the journal; this one has been left untouched.",
-                    )
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_NOTADB:
-                raise
-            raise JournalError(
-                f"{path} is not a journal", "Name another file for the journal; this one has been left untouched."
-            ) from error
+    # Never read-write: closing the last such connection folds the write-ahead log into the file. And where there
+    # is a log, never without it: the file alone may be old, or half way through taking it in.
+    mode = "ro" if Path(f"{path}-wal").exists() else "immutable"
+    try:
+        with contextlib.closing(_connect(path, mode, wait_s)) as db:
+            mark = db.execute("PRAGMA application_id").fetchone()[0]
+            if mark == APPLICATION_ID:
+                _version(db, path)
+            elif db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise JournalError(
+                    f"{path} is a database of another program",
+                    "Name another file for the journal; this one has been left untouched.",
+                )
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_NOTADB:
+            raise
+        raise JournalError(
+            f"{path} is not a journal", "Name another file for the journal; this one has been left untouched."
+        ) from error
 
 
 def _version(db: sqlite3.Connection, path: Path) -> int:
