@@ -31,6 +31,7 @@ from warroom.settings import (
     resolve_options,
     who,
 )
+from warroom.tui.actions import ACTIONS
 
 TEAM = """\
 [team]
@@ -104,6 +105,7 @@ def test_the_examples_in_it_parse_and_agree_with_each_other(write: Callable[[str
         "channel": "#incidents",
     }
     assert on_call(settings, datetime(2026, 1, 6, tzinfo=UTC)) == "Alice"
+    assert settings.console.keys.keys() <= {action.id for action in ACTIONS}
 
 
 def test_no_file_means_defaults() -> None:
@@ -153,7 +155,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
         ("[on_call]\nrotation = ['Bob']\nstarts = 2026-01-05\nevery = 7", ":4 [on_call] every", "days"),
         (
             "[on_call]\nrotation = ['Bob']\nstarts = 2026-01-05T08:00:00\nhandover = 09:00:00",
-            "[on_call]",
+            ":1 on_call",
             "drop",
         ),
         ("[destinations.x]\naudiences = ['team']", "[destinations.x] backend", "missing"),

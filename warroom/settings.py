@@ -295,7 +295,7 @@ _EXAMPLE: dict[str, Any] = {
             "channel": "#incidents",
         },
     },
-    "console": {"keys": {"incident.update": "u,f5"}},
+    "console": {"keys": {"update": "u,f5"}},
 }
 
 
