@@ -351,10 +351,8 @@ class WarRoom:
         }
         promised = filled.get("next_update", "").strip()
         next_at = None
-        if incident.open and kind != "resolution":
-            if promised:
-                next_at = timing.read_moment(promised, now, self.zone, ahead=True)
-                filled["next_update"] = messages.moment(next_at, self.zone)
+        if promised and incident.open and kind != "resolution":
+            next_at = timing.read_moment(promised, now, self.zone, ahead=True)
         message = messages.compose(
             template, filled, incident, self.playbook, now, self.zone, len(incident.posts) + 1
         )

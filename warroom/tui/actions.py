@@ -1,0 +1,194 @@
+"""THE registry of what can be done on the screen: id, title, keys, danger, why it is off. Does nothing itself.
+
+Bindings, the key bar, the palette, the help screen and the README's key table are all made from it, so a key
+means one thing everywhere and is written down once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding
+
+from warroom.incident.errors import SettingsError
+from warroom.incident.incident import Incident
+
+Place = Literal["anywhere", "incident"]
+Danger = Literal["", "posts", "ends"]
+"""What an action reaches beyond this screen: it posts to people, or it ends something."""
+
+
+def _always(incident: Incident | None) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a person can do. ``why_off`` says in a sentence why not just now, "" when it can be done.
+
+    ``keys`` are Textual's names, the first one is shown. ``bar`` is the word in the key bar, "" to leave it out.
+    """
+
+    id: str
+    title: str
+    keys: str
+    help: str
+    place: Place = "incident"
+    danger: Danger = ""
+    bar: str = ""
+    why_off: Callable[[Incident | None], str] = _always
+
+
+def _while_open(incident: Incident | None) -> str:
+    if incident is None or incident.open:
+        return ""
+    return f"{incident.id} is {incident.status}; reopen it first (R)"
+
+
+def _not_closed(incident: Incident | None) -> str:
+    return f"{incident.id} is closed; reopen it first (R)" if incident and incident.status == "closed" else ""
+
+
+def _unacknowledged(incident: Incident | None) -> str:
+    if incident and "acknowledged" in incident.milestones:
+        return "The alert is acknowledged already"
+    return _while_open(incident)
+
+
+def _offered(incident: Incident | None) -> str:
+    if incident and not any(held.offered_to for held in incident.roles.values()):
+        return "No role is being handed over; offer one first (h)"
+    return _not_closed(incident)
+
+
+def _held(incident: Incident | None) -> str:
+    return "Nobody holds a role yet; assign one first (a)" if incident and not incident.roles else ""
+
+
+def _over(incident: Incident | None) -> str:
+    return f"{incident.id} is still open; resolve it first (r)" if incident and incident.open else ""
+
+
+def _resolved(incident: Incident | None) -> str:
+    return _over(incident) or _not_closed(incident)
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("update", "Post an update", "u", "Tell the team, customers or executives where it stands.",
+           danger="posts", bar="update", why_off=_not_closed),
+    Action("note", "Write a note", "n", "A note, finding, hypothesis, decision or change, into the timeline.",
+           bar="note", why_off=_not_closed),
+    Action("assign", "Assign a role", "a", "Say who leads, who fixes, who talks; or release them.",
+           bar="assign", why_off=_not_closed),
+    Action("check", "Tick an item", "space", "Tick or untick the checklist item under the cursor, or the next one.",
+           bar="check", why_off=_not_closed),
+    Action("pin", "Pin evidence", "p", "Keep the log line under the cursor in the timeline, redacted.",
+           bar="pin", why_off=_not_closed),
+    Action("severity", "Set the severity", "s", "Raise it at once; lowering asks for a reason.",
+           danger="posts", bar="severity", why_off=_not_closed),
+    Action("fix", "Record a fix", "f", "A temporary one makes the action item for the permanent one.",
+           bar="fix", why_off=_not_closed),
+    Action("resolve", "Resolve", "r", "Verify the recovery and resolve; what still stands in the way is shown.",
+           danger="ends", bar="resolve", why_off=_while_open),
+    Action("acknowledge", "Acknowledge the alert", "k", "Somebody has it in hand; stops the response clock.",
+           why_off=_unacknowledged),
+    Action("status", "Set the status", "t", "Investigating or mitigated.", danger="posts", why_off=_while_open),
+    Action("hand_over", "Hand over a role", "h", "Offer a role; the other person holds it once they accept.",
+           why_off=_held),
+    Action("accept", "Accept a handover", "y", "The other person said yes: the role is theirs.", why_off=_offered),
+    Action("action_item", "Add an action item", "i", "Something to do afterwards, with an owner and a due date.",
+           why_off=_not_closed),
+    Action("finish_action", "Finish an action item", "I", "Tick an action item off."),
+    Action("amend", "Amend an entry", "e", "Put the text or time of the timeline entry under the cursor right."),
+    Action("retract", "Retract an entry", "x", "Strike the timeline entry under the cursor out."),
+    Action("milestone", "Amend a milestone", "m", "Say when it really started, was detected, mitigated …"),
+    Action("deliveries", "Look at the deliveries", "o", "What was sent where, what was not, what nobody knows."),
+    Action("review", "Review", "v", "Post-mortem draft, timeline, action items, the 48-hour list, export."),
+    Action("write", "Write a post-mortem section", "w", "Summary, root cause, impact, went well, could improve."),
+    Action("export", "Export", "E", "Write the incident as Markdown, HTML or JSON."),
+    Action("reopen", "Reopen", "R", "It was not over; the clocks go on.", danger="posts", why_off=_over),
+    Action("close", "Close", "C", "The follow-up is done; the incident is history.", danger="ends",
+           why_off=_resolved),
+    Action("search", "Search the log", "slash", "Find text in the log.", bar="search"),
+    Action("search_next", "Next match", "N", "The next older match of the search."),
+    Action("level", "Log level", "l", "Show all lines, or those from warn or error on."),
+    Action("follow", "Follow the log", "G", "Go to the log's end and stay there."),
+    Action("pane_checklist", "Checklist pane", "1", "Go to the checklist."),
+    Action("pane_timeline", "Timeline pane", "2", "Go to the timeline."),
+    Action("pane_roles", "Roles pane", "3", "Go to the roles."),
+    Action("pane_logs", "Log pane", "4", "Go to the log."),
+    Action("zoom", "Zoom the pane", "z", "The pane under the cursor fills the screen; again to go back."),
+    Action("declare", "Declare an incident", "d", "One form, five seconds; the alert fills it in.",
+           place="anywhere", danger="posts"),
+    Action("drill", "Start a drill", "D", "Rehearse on a scripted incident; real channels are not reached.",
+           place="anywhere"),
+    Action("home", "Home", "H", "Open incidents, readiness, follow-up.", place="anywhere"),
+    Action("presenter", "Presenter mode", "f2", "Large clock, status and next step, for a shared screen.",
+           place="anywhere"),
+    Action("curtain", "Curtain", "f3", "Hide logs, notes and contacts at once; again to lift.", place="anywhere"),
+    Action("theme", "Choose a theme", "T", "Dark, light, high contrast, colour-blind safe.", place="anywhere"),
+    Action("palette", "Command palette", "ctrl+p", "Find any action by its name.", place="anywhere", bar="palette"),
+    Action("help", "Keys", "question_mark", "This list.", place="anywhere", bar="keys"),
+    Action("quit", "Quit", "ctrl+q", "Leave; the incident goes on and nothing is lost.", place="anywhere"),
+)  # fmt: skip
+
+BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
+
+_SHOWN = {"slash": "/", "question_mark": "?", "space": "space", "escape": "esc"}
+
+
+def shown(key: str) -> str:
+    """A key as people read it: ``^p`` for ctrl+p, ``/`` for slash, ``F2`` for f2."""
+    key = key.split(",")[0].strip()
+    if key.startswith("ctrl+"):
+        return "^" + key[5:]
+    if len(key) in (2, 3) and key[0] == "f" and key[1:].isdigit():
+        return key.upper()
+    return _SHOWN.get(key, key)
+
+
+def bindings(*places: Place) -> list[Binding]:
+    """The bindings of a screen in these places, for its ``BINDINGS``; their ids let a keymap move them."""
+    return [
+        Binding(action.keys, f"do('{action.id}')", action.title, id=action.id, show=False,
+                priority=action.keys.startswith(("ctrl+", "f2", "f3")))
+        for action in ACTIONS
+        if action.place in places
+    ]  # fmt: skip
+
+
+RESERVED = frozenset({"enter", "escape", "tab", "shift+tab", "up", "down", "left", "right", "ctrl+s", "ctrl+e"})
+"""Keys that move within a screen or a form, and cannot be given to an action."""
+
+
+def keymap(own: Mapping[str, str]) -> dict[str, str]:
+    """A person's own keys (``[console] keys``: action id → keys), checked.
+
+    Raises SettingsError for an action that does not exist, a key that is taken, or one that is reserved.
+    """
+    place = "[console.keys]"
+    for action_id in own:
+        if action_id not in BY_ID:
+            raise SettingsError(f"there is no action {action_id!r}", f"Actions: {', '.join(BY_ID)}.", place)
+    taken: dict[str, str] = {}
+    for action in ACTIONS:
+        for key in _split(own.get(action.id, action.keys)):
+            if key in RESERVED:
+                raise SettingsError(f"{action.id}: {key} moves within a screen", "Choose another key.", place)
+            if key in taken:
+                raise SettingsError(
+                    f"{key} would mean both {taken[key]} and {action.id}", "Give one of them another key.", place
+                )
+            taken[key] = action.id
+    return dict(own)
+
+
+def _split(keys: str) -> Iterable[str]:
+    return [key.strip() for key in keys.split(",") if key.strip()]
+
+
+def key_of(action_id: str, own: Mapping[str, str]) -> str:
+    """The key that an action has, as people read it."""
+    return shown(own.get(action_id, BY_ID[action_id].keys))

@@ -1,0 +1,104 @@
+"""What every screen has at hand: the room, its feed, hands that work off the screen's loop, a way to say things."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, tzinfo
+from typing import Any, Literal, TypeVar
+
+from textual.app import App
+
+from warroom.incident.errors import Refusal, WarroomError
+from warroom.logs.view import LogView
+from warroom.redact import inert
+from warroom.room.courier import Courier
+from warroom.room.drill import Drill
+from warroom.room.room import WarRoom
+from warroom.tui.feed import Feed
+
+T = TypeVar("T")
+
+OpenLogs = Callable[[str], LogView]
+"""Opens the logs of a service by its name; those of the command line come with it."""
+
+
+class Bridge:
+    """Between the screens and the room. Screens are handed one; it knows none of them."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        room: WarRoom,
+        *,
+        open_logs: OpenLogs,
+        courier: Courier | None = None,
+        drill: Drill | None = None,
+    ) -> None:
+        self.app = app
+        self.room = room
+        self.feed = Feed(room)
+        self.courier = courier
+        self.drill = drill
+        self.open_logs = open_logs
+        # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.
+        self._hands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="room")
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The person's own keys, by action."""
+        return self.room.settings.console.keys
+
+    @property
+    def zone(self) -> tzinfo:
+        """The team's time zone, which the screen shows."""
+        return self.room.zone
+
+    def now(self) -> datetime:
+        """The room's clock, UTC."""
+        return self.room.clock()
+
+    async def work(self, call: Callable[[], T]) -> T:
+        """Run ``call`` off the loop; its result, or its WarroomError."""
+        return await asyncio.get_running_loop().run_in_executor(self._hands, call)
+
+    async def carry_out(self, call: Callable[[], T]) -> T | None:
+        """Run ``call`` off the loop; a WarroomError is shown, and None returned."""
+        try:
+            return await self.work(call)
+        except WarroomError as error:
+            self.tell(error)
+            return None
+
+    def say(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
+        """Say something in passing."""
+        self.app.notify(inert(text), severity=severity, markup=False, timeout=6)
+
+    def tell(self, error: WarroomError) -> None:
+        """Say what went wrong, all that stands in the way, and what to do."""
+        blockers: Sequence[str] = error.blockers if isinstance(error, Refusal) else ()
+        lines = [error.title, *(f"· {blocker}" for blocker in blockers), error.remedy]
+        self.app.notify(
+            inert("\n".join(line for line in lines if line)),
+            severity="warning" if isinstance(error, Refusal) else "error",
+            markup=False,
+            timeout=10,
+        )
+
+    def start(self) -> None:
+        """Begin to listen and to send."""
+        self.feed.start()
+        if self.courier:
+            self.courier.start()
+        if self.drill:
+            self.drill.start()
+
+    def stop(self) -> None:
+        """End what was begun; what is under way gets a moment."""
+        if self.drill:
+            self.drill.stop()
+        self.feed.stop()
+        if self.courier:
+            self.courier.stop()
+        self._hands.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,239 @@
+"""A form over the screen: a few fields, one action. What is refused stays in the form, as it was typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
+from textual.widget import Widget
+from textual.widgets import Input, Static, TextArea
+
+from warroom.incident.errors import Refusal, WarroomError
+from warroom.tui.widgets.bars import Key, KeyBar
+from warroom.tui.widgets.rows import ListRow, RowList
+from warroom.tui.widgets.words import block, lit
+
+Submit = Callable[[dict[str, str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing a form asks for.
+
+    ``choices`` (value, what people read) make it a list to choose from; ``long`` a text of several lines;
+    ``suggest`` completes as one types. ``hint`` stands in the empty field.
+    """
+
+    id: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+    suggest: tuple[str, ...] = ()
+    long: bool = False
+
+
+class FieldInput(Input):
+    """A line to type in. A paste of several lines keeps them all, joined."""
+
+    def _on_paste(self, event: object) -> None:
+        text = " ".join(getattr(event, "text", "").split("\n"))
+        if text:
+            start, end = self.selection
+            self.replace(text, min(start, end), max(start, end))
+        stop = getattr(event, "stop", None)
+        if stop:
+            stop()
+        prevent = getattr(event, "prevent_default", None)
+        if prevent:
+            prevent()
+
+
+class Choices(RowList):
+    """A list to choose one of; the cursor is the choice, marked even where the list has no focus."""
+
+    def __init__(self, choices: Sequence[tuple[str, str]], value: str, *, id: str) -> None:
+        super().__init__(id=id)
+        self._options = tuple(choices)
+        self._chosen = value or (choices[0][0] if choices else "")
+        self.styles.height = min(len(choices), 8)
+        self._fill()
+        self.put_cursor(self._chosen)
+
+    @property
+    def value(self) -> str:
+        return self._chosen
+
+    def on_row_list_moved(self, event: RowList.Moved) -> None:
+        self._chosen = event.row_id
+        self._fill()
+
+    def _fill(self) -> None:
+        self.show([
+            ListRow(value, Content.assemble("● " if value == self._chosen else "○ ", lit(words)))
+            for value, words in self._options
+        ])  # fmt: skip
+
+
+class Form(ModalScreen[bool]):
+    """Asks for ``fields``, then calls ``submit`` with them; closes once that succeeds.
+
+    While it runs the form stays; a WarroomError it raises is shown in the form, with its remedy and every
+    blocker. Escape leaves; with ``keep``, what was typed is handed to it (JSON) and comes back as ``kept``.
+    """
+
+    DEFAULT_CSS = """
+    Form { align: center middle; }
+    Form > Vertical {
+        width: 84; max-width: 96%; height: auto; max-height: 96%;
+        background: $panel; border: round $border; border-title-color: $text-primary; padding: 0 1;
+    }
+    Form VerticalScroll { height: auto; max-height: 1fr; }
+    Form .label { color: $text-quiet; margin-top: 1; }
+    Form .about { color: $text-quiet; }
+    Form Input, Form TextArea, Form Choices { background: $surface; }
+    Form Input { border: none; height: 1; padding: 0 1; }
+    Form TextArea { border: none; height: 5; padding: 0 1; }
+    Form Input:focus, Form TextArea:focus { background: $background; }
+    Form #problem { height: auto; color: $text-error; margin-top: 1; display: none; }
+    Form KeyBar { margin-top: 1; background: $panel; padding: 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave", show=False, priority=True),
+        Binding("ctrl+s", "send", "Save", show=False, priority=True),
+        Binding("enter", "next", "Next", show=False),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        fields: Sequence[Field],
+        submit: Submit,
+        *,
+        verb: str = "save",
+        about: str = "",
+        kept: str = "",
+        keep: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._fields = tuple(fields)
+        self._submit = submit
+        self._verb = verb
+        self._about = about
+        self._keep = keep
+        self._busy = False
+        self._was = _kept(kept)
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = lit(self._title)
+            with VerticalScroll(can_focus=False):
+                if self._about:
+                    yield Static(block(self._about), classes="about")
+                for field in self._fields:
+                    yield Static(lit(field.label), classes="label")
+                    yield self._widget(field, self._was.get(field.id, field.value))
+                yield Static("", id="problem", markup=False)
+            yield KeyBar()
+
+    def _widget(self, field: Field, value: str) -> Widget:
+        name = f"field-{field.id}"
+        if field.choices:
+            return Choices(field.choices, value, id=name)
+        if field.long:
+            return TextArea(value, id=name, soft_wrap=True, tab_behavior="focus", placeholder=field.hint)
+        suggester = SuggestFromList(field.suggest, case_sensitive=False) if field.suggest else None
+        return FieldInput(value, id=name, placeholder=field.hint, suggester=suggester, select_on_focus=False)
+
+    def on_mount(self) -> None:
+        self.query_one(KeyBar).show([
+            Key("↵" if len(self._fields) == 1 else "^s", self._verb, "send"),
+            Key("tab", "next field", "next"),
+            Key("esc", "leave, keep the draft" if self._keep else "leave", "leave"),
+        ])  # fmt: skip
+        for field in self._fields:
+            self.query_one(f"#field-{field.id}").focus()
+            break
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The fields as they stand."""
+        values = {}
+        for field in self._fields:
+            widget = self.query_one(f"#field-{field.id}")
+            if isinstance(widget, Choices):
+                values[field.id] = widget.value
+            elif isinstance(widget, TextArea):
+                values[field.id] = widget.text
+            elif isinstance(widget, Input):
+                values[field.id] = widget.value
+        return values
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.action_next()
+
+    def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        event.stop()
+        self.action_next()
+
+    async def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
+        await self.run_action(event.action)
+
+    def action_next(self) -> None:
+        """To the next field; from the last one, submit."""
+        last = self.query_one(f"#field-{self._fields[-1].id}")
+        if self.focused is last or self.focused is None:
+            self.action_send()
+        else:
+            self.focus_next()
+
+    def action_leave(self) -> None:
+        if self._keep and not self._busy:
+            changed = any(self.values[field.id] != field.value for field in self._fields)
+            self._keep(json.dumps(self.values) if changed else "")
+        self.dismiss(False)
+
+    def action_send(self) -> None:
+        if not self._busy:
+            self._busy = True
+            self.run_worker(self._send(), exit_on_error=False)
+
+    async def _send(self) -> None:
+        try:
+            await self._submit(self.values)
+        except WarroomError as error:
+            self.complain(error)
+        else:
+            if self._keep:
+                self._keep("")
+            self.dismiss(True)
+        finally:
+            self._busy = False
+
+    def complain(self, error: WarroomError) -> None:
+        """Show why it was refused, and what to do."""
+        problem = self.query_one("#problem", Static)
+        lines = [f"✗ {error.title}"]
+        if isinstance(error, Refusal):
+            lines += [f"  · {blocker}" for blocker in error.blockers]
+        lines += [f"  {error.remedy}"] if error.remedy else []
+        problem.update(block("\n".join(lines)))
+        problem.display = True
+        problem.scroll_visible(animate=False)
+
+
+def _kept(text: str) -> Mapping[str, str]:
+    try:
+        values = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return {str(k): str(v) for k, v in values.items()} if isinstance(values, dict) else {}

@@ -1,0 +1,81 @@
+"""A screen on which actions are done: runs them by their ids, says why one cannot be done, keeps the key bar."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from warroom.incident.errors import WarroomError
+from warroom.incident.incident import Incident
+from warroom.tui.actions import ACTIONS, BY_ID, bindings, key_of
+from warroom.tui.bridge import Bridge
+from warroom.tui.feed import Trouble
+from warroom.tui.widgets.bars import Key, KeyBar
+
+
+class PlaceScreen(Screen[None]):
+    """The base of every full screen. An action ``x`` is carried out by the method ``do_x`` of the
+    screen, or of the app."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("anywhere"),
+        Binding("escape", "back", "Back", show=False),
+    ]
+    BAR: ClassVar[tuple[str, ...]] = ()
+    """The ids of the actions in the key bar, in order; the registry's own ``bar`` words where empty."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.bridge = bridge
+
+    @property
+    def subject(self) -> Incident | None:
+        """The incident this screen is about, if it is about one and has heard of it."""
+        return None
+
+    async def action_do(self, action_id: str) -> None:
+        """Do an action of the registry, or say why not."""
+        why = BY_ID[action_id].why_off(self.subject)
+        if why:
+            self.bridge.say(why, "warning")
+            return
+        for holder in (self, self.app):
+            method = getattr(holder, f"do_{action_id}", None)
+            if method:
+                await method()
+                return
+        self.bridge.say(f"{BY_ID[action_id].title}: open an incident first", "warning")
+
+    async def action_back(self) -> None:
+        """Leave this screen for the one below."""
+        if len(self.app.screen_stack) > 2:
+            self.dismiss()
+
+    async def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
+        event.stop()
+        if event.action in BY_ID:
+            await self.action_do(event.action)
+        else:
+            await self.run_action(event.action)
+
+    def show_keys(self, first: tuple[Key, ...] = ()) -> None:
+        """Bring the key bar up to date with what can be done now."""
+        own = self.bridge.keys
+        chosen = [BY_ID[id_] for id_ in self.BAR] if self.BAR else [a for a in ACTIONS if a.bar]
+        self.query_one(KeyBar).show([
+            *first,
+            *(
+                Key(key_of(action.id, own), action.bar or action.title.lower(), action.id,
+                    on=not action.why_off(self.subject))
+                for action in chosen
+            ),
+        ])  # fmt: skip
+
+    def on_trouble(self, event: Trouble) -> None:
+        self.bridge.tell(event.error)
+
+    def tell(self, error: WarroomError) -> None:
+        """Say what went wrong, and what to do about it."""
+        self.bridge.tell(error)

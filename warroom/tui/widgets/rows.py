@@ -1,0 +1,212 @@
+"""Rows with a cursor that follows a row, not a place: checklist, timeline, roles, incidents. Knows no domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A row: ``id`` is what the cursor follows; a heading (``id`` "") is never under it.
+
+    ``tail`` stands at the right edge. The text is cut with … where it does not fit.
+    """
+
+    id: str
+    content: Content
+    tail: Content | None = None
+
+
+class RowList(Widget, can_focus=True):
+    """Rows, one line each. Up, down, page and end move; enter or a click on the cursor's row chooses.
+
+    With ``follow``, a cursor on the last row stays on the last row as rows are added.
+    """
+
+    DEFAULT_CSS = """
+    RowList { height: 1fr; width: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "go(0)", show=False),
+        Binding("end", "go(-1)", show=False),
+        Binding("enter", "choose", show=False),
+    ]
+
+    class Chosen(Message):
+        """Enter was pressed on a row, or it was clicked twice."""
+
+        def __init__(self, rows: RowList, row_id: str) -> None:
+            super().__init__()
+            self.rows = rows
+            self.row_id = row_id
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        def __init__(self, rows: RowList, row_id: str) -> None:
+            super().__init__()
+            self.rows = rows
+            self.row_id = row_id
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    def __init__(
+        self, *, id: str | None = None, classes: str | None = None, follow: bool = False, empty: str = ""
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._rows: list[ListRow] = []
+        self._cursor = -1
+        self._top = 0
+        self._follow = follow
+        self._empty = empty
+
+    # ── what it shows ───────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def cursor_id(self) -> str:
+        """The row under the cursor, "" if there is none."""
+        return self._rows[self._cursor].id if 0 <= self._cursor < len(self._rows) else ""
+
+    @property
+    def shown(self) -> list[ListRow]:
+        """The rows as they are."""
+        return self._rows
+
+    def show(self, rows: Sequence[ListRow]) -> None:
+        """Show these rows. The cursor stays on its row, or near where it was if that one is gone."""
+        rows = list(rows)
+        if rows == self._rows:
+            return
+        last = not self._rows or self._cursor == self._last()
+        kept, was = self.cursor_id, self._cursor
+        self._rows = rows
+        if self._follow and last:
+            self._cursor = self._last()
+        else:
+            places = [place for place, row in enumerate(rows) if row.id and row.id == kept]
+            self._cursor = places[0] if places else self._nearest(max(0, was))
+        self._into_view()
+        self.refresh()
+
+    def put_cursor(self, row_id: str) -> bool:
+        """Put the cursor on a row; False if there is no such row."""
+        for place, row in enumerate(self._rows):
+            if row.id and row.id == row_id:
+                self._place(place)
+                return True
+        return False
+
+    def _last(self) -> int:
+        return max((place for place, row in enumerate(self._rows) if row.id), default=-1)
+
+    def _nearest(self, place: int) -> int:
+        able = [n for n, row in enumerate(self._rows) if row.id]
+        return min(able, key=lambda n: (abs(n - place), n), default=-1)
+
+    # ── moving ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_move(self, by: int) -> None:
+        place = self._cursor + by
+        while 0 <= place < len(self._rows) and not self._rows[place].id:
+            place += by
+        if 0 <= place < len(self._rows):
+            self._place(place)
+        elif by < 0:  # the heading above the first row comes into view
+            self._top = 0
+            self.refresh()
+
+    def action_page(self, by: int) -> None:
+        self._place(self._nearest(min(max(0, self._cursor + by * max(1, self.size.height - 1)), len(self._rows))))
+
+    def action_go(self, place: int) -> None:
+        self._place(self._last() if place < 0 else self._nearest(0))
+
+    def action_choose(self) -> None:
+        if self.cursor_id:
+            self.post_message(self.Chosen(self, self.cursor_id))
+
+    def _place(self, place: int) -> None:
+        if place != self._cursor:
+            self._cursor = place
+            self.post_message(self.Moved(self, self.cursor_id))
+        self._into_view()
+        self.refresh()
+
+    def _into_view(self) -> None:
+        height = self.size.height or 1
+        if self._cursor < self._top:
+            self._top = max(0, self._cursor)
+        elif self._cursor >= self._top + height:
+            self._top = self._cursor - height + 1
+        self._top = max(0, min(self._top, len(self._rows) - height))
+
+    def on_resize(self) -> None:
+        self._into_view()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._scroll(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._scroll(-3)
+
+    def _scroll(self, by: int) -> None:
+        self._top = max(0, min(self._top + by, len(self._rows) - self.size.height))
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        place = self._top + offset.y if offset else -1
+        if 0 <= place < len(self._rows) and self._rows[place].id:
+            again = place == self._cursor
+            self._place(place)
+            if again or event.chain > 1:
+                self.action_choose()
+
+    # ── drawing ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def render(self) -> Content:
+        width, height = self.content_size.width, self.content_size.height
+        if not self._rows:
+            return Content.styled(self._empty, "$text-quiet")
+        places = range(self._top, min(self._top + height, len(self._rows)))
+        return Content("\n").join(
+            [self._line(self._rows[n], width, n == self._cursor and self.has_focus) for n in places]
+        )
+
+    def _line(self, row: ListRow, width: int, under_cursor: bool) -> Content:
+        # The mark in front tells the cursor from the rest without colour.
+        mark = "" if not row.id else "▸" if under_cursor else " "
+        tail = row.tail.truncate(max(0, width - 8), ellipsis=True) if row.tail else Content("")
+        room = width - len(mark) - tail.cell_length - (1 if tail else 0)
+        text = row.content.truncate(max(1, room), ellipsis=True)
+        text = text.pad_right(max(0, room - text.cell_length))
+        line = Content(mark) + text + ((Content(" ") + tail) if tail else Content(""))
+        if under_cursor:
+            return line.without_spans.stylize("$block-cursor-foreground on $block-cursor-background bold")
+        return line
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
