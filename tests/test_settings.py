@@ -31,7 +31,6 @@ from warroom.settings import (
     resolve_options,
     who,
 )
-from warroom.tui.actions import ACTIONS
 
 TEAM = """\
 [team]
@@ -105,6 +104,8 @@ def test_the_examples_in_it_parse_and_agree_with_each_other(write: Callable[[str
         "channel": "#incidents",
     }
     assert on_call(settings, datetime(2026, 1, 6, tzinfo=UTC)) == "Alice"
+    from warroom.tui.actions import ACTIONS
+
     assert settings.console.keys.keys() <= {action.id for action in ACTIONS}
 
 

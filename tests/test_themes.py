@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 import pytest
@@ -146,8 +146,8 @@ def test_a_name_that_is_no_name_is_refused(tmp_path: Path) -> None:
 # --- the screens' own CSS ---------------------------------------------------------------------------------------
 
 _RULE = re.compile(r"(?P<name>[a-z-]+)\s*:\s*(?P<value>[^;{}]+);")
-_VARIABLE = re.compile(r"\$([a-z][a-z0-9-]*)")
-_STYLE_WORD = r"(?:not|bold|b|dim|italic|i|underline|u|reverse|on|auto|\d+%|\$[a-z][a-z0-9-]*|#[\da-fA-F]+)"
+_VARIABLE = re.compile(r"\$([a-z][a-z0-9*-]*)")
+_STYLE_WORD = r"(?:not|bold|b|dim|italic|i|underline|u|reverse|on|auto|\d+%|\$[a-z][a-z0-9*-]*|#[\da-fA-F]+)"
 
 
 def css() -> Iterator[tuple[str, str]]:
@@ -180,21 +180,52 @@ def blocks(text: str) -> Iterator[dict[str, str]]:
             stack[-1] += part
 
 
+def written(node: ast.AST) -> str:
+    """The text of a string in the source, with ``*`` for what is put in when it runs."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(written(part) for part in node.values)
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    return "*"
+
+
 def styles() -> Iterator[tuple[str, str]]:
-    """Strings of the screens that are a style: ``bold $key on $panel``."""
+    """Strings of the screens that are a style: ``bold $key on $panel``, ``$sev-*-text on $sev-*``."""
     for file in sorted(TUI.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "$" in node.value \
-                    and re.fullmatch(rf"\s*(?:{_STYLE_WORD}(?:\s+|$))+", node.value):  # fmt: skip
-                yield f"{file.name}:{node.lineno}", node.value
+        tree = ast.parse(file.read_text())
+        parts = {
+            id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.JoinedStr | ast.Constant) or id(node) in parts:
+                continue
+            text = written(node)
+            if "$" in text and re.fullmatch(rf"\s*(?:{_STYLE_WORD}(?:\s+|$))+", text):
+                yield f"{file.name}:{node.lineno}", text
+
+
+def meant(style: str, known: Set[str]) -> list[str]:
+    """The styles one with ``*`` may come to, all of whose variables exist; itself if it has none."""
+    if "*" not in style:
+        return [style]
+    first = next(name for name in _VARIABLE.findall(style) if "*" in name)
+    before, _, after = first.partition("*")
+    words = {
+        n[len(before) : len(n) - len(after)] for n in known if n.startswith(before) and n.endswith(after)
+    }
+    made = [style.replace("*", word) for word in sorted(words) if word]
+    return [text for text in made if known >= set(_VARIABLE.findall(text))]
 
 
 def test_every_variable_the_screens_use_exists(theme: Theme) -> None:
     known = themes.variables(theme)
     used = [(place, name) for place, text in css() for block in blocks(text) for value in block.values()
             for name in _VARIABLE.findall(value)]  # fmt: skip
-    used += [(place, name) for place, text in styles() for name in _VARIABLE.findall(text)]
-    assert [f"{place}: ${name}" for place, name in used if name not in known] == []
+    unknown = [f"{place}: ${name}" for place, name in used if name not in known]
+    for place, style in styles():
+        names = {name for text in meant(style, known.keys()) for name in _VARIABLE.findall(text)}
+        unknown += [f"{place}: {style}"] if not names or names - known.keys() else []
+    assert unknown == []
 
 
 def weak(theme: Theme, text: str, ground: str) -> str:
@@ -227,10 +258,18 @@ def test_every_colour_the_screens_put_on_another_can_be_read(theme: Theme) -> No
     ]
     found += [
         f"{place}: {fault}"
-        for place, text in styles()
+        for place, style in styles()
+        for text in meant(style, themes.variables(theme).keys())
         if (fault := weak(theme, *([*text.split(" on "), ""][:2])))
     ]
     assert found == []
+
+
+def test_a_style_put_together_at_run_time_is_read_too() -> None:
+    known = themes.variables(THEMES["dark"]).keys()
+    assert len(meant("$sev-*-text on $sev-* bold", known)) == 4
+    assert meant("$sve-*", known) == []
+    assert weak(THEMES["dark"], "$sev-low", "$sev-medium-text") and not weak(THEMES["dark"], "$key", "$panel")
 
 
 def test_the_reader_of_css_sees_what_is_wrong() -> None:
