@@ -46,7 +46,7 @@ from warroom.incident.events import (
     StatusSet,
     UpdatePosted,
 )
-from warroom.incident.incident import Incident
+from warroom.incident.incident import Incident, moved_along
 from warroom.incident.playbook import Playbook
 
 INCIDENT_LISTS = ("detection", "investigation", "resolution", "recovery", "post_incident")
@@ -100,6 +100,7 @@ def _ticked_by(events: Iterable[Event], incident: Incident, playbook: Playbook) 
 
 _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
     Declared: lambda e: ("severity-set", "impact-stated"),
+    SeveritySet: lambda e: ("severity-set",),
     Acknowledged: lambda e: ("acknowledged",),
     ChannelOpened: lambda e: ("channel-opened", "people-invited") if e.invited else ("channel-opened",),
     UpdatePosted: lambda e: ("resolution-posted" if e.message == "resolution" else "update-posted",),
@@ -653,12 +654,12 @@ class AmendMilestone:
         known = incident.milestones
         if self.milestone == "resolved" and "resolved" not in known:
             raise Refusal(f"{incident.id} is not resolved", "Resolve it first.")
-        start = at if self.milestone == "started" else known["started"]
-        end = at if self.milestone == "resolved" else known.get("resolved")
-        if at < start or (end and at > end and self.milestone != "resolved"):
+        after = {**known, **moved_along(known, self.milestone, at)}
+        start, end = after["started"], after.get("resolved", desk.now + timedelta(minutes=1))
+        if not all(start <= when <= end for when in after.values()):
             raise Refusal(
                 f"{self.milestone.capitalize()} would lie outside the incident",
-                "Amend started or resolved first if those are wrong.",
+                "Started comes first and resolved last: amend the milestone that is wrong before this one.",
             )
         return [MilestoneAmended(milestone=self.milestone, at=at, reason=self.reason.strip())]
 

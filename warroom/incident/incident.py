@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -340,8 +340,20 @@ def _retracted(inc: Incident, entry: Entry, event: EntryRetracted) -> None:
         inc.fixes = [fix for fix in inc.fixes if fix[0] != event.entry]
 
 
+def moved_along(
+    milestones: Mapping[Milestone, datetime], amended: Milestone, at: datetime
+) -> dict[Milestone, datetime]:
+    """What amending a milestone sets: itself, and one that was only taken from it if that would lie outside."""
+    moved = {amended: at}
+    if amended == "started" and milestones["detected"] == milestones["started"]:
+        moved["detected"] = max(at, milestones["detected"])
+    if amended == "resolved" and milestones.get("mitigated") == milestones.get("resolved"):
+        moved["mitigated"] = min(at, milestones.get("mitigated", at))
+    return moved
+
+
 def _milestone(inc: Incident, entry: Entry, event: MilestoneAmended) -> None:
-    inc.milestones[event.milestone] = event.at
+    inc.milestones |= moved_along(inc.milestones, event.milestone, event.at)
 
 
 def _channel(inc: Incident, entry: Entry, event: ChannelOpened) -> None:
