@@ -10,7 +10,7 @@ import re
 from warroom.incident.delivery import Line, Message
 from warroom.redact import inert
 
-_MENTION = re.compile(r"@(?=everyone|here)|@(?=(?:all|channel|room|team|online)\b)|(?<![\w.+-])@", re.IGNORECASE)
+_MENTION = re.compile(r"@(?=everyone|here|all|channel|room|team|online)|(?<![\w.+-])@", re.IGNORECASE)
 _TAG = re.compile(r"<(?=[\w!@#&:/?%])")
 _LINK = re.compile(r"\](?=[(\[])")
 _LINK_TARGET = re.compile(r"^(\s*\[[^\]\n]*\]):", re.MULTILINE)
@@ -39,7 +39,7 @@ def unmentioned(text: str) -> str:
     """The text with every ``@`` that could call somebody made full width (``＠everyone``): read alike, calls none.
 
     A full-width sign is chosen over an invisible break: it can be seen, copied, and survives services that
-    strip invisible characters. Mail addresses keep their ``@`` unless a calling word follows it.
+    strip invisible characters. Within a word (``root@db1``) it stays, unless a calling word follows it.
     """
     return _MENTION.sub("＠", text)
 

@@ -248,9 +248,10 @@ class Matrix:
             return
         try:
             path = f"{_V3}/rooms/{_quoted(room)}/invite"
-            await self._http.send("POST", path, json_body={"user_id": person}, repeatable=True)
-        except Refused:
-            # In the room already, or no such person: neither keeps the others out.
+            await self._http.send("POST", path, json_body={"user_id": person})
+        except (Refused, Uncertain):
+            # In the room already, no such person, or of a server that is gone (Synapse answers 502 then):
+            # none of these keeps the others out.
             pass
 
     async def _set_topic(self, room: str, topic: str) -> None:
