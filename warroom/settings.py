@@ -634,7 +634,7 @@ def _make_folder(folder: Path) -> None:
         reason = (error.strerror or "unknown reason").lower()
         raise SettingsError(
             f"the folder cannot be made: {reason}",
-            "Name another with --data or WARROOM_DATA.",
+            "Make it yourself, or name another place (--data, --settings).",
             place=shown(folder),
         ) from None
 
