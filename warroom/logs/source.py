@@ -1,0 +1,479 @@
+"""Where log lines come from: a file that is followed, a pipe that is read; never decides what is shown.
+
+Each source reads in a daemon thread of its own and hands whole chunks to a ``Sink``. It keeps nothing but the
+line that has no end yet, and of that no more than ``LINE_CAP`` bytes. What happens to it (missing, rotated,
+truncated …) it says once, in words, through the same sink, so that it appears in the stream where it happened.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from warroom.logs.index import BLOCK, LineIndex, count_lines
+from warroom.redact import uncoloured
+
+LINE_CAP = 64 * 1024          # bytes of one line that are kept; the rest is counted
+TAIL = 256 * 1024             # bytes shown at once when a file is opened
+POLL = 0.05                   # seconds between two looks at a file
+_READ = 256 * 1024            # bytes a read: a chunk is decoded and split in about a millisecond
+_BACKLOG = 64 * 1024 * 1024   # bytes behind, beyond which following would only show what is thrown away at once
+_GONE = 10                    # looks a file must be missing: a rotation leaves it missing for a moment
+_RETIRED = 40                 # looks at a rotated file after its last line: its writer may reopen late
+
+
+_AWAITED = "does not exist yet; waiting for it"
+_REMOVED = "removed; waiting for it to return"
+_KEY = b"PRIVATE KEY-----"
+
+
+class Numbering:
+    """How many lines stand before the first one a source handed over; None while nobody has counted them."""
+
+    __slots__ = ("before",)
+
+    def __init__(self, before: int | None) -> None:
+        self.before = before
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive lines, decoded, without their ends and colours, otherwise raw."""
+
+    texts: list[str]
+    first: int             # ordinal of the first line within its numbering, from 0
+    numbering: Numbering
+    grows: bool            # the first line replaces the unfinished one handed over before
+    unfinished: bool       # the last line has no end yet
+    history: bool          # was there before we looked
+    key_block: bool        # speaks of a private key somewhere: has to be masked with memory
+
+
+class Sink(Protocol):
+    """Who takes the lines. Called from the sources' threads; what it does there holds the source up."""
+
+    def lines(self, source: Source, chunk: Chunk) -> None: ...
+
+    def notice(self, source: Source, text: str) -> None: ...
+
+
+class Source(Protocol):
+    """Anything that can be read as lines. ``name`` is what it is called on the screen."""
+
+    name: str
+    lasting: bool   # what scrolls out of memory can be read again (a file), or is gone (a pipe)
+
+    def start(self, sink: Sink) -> None:
+        """Begins to read, in a thread of its own; returns at once."""
+
+    def close(self) -> None:
+        """Stops reading soon; returns at once; may be called twice."""
+
+
+class Cutter:
+    """Cuts bytes into lines; an unfinished last one is shown, then completed, never doubled."""
+
+    def __init__(self, numbering: Numbering, first: int = 0) -> None:
+        self.numbering = numbering
+        self._ordinal = first
+        self._rest = b""       # the unfinished line, at most LINE_CAP bytes of it
+        self._excess = 0       # bytes of it beyond those
+        self._shown = False
+
+    def feed(self, data: bytes, *, history: bool = False) -> Chunk | None:
+        """The lines that ``data`` completes or begins; None if there are none."""
+        if not data:
+            return None
+        first, grows = self._ordinal, self._shown
+        end = data.rfind(b"\n")
+        texts: list[str] = []
+        key_block = _KEY in (self._rest + data if self._rest else data)
+        if end < 0:
+            self._keep(data)
+        else:
+            whole = data[:end]
+            if self._excess:   # the first line is the tail of one that is too long to keep
+                stop = data.find(b"\n")
+                self._keep(data[:stop])
+                texts.append(self._text())
+                whole = data[stop + 1:end] if stop < end else b""
+                lines = _decode(whole).split("\n") if stop < end else []
+            else:
+                lines = _decode(self._rest + whole if self._rest else whole).split("\n")
+            texts += [line if len(line) <= LINE_CAP else _clip(line[:LINE_CAP], len(line)) for line in lines]
+            self._ordinal += len(texts)
+            self._rest, self._excess, self._shown = b"", 0, False
+            if end + 1 < len(data):
+                self._keep(data[end + 1:])
+        if self._rest:
+            texts.append(self._text())
+            self._shown = True
+        return Chunk(texts, first, self.numbering, grows, bool(self._rest), history, key_block)
+
+    def finish(self) -> None:
+        """No more of the unfinished line will come: whatever is fed next begins a new one."""
+        if self._rest:
+            self._ordinal += 1
+        self._rest, self._excess, self._shown = b"", 0, False
+
+    def _keep(self, data: bytes) -> None:
+        room = LINE_CAP - len(self._rest)
+        self._rest += data[:room]
+        self._excess += max(0, len(data) - room)
+
+    def _text(self) -> str:
+        text = _decode(self._rest)
+        return _clip(text, len(self._rest) + self._excess) if self._excess else text
+
+
+def _decode(data: bytes) -> str:
+    text = data.decode("utf-8", "replace")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").removesuffix("\r")
+    return uncoloured(text)
+
+
+def _clip(text: str, size: int) -> str:
+    return f"{text} … ‹a line of {human_bytes(size)}, its beginning shown›"
+
+
+def human_bytes(size: float) -> str:
+    """``1.2 MB``: powers of 1,000."""
+    unit = "bytes"
+    for larger in ("kB", "MB", "GB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:,.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+
+
+# ---------------------------------------------------------------------------------------------- files
+
+
+class _Open:
+    """One opened file: where we are in it and what has been counted. Used by its source's thread only."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        status = os.fstat(fd)
+        self.identity = (status.st_dev, status.st_ino)
+        self.offset = 0
+        self.index = LineIndex()
+        self.cutter = Cutter(Numbering(0))
+        self.fingerprint = b""   # the last bytes read: if they changed, the file has been written anew
+        self.binary = False
+
+    def begin_at(self, offset: int) -> None:
+        self.offset = offset
+        self.index = LineIndex()
+        self.cutter = Cutter(Numbering(None if offset else 0))
+        self.fingerprint = b""
+
+    def size(self) -> int:
+        return os.fstat(self.fd).st_size
+
+    def rewritten(self) -> bool:
+        mark = self.fingerprint
+        return bool(mark) and os.pread(self.fd, len(mark), self.offset - len(mark)) != mark
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+class FileSource:
+    """Follows a file by its name, across rotation and truncation, whether or not it exists yet.
+
+    Its last ``tail`` bytes come at once, then whatever is appended, at most ``interval`` seconds later.
+    """
+
+    lasting = True
+
+    def __init__(
+        self, path: Path | str, *, name: str | None = None, interval: float = POLL, tail: int = TAIL
+    ) -> None:
+        self.path = Path(path)
+        self.name = name or self.path.name
+        self._interval = interval
+        self._tail = tail
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._sink: Sink | None = None
+        self._open: _Open | None = None
+        self._retired: list[tuple[_Open, int]] = []
+        self._missing = 0
+        self._said = ""
+        self._first = True    # nothing has been looked at yet: what is there is history
+        self._seen = False
+
+    def start(self, sink: Sink) -> None:
+        """Begins to follow, in a daemon thread; returns at once."""
+        if self._thread is None:
+            self._sink = sink
+            self._thread = threading.Thread(target=self._run, name=f"log {self.name}", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stops within one interval; returns at once."""
+        self._stop.set()
+
+    @property
+    def running(self) -> bool:
+        """Whether its thread still lives."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        busy = True
+        try:
+            while not self._stop.wait(0 if busy else self._interval):
+                try:
+                    busy = self._look()
+                except OSError as error:   # a vanished mount, EIO, ESTALE: told, then tried again from the name
+                    self._say(f"cannot be read: {error.strerror or error}")
+                    self._drop()
+                    busy = False
+        finally:
+            self._drop()
+            for old, _ in self._retired:
+                old.close()
+
+    def _drop(self) -> None:
+        if self._open:
+            self._open.close()
+            self._open = None
+
+    def _say(self, condition: str) -> None:
+        """Each condition is told when it begins, not at every look."""
+        if condition != self._said:
+            self._said = condition
+            self._tell(condition)
+
+    def _tell(self, text: str) -> None:
+        if self._sink and not self._stop.is_set():
+            self._sink.notice(self, text)
+
+    def _look(self) -> bool:
+        """One look at the file; true if there may be more to read at once."""
+        busy = self._visit_retired()
+        current = self._open
+        if current and self._read(current):
+            return True
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise
+            self._missing += 1
+            if current is None:
+                self._say(_REMOVED if self._seen else _AWAITED)
+                self._first = False
+            elif self._missing >= _GONE:
+                self._say(_REMOVED)
+                self._retire(current)
+                self._open = None
+            return busy
+        self._missing = 0
+        if current is None:
+            self._enter(history=self._first)
+            self._first = False
+            return self._open is not None
+        if (status.st_dev, status.st_ino) != current.identity:
+            self._tell("rotated; reading the new file")
+            self._retire(current)
+            self._open = None
+            self._enter(history=False, quietly=True)
+            return True
+        return busy
+
+    def _enter(self, *, history: bool, quietly: bool = False) -> None:
+        fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)   # never hangs on a FIFO
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            self._say("is not a regular file")
+            return
+        current = self._open = _Open(fd)
+        self._seen = True
+        size = current.size()
+        if self._said and not quietly:
+            self._tell({_REMOVED: "came back", _AWAITED: "is there now"}.get(self._said, "can be read again"))
+        self._said = ""
+        for old, looks in self._retired:
+            if old.identity == current.identity:   # moved away and back: go on where we were
+                self._retired.remove((old, looks))
+                current.close()
+                self._open = old
+                return
+        if not size and not quietly:
+            self._tell("empty so far")
+        if history and size > self._tail:
+            self._begin_late(current, size - self._tail)
+        if history:
+            self._read_tail(current, size, history=True)
+
+    def _begin_late(self, current: _Open, offset: int) -> None:
+        """Starts in the middle, between two index blocks, and has what lies before counted in the background."""
+        offset = offset // BLOCK * BLOCK
+        current.begin_at(offset)
+        if not offset:
+            return
+        numbering, index, fd = current.cutter.numbering, current.index, os.dup(current.fd)
+
+        def count() -> None:
+            try:
+                numbering.before = count_lines(fd, offset, index.add, self._stop.is_set)
+            except OSError:   # numbers stay unknown; the reading itself will say what is wrong
+                pass
+            finally:
+                os.close(fd)
+
+        threading.Thread(target=count, name=f"count {self.name}", daemon=True).start()
+
+    def _read_tail(self, current: _Open, size: int, *, history: bool) -> None:
+        start = current.offset
+        data = os.pread(current.fd, size - start, start)
+        self._took(current, data)
+        if start and os.pread(current.fd, 1, start - 1) != b"\n":   # began in the middle of a line
+            cut = data.find(b"\n")
+            current.cutter = Cutter(current.cutter.numbering, 1 if cut >= 0 else 0)
+            data = data[cut + 1:] if cut >= 0 else b"\xe2\x80\xa6" + data
+        self._hand(current, data, history=history)
+
+    def _read(self, current: _Open) -> bool:
+        size = current.size()
+        if size == current.offset:
+            return False
+        if size < current.offset or current.rewritten():
+            self._tell("truncated; reading from its beginning")
+            current.cutter.finish()
+            current.begin_at(0)
+            return True
+        if size - current.offset > _BACKLOG:
+            skip = (size - self._tail) // BLOCK * BLOCK
+            self._tell(f"{human_bytes(skip - current.offset)} skipped to keep up; the file has them")
+            self._begin_late(current, skip)
+            self._read_tail(current, size, history=False)
+            return True
+        data = os.pread(current.fd, min(_READ, size - current.offset), current.offset)
+        if not data:
+            return False
+        self._took(current, data)
+        self._hand(current, data)
+        return True
+
+    def _took(self, current: _Open, data: bytes) -> None:
+        current.index.add(current.offset, data)
+        current.offset += len(data)
+        current.fingerprint = (current.fingerprint + data)[-64:]
+
+    def _hand(self, current: _Open, data: bytes, *, history: bool = False) -> None:
+        if not current.binary and b"\0" in data:
+            current.binary = True
+            self._tell("holds binary data; what is not text is shown as ␀ or �")
+        chunk = current.cutter.feed(data, history=history)
+        if chunk and self._sink and not self._stop.is_set():
+            self._sink.lines(self, chunk)
+
+    def _retire(self, old: _Open) -> None:
+        while self._read(old):   # first finish the old file
+            pass
+        old.cutter.finish()
+        self._retired.append((old, _RETIRED))
+
+    def _visit_retired(self) -> bool:
+        if not self._retired:
+            return False
+        keep: list[tuple[_Open, int]] = []
+        for old, looks in self._retired:
+            if self._read(old):
+                keep.append((old, _RETIRED))
+            elif looks > 1:
+                keep.append((old, looks - 1))
+            else:
+                old.close()
+        self._retired = keep
+        return False
+
+
+# ---------------------------------------------------------------------------------------------- pipes
+
+
+class StreamSource:
+    """Reads a pipe (standard input, mostly) as fast as it comes, until it ends or is closed.
+
+    The writer is never held up for long: what the view cannot keep, it drops and says so. ``fd`` is duplicated; the
+    caller may close its own.
+    """
+
+    lasting = False
+
+    def __init__(self, fd: int, name: str = "stdin") -> None:
+        self.name = name
+        self._fd = os.dup(fd)
+        self._wake_read, self._wake_write = os.pipe()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._released = False
+
+    def start(self, sink: Sink) -> None:
+        """Begins to read, in a daemon thread; returns at once."""
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, args=(sink,), name=f"log {self.name}", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stops reading at once; returns at once."""
+        with self._lock:
+            if self._stop.is_set():
+                return
+            self._stop.set()
+            if self._thread is None:
+                self._release()
+            elif not self._released:
+                os.write(self._wake_write, b"x")
+
+    @property
+    def running(self) -> bool:
+        """Whether its thread still lives."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _release(self) -> None:
+        for fd in (self._fd, self._wake_read, self._wake_write):
+            os.close(fd)
+        self._released = True
+
+    def _run(self, sink: Sink) -> None:
+        cutter = Cutter(Numbering(0))
+        binary = False
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
+        try:
+            while not self._stop.is_set():
+                ready = {fd for fd, _ in poll.poll()}
+                if self._wake_read in ready:
+                    return
+                try:
+                    data = os.read(self._fd, _READ)
+                except BlockingIOError:
+                    continue
+                if not data:
+                    sink.notice(self, "end of input")
+                    return
+                if not binary and b"\0" in data:
+                    binary = True
+                    sink.notice(self, "holds binary data; what is not text is shown as ␀ or �")
+                if chunk := cutter.feed(data):
+                    sink.lines(self, chunk)
+        except OSError as error:
+            if not self._stop.is_set():
+                sink.notice(self, f"cannot be read: {error.strerror or error}")
+        finally:
+            with self._lock:
+                self._release()
