@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,6 +205,29 @@ def test_a_start_killed_between_file_and_tables_is_taken_up(path: Path) -> None:
         assert journal.new_incident() == "INC-1"
 
 
+def test_many_that_open_a_new_journal_at_once_all_get_it(tmp_path: Path) -> None:
+    barrier = threading.Barrier(4)
+    trouble: list[Exception] = []
+    given: list[tuple[int, str]] = []
+
+    def start() -> None:
+        for n in range(25):
+            barrier.wait()
+            try:
+                with SqliteJournal(tmp_path / str(n) / "journal.db") as journal:
+                    given.append((n, journal.new_incident()))
+            except Exception as error:  # noqa: BLE001 — told to the test's own thread
+                trouble.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert trouble == []
+    assert sorted(given) == [(n, f"INC-{k}") for n in range(25) for k in range(1, 5)]
+
+
 def test_a_folder_in_place_of_the_file_is_said_so(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(JournalError, match="is a folder"):
@@ -369,6 +393,14 @@ def test_a_file_replaced_while_it_is_open_is_not_saved(path: Path, journal: Sqli
     assert journal.length("INC-1") == 1
     with SqliteJournal(path) as new:
         assert new.length("INC-1") == 0
+
+
+def test_what_is_read_never_comes_from_a_file_that_took_its_place(path: Path, journal: SqliteJournal) -> None:
+    journal.append("INC-1", 0, [note()], at=NOW, by="Ann")
+    path.parent.rename(path.parent.with_suffix(".old"))
+    SqliteJournal(path).close()
+    with pytest.raises(JournalError, match="removed or replaced"):
+        journal.read("INC-1")  # the first reading: it needs a connection of its own
 
 
 def test_an_entry_of_an_unknown_kind_is_named_and_spoils_nothing_else(path: Path, journal: SqliteJournal) -> None:

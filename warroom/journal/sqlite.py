@@ -584,7 +584,7 @@ def _told(error: sqlite3.Error, path: Path) -> tuple[str, str]:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return f"{path} cannot be written", "Check who owns it, and that its disk is not mounted read-only."
         case sqlite3.SQLITE_CANTOPEN:
-            return f"{path} cannot be opened", "Check that its folder is still there, and that both are yours."
+            return f"{path} cannot be opened", "Check that its folder is there, is yours, and can be written."
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return "another process keeps the journal locked", f"Do it again; if it lasts, see: fuser -v {path}"
         case sqlite3.SQLITE_IOERR:
