@@ -19,7 +19,10 @@ class Journal(Protocol):
     """
 
     def new_incident(self) -> str:
-        """A fresh incident id, ``INC-1`` upwards, never given twice, even to two processes at once."""
+        """A fresh incident id, ``INC-1`` upwards, never given twice, even to two processes at once.
+
+        One that is given and never appended to is no incident: it leaves a gap in the numbers.
+        """
         ...
 
     def append(
@@ -38,7 +41,8 @@ class Journal(Protocol):
         ``expected`` is the stream's length the decision was made on: ``Conflict`` if it has grown.
         Each order names the index in ``events`` of the event that caused it. ``summary`` (JSON, opaque
         here) replaces the stream's line on the home screen, "" leaves it as it is.
-        A delivery with act ``status`` replaces a still pending one of the same destination and stream.
+        A delivery with act ``status`` replaces a still pending one of the same destination and stream, and
+        takes over its ``next_attempt_at``: a service that asked for patience asked for it whatever is said.
         """
         ...
 
@@ -68,7 +72,7 @@ class Journal(Protocol):
         one is pending, held, or uncertain with a ``next_attempt_at``. A failed one, and an uncertain one
         that waits for a person (no ``next_attempt_at``), do not hold up their lane.
         A claim whose lease ran out, or whose holder is a process of this machine that no longer lives
-        (holders are ``host:pid:…``), becomes ``uncertain`` and due at once.
+        (holders are ``host:pid:…``, colons in the host's name made hyphens), becomes ``uncertain`` and due at once.
         """
         ...
 
@@ -97,7 +101,7 @@ class Journal(Protocol):
 
     def change_count(self) -> int:
         """A number that differs after any change by any process on this journal; cheap enough to ask
-        ten times a second."""
+        ten times a second. Compared only with what the same object said before: two may count differently."""
         ...
 
     def save_draft(self, key: str, text: str) -> None:

@@ -405,6 +405,7 @@ class SqliteJournal:
         connection = _connect(self.path, mode, self._wait_s)
         if mode == "rw":
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone stops at the drive's cache
             connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
@@ -531,6 +532,9 @@ def _prepare(path: Path, wait_s: float) -> None:
         try:
             # Made before SQLite makes it, which would leave it to the umask; its -wal and -shm take after it.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            for folder in (path.parent, path.parent.parent):
+                with contextlib.suppress(OSError):  # some file systems cannot
+                    _sync_folder(folder)
             return
         except FileExistsError:
             if path.is_dir():
@@ -563,6 +567,15 @@ def _prepare(path: Path, wait_s: float) -> None:
         raise JournalError(
             f"{path} is not a journal", "Name another file for the journal; this one has been left untouched."
         ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the names in it on the disk as well: what was appended is no use in a file that has none."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _version(db: sqlite3.Connection, path: Path) -> int:
