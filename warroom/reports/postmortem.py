@@ -402,7 +402,7 @@ def _gaps(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -
         if free < end:
             stretches.append((free, end, False))
         for since, until, taken in stretches:
-            time = f"{moment(since, zone, start)} – {moment(until, zone, start) if taken else 'to the end'}"
+            time = f"{moment(since, zone, start)} to {moment(until, zone, start) if taken else 'the end'}"
             yield Gap(
                 role=role.id, title=role.title, since=since, until=until if taken else None, time=time,
                 seconds=(until - since).total_seconds(),

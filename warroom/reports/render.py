@@ -166,8 +166,7 @@ def _roles(written: PostMortem) -> str:
         + (f", {held.handovers} handover{'s' * (held.handovers != 1)}" if held.handovers else "")
         for held in written.roles
     ]
-    for gap in written.gaps:
-        rows.append(f"{escape(gap.title)}: nobody for {_spoken(gap.seconds)}, {escape(gap.time)}")
+    rows += [f"{escape(gap.title)}: nobody for {_spoken(gap.seconds)}, {escape(gap.time)}" for gap in written.gaps]
     return _list(rows)
 
 
