@@ -27,7 +27,7 @@ TOKEN = "xoxb-planted-0123456789-secret"
 KEY = "INC-7.3.slack.post"
 HERE = Channel(id="C0INCIDENT", name="#inc-7")
 OPENING = Opening(
-    incident="INC-7", name="inc-7-checkout", title="Checkout <fails>", topic="SEV1 & up", invite=("U0ALICE1",)
+    incident="INC-7", name="inc-7-checkout", title="INC-7 Checkout <fails>", topic="SEV1 & up", invite=("U0ALICE1",)
 )
 
 
@@ -436,6 +436,17 @@ async def test_a_status_whose_answer_was_lost_may_be_tried_again(workspace: Fake
             await chat.show_status(HERE, message("new"), first, "s2")
     assert await chat.show_status(HERE, message("new"), first, "s2") == first
     assert len(workspace.messages[HERE.id]) == 1
+
+
+async def test_a_first_status_whose_answer_was_lost_is_found_and_not_posted_again(workspace: FakeSlack) -> None:
+    chat = backend(workspace)
+    workspace.fail["chat.postMessage"] = [lost(workspace.chat_postMessage)]
+    with pytest.raises(Uncertain):
+        await chat.show_status(HERE, message(), None, "s1")
+    receipt = await chat.show_status(HERE, message(), None, "s1")
+    assert [one["ts"] for one in workspace.messages[HERE.id]] == [receipt.id]
+    workspace.fail["conversations.history"] = [{"error": "missing_scope"}]
+    assert (await chat.show_status(HERE, message(), None, "s9")).id, "without the right to read it is posted"
 
 
 async def test_a_topic_that_fails_does_not_post_the_status_twice(workspace: FakeSlack) -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from warroom.connect.chat import transcript
+from warroom.connect.chat import spoken, transcript, unmentioned
 from warroom.connect.chat.transcript import Transcript
 from warroom.connect.ports import Chat
 from warroom.incident.delivery import Message, Opening, Receipt
@@ -197,6 +197,68 @@ def test_any_key_is_a_harmless_comment(tmp_path: Path, key: str) -> None:
     html = MarkdownIt("commonmark").render(path.read_text())
     assert html.replace(" ", "").count("<p>text</p>") == 1
     assert "--" not in path.read_text().split("-->")[0].removeprefix("<!--")
+
+
+HOSTILE = st.sampled_from(
+    [
+        "<script>alert(1)</script>",
+        "<!-- /warroom k -->",
+        "[click](https://evil.test)",
+        "![x](https://evil.test/y)",
+        "[a]: https://evil.test",
+        "<https://evil.test>",
+        "# heading",
+        "> quote",
+        "```",
+        "~~~",
+        "***",
+        "---",
+        "===",
+        "- item",
+        "+ item",
+        "1. item",
+        "1) item",
+        "    code",
+        "\tcode",
+        "a | b",
+        "-|-",
+        "__bold__",
+        "_it_",
+        "`code`",
+        "~~gone~~",
+        "&copy;&#64;",
+        "\\",
+        "\\*",
+        "@everyone",
+        "Impact: *x*",
+        "\n",
+        "\n\n",
+        "[ ] todo",
+    ]
+)
+TEXTS = st.lists(st.one_of(HOSTILE, st.text(max_size=12)), max_size=6).map("".join)
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS)
+def test_every_character_of_a_text_means_itself_in_markdown(text: str) -> None:
+    said = message(text)
+    shown = Transcript(Transcript.Options()).render(said)
+    for flavour in ("commonmark", "gfm-like"):
+        parser = MarkdownIt(flavour, {"linkify": False})
+        tokens = parser.parse(shown)
+        assert {token.type for token in tokens} <= {"paragraph_open", "inline", "paragraph_close"}
+        parts = [child for token in tokens for child in token.children or []]
+        kinds = {part.type for part in parts}
+        assert kinds <= {"text", "text_special", "softbreak", "hardbreak", "strong_open", "strong_close"}, kinds
+        seen = "".join(part.content for part in parts)
+        expected = "".join(f"{line.label}: {line.text}" if line.label else line.text for line in spoken(said))
+        assert _bare(seen) == _bare(unmentioned(expected))
+
+
+def _bare(text: str) -> str:
+    """Without blanks: Markdown folds them."""
+    return "".join(text.split())
 
 
 def test_consoles_at_the_same_time_write_each_post_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from warroom.incident.delivery import Line, Message
+from warroom.incident.delivery import Line, Message, Opening
 from warroom.redact import inert
 
 _MENTION = re.compile(r"@(?=everyone|here|all|channel|room|team|online)|(?<![\w.+-])@", re.IGNORECASE)
@@ -28,6 +28,13 @@ def spoken(message: Message) -> tuple[Line, ...]:
     if not marker or lines[-1].text.rstrip().endswith(marker):
         return lines
     return (*lines, Line(label="", text=marker))
+
+
+def headline(opening: Opening) -> str:
+    """The incident and its title in one line, the incident named once."""
+    title = inert(opening.title, newlines=False).strip()
+    known = re.match(rf"{re.escape(opening.incident)}(?!\w)", title)
+    return title if known else f"{inert(opening.incident, newlines=False)} {title}".strip()
 
 
 def plain(lines: tuple[Line, ...]) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from warroom.connect.chat import plain, spoken, unmentioned
+from warroom.connect.chat import headline, plain, spoken, unmentioned
 from warroom.connect.http import Answer, Answered, Http, Transport
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.errors import DeliveryError, NotSent, Refused, Uncertain
@@ -267,7 +267,7 @@ class Matrix:
         shared = await self._shared()
         if shared == channel.id:
             return
-        words = unmentioned(_one_line(f"{opening.incident} {opening.title}"))
+        words = unmentioned(_one_line(headline(opening)))
         content = {
             **_words(f"{words}: {channel.name}", f"{html.escape(words)}: {html.escape(channel.name)}"),
             _KEY: f"{key}.announcement",

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from warroom.connect.chat import spoken
+from warroom.connect.chat import headline, spoken
 from warroom.connect.http import Answer, Answered, Http, Transport
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.errors import DeliveryError, NotSent, Refused, Uncertain
@@ -143,8 +143,14 @@ class Slack:
     async def show_status(
         self, channel: Channel, message: Message, previous: Receipt | None, key: str
     ) -> Receipt:
-        """Edit the status message, or post it anew where there is none (left)."""
-        receipt = await self._update(channel.id, message, previous, key) if previous and previous.id else None
+        """Edit the status message, or post it anew where there is none (left).
+
+        May be repeated after any failure: an edit is the same edit, and a first post is looked for by its key.
+        """
+        if previous and previous.id:
+            receipt = await self._update(channel.id, message, previous, key)
+        else:
+            receipt = await self._recent(channel.id, key)
         if receipt is None:
             receipt = await self._post_text(channel.id, self.render(message), key)
             if message.pin:
@@ -167,6 +173,16 @@ class Slack:
         if found is None and not everything_read:
             raise Uncertain("Slack's history is too long to be sure", "Look in the channel whether it is there.")
         return found
+
+    async def _recent(self, channel: str, key: str) -> Receipt | None:
+        """The post with this key on the newest page, for what is repeated soon; None if that cannot be read.
+
+        Without the right to read, posting goes on: it can then only double a post whose answer was lost.
+        """
+        try:
+            return (await self._sought(channel, key, 1))[0]
+        except Refused:
+            return None
 
     async def _sought(self, channel: str, key: str, pages: int) -> tuple[Receipt | None, bool]:
         """The post with this key within so many pages of history, and whether these were all there is."""
@@ -323,10 +339,9 @@ class Slack:
         announcement = f"{key}.announcement"
         try:
             shared = await self._shared()
-            # One page: a repeated try follows soon, and a busy channel's history is no reason to wait.
-            if shared == channel.id or (await self._sought(shared, announcement, 1))[0]:
+            if shared == channel.id or await self._recent(shared, announcement):
                 return
-            text = f"{_escaped(inert(opening.incident))} {_escaped(inert(opening.title))}: <#{channel.id}>"
+            text = f"{_escaped(headline(opening))}: <#{channel.id}>"
             await self._post_text(shared, text, announcement)
         except Refused:
             # The incident's own channel is open, which is what was asked for; doctor finds a bad shared one.

@@ -27,7 +27,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
-from warroom.connect.chat import spoken, unmentioned
+from warroom.connect.chat import headline, spoken, unmentioned
 from warroom.incident.delivery import Channel, Line, Message, Opening, Receipt
 from warroom.incident.errors import NotSent, Refused
 from warroom.redact import inert
@@ -37,7 +37,7 @@ _OPENING = b"<!-- warroom "
 _TORN_OPENING = re.compile(rb"<!-- warroom \S*(?: \d*(?: (?:-|--|-->)?)?)?")
 _PUNCTUATION = re.compile(r"([\\`*\[\]|~])")
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
-_AT_LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|>|=+(?=\s*$)|-(?=[\s-]*$)|\+(?=\s|$)|\d{1,9}(?=[.)](?:\s|$)))")
+_AT_LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|>|=+(?=\s*$)|-(?=[\s-]|$)|\+(?=\s|$)|\d{1,9}(?=[.)](?:\s|$)))")
 
 
 class TranscriptOptions(BaseModel):
@@ -68,10 +68,9 @@ class Transcript:
 
     async def open(self, opening: Opening, key: str) -> Channel:
         """Begin the incident's file, or find it begun."""
-        name = opening.incident
-        path = self._path(name)
-        title = " ".join(_escaped(inert(part, newlines=False)) for part in (name, opening.title) if part)
-        await asyncio.to_thread(_append, path, key, f"# {title}\n\n{_markdown(_lines(opening.topic))}")
+        path = self._path(opening.incident)
+        text = f"# {_escaped(headline(opening))}\n\n{_markdown(_lines(opening.topic))}"
+        await asyncio.to_thread(_append, path, key, text)
         return Channel(id=str(path), name=path.name, url=path.as_uri())
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
