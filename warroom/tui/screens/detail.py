@@ -1,0 +1,45 @@
+"""One thing in full, over the screen: a timeline entry, a log record. Changes nothing."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from warroom.tui.widgets.words import block, lit
+
+
+class Detail(ModalScreen[None]):
+    """``text`` in full. Escape or enter leaves; c copies it."""
+
+    DEFAULT_CSS = """
+    Detail { align: center middle; }
+    Detail VerticalScroll {
+        width: 100; max-width: 96%; height: auto; max-height: 90%; padding: 0 1;
+        background: $panel; border: round $border; border-title-color: $text-primary;
+        border-subtitle-color: $text-quiet;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "dismiss", "Leave", show=False),
+        Binding("c", "copy", "Copy", show=False),
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as box:
+            box.border_title = lit(self._title)
+            box.border_subtitle = "c copies · esc leaves"
+            yield Static(block(self._text))
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(block(self._text).plain)
+        self.notify("Copied", markup=False)

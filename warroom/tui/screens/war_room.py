@@ -1,0 +1,305 @@
+"""The war room: phase, checklist, timeline, roles, logs and the next thing to do. Lays out and handles."""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from warroom.incident.decisions import Pin
+from warroom.incident.timing import Urgency
+from warroom.logs.records import Level
+from warroom.logs.view import LogView
+from warroom.room.lookout import Advice, advise
+from warroom.tui.actions import BY_ID, key_of
+from warroom.tui.bridge import Bridge
+from warroom.tui.feed import Glance
+from warroom.tui.screens.detail import Detail
+from warroom.tui.screens.form import Field, Form
+from warroom.tui.screens.incident import IncidentScreen
+from warroom.tui.widgets import panes
+from warroom.tui.widgets.bars import Bar, KeyBar
+from warroom.tui.widgets.logpane import LogPane
+from warroom.tui.widgets.panes import Pane
+from warroom.tui.widgets.rows import RowList
+from warroom.tui.widgets.words import URGENCY_STYLE, lit
+
+PANES = ("checklist", "timeline", "roles", "logs")
+TILED_FROM = (120, 34)
+"""Columns and rows from which all panes are shown at once; below, one at a time behind tabs."""
+
+LEVELS: tuple[Level | None, ...] = (None, "warn", "error")
+
+
+class WarRoomScreen(IncidentScreen):
+    """An incident, live. Escape goes home; the incident goes on."""
+
+    CSS = """
+    WarRoomScreen #headline { background: $panel; height: 1; padding: 0 1; }
+    WarRoomScreen #phase { height: 2; padding: 0 1; background: $surface; }
+    WarRoomScreen #tabs { background: $panel; padding: 0 1; }
+    WarRoomScreen #upper { height: 1fr; }
+    WarRoomScreen .pane { display: none; }
+    WarRoomScreen .pane.-active { display: block; }
+    WarRoomScreen.-in-logs #upper { display: none; }
+    WarRoomScreen #next { padding: 0 1; background: $surface; }
+
+    WarRoomScreen.-tiled #tabs { display: none; }
+    WarRoomScreen.-tiled #upper { display: block; height: 1fr; }
+    WarRoomScreen.-tiled .pane { display: block; }
+    WarRoomScreen.-tiled #checklist { width: 40; }
+    WarRoomScreen.-tiled #roles { width: 36; }
+    WarRoomScreen.-tiled #logs { height: 2fr; min-height: 8; }
+    """
+    BAR: ClassVar[tuple[str, ...]] = (
+        "update", "note", "assign", "check", "pin", "severity", "fix", "resolve", "search", "palette", "help",
+    )  # fmt: skip
+
+    def __init__(self, bridge: Bridge, incident_id: str) -> None:
+        super().__init__(bridge, incident_id)
+        self._active = "checklist"
+        self._zoomed = False
+        self._view: LogView | None = None
+        self._opening_logs = False
+        self._rung: set[str] = set()
+        self._found = ""
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="headline")
+        yield Bar(id="phase")
+        yield Bar(id="tabs")
+        with Vertical():
+            with Horizontal(id="upper"):
+                yield Pane(RowList(id="items"), id="checklist", title="1 Checklist")
+                yield Pane(RowList(id="entries", follow=True), id="timeline", title="2 Timeline", private=True)
+                yield Pane(RowList(id="people"), id="roles", title="3 Roles", private=True)
+            yield Pane(RowList(id="no-logs", empty="Opening the logs …"), id="logs", title="4 Logs", private=True)
+        yield Bar(id="next")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self._lay_out()
+        self.set_interval(1.0, self._tick)
+        self.query_one("#items", RowList).focus()
+
+    def on_unmount(self) -> None:
+        if self._view:
+            self._view.close()
+
+    # ── layout ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lay_out()
+        self._tick()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        for name in PANES:
+            if self.query_one(f"#{name}").has_focus_within and self._active != name:
+                self._active = name
+                self._lay_out()
+
+    def _lay_out(self) -> None:
+        tiled = self.size.width >= TILED_FROM[0] and self.size.height >= TILED_FROM[1] and not self._zoomed
+        self.set_class(tiled, "-tiled")
+        self.set_class(not tiled and self._active == "logs", "-in-logs")
+        for name in PANES:
+            self.query_one(f"#{name}").set_class(self._active == name, "-active")
+        self._show_tabs()
+
+    def _show_tabs(self) -> None:
+        titles = [(name, str(self.query_one(f"#{name}", Pane).border_title).split(" │ ")[0]) for name in PANES]
+        self.query_one("#tabs", Bar).say(
+            Content(" ").join([
+                lit(f" {title} ", "$block-cursor-foreground on $block-cursor-background bold"
+                    if name == self._active else "$text-quiet")
+                for name, title in titles
+            ])
+        )  # fmt: skip
+
+    def _go(self, name: str) -> None:
+        self._active = name
+        self._lay_out()
+        for child in self.query_one(f"#{name}").children:
+            if child.can_focus:
+                child.focus()
+
+    async def do_pane_checklist(self) -> None:
+        self._go("checklist")
+
+    async def do_pane_timeline(self) -> None:
+        self._go("timeline")
+
+    async def do_pane_roles(self) -> None:
+        self._go("roles")
+
+    async def do_pane_logs(self) -> None:
+        self._go("logs")
+
+    async def do_zoom(self) -> None:
+        self._zoomed = not self._zoomed
+        self._lay_out()
+
+    async def action_back(self) -> None:
+        if self._zoomed:
+            await self.do_zoom()
+        else:
+            await super().action_back()
+
+    # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def show_glance(self, glance: Glance) -> None:
+        incident, playbook = glance.incident, self.bridge.room.playbook
+        now, zone = self.bridge.now(), self.bridge.zone
+        entries = panes.timeline_rows(incident, glance.deliveries, zone, now)
+        self.query_one("#entries", RowList).show(entries)
+        assign = key_of("assign", self.bridge.keys)
+        self.query_one("#people", RowList).show(panes.role_rows(incident, playbook, zone, assign))
+        retracted = sum(row.retracted for row in incident.rows)
+        count = f"2 Timeline  {len(incident.rows) - retracted}"
+        self.query_one("#timeline", Pane).show_title(Content(count))
+        if self._view is None and not self._opening_logs:
+            self._opening_logs = True
+            self.run_worker(self._open_logs(incident.service), exit_on_error=False)
+        self._tick()
+
+    async def _open_logs(self, service: str) -> None:
+        self._view = await self.bridge.work(lambda: self.bridge.open_logs(service))
+        pane = self.query_one("#logs", Pane)
+        had_focus = pane.has_focus_within
+        await pane.query(RowList).remove()
+        log = LogPane(self._view, id="log")
+        await pane.mount(log)
+        if had_focus:
+            log.focus()
+
+    def _tick(self) -> None:
+        """What depends on the time of day; each line is repainted only if it says something else."""
+        if self.glance is None or not self.is_attached:
+            return
+        glance, playbook = self.glance, self.bridge.room.playbook
+        incident, now, zone = glance.incident, self.bridge.now(), self.bridge.zone
+        width = max(20, self.size.width - 2)
+        self.query_one("#headline", Bar).say(
+            panes.headline(incident, glance.deliveries, playbook, now, zone, width)
+        )
+        self.query_one("#phase", Bar).say(panes.phase_lines(incident, playbook, now, zone, width))
+        items = self.query_one("#items", RowList)
+        was = items.cursor_id
+        items.show(panes.checklist_rows(incident, playbook, now))
+        if not was or (was in incident.ticks and not items.has_focus):
+            items.put_cursor(self._next_item())
+        done, total = panes.ticked(incident, playbook, now)
+        self.query_one("#checklist", Pane).show_title(Content(f"1 Checklist  {done}/{total}"))
+        advice = advise(incident, playbook, glance.deliveries, now)[0]
+        self.query_one("#next", Bar).say(self._next_line(advice))
+        self._ring(advice.urgency, advice.action)
+        curtain = self.has_class("-curtain")
+        for pane in self.query(Pane):
+            pane.show_curtain(curtain)
+        self._show_tabs()
+
+    def _next_item(self) -> str:
+        return super().item_under_cursor()
+
+    def _next_line(self, advice: Advice) -> Content:
+        style = "$text-primary bold" if advice.urgency == "calm" else URGENCY_STYLE[advice.urgency]
+        action = BY_ID.get(advice.action)
+        key = key_of(action.id, self.bridge.keys) if action else ""
+        if advice.urgency == "calm":
+            return Content.assemble(("Next  ", style), lit(advice.text), "  ", (f"[{key}]", "$key bold"))
+        return Content.assemble((" Next ", style), " ", lit(advice.text, "bold"), "  ", (f"[{key}]", "$key bold"))
+
+    def _ring(self, urgency: Urgency, what: str) -> None:
+        """The bell, once each time something falls overdue."""
+        if urgency != "overdue":
+            self._rung.clear()
+        elif what not in self._rung:
+            self._rung.add(what)
+            if self.bridge.room.settings.console.bell:
+                self.app.bell()
+
+    def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
+        self.query_one("#logs", Pane).show_title(Content("4 Logs  ") + lit(event.text))
+
+    # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
+
+    def item_under_cursor(self) -> str:
+        items = self.query_one("#items", RowList)
+        return (items.cursor_id if items.has_focus else "") or super().item_under_cursor()
+
+    def entry_under_cursor(self) -> int:
+        return int(self.query_one("#entries", RowList).cursor_id or 0)
+
+    def role_under_cursor(self) -> str:
+        people = self.query_one("#people", RowList)
+        return (people.cursor_id if people.has_focus else "") or super().role_under_cursor()
+
+    async def do_check(self) -> None:
+        item = self.item_under_cursor()
+        ticking = item not in self.incident.ticks
+        await super().do_check()
+        if ticking and item:
+            self.query_one("#items", RowList).action_move(1)
+
+    async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        """Enter on an item ticks it, on a role assigns it, on an entry shows it in full."""
+        if event.rows.id == "items":
+            await self.action_do("check")
+        elif event.rows.id == "people":
+            await self.action_do("assign")
+        elif event.rows.id == "entries":
+            row = self.incident.row(int(event.row_id))
+            if row:
+                at = f"{row.at.astimezone(self.bridge.zone):%Y-%m-%d %H:%M:%S %Z} ({row.at:%H:%M:%S} UTC)"
+                first = "" if not row.amended else f"\n\nAs first written, {row.entry.at:%H:%M:%S} UTC:\n" + (
+                    row.entry.event.text
+                )  # fmt: skip
+                self.app.push_screen(
+                    Detail(f"{row.seq} · {row.kind} · {row.by}".rstrip(" ·"), f"{at}\n\n{row.text}{first}")
+                )
+
+    # ── the log ─────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _log(self) -> LogPane | None:
+        return cast("LogPane | None", self.query_one_optional("#log", LogPane))
+
+    async def do_pin(self) -> None:
+        record = self._log.cursor_record() if self._log else None
+        if record is None:
+            self.bridge.say("Put the cursor on a log line first (4)", "warning")
+            return
+        done = await self.carry(
+            Pin(record.source, record.text.strip(), record.line or 0, record.time, record.level or "")
+        )
+        if done:
+            self.bridge.say("Pinned to the timeline")
+
+    async def do_search(self) -> None:
+        log = self._log
+        if log is None:
+            return
+
+        async def find(values: dict[str, str]) -> None:
+            self._found = values["text"]
+            log.search(values["text"])
+
+        self._go("logs")
+        self.app.push_screen(Form("search the log", (Field("text", "Find", self._found),), find, verb="find"))
+
+    async def do_search_next(self) -> None:
+        if self._log:
+            self._log.find_next()
+
+    async def do_level(self) -> None:
+        if self._log and self._view:
+            place = LEVELS.index(self._view.threshold) if self._view.threshold in LEVELS else 0
+            self._log.set_threshold(LEVELS[(place + 1) % len(LEVELS)])
+
+    async def do_follow(self) -> None:
+        if self._log:
+            self._log.follow()
+
