@@ -345,8 +345,8 @@ def moved_along(
 ) -> dict[Milestone, datetime]:
     """What amending a milestone sets: itself, and one that was only taken from it if that would lie outside."""
     moved = {amended: at}
-    if amended == "started" and milestones["detected"] == milestones["started"]:
-        moved["detected"] = max(at, milestones["detected"])
+    if amended == "started" and milestones.get("detected") == milestones.get("started"):
+        moved["detected"] = max(at, milestones.get("detected", at))
     if amended == "resolved" and milestones.get("mitigated") == milestones.get("resolved"):
         moved["mitigated"] = min(at, milestones.get("mitigated", at))
     return moved

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from warroom.incident import timing
 from warroom.incident.events import Milestone
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
@@ -100,10 +101,7 @@ class Summary:
 
 def summarise(incident: Incident, playbook: Playbook) -> Summary:
     """The brief of an incident; what does not depend on the time of asking."""
-    next_at = incident.promised.get("team")
-    if next_at is None and incident.open and not incident.posts:
-        minutes = playbook.severity(incident.severity).update_minutes["team"]
-        next_at = incident.milestones["declared"] + timedelta(minutes=minutes)
+    due = timing.update_due(incident, playbook)
     return Summary(
         id=incident.id,
         title=incident.title,
@@ -114,7 +112,7 @@ def summarise(incident: Incident, playbook: Playbook) -> Summary:
         milestones=dict(incident.milestones),
         roles={role.role: role.person for role in incident.roles.values()},
         ticks=tuple(incident.ticks),
-        next_update_at=next_at if incident.open else None,
+        next_update_at=due[1] if due else None,
         updates=len(incident.posts),
         actions=tuple(
             OpenAction(item.id, item.words, item.owner, item.due)

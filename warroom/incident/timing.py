@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Literal
 
 from warroom.incident.delivery import Audience
@@ -66,19 +67,28 @@ def cadence(incident: Incident, playbook: Playbook, audience: Audience = "team")
     return timedelta(minutes=playbook.severity(incident.severity).update_minutes[audience])
 
 
-def next_update(incident: Incident, playbook: Playbook, now: datetime) -> Countdown | None:
-    """The countdown to the team's next update; None once resolved, or when the last post promised none.
+def update_due(incident: Incident, playbook: Playbook) -> tuple[datetime, datetime] | None:
+    """Since when the team waits for its next update, and when that is due.
 
-    Before the first post it runs from the declaration.
+    None once resolved, or when the last post promised none. Before the first post, and after a reopening that
+    found no promise, it is due a cadence later.
     """
     if not incident.open:
         return None
-    posts = [post for post in incident.posts if post.update.audience == "team"]
-    if posts and "team" not in incident.promised:
-        return None
-    since = posts[-1].at if posts else incident.milestones["declared"]
-    due = incident.promised.get("team", since + cadence(incident, playbook))
-    return Countdown(due, (due - now).total_seconds(), (due - since).total_seconds())
+    posts = [post.at for post in incident.posts if post.update.audience == "team"]
+    if "team" in incident.promised:
+        return posts[-1], incident.promised["team"]
+    begun = incident.milestones["declared"]
+    for (_, before), (at, _) in itertools.pairwise(incident.statuses):
+        if before in ("resolved", "closed"):
+            begun = at
+    return None if posts and posts[-1] >= begun else (begun, begun + cadence(incident, playbook))
+
+
+def next_update(incident: Incident, playbook: Playbook, now: datetime) -> Countdown | None:
+    """The countdown to the team's next update; None where ``update_due`` knows of none."""
+    due = update_due(incident, playbook)
+    return Countdown(due[1], (due[1] - now).total_seconds(), (due[1] - due[0]).total_seconds()) if due else None
 
 
 def response(incident: Incident, playbook: Playbook, now: datetime) -> Countdown | None:
@@ -128,24 +138,26 @@ def read_moment(text: str, now: datetime, zone: tzinfo, *, ahead: bool = False) 
     team's zone (the last such time, or the next one if ``ahead``) · ``2026-01-28 14:03`` · RFC 3339.
     Raises BadInput naming these.
     """
-    typed = text.strip()
+    typed, now = text.strip(), now.astimezone(UTC)
     if typed.lower() in ("", "now"):
-        return now.astimezone(UTC)
+        return now
     try:
         if match := _AGO.fullmatch(typed):
             sign = {"-": -1, "+": 1, "": 1 if ahead else -1}[match[1]]
-            return (now + sign * timedelta(seconds=int(match[2]) * _UNITS[match[3]])).astimezone(UTC)
+            return now + sign * timedelta(seconds=int(match[2]) * _UNITS[match[3]])
         if match := _OF_DAY.fullmatch(typed):
-            here = now.astimezone(zone)
-            then = here.replace(
-                hour=int(match[1]), minute=int(match[2]), second=int(match[3] or 0), microsecond=0
+            of_day = time(int(match[1]), int(match[2]), int(match[3] or 0))
+            today = now.astimezone(zone).date()
+            # When clocks are put back an hour comes twice; ``fold`` tells the two apart.
+            times = sorted(
+                datetime.combine(today + timedelta(days=day), of_day, zone).replace(fold=fold).astimezone(UTC)
+                for day in (-1, 0, 1)
+                for fold in (0, 1)
             )
             # A minute of grace: who types the present minute means the present, not a day away.
-            if ahead and then < here - timedelta(minutes=1):
-                then += timedelta(days=1)
-            elif not ahead and then > here + timedelta(minutes=1):
-                then -= timedelta(days=1)
-            return then.astimezone(UTC)
+            if ahead:
+                return next(then for then in times if then >= now - timedelta(minutes=1))
+            return next(then for then in reversed(times) if then <= now + timedelta(minutes=1))
         moment = datetime.fromisoformat(typed)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
