@@ -172,7 +172,9 @@ def _mistakes(text: str, names: Collection[str]) -> Iterable[Mistake]:
             yield Mistake((), "has a loop within a loop", "Use one loop at a time.")
         from jinja2 import meta
 
-        for unknown in sorted(meta.find_undeclared_variables(tree) - set(names)):
+        used = meta.find_undeclared_variables(tree)
+        used |= {n.name for n in tree.find_all(nodes.Name) if n.name in ("self", "loop", "caller", "super")}
+        for unknown in sorted(used - set(names)):
             yield Mistake((), f"there is no {toml.plain(unknown)}", toml.allowed(sorted(names), unknown))
     except jinja2.TemplateSyntaxError as error:
         what = toml.plain(str(error.message), 200)

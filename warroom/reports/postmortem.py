@@ -152,7 +152,7 @@ def write(
     return PostMortem(
         id=incident.id,
         title=told.blameless(incident.title, now),
-        service=incident.service,
+        service=_safe(incident.service),
         severity=told.severity,
         status=incident.status,
         drill=incident.drill,
@@ -183,7 +183,7 @@ def write(
             suggestions=tuple(told.could_improve(measured, cadence, gaps)),
         ),
         actions=tuple(
-            Action(id=a.id, words=_safe(a.words), owner=a.owner, due=a.due, done=a.done_at is not None)
+            Action(id=a.id, words=_safe(a.words), owner=_safe(a.owner), due=a.due, done=a.done_at is not None)
             for a in incident.actions.values()
         ),
     )

@@ -241,7 +241,16 @@ def _json(value: Any) -> str:
             return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         raise TypeError(f"{type(value).__name__} in a JSON document")
 
-    return json.dumps(value, ensure_ascii=False, indent=2, default=other) + "\n"
+    return json.dumps(_clean(value), ensure_ascii=False, indent=2, default=other) + "\n"
+
+
+def _clean(value: Any) -> Any:
+    """The value with every text in it redacted, keys included: what is in the journal is not trusted to be."""
+    if isinstance(value, str):
+        return _safe(value)
+    if isinstance(value, dict):
+        return {_safe(name): _clean(below) for name, below in value.items()}
+    return [_clean(below) for below in value] if isinstance(value, list | tuple) else value
 
 
 # ── the whole incident ──────────────────────────────────────────────────────────────────────────────────────
@@ -272,9 +281,9 @@ def _exported(incident: Incident, deliveries: Sequence[Delivery], written: PostM
         "incident": {
             "id": incident.id,
             "seq": incident.seq,
-            "title": _safe(incident.title),
-            "service": _safe(incident.service),
-            "impact": _safe(incident.impact),
+            "title": incident.title,
+            "service": incident.service,
+            "impact": incident.impact,
             "severity": incident.severity,
             "status": incident.status,
             "drill": incident.drill,
@@ -288,17 +297,17 @@ def _exported(incident: Incident, deliveries: Sequence[Delivery], written: PostM
             },
             "actions": [
                 {
-                    "id": item.id, "text": _safe(item.words), "owner": item.owner, "due": item.due,
+                    "id": item.id, "text": item.words, "owner": item.owner, "due": item.due,
                     "added_at": item.added_at, "done_at": item.done_at,
                 }
                 for item in incident.actions.values()
             ],
-            "sections": {name: _safe(incident.sections[name]) for name in SECTIONS if name in incident.sections},
+            "sections": {name: incident.sections[name] for name in SECTIONS if name in incident.sections},
             "channels": {name: channel.model_dump() for name, channel in incident.channels.items()},
         },
         "timeline": [
             {
-                "seq": row.seq, "at": row.at, "kind": row.kind, "by": row.by, "text": _safe(row.text),
+                "seq": row.seq, "at": row.at, "kind": row.kind, "by": row.by, "text": row.text,
                 "amended": row.amended, "retracted": row.retracted,
             }
             for row in incident.timeline
@@ -332,7 +341,7 @@ def _record(incident: Incident, now: datetime, zone: tzinfo) -> Iterable[str]:
     yield from ("", "## Record", "")
     for row in incident.timeline:
         told = ("*retracted:* " if row.retracted else "") + escape(_safe(row.text))
-        by = f" · {escape(row.by)}" if row.by else ""
+        by = f" · {escape(_safe(row.by))}" if row.by else ""
         amended = " *(amended)*" if row.amended else ""
         when = f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
         yield f"- **{when}** {escape(row.kind)}{by}: {told}{amended}"
