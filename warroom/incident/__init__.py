@@ -1,0 +1,1 @@
+"""What an incident is: values and rules. No clock, no I/O, no async."""

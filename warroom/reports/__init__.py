@@ -1,0 +1,1 @@
+"""What we say: pure functions of the incident."""

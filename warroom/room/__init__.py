@@ -1,0 +1,1 @@
+"""The desk: the only place where anything is decided or written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -265,7 +265,7 @@ class WarRoomScreen(IncidentScreen):
 
     @property
     def _log(self) -> LogPane | None:
-        return cast("LogPane | None", self.query_one_optional("#log", LogPane))
+        return self.query_one_optional("#log", LogPane)
 
     async def do_pin(self) -> None:
         record = self._log.cursor_record() if self._log else None

@@ -1,0 +1,1 @@
+"""Widgets take values, post messages, import no app."""

@@ -1,0 +1,235 @@
+"""Home: what is open, what waits, how ready we are, what is still owed. Opens incidents; changes only readiness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from warroom.incident import timing
+from warroom.incident.summary import Summary
+from warroom.tui.bridge import Bridge
+from warroom.tui.feed import News, Overview
+from warroom.tui.screens.place import PlaceScreen
+from warroom.tui.widgets import panes
+from warroom.tui.widgets.bars import Bar, Key, KeyBar
+from warroom.tui.widgets.panes import Pane
+from warroom.tui.widgets.rows import ListRow, RowList
+from warroom.tui.widgets.words import URGENCY_STYLE, join, lit
+
+RECENT = 200
+"""How many incidents that are over are listed; ``warroom list --all`` has the rest."""
+
+READY_LISTS = ("preparation", "improvement")
+"""The team's own checklists; each item shows when it last held true."""
+
+
+class HomeScreen(PlaceScreen):
+    """The ground floor. Opening an incident goes up from here; escape comes back."""
+
+    CSS = """
+    HomeScreen #top { background: $panel; padding: 0 1; }
+    HomeScreen #lower { height: 1fr; }
+    HomeScreen #incidents { height: 1fr; }
+    HomeScreen #next { padding: 0 1; background: $surface; }
+    HomeScreen #lower > Vertical { width: 1fr; }
+    HomeScreen #side { width: 44; display: none; }
+    HomeScreen.-tiled #side { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "app.focus_next", show=False)]
+    BAR: ClassVar[tuple[str, ...]] = ("declare", "drill", "theme", "palette", "help", "quit")
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__(bridge)
+        self._overview: Overview | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="top")
+        with Horizontal(id="lower"):
+            yield Pane(
+                RowList(id="all", empty="No incident yet. Press d to declare one, D to rehearse."),
+                id="incidents", title="Incidents",
+            )  # fmt: skip
+            with Vertical(id="side"):
+                yield Pane(RowList(id="owed", empty="Nothing is owed."), id="followup", title="Follow-up")
+                yield Pane(RowList(id="ready"), id="readiness", title="Readiness")
+        yield Bar(id="next")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.bridge.feed.watch(self, self.bridge.feed.overview)
+        self.set_interval(1.0, self._tick)
+        self.query_one("#all", RowList).focus()
+        self.query_one("#top", Bar).say(Content("warroom"))
+        self.show_keys((Key("↵", "open", "open"),))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= 110, "-tiled")
+
+    def on_news(self, event: News[Overview]) -> None:
+        self._overview = event.value
+        self._tick()
+
+    # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _tick(self) -> None:
+        if self._overview is None or not self.is_attached:
+            return
+        now, over = self.bridge.now(), self._overview
+        team = self.bridge.room.settings.team.name
+        on_call = Content.assemble("on call ", lit(over.on_call, "bold")) if over.on_call else None
+        self.query_one("#top", Bar).say(
+            join(Content.styled("warroom", "bold"), lit(team) if team else None, on_call,
+                 f"{now.astimezone(self.bridge.zone):%a %d %b  %H:%M:%S %Z}", gap="   ")
+        )  # fmt: skip
+        self.query_one("#all", RowList).show(self._incidents(over, now))
+        self.query_one("#owed", RowList).show(self._owed(over, now))
+        self.query_one("#ready", RowList).show(self._ready(over, now))
+        self.query_one("#next", Bar).say(self._next(over))
+
+    def _incidents(self, over: Overview, now: datetime) -> list[ListRow]:
+        rows: list[ListRow] = []
+        if over.team.alerts:
+            rows.append(ListRow("", Content.styled("Alerts nobody has taken", "$text-warning bold")))
+            for alert in reversed(over.team.alerts.values()):
+                at = f"{alert.at.astimezone(self.bridge.zone):%H:%M:%S} "
+                service = f"{alert.event.service} · " if alert.event.service else ""
+                words = Content.assemble(
+                    ("! ", "$text-warning bold"), (at, "$text-quiet"), lit(service), lit(alert.event.text, "bold")
+                )
+                rows.append(ListRow(f"alert:{alert.seq}", words, Content.styled("↵ declare", "$key")))
+        live = [row for row in over.summaries if row.open]
+        if live:
+            rows.append(ListRow("", Content.styled("Open", "$text-primary bold")))
+            rows += [self._open(row, now) for row in live]
+        past = [row for row in over.summaries if not row.open][:RECENT]
+        if past:
+            rows.append(ListRow("", Content.styled("Recent", "$text-primary bold")))
+            rows += [self._past(row, now) for row in past]
+        return rows
+
+    def _open(self, row: Summary, now: datetime) -> ListRow:
+        left = Content.assemble(
+            panes.severity(row.severity, self.bridge.room.playbook), " ", lit(row.id, "bold"),
+            Content.styled(" DRILL ", "$chip-text on $chip bold") if row.drill else "", " ",
+            lit(f"{row.service} · {row.title}"),
+        )  # fmt: skip
+        due = None
+        if row.next_update_at:
+            seconds = (row.next_update_at - now).total_seconds()
+            if seconds > 0:
+                due = lit(f"update in {timing.minutes(seconds)}", "$text-quiet")
+            else:
+                due = lit(f" update {timing.minutes(-seconds)} LATE ", URGENCY_STYLE["overdue"])
+        leader = row.roles.get("incident_commander", "")
+        tail = join(
+            lit(f"IC {leader}") if leader else lit("no IC", "$text-warning"), due,
+            lit(timing.clock(row.elapsed(now).total_seconds()), "bold"), gap="  ",
+        )  # fmt: skip
+        return ListRow(row.id, left, tail)
+
+    def _past(self, row: Summary, now: datetime) -> ListRow:
+        here = row.milestones["started"].astimezone(self.bridge.zone)
+        left = Content.assemble(
+            (f"{here:%d %b %H:%M} ", "$text-quiet"), lit(f"{row.id} "),
+            lit(f"{row.severity:<8} ", "$text-quiet"), lit(f"{row.service} · {row.title}"),
+        )  # fmt: skip
+        due = row.postmortem_due(self.bridge.room.playbook.nudges.postmortem_hours)
+        state = (
+            lit("drill", "$text-quiet") if row.drill
+            else lit("post-mortem ✓", "$text-success") if row.postmortem
+            else lit(f"post-mortem due {due.astimezone(self.bridge.zone):%d %b}",
+                     "$text-error bold" if due < now else "$text-warning") if due
+            else lit(row.status, "$text-quiet")
+        )  # fmt: skip
+        return ListRow(row.id, left, join(lit(timing.spoken(row.elapsed(now)), "$text-quiet"), state, gap="  "))
+
+    def _owed(self, over: Overview, now: datetime) -> list[ListRow]:
+        rows: list[ListRow] = []
+        today = now.astimezone(self.bridge.zone).date()
+        limits = self.bridge.room.playbook.nudges
+        rows += [
+            ListRow(d.incident, lit(f"{d.state.glyph} {d.incident} {d.destination}: {d.state}", "$text-warning"))
+            for d in over.stuck
+        ]
+        for row in over.summaries:
+            due = row.postmortem_due(limits.postmortem_hours)
+            if due:
+                late = due < now
+                when = "OVERDUE" if late else f"due in {timing.spoken(due - now)}"
+                rows.append(
+                    ListRow(row.id, lit(f"{row.id} post-mortem", "$text-error bold" if late else ""), lit(when))
+                )
+            for action in row.actions if not row.open else ():
+                late = action.overdue(today)
+                words = lit(f"{row.id} {action.id} {action.words}", "$text-error bold" if late else "")
+                when = "OVERDUE" if late else action.due
+                rows.append(ListRow(row.id, words, lit(f"{action.owner} {when}".strip())))
+        drilled = max((row.milestones["declared"] for row in over.summaries if row.drill), default=None)
+        due_drill = drilled + timedelta(days=limits.drill_days) if drilled else None
+        if due_drill is None or due_drill < now:
+            said = "no drill so far" if drilled is None else "the next drill is due"
+            rows.append(ListRow("drill", lit(f"D {said}", "$text-quiet")))
+        else:
+            rows.append(ListRow("drill", lit(f"next drill by {due_drill:%d %b}", "$text-quiet")))
+        return rows
+
+    def _ready(self, over: Overview, now: datetime) -> list[ListRow]:
+        rows: list[ListRow] = []
+        for name in READY_LISTS:
+            checklist = self.bridge.room.playbook.checklists[name]
+            rows.append(ListRow("", lit(checklist.title, "$text-primary bold")))
+            for item in checklist.items:
+                at = over.team.ready.get(item.id)
+                glyph = ("✓ ", "$text-success bold") if at else ("○ ", "$text-quiet")
+                since = lit(f"{at.astimezone(self.bridge.zone):%d %b}" if at else "never", "$text-quiet")
+                rows.append(ListRow(f"ready:{item.id}", Content.assemble(glyph, lit(item.text)), since))
+        return rows
+
+    def _next(self, over: Overview) -> Content:
+        live = [row for row in over.summaries if row.open]
+        if over.team.alerts:
+            return _next("An alert is waiting: declare an incident", "d")
+        if live:
+            return _next(f"Open {live[0].id}", "↵")
+        owed = [row for row in over.summaries if row.postmortem_due(1)]
+        if owed:
+            return _next(f"Write the post-mortem of {owed[0].id}", "↵")
+        return _next("All quiet. Rehearse", "D")
+
+    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        kind, _, what = event.row_id.partition(":")
+        if kind == "alert":
+            await self._declare_from(int(what))
+        elif kind == "ready":
+            await self.bridge.carry_out(lambda: self.bridge.room.confirm_ready(what))
+        elif kind == "drill":
+            await self.action_do("drill")
+        else:
+            self._open_incident(event.row_id)
+
+    async def action_open(self) -> None:
+        row = self.query_one("#all", RowList)
+        row.action_choose()
+
+    def _open_incident(self, incident_id: str) -> None:
+        opener: Callable[[str], None] | None = getattr(self.app, "open_incident", None)
+        if opener:
+            opener(incident_id)
+
+    async def _declare_from(self, alert: int) -> None:
+        from warroom.tui.screens.declare import DeclareScreen
+
+        self.app.push_screen(DeclareScreen(self.bridge, self._open_incident, alert))
+
+
+def _next(words: str, key: str) -> Content:
+    return Content.assemble(("Next  ", "$text-primary bold"), lit(words), "  ", (f"[{key}]", "$key bold"))

@@ -1,0 +1,107 @@
+"""Presenter mode: what everybody on the call may see, large and still. Shows no notes, logs or contacts."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Digits, Static
+
+from warroom.incident import timing
+from warroom.incident.delivery import AUDIENCES
+from warroom.room.lookout import advise
+from warroom.tui.feed import Glance
+from warroom.tui.screens.incident import IncidentScreen
+from warroom.tui.widgets import panes
+from warroom.tui.widgets.bars import Bar, KeyBar
+from warroom.tui.widgets.words import URGENCY_WORD, block, lit
+
+WIDE = 140
+"""Beyond so many columns the letters are too small on a shared screen."""
+
+
+class PresenterScreen(IncidentScreen):
+    """The incident for a shared screen. F2 or escape leaves."""
+
+    CSS = """
+    PresenterScreen #headline { background: $panel; padding: 0 1; }
+    PresenterScreen .clocks { height: auto; margin: 1 2; }
+    PresenterScreen .clock { width: 1fr; height: auto; }
+    PresenterScreen Digits { width: auto; }
+    PresenterScreen .caption { color: $text-quiet; height: 1; }
+    PresenterScreen #facts { height: 1fr; margin: 0 2; }
+    PresenterScreen #next { padding: 0 1; background: $surface; }
+    """
+    BAR = ("presenter", "update", "help")
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="headline")
+        with Horizontal(classes="clocks"):
+            with Vertical(classes="clock"):
+                yield Static("Running for", classes="caption", markup=False)
+                yield Digits(id="elapsed")
+            with Vertical(classes="clock"):
+                yield Static("Next update in", classes="caption", markup=False, id="due-caption")
+                yield Digits(id="due")
+        yield Static("", id="facts", markup=False)
+        yield Bar(id="next")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._tick)
+
+    def show_glance(self, glance: Glance) -> None:
+        self._tick()
+
+    def _tick(self) -> None:
+        if self.glance is None or not self.is_attached:
+            return
+        glance, playbook = self.glance, self.bridge.room.playbook
+        incident, now, zone = glance.incident, self.bridge.now(), self.bridge.zone
+        self.query_one("#headline", Bar).say(
+            panes.headline(incident, (), playbook, now, zone, max(20, self.size.width - 2))
+        )
+        _count(self.query_one("#elapsed", Digits), timing.clock(timing.elapsed(incident, now).total_seconds()))
+        update = timing.next_update(incident, playbook, now)
+        caption = "Next update in"
+        if update is None:
+            caption = "Resolved" if not incident.open else "No next update promised"
+        elif update.left_s <= 0:
+            caption = f"Next update: {URGENCY_WORD[update.urgency]}"
+        _say(self.query_one("#due-caption", Static), Content(caption))
+        _count(self.query_one("#due", Digits), timing.minutes(abs(update.left_s)) if update else "")
+        _say(self.query_one("#facts", Static), self._facts(glance))
+        advice = advise(incident, playbook, (), now)[0]
+        said = Content.assemble(("Next  ", "$text-primary bold"), lit(advice.text, "bold"))
+        self.query_one("#next", Bar).say(said)
+
+    def _facts(self, glance: Glance) -> Content:
+        incident, playbook, now = glance.incident, self.bridge.room.playbook, self.bridge.now()
+        done, total = panes.ticked(incident, playbook, now)
+        public = [p for p in incident.posts if p.update.audience in AUDIENCES[:2]]
+        rows = [
+            ("Status", incident.status.capitalize()),
+            ("Impact", incident.impact),
+            ("Commander", incident.commander or "nobody yet"),
+            ("Phase", f"{timing.phase(incident, playbook, now).title}   {done} of {total} done"),
+        ]
+        parts = [Content.assemble((f"{name:<10} ", "$text-quiet"), lit(value, "bold")) for name, value in rows]
+        if public:
+            last = public[-1]
+            at = f"{last.at.astimezone(self.bridge.zone):%H:%M}"
+            parts += [Content(""), lit(f"Last update, {at}", "$text-quiet"), block(last.update.words)]
+        if self.size.width > WIDE:
+            hint = "Small on a shared screen: enlarge the terminal's font (Ctrl +)."
+            parts += [Content(""), lit(hint, "$text-quiet")]
+        return Content("\n").join(parts)
+
+
+def _count(digits: Digits, value: str) -> None:
+    if digits.value != value:
+        digits.update(value)
+
+
+def _say(static: Static, content: Content) -> None:
+    shown = static.content
+    if not (isinstance(shown, Content) and shown.is_same(content)):
+        static.update(content)
