@@ -9,6 +9,7 @@ import random
 import secrets
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -28,7 +29,7 @@ READ_BACK_S = 5.0
 """How long after an unanswered request the chat is asked whether it arrived: time to arrive late."""
 
 GIVE_UP_READING = 6
-"""After this many attempts to learn what became of a post, a person is asked."""
+"""After so many attempts in one session to learn what became of a post, a person is asked."""
 
 LONGEST_WAIT_S = 300.0
 
@@ -50,6 +51,7 @@ class Courier:
         self._wake = room.wake_on_change()
         self._stop = threading.Event()
         self._chats: dict[str, Chat] = {}
+        self._looks: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         self.trouble: WarroomError | None = None
         """Why the outbox cannot be worked on just now (the disk, say); None while all is well."""
@@ -155,12 +157,12 @@ class Courier:
     def _look_again(self, delivery: Delivery) -> datetime | None:
         """When an uncertain delivery is looked into; None where only a person can tell."""
         chat = self._chats.get(delivery.destination)
-        if chat is None or delivery.attempts >= GIVE_UP_READING:
-            return None
-        if chat.dedupes or delivery.order.act != "post":
-            wait = backoff(delivery.attempts, None)
-        elif chat.reads_back:
-            wait = READ_BACK_S
+        self._looks[delivery.id] += 1
+        looks = self._looks[delivery.id]
+        if chat and (chat.dedupes or delivery.order.act != "post"):
+            wait = backoff(looks, None)
+        elif chat and chat.reads_back and looks <= GIVE_UP_READING:
+            wait = READ_BACK_S * looks
         else:
             return None
         return self.room.clock() + timedelta(seconds=wait)

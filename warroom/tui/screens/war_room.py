@@ -222,7 +222,7 @@ class WarRoomScreen(IncidentScreen):
                 self.app.bell()
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
-        self.query_one("#logs", Pane).show_title(Content("4 Logs  ") + lit(event.text))
+        self.query_one("#logs", Pane).show_title(Content("4 Logs  ") + event.pane.title_text())
 
     # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
 
