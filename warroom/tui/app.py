@@ -27,10 +27,9 @@ from textual.theme import Theme
 
 from warroom.redact import inert, redact
 from warroom.room.courier import Courier
-from warroom.room.drill import Drill
 from warroom.room.room import WarRoom
 from warroom.tui.actions import ACTIONS, key_of, keymap
-from warroom.tui.bridge import Bridge, OpenLogs
+from warroom.tui.bridge import Bridge, OpenLogs, Runs
 from warroom.tui.screens.home import HomeScreen
 from warroom.tui.screens.place import PlaceScreen
 from warroom.tui.screens.war_room import WarRoomScreen
@@ -126,7 +125,7 @@ class Console(App[None]):
         open_logs: OpenLogs,
         themes: Sequence[Theme],
         courier: Courier | None = None,
-        drill: Drill | None = None,
+        drill: Runs | None = None,
         start_drill: Callable[[], None] | None = None,
         incident_id: str = "",
         save_theme: Callable[[str], None] | None = None,

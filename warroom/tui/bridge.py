@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, tzinfo
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from textual.app import App
 
@@ -14,7 +14,6 @@ from warroom.incident.errors import Refusal, WarroomError
 from warroom.logs.view import LogView
 from warroom.redact import inert
 from warroom.room.courier import Courier
-from warroom.room.drill import Drill
 from warroom.room.room import WarRoom
 from warroom.tui.feed import Feed
 
@@ -22,6 +21,14 @@ T = TypeVar("T")
 
 OpenLogs = Callable[[str], LogView]
 """Opens the logs of a service by its name; those of the command line come with it."""
+
+
+class Runs(Protocol):
+    """Something that begins and ends with the console: a drill."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 class Bridge:
@@ -34,7 +41,7 @@ class Bridge:
         *,
         open_logs: OpenLogs,
         courier: Courier | None = None,
-        drill: Drill | None = None,
+        drill: Runs | None = None,
     ) -> None:
         self.app = app
         self.room = room

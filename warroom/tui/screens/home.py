@@ -38,7 +38,6 @@ class HomeScreen(PlaceScreen):
     HomeScreen #lower { height: 1fr; }
     HomeScreen #incidents { height: 1fr; }
     HomeScreen #next { padding: 0 1; background: $surface; }
-    HomeScreen #lower > Vertical { width: 1fr; }
     HomeScreen #side { width: 44; display: none; }
     HomeScreen.-tiled #side { display: block; }
     """

@@ -50,9 +50,9 @@ class WarRoomScreen(IncidentScreen):
     WarRoomScreen.-tiled #tabs { display: none; }
     WarRoomScreen.-tiled #upper { display: block; height: 1fr; }
     WarRoomScreen.-tiled .pane { display: block; }
-    WarRoomScreen.-tiled #checklist { width: 40; }
-    WarRoomScreen.-tiled #roles { width: 36; }
-    WarRoomScreen.-tiled #logs { height: 2fr; min-height: 8; }
+    WarRoomScreen.-tiled #checklist { width: 28%; max-width: 44; }
+    WarRoomScreen.-tiled #roles { width: 22%; max-width: 36; }
+    WarRoomScreen.-tiled #logs { height: 1fr; }
     """
     BAR: ClassVar[tuple[str, ...]] = (
         "update", "note", "assign", "check", "pin", "severity", "fix", "resolve", "search", "palette", "help",

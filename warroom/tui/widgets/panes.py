@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from warroom.incident import timing
 from warroom.incident.delivery import Delivery, State
+from warroom.incident.events import ItemChecked
 from warroom.incident.incident import Incident, Row
 from warroom.incident.playbook import Checklist, Phase, Playbook
 from warroom.incident.timing import Countdown
@@ -224,7 +225,10 @@ KIND_STYLE = {
 def timeline_rows(
     incident: Incident, deliveries: Sequence[Delivery], zone: tzinfo, now: datetime
 ) -> list[ListRow]:
-    """Every entry: time, kind, words, who; for a post where it has arrived."""
+    """The entries: time, kind, words, who; for a post where it has arrived.
+
+    Items that another entry ticked are left out: the checklist shows them, and that entry is here.
+    """
     sent: dict[int, list[Delivery]] = {}
     for delivery in deliveries:
         if delivery.order.act == "post":
@@ -232,6 +236,8 @@ def timeline_rows(
     rows, day = [], None
     today = now.astimezone(zone).date()
     for row in incident.timeline:
+        if isinstance(row.entry.event, ItemChecked) and row.entry.event.because:
+            continue
         here = row.at.astimezone(zone)
         if here.date() != day and (day or here.date() != today):
             rows.append(ListRow("", Content.styled(f"{here:%A %d %B}", "$text-quiet")))
