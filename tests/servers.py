@@ -346,10 +346,11 @@ def _until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 class RawServer:
-    """A TCP server on loopback that answers each connection by ``script``: bytes are sent, None resets it,
-    and ... keeps silent until the test is over. The last entry repeats. ``requests`` holds what came."""
+    """A TCP server on loopback that answers each connection by ``script``: bytes are sent, None resets it, a
+    pair of bytes is sent and then dripped for ever, and ... keeps silent until the test is over. The last entry
+    repeats. ``requests`` holds what came."""
 
-    def __init__(self, *script: bytes | EllipsisType | None) -> None:
+    def __init__(self, *script: bytes | tuple[bytes, bytes] | EllipsisType | None) -> None:
         self._script = list(script)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._over = threading.Event()
@@ -382,6 +383,10 @@ class RawServer:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 elif act is ...:
                     self._over.wait(30)
+                elif isinstance(act, tuple):
+                    connection.sendall(act[0])
+                    while not self._over.wait(0.05):
+                        connection.sendall(act[1])
                 else:
                     connection.sendall(act)
 

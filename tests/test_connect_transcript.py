@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -140,10 +142,11 @@ def test_cut_at_any_byte_another_post_leaves_nothing_of_the_torn_one(tmp_path: P
     end = path.read_bytes()[len(after) :]
     for length in range(len(before), len(after)):
         path.write_bytes(after[:length])
+        transcript._append(path, "k2", "first")
+        assert path.read_bytes() == before, "a repeated older key clears the torn one away"
+        path.write_bytes(after[:length])
         transcript._append(path, "k4", "third")
         assert path.read_bytes() == before + end
-        transcript._append(path, "k2", "first")
-        assert path.read_bytes() == before + end, "a repeated older key changes nothing"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -259,6 +262,19 @@ def test_every_character_of_a_text_means_itself_in_markdown(text: str) -> None:
 def _bare(text: str) -> str:
     """Without blanks: Markdown folds them."""
     return "".join(text.split())
+
+
+def test_a_console_waits_while_another_writes(tmp_path: Path) -> None:
+    path, _, after = written(tmp_path)
+    waiting = threading.Thread(target=transcript._append, args=(path, "k4", "third"), daemon=True)
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        assert path.read_bytes() == after
+    waiting.join(10)
+    assert b"\nthird\n" in path.read_bytes()
 
 
 def test_consoles_at_the_same_time_write_each_post_once(tmp_path: Path) -> None:
