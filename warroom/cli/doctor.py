@@ -1,0 +1,171 @@
+"""Looks whether everything an incident will need works, before there is one. Never posts, never repairs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import Literal
+
+from warroom import __version__, wiring
+from warroom.cli.arguments import Call
+from warroom.incident.errors import WarroomError
+from warroom.journal.sqlite import SqliteJournal
+from warroom.settings import Places, Settings, load_playbook, on_call, shipped, shown, who
+
+CHECK_S = 15.0
+"""How long a destination may take to say who we are there, in seconds."""
+
+State = Literal["fine", "look", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: ``fine``, worth a ``look``, or ``wrong``."""
+
+    what: str
+    state: State
+    text: str
+
+    @property
+    def glyph(self) -> str:
+        """One cell that tells the state without colour."""
+        return {"fine": "✓", "look": "!", "wrong": "✗"}[self.state]
+
+
+def examine(call: Call) -> list[Finding]:
+    """Everything there is to look at; what stands on a thing that is broken is left out."""
+    found = [Finding("warroom", "fine", f"{__version__}, Python {sys.version.split()[0]}")]
+    found += _terminal(call)
+    try:
+        places, settings, flags = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+    except WarroomError as error:
+        return [*found, _wrong("settings", error)]
+    file = shown(places.settings)
+    told = file if places.settings.exists() else f"{file} is not there: defaults. Write one with warroom init"
+    found.append(Finding("settings", "fine" if places.settings.exists() else "look", told))
+    found.append(_try("you", lambda: who(settings, call.environ, flags)))
+    found += _team(settings)
+    found.append(_try("playbook", lambda: _playbook(settings)))
+    found += _journal(places)
+    found += asyncio.run(_destinations(places, settings, call))
+    found += _logs(settings)
+    found += _theme(places, settings)
+    return found
+
+
+def _wrong(what: str, error: WarroomError) -> Finding:
+    return Finding(what, "wrong", str(error))
+
+
+def _try(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, "fine", look())
+    except WarroomError as error:
+        return _wrong(what, error)
+
+
+def _terminal(call: Call) -> Iterator[Finding]:
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    if encoding != "utf8":
+        yield Finding("terminal", "look", f"stdout is {encoding or 'closed'}, not UTF-8: set LANG=C.UTF-8")
+    if not sys.stdout.isatty():
+        return
+    columns, lines = shutil.get_terminal_size()
+    term = call.environ.get("TERM", "")
+    if term in ("", "dumb"):
+        yield Finding("terminal", "wrong", f"TERM is {term or 'not set'}: the console cannot be drawn")
+    elif columns < 80 or lines < 24:
+        yield Finding("terminal", "look", f"{columns}×{lines}; the console wants 80×24")
+    else:
+        yield Finding("terminal", "fine", f"{term}, {columns}×{lines}")
+
+
+def _team(settings: Settings) -> Iterator[Finding]:
+    if not settings.team.people:
+        yield Finding("team", "look", "nobody is named: add [[team.people]]")
+        return
+    missing = [person.name for person in settings.team.people if not (person.phone or person.email)]
+    told = f"{len(settings.team.people)} people, {settings.team.timezone}"
+    if missing:
+        told += f"; no way to reach {', '.join(missing)}"
+    yield Finding("team", "look" if missing else "fine", told)
+    now = on_call(settings, wiring.utc_now())
+    yield Finding("on call", "fine" if now else "look", now or "nobody: add [on_call]")
+
+
+def _playbook(settings: Settings) -> str:
+    playbook = load_playbook(settings)
+    wiring.check_playbook(settings, playbook)
+    return f"{playbook.name}, {len(playbook.items)} checklist items, {len(playbook.templates)} templates"
+
+
+def _journal(places: Places) -> Iterator[Finding]:
+    folder, file = places.data, places.data / wiring.JOURNAL
+    if not file.exists():
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+            yield Finding("journal", "wrong", f"{shown(folder)} cannot be made: {shown(there)} cannot be written")
+        else:
+            yield Finding("journal", "fine", f"{shown(file)} is made at the first declaration")
+        return
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        yield Finding("data folder", "look", f"{shown(folder)} is open to others: chmod 700 it")
+    try:
+        with SqliteJournal(file) as journal:
+            yield Finding("journal", "fine", journal.check())
+            states = Counter(delivery.state.value for delivery in journal.deliveries())
+    except WarroomError as error:
+        yield _wrong("journal", error)
+        return
+    for state, remedy in (("failed", "warroom deliveries says why"), ("uncertain", "see warroom deliveries"),
+                          ("pending", "warroom deliveries --wait 30s sends them")):
+        if states[state]:
+            yield Finding("deliveries", "look", f"{states[state]} {state}: {remedy}")
+    free = shutil.disk_usage(folder).free
+    if free < 100 << 20:
+        yield Finding("disk", "look", f"{free >> 20} MB are free where the journal lies")
+
+
+async def _destinations(places: Places, settings: Settings, call: Call) -> list[Finding]:
+    async def check(name: str) -> Finding:
+        try:
+            chat = await asyncio.to_thread(wiring.make_chat, settings.destinations[name], places, call.environ)
+            try:
+                async with asyncio.timeout(CHECK_S):
+                    return Finding(name, "fine", await chat.check())
+            finally:
+                await chat.close()
+        except WarroomError as error:
+            return _wrong(name, error)
+        except TimeoutError:
+            return Finding(name, "wrong", f"did not answer within {CHECK_S:.0f} s")
+
+    return list(await asyncio.gather(*map(check, settings.destinations)))
+
+
+def _logs(settings: Settings) -> Iterator[Finding]:
+    for service in settings.services:
+        for log in service.logs:
+            if ":" in log.partition("/")[0]:  # journal:…, docker:…: not a file
+                continue
+            files = [Path(found) for found in glob(log)] or [Path(log)]
+            unread = [file for file in files if not (file.is_file() and os.access(file, os.R_OK))]
+            if unread:
+                why = "cannot be read" if unread[0].exists() else "is not there"
+                yield Finding(f"log of {service.name}", "look", f"{shown(unread[0])} {why}")
+            else:
+                yield Finding(f"log of {service.name}", "fine", f"{shown(Path(log))}, {len(files)} to read")
+
+
+def _theme(places: Places, settings: Settings) -> Iterator[Finding]:
+    name = f"{settings.console.theme}.toml"
+    if not any((folder / name).is_file() for folder in (shipped("themes"), *places.themes)):
+        yield Finding("theme", "wrong", f"there is no theme {settings.console.theme}")

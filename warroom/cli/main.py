@@ -1,0 +1,204 @@
+"""How warroom starts and ends: the argument tree, the exit status, the console opened. Decides nothing.
+
+Exit status: 0 done · 1 refused or failed · 2 usage · 3 settings or playbook wrong · 130 interrupted · 141 nobody
+reads the output any more · 143 terminated. Reasons go to stderr. A message that could not be delivered does not
+change the status of a decision that was recorded: it waits in the outbox, and stderr says so.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from warroom import __version__
+from warroom.cli import output
+from warroom.cli.arguments import Call, Verbs, verb
+from warroom.cli.commands import VERBS
+from warroom.incident.errors import WarroomError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+INTERRUPTED = 128 + signal.SIGINT
+NOBODY_READS = 128 + signal.SIGPIPE
+
+CONSOLE = "The console"
+
+
+@click.group(
+    cls=Verbs,
+    invoke_without_command=True,
+    epilog="Every verb explains itself: warroom VERB --help. Without a verb the console opens.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 116},
+)
+@click.version_option(__version__, prog_name="warroom", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Run a production incident: one room, one timeline, nothing lost.
+
+    \b
+    Something is broken?   warroom declare SERVICE "what users notice"
+    Just looking?          warroom demo
+    """
+    call = context.ensure_object(Call)
+    if context.invoked_subcommand is None:
+        open_console(call)
+
+
+# ── the console ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@verb(
+    CONSOLE,
+    name="open",
+    example="warroom open INC-7 --log /var/log/checkout.log\nkubectl logs -f checkout | warroom open --log -",
+)
+@click.argument("incident", required=False, metavar="[INC-n]")
+@click.option("--log", "logs", multiple=True, metavar="FILE", help="A log to watch; - is stdin.")
+def open_(call: Call, incident: str | None, logs: Sequence[str]) -> None:
+    """Open the console in an incident's war room."""
+    call.incident_id = incident or call.incident_id
+    open_console(call, incident_id=call.incident().id, logs=logs)
+
+
+@verb(CONSOLE, example="warroom demo\nwarroom demo --plain --speed 20")
+@click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, metavar="N", help="So many times as fast.")
+@click.option("--plain", is_flag=True, help="Play it without the console and print what happens.")
+def demo(call: Call, speed: float, plain: bool) -> None:
+    """Rehearse an incident on sample data; nothing of yours is touched, nothing is sent."""
+    from warroom.cli.rehearsal import rehearse
+
+    rehearse(call, speed=speed, plain=plain or call.json or not has_terminal(call))
+
+
+@verb(
+    CONSOLE,
+    example="warroom logs app.log --level warn\nkubectl logs -f checkout | warroom logs - --follow --json",
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--follow", "-f", is_flag=True, help="Go on as lines are written, across rotation.")
+@click.option(
+    "--level", type=click.Choice(["trace", "debug", "info", "warn", "error", "fatal"]), help="The least to show."
+)
+@click.option("--plain", is_flag=True, help="Print, on a terminal as well.")
+def logs(call: Call, files: Sequence[str], follow: bool, level: str | None, plain: bool) -> None:
+    """Show logs, secrets masked: on a terminal in the log pane, else one line or JSON object a record."""
+    if has_terminal(call) and not (plain or call.json or follow or level):
+        open_console(call, logs=files)
+        return
+    from warroom import wiring
+    from warroom.cli.tail import show
+
+    _, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+    show(files, follow=follow, level=level, json=call.json, now=wiring.utc_now(), zone=settings.team.zone)
+
+
+def has_terminal(call: Call) -> bool:
+    """Whether a console can be drawn and driven here."""
+    return bool(sys.stdout and sys.stdout.isatty()) and call.environ.get("TERM", "") not in ("", "dumb")
+
+
+def open_console(call: Call, *, incident_id: str = "", logs: Sequence[str] = ()) -> None:
+    """Open the console and end with its exit status. The one place that imports the screen."""
+    if not has_terminal(call):
+        raise WarroomError(
+            "The console needs a terminal", "In scripts use a verb: warroom status --json; see warroom --help."
+        )
+    raise WarroomError("The console is not built yet", "Use the verbs; see warroom --help.")
+
+
+# ── the edge ────────────────────────────────────────────────────────────────────────────────────────────────
+
+for _verb in (open_, demo, logs, *VERBS):
+    cli.add_command(_verb)
+
+
+def main() -> None:
+    """The program: ends the process with its exit status, whatever happens."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # closed, or not a text stream of Python's
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    if "_WARROOM_COMPLETE" in os.environ:
+        cli.main(prog_name="warroom")  # the shell asks how a word may go on
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out a command line; its exit status. Nothing is raised but what ends the process."""
+    call = Call()
+    try:
+        # Not cli.main: it makes one failure of a closed pipe and of an interrupted wait.
+        with cli.make_context("warroom", list(arguments), obj=call) as context:
+            cli.invoke(context)
+        output.flush()
+        return 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except click.ClickException as error:
+        _show_usage(error)
+        return error.exit_code
+    except WarroomError as error:
+        output.refuse(error)
+        return error.exit_status
+    except BrokenPipeError:
+        _close_stdout()
+        return NOBODY_READS
+    except Exception as error:  # noqa: BLE001 — the edge: a bug becomes one line and a report
+        output.tell(f"warroom: unexpected {type(error).__name__}; what happened is in {_report_crash(error, call)}")
+        return 1
+
+
+def _show_usage(error: click.ClickException) -> None:
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        output.tell(error.ctx.get_usage())
+    output.tell(f"warroom: {error.format_message()}")
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        output.tell(f"See: {error.ctx.command_path} --help")
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    # An exception, so that everything that was opened is closed on the way out.
+    raise SystemExit(128 + number)
+
+
+def _close_stdout() -> None:
+    """Nobody reads: what is left in the buffer goes nowhere, and Python says nothing about it at the end."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+
+
+def _report_crash(error: BaseException, call: Call) -> str:
+    """Write down where it happened, without values, redacted; the file's path, or what to do without one."""
+    import platform
+    import tempfile
+    import traceback
+    from pathlib import Path
+
+    from warroom.redact import redact
+
+    told = "".join(traceback.format_exception(error))
+    text = f"warroom {__version__}, Python {platform.python_version()}, {platform.system()}\n\n{redact(told).text}"
+    places = [Path(tempfile.gettempdir())]
+    with suppress(Exception):
+        from warroom.settings import Places
+
+        places.insert(0, Places.find(call.environ, {"data": call.data}).make_data())
+    for folder in places:
+        with suppress(OSError):
+            number, path = tempfile.mkstemp(prefix="crash-", suffix=".txt", dir=folder)  # 0600
+            with os.fdopen(number, "w", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+            return path
+    return "no file: none could be written"

@@ -1,0 +1,174 @@
+"""Sole owner of stdout, and of what the command line says on stderr; everything printed is inert. Asks nothing.
+
+stdout holds what was asked for, so that it can be piped; stderr tells what went on beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from warroom.incident.errors import WarroomError
+from warroom.redact import inert
+
+if TYPE_CHECKING:
+    from warroom.incident.delivery import Delivery
+
+GAP = "  "
+
+
+def say(text: str = "") -> None:
+    """Lines on stdout. Raises BrokenPipeError if nobody reads any more, WarroomError if it cannot be written."""
+    with _written():
+        click.echo(inert(text))
+
+
+def flush() -> None:
+    """Make sure that everything has left; raises as ``say`` does."""
+    with _written():
+        if sys.stdout:
+            sys.stdout.flush()
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WarroomError(
+            f"The output cannot be written: {(error.strerror or str(error)).lower()}",
+            "What was done is done; warroom status shows it.",
+        ) from None
+
+
+def tell(text: str) -> None:
+    """Lines on stderr; whoever closed it does not want to know."""
+    try:
+        click.echo(inert(text), err=True)
+    except OSError:
+        return
+
+
+def refuse(error: WarroomError) -> None:
+    """An error on stderr: what happened, each reason, what to do."""
+    tell(f"warroom: {error.title}")
+    for blocker in getattr(error, "blockers", ()):
+        tell(f"  ○ {blocker}")
+    if error.remedy:
+        tell(error.remedy)
+
+
+def data(value: Any) -> None:
+    """A value as JSON on stdout: times RFC 3339 in UTC, and no character in it that a terminal would obey."""
+    say(as_json(value, indent=2))
+
+
+def row(value: Any) -> None:
+    """A value as JSON on one line of stdout."""
+    say(as_json(value))
+
+
+def as_json(value: Any, *, indent: int | None = None) -> str:
+    """``value`` as JSON, what cannot be printed escaped, so that no reader loses a character."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=indent)
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+def rfc3339(at: datetime) -> str:
+    """``2026-01-28T03:04:05.123Z``."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
+    """Rows with aligned columns; the last column runs free. A cell of several lines keeps to its column."""
+    cells = [[inert(cell) for cell in line] for line in ([header] if header else [])]
+    cells += [[inert(cell) for cell in line] for line in rows]
+    if not cells:
+        return
+    widths = [max(_width(line[place]) for line in cells) for place in range(len(cells[0]) - 1)]
+    indent = " " * sum(width + len(GAP) for width in widths)
+    for line in cells:
+        fixed = [_one_line(cell) for cell in line[:-1]]
+        padded = [cell + " " * (width - _width(cell)) for cell, width in zip(fixed, widths, strict=True)]
+        first, *more = line[-1].split("\n")
+        say(GAP.join([*padded, first]).rstrip())
+        for rest in more:
+            say((indent + rest).rstrip())
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", " ").replace("\t", " ")
+
+
+def _width(text: str) -> int:
+    text = _one_line(text)
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # the widths the console counts by
+
+    return cell_len(text)
+
+
+def when(at: datetime, zone: tzinfo, now: datetime, *, seconds: bool = True) -> str:
+    """A time in the team's zone as people read it: ``14:03:12``, with the date if it is not today's."""
+    here = at.astimezone(zone)
+    day = "" if here.date() == now.astimezone(zone).date() else f"{here:%Y-%m-%d} "
+    return f"{day}{here:%H:%M:%S}" if seconds else f"{day}{here:%H:%M}"
+
+
+def delivery(one: Delivery) -> dict[str, Any]:
+    """The shape ``deliveries --json`` promises."""
+    return {
+        "id": one.id,
+        "seq": one.seq,
+        "destination": one.destination,
+        "state": one.state.value,
+        "attempts": one.attempts,
+        "next_attempt_at": one.next_attempt_at,
+        "receipt": one.receipt.model_dump() if one.receipt else None,
+        "error": one.error,
+    }
+
+
+RESTORE = (
+    "\x1b[?1049l"                                              # leave the alternate screen
+    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"   # no mouse reports
+    "\x1b[?2004l\x1b[?1004l\x1b[?2026l"                        # no bracketed paste, focus reports, held frames
+    "\x1b[<u\x1b[>4;0m"                                        # the plain keyboard protocol
+    "\x1b[?7h\x1b[?25h\x1b[0m\x1b(B\x0f\r\n"                  # wrap, cursor, no colours, no line drawing
+)
+"""Undoes whatever a full-screen program may have set; what was not set is not changed by it."""
+
+
+def reset_terminal() -> None:
+    """Give the terminal on stdout back: our own control sequences, and the line discipline's usual state."""
+    if not sys.stdout.isatty():
+        raise WarroomError("stdout is no terminal", "Run it in the terminal that is to be given back.")
+    import termios
+
+    sys.stdout.write(RESTORE)
+    sys.stdout.flush()
+    file = sys.stdout.fileno()
+    mode = termios.tcgetattr(file)
+    mode[0] |= termios.ICRNL | termios.IXON | termios.BRKINT
+    mode[1] |= termios.OPOST | termios.ONLCR
+    mode[3] |= termios.ICANON | termios.ECHO | termios.ECHOE | termios.ISIG | termios.IEXTEN
+    termios.tcsetattr(file, termios.TCSADRAIN, mode)

@@ -1,0 +1,224 @@
+"""The composition root: the one file that names concrete classes and puts a house together. Decides nothing.
+
+Nothing here loads what a verb does not need: a chat backend (and with it httpx) is imported when its first
+message goes out, the template engine when a template is used.
+"""
+
+from __future__ import annotations
+
+import os
+import typing
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr, create_model
+
+from warroom.connect.ports import Chat
+from warroom.incident import toml
+from warroom.incident.delivery import AUDIENCES
+from warroom.incident.errors import NotFound, SettingsError
+from warroom.incident.playbook import Playbook
+from warroom.journal.sqlite import SqliteJournal
+from warroom.room.room import WarRoom
+from warroom.settings import (
+    Destination,
+    Places,
+    Settings,
+    load,
+    load_playbook,
+    resolve_options,
+    shown,
+    who,
+)
+
+if TYPE_CHECKING:
+    from warroom.room.courier import Courier
+
+JOURNAL = "journal.sqlite"
+"""The journal's name in the data folder."""
+
+TRANSCRIPT = "transcript"
+"""The backend that needs nobody: where no destination is named it takes every message, drills included."""
+
+
+def utc_now() -> datetime:
+    """The present, UTC."""
+    return datetime.now(UTC)
+
+
+class House:
+    """Everything one process works with, opened; a context manager that closes it.
+
+    ``places`` says where its files lie, ``by`` who sits here.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        settings: Settings,
+        playbook: Playbook,
+        journal: SqliteJournal,
+        by: str,
+        environ: Mapping[str, str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.places = places
+        self.settings = settings
+        self.playbook = playbook
+        self.journal = journal
+        self.environ = environ
+        self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat)
+
+    def chat(self, name: str) -> Chat:
+        """The destination of that name, its secrets looked up now. Opens no connection.
+
+        ``NotFound`` if the settings name none such; ``SettingsError`` with the place of what is wrong.
+        """
+        destination = self.settings.destinations.get(name)
+        if destination is None:
+            known = ", ".join(self.settings.destinations)
+            raise NotFound(f"There is no destination {toml.plain(name)}", f"The settings name: {known}.")
+        return make_chat(destination, self.places, self.environ)
+
+    def courier(self) -> Courier:
+        """Who carries this house's deliveries; ``start`` or ``drain`` it."""
+        from warroom.room.courier import Courier  # asyncio; not for verbs that only look
+
+        return Courier(self.room)
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self.journal.close()
+
+    def __enter__(self) -> House:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_house(
+    settings: str | Path | None = None,
+    data: str | Path | None = None,
+    by: str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    reading: bool = False,
+) -> House:
+    """The house by these settings, data folder and person; each None falls back to environment, then default.
+
+    ``reading`` is for who will post nothing: a team's own templates are then not tried out. Raises
+    ``SettingsError`` for settings and playbook, ``JournalError`` for the journal, with nothing left open.
+    """
+    environ = os.environ if environ is None else environ
+    places, chosen, flags = read_settings(settings, data, by, environ)
+    playbook = load_playbook(chosen)
+    if not reading:
+        check_playbook(chosen, playbook)
+    person = who(chosen, environ, flags)
+    journal = open_journal(places)
+    return House(places, chosen, playbook, journal, person, environ, clock)
+
+
+def read_settings(
+    settings: str | Path | None, data: str | Path | None, by: str | None, environ: Mapping[str, str]
+) -> tuple[Places, Settings, dict[str, str | None]]:
+    """Where files lie, the settings complete with a place to post to, and the flags they were read by."""
+    flags = {
+        "settings": str(settings) if settings else None,
+        "data": str(data) if data else None,
+        "as": by or None,
+    }
+    return Places.find(environ, flags), furnished(load(None, environ, flags)), flags
+
+
+def furnished(settings: Settings) -> Settings:
+    """The settings with somewhere to post to: without any destination a transcript in the data folder.
+
+    A transcript takes drills unless the settings say otherwise: it is a file of one's own.
+    """
+    destinations = dict(settings.destinations)
+    if not destinations:
+        destinations = {
+            TRANSCRIPT: Destination(name=TRANSCRIPT, backend=TRANSCRIPT, audiences=AUDIENCES, drills=True)
+        }
+    for name, destination in destinations.items():
+        if destination.backend == TRANSCRIPT and "drills" not in destination.model_fields_set:
+            destinations[name] = destination.model_copy(update={"drills": True})
+    return settings.model_copy(update={"destinations": destinations})
+
+
+def check_playbook(settings: Settings, playbook: Playbook) -> None:
+    """Try out every template of a team's own playbook; the shipped one is known to be good.
+
+    Raises ``SettingsError`` naming each template that cannot be used.
+    """
+    if settings.playbook:
+        from warroom.reports.messages import check_templates  # the template engine, which is dear
+
+        check_templates(playbook, shown(Path(settings.playbook)))
+
+
+def open_journal(places: Places) -> SqliteJournal:
+    """The journal of the data folder, both made if they are not there."""
+    return SqliteJournal(places.make_data() / JOURNAL)
+
+
+def make_chat(destination: Destination, places: Places, environ: Mapping[str, str]) -> Chat:
+    """The backend of ``destination`` with its options checked by its own model and its secrets looked up.
+
+    Raises ``SettingsError`` with file, table and key; no secret stands in it.
+    """
+    from warroom.connect import plugins
+
+    place = _Place(destination.name, places)
+    try:
+        backend = plugins.load(destination.backend)
+    except SettingsError as error:
+        raise place.of(error, "backend") from None
+    model = backend.Options
+    secret = [name for name, field in model.model_fields.items() if _is_secret(field.annotation)]
+    try:
+        options = resolve_options(destination, secret, environ)
+    except SettingsError as error:
+        raise place.of(error) from None
+    if "folder" in model.model_fields:
+        options.setdefault("folder", places.data)
+    # A file of this one table, so that a mistake is found in the settings by its whole path.
+    file = create_model("File", destinations=(dict[str, model], ...))  # type: ignore[valid-type]
+    checked: Any = toml.check({"destinations": {destination.name: options}}, file, place.text, place.file)
+    try:
+        return backend(checked.destinations[destination.name])
+    except SettingsError as error:  # an address that cannot be one, a token that no header can carry
+        raise place.of(error) from None
+
+
+class _Place:
+    """Where a destination stands in the settings, for what is wrong with it."""
+
+    def __init__(self, name: str, places: Places) -> None:
+        self.name = name
+        self.file = shown(places.settings)
+        self.text = ""
+        with suppress(OSError, ValueError):  # gone since it was read: then the table's name has to do
+            self.text = places.settings.read_text(encoding="utf-8")
+
+    def of(self, error: SettingsError, key: str = "") -> SettingsError:
+        """The error with the place of the table's ``key``, or of the key it names itself."""
+        table = f"[destinations.{self.name}]"
+        key = key or error.place.removeprefix(table).strip()
+        title = error.title.removeprefix(f"{error.place}: ")
+        path = ("destinations", self.name, *(key.split(".") if key else ()))
+        return toml.refuse([toml.Mistake(path, title, error.remedy)], self.text, self.file)
+
+
+def _is_secret(annotation: object) -> bool:
+    """Whether an option is declared as a secret, be it optional or a table of secrets."""
+    return annotation is SecretStr or any(map(_is_secret, typing.get_args(annotation)))
