@@ -318,6 +318,14 @@ def test_every_template_can_be_composed_from_its_own_draft(template: str, incide
     assert "{{" not in message.text and "\n\n\n" not in message.text and "None" not in message.text
 
 
+def test_every_word_of_a_drill_says_that_it_is_one() -> None:
+    incident = story((0, "A", declared(drill=True)))
+    for template in ("declaration", "update", "customer_initial", "executive", "resolution"):
+        message = composed(template, incident)
+        assert message.title.startswith("DRILL · ") and message.text.startswith(message.title)
+    assert "DRILL" in messages.status(incident, BOOK, at(1), CET).title
+
+
 def test_the_status_message_tells_how_bad_how_far_who_and_when_next() -> None:
     incident = story((0, "A", declared()), (2, "A", update(1, 17)), (3, "A", role("Alice")))
     text = messages.status(incident, BOOK, at(4), CET).text
@@ -445,6 +453,15 @@ def test_the_narrative_names_roles_and_only_action_items_name_people() -> None:
     assert told[3] == "a responder acknowledged the alert"  # at that time they held no role yet
     assert told[15] == "a responder (slack): refunds are failing as well"
     assert document.actions[0].owner == "Bob" and document.actions[0].due == "2026-02-04"
+
+
+def test_a_name_is_the_role_held_at_that_time() -> None:
+    incident = story(
+        (0, "A", declared()), (1, "A", role("Bob")), (2, "A", Noted(note="finding", words="Bob saw it")),
+        (3, "A", role("Alice")), (4, "A", Noted(note="finding", words="Bob saw it, @Alice too")),
+    )  # fmt: skip
+    told = [row.text for row in written(incident).timeline if row.kind == "finding"]
+    assert told == ["the incident commander saw it", "a responder saw it, the incident commander too"]
 
 
 def test_an_everyday_word_is_not_taken_for_a_first_name() -> None:
@@ -597,6 +614,11 @@ def test_no_text_becomes_markup_in_a_line(text: str) -> None:
     assert set(body) <= {"ul", "li", "p"}
     shown = tags(render.to_html(render.prose(text), "t").partition("<body>")[2]).tags
     assert not {"script", "a", "img", "h1", "h2"} & set(shown)
+
+
+def test_raw_html_in_a_document_is_shown_and_not_obeyed() -> None:
+    page = render.to_html("<script>x</script>\n\n<b>x</b> [x](javascript:x)", "x")
+    assert not {"script", "b", "a"} & set(tags(page).tags) and "&lt;script&gt;" in page
 
 
 def test_the_page_loads_nothing() -> None:

@@ -386,6 +386,8 @@ def compose(
     text = redact(text, personal=template.audience == "customers").text.strip()
     title, _, rest = text.removeprefix("Subject: ").partition("\n")
     title, marker = title.strip(), f"{incident.id}·u{number}"
+    if incident.drill:  # nobody who reads one must take it for the real thing
+        title = f"DRILL · {title}"
     kind = _KINDS.get(template_id) or {"customers": "customer", "executives": "executive"}.get(template.audience)
     return Message(
         kind=kind or "update", audience=template.audience, incident=incident.id, severity=incident.severity,

@@ -51,7 +51,8 @@ def prose(text: str) -> str:
     """What a person wrote as Markdown, with lists and emphasis left to them; no HTML, links, headings, fences."""
     text = re.sub(r"([\\<\[\]&])", r"\\\1", inert(text))
     text = re.sub(r"`{3,}|~{3,}", lambda m: "".join(f"\\{c}" for c in m[0]), text)
-    marks = r"^([ \t]*)(?=#|=+[ \t]*$|-{2,}[ \t]*$|(?:[*_-][ \t]*){3,}$)"
+    # A heading, by # or by a line drawn under it, also within a list or a quotation.
+    marks = r"^((?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t]+(?=\S))*+)(?=#|=+[ \t]*$|-+[ \t]*$)"
     return re.sub(marks, r"\1\\", text, flags=re.MULTILINE).strip("\n")
 
 
