@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -17,6 +18,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from warroom.incident.errors import Refusal, WarroomError
+from warroom.redact import inert
 from warroom.tui.widgets.bars import Key, KeyBar
 from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import block, lit
@@ -42,19 +44,27 @@ class Field:
 
 
 class FieldInput(Input):
-    """A line to type in. A paste of several lines keeps them all, joined."""
+    """A line to type in. A paste of several lines keeps them all, joined, and nothing a terminal would obey."""
 
-    def _on_paste(self, event: object) -> None:
-        text = " ".join(getattr(event, "text", "").split("\n"))
+    def _on_paste(self, event: events.Paste) -> None:
+        text = inert(" ".join(event.text.splitlines()), newlines=False)
         if text:
             start, end = self.selection
             self.replace(text, min(start, end), max(start, end))
-        stop = getattr(event, "stop", None)
-        if stop:
-            stop()
-        prevent = getattr(event, "prevent_default", None)
-        if prevent:
-            prevent()
+        event.stop()
+        event.prevent_default()
+
+
+class FieldArea(TextArea):
+    """Several lines to type in; tab goes on to the next field. Nothing a terminal would obey gets in by a paste."""
+
+    def __init__(self, value: str = "", *, id: str | None = None, placeholder: str = "") -> None:
+        super().__init__(inert(value), id=id, soft_wrap=True, tab_behavior="focus", placeholder=placeholder)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        self.replace(inert(event.text), *self.selection, maintain_selection_offset=False)
+        event.stop()
+        event.prevent_default()
 
 
 class Choices(RowList):
@@ -100,9 +110,10 @@ class Form(ModalScreen[bool]):
     Form .label { color: $text-quiet; margin-top: 1; }
     Form .about { color: $text-quiet; }
     Form Input, Form TextArea, Form Choices { background: $surface; }
-    Form Input { border: none; height: 1; padding: 0 1; }
-    Form TextArea { border: none; height: 5; padding: 0 1; }
+    Form Input, Form Input:focus { border: none; height: 1; padding: 0 1; }
+    Form TextArea, Form TextArea:focus { border: none; height: 5; padding: 0 1; }
     Form Input:focus, Form TextArea:focus { background: $background; }
+    Form .text-area--placeholder { color: $text-disabled; }
     Form #problem { height: auto; color: $text-error; margin-top: 1; display: none; }
     Form KeyBar { margin-top: 1; background: $panel; padding: 0; }
     """
@@ -150,7 +161,7 @@ class Form(ModalScreen[bool]):
         if field.choices:
             return Choices(field.choices, value, id=name)
         if field.long:
-            return TextArea(value, id=name, soft_wrap=True, tab_behavior="focus", placeholder=field.hint)
+            return FieldArea(value, id=name, placeholder=field.hint)
         suggester = SuggestFromList(field.suggest, case_sensitive=False) if field.suggest else None
         return FieldInput(value, id=name, placeholder=field.hint, suggester=suggester, select_on_focus=False)
 

@@ -8,7 +8,6 @@ from textual.content import Content
 from textual.widgets import Digits, Static
 
 from warroom.incident import timing
-from warroom.incident.delivery import AUDIENCES
 from warroom.room.lookout import advise
 from warroom.tui.feed import Glance
 from warroom.tui.screens.incident import IncidentScreen
@@ -78,7 +77,7 @@ class PresenterScreen(IncidentScreen):
     def _facts(self, glance: Glance) -> Content:
         incident, playbook, now = glance.incident, self.bridge.room.playbook, self.bridge.now()
         done, total = panes.ticked(incident, playbook, now)
-        public = [p for p in incident.posts if p.update.audience in AUDIENCES[:2]]
+        public = [post for post in incident.posts if post.update.audience == "customers"]
         rows = [
             ("Status", incident.status.capitalize()),
             ("Impact", incident.impact),
@@ -89,7 +88,7 @@ class PresenterScreen(IncidentScreen):
         if public:
             last = public[-1]
             at = f"{last.at.astimezone(self.bridge.zone):%H:%M}"
-            parts += [Content(""), lit(f"Last update, {at}", "$text-quiet"), block(last.update.words)]
+            parts += [Content(""), lit(f"Customers were told at {at}:", "$text-quiet"), block(last.update.words)]
         if self.size.width > WIDE:
             hint = "Small on a shared screen: enlarge the terminal's font (Ctrl +)."
             parts += [Content(""), lit(hint, "$text-quiet")]

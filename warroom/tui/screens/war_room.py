@@ -8,7 +8,9 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widgets import Digits
 
+from warroom.incident import timing
 from warroom.incident.decisions import Pin
 from warroom.incident.timing import Urgency
 from warroom.logs.records import Level
@@ -40,6 +42,8 @@ class WarRoomScreen(IncidentScreen):
     CSS = """
     WarRoomScreen #headline { background: $panel; height: 1; padding: 0 1; }
     WarRoomScreen #phase { height: 2; padding: 0 1; background: $surface; }
+    WarRoomScreen #course { height: 2; }
+    WarRoomScreen #elapsed { display: none; width: auto; margin-right: 3; }
     WarRoomScreen #tabs { background: $panel; padding: 0 1; }
     WarRoomScreen #upper { height: 1fr; }
     WarRoomScreen .pane { display: none; }
@@ -48,6 +52,8 @@ class WarRoomScreen(IncidentScreen):
     WarRoomScreen #next { padding: 0 1; background: $surface; }
 
     WarRoomScreen.-tiled #tabs { display: none; }
+    WarRoomScreen.-tiled #phase { height: 3; }
+    WarRoomScreen.-tiled #elapsed { display: block; }
     WarRoomScreen.-tiled #upper { display: block; height: 1fr; }
     WarRoomScreen.-tiled .pane { display: block; }
     WarRoomScreen.-tiled #checklist { width: 28%; max-width: 44; }
@@ -69,7 +75,9 @@ class WarRoomScreen(IncidentScreen):
 
     def compose(self) -> ComposeResult:
         yield Bar(id="headline")
-        yield Bar(id="phase")
+        with Horizontal(id="phase"):
+            yield Digits(id="elapsed")
+            yield Bar(id="course")
         yield Bar(id="tabs")
         with Vertical():
             with Horizontal(id="upper"):
@@ -185,7 +193,14 @@ class WarRoomScreen(IncidentScreen):
         self.query_one("#headline", Bar).say(
             panes.headline(incident, glance.deliveries, playbook, now, zone, width)
         )
-        self.query_one("#phase", Bar).say(panes.phase_lines(incident, playbook, now, zone, width))
+        tiled = self.has_class("-tiled")
+        elapsed, digits = timing.clock(timing.elapsed(incident, now).total_seconds()), self.query_one(Digits)
+        if digits.value != elapsed:
+            digits.update(elapsed)
+        course = width - 3 * len(elapsed) - 3 if tiled else width
+        self.query_one("#course", Bar).say(
+            panes.phase_lines(incident, playbook, now, zone, course, clock=not tiled)
+        )
         items = self.query_one("#items", RowList)
         was = items.cursor_id
         items.show(panes.checklist_rows(incident, playbook, now))

@@ -96,11 +96,13 @@ def _worst(deliveries: Sequence[Delivery], destination: str) -> State:
     return next((state for state in order if state in states), State.DELIVERED)
 
 
-def phase_lines(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int) -> Content:
-    """Two lines: how long and in which phase; the step, the next update, the response target."""
-    elapsed = timing.elapsed(incident, now)
-    clock = Content.styled(timing.clock(elapsed.total_seconds()), "bold")
-    first = clock + "   " + _rail(incident, playbook, now, width - clock.cell_length - 3)
+def phase_lines(
+    incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int, *, clock: bool
+) -> Content:
+    """Two lines: which phase (after how long, with ``clock``); the step, the next update, the response target."""
+    elapsed = timing.clock(timing.elapsed(incident, now).total_seconds())
+    front = Content.styled(f"{elapsed}   ", "bold") if clock else Content("")
+    first = front + _rail(incident, playbook, now, width - front.cell_length)
     return Content("\n").join([first, _second(incident, playbook, now, zone, width)])
 
 
@@ -214,6 +216,9 @@ def ticked(incident: Incident, playbook: Playbook, now: datetime) -> tuple[int, 
     return sum(item.id in incident.ticks for item in items), len(items)
 
 
+KIND_WORD = {"acknowledged": "acked"}
+"""What is too long for its column."""
+
 KIND_STYLE = {
     "alert": "$text-error bold", "declared": "$text-error bold", "update": "$text-primary bold",
     "finding": "$text-accent bold", "decision": "$text-accent bold", "change": "$text-warning bold",
@@ -252,7 +257,8 @@ def _timeline_row(row: Row, at: str, posts: Sequence[Delivery]) -> ListRow:
         lit(f"{post.destination} {post.state.glyph}", "" if post.state is State.DELIVERED else "$text-warning")
         for post in posts
     ))  # fmt: skip
-    kind = lit(f"{row.kind:<9}", "$text-quiet" if row.retracted else KIND_STYLE.get(row.kind, ""))
+    word = f"{KIND_WORD.get(row.kind, row.kind):<9}"
+    kind = lit(word, "$text-quiet" if row.retracted else KIND_STYLE.get(row.kind, ""))
     amended = Content.styled(" (amended)", "$text-quiet") if row.amended else ""
     words = Content.assemble((at, "$text-quiet"), " ", kind, " ", lit(row.text, style), amended)
     return ListRow(str(row.seq), words, join(state, lit(row.by, "$text-quiet") if row.by else None))
