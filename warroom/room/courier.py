@@ -19,8 +19,11 @@ from warroom.incident.errors import DeliveryError, NotSent, Refused, Uncertain, 
 from warroom.incident.incident import Incident
 from warroom.room.room import WarRoom
 
-LEASE_S = 60.0
-"""How long a claim lasts; well over the longest request a backend makes, so that it only ends by a kill."""
+LEASE_S = 120.0
+"""How long a claim lasts."""
+
+ATTEMPT_S = 90.0
+"""How long an attempt may take; well under the lease, so that a claim only runs out by a kill."""
 
 LOOK_S = 1.0
 """How often the outbox is looked at for what other processes put there, in seconds."""
@@ -132,7 +135,11 @@ class Courier:
         now = self.room.clock
         outcome, receipt, error, again = State.DELIVERED, None, "", None
         try:
-            receipt = await self._attempt(delivery)
+            async with asyncio.timeout(ATTEMPT_S):
+                receipt = await self._attempt(delivery)
+        except TimeoutError:
+            outcome, error = State.UNCERTAIN, f"{delivery.destination} took too long to answer"
+            again = self._look_again(delivery)
         except NotSent as no:
             outcome, error = State.PENDING, no.title
             again = now() + timedelta(seconds=backoff(delivery.attempts, no.retry_after))
