@@ -153,18 +153,21 @@ class Verb(click.Command):
         super().__init__(*args, **kwargs)
         self.section = section
         self.example = example
-        self.own = len(self.params)
-        if posts:
-            self.params += _waiting()
-            self.own = len(self.params)
-        self.params += _options()
+        self.posts = posts
+        self._shared: list[click.Parameter] | None = None
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its own parameters and the shared ones; those are made for the one verb that is called."""
+        if self._shared is None:
+            self._shared = [*(_waiting() if self.posts else ()), *_options()]
+        return [*super().get_params(ctx), *self._shared]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verb's own options; of the globals only their names, they are explained once."""
-        own = [param for param in self.params[: self.own] if isinstance(param, click.Option)]
-        rows = [row for param in own if (row := param.get_help_record(ctx))]
+        own = [*self.params, *(_waiting() if self.posts else ())]
+        rows = [row for param in own if isinstance(param, click.Option) and (row := param.get_help_record(ctx))]
         with formatter.section("Options"):
-            formatter.write_dl([*rows, ("--help", "Show this.")])
+            formatter.write_dl([*rows, ("-h, --help", "Show this.")])
         formatter.write_paragraph()
         formatter.write_text(
             "As everywhere: --settings FILE, --data DIR, --as NAME, --incident INC-n, --json (see warroom --help)."

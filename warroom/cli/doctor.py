@@ -156,7 +156,7 @@ def _logs(settings: Settings) -> Iterator[Finding]:
         for log in service.logs:
             if ":" in log.partition("/")[0]:  # journal:…, docker:…: not a file
                 continue
-            files = [Path(found) for found in glob(log)] or [Path(log)]
+            files = [Path(found) for found in glob(log)] or [Path(log)]  # noqa: PTH207
             unread = [file for file in files if not (file.is_file() and os.access(file, os.R_OK))]
             if unread:
                 why = "cannot be read" if unread[0].exists() else "is not there"

@@ -15,12 +15,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warroom.incident.errors import WarroomError
-from warroom.redact import inert
 
 if TYPE_CHECKING:
     from warroom.incident.delivery import Delivery
 
 GAP = "  "
+
+
+def inert(text: str) -> str:
+    """As ``redact.inert``; most often there is nothing to do, and help starts without what does it."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    from warroom import redact
+
+    return redact.inert(text)
 
 
 def say(text: str = "") -> None:
