@@ -103,6 +103,7 @@ def cadence(incident: Incident, playbook: Playbook, now: datetime) -> tuple[Prom
     """Every update that was promised and what became of it, in the order of the due times.
 
     The team is owed the first one a cadence after the declaration; from then on each post makes the next promise.
+    What is posted with the declaration itself is the declaration, and keeps no promise.
     """
     promises: list[Promise] = []
     declared = incident.milestones.get("declared")
@@ -117,7 +118,8 @@ def cadence(incident: Incident, playbook: Playbook, now: datetime) -> tuple[Prom
         for post in incident.posts:
             if post.update.audience != audience:
                 continue
-            if due is not None:
+            opening = since == declared and (post.at - declared).total_seconds() <= GRACE_S
+            if due is not None and not opening:
                 promises.append(_promise(audience, due, post.at, since, incident, now))
             due, since = post.update.next_update_at, post.at
         if due is not None:

@@ -27,7 +27,6 @@ from warroom.incident.events import (
     EvidencePinned,
     HandoverOffered,
     ItemChecked,
-    ItemUnchecked,
     Milestone,
     MilestoneAmended,
     Noted,
@@ -221,7 +220,7 @@ def lint(text: str, names: Iterable[str] = ()) -> tuple[str, ...]:
 
 # ── telling it ──────────────────────────────────────────────────────────────────────────────────────────────
 
-_UNTOLD = (ItemUnchecked, EntryAmended, EntryRetracted, MilestoneAmended, SectionWritten)
+_UNTOLD = (EntryAmended, EntryRetracted, MilestoneAmended, SectionWritten)
 """The journal's own book-keeping; what it changed is told where it happened."""
 
 
@@ -245,7 +244,12 @@ class _Telling:
 
     def blameless(self, text: str, at: datetime) -> str:
         """``text``, redacted, with the role in the place of each name, as held at ``at``."""
-        return _safe(self._names.sub(lambda match: self._role(match[0].lstrip("@"), at), text))
+
+        def role(match: re.Match[str]) -> str:
+            told = self._role(match[0].lstrip("@"), at)
+            return told if match.start() else told[0].upper() + told[1:]
+
+        return _safe(self._names.sub(role, text))
 
     def _role(self, name: str, at: datetime) -> str:
         held = [

@@ -42,14 +42,14 @@ _SUGGESTED = "*Suggested by the journal, to be kept, changed or deleted:*"
 def escape(text: str) -> str:
     """``text`` as one line of Markdown that reads as it is written: nothing in it is markup."""
     one = " ".join(inert(text, newlines=False).split())
-    one = re.sub(r"([\\`*_\[\]<>&~|#!$])", r"\\\1", one)
+    one = re.sub(r"([\\`*_\[\]<>~|#!]|&(?=#?\w{1,32};))", r"\\\1", one)
     # At the beginning of a line these would start a list, a rule or a heading.
     return re.sub(r"^(?:([-+=])|(\d{1,9})([.)]))", lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", one)
 
 
 def prose(text: str) -> str:
     """What a person wrote as Markdown, with lists and emphasis left to them; no HTML, links, headings, fences."""
-    text = re.sub(r"([\\<\[\]&])", r"\\\1", inert(text))
+    text = re.sub(r"([\\<\[\]]|&(?=#?\w{1,32};))", r"\\\1", inert(text))
     text = re.sub(r"`{3,}|~{3,}", lambda m: "".join(f"\\{c}" for c in m[0]), text)
     # A heading, by # or by a line drawn under it, also within a list or a quotation.
     marks = r"^((?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t]+(?=\S))*+)(?=#|=+[ \t]*$|-+[ \t]*$)"
