@@ -320,8 +320,8 @@ class LogPane(Widget, can_focus=True):
         self._stop_search()
 
     def on_resize(self) -> None:
-        """More or fewer rows."""
-        self._settle()
+        """More or fewer rows; those drawn before are other rows now."""
+        self._repaint()
 
     def on_focus(self) -> None:
         """The cursor appears."""
