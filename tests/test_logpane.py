@@ -297,6 +297,16 @@ async def test_an_idle_pane_does_not_repaint_and_a_flood_is_coalesced(view: LogV
         assert app.repaints - at_rest <= (time.monotonic() - began) * FRAMES + 3
 
 
+async def test_keys_on_a_quiet_log_do_not_pile_up_listeners(view: LogView) -> None:
+    app = Tiny(view)
+    Fed("app.log", view).say(numbered(50))
+    async with app.run_test(size=(60, 10)) as pilot:
+        await until(pilot, lambda: "n49" in app.lines()[-1])
+        for _ in range(20):
+            app.pane.action_move(-1)
+        assert len(view._waiting) <= 1
+
+
 async def test_the_first_repaint_is_immediate(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
