@@ -1,0 +1,425 @@
+"""Declaring an incident: one form, five seconds, filled in by the alert that waits. Decides and posts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.suggester import SuggestFromList
+from textual.widgets import Input, Static
+
+from warroom.incident import timing
+from warroom.incident.decisions import Declare
+from warroom.incident.errors import BadInput, WarroomError
+from warroom.incident.playbook import Severity
+from warroom.incident.team import Alert
+from warroom.tui.bridge import Bridge
+from warroom.tui.screens.form import FieldInput
+from warroom.tui.screens.writing import Draft, WritingScreen, told
+from warroom.tui.widgets.bars import Bar, Key, KeyBar
+from warroom.tui.widgets.rows import ListRow, RowList
+from warroom.tui.widgets.words import block, join, lit, severity_badge
+
+FIELDS = ("service", "impact", "started", "leads")
+
+
+class SeverityTable(RowList):
+    """The playbook's table of severities, one of them chosen: the one the cursor was put on last."""
+
+    def __init__(self, severities: Sequence[Severity], *, id: str) -> None:
+        super().__init__(id=id)
+        self._severities = tuple(severities)
+        self._chosen = severities[0].id
+        self.styles.height = min(len(severities) + 1, 9)
+
+    @property
+    def value(self) -> str:
+        """The id of the chosen one."""
+        return self._chosen
+
+    @value.setter
+    def value(self, severity: str) -> None:
+        if any(known.id == severity for known in self._severities):
+            self._chosen = severity
+            self._fill()
+            self.put_cursor(severity)
+
+    def on_mount(self) -> None:
+        self._fill()
+        self.put_cursor(self._chosen)
+
+    def on_resize(self) -> None:
+        self._fill()
+        super().on_resize()
+
+    def on_row_list_moved(self, event: RowList.Moved) -> None:
+        self._chosen = event.row_id
+        self._fill()
+
+    def _fill(self) -> None:
+        wide = self.size.width >= 100
+        badge = max(len(s.id) for s in self._severities) + 4
+        soon = 10 if wide else 9
+        often = 18 if wide else 0
+        rest = max(10, self.size.width - 3 - badge - 2 - soon - often)
+        impact = min(max(len(s.impact) for s in self._severities) + 2, rest * 3 // 5)
+        rows = [
+            ListRow("", _row((3 + badge + 1, ""), (impact, "Impact"), (soon, "Respond"),
+                             (often, "Team updates"), (rest - impact, "Such as"), style="$text-quiet"))
+        ]  # fmt: skip
+        for rank, severity in enumerate(self._severities):
+            name = severity_badge(severity.id, rank, len(self._severities), severity.glyph)
+            here = severity.id == self._chosen
+            if not here:
+                name = lit(name.plain, "$text-quiet")
+            cells = _row(
+                (impact, severity.impact),
+                (soon, f"< {_span(severity.response_minutes)}"),
+                (often, f"every {_span(severity.update_minutes['team'])}"),
+                (rest - impact, severity.example),
+                style="" if here else "$text-quiet",
+            )
+            mark = "✓ " if here else "  "
+            gap = " " * (badge - name.cell_length + 1)
+            rows.append(ListRow(severity.id, Content.assemble(mark, name, gap, cells)))
+        self.show(rows)
+
+
+def _row(*cells: tuple[int, str], style: str) -> Content:
+    parts = []
+    for width, text in cells:
+        if width:
+            cut = lit(text).truncate(max(1, width - 1), ellipsis=True)
+            parts.append(cut.pad_right(max(0, width - cut.cell_length)))
+    row = Content("").join(parts)
+    return row.stylize(style) if style else row
+
+
+def _span(minutes: int) -> str:
+    return f"{minutes // 60} h" if minutes >= 60 and minutes % 60 == 0 else f"{minutes} min"
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What the form begins with: nothing typed yet."""
+
+    values: dict[str, str]
+    alert: Alert | None
+    waiting: int
+
+
+class DeclareScreen(WritingScreen):
+    """Asks what is broken, how badly, since when, and who leads; then calls ``opened`` with the new incident's id.
+
+    The newest waiting alert (or ``alert``, its number in the team's stream) fills the form in and is taken with
+    the declaration. What is half-written survives escape and a kill.
+    """
+
+    DEFAULT_CSS = """
+    DeclareScreen { align: center middle; background: $background; }
+    DeclareScreen > #box {
+        width: 120; max-width: 100%; height: auto; max-height: 100%;
+        background: $panel; border: round $border; border-title-color: $text-primary;
+        border-subtitle-color: $text-quiet; padding: 0 1;
+    }
+    DeclareScreen.-drill > #box { border: round $warning; border-title-color: $text-warning; }
+    DeclareScreen #fields { height: auto; max-height: 1fr; }
+    DeclareScreen .row { height: 1; margin-top: 1; }
+    DeclareScreen.-short .row.-tight { margin-top: 0; }
+    DeclareScreen .label { width: 10; color: $text-quiet; }
+    DeclareScreen .-here .label { color: $key; text-style: bold; }
+    DeclareScreen .hint { width: 1fr; padding: 0 0 0 2; color: $text-quiet; }
+    DeclareScreen Input, DeclareScreen Input:focus { border: none; height: 1; padding: 0 1; background: $surface; }
+    DeclareScreen Input:focus { background: $background; }
+    DeclareScreen #field-started, DeclareScreen #field-leads { width: 24; }
+    DeclareScreen #alert { height: auto; color: $foreground; padding: 0; }
+    DeclareScreen #severity-head { margin-top: 1; height: 1; }
+    DeclareScreen #severity-head .hint { padding: 0 0 0 1; }
+    DeclareScreen SeverityTable { width: 1fr; background: $surface; }
+    DeclareScreen #problem { height: auto; color: $text-error; margin-top: 1; display: none; }
+    DeclareScreen KeyBar { margin-top: 1; background: $panel; padding: 0; }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 — Textual's own attribute, no ClassVar there
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+r", "afresh", "Afresh", show=False, priority=True),
+        Binding("tab", "next_field", "Next", show=False, priority=True),
+    ]
+
+    def __init__(self, bridge: Bridge, opened: Callable[[str], None], alert: int = 0) -> None:
+        super().__init__(bridge)
+        self._opened = opened
+        self._wanted = alert
+        self._start = _Start(dict.fromkeys(FIELDS, ""), None, 0)
+        self._worst = bridge.room.playbook.severities[0].id
+        self._services = [service.name for service in bridge.room.settings.services]
+        self._people = bridge.room.people()
+        self._ready = False
+        self._kept_from = ""
+
+    @property
+    def drill(self) -> bool:
+        """Whether this is a rehearsal: a drill is running."""
+        return self.bridge.drill is not None
+
+    # ── the form ────────────────────────────────────────────────────────────────────────────────────────
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box") as box:
+            box.border_title = Content("Declare a drill's incident" if self.drill else "Declare an incident")
+            with VerticalScroll(id="fields", can_focus=False):
+                yield Static("", id="alert", markup=False)
+                yield from self._row("service", "Service", "what is affected", self._services)
+                yield from self._row("impact", "Impact", "what users notice, in a sentence", ())
+                with Horizontal(id="severity-head"):
+                    yield Static("Severity", classes="label", markup=False)
+                    yield Static("Unsure? Take the higher one.", classes="hint", markup=False)
+                yield SeverityTable(self.bridge.room.playbook.severities, id="severity")
+                yield from self._row("started", "Started", "now, -10m, 13:50", (), hint=True)
+                yield from self._row("leads", "Leads", "a name, or nobody yet", self._people, hint=True)
+                yield Static("", id="problem", markup=False)
+            yield KeyBar()
+
+    def _row(
+        self, name: str, label: str, placeholder: str, suggest: Sequence[str], *, hint: bool = False
+    ) -> ComposeResult:
+        with Horizontal(classes="row -tight" if name in ("impact", "leads") else "row"):
+            yield Static(label, classes="label", markup=False)
+            yield FieldInput(
+                id=f"field-{name}", placeholder=placeholder, select_on_focus=False,
+                suggester=SuggestFromList([*suggest], case_sensitive=False) if suggest else None,
+            )  # fmt: skip
+            if hint:
+                yield Bar(id=f"hint-{name}", classes="hint")
+
+    def on_mount(self) -> None:
+        self.set_class(self.drill, "-drill")
+        self.query_one(KeyBar).show([
+            Key("↵", "declare", "send"), Key("tab", "next field", "next_field"),
+            Key("^r", "start afresh", "afresh"), Key("esc", "leave, keep the draft", "back"),
+        ])  # fmt: skip
+        self._field("service").focus()
+        self.set_interval(1.0, self._show_hints)
+        self.run_worker(self._load(), exit_on_error=False)
+
+    async def _load(self) -> None:
+        """Fill the form: what was half-written first, then the alert, then what can be proposed."""
+        self.draft = Draft(self.bridge, "new", "declare")
+        kept = await self.draft.load()
+        team = await self.bridge.carry_out(self.bridge.room.team)
+        alerts = dict(team.alerts) if team else {}
+        # A draft names the alert it was begun from; another one is offered, not pushed over what was typed.
+        wanted = self._wanted or int(kept.get("alert", 0) or 0)
+        alert = alerts.get(wanted) or (alerts[max(alerts)] if alerts and not kept else None)
+        self._begin(alert, len(alerts))
+        typed = {name: str(kept[name]) for name in (*FIELDS, "severity") if name in kept}
+        if self._wanted and alert:
+            typed = {name: text for name, text in typed.items() if name in ("leads", "severity")}
+        self._fill({**self._start.values, **typed})
+        self._ready = True
+        if typed:
+            self._kept_from = "You began this before; ^r starts afresh" + (", from the alert" if alerts else "")
+        self._show_alert()
+        self._show_hints()
+
+    def _begin(self, alert: Alert | None, waiting: int) -> None:
+        values = dict.fromkeys(FIELDS, "")
+        values |= {"started": "now", "leads": self.bridge.room.on_call(), "severity": self._worst}
+        if alert:
+            event = alert.event
+            values["service"] = event.service
+            values["impact"] = (event.detail or event.name).partition("\n")[0]
+            values["started"] = self._typed(event.fired_at or alert.at)
+        self._start = _Start(values, alert, waiting)
+
+    def _typed(self, at: datetime) -> str:
+        """A past time as a person would type it."""
+        here = at.astimezone(self.bridge.zone)
+        clock = f"{here:%H:%M:%S}" if here.second else f"{here:%H:%M}"
+        return clock if self.bridge.now() - at < timedelta(hours=12) else f"{here:%Y-%m-%d} {clock}"
+
+    def _fill(self, values: Mapping[str, str]) -> None:
+        # Who was quick has typed before the journal answered: that stays.
+        for name in FIELDS:
+            field = self._field(name)
+            if self._ready or not field.value:
+                field.value = lit(values.get(name, "")).plain
+                field.cursor_position = len(field.value)
+        if self._ready or self.query_one(SeverityTable).value == self._worst:
+            self.query_one(SeverityTable).value = values.get("severity", self._worst)
+
+    def _field(self, name: str) -> Input:
+        return self.query_one(f"#field-{name}", Input)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The form as it stands."""
+        return {name: self._field(name).value for name in FIELDS} | {
+            "severity": self.query_one(SeverityTable).value
+        }
+
+    def written(self) -> Mapping[str, Any]:
+        values = self.values
+        if not self._ready or values == self._start.values:
+            return {}
+        try:  # "-10m" means another time by the time somebody comes back to it
+            if values["started"].strip()[:1] in ("-", *"0123456789"):
+                values["started"] = self._typed(
+                    timing.read_moment(values["started"], self.bridge.now(), self.bridge.zone)
+                )
+        except BadInput:
+            pass
+        return {**values, "alert": self._start.alert.seq if self._start.alert else 0}
+
+    # ── what it says ────────────────────────────────────────────────────────────────────────────────────
+
+    def _show_alert(self) -> None:
+        alert, lines = self._start.alert, []
+        if alert:
+            at = alert.event.fired_at or alert.at
+            ago = timing.spoken(max(timedelta(0), self.bridge.now() - at))
+            more = f"   ({self._start.waiting - 1} more waiting)" if self._start.waiting > 1 else ""
+            lines.append(join(
+                Content.styled(" ALERT ", "$sev-high-text on $sev-high bold"), lit(alert.event.name, "bold"),
+                lit(f"{alert.event.source or 'alert'}, {ago} ago{more}", "$text-quiet"), gap="  ",
+            ))  # fmt: skip
+        elif self._start.waiting:
+            lines.append(Content.styled("An alert is waiting; ^r fills the form in from it", "$text-warning"))
+        if self._kept_from:
+            lines.append(Content.styled(self._kept_from, "$text-quiet"))
+        if self.drill:
+            lines.insert(0, Content.styled("A drill is running: this is a rehearsal.", "$text-warning bold"))
+        said = self.query_one("#alert", Static)
+        said.update(Content("\n").join(lines))
+        said.display = bool(lines)
+
+    def _show_hints(self) -> None:
+        self.query_one("#hint-started", Bar).say(self._started_hint())
+        leads, on_call = self._field("leads").value.strip(), self.bridge.room.on_call()
+        if not leads:
+            hint = Content.styled("nobody yet; assign one at once (a)", "$text-warning")
+        elif leads == on_call:
+            hint = Content("is on call")
+        elif leads in self._people:
+            hint = Content("")
+        else:
+            hint = Content.styled("is not in the team's settings", "$text-warning") if self._people else Content("")
+        self.query_one("#hint-leads", Bar).say(hint)
+
+    def _started_hint(self) -> Content:
+        now, zone = self.bridge.now(), self.bridge.zone
+        try:
+            at = timing.read_moment(self._field("started").value, now, zone)
+        except BadInput:
+            return Content.styled("✗ not a time: now, -10m, 13:50", "$text-error")
+        here = at.astimezone(zone)
+        day = "" if here.date() == now.astimezone(zone).date() else f"{here:%Y-%m-%d} "
+        told = f"= {day}{here:%H:%M} {here.tzname()}"
+        if at > now + timedelta(minutes=1):
+            return Content.styled(f"✗ {told}: that is still to come", "$text-error")
+        ago = timing.spoken(max(timedelta(0), now - at))
+        return lit(told if now - at < timedelta(seconds=1) else f"{told}, {ago} ago")
+
+    def _complain(self, text: str) -> None:
+        problem = self.query_one("#problem", Static)
+        problem.display = bool(text)
+        problem.update(block(text))
+        if text:
+            problem.scroll_visible(animate=False)
+
+    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._show_hints()
+        self.keep()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        for row in self.query(".row, #severity-head"):
+            inside = event.widget in row.walk_children() or (row.id, event.widget.id) == ("severity-head", "severity")
+            row.set_class(inside, "-here")
+
+    def on_row_list_moved(self, event: RowList.Moved) -> None:
+        self.keep()
+
+    def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        event.stop()
+        self.focus_next()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.action_send()
+
+    def action_next_field(self) -> None:
+        """To the next field; a service or name that is begun is completed on the way."""
+        self._complete()
+        self.focus_next()
+
+    def _complete(self) -> None:
+        for name, known in (("service", self._services), ("leads", self._people)):
+            field = self._field(name)
+            typed = field.value.strip().casefold()
+            found = [word for word in known if typed and word.casefold().startswith(typed)]
+            exact = [word for word in found if word.casefold() == typed]
+            if field.has_focus and len(exact or found) == 1:
+                field.value = (exact or found)[0]
+                field.cursor_position = len(field.value)
+
+    def action_afresh(self) -> None:
+        """Begin again: from the newest alert, or empty."""
+        self.run_worker(self._afresh(), exit_on_error=False)
+
+    async def _afresh(self) -> None:
+        team = await self.bridge.carry_out(self.bridge.room.team)
+        alerts = dict(team.alerts) if team else {}
+        self._begin(alerts.get(self._wanted) or (alerts[max(alerts)] if alerts else None), len(alerts))
+        self._kept_from = ""
+        self._fill(self._start.values)
+        self._complain("")
+        self._show_alert()
+        self._field("service").focus()
+
+    def action_send(self) -> None:
+        """Declare. Refused, the form stays as it is and says why."""
+        if not self.busy and self._ready:
+            self._complete()
+            self.busy = True
+            self.run_worker(self._send(), exit_on_error=False)
+
+    async def _send(self) -> None:
+        values, room, alert = self.values, self.bridge.room, self._start.alert
+        try:
+            started = None
+            if values["started"].strip().lower() not in ("", "now"):
+                started = timing.read_moment(values["started"], self.bridge.now(), self.bridge.zone)
+            declare = Declare(
+                service=values["service"], impact=values["impact"], severity=values["severity"],
+                started_at=started, drill=self.drill, source=alert.event.source if alert else "",
+            )  # fmt: skip
+            done = await self.bridge.work(
+                lambda: room.declare(
+                    declare, commander=values["leads"].strip(), alert=alert.seq if alert else 0
+                )
+            )
+        except WarroomError as error:
+            self.busy = False
+            self._complain(told(error))
+            self._go_to(values, error)
+            return
+        if self.draft:
+            await self.draft.forget()
+        self.leave()
+        self._opened(done.incident.id)
+
+    def _go_to(self, values: Mapping[str, str], error: WarroomError) -> None:
+        """Put the cursor where the mistake is, as far as it can be told."""
+        if not values["service"].strip():
+            self._field("service").focus()
+        elif not values["impact"].strip():
+            self._field("impact").focus()
+        elif isinstance(error, BadInput) or "start" in error.title.lower():
+            self._field("started").focus()

@@ -1,0 +1,143 @@
+"""The base of full screens that people write in: keeps the draft, lets no letter act. Knows no field."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.keys import key_to_character
+
+from warroom.incident.errors import Refusal, WarroomError
+from warroom.redact import redact
+from warroom.tui.actions import BY_ID
+from warroom.tui.bridge import Bridge
+from warroom.tui.screens.place import PlaceScreen
+
+PAUSE_S = 0.2
+"""So long nothing may be typed before the draft is written to the disk: what a kill can cost."""
+
+
+class Draft:
+    """One half-written form. An older text never lands after a newer one, whatever the disk does."""
+
+    def __init__(self, bridge: Bridge, incident_id: str, form: str) -> None:
+        self._bridge = bridge
+        self._key = (incident_id, form)
+        self._text = ""
+        self._kept = ""
+        self._disk = threading.Lock()
+        self._told = False
+
+    async def load(self) -> dict[str, Any]:
+        """What was kept, {} for nothing. A draft that cannot be read back counts as nothing."""
+        kept = await self._bridge.carry_out(lambda: self._bridge.room.saved_draft(*self._key))
+        self._text = self._kept = kept or ""
+        try:
+            values = json.loads(self._text) if self._text else {}
+        except ValueError:
+            return {}
+        return values if isinstance(values, dict) else {}
+
+    def put(self, values: Mapping[str, Any]) -> bool:
+        """Take the values ({} for none) to be saved next; True if they are not on the disk yet."""
+        # Masked one by one: the room masks the whole, and must find nothing in it that would break the JSON.
+        self._text = json.dumps(_masked(values), ensure_ascii=False) if values else ""
+        return self._text != self._kept
+
+    async def save(self) -> None:
+        """Bring what was put last to the disk. Trouble is told once, until it is over."""
+        try:
+            await self._bridge.work(self._write)
+            self._told = False
+        except WarroomError as error:
+            if not self._told:
+                self._bridge.tell(error)
+            self._told = True
+
+    async def forget(self) -> None:
+        """Nothing is half-written any more."""
+        self._text = ""
+        await self.save()
+
+    def _write(self) -> None:
+        with self._disk:
+            text = self._text
+            if text != self._kept:
+                self._bridge.room.save_draft(*self._key, text)
+                self._kept = text
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value, personal=False).text
+    if isinstance(value, Mapping):
+        return {name: _masked(held) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_masked(held) for held in value]
+    return value
+
+
+class WritingScreen(PlaceScreen):
+    """A full screen that is a form. Keys that are letters do nothing on it, even where no field has the focus:
+    whoever types here means words. Subclasses say what is written (``written``) and send it (``action_send``).
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "send", "Send", show=False, priority=True),
+    ]
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__(bridge)
+        self.draft: Draft | None = None
+        self.busy = False
+        """True while what was written is being sent."""
+
+    def written(self) -> Mapping[str, Any]:
+        """What is half-written, {} if it is what it was at the start."""
+        raise NotImplementedError
+
+    def keep(self) -> None:
+        """Save the draft at the next pause."""
+        if self.draft and not self.busy and self.draft.put(self.written()):
+            self.run_worker(self._keep_soon(self.draft), group="draft", exclusive=True, exit_on_error=False)
+
+    async def _keep_soon(self, draft: Draft) -> None:
+        await asyncio.sleep(PAUSE_S)
+        await draft.save()
+
+    async def on_unmount(self) -> None:
+        if self.draft:
+            await self.draft.save()
+
+    def leave(self) -> None:
+        """Go, if this screen is still the one that is seen."""
+        if self.app.screen is self and len(self.app.screen_stack) > 1:
+            self.dismiss()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "do" and parameters:
+            action_id = str(parameters[0])
+            keys = self.bridge.keys.get(action_id, BY_ID[action_id].keys).split(",")
+            return not any(_is_letter(key.strip()) for key in keys)
+        return super().check_action(action, parameters)
+
+    def action_send(self) -> None:
+        """Send what is written."""
+        raise NotImplementedError
+
+
+def _is_letter(key: str) -> bool:
+    character = key_to_character(key)
+    return bool(character and character.isprintable())
+
+
+def told(error: WarroomError) -> str:
+    """An error as a form shows it: what, every blocker, and what to do."""
+    lines = [f"✗ {error.title}"]
+    if isinstance(error, Refusal):
+        lines += [f"  · {blocker}" for blocker in error.blockers]
+    return "\n".join([*lines, f"  {error.remedy}"] if error.remedy else lines)
