@@ -9,6 +9,7 @@ import random
 import secrets
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -78,20 +79,25 @@ class Courier:
         asyncio.run(self._work(lambda: self._stop.is_set()))
 
     def drain(self, wait_s: float, incident_id: str | None = None) -> list[Delivery]:
-        """Work until nothing of the incident is on its way, at most ``wait_s``; its deliveries as they stand."""
+        """Work until nothing of the incident is on its way; its deliveries as they then stand.
 
-        async def work() -> None:
-            def done() -> bool:
-                return not any(
-                    delivery.state in (State.PENDING, State.SENDING) or delivery.next_attempt_at
-                    for delivery in self.room.deliveries(incident_id)
-                    if delivery.state is not State.DELIVERED
-                )
+        At most ``wait_s``, and 2 s more for an answer that is awaited then. What cannot be tried again within
+        that time is not waited for.
+        """
+        end, until = time.monotonic() + wait_s, self.room.clock() + timedelta(seconds=wait_s)
 
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work(done, look_s=0.05), wait_s)
+        def done() -> bool:
+            if time.monotonic() >= end:
+                return True
+            lanes: dict[tuple[str, str], Delivery] = {}
+            for delivery in self.room.deliveries(incident_id):
+                on_its_way = delivery.state in (State.PENDING, State.SENDING) or delivery.next_attempt_at
+                if on_its_way and delivery.state is not State.DELIVERED:
+                    lanes.setdefault((delivery.incident, delivery.destination), delivery)
+            # The first of a lane holds up what stands behind it.
+            return all(first.next_attempt_at and first.next_attempt_at > until for first in lanes.values())
 
-        asyncio.run(work())
+        asyncio.run(self._work(done, look_s=0.05))
         return self.room.deliveries(incident_id)
 
     # ── the round ───────────────────────────────────────────────────────────────────────────────────────
@@ -118,6 +124,10 @@ class Courier:
         finally:
             if under_way:
                 await asyncio.wait(under_way, timeout=2.0)
+            for task in under_way:
+                task.cancel()
+            if under_way:
+                await asyncio.wait(under_way)
             for chat in self._chats.values():
                 with contextlib.suppress(DeliveryError):
                     await chat.close()
@@ -137,6 +147,13 @@ class Courier:
         try:
             async with asyncio.timeout(ATTEMPT_S):
                 receipt = await self._attempt(delivery)
+        except asyncio.CancelledError:  # the work ends before the answer is here: nobody knows
+            with contextlib.suppress(WarroomError):
+                self.journal.settle(
+                    delivery.id, holder=self.holder, outcome=State.UNCERTAIN,
+                    error="no answer while it was waited for", next_attempt_at=self._look_again(delivery),
+                )  # fmt: skip
+            raise
         except TimeoutError:
             outcome, error = State.UNCERTAIN, f"{delivery.destination} took too long to answer"
             again = self._look_again(delivery)
