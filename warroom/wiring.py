@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from glob import glob
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -30,16 +31,23 @@ from warroom.settings import (
     Settings,
     load,
     load_playbook,
+    on_call,
     resolve_options,
+    shipped,
     shown,
     who,
 )
 
 if TYPE_CHECKING:
+    from warroom.logs.view import LogView
     from warroom.room.courier import Courier
+    from warroom.room.drill import Drill, ScaledClock
 
 JOURNAL = "journal.sqlite"
 """The journal's name in the data folder."""
+
+DRILL = "checkout-down"
+"""The drill that is shipped."""
 
 TRANSCRIPT = "transcript"
 """The backend that needs nobody: where no destination is named it takes every message, drills included."""
@@ -90,6 +98,40 @@ class House:
 
         return Courier(self.room)
 
+    def drill(self, folder: Path, clock: ScaledClock | None = None, name: str = DRILL) -> Drill:
+        """The shipped drill of that name, its logs in ``folder``; ``clock`` is the room's if that is scaled."""
+        from warroom.room.drill import Drill, ScaledClock, parse_script
+
+        class WallClock(ScaledClock):
+            """The wall's own time: unlike a monotonic clock's it goes on while a laptop sleeps."""
+
+            def __call__(self) -> datetime:
+                return utc_now()
+
+        script = shipped("sample_data") / "drills" / f"{name}.toml"
+        return Drill(self.room, parse_script(script.read_text("utf-8"), script.name), folder, clock or WallClock())
+
+    def open_logs(self, service: str, more: Sequence[Path | int] = ()) -> LogView:
+        """The logs of a service, and ``more``: files, or open pipes by their number. Close what is returned."""
+        from warroom.logs.source import FileSource, StreamSource
+        from warroom.logs.view import LogView
+
+        paths = [path for path in more if isinstance(path, Path)]
+        paths += [path for path in self.service_logs(service) if path.name not in {known.name for known in paths}]
+        view = LogView([FileSource(path) for path in paths], zone=self.room.zone)
+        for pipe in more:
+            if isinstance(pipe, int):
+                view.add(StreamSource(pipe))
+        return view
+
+    def service_logs(self, service: str) -> list[Path]:
+        """The log files of a service, patterns resolved now; a file that is not there yet is waited for."""
+        found: list[Path] = []
+        for known in self.settings.services:
+            for log in known.logs if known.name.casefold() == service.casefold() else ():
+                found += [Path(path) for path in sorted(glob(log))] or [Path(log)]  # noqa: PTH207
+        return found
+
     def close(self) -> None:
         """Let go of the journal."""
         self.journal.close()
@@ -125,6 +167,25 @@ def open_house(
     person = who(chosen, environ, flags)
     journal = open_journal(places)
     return House(places, chosen, playbook, journal, person, environ, clock)
+
+
+def open_demo(
+    folder: Path, speed: float, by: str | None = None, *, environ: Mapping[str, str] | None = None
+) -> tuple[House, Drill]:
+    """A house on the shipped sample data in ``folder``, whoever is on call there sitting at it, and its drill.
+
+    Its clock runs ``speed`` times as fast as the wall's; infinite plays without waiting. No setting of this
+    machine's counts but the theme.
+    """
+    from warroom.room.drill import ScaledClock
+
+    environ = os.environ if environ is None else environ
+    kept = {name: value for name, value in environ.items() if name[:8] != "WARROOM_" or name == "WARROOM_THEME"}
+    file = shipped("sample_data") / "settings.toml"
+    clock = ScaledClock(speed)
+    person = by or on_call(load(file, kept), clock())
+    house = open_house(file, folder, person, environ=kept, clock=clock)
+    return house, house.drill(folder / "logs", clock)
 
 
 def read_settings(

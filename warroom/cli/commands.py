@@ -86,17 +86,18 @@ def _deliver(call: Call, incident_id: str, seqs: Collection[int]) -> list[Delive
     if call.wait_s and any(delivery.state is State.PENDING and delivery.seq in seqs for delivery in left):
         left = call.house.courier().drain(call.wait_s, incident_id)
     ours = [delivery for delivery in left if delivery.seq in seqs]
-    _tell_deliveries(ours)
+    _tell_deliveries(ours, left)
     return ours
 
 
-def _tell_deliveries(deliveries: Iterable[Delivery]) -> None:
-    """One line a destination on stderr: how the worst of its deliveries stands, and what to do about it."""
+def _tell_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -> None:
+    """One line a destination on stderr: how the worst of ``ours`` stands there, and what to do about it."""
     from warroom.incident.delivery import State
 
     order = (State.DELIVERED, State.PENDING, State.SENDING, State.UNCERTAIN, State.FAILED)
     worst: dict[str, Delivery] = {}
-    for one in deliveries:
+    held_up = {one.destination: one for one in everything if one.state is State.PENDING and one.error}
+    for one in ours:
         if one.order.act == "status" and one.state is State.DELIVERED and not (one.receipt and one.receipt.id):
             continue  # a destination that shows no status has nothing to say about it
         known = worst.get(one.destination)
@@ -109,7 +110,9 @@ def _tell_deliveries(deliveries: Iterable[Delivery]) -> None:
         elif one.state is State.FAILED:
             output.tell(f"✗ {name}: {why}. Once mended: warroom delivery {one.id} --resend")
         elif one.state is State.PENDING:
-            glyph = "↻" if one.attempts else "…"
+            first = held_up.get(name)  # order is kept: what was not tried waits for what was
+            why = why or (first.error.replace("\n", " ").rstrip(".") if first else "")
+            glyph = "↻" if why else "…"
             output.tell(f"{glyph} {name}: {why or 'not sent yet'}; kept, the next warroom that runs sends it")
         elif one.state is State.UNCERTAIN and one.next_attempt_at:
             output.tell(f"? {name}: {why or 'no answer'}; the next warroom that runs finds out")

@@ -23,7 +23,12 @@ from warroom.cli.commands import VERBS
 from warroom.incident.errors import WarroomError
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
+
+    from warroom.logs.view import LogView
+    from warroom.room.drill import Drill
+    from warroom.wiring import House
 
 INTERRUPTED = 128 + signal.SIGINT
 NOBODY_READS = 128 + signal.SIGPIPE
@@ -67,14 +72,30 @@ def open_(call: Call, incident: str | None, logs: Sequence[str]) -> None:
     open_console(call, incident_id=call.incident().id, logs=logs)
 
 
-@verb(CONSOLE, example="warroom demo\nwarroom demo --plain --speed 20")
-@click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, metavar="N", help="So many times as fast.")
-@click.option("--plain", is_flag=True, help="Play it without the console and print what happens.")
-def demo(call: Call, speed: float, plain: bool) -> None:
+@verb(CONSOLE, example="warroom demo\nwarroom demo --speed 10\nwarroom demo --plain")
+@click.option("--speed", type=click.FloatRange(0.1, 10_000), metavar="N", help="Its clock runs N times as fast.")
+@click.option("--plain", is_flag=True, help="Play the responder too, without waiting, and print what happens.")
+def demo(call: Call, speed: float | None, plain: bool) -> None:
     """Rehearse an incident on sample data; nothing of yours is touched, nothing is sent."""
-    from warroom.cli.rehearsal import rehearse
+    import tempfile
+    from pathlib import Path
 
-    rehearse(call, speed=speed, plain=plain or call.json or not has_terminal(call))
+    from warroom import wiring
+
+    headless = plain or call.json or not has_terminal(call)
+    folder = Path(tempfile.mkdtemp(prefix="warroom-demo-"))
+    if headless:
+        from warroom.cli.rehearsal import play
+
+        house, drill = wiring.open_demo(folder, speed or float("inf"), call.by, environ=call.environ)
+        with house:
+            play(house, drill, folder, json=call.json)
+        return
+    house, drill = wiring.open_demo(folder, speed or 1.0, call.by, environ=call.environ)
+    with house:
+        status = show_console(house, drill=drill)
+    output.tell(f"What you entered is kept in {folder}; delete it when you like.")
+    click.get_current_context().exit(status)
 
 
 @verb(
@@ -86,12 +107,8 @@ def demo(call: Call, speed: float, plain: bool) -> None:
 @click.option(
     "--level", type=click.Choice(["trace", "debug", "info", "warn", "error", "fatal"]), help="The least to show."
 )
-@click.option("--plain", is_flag=True, help="Print, on a terminal as well.")
-def logs(call: Call, files: Sequence[str], follow: bool, level: str | None, plain: bool) -> None:
-    """Show logs, secrets masked: on a terminal in the log pane, else one line or JSON object a record."""
-    if has_terminal(call) and not (plain or call.json or follow or level):
-        open_console(call, logs=files)
-        return
+def logs(call: Call, files: Sequence[str], follow: bool, level: str | None) -> None:
+    """Print logs, secrets masked, one line or JSON object a record; - is stdin."""
     from warroom import wiring
     from warroom.cli.tail import show
 
@@ -105,12 +122,71 @@ def has_terminal(call: Call) -> bool:
 
 
 def open_console(call: Call, *, incident_id: str = "", logs: Sequence[str] = ()) -> None:
-    """Open the console and end with its exit status. The one place that imports the screen."""
+    """Open the console on the house that was asked for, and end with its exit status."""
+    from pathlib import Path
+
     if not has_terminal(call):
         raise WarroomError(
             "The console needs a terminal", "In scripts use a verb: warroom status --json; see warroom --help."
         )
-    raise WarroomError("The console is not built yet", "Use the verbs; see warroom --help.")
+    more: list[Path | int] = [Path(log).absolute() for log in logs if log != "-"]
+    if "-" in logs:
+        more.append(_keys_from_terminal())
+    house = call.house
+    drill = house.drill(house.places.data / "drill")
+    status = show_console(house, incident_id=incident_id, logs=more, drill=drill, begun=False)
+    click.get_current_context().exit(status)
+
+
+def show_console(
+    house: House,
+    *,
+    incident_id: str = "",
+    logs: Sequence[Path | int] = (),
+    drill: Drill,
+    begun: bool = True,
+) -> int:
+    """Show the console until it is left; its exit status. The one place that imports the screen.
+
+    ``begun`` plays the drill from the start, else it is at hand for whoever asks for one.
+    """
+    from warroom.settings import save_theme
+    from warroom.tui.app import Console
+    from warroom.tui.theme import load_themes
+
+    themes = {theme.name: theme for folder in house.places.themes for theme in load_themes(folder)}
+
+    def open_logs(service: str) -> LogView:
+        played = drill.logs if drill.running and service == drill.script.service else ()
+        return house.open_logs(service, [*played, *logs])
+
+    console = Console(
+        house.room,
+        open_logs=open_logs,
+        themes=list(themes.values()),
+        courier=house.courier(),
+        drill=drill if begun else None,
+        start_drill=None if begun else drill.start,
+        incident_id=incident_id,
+        # The demo's settings are everybody's.
+        save_theme=None if begun else lambda name: save_theme(house.places.settings, name),
+        crash_folder=house.places.data,
+    )
+    try:
+        console.run()
+    finally:
+        if drill.running:
+            drill.stop()
+    return console.return_code or 0
+
+
+def _keys_from_terminal() -> int:
+    """Keep what is piped in as a log, and let the keys come from the terminal; the pipe's new number."""
+    pipe = os.dup(0)
+    terminal = os.open("/dev/tty", os.O_RDWR)
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    return pipe
 
 
 # ── the edge ────────────────────────────────────────────────────────────────────────────────────────────────
