@@ -13,7 +13,6 @@ from textual.widgets import Digits
 from warroom.incident import timing
 from warroom.incident.decisions import Pin
 from warroom.incident.timing import Urgency
-from warroom.logs.records import Level
 from warroom.logs.view import LogView
 from warroom.room.lookout import Advice, advise
 from warroom.tui.actions import BY_ID, key_of
@@ -24,7 +23,7 @@ from warroom.tui.screens.form import Field, Form
 from warroom.tui.screens.incident import IncidentScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, KeyBar
-from warroom.tui.widgets.logpane import LogPane
+from warroom.tui.widgets.logpane import LogPane, next_level
 from warroom.tui.widgets.panes import Pane
 from warroom.tui.widgets.rows import RowList
 from warroom.tui.widgets.words import URGENCY_STYLE, lit
@@ -32,8 +31,6 @@ from warroom.tui.widgets.words import URGENCY_STYLE, lit
 PANES = ("checklist", "timeline", "roles", "logs")
 TILED_FROM = (120, 34)
 """Columns and rows from which all panes are shown at once; below, one at a time behind tabs."""
-
-LEVELS: tuple[Level | None, ...] = (None, "warn", "error")
 
 
 class WarRoomScreen(IncidentScreen):
@@ -311,8 +308,7 @@ class WarRoomScreen(IncidentScreen):
 
     async def do_level(self) -> None:
         if self._log and self._view:
-            place = LEVELS.index(self._view.threshold) if self._view.threshold in LEVELS else 0
-            self._log.set_threshold(LEVELS[(place + 1) % len(LEVELS)])
+            self._log.set_threshold(next_level(self._view.threshold))
 
     async def do_follow(self) -> None:
         if self._log:

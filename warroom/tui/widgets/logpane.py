@@ -49,6 +49,16 @@ def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
     return call
 
 
+THRESHOLDS: tuple[Level | None, ...] = (None, "warn", "error")
+"""The levels that one key goes through: everything, warnings and worse, errors alone."""
+
+
+def next_level(level: Level | None) -> Level | None:
+    """The threshold after this one."""
+    place = THRESHOLDS.index(level) if level in THRESHOLDS else 0
+    return THRESHOLDS[(place + 1) % len(THRESHOLDS)]
+
+
 class LogPane(Widget, can_focus=True):
     """Follows a ``LogView`` until the reader scrolls up; ``end`` follows again.
 

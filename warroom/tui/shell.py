@@ -1,0 +1,108 @@
+"""The shell of every screen program: a terminal given back, themes, nothing raw drawn, crashes told safely."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.segment import Segment
+from rich.text import Text
+from textual.app import App
+from textual.filter import LineFilter
+from textual.theme import Theme
+
+from warroom.redact import inert, redact
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+LOST_TERMINAL = 128 + signal.SIGHUP
+
+
+class Inert(LineFilter):
+    """The last line of defence: no control character reaches the terminal but those Textual writes itself."""
+
+    def apply(self, segments: list[Segment], background: object) -> list[Segment]:
+        return [
+            s if s.control or s.text.isprintable() else Segment(inert(s.text, newlines=False), s.style)
+            for s in segments
+        ]
+
+
+class Shell(App[None]):
+    """An app that ends well: by a signal, by a lost terminal, by a crash. End the process with ``return_code``.
+
+    ``theme`` is the theme to begin with, the first of ``themes`` if there is none of that name.
+    ``crash_folder`` takes the report of a crash.
+    """
+
+    TITLE = "warroom"
+    CSS_PATH = None
+    CSS = """
+    Screen { background: $background; color: $foreground; }
+    Toast { background: $panel; color: $foreground; }
+    """
+
+    def __init__(self, themes: Sequence[Theme], theme: str, *, crash_folder: Path | None = None) -> None:
+        super().__init__()
+        self.themes = {theme_.name: theme_ for theme_ in themes}
+        for theme_ in themes:
+            self.register_theme(theme_)
+        self.theme = theme if theme in self.themes else next(iter(self.themes), "textual-dark")
+        self._crash_folder = crash_folder or Path(tempfile.gettempdir())
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self.end_by, number)
+        if not self.is_headless:
+            _watch_terminal(loop, self.end_by)
+
+    def end_by(self, number: int) -> None:
+        """End as a process ended by this signal does."""
+        self.exit(return_code=128 + number)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), Inert()]
+
+    def _fatal_error(self) -> None:
+        """Textual's own report shows local variables, tokens among them; ours names a file with the bare trace."""
+        error = sys.exc_info()[1] or self._exception
+        report = self._crash_folder / f"crash-{os.getpid()}.txt"
+        trace = "".join(traceback.format_exception(error)) if error else "unknown"
+        with contextlib.suppress(OSError):
+            descriptor = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(redact(trace).text)
+        name = type(error).__name__ if error else "an unknown error"
+        said = redact(str(error), personal=True).text.splitlines()[:1]
+        self.bell()
+        self._exit_renderables.append(
+            Text(f"warroom broke: {name}: {said[0] if said else ''}\n"
+                 f"Nothing that was entered is lost. The report is {report}.")
+        )  # fmt: skip
+        self._close_messages_no_wait()
+
+
+def _watch_terminal(loop: asyncio.AbstractEventLoop, end: Callable[[int], None], grace_s: float = 2.0) -> None:
+    """End the process when the terminal is gone, even if SIGHUP is ignored or the loop is stuck in a write."""
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
+        poll.poll()  # asks for nothing, so it returns on hang-up or error only
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(end, signal.SIGHUP)
+        time.sleep(grace_s)
+        os._exit(LOST_TERMINAL)
+
+    threading.Thread(target=watch, name="terminal", daemon=True).start()
