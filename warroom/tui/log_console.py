@@ -49,13 +49,13 @@ class LogConsole(Shell):
             Key(key_of(name, self._keys), BY_ID[name].bar or BY_ID[name].title.lower(), name)
             for name in (*LOG_ACTIONS, "quit")
         ])  # fmt: skip
-        self._log.focus()
+        self._pane.focus()
 
     def on_unmount(self) -> None:
-        self._log.view.close()
+        self._pane.view.close()
 
     @property
-    def _log(self) -> LogPane:
+    def _pane(self) -> LogPane:
         return self.query_one(LogPane)
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
@@ -69,15 +69,15 @@ class LogConsole(Shell):
         if action_id == "search":
             self.push_screen(Form("search the log", (Field("text", "Find", self._found),), self._find, verb="find"))
         elif action_id == "search_next":
-            self._log.find_next()
+            self._pane.find_next()
         elif action_id == "level":
-            self._log.set_threshold(next_level(self._log.view.threshold))
+            self._pane.set_threshold(next_level(self._pane.view.threshold))
         elif action_id == "follow":
-            self._log.follow()
+            self._pane.follow()
         else:
             await self.action_quit()
 
     async def _find(self, values: dict[str, str]) -> None:
         self._found = values["text"]
-        self._log.search(values["text"])
+        self._pane.search(values["text"])
 
