@@ -35,13 +35,15 @@ class LogConsole(Shell):
     ) -> None:
         super().__init__(themes, theme)
         self._open = view
+        self._view: LogView | None = None
         self._keys = keys
         self._found = ""
         self.set_keymap({action: key for action, key in keys.items() if action in (*LOG_ACTIONS, "quit")})
 
     def compose(self) -> ComposeResult:
         yield Static("", id="title", markup=False)
-        yield LogPane(self._open(), id="log")
+        self._view = self._open()
+        yield LogPane(self._view, id="log")
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -52,7 +54,8 @@ class LogConsole(Shell):
         self._pane.focus()
 
     def on_unmount(self) -> None:
-        self._pane.view.close()
+        if self._view:
+            self._view.close()
 
     @property
     def _pane(self) -> LogPane:
