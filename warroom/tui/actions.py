@@ -99,18 +99,21 @@ ACTIONS: tuple[Action, ...] = (
            why_off=_held),
     Action("accept", "Accept a handover", "y", "The other person said yes: the role is theirs.", why_off=_offered),
     Action("action_item", "Add an action item", "i", "Something to do afterwards, with an owner and a due date.",
-           why_off=_not_closed),
-    Action("finish_action", "Finish an action item", "I", "Tick an action item off."),
-    Action("amend", "Amend an entry", "e", "Put the text or time of the timeline entry under the cursor right."),
-    Action("retract", "Retract an entry", "x", "Strike the timeline entry under the cursor out."),
+           bar="action item", why_off=_not_closed),
+    Action("finish_action", "Finish an action item", "I", "Tick an action item off.", bar="finish"),
+    Action("amend", "Amend an entry", "e", "Put the text or time of the timeline entry under the cursor right.",
+           bar="amend"),
+    Action("retract", "Retract an entry", "x", "Strike the timeline entry under the cursor out.", bar="retract"),
     Action("milestone", "Amend a milestone", "m", "Say when it really started, was detected, mitigated …"),
     Action("deliveries", "Look at the deliveries", "o", "What was sent where, what was not, what nobody knows."),
-    Action("review", "Review", "v", "Post-mortem draft, timeline, action items, the 48-hour list, export."),
-    Action("write", "Write a post-mortem section", "w", "Summary, root cause, impact, went well, could improve."),
-    Action("export", "Export", "E", "Write the incident as Markdown, HTML or JSON."),
+    Action("review", "Review", "v", "Post-mortem draft, timeline, action items, the 48-hour list, export.",
+           bar="review"),
+    Action("write", "Write a post-mortem section", "w", "Summary, root cause, impact, went well, could improve.",
+           bar="write"),
+    Action("export", "Export", "E", "Write the incident as Markdown, HTML or JSON.", bar="export"),
     Action("reopen", "Reopen", "R", "It was not over; the clocks go on.", danger="posts", why_off=_over),
     Action("close", "Close", "C", "The follow-up is done; the incident is history.", danger="ends",
-           why_off=_resolved),
+           bar="close", why_off=_resolved),
     Action("search", "Search the log", "slash", "Find text in the log.", bar="search"),
     Action("search_next", "Next match", "N", "The next older match of the search."),
     Action("level", "Log level", "l", "Show all lines, or those from warn or error on."),
@@ -119,6 +122,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane_timeline", "Timeline pane", "2", "Go to the timeline."),
     Action("pane_roles", "Roles pane", "3", "Go to the roles."),
     Action("pane_logs", "Log pane", "4", "Go to the log."),
+    Action("pane_draft", "Post-mortem pane", "5", "Go to the draft of the post-mortem, in the review."),
+    Action("pane_actions", "Action items pane", "6", "Go to the action items, in the review."),
+    Action("pane_sections", "Sections pane", "7", "Go to the sections still to be written, in the review."),
     Action("zoom", "Zoom the pane", "z", "The pane under the cursor fills the screen; again to go back."),
     Action("declare", "Declare an incident", "d", "One form, five seconds; the alert fills it in.",
            place="anywhere", danger="posts"),
@@ -135,6 +141,9 @@ ACTIONS: tuple[Action, ...] = (
 )  # fmt: skip
 
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
+
+LOG_ACTIONS = ("search", "search_next", "level", "follow")
+"""What can be done to a log, in an incident or without one."""
 
 _SHOWN = {"slash": "/", "question_mark": "?", "space": "space", "escape": "esc"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar, cast
 
 from textual.binding import BindingType
@@ -31,16 +32,29 @@ from warroom.incident.decisions import (
     Uncheck,
     WriteSection,
 )
+from warroom.incident.errors import BadInput, Refusal
 from warroom.incident.events import MILESTONES, SECTIONS, Milestone, NoteKind, Section
 from warroom.incident.incident import Incident
-from warroom.room.lookout import next_item
+from warroom.reports import postmortem, render
+from warroom.reports.postmortem import PostMortem
+from warroom.room.lookout import advise
+from warroom.settings import shown, write_atomically
 from warroom.tui.actions import bindings
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance, News
+from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form import Field, Form
 from warroom.tui.screens.place import PlaceScreen
 
 NOBODY = "‹nobody›"
+
+SUFFIXES: dict[render.Form, str] = {"markdown": ".md", "html": ".html", "json": ".json"}
+"""What an exported file is called behind the dot, by its format."""
+
+
+def section_title(section: Section) -> str:
+    """A section of the post-mortem as people call it."""
+    return section.replace("_", " ").capitalize()
 
 
 class IncidentScreen(PlaceScreen):
@@ -87,9 +101,9 @@ class IncidentScreen(PlaceScreen):
     # ── where the cursor is; subclasses that have such rows say more ────────────────────────────────────
 
     def item_under_cursor(self) -> str:
-        """The checklist item that space means."""
-        item = next_item(self.incident, self.bridge.room.playbook, self.bridge.now())
-        return item.id if item else ""
+        """The checklist item that space means: the one the Next line would name."""
+        told = advise(self.incident, self.bridge.room.playbook, (), self.bridge.now())
+        return next((advice.subject for advice in told if advice.action == "check"), "")
 
     def entry_under_cursor(self) -> int:
         """The timeline entry that amending and retracting mean; 0 for none."""
@@ -98,6 +112,14 @@ class IncidentScreen(PlaceScreen):
     def role_under_cursor(self) -> str:
         """The role that assigning means: the first that nobody holds."""
         return next((r.id for r in self.bridge.room.playbook.roles if r.id not in self.incident.roles), "")
+
+    def action_under_cursor(self) -> str:
+        """The action item that finishing means."""
+        return ""
+
+    def evidence(self, item_id: str) -> str:
+        """What this screen knows at once about a recovery item, in a few words; "" if nothing."""
+        return ""
 
     # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -271,7 +293,9 @@ class IncidentScreen(PlaceScreen):
         if not todo:
             self.bridge.say("No action item is open")
             return
-        self.ask("finish an action item", (Field("action", "Done", choices=todo),),
+        wanted = self.action_under_cursor()
+        value = wanted if wanted in dict(todo) else todo[0][0]
+        self.ask("finish an action item", (Field("action", "Done", value, choices=todo),),
                  lambda v: CompleteAction(v["action"]), verb="done")  # fmt: skip
 
     async def do_amend(self) -> None:
@@ -318,23 +342,134 @@ class IncidentScreen(PlaceScreen):
             verb="amend",
         )
 
+    def show_entry(self, seq: int) -> None:
+        """A timeline entry in full: when, what, and how it was first written."""
+        row = self.incident.row(seq)
+        if row is None:
+            return
+        at = f"{row.at.astimezone(self.bridge.zone):%Y-%m-%d %H:%M:%S %Z} ({row.at:%H:%M:%S} UTC)"
+        state = "\n\nRetracted: it does not hold." if row.retracted else ""
+        first = f"\n\nAs first written, {row.entry.at:%H:%M:%S} UTC:\n{row.entry.event.text}" if row.amended else ""
+        title = f"{row.seq} · {row.kind} · {row.by}".rstrip(" ·")
+        self.app.push_screen(Detail(title, f"{at}\n\n{row.text}{state}{first}"))
+
+    # ── the post-mortem ─────────────────────────────────────────────────────────────────────────────────
+
+    def post_mortem(self) -> PostMortem:
+        """The post-mortem as it would be written now. Takes a while: call it off the loop."""
+        room, incident = self.bridge.room, self.incident
+        return postmortem.write(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
+
+    async def do_review(self) -> None:
+        self.open_review()
+
+    def open_review(self, pane: str = "draft") -> None:
+        """The review, at one of its panes."""
+        from warroom.tui.screens.review import ReviewScreen
+
+        self.app.push_screen(ReviewScreen(self.bridge, self.incident_id, pane))
+
+    async def do_pane_draft(self) -> None:
+        self.open_review("draft")
+
+    async def do_pane_actions(self) -> None:
+        self.open_review("actions")
+
+    async def do_pane_sections(self) -> None:
+        self.open_review("sections")
+
     async def do_write(self) -> None:
-        self.ask_section(SECTIONS[0])
+        """Which section, then its words: a form of its own each, so that no text lands under another title."""
+        written = self.incident.sections
+        missing = next((name for name in SECTIONS if name not in written), SECTIONS[0])
+        choices = tuple((name, f"{'✓' if name in written else '○'} {section_title(name)}") for name in SECTIONS)
+
+        async def submit(values: dict[str, str]) -> None:
+            self.ask_section(cast(Section, values["section"]))
+
+        field = Field("section", "Which section", missing, choices=choices)
+        self.app.push_screen(Form(f"{self.incident_id} · write the post-mortem", (field,), submit, verb="write"))
 
     def ask_section(self, section: Section) -> None:
-        """Write one section of the post-mortem, beginning at ``section``."""
-        self.ask(
-            "write the post-mortem",
-            (
-                Field("section", "Section", section, choices=tuple(
-                    (name, name.replace("_", " ").capitalize()) for name in SECTIONS
-                )),
-                Field("words", "Text", self.incident.sections.get(section, ""), long=True,
-                      hint="What and how, not who. The timeline tells the rest."),
-            ),
-            lambda v: WriteSection(cast(Section, v["section"]), v["words"]),
-            form=f"section-{section}",
+        """Write one section of the post-mortem, with what the journal suggests beside it."""
+
+        async def show() -> None:
+            written = await self.bridge.carry_out(self.post_mortem)
+            part = getattr(written, section, None)
+            suggested = part.suggestions if isinstance(part, postmortem.Section) else ()
+            about = "Tell what and how, not who: the roles, not the names."
+            words = self.incident.sections.get(section, "")
+            if section == "summary" and not words and suggested:
+                words = suggested[0]
+            elif suggested:
+                about += "\nThe journal suggests, and the document keeps below your words:\n"
+                about += "\n".join(f"  · {line}" for line in suggested)
+            self.ask(
+                section_title(section).lower(),
+                (Field("words", section_title(section), words, long=True, hint="In a few sentences."),),
+                lambda v: WriteSection(section, v["words"]),
+                about=about, form=f"section-{section}",
+            )  # fmt: skip
+
+        self.run_worker(show(), exit_on_error=False)
+
+    async def do_export(self) -> None:
+        room, incident_id = self.bridge.room, self.incident_id
+        default = f"{incident_id}-postmortem.md"
+        asked: set[Path] = set()
+
+        def write(form: render.Form, typed: str) -> Path:
+            try:
+                path = Path(typed.strip() or default).expanduser()
+            except RuntimeError:
+                raise BadInput(f"There is no such home folder: {typed}", "Give the path in full.") from None
+            if path.name == default:  # left as it was: it follows the format
+                path = path.with_suffix(SUFFIXES[form])
+            if path.is_dir():
+                path /= Path(default).with_suffix(SUFFIXES[form]).name
+            if path.exists() and path not in asked:
+                asked.add(path)
+                raise Refusal(f"{shown(path)} exists already", "Save again to replace it, or name another file.")
+            written = self.post_mortem()
+            if form == "json":
+                text = render.to_json(written)
+            else:
+                text = render.to_markdown(written, room.playbook)
+                text = render.to_html(text, f"{written.id} {written.title}") if form == "html" else text
+            write_atomically(path, text)
+            return path
+
+        async def submit(values: dict[str, str]) -> None:
+            path = await self.bridge.work(lambda: write(cast(render.Form, values["form"]), values["path"]))
+            self.bridge.say(f"Written to {shown(path.resolve())}")
+
+        formats = (
+            ("markdown", "Markdown — for a wiki or a repository"),
+            ("html", "HTML — a page to print or send"),
+            ("json", "JSON — for programs"),
+        )
+        self.app.push_screen(
+            Form(
+                f"{incident_id} · export the post-mortem",
+                (Field("form", "Format", "markdown", choices=formats), Field("path", "File", default)),
+                submit, verb="write",
+                about=f"Secrets are masked and names are told as roles. Written to {shown(Path.cwd())} "
+                      "unless you name a folder; only you can read the file.",
+            )
         )  # fmt: skip
+
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def do_resolve(self) -> None:
+        from warroom.tui.screens.resolve import ResolveScreen
+
+        def evidence(item_id: str) -> str:
+            # Whichever screen of this incident is open below knows, such as the war room with its logs.
+            below = (s for s in self.app.screen_stack if isinstance(s, IncidentScreen))
+            said = (s.evidence(item_id) for s in below if s.incident_id == self.incident_id)
+            return next((words for words in said if words), "")
+
+        self.app.push_screen(ResolveScreen(self.bridge, self.incident_id, evidence))
 
     async def do_reopen(self) -> None:
         self.ask("reopen", (Field("reason", "What came back", hint="errors rise again on eu-1"),),

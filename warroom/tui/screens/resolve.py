@@ -1,0 +1,289 @@
+"""Resolve: verify the recovery, see all that stands in the way, say that it is over. Decides nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from warroom.incident import timing
+from warroom.incident.decisions import Resolve, resolve_blockers
+from warroom.incident.errors import Refusal, WarroomError
+from warroom.tui.actions import key_of
+from warroom.tui.bridge import Bridge
+from warroom.tui.feed import Glance
+from warroom.tui.screens.form import FieldInput
+from warroom.tui.screens.incident import IncidentScreen
+from warroom.tui.widgets import panes
+from warroom.tui.widgets.bars import Bar, Key, KeyBar
+from warroom.tui.widgets.panes import Pane
+from warroom.tui.widgets.rows import ListRow, RowList
+from warroom.tui.widgets.words import block, join, lit
+
+FORM = "resolve"
+"""The name the reason's draft is kept under."""
+
+KEEP_AFTER_S = 0.5
+"""How long after the last letter the half-written reason is kept on disk."""
+
+WIDE = 120
+"""Columns from which what stands in the way is beside the list, not below it."""
+
+
+class ResolveScreen(IncidentScreen):
+    """The last look before it is called over. ``evidence`` says in a few words what is known about an item now.
+
+    Ctrl+s resolves; while something stands in the way it asks for a reason, which the timeline keeps.
+    """
+
+    CSS = """
+    ResolveScreen #headline { background: $panel; padding: 0 1; }
+    ResolveScreen #about { background: $surface; padding: 0 1; }
+    ResolveScreen #body { layout: vertical; height: 1fr; }
+    ResolveScreen #verify { height: 1fr; min-height: 5; }
+    ResolveScreen #way { height: auto; max-height: 50%; }
+    ResolveScreen #way Static { height: auto; }
+    ResolveScreen #over { height: auto; display: none; background: $surface; padding: 0 1; }
+    ResolveScreen.-blocked #over { display: block; }
+    ResolveScreen #over .label { color: $text-quiet; height: 1; }
+    ResolveScreen #reason { border: none; height: 1; padding: 0; background: $panel; }
+    ResolveScreen #reason:focus { background: $background; }
+    ResolveScreen #problem { height: auto; color: $text-error; padding: 0 1; display: none; }
+    ResolveScreen #next { background: $surface; padding: 0 1; }
+    ResolveScreen.-wide #body { layout: horizontal; }
+    ResolveScreen.-wide #verify { width: 3fr; height: 1fr; }
+    ResolveScreen.-wide #way { width: 2fr; height: 1fr; max-height: 100%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "send", "Resolve", show=False, priority=True)]
+    BAR: ClassVar[tuple[str, ...]] = ("check", "fix", "note", "palette", "help")
+
+    def __init__(self, bridge: Bridge, incident_id: str, evidence: Callable[[str], str] | None = None) -> None:
+        super().__init__(bridge, incident_id)
+        self._evidence = evidence or (lambda item_id: "")
+        self._busy = False
+        self._keeping: Timer | None = None
+        self._known: Glance | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="headline")
+        yield Bar(id="about")
+        with Horizontal(id="body"):
+            yield Pane(RowList(id="items"), id="verify", title="1 Recovery verification")
+            yield Pane(Static("", id="blockers", markup=False), id="way", title="In the way")
+        with Vertical(id="over"):
+            label = "Resolve over these because … (the timeline and the post-mortem keep it)"
+            yield Static(Content(label), classes="label")
+            hint = "fraud checks stay off until Monday; agreed with support"
+            yield FieldInput(id="reason", placeholder=hint, select_on_focus=False)
+        yield Static("", id="problem", markup=False)
+        yield Bar(id="next")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._tick)
+        self.query_one("#items", RowList).focus()
+        self.run_worker(self._bring_draft(), exit_on_error=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= WIDE, "-wide")
+        self._tick()
+
+    # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def show_glance(self, glance: Glance) -> None:
+        first = self._known is None
+        self._known = glance
+        self._tick()
+        if first:
+            self.query_one("#items", RowList).put_cursor(self.item_under_cursor())
+
+    def show_keys(self, first: tuple[Key, ...] = ()) -> None:
+        open_ = self.subject is None or self.subject.open
+        super().show_keys((Key("^s", "resolve", "send", on=open_), Key("tab", "reason", "app.focus_next")))
+
+    def _tick(self) -> None:
+        if self.glance is None or not self.is_attached:
+            return
+        incident, playbook = self.incident, self.bridge.room.playbook
+        now, zone, width = self.bridge.now(), self.bridge.zone, max(20, self.size.width - 2)
+        self.query_one("#headline", Bar).say(
+            panes.headline(incident, self.glance.deliveries, playbook, now, zone, width)
+        )
+        running = timing.spoken(timing.elapsed(incident, now))
+        self.query_one("#about", Bar).say(
+            Content.assemble(("Resolve", "bold"), "   running for ", (running, "bold"), "   impact: ")
+            + lit(incident.impact)
+        )
+        checklist = playbook.checklists["recovery"]
+        rows = self._rows(width if not self.has_class("-wide") else width * 3 // 5)
+        self.query_one("#items", RowList).show(rows)
+        done = sum(item.id in incident.ticks for item in checklist.items)
+        title = f"1 {checklist.title}  {done}/{len(checklist.items)}"
+        self.query_one("#verify", Pane).show_title(lit(title))
+        blockers = resolve_blockers(incident, playbook) if incident.open else ()
+        self.set_class(bool(blockers), "-blocked")
+        self._show_blockers(blockers)
+        self.query_one("#next", Bar).say(self._next_line(blockers))
+        down = self.has_class("-curtain")
+        for pane in self.query(Pane):
+            pane.show_curtain(down)
+
+    def _rows(self, width: int) -> list[ListRow]:
+        """The recovery list, each item with what is known about it now; below it the fixes."""
+        incident, zone = self.incident, self.bridge.zone
+        rows: list[ListRow] = []
+        for item in self.bridge.room.playbook.checklists["recovery"].items:
+            tick = incident.ticks.get(item.id)
+            glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold")
+            said = self._evidence(item.id)
+            by = f"{tick.by} {tick.at.astimezone(zone):%H:%M}".strip() if tick else ""
+            # The item is read first: what is known gets the room that is left.
+            space = max(8, width - len(item.text) - len(by) - 12)
+            known = lit(said, "$text-accent").truncate(space, ellipsis=True) if said else None
+            tail = join(known, lit(by, "$text-quiet") if by else None, gap="  ")
+            words = Content.assemble(glyph, lit(item.text, "$text-quiet" if tick else ""))
+            rows.append(ListRow(item.id, words, tail or None))
+        rows.append(ListRow("", lit("What was done", "$text-primary bold")))
+        if not incident.fixes:
+            key = Content.styled(f"[{key_of('fix', self.bridge.keys)}]", "$key bold")
+            rows.append(ListRow("fix", Content.assemble(("○ ", "bold"), "No fix is recorded yet"), key))
+        for seq, fix in incident.fixes:
+            row = incident.row(seq)
+            at = lit(f"{row.at.astimezone(zone):%H:%M}" if row else "", "$text-quiet")
+            words = Content.assemble(("✓ ", "$text-success bold"), lit(row.text if row else fix.text))
+            rows.append(ListRow(f"fix:{seq}", words, at))
+        return rows
+
+    def _show_blockers(self, blockers: tuple[str, ...]) -> None:
+        if not self.incident.open:
+            said = lit(f"{self.incident.id} is {self.incident.status} already.", "$text-success bold")
+        elif blockers:
+            said = Content("\n").join([lit(f"· {words}") for words in blockers])
+        else:
+            said = Content.styled("Nothing. ctrl+s resolves.", "$text-success bold")
+        self.query_one("#way", Pane).show_title(Content(f"In the way  {len(blockers)}"))
+        static = self.query_one("#blockers", Static)
+        shown = static.content
+        if not (isinstance(shown, Content) and shown.is_same(said)):
+            static.update(said)
+
+    def _next_line(self, blockers: tuple[str, ...]) -> Content:
+        if not self.incident.open:
+            words, key = "Go back to the war room", "esc"
+        elif not blockers:
+            words, key = "Everything is verified: resolve", "^s"
+        elif not self.incident.fixes:
+            words, key = "Record what was done", key_of("fix", self.bridge.keys)
+        else:
+            left = blockers[0].removeprefix("Not verified: ")
+            words, key = f"Verify: {left}", key_of("check", self.bridge.keys)
+        return Content.assemble(("Next  ", "$text-primary bold"), lit(words), "  ", (f"[{key}]", "$key bold"))
+
+    # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
+
+    def item_under_cursor(self) -> str:
+        items = self.bridge.room.playbook.checklists["recovery"].items
+        rows = self.query_one("#items", RowList)
+        if rows.has_focus and any(item.id == rows.cursor_id for item in items):
+            return rows.cursor_id
+        return next((item.id for item in items if item.id not in self.incident.ticks), "")
+
+    async def do_check(self) -> None:
+        rows = self.query_one("#items", RowList)
+        item = self.item_under_cursor()
+        ticking, here = item not in self.incident.ticks, item == rows.cursor_id
+        await super().do_check()
+        if ticking and here:
+            rows.action_move(1)
+
+    async def do_pane_checklist(self) -> None:
+        self.query_one("#items", RowList).focus()
+
+    async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        """Enter on an item ticks it, on a fix shows it in full."""
+        if event.row_id == "fix":
+            await self.action_do("fix")
+        elif event.row_id.startswith("fix:"):
+            self.show_entry(int(event.row_id.removeprefix("fix:")))
+        else:
+            await self.action_do("check")
+
+    # ── resolving ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def do_resolve(self) -> None:
+        """The key that opened this screen does not end the incident; it goes to what is still needed."""
+        if self.has_class("-blocked"):
+            self.query_one("#reason", FieldInput).focus()
+        else:
+            self.bridge.say("Everything is verified: ctrl+s resolves")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.action_send()
+
+    def action_send(self) -> None:
+        """Resolve; what is refused is said here, and nothing that was typed is lost."""
+        if not self._busy and self.glance is not None:
+            self._busy = True
+            self.run_worker(self._send(), exit_on_error=False)
+
+    async def _send(self) -> None:
+        room, incident_id = self.bridge.room, self.incident_id
+        reason = self.query_one("#reason", FieldInput).value
+        try:
+            await self.bridge.work(lambda: room.do(incident_id, Resolve(reason)))
+        except WarroomError as error:
+            self._complain(error)
+        else:
+            self._stop_keeping()
+            await self.bridge.carry_out(lambda: room.save_draft(incident_id, FORM, ""))
+            self.bridge.say(f"{incident_id} is resolved")
+            self.dismiss()
+        finally:
+            self._busy = False
+
+    def _complain(self, error: WarroomError) -> None:
+        problem = self.query_one("#problem", Static)
+        remedy = error.remedy
+        if isinstance(error, Refusal) and error.blockers:
+            self.query_one("#reason", FieldInput).focus()  # the blockers stand above already
+        problem.update(block(f"✗ {error.title}. {remedy}"))
+        problem.display = True
+
+    # ── the draft ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def _bring_draft(self) -> None:
+        text = await self.bridge.carry_out(lambda: self.bridge.room.saved_draft(self.incident_id, FORM))
+        field = self.query_one("#reason", FieldInput)
+        if text and not field.value:
+            field.value = text
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.query_one("#problem", Static).display = False
+        self._stop_keeping()
+        self._keeping = self.set_timer(KEEP_AFTER_S, self._keep)
+
+    def _keep(self) -> None:
+        room, incident_id = self.bridge.room, self.incident_id
+        text = self.query_one("#reason", FieldInput).value
+        # The app's worker, because this screen may be gone before the disk has answered.
+        self.app.run_worker(
+            self.bridge.carry_out(lambda: room.save_draft(incident_id, FORM, text)), exit_on_error=False
+        )
+
+    def _stop_keeping(self) -> None:
+        if self._keeping:
+            self._keeping.stop()
+            self._keeping = None
+
+    async def action_back(self) -> None:
+        if self._keeping:
+            self._stop_keeping()
+            self._keep()
+        await super().action_back()

@@ -1,0 +1,273 @@
+"""The review: post-mortem draft, timeline, action items, 48-hour list, sections to write. Decides nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from warroom.incident import timing
+from warroom.incident.events import SECTIONS, Section
+from warroom.incident.incident import Incident
+from warroom.incident.summary import summarise
+from warroom.reports import messages, postmortem, render
+from warroom.room.lookout import advise
+from warroom.tui.actions import BY_ID, key_of
+from warroom.tui.bridge import Bridge
+from warroom.tui.feed import Glance
+from warroom.tui.screens.detail import Detail
+from warroom.tui.screens.incident import section_title
+from warroom.tui.screens.tiles import TiledScreen
+from warroom.tui.widgets import panes
+from warroom.tui.widgets.bars import Bar, KeyBar
+from warroom.tui.widgets.panes import Pane
+from warroom.tui.widgets.paper import Paper
+from warroom.tui.widgets.rows import ListRow, RowList
+from warroom.tui.widgets.words import join, lit
+
+
+class ReviewScreen(TiledScreen):
+    """What was it, what do we learn, what is still owed. Open at any time; escape goes back."""
+
+    PANES = ("checklist", "timeline", "draft", "actions", "sections")
+    CSS = """
+    ReviewScreen #headline { background: $panel; padding: 0 1; }
+    ReviewScreen #owed { background: $surface; padding: 0 1; }
+    ReviewScreen #next { background: $surface; padding: 0 1; }
+    ReviewScreen #left, ReviewScreen #right { width: 1fr; }
+    ReviewScreen.-tiled #left { width: 3fr; }
+    ReviewScreen.-tiled #right { width: 2fr; max-width: 76; }
+    ReviewScreen.-tiled #draft { height: 3fr; }
+    ReviewScreen.-tiled #timeline { height: 2fr; }
+    ReviewScreen.-tiled #checklist { height: auto; min-height: 8; }
+    ReviewScreen.-tiled #checklist RowList { height: 6; }
+    """
+    BAR: ClassVar[tuple[str, ...]] = (
+        "write", "amend", "retract", "action_item", "finish_action", "check", "export", "close", "palette", "help",
+    )  # fmt: skip
+
+    def __init__(self, bridge: Bridge, incident_id: str, pane: str = "draft") -> None:
+        super().__init__(bridge, incident_id, pane)
+        self._writing = False
+        self._again = False
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="headline")
+        yield Bar(id="owed")
+        yield Bar(id="tabs")
+        with Horizontal():
+            with Vertical(id="left", classes="tiles"):
+                yield Pane(Paper(id="paper"), id="draft", title="5 Draft", private=True)
+                yield Pane(RowList(id="entries"), id="timeline", title="2 Timeline", private=True)
+            with Vertical(id="right", classes="tiles"):
+                yield Pane(RowList(id="parts"), id="sections", title="7 To write", private=True)
+                empty = "None yet. Press i to add one: what will make this less likely, or shorter?"
+                yield Pane(RowList(id="todo", empty=empty), id="actions", title="6 Actions", private=True)
+                yield Pane(RowList(id="items"), id="checklist", title="1 48 hours")
+        yield Bar(id="next")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._tick)
+
+    # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def show_glance(self, glance: Glance) -> None:
+        incident, now, zone = glance.incident, self.bridge.now(), self.bridge.zone
+        self.query_one("#entries", RowList).show(panes.timeline_rows(incident, glance.deliveries, zone, now))
+        struck = sum(row.retracted for row in incident.rows)
+        self.pane("timeline").show_title(Content(f"2 Timeline  {len(incident.rows) - struck}"))
+        self._show_sections(incident)
+        self._show_actions(incident, now)
+        self._show_list(incident)
+        self._write()
+        self._tick()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._tick()
+
+    def _write(self) -> None:
+        """Write the draft anew, off the loop; what changes meanwhile is written once this one is done."""
+        self._again = self._writing
+        if not self._writing:
+            self._writing = True
+            self.run_worker(self._draft(), exit_on_error=False)
+
+    async def _draft(self) -> None:
+        playbook = self.bridge.room.playbook
+        try:
+            text = await self.bridge.carry_out(lambda: render.to_markdown(self.post_mortem(), playbook))
+        finally:
+            self._writing = False
+        if text is not None and self.is_attached:
+            self.query_one("#paper", Paper).show(text)
+        if self._again:
+            self._write()
+
+    def _show_sections(self, incident: Incident) -> None:
+        names = messages.people(incident)
+        parts = self.query_one("#parts", RowList)
+        rows: list[ListRow] = []
+        for name in SECTIONS:
+            words = incident.sections.get(name, "")
+            if not words:
+                todo = Content.assemble("○ ", lit(section_title(name), "bold"))
+                rows.append(ListRow(name, todo, lit("to write")))
+                continue
+            done = Content.assemble(("✓ ", "$text-success bold"), lit(section_title(name), "$text-quiet"))
+            hints = postmortem.lint(words, names)
+            said = lit(f"! {len(hints)} to rephrase" if hints else "", "$text-warning")
+            rows.append(ListRow(name, done, said if hints else None))
+            rows += [ListRow(f"{name}:{n}", lit(f"  ! {hint}", "$text-warning")) for n, hint in enumerate(hints)]
+        parts.show(rows)
+        written = sum(bool(incident.sections.get(name)) for name in SECTIONS)
+        self.pane("sections").show_title(Content(f"7 To write  {written}/{len(SECTIONS)}"))
+
+    def _show_actions(self, incident: Incident, now: datetime) -> None:
+        today = now.astimezone(self.bridge.zone).date().isoformat()
+        rows: list[ListRow] = []
+        for item in sorted(incident.actions.values(), key=lambda item: item.done_at is not None):
+            done = item.done_at is not None
+            late = not done and bool(item.due) and item.due < today
+            glyph = ("✓ ", "$text-success bold") if done else ("! ", "$text-error bold") if late else "○ "
+            words = Content.assemble(glyph, lit(f"{item.id} {item.words}", "$text-quiet" if done else ""))
+            owner = lit(item.owner, "$text-quiet") if item.owner else lit("no owner", "$text-warning")
+            due = (
+                lit(f"OVERDUE {item.due}", "$text-error bold") if late
+                else lit(f"due {item.due}", "$text-quiet") if item.due and not done
+                else None if done else lit("no due date", "$text-warning")
+            )  # fmt: skip
+            rows.append(ListRow(item.id, words, join(owner, due, gap="  ")))
+        self.query_one("#todo", RowList).show(rows)
+        finished = sum(item.done_at is not None for item in incident.actions.values())
+        self.pane("actions").show_title(Content(f"6 Actions  {finished}/{len(incident.actions)}"))
+
+    def _show_list(self, incident: Incident) -> None:
+        items = self.bridge.room.playbook.checklists["post_incident"].items
+        rows = []
+        for item in items:
+            tick = incident.ticks.get(item.id)
+            glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold")
+            words = Content.assemble(glyph, lit(item.text, "$text-quiet" if tick else ""))
+            by = lit(f"{tick.by} {tick.at.astimezone(self.bridge.zone):%d %b}", "$text-quiet") if tick else None
+            rows.append(ListRow(item.id, words, by))
+        self.query_one("#items", RowList).show(rows)
+        done = sum(item.id in incident.ticks for item in items)
+        self.pane("checklist").show_title(Content(f"1 48 hours  {done}/{len(items)}"))
+
+    def _tick(self) -> None:
+        if self.glance is None or not self.is_attached:
+            return
+        incident, playbook = self.incident, self.bridge.room.playbook
+        now, zone, width = self.bridge.now(), self.bridge.zone, max(20, self.size.width - 2)
+        self.query_one("#headline", Bar).say(
+            panes.headline(incident, self.glance.deliveries, playbook, now, zone, width)
+        )
+        self.query_one("#owed", Bar).say(self._owed(incident, now))
+        self.query_one("#next", Bar).say(self._next_line(incident, now))
+        self.show_tabs()
+
+    def _owed(self, incident: Incident, now: datetime) -> Content:
+        """How the follow-up stands, in a line."""
+        playbook, zone = self.bridge.room.playbook, self.bridge.zone
+        took = timing.spoken(timing.elapsed(incident, now))
+        if incident.open:
+            return Content.assemble(
+                ("Review", "bold"), "   still open after ", took, ": the draft grows as you work"
+            )
+        due = summarise(incident, playbook).postmortem_due(playbook.nudges.postmortem_hours)
+        if due is None:
+            missing = [name for name in SECTIONS if name not in incident.sections]
+            said = "post-mortem written" if not missing else f"root cause written, {len(missing)} sections to go"
+            if "root_cause" in missing:
+                said = "a drill owes no post-mortem" if incident.drill else f"{incident.id} is closed"
+            state = lit(said, "$text-success bold")
+        elif due < now:
+            state = lit(f" post-mortem OVERDUE since {due.astimezone(zone):%a %d %b %H:%M} ",
+                        "$status-overdue-text on $status-overdue bold")  # fmt: skip
+        else:
+            left = timing.spoken(due - now)
+            state = lit(f"post-mortem due {due.astimezone(zone):%a %d %b %H:%M}, in {left}", "$text-warning")
+        return Content.assemble(("Review", "bold"), "   took ", (took, "bold"), "   ") + state
+
+    def _next_line(self, incident: Incident, now: datetime) -> Content:
+        playbook = self.bridge.room.playbook
+        deliveries = self.glance.deliveries if self.glance else ()
+        advice = advise(incident, playbook, deliveries, now)[0]
+        action, words = advice.action, advice.text
+        if action == "review":  # we are in it: what is to be done is to write, or to hand it on
+            missing = [name for name in SECTIONS if name not in incident.sections]
+            action = "write" if missing else "export"
+            words = words if advice.subject else (
+                f"Write the section {section_title(missing[0]).lower()}" if missing
+                else "Every section is written: export it"
+            )  # fmt: skip
+        key = key_of(action, self.bridge.keys) if action in BY_ID else ""
+        return Content.assemble(("Next  ", "$text-primary bold"), lit(words), "  ", (f"[{key}]", "$key bold"))
+
+    # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
+
+    def _cursor(self, name: str) -> str:
+        rows = self.query_one(f"#{name}", RowList)
+        return rows.cursor_id if rows.has_focus else ""
+
+    def item_under_cursor(self) -> str:
+        if cursor := self._cursor("items"):
+            return cursor
+        items = self.bridge.room.playbook.checklists["post_incident"].items
+        return next((item.id for item in items if item.id not in self.incident.ticks), "")
+
+    def entry_under_cursor(self) -> int:
+        # Only where one sees the cursor: what is struck out must be meant.
+        return int(self._cursor("entries") or 0)
+
+    def action_under_cursor(self) -> str:
+        return self._cursor("todo")
+
+    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def do_review(self) -> None:
+        self.go("draft")
+
+    async def do_pane_checklist(self) -> None:
+        self.go("checklist")
+
+    async def do_pane_timeline(self) -> None:
+        self.go("timeline")
+
+    async def do_pane_draft(self) -> None:
+        self.go("draft")
+
+    async def do_pane_actions(self) -> None:
+        self.go("actions")
+
+    async def do_pane_sections(self) -> None:
+        self.go("sections")
+
+    async def do_write(self) -> None:
+        section = self._cursor("parts").partition(":")[0]
+        if section:
+            self.ask_section(cast(Section, section))
+        else:
+            await super().do_write()
+
+    async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        """Enter on a section writes it, on an item ticks it, on an entry or action shows it in full."""
+        if event.rows.id == "parts":
+            section, _, _ = event.row_id.partition(":")
+            self.ask_section(cast(Section, section))
+        elif event.rows.id == "items":
+            await self.action_do("check")
+        elif event.rows.id == "entries":
+            self.show_entry(int(event.row_id))
+        elif event.rows.id == "todo":
+            item = self.incident.actions[event.row_id]
+            state = "Done" if item.done_at else f"Open; {key_of('finish_action', self.bridge.keys)} finishes it"
+            owner, due = item.owner or "nobody yet", item.due or "no date yet"
+            self.app.push_screen(
+                Detail(f"Action item {item.id}", f"{item.words}\n\nOwner  {owner}\nDue    {due}\n{state}")
+            )

@@ -1,0 +1,99 @@
+"""Panes side by side where there is room, behind tabs where there is not, one alone when zoomed. Knows no pane."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.content import Content
+
+from warroom.tui.bridge import Bridge
+from warroom.tui.screens.incident import IncidentScreen
+from warroom.tui.widgets.bars import Bar
+from warroom.tui.widgets.panes import Pane
+from warroom.tui.widgets.words import lit
+
+TILED_FROM = (120, 34)
+"""Columns and rows from which all panes are shown at once; below, one at a time behind tabs."""
+
+
+class TiledScreen(IncidentScreen):
+    """A screen of panes. A subclass names them in ``PANES``, in the order of its tabs, and composes them with a
+    ``Bar`` named ``tabs``; containers of panes that may come up empty carry the class ``tiles``.
+    """
+
+    PANES: ClassVar[tuple[str, ...]] = ()
+    DEFAULT_CSS = """
+    TiledScreen #tabs { background: $panel; padding: 0 1; }
+    TiledScreen .pane { display: none; }
+    TiledScreen .pane.-active { display: block; }
+    TiledScreen .tiles { display: none; }
+    TiledScreen .tiles.-holds { display: block; }
+    TiledScreen.-tiled #tabs { display: none; }
+    TiledScreen.-tiled .pane { display: block; }
+    TiledScreen.-tiled .tiles { display: block; }
+    """
+
+    def __init__(self, bridge: Bridge, incident_id: str, first: str = "") -> None:
+        super().__init__(bridge, incident_id)
+        self._active = first or self.PANES[0]
+        self._zoomed = False
+
+    def on_mount(self) -> None:
+        self.go(self._active)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lay_out()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        for name in self.PANES:
+            if self._active != name and self.pane(name).has_focus_within:
+                self._active = name
+                self._lay_out()
+
+    def pane(self, name: str) -> Pane:
+        """A pane by its name."""
+        return self.query_one(f"#{name}", Pane)
+
+    def go(self, name: str) -> None:
+        """To a pane: its tab, and the cursor in it."""
+        self._active = name
+        self._lay_out()
+        for child in self.pane(name).children:
+            if child.can_focus:
+                child.focus()
+
+    def _lay_out(self) -> None:
+        tiled = self.size.width >= TILED_FROM[0] and self.size.height >= TILED_FROM[1] and not self._zoomed
+        self.set_class(tiled, "-tiled")
+        for name in self.PANES:
+            self.pane(name).set_class(self._active == name, "-active")
+        for container in self.query(".tiles"):
+            container.set_class(bool(container.query(f"#{self._active}")), "-holds")
+        self.show_tabs()
+
+    def show_tabs(self) -> None:
+        """Bring the tabs up to date with the panes' titles, and the curtain with itself."""
+        down = self.has_class("-curtain")
+        for pane in self.query(Pane):
+            pane.show_curtain(down)
+        titles = [
+            (name, " ".join(str(self.pane(name).border_title).split(" │ ")[0].split())) for name in self.PANES
+        ]
+        self.query_one("#tabs", Bar).say(
+            Content(" ").join([
+                lit(f" {title} ", "$block-cursor-foreground on $block-cursor-background bold"
+                    if name == self._active else "$text-quiet")
+                for name, title in titles
+            ])
+        )  # fmt: skip
+
+    async def do_zoom(self) -> None:
+        self._zoomed = not self._zoomed
+        self._lay_out()
+
+    async def action_back(self) -> None:
+        if self._zoomed:
+            await self.do_zoom()
+        else:
+            await super().action_back()
