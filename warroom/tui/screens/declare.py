@@ -160,7 +160,6 @@ class DeclareScreen(WritingScreen):
         self._worst = bridge.room.playbook.severities[0].id
         self._services = [service.name for service in bridge.room.settings.services]
         self._people = bridge.room.people()
-        self._ready = False
         self._kept_from = ""
 
     @property
@@ -206,7 +205,7 @@ class DeclareScreen(WritingScreen):
         ])  # fmt: skip
         self._field("service").focus()
         self.set_interval(1.0, self._show_hints)
-        self.run_worker(self._load(), exit_on_error=False)
+        self.run_worker(self._load, exit_on_error=False)
 
     async def _load(self) -> None:
         """Fill the form: what was half-written first, then the alert, then what can be proposed."""
@@ -222,11 +221,12 @@ class DeclareScreen(WritingScreen):
         if self._wanted and alert:
             typed = {name: text for name, text in typed.items() if name in ("leads", "severity")}
         self._fill({**self._start.values, **typed})
-        self._ready = True
+        self.ready = True
         if typed:
             self._kept_from = "You began this before; ^r starts afresh" + (", from the alert" if alerts else "")
         self._show_alert()
         self._show_hints()
+        self.keep()
 
     def _begin(self, alert: Alert | None, waiting: int) -> None:
         values = dict.fromkeys(FIELDS, "")
@@ -248,10 +248,10 @@ class DeclareScreen(WritingScreen):
         # Who was quick has typed before the journal answered: that stays.
         for name in FIELDS:
             field = self._field(name)
-            if self._ready or not field.value:
+            if self.ready or not field.value:
                 field.value = lit(values.get(name, "")).plain
                 field.cursor_position = len(field.value)
-        if self._ready or self.query_one(SeverityTable).value == self._worst:
+        if self.ready or self.query_one(SeverityTable).value == self._worst:
             self.query_one(SeverityTable).value = values.get("severity", self._worst)
 
     def _field(self, name: str) -> Input:
@@ -266,7 +266,7 @@ class DeclareScreen(WritingScreen):
 
     def written(self) -> Mapping[str, Any]:
         values = self.values
-        if not self._ready or values == self._start.values:
+        if values == self._start.values:
             return {}
         try:  # "-10m" means another time by the time somebody comes back to it
             if values["started"].strip()[:1] in ("-", *"0123456789"):
@@ -341,8 +341,8 @@ class DeclareScreen(WritingScreen):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         for row in self.query(".row, #severity-head"):
-            inside = event.widget in row.walk_children() or (row.id, event.widget.id) == ("severity-head", "severity")
-            row.set_class(inside, "-here")
+            of_table = (row.id, event.widget.id) == ("severity-head", "severity")
+            row.set_class(of_table or event.widget in row.walk_children(), "-here")
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
         self.keep()
@@ -371,7 +371,7 @@ class DeclareScreen(WritingScreen):
 
     def action_afresh(self) -> None:
         """Begin again: from the newest alert, or empty."""
-        self.run_worker(self._afresh(), exit_on_error=False)
+        self.run_worker(self._afresh, exit_on_error=False)
 
     async def _afresh(self) -> None:
         team = await self.bridge.carry_out(self.bridge.room.team)
@@ -385,10 +385,10 @@ class DeclareScreen(WritingScreen):
 
     def action_send(self) -> None:
         """Declare. Refused, the form stays as it is and says why."""
-        if not self.busy and self._ready:
+        if not self.busy and self.ready:
             self._complete()
             self.busy = True
-            self.run_worker(self._send(), exit_on_error=False)
+            self.run_worker(self._send, exit_on_error=False)
 
     async def _send(self) -> None:
         values, room, alert = self.values, self.bridge.room, self._start.alert

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -93,6 +94,8 @@ class WritingScreen(PlaceScreen):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__(bridge)
         self.draft: Draft | None = None
+        self.ready = False
+        """True once the fields hold what they begin with; before that nothing in them is anybody's words."""
         self.busy = False
         """True while what was written is being sent."""
 
@@ -102,8 +105,9 @@ class WritingScreen(PlaceScreen):
 
     def keep(self) -> None:
         """Save the draft at the next pause."""
-        if self.draft and not self.busy and self.draft.put(self.written()):
-            self.run_worker(self._keep_soon(self.draft), group="draft", exclusive=True, exit_on_error=False)
+        if self.draft and self.ready and not self.busy and self.draft.put(self.written()):
+            soon = partial(self._keep_soon, self.draft)
+            self.run_worker(soon, group="draft", exclusive=True, exit_on_error=False)
 
     async def _keep_soon(self, draft: Draft) -> None:
         await asyncio.sleep(PAUSE_S)

@@ -1,0 +1,722 @@
+"""The composer: an update's fields, the exact text everybody will get, where it goes. Posts nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import events, work
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.suggester import SuggestFromList
+from textual.widget import Widget
+from textual.widgets import Input, Static, TextArea
+
+from warroom.incident import timing
+from warroom.incident.delivery import Audience
+from warroom.incident.errors import BadInput, WarroomError
+from warroom.incident.incident import Incident
+from warroom.redact import inert
+from warroom.room.room import TEMPLATE_KINDS, Copy, Preview
+from warroom.tui.bridge import Bridge
+from warroom.tui.feed import Glance, News
+from warroom.tui.screens.form import FieldArea, FieldInput
+from warroom.tui.screens.writing import Draft, WritingScreen, told
+from warroom.tui.widgets.bars import Bar, Key, KeyBar
+from warroom.tui.widgets.rows import ListRow, RowList
+from warroom.tui.widgets.words import block, join, lit, severity_badge
+
+PREVIEW_S = 0.12
+"""So long nothing may be typed before the preview is made anew."""
+
+EDITED_MAX = 1_000_000
+"""The most characters that are taken back from an editor."""
+
+LONG = ("impact", "actions", "timeline", "next_steps", "root_cause", "customer_impact")
+"""Fields that get several lines; so does any that is drafted with more than one."""
+
+LISTS = ("actions", "next_steps")
+"""Fields that tell one thing a line."""
+
+TIMES = ("eta", "next_update")
+"""Fields that are a time, shown as it will be read."""
+
+READERS: Mapping[Audience, str] = {"team": "the team", "customers": "customers", "executives": "executives"}
+
+
+class WhichLine(Widget, can_focus=True):
+    """What may be written here, one of it chosen: left and right choose."""
+
+    DEFAULT_CSS = """
+    WhichLine { height: 1; width: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "step(-1)", show=False),
+        Binding("right", "step(1)", show=False),
+    ]
+
+    class Chosen(Message):
+        """Something else is to be written."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._names: tuple[tuple[str, str], ...] = ()
+        self._chosen = ""
+
+    def show(self, names: Sequence[tuple[str, str]], chosen: str) -> None:
+        """The choices (value, words) and the chosen value."""
+        if (tuple(names), chosen) != (self._names, self._chosen):
+            self._names, self._chosen = tuple(names), chosen
+            self.refresh()
+
+    def action_step(self, by: int) -> None:
+        values = [value for value, _ in self._names]
+        if self._chosen in values and len(values) > 1:
+            self.post_message(self.Chosen(values[(values.index(self._chosen) + by) % len(values)]))
+
+    def _parts(self) -> list[Content]:
+        chosen = "$block-cursor-foreground on $block-cursor-background bold" if self.has_focus else (
+            "$chip-text on $chip bold"
+        )  # fmt: skip
+        return [
+            Content.styled(f"‹ {words} ›", chosen) if value == self._chosen
+            else Content.styled(f"  {words}  ", "$text-quiet")
+            for value, words in self._names
+        ]  # fmt: skip
+
+    def render(self) -> Content:
+        return Content("").join(self._parts())
+
+    def on_click(self, event: events.Click) -> None:
+        offset, end = event.get_content_offset(self), 0
+        for (value, _), part in zip(self._names, self._parts(), strict=True):
+            end += part.cell_length
+            if offset and offset.x < end:
+                if value != self._chosen:
+                    self.post_message(self.Chosen(value))
+                return
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+
+class Destinations(RowList):
+    """Where it goes: a tick each, and how long the text is there. Space ticks; the cursor picks the preview."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "choose", show=False)]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.names: tuple[str, ...] = ()
+        self.off: set[str] = set()
+        self._copies: Mapping[str, Copy] = {}
+
+    @property
+    def ticked(self) -> tuple[str, ...]:
+        """Where it is to go."""
+        return tuple(name for name in self.names if name not in self.off)
+
+    def toggle(self, name: str) -> None:
+        """Tick a destination, or leave it out."""
+        self.off ^= {name}
+        self.draw(self._copies)
+
+    def draw(self, copies: Mapping[str, Copy]) -> None:
+        """Show the ticks, and the lengths as far as they are known."""
+        self._copies = copies
+        rows = []
+        for name in self.names:
+            copy = copies.get(name)
+            if name in self.off:
+                left_out = Content.styled("left out", "$text-quiet")
+                rows.append(ListRow(name, lit(f"○ {name}", "$text-quiet"), left_out))
+            else:
+                words = Content.assemble(("✓ ", "$text-success bold"), lit(name))
+                rows.append(ListRow(name, words, _length(copy) if copy else None))
+        self.show(rows)
+
+
+def _length(copy: Copy) -> Content:
+    words = f"{len(copy.text):,} of {copy.limit:,} characters"
+    if len(copy.text) > copy.limit:
+        return Content.styled(f"✗ {words}: too long", "$text-error bold")
+    return Content.styled(words, "$text-quiet")
+
+
+class Reading(VerticalScroll, can_focus=True):
+    """A text to scroll through."""
+
+
+class ComposerScreen(WritingScreen):
+    """Writes an update of an incident: to the team, customers or executives, or its resolution.
+
+    ``template`` names what to begin with, "" the one that fits. What is typed is kept per template, at every
+    pause; nothing goes out but by ``ctrl+s``.
+    """
+
+    DEFAULT_CSS = """
+    ComposerScreen #head { padding: 0 1; background: $panel; }
+    ComposerScreen #which-row { height: 1; padding: 0 1; }
+    ComposerScreen #readers { width: auto; }
+    ComposerScreen #body { layout: vertical; height: 1fr; }
+    ComposerScreen #write { height: auto; max-height: 60%; border-top: solid $border-blurred; }
+    ComposerScreen #shown { height: 1fr; }
+    ComposerScreen #write, ComposerScreen #preview, ComposerScreen #goes {
+        border-title-color: $text-primary; border-subtitle-color: $text-quiet; padding: 0 1;
+        scrollbar-size-vertical: 1;
+    }
+    ComposerScreen #fields { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
+    ComposerScreen #preview { height: 1fr; min-height: 4; border-top: solid $border-blurred; }
+    ComposerScreen #goes { height: auto; border-top: solid $border-blurred; }
+    ComposerScreen #text { height: auto; }
+    ComposerScreen #warnings { height: auto; max-height: 4; color: $text-warning; padding: 0 1; }
+    ComposerScreen #problem { height: auto; color: $text-error; display: none; }
+    ComposerScreen Destinations { height: 1; }
+    ComposerScreen .row { height: auto; }
+    ComposerScreen .label { width: 14; color: $text-quiet; }
+    ComposerScreen .-here .label { color: $key; text-style: bold; }
+    ComposerScreen .hint { width: 1fr; height: 1; padding: 0 0 0 2; color: $text-quiet; }
+    ComposerScreen Input, ComposerScreen Input:focus {
+        border: none; height: 1; padding: 0 1; background: $surface;
+    }
+    ComposerScreen .row.-hinted Input { width: 20; }
+    ComposerScreen TextArea, ComposerScreen TextArea:focus {
+        border: none; height: 4; padding: 0 1; background: $surface; scrollbar-size-vertical: 1;
+    }
+    ComposerScreen TextArea.-two { height: 2; }
+    ComposerScreen Input:focus, ComposerScreen TextArea:focus { background: $surface-quiet; }
+    ComposerScreen .text-area--placeholder { color: $text-disabled; }
+    ComposerScreen.-narrow.-reading #write { max-height: 5; }
+
+    ComposerScreen.-wide #body { layout: horizontal; padding: 1 1 0 1; }
+    ComposerScreen.-wide #which-row { margin-top: 1; }
+    ComposerScreen.-wide #write {
+        width: 1fr; height: 1fr; max-height: 100%; border: round $border-blurred; margin-right: 1;
+    }
+    ComposerScreen.-wide #shown { width: 1fr; }
+    ComposerScreen.-wide #preview, ComposerScreen.-wide #goes { border: round $border-blurred; }
+    ComposerScreen.-wide .row { margin-bottom: 1; }
+    ComposerScreen.-wide .label { width: 21; }
+    ComposerScreen.-wide #warnings { max-height: 10; padding: 0 2; }
+    ComposerScreen.-wide TextArea.-two { height: 3; }
+    ComposerScreen.-wide #write:focus-within, ComposerScreen.-wide #preview:focus,
+    ComposerScreen.-wide #goes:focus-within { border: round $border; }
+    ComposerScreen.-wide.-high TextArea.-tall { height: 10; }
+    ComposerScreen.-public #write, ComposerScreen.-public #preview, ComposerScreen.-public #goes {
+        border-top: solid $warning; border-title-color: $text-warning;
+    }
+    ComposerScreen.-wide.-public #write, ComposerScreen.-wide.-public #preview,
+    ComposerScreen.-wide.-public #goes { border: round $warning; }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 — Textual's own attribute
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+e", "editor", "Editor", show=False, priority=True),
+        Binding("ctrl+t", "other", "Other message", show=False, priority=True),
+        Binding("ctrl+y", "copy", "Copy the text", show=False, priority=True),
+    ]
+
+    def __init__(self, bridge: Bridge, incident_id: str, template: str = "") -> None:
+        super().__init__(bridge)
+        self.incident_id = incident_id
+        self.glance: Glance | None = None
+        self.template = template
+        self.shown: Preview | None = None
+        """The preview that is on the screen."""
+        self._fields: tuple[str, ...] = ()
+        self._base: dict[str, str] = {}
+        self._posts = 0
+        self._generation = 0
+
+    # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def subject(self) -> Incident | None:
+        return self.glance.incident if self.glance else None
+
+    @property
+    def incident(self) -> Incident:
+        """The incident as last heard of; nothing is written before there is one."""
+        assert self.glance is not None
+        return self.glance.incident
+
+    @property
+    def audience(self) -> Audience:
+        """Who will read it."""
+        return self.bridge.room.playbook.templates[self.template].audience
+
+    def on_mount(self) -> None:
+        self.bridge.feed.watch(self, lambda: self.bridge.feed.glance(self.incident_id))
+        self.query_one("#goes").border_title = Content("Goes to")
+        self.query_one("#preview").border_title = Content("Preview")
+        self.set_interval(1.0, self._show_hints)
+
+    async def on_unmount(self) -> None:
+        self.bridge.feed.leave(self)
+
+    def on_news(self, event: News[Glance]) -> None:
+        before, self.glance = self.glance, event.value
+        if before is None:
+            names = [name for name, _ in self._choices()]
+            self._begin(self.template or names[0])
+        elif before.incident.seq != event.value.incident.seq:
+            self.run_worker(self._freshen, group="freshen", exclusive=True, exit_on_error=False)
+        self._show_head()
+        self._show_keys()
+
+    def _choices(self) -> list[tuple[str, str]]:
+        """What is worth writing now: template and word, the likeliest first."""
+        incident, playbook = self.incident, self.bridge.room.playbook
+        told = any(post.update.audience == "customers" for post in incident.posts)
+        if incident.open:
+            customers = "customer_update" if told else "customer_initial"
+            wanted = [("update", "Update"), (customers, "Customers"), ("executive", "Executives")]
+        else:
+            customers = "customer_resolution"
+            wanted = [("resolution", "Resolution"), (customers, "Customers"), ("executive", "Executives")]
+            wanted.append(("update", "Update"))
+        if self.template in playbook.templates and self.template not in (name for name, _ in wanted):
+            wanted.append((self.template, playbook.templates[self.template].title))
+        return [(name, word) for name, word in wanted if name in playbook.templates and name in TEMPLATE_KINDS]
+
+    # ── the screen ──────────────────────────────────────────────────────────────────────────────────────
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="head")
+        with Horizontal(id="which-row"):
+            yield WhichLine(id="which")
+            yield Static("", id="readers", markup=False)
+        with Container(id="body"):
+            with Vertical(id="write"):
+                yield VerticalScroll(id="fields", can_focus=False)
+                yield Static("", id="problem", markup=False)
+            with Vertical(id="shown"):
+                with Reading(id="preview"):
+                    yield Static("", id="text", markup=False)
+                yield Static("", id="warnings", markup=False)
+                with Vertical(id="goes"):
+                    yield Destinations(id="destinations")
+                    yield Static("", id="nowhere", markup=False)
+        yield KeyBar()
+
+    def _begin(self, template: str) -> None:
+        self.run_worker(partial(self._load, template), group="load", exclusive=True, exit_on_error=False)
+
+    async def _load(self, template: str) -> None:
+        """Put the fields of ``template`` on the screen: as they were left, or as drafted."""
+        room = self.bridge.room
+        if template not in room.playbook.templates:
+            self.bridge.say(f"The playbook has no template {template}", "error")
+            return
+        if self.draft:
+            await self.draft.save()
+        self.ready = False
+        drafted = await self.bridge.carry_out(lambda: room.draft_update(self.incident_id, template))
+        if drafted is None:
+            return
+        draft = Draft(self.bridge, self.incident_id, template)
+        kept = await draft.load()
+        self.template, self.draft, self.shown = template, draft, None
+        self._base, self._fields = drafted, tuple(drafted)
+        self._posts = self._posted()
+        typed = {name: str(text) for name, text in _table(kept, "fields").items() if name in drafted}
+        base = _table(kept, "base")
+        values = {**drafted, **typed}
+        for name in LISTS:
+            if name in typed:
+                values[name] = _caught_up(typed[name], str(base.get(name, "")), drafted[name])
+        fields = self.query_one("#fields", VerticalScroll)
+        await fields.remove_children()
+        await fields.mount(*(self._row(name, values[name]) for name in drafted), *self._approval(kept))
+        where = self.query_one(Destinations)
+        where.names = room.destinations(self.audience, drill=self.incident.drill)
+        where.off = {str(name) for name in kept.get("off", ()) if name in where.names}
+        where.styles.height = min(max(1, len(where.names)), 6 if self.has_class("-wide") else 3)
+        where.display = bool(where.names)
+        where.draw({})
+        self._show_head()
+        self._show_nowhere()
+        self._complain("")
+        self.ready = True
+        first = fields.query("Input, TextArea").first()
+        first.focus()
+        self._show_hints()
+        self._show_keys()
+        self._preview_soon()
+
+    def _row(self, name: str, value: str) -> Widget:
+        label = Static(_label(name), classes="label", markup=False)
+        if name in LONG or "\n" in value:
+            area = FieldArea(value, id=f"field-{name}", placeholder=_hint(name))
+            area.add_class("-two" if name in ("impact", "timeline") else "-tall" if name == "actions" else "-some")
+            return Horizontal(label, area, classes="row")
+        field = FieldInput(lit(value).plain, id=f"field-{name}", placeholder=_hint(name), select_on_focus=False)
+        if name not in TIMES:
+            return Horizontal(label, field, classes="row")
+        return Horizontal(label, field, Bar(id=f"hint-{name}", classes="hint"), classes="row -hinted")
+
+    def _approval(self, kept: Mapping[str, Any]) -> list[Widget]:
+        """The commander's ok, for words that the public reads."""
+        if self.audience != "customers":
+            return []
+        leader, here = self.incident.commander, self.bridge.room.by
+        mine = leader == here
+        people = [leader] if leader else self.bridge.room.people()
+        field = FieldInput(
+            str(kept.get("approved", here if mine else "")), id="field-approved", select_on_focus=False,
+            placeholder=f"{leader}, once asked" if leader else "assign an incident commander first",
+            suggester=SuggestFromList(people, case_sensitive=False),
+        )  # fmt: skip
+        hint = Bar(id="hint-approved", classes="hint")
+        hint.say(
+            Content("you lead: your own ok") if mine
+            else lit(f"ask {leader}, then name them" if leader else "nobody leads yet", "$text-warning")
+        )  # fmt: skip
+        label = Static("Approved by", classes="label", markup=False)
+        return [Horizontal(label, field, hint, classes="row -hinted")]
+
+    # ── what is written ─────────────────────────────────────────────────────────────────────────────────
+
+    def _field(self, name: str) -> Input | TextArea | None:
+        found = self.query(f"#field-{name}").first() if self.query(f"#field-{name}") else None
+        return found if isinstance(found, Input | TextArea) else None
+
+    def _text(self, name: str) -> str:
+        field = self._field(name)
+        return field.text if isinstance(field, TextArea) else field.value if field else ""
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The template's fields as they stand."""
+        return {name: self._text(name) for name in self._fields}
+
+    def written(self) -> Mapping[str, Any]:
+        changed = {name: text for name, text in self.values.items() if text != self._base[name]}
+        off = sorted(self.query_one(Destinations).off)
+        approved = self._text("approved")
+        if not changed and not off and approved in ("", self.bridge.room.by):
+            return {}
+        # What it was drafted as tells, on coming back, what has happened since.
+        base = {name: self._base[name] for name in changed}
+        return {"fields": changed, "base": base, "off": off, "approved": approved}
+
+    def _posted(self) -> int:
+        return sum(post.update.audience == self.audience for post in self.incident.posts)
+
+    async def _freshen(self) -> None:
+        """The incident moved on: fields nobody touched follow it, the others stay as they are."""
+        template = self.template
+        room = self.bridge.room
+        drafted = await self.bridge.carry_out(lambda: room.draft_update(self.incident_id, template))
+        if drafted is None or not self.ready or self.busy or template != self.template:
+            return
+        for name, text in drafted.items():
+            field = self._field(name)
+            if name in TIMES or field is None or field.has_focus or self._text(name) != self._base.get(name):
+                continue  # a proposed time stays put under the eyes of who reads it
+            self._base[name] = text
+            if isinstance(field, TextArea):
+                field.load_text(inert(text))
+            else:
+                field.value = lit(text).plain
+        self._preview_soon()
+
+    # ── the preview ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _preview_soon(self) -> None:
+        self._generation += 1
+        look = partial(self._preview, self._generation)
+        self.run_worker(look, group="preview", exclusive=True, exit_on_error=False)
+
+    async def _preview(self, generation: int) -> None:
+        await asyncio.sleep(PREVIEW_S)
+        room, template, given = self.bridge.room, self.template, self.values
+        preview: Preview | None = None
+        error: WarroomError | None = None
+        try:
+            preview = await self.bridge.work(lambda: room.preview_update(self.incident_id, template, given))
+        except WarroomError as wrong:
+            error = wrong
+        if generation == self._generation and self.is_attached:  # what was asked later may have come sooner
+            self._show_preview(preview, error)
+
+    def _show_preview(self, preview: Preview | None, error: WarroomError | None = None) -> None:
+        self.shown = preview
+        copies = {copy.destination: copy for copy in preview.copies} if preview else {}
+        where = self.query_one(Destinations)
+        where.draw(copies)
+        copy = copies.get(where.cursor_id) or next(iter(copies.values()), None)
+        box, text = self.query_one("#preview"), self.query_one("#text", Static)
+        if error:
+            box.border_title = Content("Preview")
+            text.update(block(told(error), "$text-error"))
+        elif preview:
+            name = copy.destination if copy else "not posted anywhere"
+            box.border_title = lit(f"Preview · {name}")
+            text.update(block(copy.text if copy else preview.message.text))
+        self._show_warnings()
+
+    def _show_warnings(self) -> None:
+        lines = list(self.shown.warnings) if self.shown else []
+        if self._posted() > self._posts:
+            last = [post for post in self.incident.posts if post.update.audience == self.audience][-1]
+            lines.insert(0, f"{last.by} posted update {last.update.number} while you were writing")
+        where = self.query_one(Destinations)
+        if where.names and not where.ticked:
+            lines.append("It goes nowhere: no destination is ticked")
+        said = self.query_one("#warnings", Static)
+        said.display = bool(lines)
+        said.update(block("\n".join(f"⚠ {line}" for line in lines)))
+
+    # ── what else it says ───────────────────────────────────────────────────────────────────────────────
+
+    def _show_head(self) -> None:
+        incident, playbook = self.incident, self.bridge.room.playbook
+        severity = playbook.severity(incident.severity)
+        badge = severity_badge(
+            incident.severity, playbook.rank(incident.severity), len(playbook.severities), severity.glyph
+        )
+        drill = Content.styled(" DRILL ", "$status-late-text on $status-late bold") if incident.drill else None
+        leads = lit(f"IC {incident.commander}", "bold") if incident.commander else (
+            Content.styled("no commander", "$text-warning")
+        )  # fmt: skip
+        what = lit(f"{incident.service} · {incident.impact}")
+        room = max(8, self.size.width - 2 - badge.cell_length - len(incident.id) - leads.cell_length - 8)
+        what = what.truncate(room, ellipsis=True)
+        left = join(badge, drill, lit(incident.id, "bold"), what.pad_right(room - what.cell_length), gap="  ")
+        self.query_one("#head", Bar).say(join(left, leads, gap="  "))
+        if self.template in playbook.templates:
+            public = self.audience == "customers"
+            self.set_class(public, "-public")
+            self.query_one(WhichLine).show(self._choices(), self.template)
+            self.query_one("#readers", Static).update(
+                Content.styled(" PUBLIC · customers read this ", "$status-late-text on $status-late bold") if public
+                else Content.styled(f" internal · {READERS[self.audience]} ", "$chip-text on $chip")
+            )  # fmt: skip
+            title = playbook.templates[self.template].title
+            self.query_one("#write").border_title = lit(title)
+            self.query_one("#write").border_subtitle = lit(f"post {len(incident.posts) + 1}")
+
+    def _show_nowhere(self) -> None:
+        said = self.query_one("#nowhere", Static)
+        said.display = not self.query_one(Destinations).names
+        reach = "in a drill " if self.incident.drill else ""
+        said.update(Content.styled(
+            f"No destination takes words to {READERS[self.audience]} {reach}(settings: audiences). "
+            "^y copies the text for you to post by hand, ^s keeps it on record.",
+            "$text-warning",
+        ))  # fmt: skip
+
+    def _show_keys(self) -> None:
+        word = "send" if self.query_one(Destinations).ticked else "record"
+        keys = [
+            Key("^s", word, "send", self.ready), Key("^e", "editor", "editor"), Key("^y", "copy", "copy"),
+            Key("^t", "other message", "other"), Key("tab", "next", "app.focus_next"),
+            Key("esc", "keep and leave", "back"),
+        ]  # fmt: skip
+        self.query_one(KeyBar).show(keys)
+
+    def _show_hints(self) -> None:
+        for name in TIMES:
+            found = self.query(f"#hint-{name}")
+            if found and self.ready:
+                found.first(Bar).say(self._time_hint(name))
+
+    def _time_hint(self, name: str) -> Content:
+        typed, now, zone = self._text(name).strip(), self.bridge.now(), self.bridge.zone
+        needed = name == "next_update" and self.audience == "team"
+        if not typed:
+            return Content.styled("✗ needed: +15m or 14:30", "$text-error") if needed else Content("")
+        try:
+            at = timing.read_moment(typed, now, zone, ahead=True)
+        except BadInput:
+            if name == "eta":
+                return Content("as it stands")
+            return Content.styled("✗ not a time: +15m or 14:30", "$text-error")
+        here = at.astimezone(zone)
+        day = "" if here.date() == now.astimezone(zone).date() else f"{here:%Y-%m-%d} "
+        moment = f"{day}{here:%H:%M} {here.tzname()}"
+        if at <= now:
+            return lit(f"✗ {moment} is past", "$text-error")
+        return lit(f"= {moment}, in {timing.spoken(max(timedelta(seconds=1), at - now))}")
+
+    def _complain(self, text: str) -> None:
+        problem = self.query_one("#problem", Static)
+        problem.display = bool(text)
+        problem.update(block(text))
+
+    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._changed()
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        self._changed()
+
+    def _changed(self) -> None:
+        if self.ready:
+            self._show_hints()
+            self.keep()
+            self._preview_soon()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.focus_next()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        for row in self.query(".row"):
+            row.set_class(event.widget in row.walk_children(), "-here")
+        self.set_class(event.widget.id == "preview", "-reading")
+
+    def on_row_list_moved(self, event: RowList.Moved) -> None:
+        self._show_preview(self.shown)
+
+    def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        event.stop()
+        self.query_one(Destinations).toggle(event.row_id)
+        self._show_warnings()
+        self._show_keys()
+        self.keep()
+
+    def on_which_line_chosen(self, event: WhichLine.Chosen) -> None:
+        if not self.busy:
+            self._begin(event.name)
+
+    def action_other(self) -> None:
+        """Write something else: to customers, executives …"""
+        self.query_one(WhichLine).action_step(1)
+
+    def action_copy(self) -> None:
+        """The text, as it would be posted, to the clipboard."""
+        preview = self.shown
+        if preview is None:
+            self.bridge.say("There is no text to copy yet", "warning")
+            return
+        name = self.query_one(Destinations).cursor_id
+        copy = next((copy for copy in preview.copies if copy.destination == name), None)
+        self.app.copy_to_clipboard(inert(copy.text if copy else preview.message.text))
+        self.bridge.say("The text is on its way to your clipboard (terminals that allow it take it)")
+
+    def action_send(self) -> None:
+        """Post it. Refused, everything stays as it is."""
+        if self.ready and not self.busy:
+            self.busy = True
+            self.run_worker(self._send, exit_on_error=False)
+
+    async def _send(self) -> None:
+        room, template, values = self.bridge.room, self.template, self.values
+        where, approved = self.query_one(Destinations).ticked, self._text("approved").strip()
+        try:
+            done = await self.bridge.work(
+                lambda: room.post_update(
+                    self.incident_id, template, values, destinations=where, approved_by=approved
+                )
+            )
+        except WarroomError as error:
+            self.busy = False
+            self._complain(told(error))
+            wrong = "next_update" if "next" in error.title.lower() or isinstance(error, BadInput) else (
+                "approved" if "ok" in error.title.split() else ""
+            )  # fmt: skip
+            if field := self._field(wrong) if wrong else None:
+                field.focus()
+            return
+        if self.draft:
+            await self.draft.forget()
+        number = done.incident.posts[-1].update.number
+        way = f"is on its way to {', '.join(where)}" if where else "is on record; it was posted nowhere"
+        self.bridge.say(f"{self.incident_id}·u{number} {way}")
+        self.leave()
+
+    async def do_update(self) -> None:
+        """This is where updates are posted."""
+        self.bridge.say("You are writing one; ^s sends it")
+
+    # ── the editor ──────────────────────────────────────────────────────────────────────────────────────
+
+    def action_editor(self) -> None:
+        """The long field in the person's own editor."""
+        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+        areas = list(self.query(FieldArea))
+        field = self.focused if isinstance(self.focused, FieldInput | FieldArea) else None
+        field = field if isinstance(field, FieldArea) or not areas else next(
+            (area for area in areas if not area.has_class("-two")), areas[0]
+        )  # fmt: skip
+        if not editor:
+            self.bridge.say("No editor is named: set EDITOR, such as EDITOR=nano", "warning")
+        elif isinstance(field, FieldArea):
+            self._edit(editor, field)
+
+    @work(exclusive=True, group="editor", exit_on_error=False)
+    async def _edit(self, editor: list[str], field: FieldArea) -> None:
+        if self.draft:
+            await self.draft.save()
+        before, after, trouble = field.text, None, ""
+        with tempfile.TemporaryDirectory(prefix="warroom-") as folder:  # 0700
+            file = Path(folder) / f"{self.incident_id}-{(field.id or '').removeprefix('field-')}.txt"
+            await asyncio.to_thread(file.write_text, before + "\n", encoding="utf-8")
+            try:
+                # Nothing may be painted while the editor has the terminal, and no error may leave this block:
+                # either would stop the writer of the screen for good.
+                with self.app.batch_update(), self.app.suspend():
+                    try:
+                        process = await asyncio.create_subprocess_exec(*editor, str(file))
+                        await process.wait()
+                    except (OSError, ValueError) as error:
+                        trouble = getattr(error, "strerror", "") or "it cannot be started"
+            except SuspendNotSupported:
+                trouble = "this terminal cannot be lent to it"
+            if not trouble:
+                with contextlib.suppress(OSError, UnicodeDecodeError):
+                    after = await asyncio.to_thread(file.read_text, encoding="utf-8")
+        self.app.refresh()
+        if trouble:
+            self.bridge.say(f"{editor[0]}: {trouble}", "error")
+        elif after is None or len(after) > EDITED_MAX:
+            self.bridge.say("What the editor left cannot be read; the text stays as it was", "error")
+        elif field.is_attached and after.rstrip("\n") != before.rstrip("\n"):
+            field.load_text(inert(after.rstrip("\n")))
+            field.move_cursor(field.document.end)
+        field.focus()
+
+
+def _label(name: str) -> str:
+    return "ETA" if name == "eta" else name.replace("_", " ").capitalize()
+
+
+def _hint(name: str) -> str:
+    return {
+        "eta": "14:40 or +20m",
+        "next_update": "+15m or 14:30",
+        "actions": "what was done, one thing a line",
+        "next_steps": "what comes next, one thing a line",
+        "impact": "what readers notice",
+    }.get(name, "")
+
+
+def _table(kept: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    held = kept.get(name)
+    return held if isinstance(held, dict) else {}
+
+
+def _caught_up(typed: str, base: str, drafted: str) -> str:
+    """What was typed, and the drafted lines that were not there yet when it was."""
+    seen = {*base.splitlines(), *typed.splitlines()}
+    return "\n".join([typed.rstrip("\n"), *(line for line in drafted.splitlines() if line not in seen)])
