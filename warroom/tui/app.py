@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
@@ -106,6 +106,8 @@ class Console(Shell):
         self._save_theme = save_theme
         self._start_drill = start_drill
         self._theme_before = ""
+        self.curtain = False
+        """Whether what is not meant for everybody on the call is hidden."""
         self.set_keymap(keymap(room.settings.console.keys))
 
     # ── beginning and end ───────────────────────────────────────────────────────────────────────────────
@@ -159,8 +161,15 @@ class Console(Shell):
             self.bridge.say("Open an incident to present it", "warning")
 
     async def do_curtain(self) -> None:
+        self.curtain = not self.curtain
         for screen in self.screen_stack:
-            screen.toggle_class("-curtain")
+            screen.set_class(self.curtain, "-curtain")
+
+    def push_screen(self, screen: Screen[Any] | str, *rest: Any, **named: Any) -> Any:
+        """As Textual's; what is opened while the curtain is down is behind it too."""
+        if isinstance(screen, Screen):
+            screen.set_class(self.curtain, "-curtain")
+        return super().push_screen(screen, *rest, **named)
 
     async def do_theme(self) -> None:
         self.push_screen(CommandPalette(providers=[ThemeCommands], placeholder="Choose a theme…"))

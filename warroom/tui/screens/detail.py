@@ -23,6 +23,7 @@ class Detail(ModalScreen[None]):
         background: $panel; border: round $border; border-title-color: $text-primary;
         border-subtitle-color: $text-quiet;
     }
+    Detail.-curtain Static { visibility: hidden; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "dismiss", "Leave", show=False),

@@ -75,7 +75,7 @@ class ResolveScreen(IncidentScreen):
         yield Bar(id="headline")
         yield Bar(id="about")
         with Horizontal(id="body"):
-            yield Pane(RowList(id="items"), id="verify", title="1 Recovery verification")
+            yield Pane(RowList(id="items"), id="verify", title="1 Recovery verification", private=True)
             yield Pane(Static("", id="blockers", markup=False), id="way", title="In the way")
         with Vertical(id="over"):
             label = "Resolve over these because … (the timeline and the post-mortem keep it)"
