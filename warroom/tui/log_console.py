@@ -72,7 +72,7 @@ class LogConsole(Shell):
         if action_id == "search":
             self.push_screen(Form("search the log", (Field("text", "Find", self._found),), self._find, verb="find"))
         elif action_id == "search_next":
-            self._pane.find_next()
+            self._pane.find_previous()
         elif action_id == "level":
             self._pane.set_threshold(next_level(self._pane.view.threshold))
         elif action_id == "follow":

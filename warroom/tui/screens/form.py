@@ -167,8 +167,9 @@ class Form(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self.query_one(KeyBar).show([
-            Key("↵" if len(self._fields) == 1 else "^s", self._verb, "send"),
-            Key("tab", "next field", "next"),
+            # In a long text enter begins a line; only a single short field is sent by it.
+            Key("↵" if len(self._fields) == 1 and not self._fields[0].long else "^s", self._verb, "send"),
+            *([Key("tab", "next field", "next")] if len(self._fields) > 1 else []),
             Key("esc", "leave, keep the draft" if self._keep else "leave", "leave"),
         ])  # fmt: skip
         for field in self._fields:

@@ -46,7 +46,8 @@ class PlaceScreen(Screen[None]):
             if method:
                 await method()
                 return
-        self.bridge.say(f"{BY_ID[action_id].title}: open an incident first", "warning")
+        where = "in the war room, esc goes back" if self.subject else "open an incident first"
+        self.bridge.say(f"{BY_ID[action_id].title}: {where}", "warning")
 
     async def action_back(self) -> None:
         """Leave this screen for the one below."""

@@ -18,9 +18,8 @@ from warroom.room.lookout import Advice, advise
 from warroom.tui.actions import BY_ID, key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
-from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form import Field, Form
-from warroom.tui.screens.incident import IncidentScreen
+from warroom.tui.screens.tiles import TiledScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.logpane import LogPane, next_level
@@ -28,31 +27,21 @@ from warroom.tui.widgets.panes import Pane
 from warroom.tui.widgets.rows import RowList
 from warroom.tui.widgets.words import URGENCY_STYLE, lit
 
-PANES = ("checklist", "timeline", "roles", "logs")
-TILED_FROM = (120, 34)
-"""Columns and rows from which all panes are shown at once; below, one at a time behind tabs."""
 
-
-class WarRoomScreen(IncidentScreen):
+class WarRoomScreen(TiledScreen):
     """An incident, live. Escape goes home; the incident goes on."""
 
+    PANES = ("checklist", "timeline", "roles", "logs")
     CSS = """
     WarRoomScreen #headline { background: $panel; height: 1; padding: 0 1; }
     WarRoomScreen #phase { height: 2; padding: 0 1; background: $surface; }
     WarRoomScreen #course { height: 2; }
     WarRoomScreen #elapsed { display: none; width: auto; margin-right: 3; }
-    WarRoomScreen #tabs { background: $panel; padding: 0 1; }
     WarRoomScreen #upper { height: 1fr; }
-    WarRoomScreen .pane { display: none; }
-    WarRoomScreen .pane.-active { display: block; }
-    WarRoomScreen.-in-logs #upper { display: none; }
     WarRoomScreen #next { padding: 0 1; background: $surface; }
 
-    WarRoomScreen.-tiled #tabs { display: none; }
     WarRoomScreen.-tiled #phase { height: 3; }
     WarRoomScreen.-tiled #elapsed { display: block; }
-    WarRoomScreen.-tiled #upper { display: block; height: 1fr; }
-    WarRoomScreen.-tiled .pane { display: block; }
     WarRoomScreen.-tiled #checklist { width: 28%; max-width: 44; }
     WarRoomScreen.-tiled #roles { width: 22%; max-width: 36; }
     WarRoomScreen.-tiled #logs { height: 1fr; }
@@ -63,8 +52,6 @@ class WarRoomScreen(IncidentScreen):
 
     def __init__(self, bridge: Bridge, incident_id: str) -> None:
         super().__init__(bridge, incident_id)
-        self._active = "checklist"
-        self._zoomed = False
         self._view: LogView | None = None
         self._opening_logs = False
         self._rung: set[str] = set()
@@ -77,7 +64,7 @@ class WarRoomScreen(IncidentScreen):
             yield Bar(id="course")
         yield Bar(id="tabs")
         with Vertical():
-            with Horizontal(id="upper"):
+            with Horizontal(id="upper", classes="tiles"):
                 yield Pane(RowList(id="items"), id="checklist", title="1 Checklist")
                 yield Pane(RowList(id="entries", follow=True), id="timeline", title="2 Timeline", private=True)
                 yield Pane(RowList(id="people"), id="roles", title="3 Roles", private=True)
@@ -86,72 +73,27 @@ class WarRoomScreen(IncidentScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self._lay_out()
         self.set_interval(1.0, self._tick)
-        self.query_one("#items", RowList).focus()
 
     def on_unmount(self) -> None:
         if self._view:
             self._view.close()
 
-    # ── layout ──────────────────────────────────────────────────────────────────────────────────────────
-
     def on_resize(self, event: events.Resize) -> None:
-        self._lay_out()
+        super().on_resize(event)
         self._tick()
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        for name in PANES:
-            if self.query_one(f"#{name}").has_focus_within and self._active != name:
-                self._active = name
-                self._lay_out()
-
-    def _lay_out(self) -> None:
-        tiled = self.size.width >= TILED_FROM[0] and self.size.height >= TILED_FROM[1] and not self._zoomed
-        self.set_class(tiled, "-tiled")
-        self.set_class(not tiled and self._active == "logs", "-in-logs")
-        for name in PANES:
-            self.query_one(f"#{name}").set_class(self._active == name, "-active")
-        self._show_tabs()
-
-    def _show_tabs(self) -> None:
-        titles = [(name, str(self.query_one(f"#{name}", Pane).border_title).split(" │ ")[0]) for name in PANES]
-        self.query_one("#tabs", Bar).say(
-            Content(" ").join([
-                lit(f" {title} ", "$block-cursor-foreground on $block-cursor-background bold"
-                    if name == self._active else "$text-quiet")
-                for name, title in titles
-            ])
-        )  # fmt: skip
-
-    def _go(self, name: str) -> None:
-        self._active = name
-        self._lay_out()
-        for child in self.query_one(f"#{name}").children:
-            if child.can_focus:
-                child.focus()
-
     async def do_pane_checklist(self) -> None:
-        self._go("checklist")
+        self.go("checklist")
 
     async def do_pane_timeline(self) -> None:
-        self._go("timeline")
+        self.go("timeline")
 
     async def do_pane_roles(self) -> None:
-        self._go("roles")
+        self.go("roles")
 
     async def do_pane_logs(self) -> None:
-        self._go("logs")
-
-    async def do_zoom(self) -> None:
-        self._zoomed = not self._zoomed
-        self._lay_out()
-
-    async def action_back(self) -> None:
-        if self._zoomed:
-            await self.do_zoom()
-        else:
-            await super().action_back()
+        self.go("logs")
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -208,10 +150,7 @@ class WarRoomScreen(IncidentScreen):
         advice = advise(incident, playbook, glance.deliveries, now)[0]
         self.query_one("#next", Bar).say(self._next_line(advice))
         self._ring(advice.urgency, advice.action)
-        curtain = self.has_class("-curtain")
-        for pane in self.query(Pane):
-            pane.show_curtain(curtain)
-        self._show_tabs()
+        self.show_tabs()
 
     def _next_item(self) -> str:
         return super().item_under_cursor()
@@ -263,21 +202,25 @@ class WarRoomScreen(IncidentScreen):
         elif event.rows.id == "people":
             await self.action_do("assign")
         elif event.rows.id == "entries":
-            row = self.incident.row(int(event.row_id))
-            if row:
-                at = f"{row.at.astimezone(self.bridge.zone):%Y-%m-%d %H:%M:%S %Z} ({row.at:%H:%M:%S} UTC)"
-                first = "" if not row.amended else f"\n\nAs first written, {row.entry.at:%H:%M:%S} UTC:\n" + (
-                    row.entry.event.text
-                )  # fmt: skip
-                self.app.push_screen(
-                    Detail(f"{row.seq} · {row.kind} · {row.by}".rstrip(" ·"), f"{at}\n\n{row.text}{first}")
-                )
+            self.show_entry(int(event.row_id))
 
     # ── the log ─────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def _log(self) -> LogPane | None:
         return self.query_one_optional("#log", LogPane)
+
+    def evidence(self, item_id: str) -> str:
+        """What the log says about errors: for how long there was none, or how many there are, and were."""
+        if self._view is None or self.bridge.room.playbook.item(item_id).probe != "errors":
+            return ""
+        figures = self._view.figures()
+        if not figures.labels:
+            return "no log is watched here"
+        worst = max(figures.errors)
+        was = f" (was {worst}/min)" if worst else ""
+        quiet = next((n for n, errors in enumerate(reversed(figures.errors)) if errors), len(figures.errors))
+        return f"none in the last {quiet} min{was}" if quiet else f"{figures.errors[-1]} in the last minute{was}"
 
     async def do_pin(self) -> None:
         record = self._log.cursor_record() if self._log else None
@@ -299,12 +242,12 @@ class WarRoomScreen(IncidentScreen):
             self._found = values["text"]
             log.search(values["text"])
 
-        self._go("logs")
+        self.go("logs")
         self.app.push_screen(Form("search the log", (Field("text", "Find", self._found),), find, verb="find"))
 
     async def do_search_next(self) -> None:
         if self._log:
-            self._log.find_next()
+            self._log.find_previous()
 
     async def do_level(self) -> None:
         if self._log and self._view:
