@@ -278,7 +278,7 @@ class ComposerScreen(WritingScreen):
             names = [name for name, _ in self._choices()]
             self._begin(self.template or names[0])
         elif before.incident.seq != event.value.incident.seq:
-            self.run_worker(self._freshen, group="freshen", exclusive=True, exit_on_error=False)
+            self.start(self._freshen, "freshen")
         self._show_head()
         self._show_keys()
 
@@ -318,7 +318,7 @@ class ComposerScreen(WritingScreen):
         yield KeyBar()
 
     def _begin(self, template: str) -> None:
-        self.run_worker(partial(self._load, template), group="load", exclusive=True, exit_on_error=False)
+        self.start(partial(self._load, template), "load")
 
     async def _load(self, template: str) -> None:
         """Put the fields of ``template`` on the screen: as they were left, or as drafted."""
@@ -443,8 +443,7 @@ class ComposerScreen(WritingScreen):
 
     def _preview_soon(self) -> None:
         self._generation += 1
-        look = partial(self._preview, self._generation)
-        self.run_worker(look, group="preview", exclusive=True, exit_on_error=False)
+        self.start(partial(self._preview, self._generation), "preview")
 
     async def _preview(self, generation: int) -> None:
         await asyncio.sleep(PREVIEW_S)
@@ -618,7 +617,7 @@ class ComposerScreen(WritingScreen):
         """Post it. Refused, everything stays as it is."""
         if self.ready and not self.busy:
             self.busy = True
-            self.run_worker(self._send, exit_on_error=False)
+            self.start(self._send)
 
     async def _send(self) -> None:
         room, template, values = self.bridge.room, self.template, self.values
@@ -698,7 +697,8 @@ class ComposerScreen(WritingScreen):
 
 
 def _label(name: str) -> str:
-    return "ETA" if name == "eta" else name.replace("_", " ").capitalize()
+    own = {"eta": "ETA", "service_description": "Service"}
+    return own.get(name) or name.replace("_", " ").capitalize()
 
 
 def _hint(name: str) -> str:

@@ -205,7 +205,7 @@ class DeclareScreen(WritingScreen):
         ])  # fmt: skip
         self._field("service").focus()
         self.set_interval(1.0, self._show_hints)
-        self.run_worker(self._load, exit_on_error=False)
+        self.start(self._load)
 
     async def _load(self) -> None:
         """Fill the form: what was half-written first, then the alert, then what can be proposed."""
@@ -371,7 +371,7 @@ class DeclareScreen(WritingScreen):
 
     def action_afresh(self) -> None:
         """Begin again: from the newest alert, or empty."""
-        self.run_worker(self._afresh, exit_on_error=False)
+        self.start(self._afresh)
 
     async def _afresh(self) -> None:
         team = await self.bridge.carry_out(self.bridge.room.team)
@@ -388,7 +388,7 @@ class DeclareScreen(WritingScreen):
         if not self.busy and self.ready:
             self._complete()
             self.busy = True
-            self.run_worker(self._send, exit_on_error=False)
+            self.start(self._send)
 
     async def _send(self) -> None:
         values, room, alert = self.values, self.bridge.room, self._start.alert

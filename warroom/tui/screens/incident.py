@@ -77,7 +77,16 @@ class IncidentScreen(PlaceScreen):
 
     def on_news(self, event: News[Glance]) -> None:
         self.glance = event.value
-        self.show_glance(event.value)
+        if not self.covered:
+            self._show()
+
+    def on_screen_resume(self) -> None:
+        if self.glance:
+            self._show()
+
+    def _show(self) -> None:
+        assert self.glance is not None
+        self.show_glance(self.glance)
         self.show_keys()
 
     def show_glance(self, glance: Glance) -> None:
@@ -158,6 +167,16 @@ class IncidentScreen(PlaceScreen):
 
     async def do_acknowledge(self) -> None:
         await self.carry(Acknowledge())
+
+    async def do_update(self) -> None:
+        from warroom.tui.screens.composer import ComposerScreen
+
+        self.app.push_screen(ComposerScreen(self.bridge, self.incident_id))
+
+    async def do_deliveries(self) -> None:
+        from warroom.tui.screens.deliveries import DeliveriesScreen
+
+        self.app.push_screen(DeliveriesScreen(self.bridge, self.incident_id))
 
     async def do_note(self) -> None:
         kinds = (

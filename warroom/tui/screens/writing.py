@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.keys import key_to_character
+from textual.worker import WorkType
 
 from warroom.incident.errors import Refusal, WarroomError
 from warroom.redact import redact
@@ -106,8 +107,7 @@ class WritingScreen(PlaceScreen):
     def keep(self) -> None:
         """Save the draft at the next pause."""
         if self.draft and self.ready and not self.busy and self.draft.put(self.written()):
-            soon = partial(self._keep_soon, self.draft)
-            self.run_worker(soon, group="draft", exclusive=True, exit_on_error=False)
+            self.start(partial(self._keep_soon, self.draft), "draft")
 
     async def _keep_soon(self, draft: Draft) -> None:
         await asyncio.sleep(PAUSE_S)
@@ -116,6 +116,10 @@ class WritingScreen(PlaceScreen):
     async def on_unmount(self) -> None:
         if self.draft:
             await self.draft.save()
+
+    def start(self, job: WorkType[None], group: str = "default") -> None:
+        """Run ``job`` as a worker; in a group of its own it takes the place of the one before it."""
+        self.run_worker(job, group=group, exclusive=group != "default", exit_on_error=False)
 
     def leave(self) -> None:
         """Go, if this screen is still the one that is seen."""

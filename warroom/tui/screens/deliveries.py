@@ -1,0 +1,229 @@
+"""The deliveries of an incident: what went where, what did not, what nobody knows. Sends nothing itself."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from warroom.incident import timing
+from warroom.incident.delivery import Delivery, State
+from warroom.tui.bridge import Bridge
+from warroom.tui.feed import Glance
+from warroom.tui.screens.form import Field, Form, Submit
+from warroom.tui.screens.incident import IncidentScreen
+from warroom.tui.widgets.bars import Bar, Key, KeyBar
+from warroom.tui.widgets.rows import ListRow, RowList
+from warroom.tui.widgets.words import block, join, lit
+
+STYLES = {
+    State.PENDING: "$text-quiet",
+    State.SENDING: "$text-quiet",
+    State.DELIVERED: "$text-success",
+    State.UNCERTAIN: "$status-late-text on $status-late bold",
+    State.FAILED: "$status-overdue-text on $status-overdue bold",
+}
+ARRIVED, AGAIN, LEAVE = "arrived", "again", "leave"
+
+
+def what(delivery: Delivery) -> str:
+    """What is delivered, in a few words: ``u3 update · the team``."""
+    order = delivery.order
+    if order.act == "open":
+        return "opens the channel"
+    if order.act == "status" or order.message is None:
+        return "status message and topic"
+    number = order.message.marker.rpartition("·")[2]
+    return f"{number} {order.message.kind}"
+
+
+def when(delivery: Delivery, now: datetime) -> str:
+    """How often it was tried, and when it is tried next."""
+    tried = f"{delivery.attempts}×" if delivery.attempts else ""
+    if delivery.state is State.DELIVERED or delivery.state is State.FAILED:
+        return tried
+    if delivery.next_attempt_at is None:
+        waits = "asks you" if delivery.state is State.UNCERTAIN else ""
+    elif delivery.next_attempt_at <= now:
+        waits = "now"
+    else:
+        left = timing.spoken(max(timedelta(seconds=1), delivery.next_attempt_at - now))
+        waits = f"{'looks again' if delivery.state is State.UNCERTAIN else 'again'} in {left}"
+    return ", ".join(part for part in (tried, waits) if part)
+
+
+def proof(delivery: Delivery) -> str:
+    """The service's receipt, or what went wrong, in one line."""
+    if delivery.error and delivery.state is not State.DELIVERED:
+        return " ".join(delivery.error.splitlines())
+    receipt = delivery.receipt
+    return (receipt.url or receipt.id) if receipt else ""
+
+
+class DeliveriesScreen(IncidentScreen):
+    """Every delivery of the incident, live; what is uncertain or failed is settled with enter."""
+
+    DEFAULT_CSS = """
+    DeliveriesScreen #head { padding: 0 1; background: $panel; }
+    DeliveriesScreen #columns { padding: 0 1; color: $text-quiet; }
+    DeliveriesScreen #list { padding: 0 1; height: 1fr; }
+    DeliveriesScreen #detail {
+        height: 40%; border-top: solid $border-blurred; border-title-color: $text-primary; padding: 0 1;
+        scrollbar-size-vertical: 1;
+    }
+    DeliveriesScreen #detail:focus { border-top: solid $border; }
+    DeliveriesScreen #about { height: auto; }
+    """
+    BAR: ClassVar[tuple[str, ...]] = ("update", "note", "palette", "help")
+
+    def __init__(self, bridge: Bridge, incident_id: str) -> None:
+        super().__init__(bridge, incident_id)
+        self._put = False
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="head")
+        yield Bar(id="columns")
+        yield RowList(id="list", empty="Nothing was sent yet: an update (u) begins it")
+        with VerticalScroll(id="detail", can_focus=True):
+            yield Static("", id="about", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.query_one("#list").focus()
+        self.set_interval(1.0, self._show)
+
+    def show_glance(self, glance: Glance) -> None:
+        self._show()
+        if not self._put:  # begin where somebody is asked for
+            self._put = True
+            asked = [d.id for d in glance.deliveries if d.state in (State.UNCERTAIN, State.FAILED)]
+            rows = self.query_one("#list", RowList)
+            rows.put_cursor(asked[0] if asked else (glance.deliveries[-1].id if glance.deliveries else ""))
+        self._show_detail()
+
+    def on_resize(self) -> None:
+        self._show()
+
+    # ── what it shows ───────────────────────────────────────────────────────────────────────────────────
+
+    def _show(self) -> None:
+        if self.glance is None:
+            return
+        now, deliveries, width = self.bridge.now(), self.glance.deliveries, max(60, self.size.width - 4)
+        place = min(18, max([11, *(len(d.destination) for d in deliveries)])) + 2
+        wide = width >= 110
+        cells = (14, place, 26, 26 if wide else 21)
+        last = width - sum(cells)
+        rows = []
+        for delivery in deliveries:
+            state = lit(f" {delivery.state.glyph} {delivery.state} ", STYLES[delivery.state])
+            rows.append(ListRow(delivery.id, Content("").join([
+                state.pad_right(max(0, cells[0] - state.cell_length)),
+                _cell(delivery.destination, cells[1]),
+                _cell(what(delivery), cells[2]),
+                _cell(when(delivery, now), cells[3]),
+                lit(proof(delivery), "$text-quiet") if last > 12 else Content(""),
+            ])))  # fmt: skip
+        self.query_one("#list", RowList).show(rows)
+        heads = ("  State", "Where", "What", "Tried", "Receipt or error" if last > 12 else "")
+        row = [_cell(head, width) for head, width in zip(heads, (*cells, 20), strict=True)]
+        self.query_one("#columns", Bar).say(Content(" ") + Content("").join(row))
+        self._show_head()
+
+    def _show_head(self) -> None:
+        assert self.glance is not None
+        counts = {state: sum(d.state is state for d in self.glance.deliveries) for state in State}
+        told = [lit(f"{state.glyph} {n} {state}") for state, n in counts.items() if n]
+        incident = self.incident
+        title = join(lit(f" {incident.id}", "bold"), Content("Deliveries"), gap="  ")
+        self.query_one("#head", Bar).say(join(title, join(*told, gap="  "), gap="    "))
+
+    def _show_detail(self) -> None:
+        chosen = self._chosen()
+        box, about = self.query_one("#detail"), self.query_one("#about", Static)
+        box.border_title = lit(f"{chosen.destination} · {what(chosen)}") if chosen else Content("")
+        if chosen is None:
+            about.update(Content(""))
+            return
+        parts = []
+        if chosen.error and chosen.state is not State.DELIVERED:
+            parts.append(block(f"✗ {chosen.error}", "$text-error"))
+        if chosen.state is State.UNCERTAIN and chosen.next_attempt_at is None:
+            words = "Nobody can tell whether it arrived. Look there, then press enter."
+            parts.append(block(words, "$text-warning"))
+        elif chosen.state is State.FAILED:
+            parts.append(block("Mend it, then press enter to send it again.", "$text-warning"))
+        receipt = chosen.receipt
+        if receipt and (receipt.url or receipt.id):
+            parts.append(block(f"Receipt  {' '.join(dict.fromkeys(p for p in (receipt.id, receipt.url) if p))}"))
+        parts.append(block(f"Key      {chosen.id}", "$text-quiet"))
+        if chosen.order.message:
+            parts += [Content(""), block(chosen.order.message.text)]
+        about.update(Content("\n").join(parts))
+
+    def _chosen(self) -> Delivery | None:
+        row = self.query_one("#list", RowList).cursor_id
+        found = self.glance.deliveries if self.glance else ()
+        return next((delivery for delivery in found if delivery.id == row), None)
+
+    def show_keys(self, first: tuple[Key, ...] = ()) -> None:
+        chosen = self._chosen()
+        able = chosen is not None and chosen.state in (State.UNCERTAIN, State.FAILED)
+        super().show_keys((Key("↵", "settle it", "settle", able), Key("esc", "back", "back"), *first))
+
+    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_row_list_moved(self, event: RowList.Moved) -> None:
+        self._show_detail()
+        self.show_keys()
+
+    def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        event.stop()
+        self.action_settle()
+
+    def action_settle(self) -> None:
+        """Ask what became of the delivery under the cursor."""
+        delivery = self._chosen()
+        if delivery is None:
+            return
+        if delivery.state not in (State.UNCERTAIN, State.FAILED):
+            arrived = delivery.state is State.DELIVERED
+            self.bridge.say("It arrived" if arrived else "It is on its way; there is nothing to settle")
+            return
+        choices = (
+            (LEAVE, "Leave it as it is"),
+            (ARRIVED, "It arrived: I have seen it there"),
+            (AGAIN, "Send it again: it is not there"),
+        )
+        self.app.push_screen(
+            Form(
+                f"{delivery.destination} · {what(delivery)} is {delivery.state}",
+                (Field("answer", "What became of it", choices=choices),),
+                self._answering(delivery),
+                verb="settle",
+                about=f"Look for {delivery.order.message.marker if delivery.order.message else 'the channel'} "
+                f"on {delivery.destination}. {delivery.error}",
+            )
+        )
+
+    def _answering(self, delivery: Delivery) -> Submit:
+        async def submit(values: dict[str, str]) -> None:
+            answer = values["answer"]
+            if answer != LEAVE:
+                room = self.bridge.room
+                await self.bridge.work(lambda: room.answer(delivery.id, sent=answer == ARRIVED))
+
+        return submit
+
+    async def do_deliveries(self) -> None:
+        """These are they."""
+        self.query_one("#list").focus()
+
+
+def _cell(text: str, width: int) -> Content:
+    cut = lit(text).truncate(max(1, width - 2), ellipsis=True)
+    return cut.pad_right(max(0, width - cut.cell_length))
