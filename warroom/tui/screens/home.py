@@ -63,7 +63,6 @@ class HomeScreen(PlaceScreen):
 
     def on_mount(self) -> None:
         self.bridge.feed.watch(self, self.bridge.feed.overview)
-        self.set_interval(1.0, self._tick)
         self.query_one("#all", RowList).focus()
         self.query_one("#top", Bar).say(Content("warroom"))
         self.show_keys((Key("↵", "open", "open"),))
@@ -73,11 +72,12 @@ class HomeScreen(PlaceScreen):
 
     def on_news(self, event: News[Overview]) -> None:
         self._overview = event.value
-        self._tick()
+        if not self.covered:
+            self.tick()
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
         if self._overview is None or not self.is_attached:
             return
         now, over = self.bridge.now(), self._overview

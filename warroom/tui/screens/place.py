@@ -30,6 +30,27 @@ class PlaceScreen(Screen[None]):
         super().__init__()
         self.bridge = bridge
 
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._beat)
+
+    def _beat(self) -> None:
+        if not self.covered:
+            self.tick()
+
+    def tick(self) -> None:
+        """Bring what depends on the time of day up to date: called once a second while the screen is seen."""
+
+    def on_screen_resume(self) -> None:
+        self.tick()
+
+    @property
+    def covered(self) -> bool:
+        """Whether another full screen lies over this one. Textual paints all of the upper one whenever
+        something changes in the lower, so a covered screen keeps still."""
+        stack = self.app.screen_stack
+        above = stack[stack.index(self) + 1 :] if self in stack else ()
+        return any(not screen.is_modal for screen in above)
+
     @property
     def subject(self) -> Incident | None:
         """The incident this screen is about, if it is about one and has heard of it."""

@@ -46,13 +46,11 @@ class PresenterScreen(IncidentScreen):
         yield Bar(id="next")
         yield KeyBar()
 
-    def on_mount(self) -> None:
-        self.set_interval(1.0, self._tick)
 
     def show_glance(self, glance: Glance) -> None:
-        self._tick()
+        self.tick()
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
         if self.glance is None or not self.is_attached:
             return
         glance, playbook = self.glance, self.bridge.room.playbook

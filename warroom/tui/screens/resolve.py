@@ -57,7 +57,9 @@ class ResolveScreen(IncidentScreen):
     ResolveScreen #reason:focus { background: $background; }
     ResolveScreen #problem { height: auto; color: $text-error; padding: 0 1; display: none; }
     ResolveScreen #next { background: $surface; padding: 0 1; }
+    ResolveScreen #rest { height: 0; }
     ResolveScreen.-wide #body { layout: horizontal; }
+    ResolveScreen.-wide #rest { height: 1fr; }
     ResolveScreen.-wide #verify { width: 3fr; height: 1fr; }
     ResolveScreen.-wide #way { width: 2fr; height: 1fr; max-height: 100%; }
     """
@@ -83,24 +85,24 @@ class ResolveScreen(IncidentScreen):
             hint = "fraud checks stay off until Monday; agreed with support"
             yield FieldInput(id="reason", placeholder=hint, select_on_focus=False)
         yield Static("", id="problem", markup=False)
+        yield Static("", id="rest", markup=False)
         yield Bar(id="next")
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.set_interval(1.0, self._tick)
         self.query_one("#items", RowList).focus()
         self.run_worker(self._bring_draft(), exit_on_error=False)
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
-        self._tick()
+        self.tick()
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
     def show_glance(self, glance: Glance) -> None:
         first = self._known is None
         self._known = glance
-        self._tick()
+        self.tick()
         if first:
             self.query_one("#items", RowList).put_cursor(self.item_under_cursor())
 
@@ -108,7 +110,7 @@ class ResolveScreen(IncidentScreen):
         open_ = self.subject is None or self.subject.open
         super().show_keys((Key("^s", "resolve", "send", on=open_), Key("tab", "reason", "app.focus_next")))
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
         if self.glance is None or not self.is_attached:
             return
         incident, playbook = self.incident, self.bridge.room.playbook
@@ -122,13 +124,17 @@ class ResolveScreen(IncidentScreen):
             + lit(incident.impact)
         )
         checklist = playbook.checklists["recovery"]
-        rows = self._rows(width if not self.has_class("-wide") else width * 3 // 5)
+        wide = self.has_class("-wide")
+        rows = self._rows(width * 3 // 5 if wide else width)
         self.query_one("#items", RowList).show(rows)
         done = sum(item.id in incident.ticks for item in checklist.items)
         title = f"1 {checklist.title}  {done}/{len(checklist.items)}"
         self.query_one("#verify", Pane).show_title(lit(title))
         blockers = resolve_blockers(incident, playbook) if incident.open else ()
         self.set_class(bool(blockers), "-blocked")
+        # Where there is room, the question stands right below what it is about, not at the far end.
+        least = min(max(len(rows), len(blockers)) + 2, self.size.height - 8)
+        self.query_one("#body").styles.height = least if wide else "1fr"
         self._show_blockers(blockers)
         self.query_one("#next", Bar).say(self._next_line(blockers))
         down = self.has_class("-curtain")

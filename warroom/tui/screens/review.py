@@ -71,8 +71,6 @@ class ReviewScreen(TiledScreen):
         yield Bar(id="next")
         yield KeyBar()
 
-    def on_mount(self) -> None:
-        self.set_interval(1.0, self._tick)
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -85,10 +83,10 @@ class ReviewScreen(TiledScreen):
         self._show_actions(incident, now)
         self._show_list(incident)
         self._write()
-        self._tick()
+        self.tick()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._tick()
+        self.tick()
 
     def _write(self) -> None:
         """Write the draft anew, off the loop; what changes meanwhile is written once this one is done."""
@@ -159,7 +157,7 @@ class ReviewScreen(TiledScreen):
         done = sum(item.id in incident.ticks for item in items)
         self.pane("checklist").show_title(Content(f"1 48 hours  {done}/{len(items)}"))
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
         if self.glance is None or not self.is_attached:
             return
         incident, playbook = self.incident, self.bridge.room.playbook

@@ -72,8 +72,6 @@ class WarRoomScreen(TiledScreen):
         yield Bar(id="next")
         yield KeyBar()
 
-    def on_mount(self) -> None:
-        self.set_interval(1.0, self._tick)
 
     def on_unmount(self) -> None:
         if self._view:
@@ -81,7 +79,7 @@ class WarRoomScreen(TiledScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
-        self._tick()
+        self.tick()
 
     async def do_pane_checklist(self) -> None:
         self.go("checklist")
@@ -110,7 +108,7 @@ class WarRoomScreen(TiledScreen):
         if self._view is None and not self._opening_logs:
             self._opening_logs = True
             self.run_worker(self._open_logs(incident.service), exit_on_error=False)
-        self._tick()
+        self.tick()
 
     async def _open_logs(self, service: str) -> None:
         self._view = await self.bridge.work(lambda: self.bridge.open_logs(service))
@@ -122,7 +120,7 @@ class WarRoomScreen(TiledScreen):
         if had_focus:
             log.focus()
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
         """What depends on the time of day; each line is repainted only if it says something else."""
         if self.glance is None or not self.is_attached:
             return

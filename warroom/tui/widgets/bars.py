@@ -28,7 +28,7 @@ class Bar(Static):
         # is_same also compares styles, where == compares the text alone.
         if self._said is None or not self._said.is_same(content):
             self._said = content
-            self.update(content)
+            self.update(content, layout=False)  # its size is the style sheet's; a layout repaints the whole screen
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,19 +35,26 @@ class Pane(Container):
         super().__init__(id=id, classes="pane private" if private else "pane")
         self._inside = inside
         self._private = private
-        self.border_title = Content(title)
+        self._curtained = False
+        self.border_title = self._titled = Content(title)
 
     def compose(self) -> ComposeResult:
         yield self._inside
 
+    @property
+    def title(self) -> str:
+        """The frame's title, as text."""
+        return self._titled.plain
+
     def show_title(self, title: Content) -> None:
-        """Show ``title`` in the frame, if it is another one."""
-        if str(self.border_title) != title.plain:
-            self.border_title = title
+        """Show ``title`` in the frame, if it is another one: setting it repaints the whole pane."""
+        if not title.is_same(self._titled):
+            self.border_title = self._titled = title
 
     def show_curtain(self, down: bool) -> None:
         """Say that the curtain is down, where it hides this pane."""
-        if self._private:
+        if self._private and down != self._curtained:
+            self._curtained = down
             self.border_subtitle = Content("hidden · F3 lifts the curtain") if down else ""
 
 

@@ -93,7 +93,7 @@ class RowList(Widget, can_focus=True):
     def show(self, rows: Sequence[ListRow]) -> None:
         """Show these rows. The cursor stays on its row, or near where it was if that one is gone."""
         rows = list(rows)
-        if rows == self._rows:
+        if len(rows) == len(self._rows) and all(map(_same, rows, self._rows)):
             return
         last = not self._rows or self._cursor == self._last()
         kept, was = self.cursor_id, self._cursor
@@ -210,3 +210,11 @@ class RowList(Widget, can_focus=True):
 
     def on_blur(self) -> None:
         self.refresh()
+
+
+def _same(one: ListRow, other: ListRow) -> bool:
+    """Whether two rows look the same; Content's own == compares the text alone, not its styles."""
+    if one.id != other.id or (one.tail is None) != (other.tail is None):
+        return False
+    tails = one.tail is None or other.tail is None or one.tail.is_same(other.tail)
+    return tails and one.content.is_same(other.content)
