@@ -94,10 +94,10 @@ class DeliveriesScreen(IncidentScreen):
 
     def on_mount(self) -> None:
         self.query_one("#list").focus()
-        self.set_interval(1.0, self._show)
+        self.set_interval(1.0, self._show_rows)
 
     def show_glance(self, glance: Glance) -> None:
-        self._show()
+        self._show_rows()
         if not self._put:  # begin where somebody is asked for
             self._put = True
             asked = [d.id for d in glance.deliveries if d.state in (State.UNCERTAIN, State.FAILED)]
@@ -106,11 +106,11 @@ class DeliveriesScreen(IncidentScreen):
         self._show_detail()
 
     def on_resize(self) -> None:
-        self._show()
+        self._show_rows()
 
     # ── what it shows ───────────────────────────────────────────────────────────────────────────────────
 
-    def _show(self) -> None:
+    def _show_rows(self) -> None:
         if self.glance is None:
             return
         now, deliveries, width = self.bridge.now(), self.glance.deliveries, max(60, self.size.width - 4)
