@@ -72,6 +72,7 @@ class ResolveScreen(IncidentScreen):
         self._busy = False
         self._keeping: Timer | None = None
         self._known: Glance | None = None
+        self._height: int | str = ""
 
     def compose(self) -> ComposeResult:
         yield Bar(id="headline")
@@ -134,7 +135,9 @@ class ResolveScreen(IncidentScreen):
         self.set_class(bool(blockers), "-blocked")
         # Where there is room, the question stands right below what it is about, not at the far end.
         least = min(max(len(rows), len(blockers)) + 2, self.size.height - 8)
-        self.query_one("#body").styles.height = least if wide else "1fr"
+        height: int | str = least if wide else "1fr"
+        if height != self._height:  # setting it lays the whole screen out
+            self.query_one("#body").styles.height = self._height = height
         self._show_blockers(blockers)
         self.query_one("#next", Bar).say(self._next_line(blockers))
         down = self.has_class("-curtain")
@@ -250,7 +253,8 @@ class ResolveScreen(IncidentScreen):
             self._stop_keeping()
             await self.bridge.carry_out(lambda: room.save_draft(incident_id, FORM, ""))
             self.bridge.say(f"{incident_id} is resolved")
-            self.dismiss()
+            if self.app.screen is self:  # who was quick may have opened another one meanwhile
+                self.dismiss()
         finally:
             self._busy = False
 
