@@ -277,7 +277,10 @@ class _Place:
         key = key or error.place.removeprefix(table).strip()
         title = error.title.removeprefix(f"{error.place}: ")
         path = ("destinations", self.name, *(key.split(".") if key else ()))
-        return toml.refuse([toml.Mistake(path, title, error.remedy)], self.text, self.file)
+        told = toml.refuse([toml.Mistake(path, title, error.remedy)], self.text, self.file)
+        if key:
+            return told
+        return SettingsError(title, error.remedy, told.place.replace(f"[destinations] {self.name}", table))
 
 
 def _is_secret(annotation: object) -> bool:

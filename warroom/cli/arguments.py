@@ -223,12 +223,18 @@ class Verbs(click.Group):
 
 
 def verb(
-    section: str, *, example: str, posts: bool = False, reads: bool = False, name: str | None = None
+    section: str,
+    *,
+    example: str,
+    posts: bool = False,
+    reads: bool = False,
+    dashes: bool = False,
+    name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Verb]:
     """Make a function a verb. It is given the ``Call`` first, and its docstring is the help.
 
     ``posts`` adds --wait and --no-wait; ``reads`` promises that nothing will be posted, so that the house is
-    opened without trying out templates.
+    opened without trying out templates; ``dashes`` lets an argument begin with one, as ``-1h`` does.
     """
     assert section in SECTIONS
 
@@ -239,7 +245,10 @@ def verb(
             call.reads = reads
             return function(call, **arguments)
 
-        made: Verb = click.command(name, cls=Verb, section=section, example=example, posts=posts)(run)
+        how = {"ignore_unknown_options": True, "help_option_names": ["--help"]} if dashes else {}
+        made: Verb = click.command(
+            name, cls=Verb, section=section, example=example, posts=posts, context_settings=how
+        )(run)
         return made
 
     return decorate
@@ -280,17 +289,20 @@ def pick(what: str, typed: str, things: Sequence[tuple[str, str]], *, where: str
 
 
 def pick_item(room: WarRoom, typed: str) -> str:
-    """The checklist item meant by id or words; ``BadInput`` where several fit, ``NotFound`` where none does."""
+    """The item meant, by id or words, of the checklists that are worked once per incident."""
+    from warroom.incident.decisions import INCIDENT_LISTS
     from warroom.incident.errors import NotFound
     from warroom.incident.toml import plain
 
-    found = room.playbook.find_items(typed)
-    if len(found) == 1:
-        return found[0].id
-    if found:
-        told = "; ".join(f"{item.id} ({item.text})" for item in found[:6])
-        raise BadInput(f"{plain(typed)} may be one of several items", f"Type one of these: {told}.")
-    raise NotFound(f"No checklist item is called {plain(typed) or '“”'}", "warroom playbook lists them.")
+    lists = [room.playbook.checklists[name] for name in INCIDENT_LISTS]
+    try:
+        return pick("checklist item", typed, [(item.id, item.text) for one in lists for item in one.items])
+    except NotFound:
+        others = room.playbook.find_items(typed)
+        remedy = "warroom playbook lists them."
+        if others:
+            remedy = f"{others[0].id} belongs to the team, not to an incident: warroom ready {others[0].id}"
+        raise NotFound(f"No item of the incident's checklists is called {plain(typed) or '“”'}", remedy) from None
 
 
 def pick_role(room: WarRoom, typed: str) -> str:

@@ -387,7 +387,11 @@ def retract(call: Call, seq: int, reason: str) -> None:
     _act(call, RetractEntry(seq, reason))
 
 
-@verb(WRITE, example='warroom milestone started 13:42 --reason "First errors in the log"')
+@verb(
+    WRITE,
+    dashes=True,
+    example='warroom milestone started -20m\nwarroom milestone detected 13:42 --reason "First alert"',
+)
 @click.argument("name")
 @click.argument("time")
 @click.option("--reason", default="", metavar="TEXT", help="How it is known.")

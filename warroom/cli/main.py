@@ -132,26 +132,27 @@ def open_console(call: Call, *, incident_id: str = "", logs: Sequence[str] = ())
     more: list[Path | int] = [Path(log).absolute() for log in logs if log != "-"]
     if "-" in logs:
         more.append(_keys_from_terminal())
-    house = call.house
-    drill = house.drill(house.places.data / "drill")
-    status = show_console(house, incident_id=incident_id, logs=more, drill=drill, begun=False)
-    click.get_current_context().exit(status)
+    here = click.get_current_context()
+
+    def equip() -> Equipment:
+        with here.scope(cleanup=False):  # a thread of its own, to which click's context is not known
+            house = call.house
+            opened = call.incident().id if wanted else ""
+        drill = house.drill(house.places.data / "drill")
+        return equipment(house, drill, logs=more, incident_id=opened)
+
+    here.exit(show_console(equip))
 
 
-def show_console(
-    house: House,
-    *,
-    incident_id: str = "",
-    logs: Sequence[Path | int] = (),
-    drill: Drill,
-    begun: bool = True,
-) -> int:
-    """Show the console until it is left; its exit status. The one place that imports the screen.
+def equipment(
+    house: House, drill: Drill, *, incident_id: str = "", logs: Sequence[Path | int] = (), begun: bool = False
+) -> Equipment:
+    """What the console works with in this house.
 
     ``begun`` plays the drill from the start, else it is at hand for whoever asks for one.
     """
     from warroom.settings import save_theme
-    from warroom.tui.app import Console
+    from warroom.tui.bridge import Equipment
     from warroom.tui.theme import load_themes
 
     themes = {theme.name: theme for folder in house.places.themes for theme in load_themes(folder)}
@@ -160,9 +161,9 @@ def show_console(
         played = drill.logs if drill.running and service == drill.script.service else ()
         return house.open_logs(service, [*played, *logs])
 
-    console = Console(
+    return Equipment(
         house.room,
-        open_logs=open_logs,
+        open_logs,
         themes=list(themes.values()),
         courier=house.courier(),
         drill=drill if begun else None,
@@ -170,13 +171,20 @@ def show_console(
         incident_id=incident_id,
         # The demo's settings are everybody's.
         save_theme=None if begun else lambda name: save_theme(house.places.settings, name),
-        crash_folder=house.places.data,
     )
-    try:
-        console.run()
-    finally:
-        if drill.running:
-            drill.stop()
+
+
+def show_console(equip: Callable[[], Equipment], crash_folder: Path | None = None) -> int:
+    """Show the console until it is left; its exit status. The one place that imports the screen.
+
+    ``equip`` is called once the first frame is drawn; an error it raises is raised here, the screen gone.
+    """
+    from warroom.tui.app import Console
+
+    console = Console(equip, crash_folder=crash_folder)
+    console.run()
+    if console.failed:
+        raise console.failed
     return console.return_code or 0
 
 
@@ -207,9 +215,12 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Carry out a command line; its exit status. Nothing is raised but what ends the process."""
-    call = Call()
+def run(arguments: Sequence[str], call: Call | None = None) -> int:
+    """Carry out a command line; its exit status. Nothing is raised but what ends the process.
+
+    ``call`` is another environment and clock than the process's own.
+    """
+    call = call or Call()
     try:
         # Not cli.main: it makes one failure of a closed pipe and of an interrupted wait.
         with cli.make_context("warroom", list(arguments), obj=call) as context:
@@ -225,6 +236,8 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except WarroomError as error:
         output.refuse(error)
+        if isinstance(error, output.Unwritten):
+            _close_stdout()
         return error.exit_status
     except BrokenPipeError:
         _close_stdout()
@@ -248,7 +261,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _close_stdout() -> None:
-    """Nobody reads: what is left in the buffer goes nowhere, and Python says nothing about it at the end."""
+    """What is left in the buffer goes nowhere, so that Python does not fail over it at the very end."""
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)

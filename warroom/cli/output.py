@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 GAP = "  "
 
 
+class Unwritten(WarroomError):
+    """stdout takes nothing any more: a full disk, say."""
+
+
 def inert(text: str) -> str:
     """As ``redact.inert``; most often there is nothing to do, and help starts without what does it."""
     if text.isascii() and text.replace("\n", "").isprintable():
@@ -51,7 +55,7 @@ def _written() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise WarroomError(
+        raise Unwritten(
             f"The output cannot be written: {(error.strerror or str(error)).lower()}",
             "What was done is done; warroom status shows it.",
         ) from None

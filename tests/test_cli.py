@@ -1,0 +1,870 @@
+"""The command line: every verb once for real, what is printed where, words that name things, what a start costs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from warroom import wiring
+from warroom.cli import output
+from warroom.cli.arguments import Call, Verb
+from warroom.cli.main import cli, run
+from warroom.incident.errors import NotFound, SettingsError
+from warroom.settings import Places
+
+START = datetime(2026, 1, 28, 3, 4, 5, 123000, tzinfo=UTC)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+SETTINGS = """\
+[team]
+name = "Checkout"
+timezone = "Europe/Berlin"
+
+[[team.people]]
+name = "Alice Adams"
+email = "alice@example.com"
+
+[[team.people]]
+name = "Bob"
+phone = "1"
+
+[[team.people]]
+name = "Alan Ay"
+phone = "2"
+
+[[services]]
+name = "checkout-api"
+"""
+
+
+@dataclass
+class Told:
+    """How a command line ended and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """stdout as JSON."""
+        return json.loads(self.out)
+
+
+class Desk:
+    """A data folder and a clock, and warroom run on them in this process."""
+
+    def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
+        self.data = folder / "data"
+        self.settings = folder / "settings.toml"
+        self.settings.write_text(settings)
+        self.now = START
+        self.verbs: set[str] = set()
+        self.environ = {"WARROOM_SETTINGS": str(self.settings), "WARROOM_DATA": str(self.data), "WARROOM_AS": "Bob"}
+
+    def run(self, *arguments: str, given: str = "") -> Told:
+        """Run one command line; a second passes."""
+        self.now += timedelta(seconds=1)
+        self.verbs |= {*arguments} & {*cli.commands}
+        with CliRunner().isolation(input=given) as (out, err, _):
+            status = run(arguments, Call(environ=self.environ, clock=lambda: self.now))
+        return Told(status, out.getvalue().decode(), err.getvalue().decode())
+
+    def does(self, *arguments: str, given: str = "") -> Told:
+        """The same, and it has to succeed."""
+        told = self.run(*arguments, given=given)
+        assert told.status == 0, (arguments, told)
+        return told
+
+    def status(self) -> Any:
+        """What ``status --json`` says."""
+        return self.does("status", "--json").json
+
+    def kinds(self) -> list[str]:
+        """The kinds of the timeline's entries, in their order."""
+        return [row["kind"] for row in self.does("timeline", "--json").json]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def at_work(desk: Desk) -> Desk:
+    """A desk with INC-1 declared."""
+    desk.does("declare", "checkout-api", "Card payments fail")
+    return desk
+
+
+def warroom(*arguments: str, given: str = "", **environ: str) -> Told:
+    """The program in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "warroom", *arguments],
+        input=given, capture_output=True, text=True, timeout=60, check=False,
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environ},
+    )  # fmt: skip
+    return Told(done.returncode, done.stdout, done.stderr)
+
+
+# ── every verb ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_whole_incident_is_run_from_a_second_terminal(desk: Desk, tmp_path: Path) -> None:
+    do = desk.does
+    do("init", "--path", str(tmp_path / "new.toml"))
+    assert "on-call" in do("ready").out
+    assert "✓  runbooks" in do("ready", "runbooks").out
+    kept = do("alert", "error_rate", "--source", "am", "--service", "checkout-api", "--json").json[0]
+    assert kept["name"] == "error_rate" and kept["source"] == "am"
+
+    words = ["Card", "payments", "fail", "--severity", "hi", "--started", "-10m", "--alert", str(kept["alert"])]
+    told = do("declare", "Checkout-API", *words)
+    assert told.out.startswith("INC-1  High  checkout-api · Card payments fail")
+    assert "✓ transcript" in told.err
+    assert do("alert").out == ""
+
+    do("ack")
+    do("assign", "ic", "alice")
+    do("assign", "communications", "Dana", "Novak")
+    do("release", "communications")
+    do("handover", "commander", "bob", "--briefing", "Pool is dry")
+    do("accept", "commander")
+    do("severity", "critical")
+    do("note", "Pool", "exhausted", "--finding")
+    do("note", "-", given="Two\nlines\n")
+    do("note", "Roll back", "--decision", "--because", "It began with 412")
+    do("pin", "app.log", "FATAL no slots", "--line", "7", "--at", "03:04", "--level", "fatal")
+    do("update", "--impact", "One in ten fails", "--next", "+15m")
+    do("fix", "Rolled back", "--temporary", "--rollback", "deploy 412")
+    do("state", "mit")
+    for item in ("health checks", "journeys", "baseline", "no-new", "customer-rep"):
+        do("check", item)
+    do("uncheck", "journeys")
+    do("check", "journeys")
+    timeline = {row["text"]: row["seq"] for row in do("timeline", "--json").json}
+    do("amend", str(timeline["Pool exhausted"]), "--text", "Pool of 20 exhausted")
+    do("retract", str(timeline["Two\nlines"]), "--reason", "noise")
+    do("milestone", "detected", "-9m")
+    do("resolve")
+    assert desk.status()["status"] == "resolved"
+    do("reopen", "It", "is", "back")
+    do("state", "mitigated")
+    for item in ("health-checks", "journeys", "baseline", "no-new-errors", "customer-reports"):
+        do("check", item)
+    do("resolve")
+    do("update")
+    do("section", "root", "A", "leak")
+    do("action", "Alert on the pool", "--owner", "bob", "--due", "2026-02-14")
+    do("done", "A1")
+    assert "✓  A1" in do("actions").out and "○  A2  Bob     2026-02-14" in do("actions").out
+    assert "A leak" in do("postmortem").out
+    assert "INC-1" in do("export", "--format", "html").out
+    assert "resolution" in do("timeline").out
+    assert do("deliveries").out.count("✓") > 5
+    do("close", "--reason", "Follow-up is tracked elsewhere")
+    assert do("list").out == ""
+    assert "closed" in do("list", "--all").out
+    assert "CLOSED" in do("status").out.upper()
+    assert "health-checks" in do("playbook").out
+    do("doctor")
+
+    told_by = {row["by"] for row in do("timeline", "--json").json}
+    assert told_by == {"Bob", ""}
+    elsewhere = {"open", "demo", "logs", "redact", "reset-terminal", "delivery"}
+    assert {*cli.commands} - desk.verbs == elsewhere, "a verb that no test runs"
+
+
+def test_the_people_and_words_that_were_typed_short_are_kept_whole(at_work: Desk) -> None:
+    at_work.does("assign", "ic", "ALICE")
+    at_work.does("assign", "tech", "bo")
+    roles = at_work.status()["roles"]
+    assert roles == {"incident_commander": "Alice Adams", "technical_lead": "Bob", "communications_lead": None}
+
+
+def test_half_a_name_that_two_people_share_is_asked_about(at_work: Desk) -> None:
+    told = at_work.run("assign", "ic", "al")
+    assert told.status == 1
+    assert "Alice Adams or Alan Ay" in told.err
+    assert at_work.status()["roles"]["incident_commander"] is None
+
+
+def test_somebody_the_settings_do_not_know_may_help(at_work: Desk) -> None:
+    at_work.does("assign", "technical_lead", "Zoe", "from", "the", "vendor")
+    assert at_work.status()["roles"]["technical_lead"] == "Zoe from the vendor"
+
+
+def test_an_item_that_several_words_may_mean_is_asked_about(at_work: Desk) -> None:
+    told = at_work.run("check", "monitor")
+    assert told.status == 0  # an id that says it all
+    told = at_work.run("check", "alert")
+    assert told.status == 1
+    assert "acknowledge" in told.err and "close-alert" in told.err
+    told = at_work.run("check", "runbooks created")
+    assert told.status == 1 and "warroom ready runbooks" in told.err
+
+
+def test_a_time_may_begin_with_a_dash_and_end_with_an_h(at_work: Desk) -> None:
+    at_work.does("milestone", "started", "-1h", "--reason", "first error in the log")
+    assert at_work.status()["elapsed_s"] == 3601
+
+
+# ── what stdout holds ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_declare_json_is_the_shape_scripts_rely_on(desk: Desk) -> None:
+    declared = desk.does("declare", "checkout-api", "Fail", "--severity", "high", "--json").json
+    assert declared == {"id": "INC-1", "severity": "high", "declared_at": "2026-01-28T03:04:06.123Z"}
+
+
+def test_status_json_is_the_shape_scripts_rely_on(at_work: Desk) -> None:
+    at_work.now += timedelta(minutes=6)
+    seen = at_work.status()
+    assert {*seen} >= {
+        "id", "title", "service", "severity", "status", "phase", "elapsed_s", "roles", "checklist",
+        "next_update_at", "milestones",
+    }  # fmt: skip
+    assert seen["id"] == "INC-1" and seen["title"] == "Card payments fail" and seen["service"] == "checkout-api"
+    assert seen["severity"] == "critical" and seen["status"] == "investigating"
+    assert seen["phase"] == "investigation"
+    assert seen["elapsed_s"] == 361
+    assert {*seen["checklist"]} == {"done", "total"} and seen["checklist"]["done"] > 2
+    assert {*seen["milestones"]} == {"started", "detected", "declared"}
+    assert all(TIME.fullmatch(at) for at in (seen["next_update_at"], *seen["milestones"].values()))
+
+
+def test_timeline_json_is_the_shape_scripts_rely_on(at_work: Desk) -> None:
+    rows = at_work.does("timeline", "--json").json
+    assert all({*row} == {"seq", "at", "kind", "by", "text"} for row in rows)
+    assert [row["seq"] for row in rows] == [*range(1, len(rows) + 1)]
+    assert rows[0]["kind"] == "declared" and rows[0]["by"] == "Bob"
+    assert all(TIME.fullmatch(row["at"]) for row in rows)
+
+
+def test_an_amended_entry_reads_as_amended_and_a_struck_out_one_says_so(at_work: Desk) -> None:
+    seq = str(at_work.does("note", "wrong", "--json").json["entries"][0]["seq"])
+    at_work.does("amend", seq, "--text", "right", "--at", "-3m")
+    row = next(r for r in at_work.does("timeline", "--json").json if str(r["seq"]) == seq)
+    assert row["text"] == "right" and row["at"] < START.isoformat()
+    at_work.does("retract", seq)
+    row = next(r for r in at_work.does("timeline", "--json").json if str(r["seq"]) == seq)
+    assert row["retracted"] is True
+    assert "(retracted) right" in at_work.does("timeline").out
+
+
+def test_deliveries_json_is_the_shape_scripts_rely_on(at_work: Desk) -> None:
+    rows = at_work.does("deliveries", "--json").json
+    assert all(
+        [*row] == ["id", "seq", "destination", "state", "attempts", "next_attempt_at", "receipt", "error"]
+        for row in rows
+    )
+    post = next(row for row in rows if row["id"] == "INC-1.4.transcript.post")
+    assert post["state"] == "delivered" and post["attempts"] == 1 and post["seq"] == 4
+    assert post["receipt"]["url"].startswith("file://")
+
+
+def test_list_json_is_a_list_of_status_objects(at_work: Desk) -> None:
+    at_work.does("declare", "search", "Slow")
+    rows = at_work.does("list", "--json").json
+    assert [row["id"] for row in rows] == ["INC-2", "INC-1"]
+    assert rows[1] == at_work.does("status", "--json", "--incident", "INC-1").json | {
+        "elapsed_s": rows[1]["elapsed_s"]
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["ack"], ["note", "x"], ["severity", "high", "--reason", "r"], ["update"], ["assign", "ic", "Bob"],
+     ["action", "x"], ["check", "baseline"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_a_verb_wrote_and_sent_is_json_too(at_work: Desk, arguments: list[str]) -> None:
+    told = at_work.does(*arguments, "--json").json
+    assert {*told} == {"id", "entries", "deliveries"} and told["id"] == "INC-1"
+    assert all({*entry} == {"seq", "at", "kind", "by", "text"} for entry in told["entries"])
+    assert all(delivery["state"] == "delivered" for delivery in told["deliveries"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["actions"], ["ready"], ["alert"], ["playbook"], ["playbook", "severities"], ["doctor"], ["postmortem"],
+     ["export"], ["update", "--preview"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_whatever_else_is_shown_is_json_too(at_work: Desk, arguments: list[str]) -> None:
+    assert isinstance(at_work.does(*arguments, "--json").json, dict | list)
+
+
+def test_times_are_shown_in_the_teams_zone(at_work: Desk) -> None:
+    assert "04:04:06" in at_work.does("timeline").out
+
+
+HOSTILE = "a\x1b[31mb\x9b2Jc\u202ed\u2066e\x07f\u200bg"
+
+
+def test_hostile_text_comes_out_inert(at_work: Desk) -> None:
+    at_work.does("note", HOSTILE)
+    at_work.does("declare", HOSTILE, HOSTILE)
+    for arguments in (["timeline"], ["status"], ["list"], ["deliveries"], ["postmortem"], ["export"]):
+        for more in ([], ["--json"]):
+            told = at_work.does(*arguments, *more, "--incident", "INC-1")
+            told.out += at_work.does(*arguments, *more, "--incident", "INC-2").out
+            seen = told.out + told.err
+            assert all(c.isprintable() or c == "\n" for c in seen), (arguments, ascii(seen))
+
+
+def test_even_what_nobody_made_inert_is_printed_inert(capsys: pytest.CaptureFixture[str]) -> None:
+    output.say(HOSTILE)
+    output.tell(HOSTILE)
+    output.table([[HOSTILE, HOSTILE]], header=["x", "y"])
+    output.data({"x": HOSTILE + "\ud800"})
+    seen = capsys.readouterr()
+    assert all(c.isprintable() or c == "\n" for c in seen.out + seen.err)
+    assert json.loads(output.as_json(HOSTILE + "😀\ud800")) == HOSTILE + "😀\ud800"
+
+
+def test_an_error_that_repeats_what_was_typed_is_inert(at_work: Desk) -> None:
+    for verb in (["check"], ["severity"], ["assign", "ic"], [], ["done"], ["delivery", "--sent"], ["--incident"]):
+        arguments = [*verb, HOSTILE, *(["status"] if verb == ["--incident"] else [])]
+        told = at_work.run(*arguments)
+        assert told.status in (0, 1, 2)
+        assert all(c.isprintable() or c == "\n" for c in told.err), (arguments, ascii(told.err))
+
+
+def test_secrets_that_are_typed_are_masked_before_they_are_kept(at_work: Desk) -> None:
+    token = "xoxb-" + "123456789012-abcdefghijklmnopqrstuvwx"
+    at_work.does("note", f"used {token}")
+    at_work.does("pin", "app.log", f"token={token}")
+    assert token not in at_work.does("export", "--format", "json").out
+    assert token.encode() not in b"".join(file.read_bytes() for file in at_work.data.rglob("*") if file.is_file())
+
+
+def test_columns_line_up_for_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table([["日本", "x"], ["ab", "y"]])
+    assert capsys.readouterr().out == "日本  x\nab    y\n"
+
+
+# ── refusals and usage ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["resolve"], "○ No fix is recorded"),
+        (["resolve"], "○ Not verified: Service health checks passing"),
+        (["close"], "INC-1 is not resolved"),
+        (["reopen", "x"], "INC-1 is open"),
+        (["severity", "low"], "asks for a reason"),
+        (["severity", "enormous"], "critical, high, medium, low"),
+        (["note", "x", "--change"], "rollback"),
+        (["note", " "], "empty"),
+        (["assign", "king", "Bob"], "incident_commander"),
+        (["release", "ic"], "Nobody is"),
+        (["accept", "ic"], "not offered"),
+        (["check", "zzz"], "warroom playbook lists them"),
+        (["uncheck", "baseline"], "not done"),
+        (["amend", "99", "--text", "x"], "has no entry 99"),
+        (["retract", "1"], "cannot be retracted"),
+        (["milestone", "birth", "now"], "started"),
+        (["milestone", "started", "+5m"], "future"),
+        (["section", "poetry", "x"], "root_cause"),
+        (["done", "A9"], "no action item"),
+        (["action", "x", "--due", "soon"], "not a day"),
+        (["update", "--audience", "customers"], "incident commander's ok"),
+        (["update", "--template", "postmortem"], "declaration, update"),
+        (["update", "--to", "nowhere"], "no destination"),
+        (["update", "--next", "-5m"], "past"),
+        (["delivery", "INC-1.9.x.post", "--sent"], "no delivery"),
+        (["status", "--incident", "INC-9"], "no incident INC-9"),
+        (["declare", "a", "b", "--alert", "7"], "No alert 7"),
+        (["declare", "a", "b", "--started", "+1h"], "future"),
+        (["alert", "--aside", "7"], "No alert 7"),
+        (["ready", "health"], "There are: on-call"),
+        (["playbook", "poems"], "checklists"),
+        (["open"], "needs a terminal"),
+        ([], "needs a terminal"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_refusal_says_why_and_writes_nothing(at_work: Desk, arguments: list[str], reason: str) -> None:
+    before = at_work.does("timeline").out
+    told = at_work.run(*arguments)
+    assert told.status == 1, told
+    assert told.out == ""
+    assert reason in told.err
+    assert "Traceback" not in told.err
+    assert at_work.does("timeline", "--incident", "INC-1").out == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["declrae", "x", "y"], "Did you mean declare?"),
+        (["declare"], "SERVICE"),
+        (["declare", "x", "y", "--started", "yesterday-ish"], "-10m"),
+        (["ack", "--nope"], "--nope"),
+        (["severity", "high", "--wait", "soon"], "10s"),
+        (["deliveries", "--wait", "soon"], "10s"),
+        (["amend", "1"], "--text"),
+        (["amend", "x", "--text", "y"], "integer"),
+        (["delivery", "INC-1.4.transcript.post"], "--sent or --resend"),
+        (["update", "--set", "x"], "FIELD=TEXT"),
+        (["update", "--set", "poem=x"], "has no field poem"),
+        (["export", "--format", "pdf"], "markdown"),
+        (["demo", "--speed", "0"], "--speed"),
+        (["logs"], "FILE"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_in_the_command_line_ends_with_2(at_work: Desk, arguments: list[str], words: str) -> None:
+    told = at_work.run(*arguments)
+    assert told.status == 2, told
+    assert words in told.err
+    assert told.out == ""
+
+
+def test_with_several_open_the_one_meant_is_asked_for(at_work: Desk) -> None:
+    at_work.does("declare", "search", "Slow")
+    told = at_work.run("ack")
+    assert told.status == 1
+    assert "INC-1 (checkout-api)" in told.err and "--incident" in told.err
+    at_work.does("ack", "--incident", "inc-1")
+    assert "acknowledged" in at_work.does("status", "--json", "--incident", "INC-1").json["milestones"]
+
+
+def test_with_nothing_declared_the_way_to_begin_is_told(desk: Desk) -> None:
+    told = desk.run("status")
+    assert told.status == 1 and "warroom declare" in told.err
+    told = desk.does("list")
+    assert told.out == "" and "warroom declare" in told.err
+    assert desk.does("list", "--json").json == []
+
+
+# ── the globals ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_globals_count_before_and_after_the_verb(at_work: Desk) -> None:
+    for arguments in (["--json", "status"], ["status", "--json"]):
+        assert at_work.does(*arguments).json["id"] == "INC-1"
+    at_work.does("--as", "Before", "note", "x")
+    at_work.does("note", "y", "--as", "After")
+    at_work.does("--as", "Before", "note", "z", "--as", "Nearest")
+    by = [row["by"] for row in at_work.does("timeline", "--json").json if row["kind"] == "note"]
+    assert by == ["Before", "After", "Nearest"]
+    assert at_work.run("--incident", "INC-9", "status").status == 1
+
+
+def test_a_flag_beats_the_environment_and_that_beats_the_file(desk: Desk, tmp_path: Path) -> None:
+    flagged = tmp_path / "flagged"
+    desk.does("declare", "x", "in the environment's folder")
+    desk.does("declare", "x", "in the flag's folder", "--data", str(flagged))
+    assert desk.status()["title"] == "in the environment's folder"
+    assert desk.does("status", "--json", "--data", str(flagged)).json["title"] == "in the flag's folder"
+    assert (flagged / wiring.JOURNAL).exists()
+
+    del desk.environ["WARROOM_AS"]
+    other = tmp_path / "other.toml"
+    other.write_text('[[team.people]]\nname = "Only Here"\n')
+    desk.does("note", "x", "--as", "only")
+    desk.does("note", "x", "--as", "only here", "--settings", str(other))
+    by = [row["by"] for row in desk.does("timeline", "--json").json if row["kind"] == "note"]
+    assert by == ["only", "Only Here"]
+
+
+def test_the_usual_places_are_used_where_none_is_named(home: Path) -> None:
+    folder = home / ".config" / "warroom"
+    folder.mkdir()
+    (folder / "settings.toml").write_text('[team]\ntimezone = "Asia/Tokyo"\n')
+    environ = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "XDG_DATA_HOME": str(home / "d")}
+    told = warroom("declare", "x", "y", "--as", "Me", **environ)
+    assert told.status == 0, told
+    assert "JST" in (home / "d" / "warroom" / "transcripts" / "INC-1.md").read_text()
+    assert stat.S_IMODE((home / "d" / "warroom").stat().st_mode) == 0o700
+
+
+# ── updates ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+TWO = (
+    SETTINGS
+    + """
+[destinations.room]
+backend = "transcript"
+path = "room/{incident}.md"
+audiences = ["team"]
+drills = false
+
+[destinations.boss]
+backend = "transcript"
+path = "boss/{incident}.md"
+audiences = ["team", "executives"]
+"""
+)
+
+
+def test_a_preview_posts_nothing(at_work: Desk) -> None:
+    before = at_work.kinds()
+    told = at_work.does("update", "--impact", "Nothing works", "--preview")
+    assert "Nothing works" in told.out and "── transcript" in told.out
+    assert at_work.kinds() == before
+
+
+def test_an_update_goes_where_its_audience_is(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, TWO)
+    desk.does("declare", "x", "y")
+    told = desk.does("update", "--audience", "exec", "--impact", "Big")
+    assert "✓ boss" in told.err and "room" not in told.err
+    told = desk.does("update", "--to", "boss")
+    assert "✓ boss" in told.err and "✓ room" not in told.err
+    assert desk.run("update", "--audience", "exec", "--to", "room").status == 1
+
+
+def test_words_for_nobody_are_said_to_reach_nobody(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, TWO)
+    desk.does("declare", "x", "y")
+    told = desk.does("update", "--audience", "customers", "--approved-by", "alice")
+    assert "No destination takes words to customers" in told.err
+
+
+def test_customers_hear_first_then_more_then_the_end(at_work: Desk) -> None:
+    at_work.does("assign", "ic", "Bob")
+    heard = []
+    for _ in range(2):
+        heard.append(at_work.does("update", "--audience", "customers", "--preview", "--json").json["template"])
+        at_work.does("update", "--audience", "customers")
+    at_work.does("resolve", "--reason", "test")
+    heard.append(at_work.does("update", "--audience", "customers", "--preview", "--json").json["template"])
+    assert heard == ["customer_initial", "customer_update", "customer_resolution"]
+    assert at_work.does("update", "--preview", "--json").json["template"] == "resolution"
+
+
+def test_what_a_careful_colleague_would_say_is_said(at_work: Desk) -> None:
+    assert "no fix is recorded" in at_work.does("update", "--eta", "+1h", "--actions", "a", "--actions", "b").err
+
+
+def test_a_drill_reaches_only_what_is_meant_for_drills(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, TWO)
+    desk.does("declare", "x", "y", "--drill")
+    assert {row["destination"] for row in desk.does("deliveries", "--json").json} == {"boss"}
+
+
+# ── documents ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_documents_are_written_whole_and_for_their_owner_alone(at_work: Desk, tmp_path: Path) -> None:
+    for name, arguments in {
+        "a.md": ["postmortem"], "b.html": ["postmortem", "--format", "html"],
+        "c.json": ["export", "--format", "json"], "d.html": ["export", "--format", "html"],
+    }.items():  # fmt: skip
+        file = tmp_path / name
+        told = at_work.does(*arguments, "--output", str(file))
+        assert told.out == "" and str(file) in told.err
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert "INC-1" in file.read_text()
+    assert json.loads((tmp_path / "c.json").read_text())["incident"]["id"] == "INC-1"
+    told = at_work.run("export", "--output", str(at_work.settings / "x"))
+    assert told.status == 1 and "--output" in told.err
+
+
+def test_init_writes_settings_that_load_and_overwrites_none(tmp_path: Path, desk: Desk) -> None:
+    file = tmp_path / "sub" / "mine.toml"
+    assert desk.does("init", "--path", str(file)).out.strip() == str(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    desk.does("list", "--settings", str(file))
+    file.write_text("# mine\n")
+    told = desk.run("init", "--path", str(file))
+    assert told.status == 1 and "is there already" in told.err
+    assert file.read_text() == "# mine\n"
+
+
+# ── doctor ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_doctor_looks_at_everything_and_changes_nothing(desk: Desk) -> None:
+    rows = {row["check"]: row for row in desk.does("doctor", "--json").json}
+    assert {"settings", "you", "team", "playbook", "journal", "transcript"} <= {*rows}
+    assert rows["you"]["text"] == "Bob"
+    assert not desk.data.exists()
+    desk.does("declare", "x", "y")
+    before = desk.kinds()
+    assert "all sound" in desk.does("doctor").out
+    assert desk.kinds() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ('[destinations.s]\nbackend = "slack"\ntoken = { env = "NO_SUCH" }\nchannel = "#x"\n', "NO_SUCH"),
+        ('[destinations.s]\nbackend = "slak"\n', "no chat backend"),
+        ("[team\n", "not valid TOML"),
+        ('playbook = "gone.toml"\n', "no such file"),
+        ('[console]\ntheme = "mauve"\n', "no theme mauve"),
+    ],
+)
+def test_doctor_ends_with_1_where_something_is_wrong(tmp_path: Path, settings: str, words: str) -> None:
+    told = Desk(tmp_path, settings).run("doctor")
+    assert told.status == 1
+    assert words in told.out
+    assert "✗" in told.out
+
+
+# ── wiring ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def house(tmp_path: Path, settings: str, **environ: str) -> wiring.House:
+    file = tmp_path / "settings.toml"
+    file.write_text(settings)
+    return wiring.open_house(file, tmp_path / "data", "Bob", environ=environ)
+
+
+def test_without_a_destination_a_transcript_takes_everything_drills_too(tmp_path: Path) -> None:
+    with house(tmp_path, "") as home:
+        for audience in ("team", "customers", "executives"):
+            assert home.room.destinations(audience, drill=True) == ("transcript",)
+
+
+@pytest.mark.parametrize(
+    ("table", "place", "words"),
+    [
+        ('backend = "slak"', ":2 [destinations.hook] backend", "slack"),
+        ('backend = "webhook"\nurl = "https://x.example/y"', ":3 [destinations.hook] url", "plain_secrets"),
+        ('backend = "webhook"\nurl = { env = "GONE" }', ":3 [destinations.hook] url", "GONE"),
+        ('backend = "webhook"\nurl = { env = "URL" }\nbodi = {}', ":4 [destinations.hook] bodi", "body"),
+        ('backend = "webhook"', ":1 [destinations.hook] url", "missing"),
+        ('backend = "webhook"\nurl = { env = "WORD" }', ":1 [destinations.hook]", "address"),
+        (
+            'backend = "webhook"\nurl = { env = "URL" }\nheaders = { Authorization = "Bearer tokentoken" }',
+            ":4 [destinations.hook.headers] Authorization",
+            "clear",
+        ),
+    ],
+)
+def test_a_destination_that_cannot_be_used_is_told_by_its_place(
+    tmp_path: Path, table: str, place: str, words: str
+) -> None:
+    secrets = {"URL": "https://x.example/secret-path", "WORD": "s3cret-word"}
+    with (
+        house(tmp_path, f"[destinations.hook]\n{table}\n", **secrets) as home,
+        pytest.raises(SettingsError) as told,
+    ):
+        home.chat("hook")
+    assert place in told.value.title, str(told.value)
+    assert words in str(told.value)
+    assert "secret-path" not in str(told.value) and "s3cret-word" not in str(told.value)
+    assert "tokentoken" not in str(told.value)
+
+
+def test_a_secret_in_clear_is_taken_where_the_person_insists(tmp_path: Path) -> None:
+    table = '[destinations.hook]\nbackend = "webhook"\nurl = "https://x.example/y"\nplain_secrets = true\n'
+    with house(tmp_path, table) as home:
+        assert home.chat("hook").max_length == 4000
+
+
+def test_secrets_are_looked_up_only_to_send(tmp_path: Path) -> None:
+    made = tmp_path / "looked-up"
+    table = f'[destinations.hook]\nbackend = "webhook"\nurl = {{ command = ["touch", "{made}"] }}\n'
+    with house(tmp_path, table) as home:
+        home.room.summaries()
+        assert not made.exists()
+        with pytest.raises(SettingsError):
+            home.chat("hook")
+        assert made.exists()
+
+
+def test_a_destination_nobody_named_is_not_found(tmp_path: Path) -> None:
+    with house(tmp_path, "") as home, pytest.raises(NotFound):
+        home.chat("elsewhere")
+
+
+def test_a_transcript_without_a_path_lies_in_the_data_folder(tmp_path: Path) -> None:
+    places = Places.find({}, {"data": str(tmp_path / "there")})
+    with house(tmp_path, "") as home:
+        chat = wiring.make_chat(home.settings.destinations["transcript"], places, {})
+        assert str(tmp_path / "there") in str(chat._path("INC-1"))  # type: ignore[attr-defined]
+
+
+def test_the_logs_of_a_service_are_found_by_pattern(tmp_path: Path) -> None:
+    (tmp_path / "a.log").touch()
+    (tmp_path / "b.log").touch()
+    with house(tmp_path, '[[services]]\nname = "api"\nlogs = ["*.log", "later.txt"]\n') as home:
+        assert [path.name for path in home.service_logs("API")] == ["a.log", "b.log", "later.txt"]
+        assert home.service_logs("other") == []
+
+
+# ── logs ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LOG = (
+    "2026-01-28T03:04:05.678Z INFO started\n"
+    "2026-01-28T03:04:06Z ERROR password=hunter2secret\n"
+    "  at stock.py:88\n"
+    "2026-01-28T03:04:07Z INFO \x1b]0;owned\x07 done"
+)
+
+
+def test_log_records_are_printed_safe(tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+    file.write_text(LOG)
+    told = warroom("logs", str(file))
+    assert told.status == 0, told
+    assert told.out.count("\n") == 4
+    assert "hunter2" not in told.out and "\x1b" not in told.out
+    rows = [json.loads(line) for line in warroom("logs", str(file), "--json").out.splitlines()]
+    assert all({*row} == {"time", "level", "source", "line", "text"} for row in rows)
+    assert rows[0] | {"text": ""} == {
+        "time": "2026-01-28T03:04:05.678Z", "level": "info", "source": "app.log", "line": 1, "text": "",
+    }  # fmt: skip
+    assert [row["line"] for row in rows] == [1, 2, 3, 4]
+    assert [row["level"] for row in rows] == ["info", "error", None, "info"]
+
+
+def test_a_level_keeps_the_lines_that_go_on_from_it(tmp_path: Path) -> None:
+    told = warroom("logs", "-", "--level", "error", given=LOG)
+    assert [line.split()[0] for line in told.out.splitlines()] == ["2026-01-28T03:04:06Z", "at"]
+
+
+def test_a_followed_pipe_ends_with_it(tmp_path: Path) -> None:
+    told = warroom("logs", "-", "--follow", "--json", given=LOG)
+    assert told.status == 0
+    assert [json.loads(line)["line"] for line in told.out.splitlines()] == [1, 2, 3, 4]
+
+
+def test_a_followed_file_shows_what_is_appended(tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+    file.write_text("one\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "warroom", "logs", str(file), "--follow"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    try:
+        assert process.stdout.readline() == "one\n"
+        with file.open("a") as writer:
+            writer.write("two\n")
+        assert process.stdout.readline() == "two\n"
+    finally:
+        process.terminate()
+        process.stdout.close()
+    assert process.wait(10) == 143
+
+
+def test_a_log_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+    file.write_text("here\n")
+    told = warroom("logs", str(tmp_path / "gone"), str(file))
+    assert told.status == 1
+    assert told.out == "here\n"
+    assert "gone: no such file" in told.err
+
+
+def test_redact_is_a_filter() -> None:
+    key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA75\n-----END RSA PRIVATE KEY-----\n"
+    told = warroom("redact", given=f"password=hunter2secret\n{key}plain\nlast")
+    assert told.status == 0
+    lines = told.out.splitlines()
+    assert "hunter2" not in told.out and "MIIE" not in told.out
+    assert len(lines) == 6 and lines[-2:] == ["plain", "last"]
+
+
+# ── the demo ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_demo_plays_from_alert_to_postmortem_without_a_screen(home: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine_too = {"WARROOM_DATA": str(mine), "WARROOM_SETTINGS": "/nowhere"}
+    told = warroom("demo", TMPDIR=str(tmp_path), HOME=str(home), **mine_too)
+    assert told.status == 0, told
+    kinds = {line.split()[1] for line in told.out.splitlines() if line[:2].isdigit()}
+    assert {"alert", "declared", "assigned", "evidence", "heard", "update", "fix", "resolved", "section"} <= kinds
+    document = Path(told.out.splitlines()[-1])
+    assert tmp_path in document.parents
+    assert "# Incident Post-Mortem" in document.read_text()
+    assert not mine.exists()
+
+
+# ── help ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=sorted(cli.commands))
+def a_verb(request: pytest.FixtureRequest) -> Iterator[Verb]:
+    command = cli.commands[request.param]
+    assert isinstance(command, Verb)
+    yield command
+
+
+def test_every_verb_tells_in_one_line_what_it_does(a_verb: Verb) -> None:
+    short = a_verb.get_short_help_str(limit=110)
+    assert 10 < len(short) <= 110 and not short.endswith("...")
+    told = CliRunner().invoke(cli, [str(a_verb.name), "--help"]).output
+    assert "Example" in told and "--json" in told
+
+
+def test_every_example_in_help_can_be_typed(a_verb: Verb) -> None:
+    for line in a_verb.example.splitlines():
+        line = re.sub(r"\s[<>]\s\S+", "", line.rpartition("| ")[2])
+        words = shlex.split(line)
+        assert words[0] == "warroom" and words[1] == a_verb.name
+        with a_verb.make_context(words[1], words[2:], obj=Call()) as context:
+            assert context.args == []
+
+
+def test_every_option_says_what_it_is_for(a_verb: Verb) -> None:
+    with click.Context(a_verb) as context:
+        for option in a_verb.get_params(context):
+            if isinstance(option, click.Option) and option.name != "form":
+                assert option.help, option.opts
+
+
+def test_help_lists_each_verb_once(desk: Desk) -> None:
+    told = desk.does("--help").out
+    listed = re.findall(r"(?m)^  ([a-z][a-z-]*)  ", told)
+    assert sorted(listed) == sorted(cli.commands)
+
+
+# ── what a start costs ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def loaded(*arguments: str, **environ: str) -> set[str]:
+    """The modules there are once this command line has run in a process of its own."""
+    code = (
+        "import atexit, sys; atexit.register(lambda: print('\\n@', *sys.modules, file=sys.stderr));"
+        f"sys.argv[1:] = {list(arguments)!r}; from warroom.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin", **environ},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.rpartition("\n@")[2].split())
+
+
+def test_help_loads_nothing_but_itself() -> None:
+    assert not loaded("--help") & {"pydantic", "rich", "sqlite3", "warroom.settings", "asyncio", "textual", "httpx"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status"], ["list"], ["timeline"], ["deliveries"], ["actions"], ["playbook"], ["ready"], ["list", "--json"]],
+    ids=" ".join,
+)
+def test_a_verb_that_only_looks_loads_no_screen_network_or_template(at_work: Desk, arguments: list[str]) -> None:
+    modules = loaded(*arguments, **at_work.environ)
+    assert not modules & {"textual", "httpx", "jinja2", "asyncio", "warroom.tui", "warroom.connect.http"}
+
+
+def test_what_is_left_in_the_outbox_is_left_without_the_network(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, '[destinations.h]\nbackend = "webhook"\nurl = { env = "NOT_LOOKED_UP" }\n')
+    modules = loaded("declare", "x", "y", "--no-wait", **desk.environ)
+    assert not modules & {"textual", "httpx", "asyncio", "warroom.connect.chat.webhook"}
+    rows = desk.does("deliveries", "--json").json
+    assert {row["state"] for row in rows} == {"pending"} and {row["attempts"] for row in rows} == {0}

@@ -1,0 +1,418 @@
+"""The command line when things go wrong: settings, disk, network, signals, other processes. Nothing is lost, and
+what happened is said in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import servers
+from click.testing import CliRunner
+
+from warroom import wiring
+from warroom.cli import commands
+from warroom.cli.arguments import Call
+from warroom.cli.main import run
+
+DEADLINE_S = 20.0
+
+
+class Program:
+    """The program in processes of its own, on one data folder."""
+
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.settings = folder / "settings.toml"
+        self.settings.write_text(settings)
+        self.environ = {
+            "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TMPDIR": str(folder), "HOME": str(folder),
+            "WARROOM_SETTINGS": str(self.settings), "WARROOM_DATA": str(self.data), "WARROOM_AS": "Bob",
+        }  # fmt: skip
+
+    def start(self, *arguments: str, **how: Any) -> subprocess.Popen[str]:
+        """Start it; its streams are pipes unless ``how`` says otherwise."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(
+            [sys.executable, "-m", "warroom", *arguments], text=True, env=self.environ, **{**pipes, **how}
+        )
+
+    def run(self, *arguments: str, **how: Any) -> tuple[int, str, str]:
+        """Its exit status, stdout and stderr; never a traceback."""
+        process = self.start(*arguments, **how)
+        out, err = process.communicate(timeout=60)
+        assert "Traceback" not in err, err
+        return process.returncode, out or "", err or ""
+
+    def does(self, *arguments: str) -> tuple[str, str]:
+        """The same, and it has to succeed."""
+        status, out, err = self.run(*arguments)
+        assert status == 0, (arguments, out, err)
+        return out, err
+
+    def shows(self, *arguments: str) -> Any:
+        """What it prints as JSON."""
+        return json.loads(self.does(*arguments, "--json")[0])
+
+    def states(self) -> dict[str, str]:
+        """How each delivery stands."""
+        return {row["id"]: row["state"] for row in self.shows("deliveries")}
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not true():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)
+
+
+# ── settings and playbook ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("[team]\nnmae = 'x'\n", ":2 [team] nmae: unknown key"),
+        ("[team\n", ":1: not valid TOML"),
+        ("[team]\ntimezone = 'Mars'\n", ":2 [team] timezone"),
+        ("[destinations.x]\naudiences = ['team']\n", "[destinations.x] backend: missing key"),
+        ("playbook = 'gone.toml'\n", "gone.toml: cannot be read"),
+        ("playbook = 'own.toml'\n", "own.toml:2 [severities.critical] responce_minutes: unknown key"),
+    ],
+)
+@pytest.mark.parametrize("verb", [["status"], ["declare", "x", "y"]], ids=["reading", "writing"])
+def test_wrong_settings_end_with_3_and_their_place(
+    tmp_path: Path, settings: str, words: str, verb: list[str]
+) -> None:
+    (tmp_path / "own.toml").write_text("[severities.critical]\nresponce_minutes = 1\n")
+    program = Program(tmp_path, settings)
+    status, out, err = program.run(*verb)
+    assert status == 3
+    assert words in err
+    assert out == ""
+    assert not program.data.exists()
+
+
+def test_a_settings_file_that_was_named_has_to_be_there(program: Program) -> None:
+    status, _, err = program.run("list", "--settings", "/nowhere/at/all.toml")
+    assert status == 3
+    assert "/nowhere/at/all.toml" in err and "warroom init" in err
+
+
+def test_a_template_that_cannot_be_used_is_found_before_anything_is_posted(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text("[templates.update]\ntext = '{{ impcat }}'\n")
+    program = Program(tmp_path, "playbook = 'own.toml'\n")
+    status, _, err = program.run("declare", "x", "y")
+    assert status == 3
+    assert "own.toml" in err and "[templates.update]" in err and "impcat" in err
+    assert program.shows("list") == []  # who only looks is not held up
+    status, _, err = program.run("playbook", "check")
+    assert status == 3
+
+
+# ── the disk ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_file_where_the_data_folder_should_be_is_told(program: Program) -> None:
+    program.data.write_text("mine")
+    status, _, err = program.run("declare", "x", "y")
+    assert status == 3
+    assert "--data" in err and "a file stands in its place" in err
+    assert program.data.read_text() == "mine"
+
+
+def test_on_a_full_disk_nothing_is_half_kept_and_it_is_said(program: Program) -> None:
+    program.does("declare", "x", "y")
+    before = program.shows("timeline")
+
+    def full() -> None:
+        # No file may grow beyond a page or so: what a disk without room does, without needing one.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    status, out, err = program.run("note", "kept or not kept " * 500, preexec_fn=full)
+    assert status == 1
+    assert out == ""
+    assert "not saved" in err.lower() or "disk" in err.lower(), err
+    assert program.shows("timeline") == before
+    program.does("note", "and now there is room")
+
+
+def test_a_journal_of_a_newer_warroom_is_refused_untouched(program: Program) -> None:
+    program.does("declare", "x", "y")
+    file = program.data / wiring.JOURNAL
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    before = file.read_bytes()
+    for verb in (["status"], ["note", "x"], ["doctor"]):
+        status, out, err = program.run(*verb)
+        assert status == 1
+        assert "newer warroom" in out + err
+    assert file.read_bytes() == before
+
+
+def test_a_file_that_is_no_journal_is_refused_untouched(program: Program) -> None:
+    program.data.mkdir()
+    file = program.data / wiring.JOURNAL
+    file.write_text("my shopping list, which is longer than it should be")
+    status, _, err = program.run("list")
+    assert status == 1
+    assert "not a journal" in err
+    assert file.read_text().startswith("my shopping list")
+
+
+def test_output_that_cannot_be_written_is_told_but_done_is_done(program: Program) -> None:
+    with Path("/dev/full").open("w") as full:
+        status, _, err = program.run("declare", "x", "y", stdout=full)
+    assert status == 1
+    assert "no space left" in err
+    assert program.shows("status")["id"] == "INC-1"
+
+
+@pytest.mark.parametrize("verb", [["timeline"], ["logs", "big.log"], ["postmortem"], ["redact"]], ids=" ".join)
+def test_a_reader_that_goes_away_is_no_error(program: Program, verb: list[str]) -> None:
+    program.does("declare", "x", "y")
+    big = program.folder / "big.log"
+    big.write_text("line\n" * 200_000)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with big.open() as given, os.fdopen(writing, "w") as out:
+        status, _, err = program.run(*verb, stdout=out, stdin=given, cwd=program.folder)
+    assert status == 141
+    assert err == ""
+
+
+# ── the network ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hook(url: str, name: str = "hook", more: str = "") -> str:
+    """Settings with a webhook there."""
+    return f'[destinations.{name}]\nbackend = "webhook"\nurl = "{url}/in"\nplain_secrets = true\n{more}\n'
+
+
+OK = servers.http_answer("200 OK")
+
+
+def keys(server: servers.RawServer) -> list[str]:
+    """The deliveries that arrived, in their order."""
+    lines = [line for request in server.requests for line in request.decode().splitlines()]
+    return [line.split(": ")[1] for line in lines if line.lower().startswith("idempotency-key")]
+
+
+def test_a_post_is_waited_for_and_told(tmp_path: Path) -> None:
+    with servers.RawServer(OK) as server:
+        program = Program(tmp_path, hook(server.url))
+        _, err = program.does("declare", "checkout-api", "Card payments fail")
+        assert "✓ hook" in err
+        _, err = program.does("update", "--impact", "Still failing")
+        assert "✓ hook" in err
+        assert keys(server) == ["INC-1.4.hook.post", "INC-1.8.hook.post"]
+        body = json.loads(server.requests[1].partition(b"\r\n\r\n")[2])
+    assert body["incident"] == "INC-1" and body["kind"] == "update" and "Still failing" in body["text"]
+    assert program.states() == dict.fromkeys(program.states(), "delivered")
+
+
+def test_a_server_that_never_answers_leaves_a_question_not_a_lie(tmp_path: Path) -> None:
+    with servers.RawServer(...) as server:
+        program = Program(tmp_path, hook(server.url))
+        _, err = program.does("declare", "x", "y", "--wait", "0.5s")
+        assert "? hook: outcome unknown" in err
+        assert "warroom delivery INC-1.4.hook.post --sent or --resend" in err
+        assert program.states()["INC-1.4.hook.post"] == "uncertain"
+        assert len(keys(server)) == 1
+        program.does("deliveries", "--wait", "0.5s")
+        assert len(keys(server)) == 1, "it must not be tried again blindly"
+    out, _ = program.does("delivery", "INC-1.4.hook.post", "--sent")
+    assert "delivered" in out
+    assert program.run("delivery", "INC-1.4.hook.post", "--sent")[0] == 1
+
+
+def test_a_question_can_be_answered_by_sending_again(tmp_path: Path) -> None:
+    with servers.RawServer(None, OK) as server:  # reset after it took the request
+        program = Program(tmp_path, hook(server.url))
+        _, err = program.does("declare", "x", "y")
+        assert "outcome unknown" in err
+        out, err = program.does("delivery", "INC-1.4.hook.post", "--resend")
+        assert "delivered" in out and "✓ hook" in err
+        assert keys(server) == ["INC-1.4.hook.post"] * 2
+
+
+def test_a_refused_post_says_why_and_how_to_send_it_again(tmp_path: Path) -> None:
+    with servers.RawServer(servers.http_answer("403 Forbidden", b'{"error": "no_permission"}'), OK) as server:
+        program = Program(tmp_path, hook(server.url))
+        status, _, err = program.run("declare", "x", "y")
+        assert status == 0, "the decision is recorded"
+        assert "✗ hook" in err and "no_permission" in err and "--resend" in err
+        assert program.states()["INC-1.4.hook.post"] == "failed"
+        program.does("delivery", "INC-1.4.hook.post", "--resend")
+        assert program.states()["INC-1.4.hook.post"] == "delivered"
+
+
+def test_what_could_not_go_out_is_kept_and_goes_with_the_next_verb_that_posts(tmp_path: Path) -> None:
+    port = servers.free_port()
+    program = Program(tmp_path, hook(f"http://127.0.0.1:{port}"))
+    began = time.monotonic()
+    status, _, err = program.run("declare", "x", "y", "--wait", "0.8s")
+    assert status == 0 and "↻ hook" in err and "kept" in err
+    assert time.monotonic() - began < 5
+    assert program.states()["INC-1.4.hook.post"] == "pending"
+    with servers.RawServer(OK) as server:
+        program.settings.write_text(hook(server.url))
+        until(lambda: program.does("update", "--wait", "3s") and keys(server))
+        assert keys(server)[0] == "INC-1.4.hook.post", "and before what was said later"
+
+
+def test_nothing_is_sent_with_no_wait_until_somebody_sends(tmp_path: Path) -> None:
+    with servers.RawServer(OK) as server:
+        program = Program(tmp_path, hook(server.url))
+        _, err = program.does("declare", "x", "y", "--no-wait")
+        assert "… hook: not sent yet" in err
+        program.does("deliveries")
+        assert keys(server) == [] and program.states()["INC-1.4.hook.post"] == "pending"
+        program.does("deliveries", "--wait", "5s")
+        assert keys(server) == ["INC-1.4.hook.post"]
+
+
+def test_a_destination_that_is_down_does_not_hold_up_another_nor_the_verb(tmp_path: Path) -> None:
+    with servers.RawServer(OK) as server:
+        down = hook(f"http://127.0.0.1:{servers.free_port()}", "down")
+        program = Program(tmp_path, down + hook(server.url, "up"))
+        _, err = program.does("declare", "x", "y", "--wait", "0.9s")
+        assert "✓ up" in err and "↻ down" in err
+        # Once its next try lies beyond the wait, nobody waits for it.
+        until(lambda: _later(program))
+        began = time.monotonic()
+        _, err = program.does("update", "--wait", "0.3s")
+        assert "✓ up" in err and "↻ down" in err
+        assert time.monotonic() - began < DEADLINE_S / 2
+
+
+def _later(program: Program) -> bool:
+    program.does("deliveries", "--wait", "0.5s")
+    rows = {row["id"]: row for row in program.shows("deliveries")}
+    return int(rows["INC-1.4.down.post"]["attempts"]) >= 2
+
+
+def test_two_processes_that_send_at_once_send_each_post_once(tmp_path: Path) -> None:
+    with servers.RawServer(OK) as server:
+        program = Program(tmp_path, hook(server.url))
+        program.does("declare", "x", "y", "--no-wait")
+        for _ in range(3):
+            program.does("update", "--no-wait")
+        both = [program.start("deliveries", "--wait", "10s") for _ in range(2)]
+        for process in both:
+            process.communicate(timeout=60)
+            assert process.returncode == 0
+        sent = keys(server)
+        assert len(sent) == 4 and len({*sent}) == 4
+    assert {*program.states().values()} == {"delivered"}
+
+
+def test_no_secret_of_a_destination_is_ever_said(tmp_path: Path) -> None:
+    with servers.RawServer(servers.http_answer("401 Unauthorized", b'{"error": "s3cr3t-t0ken-abcdef"}')) as server:
+        table = hook(server.url, more='headers = { Authorization = { env = "TOKEN" } }')
+        program = Program(tmp_path, table)
+        program.environ["TOKEN"] = "Bearer s3cr3t-t0ken-abcdef"
+        _, err = program.does("declare", "x", "y")
+        told = err + "".join(program.run(verb)[1] for verb in ("deliveries", "doctor", "export", "timeline"))
+    assert "✗ hook" in err
+    assert "s3cr3t" not in told
+    assert b"s3cr3t" not in b"".join(file.read_bytes() for file in program.data.rglob("*") if file.is_file())
+
+
+# ── several processes ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_verbs_of_many_processes_at_once_all_count(program: Program) -> None:
+    program.does("declare", "x", "y")
+    all_ = [program.start("note", f"note {number}") for number in range(6)]
+    all_ += [program.start("declare", "s", "i") for _ in range(3)]
+    for process in all_:
+        process.communicate(timeout=60)
+    # A note that was asked which incident it means is refused; nothing else may fail.
+    assert all(process.returncode in (0, 1) for process in all_)
+    said = [row["text"] for row in program.shows("timeline", "--incident", "INC-1")]
+    for number, process in enumerate(all_[:6]):
+        assert (f"note {number}" in said) == (process.returncode == 0)
+    assert sorted(row["id"] for row in program.shows("list")) == ["INC-1", "INC-2", "INC-3", "INC-4"]
+
+
+# ── signals ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["ctrl-c", "terminated", "hung up"],
+)
+def test_a_verb_that_is_stopped_while_it_waits_has_kept_everything(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    with servers.RawServer(...) as server:
+        program = Program(tmp_path, hook(server.url))
+        process = program.start("declare", "x", "y", "--wait", "60s")
+        until(lambda: server.requests)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == status, (out, err)
+    assert "Traceback" not in err
+    assert out.startswith("INC-1"), "what was recorded is said before it is waited for"
+    assert not (program.data / f"{wiring.JOURNAL}-wal").exists(), "the journal was closed"
+    assert program.shows("status")["id"] == "INC-1"
+    assert program.states()["INC-1.4.hook.post"] == "uncertain"
+
+
+# ── bugs ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_bug_becomes_one_line_and_a_report_without_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "xoxb-" + "123456789012-abcdefghijklmnopqrstuvwx"
+
+    def broken(*_: object) -> None:
+        local = "only-in-a-local"
+        raise RuntimeError(f"it broke with {token}" + local[:0])
+
+    monkeypatch.setattr(commands, "_act", broken)
+    with CliRunner().isolation() as (out, err, _):
+        status = run(["ack"], Call(environ={"WARROOM_DATA": str(tmp_path / "data")}))
+    told = err.getvalue().decode()
+    assert status == 1
+    assert out.getvalue() == b""
+    assert told.count("\n") == 1 and "unexpected RuntimeError" in told and token not in told
+    report = Path(told.strip().rpartition(" ")[2])
+    assert report.parent == tmp_path / "data"
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    text = report.read_text()
+    assert "broken" in text and "it broke with" in text
+    assert token not in text and "only-in-a-local" not in text.replace('local = "only-in-a-local"', "")
+
+
+def test_a_bug_is_told_even_where_no_report_can_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(commands, "_act", broken)
+    monkeypatch.setattr("tempfile.mkstemp", lambda **_: (_ for _ in ()).throw(OSError("full")))
+    with CliRunner().isolation() as (_, err, _):
+        assert run(["ack"], Call(environ={"WARROOM_DATA": str(tmp_path / "data")})) == 1
+    assert "unexpected RuntimeError" in err.getvalue().decode()
