@@ -291,24 +291,17 @@ def test_nothing_is_sent_with_no_wait_until_somebody_sends(tmp_path: Path) -> No
         assert keys(server) == ["INC-1.4.hook.post"]
 
 
-def test_a_destination_that_is_down_does_not_hold_up_another_nor_the_verb(tmp_path: Path) -> None:
-    with servers.RawServer(OK) as server:
-        down = hook(f"http://127.0.0.1:{servers.free_port()}", "down")
-        program = Program(tmp_path, down + hook(server.url, "up"))
-        _, err = program.does("declare", "x", "y", "--wait", "0.9s")
-        assert "✓ up" in err and "↻ down" in err
-        # Once its next try lies beyond the wait, nobody waits for it.
-        until(lambda: _later(program))
-        began = time.monotonic()
-        _, err = program.does("update", "--wait", "0.3s")
-        assert "✓ up" in err and "↻ down" in err
-        assert time.monotonic() - began < DEADLINE_S / 2
-
-
-def _later(program: Program) -> bool:
-    program.does("deliveries", "--wait", "0.5s")
-    rows = {row["id"]: row for row in program.shows("deliveries")}
-    return int(rows["INC-1.4.down.post"]["attempts"]) >= 2
+def test_a_destination_that_asks_for_a_long_pause_holds_up_neither_another_nor_the_verb(tmp_path: Path) -> None:
+    pause = servers.http_answer("429 Too Many Requests", b"{}", "Retry-After: 120")
+    with servers.RawServer(OK) as server, servers.RawServer(pause) as throttled:
+        program = Program(tmp_path, hook(throttled.url, "slow") + hook(server.url, "quick"))
+        for verb in (["declare", "x", "y"], ["update"]):
+            began = time.monotonic()
+            _, err = program.does(*verb, "--wait", "20s")
+            assert "✓ quick" in err
+            assert "↻ slow: Webhook asks for a pause; kept" in err
+            assert time.monotonic() - began < 15, "what cannot go within the wait is not waited for"
+        assert len(keys(throttled)) == 1
 
 
 def test_two_processes_that_send_at_once_send_each_post_once(tmp_path: Path) -> None:
