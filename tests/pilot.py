@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,7 +23,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
+from textual import events
 from textual.app import App, ComposeResult
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
@@ -33,7 +36,7 @@ from warroom.journal.sqlite import SqliteJournal
 from warroom.room.courier import Courier
 from warroom.room.room import WarRoom
 from warroom.settings import Destination, OnCall, Person, Service, Settings, Team, load_playbook, shipped
-from warroom.tui.bridge import Bridge
+from warroom.tui.bridge import Bridge, Equipment
 from warroom.tui.screens.place import PlaceScreen
 from warroom.tui.theme import load_themes
 from warroom.tui.widgets.bars import KeyBar
@@ -44,6 +47,19 @@ START = datetime(2026, 1, 28, 13, 15, tzinfo=UTC)
 SMALL, LARGE = (80, 24), (160, 45)
 SIZES = [SMALL, LARGE]
 DEADLINE_S = 10.0
+
+
+@dataclass
+class Playing:
+    """A drill as the screen knows it: one that is being played."""
+
+    running: bool = True
+
+    def start(self) -> None:
+        self.running = True
+
+    def stop(self) -> None:
+        self.running = False
 
 
 class Clock:
@@ -184,8 +200,7 @@ class Glass(App[None]):
     def __init__(self, stage: Stage, make: Callable[[Bridge], Screen[Any]], *, drill: Any = None) -> None:
         super().__init__()
         self.stage = stage
-        self.bridge = Bridge(self, stage.room, open_logs=cast(Any, None))
-        self.bridge.drill = drill
+        self.bridge = Bridge(self, Equipment(stage.room, open_logs=cast(Any, None), drill=drill))
         self.opened: list[str] = []
         self.did: list[str] = []
         self.copied: list[str] = []
@@ -200,7 +215,6 @@ class Glass(App[None]):
         self.push_screen(self._make(self.bridge))
 
     def on_unmount(self) -> None:
-        self.bridge.drill = None
         self.bridge.stop()
 
     def open_incident(self, incident_id: str) -> None:
@@ -233,13 +247,11 @@ async def on_console(stage: Stage, size: tuple[int, int] = SMALL, **how: Any) ->
     """The whole console over the stage's room, settled at home (or where ``incident_id=`` says)."""
     from warroom.tui.app import Console
 
-    app = Console(
-        stage.room,
-        themes=load_themes(shipped("themes")),
-        crash_folder=stage.folder,
-        **{"open_logs": lambda service: None, **how},  # type: ignore[arg-type]
-    )
+    given = {"open_logs": lambda service: None, "themes": load_themes(shipped("themes")), **how}
+    app = Console(lambda: Equipment(stage.room, **given), crash_folder=stage.folder)  # type: ignore[arg-type]
     async with app.run_test(size=size, notifications=True) as pilot:
+        # The first frame comes before anything is equipped; the screens stand once their worker has ended.
+        await until(pilot, lambda: isinstance(app.screen, PlaceScreen))
         await settle(pilot)
         yield pilot
 
@@ -266,6 +278,9 @@ async def settle(pilot: Pilot[Any], within_s: float = DEADLINE_S) -> None:
     """
     app = cast(Any, pilot.app)
     deadline = time.monotonic() + within_s
+    while not _furnished(app):
+        assert time.monotonic() < deadline, "the console was never furnished"
+        await asyncio.sleep(0.01)
     while True:
         count = app.bridge.room.change_count()
         probe = _Probe()
@@ -282,6 +297,13 @@ async def settle(pilot: Pilot[Any], within_s: float = DEADLINE_S) -> None:
         await asyncio.sleep(0.01)
 
 
+def _furnished(app: Any) -> bool:
+    try:  # the console gets its bridge only after its first frame
+        return app.bridge is not None
+    except AssertionError:
+        return False
+
+
 async def until(pilot: Pilot[Any], seen: Callable[[], bool], within_s: float = DEADLINE_S) -> None:
     """Wait until ``seen()``; AssertionError with the screen as it is if that does not come."""
     deadline = time.monotonic() + within_s
@@ -292,9 +314,15 @@ async def until(pilot: Pilot[Any], seen: Callable[[], bool], within_s: float = D
 
 
 async def type_in(pilot: Pilot[Any], text: str) -> None:
-    """Type a text, letter by letter, as keys."""
+    """Type a text as keys: \\n is enter, \\t is tab. Letters come in one burst, as from a quick hand."""
     names = {" ": "space", "\n": "enter", "\t": "tab"}
-    await pilot.press(*(names.get(letter, letter) for letter in text))
+    for part in re.findall(r"[^\n\t]+|[\n\t]", text):
+        if part in names:
+            await pilot.press(names[part])
+            continue
+        for letter in part:
+            pilot.app.post_message(events.Key(names.get(letter) or _character_to_key(letter), letter))
+        await pilot.pause()
 
 
 def screen_lines(app: App[Any]) -> list[str]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,11 +24,11 @@ from warroom.cli.commands import VERBS
 from warroom.incident.errors import WarroomError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import FrameType
 
     from warroom.logs.view import LogView
     from warroom.room.drill import Drill
+    from warroom.tui.bridge import Equipment
     from warroom.wiring import House
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -69,7 +70,7 @@ def cli(context: click.Context) -> None:
 def open_(call: Call, incident: str | None, logs: Sequence[str]) -> None:
     """Open the console in an incident's war room."""
     call.incident_id = incident or call.incident_id
-    open_console(call, incident_id=call.incident().id, logs=logs)
+    open_console(call, war_room=True, logs=logs)
 
 
 @verb(CONSOLE, example="warroom demo\nwarroom demo --speed 10\nwarroom demo --plain")
@@ -78,7 +79,6 @@ def open_(call: Call, incident: str | None, logs: Sequence[str]) -> None:
 def demo(call: Call, speed: float | None, plain: bool) -> None:
     """Rehearse an incident on sample data; nothing of yours is touched, nothing is sent."""
     import tempfile
-    from pathlib import Path
 
     from warroom import wiring
 
@@ -93,7 +93,7 @@ def demo(call: Call, speed: float | None, plain: bool) -> None:
         return
     house, drill = wiring.open_demo(folder, speed or 1.0, call.by, environ=call.environ)
     with house:
-        status = show_console(house, drill=drill)
+        status = show_console(lambda: equipment(house, drill, rehearses=True), folder)
     output.tell(f"What you entered is kept in {folder}; delete it when you like.")
     click.get_current_context().exit(status)
 
@@ -121,10 +121,11 @@ def has_terminal(call: Call) -> bool:
     return bool(sys.stdout and sys.stdout.isatty()) and call.environ.get("TERM", "") not in ("", "dumb")
 
 
-def open_console(call: Call, *, incident_id: str = "", logs: Sequence[str] = ()) -> None:
-    """Open the console on the house that was asked for, and end with its exit status."""
-    from pathlib import Path
+def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()) -> None:
+    """Open the console on the house that was asked for, and end with its exit status.
 
+    With ``war_room`` it begins in the incident that is meant.
+    """
     if not has_terminal(call):
         raise WarroomError(
             "The console needs a terminal", "In scripts use a verb: warroom status --json; see warroom --help."
@@ -137,7 +138,7 @@ def open_console(call: Call, *, incident_id: str = "", logs: Sequence[str] = ())
     def equip() -> Equipment:
         with here.scope(cleanup=False):  # a thread of its own, to which click's context is not known
             house = call.house
-            opened = call.incident().id if wanted else ""
+            opened = call.incident().id if war_room else ""
         drill = house.drill(house.places.data / "drill")
         return equipment(house, drill, logs=more, incident_id=opened)
 
@@ -145,12 +146,9 @@ def open_console(call: Call, *, incident_id: str = "", logs: Sequence[str] = ())
 
 
 def equipment(
-    house: House, drill: Drill, *, incident_id: str = "", logs: Sequence[Path | int] = (), begun: bool = False
+    house: House, drill: Drill, *, incident_id: str = "", logs: Sequence[Path | int] = (), rehearses: bool = False
 ) -> Equipment:
-    """What the console works with in this house.
-
-    ``begun`` plays the drill from the start, else it is at hand for whoever asks for one.
-    """
+    """What the console works with in this house; ``rehearses`` plays the drill from the start."""
     from warroom.settings import save_theme
     from warroom.tui.bridge import Equipment
     from warroom.tui.theme import load_themes
@@ -166,11 +164,11 @@ def equipment(
         open_logs,
         themes=list(themes.values()),
         courier=house.courier(),
-        drill=drill if begun else None,
-        start_drill=None if begun else drill.start,
+        drill=drill,
+        rehearses=rehearses,
         incident_id=incident_id,
         # The demo's settings are everybody's.
-        save_theme=None if begun else lambda name: save_theme(house.places.settings, name),
+        save_theme=None if rehearses else lambda name: save_theme(house.places.settings, name),
     )
 
 

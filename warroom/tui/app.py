@@ -1,125 +1,111 @@
-"""The console: home below, incidents above, and what can be done anywhere. What is shown is the screens' affair."""
+"""The console: home below, incidents above, and what can be done anywhere. What is shown is the screens' affair.
+
+Importing this loads Textual and little else: the first frame waits for nothing more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import SystemCommand
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
-from textual.content import Content
+from textual.app import ComposeResult, SystemCommand
+from textual.command import CommandPalette, Provider
 from textual.screen import Screen
-from textual.theme import Theme
+from textual.widgets import Static
 
-from warroom.room.courier import Courier
-from warroom.room.room import WarRoom
-from warroom.tui.actions import ACTIONS, key_of, keymap
-from warroom.tui.bridge import Bridge, OpenLogs, Runs
-from warroom.tui.screens.home import HomeScreen
-from warroom.tui.screens.place import PlaceScreen
-from warroom.tui.screens.war_room import WarRoomScreen
 from warroom.tui.shell import Shell
 
-
-class ActionCommands(Provider):
-    """Every action of the registry, by its title, in the palette."""
-
-    def _hits(self) -> Iterable[tuple[str, str, str, str]]:
-        own = self.app.room.settings.console.keys if isinstance(self.app, Console) else {}
-        for action in ACTIONS:
-            if action.id != "palette":
-                yield action.id, action.title, key_of(action.id, own), action.help
-
-    async def discover(self) -> Hits:
-        for action_id, title, key, help_ in self._hits():
-            yield DiscoveryHit(Content(f"{title}  {key}"), self._run(action_id), text=title, help=help_)
-
-    async def search(self, query: str) -> Hits:
-        matcher = self.matcher(query)
-        for action_id, title, key, help_ in self._hits():
-            score = matcher.match(title)
-            if score > 0:
-                yield Hit(score, Content(f"{title}  {key}"), self._run(action_id), text=title, help=help_)
-
-    def _run(self, action_id: str) -> Callable[[], object]:
-        async def run() -> None:
-            screen = self.app.screen
-            if isinstance(screen, PlaceScreen):
-                await screen.action_do(action_id)
-
-        return run
+if TYPE_CHECKING:
+    from warroom.incident.errors import WarroomError
+    from warroom.tui.bridge import Bridge, Equipment
 
 
-class ThemeCommands(Provider):
-    """The themes, previewed as the cursor passes over them."""
+def _action_commands() -> type[Provider]:
+    from warroom.tui.palette import ActionCommands
 
-    def _names(self) -> list[str]:
-        return list(self.app.themes) if isinstance(self.app, Console) else []
+    return ActionCommands
 
-    async def discover(self) -> Hits:
-        for name in self._names():
-            yield DiscoveryHit(Content(f"Theme: {name}"), self._choose(name), text=f"Theme: {name}")
 
-    async def search(self, query: str) -> Hits:
-        matcher = self.matcher(query)
-        for name in self._names():
-            score = matcher.match(f"Theme: {name}")
-            if score > 0:
-                yield Hit(score, Content(f"Theme: {name}"), self._choose(name), text=f"Theme: {name}")
+def _theme_commands() -> type[Provider]:
+    from warroom.tui.palette import ThemeCommands
 
-    def _choose(self, name: str) -> Callable[[], object]:
-        async def choose() -> None:
-            if isinstance(self.app, Console):
-                await self.app.choose_theme(name)
-
-        return choose
+    return ThemeCommands
 
 
 class Console(Shell):
     """The console. ``run`` returns once it is left; end the process with ``return_code``.
 
-    ``save_theme`` keeps a chosen theme for the next time; ``crash_folder`` takes the report of a crash.
-    ``incident_id`` opens that war room at once, above home.
+    The first frame is drawn at once; ``equip`` is called after it, in a thread, and brings what the console works
+    with. If it raises, the console ends and ``failed`` holds the error. ``crash_folder`` takes the report of a
+    crash.
     """
 
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionCommands, ThemeCommands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_action_commands, _theme_commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
 
-    def __init__(
-        self,
-        room: WarRoom,
-        *,
-        open_logs: OpenLogs,
-        themes: Sequence[Theme],
-        courier: Courier | None = None,
-        drill: Runs | None = None,
-        start_drill: Callable[[], None] | None = None,
-        incident_id: str = "",
-        save_theme: Callable[[str], None] | None = None,
-        crash_folder: Path | None = None,
-    ) -> None:
-        super().__init__(themes, room.settings.console.theme, crash_folder=crash_folder)
-        self.room = room
-        self.bridge = Bridge(self, room, open_logs=open_logs, courier=courier, drill=drill)
-        self._start_at = incident_id
-        self._save_theme = save_theme
-        self._start_drill = start_drill
-        self._theme_before = ""
+    def __init__(self, equip: Callable[[], Equipment], *, crash_folder: Path | None = None) -> None:
+        super().__init__(crash_folder=crash_folder)
+        self._equip = equip
+        self.failed: WarroomError | None = None
+        self._equipment: Equipment | None = None
+        self._bridge: Bridge | None = None
         self.curtain = False
-        """Whether what is not meant for everybody on the call is hidden."""
-        self.set_keymap(keymap(room.settings.console.keys))
 
     # ── beginning and end ───────────────────────────────────────────────────────────────────────────────
 
+    def compose(self) -> ComposeResult:
+        yield Static(" warroom", id="ground", markup=False)
+
     def on_mount(self) -> None:
-        self.bridge.start()
-        self.push_screen(HomeScreen(self.bridge))
-        if self._start_at:
-            self.push_screen(WarRoomScreen(self.bridge, self._start_at))
+        # Everything the console is made of is imported after the first frame is on the glass.
+        self.call_after_refresh(lambda: self.run_worker(self._begin(), exit_on_error=True))
+
+    async def _begin(self) -> None:
+        from warroom.incident.errors import WarroomError
+
+        try:
+            await asyncio.to_thread(self._furnish)
+        except WarroomError as error:
+            self.failed = error
+            self.exit(return_code=error.exit_status)
+            return
+        equipment, bridge = self.equipment, self.bridge
+        self.use_themes(equipment.themes, bridge.room.settings.console.theme)
+        self.set_keymap(bridge.keys)
+        bridge.start()
+        from warroom.tui.screens.home import HomeScreen
+
+        await self.push_screen(HomeScreen(bridge))
+        if equipment.incident_id:
+            self.open_incident(equipment.incident_id)
+
+    def _furnish(self) -> None:
+        equipment = self._equip()
+        from warroom.tui.actions import keymap
+        from warroom.tui.bridge import Bridge
+        from warroom.tui.screens import war_room  # noqa: F401 — imported here, off the loop, for when it is shown
+
+        keymap(equipment.room.settings.console.keys)
+        self._equipment = equipment
+        self._bridge = Bridge(self, equipment)
+
+    @property
+    def equipment(self) -> Equipment:
+        """What ``equip`` brought; there once the home screen is."""
+        assert self._equipment is not None
+        return self._equipment
+
+    @property
+    def bridge(self) -> Bridge:
+        """What the screens are handed."""
+        assert self._bridge is not None
+        return self._bridge
 
     def on_unmount(self) -> None:
-        self.bridge.stop()
+        if self._bridge:
+            self._bridge.stop()
 
     async def action_quit(self) -> None:
         """Leave. Nothing is lost by it: every word is in the journal, drafts included."""
@@ -129,6 +115,8 @@ class Console(Shell):
 
     def open_incident(self, incident_id: str) -> None:
         """The war room of an incident, above home."""
+        from warroom.tui.screens.war_room import WarRoomScreen
+
         while len(self.screen_stack) > 2:
             self.pop_screen()
         self.push_screen(WarRoomScreen(self.bridge, incident_id))
@@ -143,13 +131,15 @@ class Console(Shell):
         self.push_screen(DeclareScreen(self.bridge, self.open_incident))
 
     async def do_drill(self) -> None:
-        if self._start_drill is None:
-            self.bridge.say("A drill is running already" if self.bridge.drill else "No drill is at hand", "warning")
+        drill = self.bridge.drill
+        if drill is None or self.bridge.rehearsing:
+            self.bridge.say("A drill is running already" if drill else "No drill is at hand", "warning")
             return
-        await self.bridge.work(self._start_drill)
+        await self.bridge.carry_out(drill.start)
         self.bridge.say("The drill begins: watch for its alert on the home screen")
 
     async def do_presenter(self) -> None:
+        from warroom.tui.screens.place import PlaceScreen
         from warroom.tui.screens.presenter import PresenterScreen
 
         screen = self.screen
@@ -172,7 +162,7 @@ class Console(Shell):
         return super().push_screen(screen, *rest, **named)
 
     async def do_theme(self) -> None:
-        self.push_screen(CommandPalette(providers=[ThemeCommands], placeholder="Choose a theme…"))
+        self.push_screen(CommandPalette(providers=[_theme_commands()], placeholder="Choose a theme…"))
 
     async def do_palette(self) -> None:
         self.action_command_palette()
@@ -192,22 +182,7 @@ class Console(Shell):
     # ── themes ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def choose_theme(self, name: str) -> None:
-        """Use a theme, and keep it for the next time."""
-        self._theme_before = name
-        self.theme = name
-        save = self._save_theme
+        await super().choose_theme(name)
+        save = self.equipment.save_theme
         if save:
             await self.bridge.carry_out(lambda: save(name))
-
-    def on_command_palette_opened(self) -> None:
-        self._theme_before = self.theme
-
-    def on_command_palette_option_highlighted(self, event: CommandPalette.OptionHighlighted) -> None:
-        hit = getattr(event.highlighted_event.option, "hit", None)
-        text = getattr(hit, "text", None) or ""
-        name = text.removeprefix("Theme: ")
-        self.theme = name if text.startswith("Theme: ") and name in self.themes else self._theme_before
-
-    def on_command_palette_closed(self, event: CommandPalette.Closed) -> None:
-        if not event.option_selected:
-            self.theme = self._theme_before

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Literal, Protocol, TypeVar
 
 from textual.app import App
+from textual.theme import Theme
 
 from warroom.incident.errors import Refusal, WarroomError
 from warroom.logs.view import LogView
@@ -23,32 +25,45 @@ OpenLogs = Callable[[str], LogView]
 """Opens the logs of a service by its name; those of the command line come with it."""
 
 
-class Runs(Protocol):
-    """Something that begins and ends with the console: a drill."""
+class Rehearsal(Protocol):
+    """A drill, as far as the screen knows it."""
+
+    @property
+    def running(self) -> bool: ...
 
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a console works with. ``drill`` is at hand for whoever starts one; ``rehearses`` starts it at once.
+
+    ``incident_id`` names the war room to open at once; ``save_theme`` keeps a chosen theme for the next time.
+    """
+
+    room: WarRoom
+    open_logs: OpenLogs
+    themes: Sequence[Theme] = ()
+    courier: Courier | None = None
+    drill: Rehearsal | None = None
+    rehearses: bool = False
+    save_theme: Callable[[str], None] | None = None
+    incident_id: str = ""
+
+
 class Bridge:
     """Between the screens and the room. Screens are handed one; it knows none of them."""
 
-    def __init__(
-        self,
-        app: App[Any],
-        room: WarRoom,
-        *,
-        open_logs: OpenLogs,
-        courier: Courier | None = None,
-        drill: Runs | None = None,
-    ) -> None:
+    def __init__(self, app: App[Any], equipment: Equipment) -> None:
         self.app = app
-        self.room = room
-        self.feed = Feed(room)
-        self.courier = courier
-        self.drill = drill
-        self.open_logs = open_logs
+        self.room = equipment.room
+        self.feed = Feed(equipment.room)
+        self.courier = equipment.courier
+        self.drill = equipment.drill
+        self._rehearses = equipment.rehearses
+        self.open_logs = equipment.open_logs
         # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.
         self._hands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="room")
 
@@ -61,6 +76,11 @@ class Bridge:
     def zone(self) -> tzinfo:
         """The team's time zone, which the screen shows."""
         return self.room.zone
+
+    @property
+    def rehearsing(self) -> bool:
+        """Whether a drill is being played: what is declared now is a drill's incident."""
+        return self.drill is not None and self.drill.running
 
     def now(self) -> datetime:
         """The room's clock, UTC."""
@@ -98,12 +118,12 @@ class Bridge:
         self.feed.start()
         if self.courier:
             self.courier.start()
-        if self.drill:
+        if self.drill and self._rehearses:
             self.drill.start()
 
     def stop(self) -> None:
         """End what was begun; what is under way gets a moment."""
-        if self.drill:
+        if self.drill and self.drill.running:
             self.drill.stop()
         self.feed.stop()
         if self.courier:

@@ -33,7 +33,8 @@ class LogConsole(Shell):
     def __init__(
         self, view: Callable[[], LogView], *, themes: Sequence[Theme], theme: str, keys: dict[str, str]
     ) -> None:
-        super().__init__(themes, theme)
+        super().__init__()
+        self.use_themes(themes, theme)
         self._open = view
         self._view: LogView | None = None
         self._keys = keys

@@ -18,10 +18,9 @@ from pathlib import Path
 from rich.segment import Segment
 from rich.text import Text
 from textual.app import App
+from textual.command import CommandPalette
 from textual.filter import LineFilter
 from textual.theme import Theme
-
-from warroom.redact import inert, redact
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 LOST_TERMINAL = 128 + signal.SIGHUP
@@ -31,16 +30,20 @@ class Inert(LineFilter):
     """The last line of defence: no control character reaches the terminal but those Textual writes itself."""
 
     def apply(self, segments: list[Segment], background: object) -> list[Segment]:
-        return [
-            s if s.control or s.text.isprintable() else Segment(inert(s.text, newlines=False), s.style)
-            for s in segments
-        ]
+        if all(s.control or s.text.isprintable() for s in segments):
+            return segments
+        from warroom.redact import inert  # its patterns cost more than a first frame can pay
+
+        return [s if s.control else Segment(inert(s.text, newlines=False), s.style) for s in segments]
+
+
+GROUND = Theme(name="ground", primary="#6bb2f7", foreground="#e1e7ef", background="#10151c", dark=True)
+"""The first frame, before any theme file is read: the colours of the default theme."""
 
 
 class Shell(App[None]):
     """An app that ends well: by a signal, by a lost terminal, by a crash. End the process with ``return_code``.
 
-    ``theme`` is the theme to begin with, the first of ``themes`` if there is none of that name.
     ``crash_folder`` takes the report of a crash.
     """
 
@@ -51,13 +54,41 @@ class Shell(App[None]):
     Toast { background: $panel; color: $foreground; }
     """
 
-    def __init__(self, themes: Sequence[Theme], theme: str, *, crash_folder: Path | None = None) -> None:
+    def __init__(self, *, crash_folder: Path | None = None) -> None:
         super().__init__()
-        self.themes = {theme_.name: theme_ for theme_ in themes}
-        for theme_ in themes:
-            self.register_theme(theme_)
-        self.theme = theme if theme in self.themes else next(iter(self.themes), "textual-dark")
+        self.themes: dict[str, Theme] = {}
+        self._theme_before = ""
         self._crash_folder = crash_folder or Path(tempfile.gettempdir())
+        self.register_theme(GROUND)
+        self.theme = GROUND.name
+
+    # ── themes ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def use_themes(self, themes: Sequence[Theme], wanted: str) -> None:
+        """Use these themes; ``wanted`` now, the first of them if there is none of that name."""
+        self.themes = {theme.name: theme for theme in themes}
+        for theme in themes:
+            self.register_theme(theme)
+        self.theme = wanted if wanted in self.themes else next(iter(self.themes), "textual-dark")
+
+    async def choose_theme(self, name: str) -> None:
+        """Use a theme from now on."""
+        self._theme_before = name
+        self.theme = name
+
+    def on_command_palette_opened(self) -> None:
+        self._theme_before = self.theme
+
+    def on_command_palette_option_highlighted(self, event: CommandPalette.OptionHighlighted) -> None:
+        hit = getattr(event.highlighted_event.option, "hit", None)
+        name = (getattr(hit, "text", None) or "").removeprefix("Theme: ")
+        self.theme = name if name in self.themes else self._theme_before
+
+    def on_command_palette_closed(self, event: CommandPalette.Closed) -> None:
+        if not event.option_selected and self._theme_before:
+            self.theme = self._theme_before
+
+    # ── beginning and end ───────────────────────────────────────────────────────────────────────────────
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -76,6 +107,8 @@ class Shell(App[None]):
 
     def _fatal_error(self) -> None:
         """Textual's own report shows local variables, tokens among them; ours names a file with the bare trace."""
+        from warroom.redact import redact
+
         error = sys.exc_info()[1] or self._exception
         report = self._crash_folder / f"crash-{os.getpid()}.txt"
         trace = "".join(traceback.format_exception(error)) if error else "unknown"

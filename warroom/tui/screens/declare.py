@@ -20,6 +20,7 @@ from warroom.incident.decisions import Declare
 from warroom.incident.errors import BadInput, WarroomError
 from warroom.incident.playbook import Severity
 from warroom.incident.team import Alert
+from warroom.room.drill import SOURCE
 from warroom.tui.bridge import Bridge
 from warroom.tui.screens.form import FieldInput
 from warroom.tui.screens.writing import Draft, WritingScreen, told
@@ -149,6 +150,7 @@ class DeclareScreen(WritingScreen):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 — Textual's own attribute, no ClassVar there
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "afresh", "Afresh", show=False, priority=True),
+        Binding("ctrl+t", "other", "Real or rehearsal", show=False, priority=True),
         Binding("tab", "next_field", "Next", show=False, priority=True),
     ]
 
@@ -161,17 +163,14 @@ class DeclareScreen(WritingScreen):
         self._services = [service.name for service in bridge.room.settings.services]
         self._people = bridge.room.people()
         self._kept_from = ""
-
-    @property
-    def drill(self) -> bool:
-        """Whether this is a rehearsal: a drill is running."""
-        return self.bridge.drill is not None
+        self.rehearsal = False
+        """Whether what is declared is a drill's. A drill's alert makes it so; a real alert does not, even while
+        a drill is running; without an alert a drill that runs does."""
 
     # ── the form ────────────────────────────────────────────────────────────────────────────────────────
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="box") as box:
-            box.border_title = Content("Declare a drill's incident" if self.drill else "Declare an incident")
+        with Vertical(id="box"):
             with VerticalScroll(id="fields", can_focus=False):
                 yield Static("", id="alert", markup=False)
                 yield from self._row("service", "Service", "what is affected", self._services)
@@ -198,13 +197,11 @@ class DeclareScreen(WritingScreen):
                 yield Bar(id=f"hint-{name}", classes="hint")
 
     def on_mount(self) -> None:
-        self.set_class(self.drill, "-drill")
         self.query_one(KeyBar).show([
             Key("↵", "declare", "send"), Key("tab", "next field", "next_field"),
             Key("^r", "start afresh", "afresh"), Key("esc", "leave, keep the draft", "back"),
         ])  # fmt: skip
         self._field("service").focus()
-        self.set_interval(1.0, self._show_hints)
         self.start(self._load)
 
     async def _load(self) -> None:
@@ -220,6 +217,8 @@ class DeclareScreen(WritingScreen):
         typed = {name: str(kept[name]) for name in (*FIELDS, "severity") if name in kept}
         if self._wanted and alert:
             typed = {name: text for name, text in typed.items() if name in ("leads", "severity")}
+        elif "rehearsal" in kept:
+            self.rehearsal = bool(kept["rehearsal"])
         self._fill({**self._start.values, **typed})
         self.ready = True
         if typed:
@@ -237,6 +236,7 @@ class DeclareScreen(WritingScreen):
             values["impact"] = (event.detail or event.name).partition("\n")[0]
             values["started"] = self._typed(event.fired_at or alert.at)
         self._start = _Start(values, alert, waiting)
+        self.rehearsal = alert.event.source.startswith(SOURCE) if alert else self.bridge.rehearsing
 
     def _typed(self, at: datetime) -> str:
         """A past time as a person would type it."""
@@ -275,7 +275,12 @@ class DeclareScreen(WritingScreen):
                 )
         except BadInput:
             pass
-        return {**values, "alert": self._start.alert.seq if self._start.alert else 0}
+        seq = self._start.alert.seq if self._start.alert else 0
+        return {**values, "alert": seq, "rehearsal": self.rehearsal}
+
+    def tick(self) -> None:
+        if self.ready:
+            self._show_hints()
 
     # ── what it says ────────────────────────────────────────────────────────────────────────────────────
 
@@ -293,8 +298,16 @@ class DeclareScreen(WritingScreen):
             lines.append(Content.styled("An alert is waiting; ^r fills the form in from it", "$text-warning"))
         if self._kept_from:
             lines.append(Content.styled(self._kept_from, "$text-quiet"))
-        if self.drill:
-            lines.insert(0, Content.styled("A drill is running: this is a rehearsal.", "$text-warning bold"))
+        self.set_class(self.rehearsal, "-drill")
+        self.query_one("#box").border_title = Content(
+            "Declare a rehearsal" if self.rehearsal else "Declare an incident"
+        )
+        if self.rehearsal:
+            words = "A rehearsal: only places meant for drills are told.  ^t makes it real"
+            lines.insert(0, Content.styled(words, "$text-warning bold"))
+        elif self.bridge.rehearsing:
+            words = "A drill is running, but this is real.  ^t makes it a rehearsal"
+            lines.insert(0, Content.styled(words, "$text-warning bold"))
         said = self.query_one("#alert", Static)
         said.update(Content("\n").join(lines))
         said.display = bool(lines)
@@ -369,6 +382,13 @@ class DeclareScreen(WritingScreen):
                 field.value = (exact or found)[0]
                 field.cursor_position = len(field.value)
 
+    def action_other(self) -> None:
+        """A real incident or a rehearsal; asked only where a drill is at work."""
+        if self.rehearsal or self.bridge.rehearsing:
+            self.rehearsal = not self.rehearsal
+            self._show_alert()
+            self.keep()
+
     def action_afresh(self) -> None:
         """Begin again: from the newest alert, or empty."""
         self.start(self._afresh)
@@ -398,7 +418,7 @@ class DeclareScreen(WritingScreen):
                 started = timing.read_moment(values["started"], self.bridge.now(), self.bridge.zone)
             declare = Declare(
                 service=values["service"], impact=values["impact"], severity=values["severity"],
-                started_at=started, drill=self.drill, source=alert.event.source if alert else "",
+                started_at=started, drill=self.rehearsal, source=alert.event.source if alert else "",
             )  # fmt: skip
             done = await self.bridge.work(
                 lambda: room.declare(

@@ -1,0 +1,70 @@
+"""The command palette: every action by its title, every theme as the cursor passes over it. Does nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from warroom.tui.actions import ACTIONS, key_of
+from warroom.tui.screens.place import PlaceScreen
+from warroom.tui.shell import Shell
+
+THEME = "Theme: "
+"""What stands before a theme's name in the palette."""
+
+
+class ActionCommands(Provider):
+    """Every action of the registry, by its title, in the palette."""
+
+    def _hits(self) -> Iterable[tuple[str, str, str, str]]:
+        screen = self.app.screen_stack[-1]
+        own = screen.bridge.keys if isinstance(screen, PlaceScreen) else {}
+        for action in ACTIONS:
+            if action.id != "palette":
+                yield action.id, action.title, key_of(action.id, own), action.help
+
+    async def discover(self) -> Hits:
+        for action_id, title, key, help_ in self._hits():
+            yield DiscoveryHit(Content(f"{title}  {key}"), self._run(action_id), text=title, help=help_)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for action_id, title, key, help_ in self._hits():
+            score = matcher.match(title)
+            if score > 0:
+                yield Hit(score, Content(f"{title}  {key}"), self._run(action_id), text=title, help=help_)
+
+    def _run(self, action_id: str) -> Callable[[], object]:
+        async def run() -> None:
+            screen = self.app.screen
+            if isinstance(screen, PlaceScreen):
+                await screen.action_do(action_id)
+
+        return run
+
+
+class ThemeCommands(Provider):
+    """The themes, previewed as the cursor passes over them."""
+
+    def _names(self) -> list[str]:
+        return list(self.app.themes) if isinstance(self.app, Shell) else []
+
+    async def discover(self) -> Hits:
+        for name in self._names():
+            yield DiscoveryHit(Content(THEME + name), self._choose(name), text=THEME + name)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for name in self._names():
+            score = matcher.match(THEME + name)
+            if score > 0:
+                yield Hit(score, Content(THEME + name), self._choose(name), text=THEME + name)
+
+    def _choose(self, name: str) -> Callable[[], object]:
+        async def choose() -> None:
+            if isinstance(self.app, Shell):
+                await self.app.choose_theme(name)
+
+        return choose
