@@ -20,7 +20,7 @@ _LABEL = re.compile(r"([A-Z][A-Za-z ]{0,24}): (.*)")
 class Line(BaseModel):
     """One line of a message: ``label`` is "" unless the line reads ``Label: text``."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     label: str
     text: str
@@ -34,7 +34,7 @@ class Message(BaseModel):
     a read-back recognise a post whose outcome is not known.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     kind: MessageKind
     audience: Audience
@@ -63,7 +63,7 @@ class Opening(BaseModel):
     ``invite`` holds the backend's own handles of the people to invite; ``topic`` is one line.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     incident: str
     name: str
@@ -75,7 +75,7 @@ class Opening(BaseModel):
 class Channel(BaseModel):
     """Where a destination's posts for one incident go: the service's own ``id``, a ``name`` for people."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str
     name: str = ""
@@ -85,7 +85,7 @@ class Channel(BaseModel):
 class Receipt(BaseModel):
     """The service's proof of a post: its message ``id`` (may be ""), and a ``url`` if it gives one."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str = ""
     url: str = ""
@@ -102,7 +102,7 @@ class Order(BaseModel):
     - ``status``  make the incident's one status message and topic read ``message``; a newer one replaces it
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     act: Act
     destination: str
@@ -131,7 +131,7 @@ class Delivery(BaseModel):
     and never changes over retries and restarts. Times are UTC.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str
     incident: str

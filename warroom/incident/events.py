@@ -43,7 +43,7 @@ SECTIONS: tuple[Section, ...] = (
 class Fact(BaseModel):
     """What every event has: a ``kind``, and one line of ``text`` that tells it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     label: ClassVar[str] = ""
     """The word the timeline shows for it; the kind itself where empty."""
@@ -490,7 +490,7 @@ class Entry(BaseModel):
     ``stream`` is an incident's id (``INC-7``) or ``team``; ``by`` is who did it, "" for warroom itself.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     stream: str
     seq: int

@@ -56,7 +56,7 @@ Span = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Phase(_Value):
