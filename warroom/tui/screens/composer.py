@@ -267,10 +267,13 @@ class ComposerScreen(WritingScreen):
         self.bridge.feed.watch(self, lambda: self.bridge.feed.glance(self.incident_id))
         self.query_one("#goes").border_title = Content("Goes to")
         self.query_one("#preview").border_title = Content("Preview")
-        self.set_interval(1.0, self._show_hints)
 
     async def on_unmount(self) -> None:
         self.bridge.feed.leave(self)
+
+    def tick(self) -> None:
+        if self.ready:
+            self._show_hints()
 
     def on_news(self, event: News[Glance]) -> None:
         before, self.glance = self.glance, event.value

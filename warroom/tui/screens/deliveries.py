@@ -94,7 +94,6 @@ class DeliveriesScreen(IncidentScreen):
 
     def on_mount(self) -> None:
         self.query_one("#list").focus()
-        self.set_interval(1.0, self._show_rows)
 
     def show_glance(self, glance: Glance) -> None:
         self._show_rows()
@@ -106,6 +105,9 @@ class DeliveriesScreen(IncidentScreen):
         self._show_detail()
 
     def on_resize(self) -> None:
+        self._show_rows()
+
+    def tick(self) -> None:
         self._show_rows()
 
     # ── what it shows ───────────────────────────────────────────────────────────────────────────────────
