@@ -16,7 +16,15 @@ from datetime import datetime, timedelta
 
 from warroom.connect.ports import Chat
 from warroom.incident.delivery import Channel, Delivery, Opening, Receipt, State
-from warroom.incident.errors import DeliveryError, NotSent, Refused, Uncertain, WarroomError
+from warroom.incident.errors import (
+    Conflict,
+    DeliveryError,
+    JournalError,
+    NotSent,
+    Refused,
+    Uncertain,
+    WarroomError,
+)
 from warroom.incident.incident import Incident
 from warroom.room.room import WarRoom
 
@@ -45,6 +53,10 @@ def backoff(attempts: int, wish: float | None, jitter: Callable[[], float] = ran
     return max(wait, min(wish or 0.0, LONGEST_WAIT_S))
 
 
+class _Unseen(Uncertain):
+    """Looking for a post failed: ``retry_after`` is when to look again, None leaves it to a person."""
+
+
 class Courier:
     """Carries deliveries for one process. Two couriers on one journal share the work and never a delivery."""
 
@@ -54,7 +66,7 @@ class Courier:
         self.holder = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{secrets.token_hex(4)}"
         self._wake = room.wake_on_change()
         self._stop = threading.Event()
-        self._chats: dict[str, Chat] = {}
+        self._chats: dict[str, asyncio.Task[Chat]] = {}
         self._looks: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         self.trouble: WarroomError | None = None
@@ -104,23 +116,20 @@ class Courier:
 
     async def _work(self, done: Callable[[], bool], look_s: float = LOOK_S) -> None:
         under_way: set[asyncio.Task[None]] = set()
-        seen = -1
         try:
             while not done():
                 self._wake.clear()
                 try:
-                    count = await asyncio.to_thread(self.journal.change_count)
-                    # Nothing changed and nothing under way: only a wait that ran out can have become due.
                     while claimed := await asyncio.to_thread(
                         self.journal.claim, self.holder, self.room.clock(), LEASE_S
                     ):
                         task = asyncio.create_task(self._carry(claimed))
                         under_way.add(task)
                         task.add_done_callback(under_way.discard)
-                    seen, self.trouble = count, None
+                    self.trouble = None
                 except WarroomError as error:
                     self.trouble = error
-                await self._pause(under_way, look_s, seen)
+                await self._pause(under_way, look_s)
         finally:
             if under_way:
                 await asyncio.wait(under_way, timeout=2.0)
@@ -128,12 +137,13 @@ class Courier:
                 task.cancel()
             if under_way:
                 await asyncio.wait(under_way)
-            for chat in self._chats.values():
-                with contextlib.suppress(DeliveryError):
-                    await chat.close()
+            for name in self._chats:
+                if chat := self._made(name):
+                    with contextlib.suppress(DeliveryError):
+                        await chat.close()
             self._chats.clear()
 
-    async def _pause(self, under_way: set[asyncio.Task[None]], look_s: float, seen: int) -> None:
+    async def _pause(self, under_way: set[asyncio.Task[None]], look_s: float) -> None:
         """Until a send ends, something is written, or it is time to look again."""
         nap = asyncio.create_task(asyncio.to_thread(self._wake.wait, look_s))
         await asyncio.wait({nap, *under_way}, return_when=asyncio.FIRST_COMPLETED)
@@ -142,11 +152,12 @@ class Courier:
             await nap
 
     async def _carry(self, delivery: Delivery) -> None:
+        in_doubt = delivery.state is State.UNCERTAIN
         now = self.room.clock
         outcome, receipt, error, again = State.DELIVERED, None, "", None
         try:
             async with asyncio.timeout(ATTEMPT_S):
-                receipt = await self._attempt(delivery)
+                receipt = await (self._find_out(delivery) if in_doubt else self._attempt(delivery))
         except asyncio.CancelledError:  # the work ends before the answer is here: nobody knows
             with contextlib.suppress(WarroomError):
                 self.journal.settle(
@@ -162,11 +173,17 @@ class Courier:
             again = now() + timedelta(seconds=backoff(delivery.attempts, no.retry_after))
         except Refused as no:
             outcome, error = State.FAILED, str(no)
+        except _Unseen as unseen:
+            outcome, error = State.UNCERTAIN, str(unseen)
+            again = now() + timedelta(seconds=unseen.retry_after) if unseen.retry_after else None
         except Uncertain as perhaps:
             outcome, error = State.UNCERTAIN, perhaps.title
             again = self._look_again(delivery)
-        except WarroomError as wrong:  # the destination's settings, its secret, the journal
-            outcome, error = State.FAILED, str(wrong)
+        except (JournalError, Conflict) as wrong:  # all of it is read or written before a post is sent
+            outcome, error = State.UNCERTAIN if in_doubt else State.PENDING, wrong.title
+            again = now() + timedelta(seconds=backoff(delivery.attempts, None))
+        except WarroomError as wrong:  # the destination's settings, its secret
+            outcome, error = State.UNCERTAIN if in_doubt else State.FAILED, str(wrong)
         except Exception as bug:  # noqa: BLE001 — one backend's fault must not end the others' deliveries
             outcome, error = State.UNCERTAIN, f"{delivery.destination} broke: {type(bug).__name__}"
         with contextlib.suppress(WarroomError):  # not kept: the lease runs out, and it is looked into then
@@ -180,10 +197,10 @@ class Courier:
 
     def _look_again(self, delivery: Delivery) -> datetime | None:
         """When an uncertain delivery is looked into; None where only a person can tell."""
-        chat = self._chats.get(delivery.destination)
+        chat = self._made(delivery.destination)
         self._looks[delivery.id] += 1
         looks = self._looks[delivery.id]
-        if chat and (chat.dedupes or delivery.order.act != "post"):
+        if chat and self._repeatable(delivery, chat):
             wait = backoff(looks, None)
         elif chat and chat.reads_back and looks <= GIVE_UP_READING:
             wait = READ_BACK_S * looks
@@ -191,14 +208,37 @@ class Courier:
             return None
         return self.room.clock() + timedelta(seconds=wait)
 
+    def _repeatable(self, delivery: Delivery, chat: Chat) -> bool:
+        """Whether doing it once more is harmless: the chat dedupes, or nothing new is posted."""
+        if chat.dedupes or delivery.order.act == "open":
+            return True
+        # A first status message is a post like any other; a backend that cannot read back does not show one.
+        return delivery.order.act == "status" and (not chat.reads_back or self._status_shown(delivery) is not None)
+
+    async def _find_out(self, delivery: Delivery) -> Receipt | None:
+        """What became of a delivery in doubt; it is sent again only once it certainly has not arrived."""
+        chat = await self._chat(delivery.destination)
+        if self._repeatable(delivery, chat):
+            return await self._attempt(delivery)
+        if not chat.reads_back:
+            raise Uncertain("It was being sent, and nobody can tell whether it arrived")
+        if not self._looks[delivery.id]:  # somebody else's, killed a moment ago: it may be on its way still
+            raise Uncertain("It was being sent when warroom was ended")
+        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
+        channel = incident.channels.get(delivery.destination)
+        try:
+            found = await chat.find(channel, delivery.id) if channel else None
+        except NotSent as no:
+            self._looks[delivery.id] += 1
+            wait = backoff(self._looks[delivery.id], no.retry_after)
+            raise _Unseen(f"It may have arrived: {no.title}", retry_after=wait) from None
+        except Refused as no:
+            raise _Unseen(f"It may have arrived, and cannot be looked for: {no.title}", no.remedy) from None
+        return found or await self._attempt(delivery)
+
     async def _attempt(self, delivery: Delivery) -> Receipt | None:
         name, order = delivery.destination, delivery.order
-        if name not in self.room.settings.destinations:
-            raise Refused(f"The settings no longer name {name}", "Put it back, or leave this unsent.")
-        chat = self._chats.get(name)
-        if chat is None:
-            # Secrets may come from a command that asks its keeper: never on the loop.
-            chat = self._chats[name] = await asyncio.to_thread(self.room.chats, name)
+        chat = await self._chat(name)
         incident = await asyncio.to_thread(self.room.incident, delivery.incident)
         channel = incident.channels.get(name)
         if channel is None or order.act == "open":
@@ -207,13 +247,26 @@ class Courier:
             return Receipt(id=channel.id, url=channel.url)
         if order.act == "status":
             return await chat.show_status(channel, order.message, self._status_shown(delivery), delivery.id)
-        if delivery.state is State.UNCERTAIN and not chat.dedupes:
-            if not chat.reads_back:
-                raise Uncertain("Nobody can tell whether it arrived")
-            found = await chat.find(channel, delivery.id)
-            if found:
-                return found
         return await chat.post(channel, order.message, delivery.id)
+
+    async def _chat(self, name: str) -> Chat:
+        """The destination's backend, made once. Refused if the settings name it no more, or what making raises."""
+        if name not in self.room.settings.destinations:
+            raise Refused(f"The settings no longer name {name}", "Put it back, or leave this unsent.")
+        making = self._chats.get(name)
+        if making is None:
+            # Secrets may come from a command that asks its keeper: never on the loop.
+            making = self._chats[name] = asyncio.create_task(asyncio.to_thread(self.room.chats, name))
+        try:
+            return await asyncio.shield(making)
+        except Exception:
+            self._chats.pop(name, None)
+            raise
+
+    def _made(self, name: str) -> Chat | None:
+        making = self._chats.get(name)
+        done = making is not None and making.done() and not making.cancelled() and making.exception() is None
+        return making.result() if making and done else None
 
     async def _open(self, chat: Chat, name: str, incident: Incident) -> Channel:
         opening = self._opening(incident, name)
