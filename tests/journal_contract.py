@@ -108,6 +108,17 @@ class JournalContract:
         yield journal
         journal.close()
 
+    def test_deliveries_are_picked_by_stream_and_state(self, journal: Journal) -> None:
+        write(journal, post("slack"), post("mail"))
+        write(journal, post("slack"), stream="INC-2")
+        taken = journal.claim(ME, NOW)
+        assert taken
+        journal.settle(taken.id, holder=ME, outcome=State.FAILED, error="no")
+        failed = journal.deliveries(states=[State.FAILED, State.UNCERTAIN])
+        assert [delivery.id for delivery in failed] == [taken.id]
+        assert [d.id for d in journal.deliveries("INC-2", [State.FAILED])] == []
+        assert len(journal.deliveries("INC-1", [State.PENDING])) == 1
+
     # Facts
 
     def test_entries_are_numbered_from_one_without_gaps(self, journal: Journal) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -58,8 +58,9 @@ class Journal(Protocol):
         """(stream, length, summary) of every incident, newest incident first."""
         ...
 
-    def deliveries(self, stream: str | None = None) -> list[Delivery]:
-        """The deliveries of one stream or of all, in the order they were written."""
+    def deliveries(self, stream: str | None = None, states: Collection[State] = ()) -> list[Delivery]:
+        """The deliveries of one stream or of all, in the order they were written; only those in ``states``,
+        if any are named."""
         ...
 
     def claim(self, holder: str, now: datetime, lease_s: float = 60.0) -> Delivery | None:

@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -229,11 +229,20 @@ class SqliteJournal:
 
     # Deliveries
 
-    def deliveries(self, stream: str | None = None) -> list[Delivery]:
-        """The deliveries of one stream or of all, in the order they were written."""
-        where, values = ("", ()) if stream is None else ("WHERE stream = ?", (stream,))
+    def deliveries(self, stream: str | None = None, states: Collection[State] = ()) -> list[Delivery]:
+        """The deliveries of one stream or of all, in the order they were written; only those in ``states``,
+        if any are named."""
+        where: list[str] = ["TRUE"]
+        values: list[str] = [*states]
+        if states:
+            where.append(f"state IN ({', '.join('?' * len(states))})")
+        if stream is not None:
+            where.append("stream = ?")
+            values.append(stream)
         with self._reading() as db:
-            rows = db.execute(f"SELECT {_DELIVERY} FROM deliveries {where} ORDER BY n", values).fetchall()
+            rows = db.execute(
+                f"SELECT {_DELIVERY} FROM deliveries WHERE {' AND '.join(where)} ORDER BY n", values
+            ).fetchall()
         return [_to_delivery(row) for row in rows]
 
     def claim(self, holder: str, now: datetime, lease_s: float = 60.0) -> Delivery | None:

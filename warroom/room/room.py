@@ -23,7 +23,7 @@ from warroom.incident.decisions import (
     confirm_ready,
     decide,
 )
-from warroom.incident.delivery import Audience, Channel, Delivery, Message, MessageKind, Order
+from warroom.incident.delivery import Audience, Channel, Delivery, Message, MessageKind, Order, State
 from warroom.incident.errors import BadInput, Conflict, NotFound, Refusal
 from warroom.incident.events import TEAM, AlertReceived, AlertTaken, Entry, Event
 from warroom.incident.incident import Incident, fold
@@ -164,6 +164,10 @@ class WarRoom:
     def deliveries(self, incident_id: str | None = None) -> list[Delivery]:
         """The outbox of one incident or of all, in the order it was written."""
         return self.journal.deliveries(incident_id)
+
+    def stuck(self) -> list[Delivery]:
+        """Deliveries that nobody will send again by themselves: refused, or of unknown fate."""
+        return self.journal.deliveries(states=(State.UNCERTAIN, State.FAILED))
 
     def on_call(self) -> str:
         """Who is on call now, or ""."""

@@ -95,10 +95,8 @@ class Feed:
 
     def overview(self) -> Overview:
         """The home screen's value, as it is now."""
-        stuck = (d for d in self.room.deliveries() if d.state in ("uncertain", "failed"))
-        return Overview(
-            tuple(self.room.summaries()), self.room.team(), self.room.on_call(), tuple(stuck), self.room.clock()
-        )
+        room = self.room
+        return Overview(tuple(room.summaries()), room.team(), room.on_call(), tuple(room.stuck()), room.clock())
 
     def _run(self) -> None:
         seen = -1

@@ -23,6 +23,9 @@ from warroom.tui.widgets.panes import Pane
 from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import URGENCY_STYLE, join, lit
 
+OPEN = 50
+"""How many open incidents have a row; more than a team can hold is told in a line."""
+
 RECENT = 200
 """How many incidents that are over are listed; ``warroom list --all`` has the rest."""
 
@@ -62,13 +65,19 @@ class HomeScreen(PlaceScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.bridge.feed.watch(self, self.bridge.feed.overview)
         self.query_one("#all", RowList).focus()
         self.query_one("#top", Bar).say(Content("warroom"))
         self.show_keys((Key("↵", "open", "open"),))
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= 110, "-tiled")
+
+    def on_screen_resume(self) -> None:
+        self.bridge.feed.watch(self, self.bridge.feed.overview)
+
+    def on_screen_suspend(self) -> None:
+        if self.covered:
+            self.bridge.feed.leave(self)
 
     def on_news(self, event: News[Overview]) -> None:
         self._overview = event.value
@@ -106,7 +115,9 @@ class HomeScreen(PlaceScreen):
         live = [row for row in over.summaries if row.open]
         if live:
             rows.append(ListRow("", Content.styled("Open", "$text-primary bold")))
-            rows += [self._open(row, now) for row in live]
+            rows += [self._open(row, now) for row in live[:OPEN]]
+            if len(live) > OPEN:
+                rows.append(ListRow("", lit(f"  and {len(live) - OPEN} more: warroom list", "$text-quiet")))
         past = [row for row in over.summaries if not row.open][:RECENT]
         if past:
             rows.append(ListRow("", Content.styled("Recent", "$text-primary bold")))
