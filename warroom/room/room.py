@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -24,7 +25,7 @@ from warroom.incident.decisions import (
     decide,
 )
 from warroom.incident.delivery import Audience, Channel, Delivery, Message, MessageKind, Order, State
-from warroom.incident.errors import BadInput, Conflict, NotFound, Refusal
+from warroom.incident.errors import BadInput, Conflict, NotFound, Refusal, WarroomError
 from warroom.incident.events import TEAM, AlertReceived, AlertTaken, Entry, Event
 from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
@@ -111,6 +112,7 @@ class WarRoom:
         self._folded: dict[str, Incident] = {}
         self._team = Team()
         self._lock = threading.RLock()
+        self._pen = threading.RLock()  # threads of this process write in turn; only other processes come between
         self._wakes: list[threading.Event] = []
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────
@@ -202,22 +204,27 @@ class WarRoom:
         story.add(decide(story.incident, update, desk))
         done = self._append(story, 0)
         if waiting:
-            self._append_team([AlertTaken(alert=alert, incident=incident_id)])
+            with suppress(WarroomError):  # it is declared, whatever becomes of this: the alert then still waits
+                self._append_team([AlertTaken(alert=alert, incident=incident_id)])
         return done
 
     def do(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
         """Carry out a command; ``by`` is who does it, where that is not the person at this desk."""
-        command = _clean(command)
-        for turn in range(RETRIES):
-            incident = self.incident(incident_id)
-            desk = self._desk(by)
-            story = _Story(incident, desk)
-            story.add(decide(incident, command, desk))
-            try:
-                return self._append(story, incident.seq)
-            except Conflict:
-                if turn == RETRIES - 1:
-                    raise
+        clean = _clean(command)
+        return self._do(incident_id, lambda _: clean, by)
+
+    def _do(self, incident_id: str, command: Callable[[Incident], Command], by: str | None = None) -> Done:
+        with self._pen:
+            for turn in range(RETRIES):
+                incident = self.incident(incident_id)
+                desk = self._desk(by)
+                story = _Story(incident, desk)
+                story.add(decide(incident, command(incident), desk))
+                try:
+                    return self._append(story, incident.seq)
+                except Conflict:
+                    if turn == RETRIES - 1:
+                        raise
         raise AssertionError("unreachable")
 
     def draft_update(self, incident_id: str, template: str) -> dict[str, str]:
@@ -251,9 +258,12 @@ class WarRoom:
         ``next_update`` among the fields is a time as people type it. ``destinations`` leaves out others
         that take the audience. Refusal, BadInput as ``PostUpdate`` says.
         """
-        update = self._update(self.incident(incident_id), template, given, destinations, approved_by)
-        done = self.do(incident_id, update)
-        self.save_draft(incident_id, template, "")
+        # Composed anew where somebody else wrote first: its text tells the number it has among the posts.
+        done = self._do(
+            incident_id, lambda incident: _clean(self._update(incident, template, given, destinations, approved_by))
+        )
+        with suppress(WarroomError):  # it is posted, whatever becomes of its draft
+            self.save_draft(incident_id, template, "")
         return done
 
     def answer(self, delivery_id: str, *, sent: bool) -> Delivery:
@@ -405,13 +415,14 @@ class WarRoom:
         return Done(self.incident(story.incident.id), entries)
 
     def _append_team(self, events: Sequence[Event]) -> None:
-        for turn in range(RETRIES):
-            try:
-                self.journal.append(TEAM, self.team().seq, events, at=self.clock(), by=self.by)
-                break
-            except Conflict:
-                if turn == RETRIES - 1:
-                    raise
+        with self._pen:
+            for turn in range(RETRIES):
+                try:
+                    self.journal.append(TEAM, self.team().seq, events, at=self.clock(), by=self.by)
+                    break
+                except Conflict:
+                    if turn == RETRIES - 1:
+                        raise
         self.wake()
 
 
