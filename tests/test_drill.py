@@ -16,9 +16,9 @@ from warroom.incident.decisions import Declare, RecordFix, Resolve
 from warroom.incident.errors import BadInput, NotFound, SettingsError
 from warroom.incident.events import ChatHeard
 from warroom.incident.incident import Incident
+from warroom.places import shipped
 from warroom.redact import redact
 from warroom.room.drill import SOURCE, Drill, ScaledClock, Script, parse_script
-from warroom.settings import shipped
 from warroom.wiring import House, open_house
 
 SAMPLES = shipped("sample_data")
@@ -384,7 +384,7 @@ def test_a_clock_that_cannot_run_is_refused(speed: float) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "told"),
     [
-        ('service = "web"', 'servise = "web"', "small.toml:3 servise: unknown key"),
+        ('service = "web"', 'service = "web"\nservise = 1', 'servise: unknown key Did you mean "service"?'),
         ('every = "1s"', 'every = "often"', "[stages #1.lines #1] every: must be a duration such as 90s"),
         ('at = "20s"', 'at = "-20s"', "[alerts #1] at: must be a duration"),
         ('log = "app"', 'log = "ap"', '[stages #1.lines #1] log: no such log Did you mean "app"?'),
