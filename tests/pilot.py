@@ -33,9 +33,10 @@ from textual.widgets import Static
 from warroom.incident.delivery import Channel, Delivery, Message, Opening, Receipt
 from warroom.incident.playbook import Playbook
 from warroom.journal.sqlite import SqliteJournal
+from warroom.places import shipped
 from warroom.room.courier import Courier
 from warroom.room.room import WarRoom
-from warroom.settings import Destination, OnCall, Person, Service, Settings, Team, load_playbook, shipped
+from warroom.settings import Destination, OnCall, Person, Service, Settings, Team, load_playbook
 from warroom.tui.bridge import Bridge, Equipment
 from warroom.tui.screens.place import PlaceScreen
 from warroom.tui.theme import load_themes

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pilot import (
     DESTINATIONS,
     LARGE,
@@ -35,8 +37,11 @@ from textual.widgets import Input, TextArea
 from warroom.incident.decisions import Declare, Note, Pin, RecordFix, Resolve
 from warroom.incident.delivery import Message
 from warroom.incident.errors import NotSaved, SettingsError
+from warroom.redact import redact
+from warroom.room.room import Done
 from warroom.tui.bridge import Bridge
 from warroom.tui.screens.composer import ComposerScreen
+from warroom.tui.screens.writing import packed, unpacked
 
 pytestmark = pytest.mark.anyio
 ESC = "\x1b"
@@ -222,10 +227,18 @@ async def test_sending_writes_the_event_and_then_the_deliveries(tmp_path: Path) 
         assert stage.journal.draft("INC-1/update") == ""
 
 
-async def test_sent_twice_is_posted_once(tmp_path: Path) -> None:
+async def test_sent_twice_is_posted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with incident(tmp_path) as stage:
+        free, post_update = threading.Event(), stage.room.post_update
+
+        def slow(*args: Any, **how: Any) -> Done:
+            assert free.wait(10)
+            return post_update(*args, **how)
+
         async with on_glass(stage, composing()) as pilot:
+            monkeypatch.setattr(stage.room, "post_update", slow)
             await pilot.press("ctrl+s", "ctrl+s")
+            free.set()
             await settle(pilot)
         assert len(posted(stage)) == 2
 
@@ -406,6 +419,37 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
             assert value(pilot.app, "actions").splitlines() == ["Half a sen", "Found: eu-1 only"]
             assert value(pilot.app, "next_update") == "14:40"
         assert "Half a sen" in stage.journal.draft("INC-1/update")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEabcdefghijklmnopqrstuvwxyz",
+        'curl -u root:hunter2"x\nthen "this"',
+        f"token={TOKEN}\\\nand the next line",
+        "[/api]\n\n  set in, with \"quotes\"",
+    ],
+)
+async def test_no_secret_in_a_draft_costs_the_rest_of_it(tmp_path: Path, typed: str) -> None:
+    masked = redact(typed, personal=False).text
+    with incident(tmp_path) as stage:
+        async with on_glass(stage, composing()) as pilot:
+            composer(pilot.app).query_one("#field-actions", TextArea).load_text(typed)
+            await put(pilot, "status", "Half")
+            await pilot.press("escape")
+            await settle(pilot)
+        async with on_glass(stage, composing()) as pilot:
+            assert value(pilot.app, "status") == "Half"
+            assert value(pilot.app, "actions") == masked
+
+
+@given(st.dictionaries(st.sampled_from(["status", "field.actions", "off"]), st.text(max_size=60)))
+@example({"status": "password:", "off": "x"})
+@example({"status": "-----BEGIN RSA PRIVATE KEY-----\nMIIEabcdef", "off": "x"})
+@example({"status": "\n", "off": ""})
+def test_a_draft_comes_back_as_it_was_masked(values: dict[str, str]) -> None:
+    kept = redact(packed(values), personal=False).text  # as the room keeps it
+    assert unpacked(kept) == {name: redact(text, personal=False).text for name, text in values.items()}
 
 
 async def test_an_untouched_form_leaves_no_draft(tmp_path: Path) -> None:

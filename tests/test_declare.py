@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ from textual.widgets import Input
 from warroom.incident.decisions import ReceiveAlert
 from warroom.incident.errors import NotSaved
 from warroom.room.drill import SOURCE
+from warroom.room.room import Done
 from warroom.tui.bridge import Bridge
 from warroom.tui.screens.declare import DeclareScreen, SeverityTable
 
@@ -203,11 +205,19 @@ async def test_the_journal_has_it_before_the_screen_changes(tmp_path: Path) -> N
         assert there == [True]
 
 
-async def test_enter_twice_declares_once(tmp_path: Path) -> None:
+async def test_enter_twice_declares_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Stage(tmp_path) as stage:
+        free, declare = threading.Event(), stage.room.declare
+
+        def slow(*args: Any, **how: Any) -> Done:
+            assert free.wait(10)
+            return declare(*args, **how)
+
         async with on_glass(stage, declaring()) as pilot:
+            monkeypatch.setattr(stage.room, "declare", slow)
             await type_in(pilot, "checkout-api\tCard payments fail")
             await pilot.press("enter", "enter", "ctrl+s")
+            free.set()
             await settle(pilot)
         assert len(stage.room.summaries()) == 1
 

@@ -132,23 +132,27 @@ async def test_a_full_disk_leaves_the_question_open(tmp_path: Path, monkeypatch:
 
 
 async def test_hostile_text_neither_breaks_nor_acts(tmp_path: Path) -> None:
-    async with incident(tmp_path, Refused("[/api] \x1b[2J [INC-42]", "[@click=app.quit]x[/]")) as stage:
-        async with on_glass(stage, showing, (160, 45)) as pilot:
-            text = screen_text(pilot.app)
-            assert "\x1b" not in text
-            assert "[/api] ␛[2J [INC-42]" in text
-            await pilot.press("enter")
-            await settle(pilot)
-            assert "[@click=app.quit]x[/]" in screen_text(pilot.app)
+    async with (
+        incident(tmp_path, Refused("[/api] \x1b[2J [INC-42]", "[@click=app.quit]x[/]")) as stage,
+        on_glass(stage, showing, (160, 45)) as pilot,
+    ):
+        text = screen_text(pilot.app)
+        assert "\x1b" not in text
+        assert "[/api] ␛[2J [INC-42]" in text
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "[@click=app.quit]x[/]" in screen_text(pilot.app)
 
 
 async def test_resizing_keeps_the_cursor(tmp_path: Path) -> None:
-    async with incident(tmp_path, Uncertain("No answer came")) as stage:
-        async with on_glass(stage, showing, (160, 45)) as pilot:
-            for size in (SMALL, (20, 5), (160, 45), SMALL):
-                await pilot.resize_terminal(*size)
-                await pilot.pause()
-            assert any("▸" in line and "u1 declaration" in line for line in screen_lines(pilot.app))
+    async with (
+        incident(tmp_path, Uncertain("No answer came")) as stage,
+        on_glass(stage, showing, (160, 45)) as pilot,
+    ):
+        for size in (SMALL, (20, 5), (160, 45), SMALL):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert any("▸" in line and "u1 declaration" in line for line in screen_lines(pilot.app))
 
 
 async def test_keys_mean_here_what_they_mean_elsewhere(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult, SuspendNotSupported
@@ -340,18 +340,17 @@ class ComposerScreen(WritingScreen):
         self.template, self.draft, self.shown = template, draft, None
         self._base, self._fields = drafted, tuple(drafted)
         self._posts = self._posted()
-        typed = {name: str(text) for name, text in _table(kept, "fields").items() if name in drafted}
-        base = _table(kept, "base")
+        typed = {name: kept[f"field.{name}"] for name in drafted if f"field.{name}" in kept}
         values = {**drafted, **typed}
         for name in LISTS:
             if name in typed:
-                values[name] = _caught_up(typed[name], str(base.get(name, "")), drafted[name])
+                values[name] = _caught_up(typed[name], kept.get(f"base.{name}", ""), drafted[name])
         fields = self.query_one("#fields", VerticalScroll)
         await fields.remove_children()
         await fields.mount(*(self._row(name, values[name]) for name in drafted), *self._approval(kept))
         where = self.query_one(Destinations)
         where.names = room.destinations(self.audience, drill=self.incident.drill)
-        where.off = {str(name) for name in kept.get("off", ()) if name in where.names}
+        where.off = {name for name in kept.get("off", "").split("\n") if name in where.names}
         where.styles.height = min(max(1, len(where.names)), 6 if self.has_class("-wide") else 3)
         where.display = bool(where.names)
         where.draw({})
@@ -376,7 +375,7 @@ class ComposerScreen(WritingScreen):
             return Horizontal(label, field, classes="row")
         return Horizontal(label, field, Bar(id=f"hint-{name}", classes="hint"), classes="row -hinted")
 
-    def _approval(self, kept: Mapping[str, Any]) -> list[Widget]:
+    def _approval(self, kept: Mapping[str, str]) -> list[Widget]:
         """The commander's ok, for words that the public reads."""
         if self.audience != "customers":
             return []
@@ -384,7 +383,7 @@ class ComposerScreen(WritingScreen):
         mine = leader == here
         people = [leader] if leader else self.bridge.room.people()
         field = FieldInput(
-            str(kept.get("approved", here if mine else "")), id="field-approved", select_on_focus=False,
+            lit(kept.get("approved") or (here if mine else "")).plain, id="field-approved", select_on_focus=False,
             placeholder=f"{leader}, once asked" if leader else "assign an incident commander first",
             suggester=SuggestFromList(people, case_sensitive=False),
         )  # fmt: skip
@@ -411,15 +410,16 @@ class ComposerScreen(WritingScreen):
         """The template's fields as they stand."""
         return {name: self._text(name) for name in self._fields}
 
-    def written(self) -> Mapping[str, Any]:
+    def written(self) -> Mapping[str, str]:
         changed = {name: text for name, text in self.values.items() if text != self._base[name]}
         off = sorted(self.query_one(Destinations).off)
         approved = self._text("approved")
         if not changed and not off and approved in ("", self.bridge.room.by):
             return {}
         # What it was drafted as tells, on coming back, what has happened since.
-        base = {name: self._base[name] for name in changed}
-        return {"fields": changed, "base": base, "off": off, "approved": approved}
+        base = {f"base.{name}": self._base[name] for name in changed if name in LISTS}
+        typed = {f"field.{name}": text for name, text in changed.items()}
+        return {**typed, **base, "off": "\n".join(off), "approved": approved}
 
     def _posted(self) -> int:
         return sum(post.update.audience == self.audience for post in self.incident.posts)
@@ -712,11 +712,6 @@ def _hint(name: str) -> str:
         "next_steps": "what comes next, one thing a line",
         "impact": "what readers notice",
     }.get(name, "")
-
-
-def _table(kept: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    held = kept.get(name)
-    return held if isinstance(held, dict) else {}
 
 
 def _caught_up(typed: str, base: str, drafted: str) -> str:

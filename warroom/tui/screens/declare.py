@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -211,14 +211,15 @@ class DeclareScreen(WritingScreen):
         team = await self.bridge.carry_out(self.bridge.room.team)
         alerts = dict(team.alerts) if team else {}
         # A draft names the alert it was begun from; another one is offered, not pushed over what was typed.
-        wanted = self._wanted or int(kept.get("alert", 0) or 0)
+        number = kept.get("alert", "")
+        wanted = self._wanted or (int(number) if number.isdecimal() else 0)
         alert = alerts.get(wanted) or (alerts[max(alerts)] if alerts and not kept else None)
         self._begin(alert, len(alerts))
-        typed = {name: str(kept[name]) for name in (*FIELDS, "severity") if name in kept}
+        typed = {name: kept[name] for name in (*FIELDS, "severity") if name in kept}
         if self._wanted and alert:
             typed = {name: text for name, text in typed.items() if name in ("leads", "severity")}
         elif "rehearsal" in kept:
-            self.rehearsal = bool(kept["rehearsal"])
+            self.rehearsal = kept["rehearsal"] == "yes"
         self._fill({**self._start.values, **typed})
         self.ready = True
         if typed:
@@ -264,7 +265,7 @@ class DeclareScreen(WritingScreen):
             "severity": self.query_one(SeverityTable).value
         }
 
-    def written(self) -> Mapping[str, Any]:
+    def written(self) -> Mapping[str, str]:
         values = self.values
         if values == self._start.values:
             return {}
@@ -275,8 +276,8 @@ class DeclareScreen(WritingScreen):
                 )
         except BadInput:
             pass
-        seq = self._start.alert.seq if self._start.alert else 0
-        return {**values, "alert": seq, "rehearsal": self.rehearsal}
+        seq = f"{self._start.alert.seq}" if self._start.alert else ""
+        return {**values, "alert": seq, "rehearsal": "yes" if self.rehearsal else "no"}
 
     def tick(self) -> None:
         if self.ready:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ from textual.widgets import Input, Static, TextArea
 
 from warroom.incident.errors import Refusal, WarroomError
 from warroom.redact import inert
+from warroom.tui.screens.writing import packed, unpacked
 from warroom.tui.widgets.bars import Key, KeyBar
 from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import block, lit
@@ -97,7 +97,7 @@ class Form(ModalScreen[bool]):
     """Asks for ``fields``, then calls ``submit`` with them; closes once that succeeds.
 
     While it runs the form stays; a WarroomError it raises is shown in the form, with its remedy and every
-    blocker. Escape leaves; with ``keep``, what was typed is handed to it (JSON) and comes back as ``kept``.
+    blocker. Escape leaves; with ``keep``, what was typed is handed to it (packed) and comes back as ``kept``.
     """
 
     DEFAULT_CSS = """
@@ -142,7 +142,7 @@ class Form(ModalScreen[bool]):
         self._about = about
         self._keep = keep
         self._busy = False
-        self._was = _kept(kept)
+        self._was = unpacked(kept)
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -211,7 +211,7 @@ class Form(ModalScreen[bool]):
     def action_leave(self) -> None:
         if self._keep and not self._busy:
             changed = any(self.values[field.id] != field.value for field in self._fields)
-            self._keep(json.dumps(self.values) if changed else "")
+            self._keep(packed(self.values) if changed else "")
         self.dismiss(False)
 
     def action_send(self) -> None:
@@ -241,11 +241,3 @@ class Form(ModalScreen[bool]):
         problem.update(block("\n".join(lines)))
         problem.display = True
         problem.scroll_visible(animate=False)
-
-
-def _kept(text: str) -> Mapping[str, str]:
-    try:
-        values = json.loads(text) if text else {}
-    except ValueError:
-        return {}
-    return {str(k): str(v) for k, v in values.items()} if isinstance(values, dict) else {}

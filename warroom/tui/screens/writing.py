@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.keys import key_to_character
@@ -34,20 +33,15 @@ class Draft:
         self._disk = threading.Lock()
         self._told = False
 
-    async def load(self) -> dict[str, Any]:
-        """What was kept, {} for nothing. A draft that cannot be read back counts as nothing."""
+    async def load(self) -> dict[str, str]:
+        """What was kept, {} for nothing."""
         kept = await self._bridge.carry_out(lambda: self._bridge.room.saved_draft(*self._key))
         self._text = self._kept = kept or ""
-        try:
-            values = json.loads(self._text) if self._text else {}
-        except ValueError:
-            return {}
-        return values if isinstance(values, dict) else {}
+        return unpacked(self._text)
 
-    def put(self, values: Mapping[str, Any]) -> bool:
+    def put(self, values: Mapping[str, str]) -> bool:
         """Take the values ({} for none) to be saved next; True if they are not on the disk yet."""
-        # Masked one by one: the room masks the whole, and must find nothing in it that would break the JSON.
-        self._text = json.dumps(_masked(values), ensure_ascii=False) if values else ""
+        self._text = packed(values)
         return self._text != self._kept
 
     async def save(self) -> None:
@@ -73,14 +67,27 @@ class Draft:
                 self._kept = text
 
 
-def _masked(value: Any) -> Any:
-    if isinstance(value, str):
-        return redact(value, personal=False).text
-    if isinstance(value, Mapping):
-        return {name: _masked(held) for name, held in value.items()}
-    if isinstance(value, list):
-        return [_masked(held) for held in value]
-    return value
+def packed(values: Mapping[str, str]) -> str:
+    """Values as the text of a draft, secrets masked: each name on a line of its own, then its lines, set in.
+
+    No quotes and no escapes: the room masks secrets in a draft as in any text, and must not break it by that.
+    """
+    lines = []
+    for name, value in values.items():
+        masked = redact(value, personal=False).text
+        lines += [name, *(f"  {line}" for line in masked.split("\n") if masked)]
+    return "\n".join(lines)
+
+
+def unpacked(text: str) -> dict[str, str]:
+    """The values of a draft, as ``packed`` wrote them."""
+    values: dict[str, list[str]] = {}
+    for line in text.split("\n") if text else ():
+        if line.startswith("  ") and values:
+            values[next(reversed(values))].append(line[2:])
+        else:
+            values[line] = []
+    return {name: "\n".join(lines) for name, lines in values.items()}
 
 
 class WritingScreen(PlaceScreen):
@@ -100,7 +107,7 @@ class WritingScreen(PlaceScreen):
         self.busy = False
         """True while what was written is being sent."""
 
-    def written(self) -> Mapping[str, Any]:
+    def written(self) -> Mapping[str, str]:
         """What is half-written, {} if it is what it was at the start."""
         raise NotImplementedError
 
