@@ -23,7 +23,7 @@ from warroom.cli import output
 from warroom.cli.arguments import Call, Verb
 from warroom.cli.main import cli, run
 from warroom.incident.errors import NotFound, SettingsError
-from warroom.settings import Places
+from warroom.places import JOURNAL, Places
 
 START = datetime(2026, 1, 28, 3, 4, 5, 123000, tzinfo=UTC)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -473,7 +473,7 @@ def test_a_flag_beats_the_environment_and_that_beats_the_file(desk: Desk, tmp_pa
     desk.does("declare", "x", "in the flag's folder", "--data", str(flagged))
     assert desk.status()["title"] == "in the environment's folder"
     assert desk.does("status", "--json", "--data", str(flagged)).json["title"] == "in the flag's folder"
-    assert (flagged / wiring.JOURNAL).exists()
+    assert (flagged / JOURNAL).exists()
 
     del desk.environ["WARROOM_AS"]
     other = tmp_path / "other.toml"

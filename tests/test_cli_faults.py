@@ -21,10 +21,10 @@ import pytest
 import servers
 from click.testing import CliRunner
 
-from warroom import wiring
 from warroom.cli import commands
 from warroom.cli.arguments import Call
 from warroom.cli.main import run
+from warroom.places import JOURNAL
 
 DEADLINE_S = 20.0
 
@@ -157,7 +157,7 @@ def test_on_a_full_disk_nothing_is_half_kept_and_it_is_said(program: Program) ->
 
 def test_a_journal_of_a_newer_warroom_is_refused_untouched(program: Program) -> None:
     program.does("declare", "x", "y")
-    file = program.data / wiring.JOURNAL
+    file = program.data / JOURNAL
     with sqlite3.connect(file) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
@@ -171,7 +171,7 @@ def test_a_journal_of_a_newer_warroom_is_refused_untouched(program: Program) -> 
 
 def test_a_file_that_is_no_journal_is_refused_untouched(program: Program) -> None:
     program.data.mkdir()
-    file = program.data / wiring.JOURNAL
+    file = program.data / JOURNAL
     file.write_text("my shopping list, which is longer than it should be")
     status, _, err = program.run("list")
     assert status == 1
@@ -368,7 +368,7 @@ def test_a_verb_that_is_stopped_while_it_waits_has_kept_everything(
     assert process.returncode == status, (out, err)
     assert "Traceback" not in err
     assert out.startswith("INC-1"), "what was recorded is said before it is waited for"
-    assert not (program.data / f"{wiring.JOURNAL}-wal").exists(), "the journal was closed"
+    assert not (program.data / f"{JOURNAL}-wal").exists(), "the journal was closed"
     assert program.shows("status")["id"] == "INC-1"
     assert program.states()["INC-1.4.hook.post"] == "uncertain"
 

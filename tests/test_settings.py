@@ -20,17 +20,8 @@ from pydantic import BaseModel
 from warroom import settings as module
 from warroom.incident import toml
 from warroom.incident.errors import SettingsError
-from warroom.settings import (
-    Destination,
-    Places,
-    Secret,
-    Settings,
-    load,
-    on_call,
-    resolve,
-    resolve_options,
-    who,
-)
+from warroom.places import Places
+from warroom.settings import Destination, Secret, Settings, load, on_call, resolve, resolve_options, who
 
 TEAM = """\
 [team]

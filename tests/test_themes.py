@@ -15,7 +15,7 @@ from textual.theme import Theme
 from textual.widgets import Static
 
 from warroom.incident.errors import SettingsError
-from warroom.settings import shipped
+from warroom.places import shipped
 from warroom.tui import theme as themes
 
 THEMES = {theme.name: theme for theme in themes.load_themes(shipped("themes"))}

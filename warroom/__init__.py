@@ -11,7 +11,8 @@ by the **tui**, started by the **cli**.
     logs/            how logs are read: sources, index, search, records
     reports/         what we say: messages, the post-mortem, its figures
     redact.py        makes text inert and masks secrets, before it is drawn, kept, posted, exported or printed
-    settings.py      the settings file and its manual, places of files, secrets by reference
+    settings.py      the settings file and its manual, who sits here, who is on call, secrets by reference
+    places.py        where files lie on this machine, and how one is written
     room/            the desk: WarRoom decides and writes, the courier delivers, the lookout says what is due,
                      the drill rehearses
     wiring.py        puts the house together; the one file that names concrete classes
@@ -21,7 +22,8 @@ by the **tui**, started by the **cli**.
     playbooks/       small-team.toml, the framework as shipped; themes/ and sample_data/ stand beside the package
 
 Imports run down this list of floors only, and siblings do not know each other:
-cli → tui | wiring → room → journal | connect | logs | reports | settings → redact → incident.
+cli → tui | wiring → room → journal | connect | logs | reports | settings → redact | places →
+incident.
 
 Where does a new thing go? A fact: incident/events.py. A rule: incident/decisions.py. A chat backend: one file in
 connect/chat/ and one entry point. A key: one row in tui/actions.py. A verb: cli/commands.py. A setting:

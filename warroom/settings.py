@@ -9,23 +9,18 @@ from __future__ import annotations
 import ast
 import getpass
 import json
-import os
 import re
 import subprocess
-import tempfile
 import textwrap
 import tomllib
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-import platformdirs
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -39,6 +34,7 @@ from pydantic import (
 from warroom.incident import toml
 from warroom.incident.delivery import Audience
 from warroom.incident.errors import SettingsError
+from warroom.places import Places, chosen, expanded, shipped, shown, write_atomically
 
 if TYPE_CHECKING:
     from warroom.incident.playbook import Playbook
@@ -317,16 +313,16 @@ def load(
     settings = Settings()
     if path or places.named or _there(file):
         settings = _read(file)
-    theme, where = _chosen("theme", environ, flags)
+    theme, where = chosen("theme", environ, flags)
     if theme:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", theme):
             raise SettingsError("is not the name of a theme", "Try dark or light.", place=where)
         settings = settings.model_copy(
             update={"console": settings.console.model_copy(update={"theme": theme})}
         )
-    playbook, _ = _chosen("playbook", environ, flags)
+    playbook, _ = chosen("playbook", environ, flags)
     if playbook:
-        settings = settings.model_copy(update={"playbook": str(_expanded(playbook).absolute())})
+        settings = settings.model_copy(update={"playbook": str(expanded(playbook).absolute())})
     return settings
 
 
@@ -339,27 +335,11 @@ def _read(file: Path) -> Settings:
     return _settle(settings, file.absolute().parent)
 
 
-def shown(path: Path) -> str:
-    """A path as people read it, at most 60 characters: ~ for their home, the beginning cut, not the end."""
-    text = str(path)
-    with suppress(RuntimeError, ValueError):
-        text = f"~/{path.relative_to(Path.home())}"
-    text = toml.plain(text, len(text))
-    return text if len(text) <= 60 else "…" + text[-59:]
-
-
 def _there(file: Path) -> bool:
     try:
         return file.exists()
     except OSError:  # perhaps; reading it will tell why not
         return True
-
-
-def _expanded(path: str) -> Path:
-    """``path`` with ~ replaced; left alone where there is no such user."""
-    with suppress(RuntimeError):
-        return Path(path).expanduser()
-    return Path(path)
 
 
 def _text(file: Path, remedy: str) -> str:
@@ -372,6 +352,17 @@ def _text(file: Path, remedy: str) -> str:
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
     raise SettingsError(f"cannot be read: {reason}", remedy, place=shown(file))
+
+
+def load_playbook(settings: Settings) -> Playbook:
+    """The shipped playbook with the team's laid over it. ``SettingsError`` with the place of every mistake."""
+    from warroom.incident import playbook  # most verbs need the settings alone
+
+    base = shipped("playbooks/small-team.toml").read_text(encoding="utf-8")
+    if not settings.playbook:
+        return playbook.parse(base, "small-team.toml")
+    own = _text(Path(settings.playbook), "Correct playbook = … in the settings.")
+    return playbook.override(base, own, shown(Path(settings.playbook)))
 
 
 def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
@@ -395,7 +386,7 @@ def _settle(settings: Settings, folder: Path) -> Settings:
     """Paths made absolute: what a file names is meant from the folder the file lies in."""
 
     def absolute(path: str) -> str:
-        return str(folder / _expanded(path))
+        return str(folder / expanded(path))
 
     services = tuple(
         service.model_copy(
@@ -424,14 +415,6 @@ def _settle_files(table: Mapping[str, Any], absolute: Callable[[str], str]) -> d
     return settled
 
 
-def _chosen(name: str, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> tuple[str, str]:
-    """A flag's value, else that of its variable, else ""; and where it was given."""
-    if flag := flags.get(name):
-        return flag, f"--{name}"
-    variable = f"WARROOM_{name.upper()}"
-    return environ.get(variable, ""), variable
-
-
 def who(
     settings: Settings,
     environ: Mapping[str, str],
@@ -443,7 +426,7 @@ def who(
     Somebody the list does not know keeps the name they gave: help may come from anywhere.
     Raises ``SettingsError`` where nobody can be made out.
     """
-    given, _ = _chosen("as", environ, flags or {})
+    given, _ = chosen("as", environ, flags or {})
     if not given:
         try:
             given = os_user()
@@ -526,7 +509,7 @@ def _look_up(
         if ref.env:
             return environ.get(ref.env, ""), None if ref.env in environ else "the variable is not set"
         if ref.file:
-            found = _expanded(ref.file).read_bytes()
+            found = expanded(ref.file).read_bytes()
         else:
             done = run(
                 ref.command,
@@ -586,112 +569,7 @@ def resolve_options(
     }
 
 
-# --- places -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where warroom's files lie on this machine. Finding them touches none of them."""
-
-    settings: Path
-    named: bool
-    """True if a person named the settings file, so that it has to exist."""
-    data: Path
-    """Journal, drafts, crash reports; only for its owner."""
-    themes: tuple[Path, ...]
-    """Folders of themes, the shipped one first; a later theme replaces one of its name."""
-
-    @classmethod
-    def find(cls, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Places:
-        """By ``flags`` ("settings", "data"), then WARROOM_SETTINGS and WARROOM_DATA, then the platform."""
-        named, _ = _chosen("settings", environ, flags or {})
-        data, _ = _chosen("data", environ, flags or {})
-        default = platformdirs.user_config_path("warroom", appauthor=False) / "settings.toml"
-        settings = _expanded(named).absolute() if named else default
-        return cls(
-            settings=settings,
-            named=bool(named),
-            data=_expanded(data).absolute()
-            if data
-            else platformdirs.user_data_path("warroom", appauthor=False),
-            themes=(shipped("themes"), settings.parent / "themes"),
-        )
-
-    def make_data(self) -> Path:
-        """The data folder, made for its owner alone if it is not there. ``SettingsError`` if that fails."""
-        _make_folder(self.data)
-        return self.data
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):  # one that is there keeps the rights its owner gave it
-            folder.mkdir(mode=0o700)
-        if not folder.is_dir():
-            raise NotADirectoryError(20, "a file stands in its place")
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise SettingsError(
-            f"the folder cannot be made: {reason}",
-            "Make it yourself, or name another place (--data, --settings).",
-            place=shown(folder),
-        ) from None
-
-
-def shipped(name: str) -> Path:
-    """What came with warroom ("themes", "sample_data", "playbooks/…"), be it installed or a checkout."""
-    package = Path(__file__).parent
-    for place in (package / name, package.parent / name):
-        if place.exists():
-            return place
-    raise SettingsError("is missing from this installation", "Install warroom again.", place=name)
-
-
-def load_playbook(settings: Settings) -> Playbook:
-    """The shipped playbook with the team's laid over it. ``SettingsError`` with the place of every mistake."""
-    from warroom.incident import playbook  # most verbs need the settings alone
-
-    base = shipped("playbooks/small-team.toml").read_text(encoding="utf-8")
-    if not settings.playbook:
-        return playbook.parse(base, "small-team.toml")
-    own = _text(Path(settings.playbook), "Correct playbook = … in the settings.")
-    return playbook.override(base, own, shown(Path(settings.playbook)))
-
-
 # --- writing ------------------------------------------------------------------------------------------------
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """``path`` holds ``text`` (UTF-8, only for its owner), or what it held before; never half of it.
-
-    A symbolic link stays one. Raises ``SettingsError`` if it cannot be written.
-    """
-    path = path.resolve()
-    _make_folder(path.parent)
-    temporary: Path | None = None
-    try:
-        number, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # with 0600
-        temporary = Path(made)
-        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(number)
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the new name too has to outlive a power cut
-        finally:
-            os.close(folder)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise SettingsError(
-            f"cannot be written: {reason}", "The file is as it was.", place=shown(path)
-        ) from None
-    finally:
-        if temporary:  # after the rename there is nothing of that name any more
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 def save_theme(path: Path, name: str) -> None:

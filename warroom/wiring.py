@@ -24,27 +24,14 @@ from warroom.incident.delivery import AUDIENCES
 from warroom.incident.errors import NotFound, SettingsError
 from warroom.incident.playbook import Playbook
 from warroom.journal.sqlite import SqliteJournal
+from warroom.places import JOURNAL, Places, shipped, shown
 from warroom.room.room import WarRoom
-from warroom.settings import (
-    Destination,
-    Places,
-    Settings,
-    load,
-    load_playbook,
-    on_call,
-    resolve_options,
-    shipped,
-    shown,
-    who,
-)
+from warroom.settings import Destination, Settings, load, load_playbook, on_call, resolve_options, who
 
 if TYPE_CHECKING:
     from warroom.logs.view import LogView
     from warroom.room.courier import Courier
     from warroom.room.drill import Drill, ScaledClock
-
-JOURNAL = "journal.sqlite"
-"""The journal's name in the data folder."""
 
 DRILL = "checkout-down"
 """The drill that is shipped."""

@@ -130,7 +130,7 @@ def _write(path: str | None, text: str, call: Call) -> None:
         return
     from pathlib import Path
 
-    from warroom.settings import write_atomically
+    from warroom.places import write_atomically
 
     try:
         write_atomically(Path(path), text)
@@ -868,7 +868,8 @@ def init(call: Call, path: str | None) -> None:
     """Write a settings file in which every key is explained; never overwrites one."""
     from pathlib import Path
 
-    from warroom.settings import Places, commented_toml, write_atomically
+    from warroom.places import Places, write_atomically
+    from warroom.settings import commented_toml
 
     place = Path(path).expanduser() if path else Places.find(call.environ, {"settings": call.settings}).settings
     if place.exists() or place.is_symlink():

@@ -18,7 +18,8 @@ from warroom import __version__, wiring
 from warroom.cli.arguments import Call
 from warroom.incident.errors import WarroomError
 from warroom.journal.sqlite import SqliteJournal
-from warroom.settings import Places, Settings, load_playbook, on_call, shipped, shown, who
+from warroom.places import Places, shipped, shown
+from warroom.settings import Settings, load_playbook, on_call, who
 
 CHECK_S = 15.0
 """How long a destination may take to say who we are there, in seconds."""
@@ -108,7 +109,7 @@ def _playbook(settings: Settings) -> str:
 
 
 def _journal(places: Places) -> Iterator[Finding]:
-    folder, file = places.data, places.data / wiring.JOURNAL
+    folder, file = places.data, places.journal
     if not file.exists():
         there = next(place for place in (folder, *folder.parents) if place.exists())
         if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):

@@ -26,6 +26,7 @@ from warroom.incident.errors import WarroomError
 if TYPE_CHECKING:
     from types import FrameType
 
+    from warroom.incident.summary import Summary
     from warroom.logs.view import LogView
     from warroom.room.drill import Drill
     from warroom.tui.bridge import Equipment
@@ -93,7 +94,7 @@ def demo(call: Call, speed: float | None, plain: bool) -> None:
         return
     house, drill = wiring.open_demo(folder, speed or 1.0, call.by, environ=call.environ)
     with house:
-        status = show_console(lambda: equipment(house, drill, rehearses=True), folder)
+        status = show_console(lambda: equipment(house, drill, rehearses=True), crash_folder=folder)
     output.tell(f"What you entered is kept in {folder}; delete it when you like.")
     click.get_current_context().exit(status)
 
@@ -142,7 +143,11 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
         drill = house.drill(house.places.data / "drill")
         return equipment(house, drill, logs=more, incident_id=opened)
 
-    here.exit(show_console(equip))
+    from warroom.journal.glimpse import glimpse
+    from warroom.places import Places
+
+    journal = Places.find(call.environ, {"data": call.data}).journal
+    here.exit(show_console(equip, lambda: glimpse(journal)))
 
 
 def equipment(
@@ -172,14 +177,19 @@ def equipment(
     )
 
 
-def show_console(equip: Callable[[], Equipment], crash_folder: Path | None = None) -> int:
+def show_console(
+    equip: Callable[[], Equipment],
+    glimpse: Callable[[], Sequence[Summary]] = tuple,
+    crash_folder: Path | None = None,
+) -> int:
     """Show the console until it is left; its exit status. The one place that imports the screen.
 
-    ``equip`` is called once the first frame is drawn; an error it raises is raised here, the screen gone.
+    ``glimpse`` gives the incidents that are drawn at once. ``equip`` is called after that; an error it raises is
+    raised here, the screen gone.
     """
     from warroom.tui.app import Console
 
-    console = Console(equip, crash_folder=crash_folder)
+    console = Console(equip, glimpse=glimpse, crash_folder=crash_folder)
     console.run()
     if console.failed:
         raise console.failed
@@ -279,7 +289,7 @@ def _report_crash(error: BaseException, call: Call) -> str:
     text = f"warroom {__version__}, Python {platform.python_version()}, {platform.system()}\n\n{redact(told).text}"
     places = [Path(tempfile.gettempdir())]
     with suppress(Exception):
-        from warroom.settings import Places
+        from warroom.places import Places
 
         places.insert(0, Places.find(call.environ, {"data": call.data}).make_data())
     for folder in places:

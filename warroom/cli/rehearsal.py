@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from warroom.cli import output
+from warroom.places import write_atomically
 from warroom.reports import postmortem, render
 from warroom.room.drill import Drill
-from warroom.settings import write_atomically
 from warroom.wiring import House
 
 DELIVERY_S = 10.0

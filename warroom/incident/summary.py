@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from warroom.incident import timing
-from warroom.incident.events import Milestone
-from warroom.incident.incident import Incident
-from warroom.incident.playbook import Playbook
+if TYPE_CHECKING:  # the console lists incidents before their models are loaded
+    from warroom.incident.events import Milestone
+    from warroom.incident.incident import Incident
+    from warroom.incident.playbook import Playbook
 
 WORKED_LISTS = ("detection", "investigation", "resolution", "recovery")
 """The checklists that are worked while the incident runs."""
@@ -101,7 +101,9 @@ class Summary:
 
 def summarise(incident: Incident, playbook: Playbook) -> Summary:
     """The brief of an incident; what does not depend on the time of asking."""
-    due = timing.update_due(incident, playbook)
+    from warroom.incident.timing import update_due  # loads the models, which reading a Summary must not
+
+    due = update_due(incident, playbook)
     return Summary(
         id=incident.id,
         title=incident.title,

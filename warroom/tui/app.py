@@ -6,19 +6,20 @@ Importing this loads Textual and little else: the first frame waits for nothing 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult, SystemCommand
 from textual.command import CommandPalette, Provider
 from textual.screen import Screen
-from textual.widgets import Static
 
+from warroom.tui.ground import Ground
 from warroom.tui.shell import Shell
 
 if TYPE_CHECKING:
     from warroom.incident.errors import WarroomError
+    from warroom.incident.summary import Summary
     from warroom.tui.bridge import Bridge, Equipment
 
 
@@ -37,16 +38,23 @@ def _theme_commands() -> type[Provider]:
 class Console(Shell):
     """The console. ``run`` returns once it is left; end the process with ``return_code``.
 
-    The first frame is drawn at once; ``equip`` is called after it, in a thread, and brings what the console works
-    with. If it raises, the console ends and ``failed`` holds the error. ``crash_folder`` takes the report of a
-    crash.
+    The first frame is drawn at once, the incidents that ``glimpse`` gives in the next. Then ``equip`` is called, in
+    a thread, and brings what the console works with; if it raises, the console ends and ``failed`` holds the error.
+    ``crash_folder`` takes the report of a crash.
     """
 
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_action_commands, _theme_commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
 
-    def __init__(self, equip: Callable[[], Equipment], *, crash_folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        equip: Callable[[], Equipment],
+        *,
+        glimpse: Callable[[], Sequence[Summary]] = tuple,
+        crash_folder: Path | None = None,
+    ) -> None:
         super().__init__(crash_folder=crash_folder)
+        self._ground = Ground(glimpse)
         self._equip = equip
         self.failed: WarroomError | None = None
         self._equipment: Equipment | None = None
@@ -56,10 +64,14 @@ class Console(Shell):
     # ── beginning and end ───────────────────────────────────────────────────────────────────────────────
 
     def compose(self) -> ComposeResult:
-        yield Static(" warroom", id="ground", markup=False)
+        yield self._ground
 
     def on_mount(self) -> None:
-        # Everything the console is made of is imported after the first frame is on the glass.
+        # Everything the console is made of is imported after the first frames are on the glass.
+        self.call_after_refresh(self._look)
+
+    def _look(self) -> None:
+        self._ground.look()
         self.call_after_refresh(lambda: self.run_worker(self._begin(), exit_on_error=True))
 
     async def _begin(self) -> None:

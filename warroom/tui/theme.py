@@ -22,7 +22,7 @@ from textual.theme import Theme
 
 from warroom.incident import toml
 from warroom.incident.errors import SettingsError
-from warroom.settings import shown
+from warroom.places import shown
 
 SEVERITY_GLYPHS = {"critical": "●", "high": "▲", "medium": "■", "low": "○"}
 """One cell in every terminal, told apart without colour. The severity's word always stands beside it."""

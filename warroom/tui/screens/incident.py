@@ -35,10 +35,10 @@ from warroom.incident.decisions import (
 from warroom.incident.errors import BadInput, Refusal
 from warroom.incident.events import MILESTONES, SECTIONS, Milestone, NoteKind, Section
 from warroom.incident.incident import Incident
+from warroom.places import shown, write_atomically
 from warroom.reports import postmortem, render
 from warroom.reports.postmortem import PostMortem
 from warroom.room.lookout import advise
-from warroom.settings import shown, write_atomically
 from warroom.tui.actions import bindings
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance, News
