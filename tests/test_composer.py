@@ -23,6 +23,7 @@ from pilot import (
     Glass,
     Stage,
     ToldChat,
+    on_console,
     on_glass,
     said,
     screen_lines,
@@ -546,3 +547,44 @@ async def test_resizing_keeps_what_is_half_typed(tmp_path: Path) -> None:
             assert value(pilot.app, "actions") == "Half a sentence"
             assert pilot.app.focused is composer(pilot.app).query_one("#field-actions")
             assert "Half a sentence" in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_preview_can_be_read_to_its_end(tmp_path: Path, size: tuple[int, int]) -> None:
+    with incident(tmp_path) as stage:
+        for number in range(6):
+            words = f"finding {number} with words enough to be wrapped at eighty columns"
+            stage.room.do("INC-1", Note(words, "finding"))
+        async with on_glass(stage, composing(), size) as pilot:
+            composer(pilot.app).query_one("#preview").focus()
+            await pilot.press("end")
+            await settle(pilot)
+            assert "INC-1·u2" in screen_text(pilot.app)
+            assert "Next update: 14:36 CET" in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_from_declaring_to_a_post_that_arrived_on_the_whole_console(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    with Stage(tmp_path) as stage:
+        async with on_console(stage, size) as pilot:
+            await pilot.press("d")
+            await settle(pilot)
+            await type_in(pilot, "che\tCard payments fail\n")
+            await settle(pilot)
+            await pilot.press("u")
+            await settle(pilot)
+            await pilot.press("f3")
+            assert composer(pilot.app).has_class("-curtain")
+            await pilot.press("f3", "ctrl+s")
+            await settle(pilot)
+            await asyncio.to_thread(stage.carry)
+            await pilot.press("o")
+            await settle(pilot)
+            assert "u2 update" in screen_text(pilot.app)
+            assert "✓ delivered" in screen_text(pilot.app)
+            await pilot.press("escape")
+            await settle(pilot)
+            assert "INC-1" in screen_text(pilot.app)
+        assert [message.marker for message in stage.chats["chat"].posts] == ["INC-1·u1", "INC-1·u2"]

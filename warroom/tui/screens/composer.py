@@ -280,7 +280,9 @@ class ComposerScreen(WritingScreen):
         if before is None:
             names = [name for name, _ in self._choices()]
             self._begin(self.template or names[0])
-        elif before.incident.seq != event.value.incident.seq:
+        elif before.incident.seq == event.value.incident.seq:
+            return  # a draft was saved, a delivery went out: nothing that is written here
+        else:
             self.start(self._freshen, "freshen")
         self._show_head()
         self._show_keys()
