@@ -40,6 +40,7 @@ from warroom.incident.delivery import Message
 from warroom.incident.errors import NotSaved, SettingsError
 from warroom.redact import redact
 from warroom.room.room import Done
+from warroom.settings import Destination
 from warroom.tui.bridge import Bridge
 from warroom.tui.screens.composer import ComposerScreen
 from warroom.tui.screens.writing import packed, unpacked
@@ -588,3 +589,25 @@ async def test_from_declaring_to_a_post_that_arrived_on_the_whole_console(
             await settle(pilot)
             assert "INC-1" in screen_text(pilot.app)
         assert [message.marker for message in stage.chats["chat"].posts] == ["INC-1·u1", "INC-1·u2"]
+
+
+async def test_a_destination_that_is_badly_set_up_is_said_and_does_not_cost_the_others(tmp_path: Path) -> None:
+    with Stage(tmp_path, destinations={
+        "chat": Destination(name="chat", backend="told", audiences=("team",)),
+        "page": Destination(name="page", backend="told", audiences=("team",)),
+    }) as stage:  # fmt: skip
+        incident_id = stage.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+        made: list[str] = []
+
+        def chats(name: str) -> Any:
+            made.append(name)
+            if name == "page":
+                raise SettingsError("the secret cannot be had", place="[destinations.page] token")
+            return stage.chats[name]
+
+        stage.room.chats = chats
+        for _ in range(2):
+            copies = {c.destination: c for c in stage.room.preview_update(incident_id, "update", {}).copies}
+        assert "the secret cannot be had" in copies["page"].problem
+        assert copies["chat"].text.startswith("[chat]")
+        assert made.count("chat") == 1, "what was set up once is not set up at every pause in typing"

@@ -68,7 +68,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The exact text one destination will get. ``limit`` is in characters."""
+    """The exact text one destination will get. ``limit`` is in characters; ``problem`` is why it cannot go yet."""
 
     destination: str
     text: str
@@ -110,6 +110,8 @@ class WarRoom:
         self.chats = chats
         self.journal = journal
         self._folded: dict[str, Incident] = {}
+        self._previewers: dict[str, Chat] = {}
+        self._previewing = threading.Lock()
         self._team = Team()
         self._lock = threading.RLock()
         self._pen = threading.RLock()  # threads of this process write in turn; only other processes come between
@@ -238,11 +240,20 @@ class WarRoom:
         incident = self.incident(incident_id)
         update = self._update(incident, template, given, destinations, "")
         message = _message(update, incident, self.clock())
-        copies = []
-        for name in update.destinations:
-            chat = self.chats(name)
-            copies.append(Copy(name, chat.render(message), chat.max_length))
-        return Preview(message, tuple(copies), messages.warnings(template, dict(given), message, incident))
+        copies = tuple(self._copy(name, message) for name in update.destinations)
+        return Preview(message, copies, messages.warnings(template, dict(given), message, incident))
+
+    def _copy(self, name: str, message: Message) -> Copy:
+        """What one destination will get; one that is badly set up is said, and does not cost the others."""
+        try:
+            with self._previewing:
+                # Made once: a secret may come from a command that asks its keeper.
+                if name not in self._previewers:
+                    self._previewers[name] = self.chats(name)
+            chat = self._previewers[name]
+        except WarroomError as error:
+            return Copy(name, message.text, len(message.text), str(error))
+        return Copy(name, chat.render(message), chat.max_length)
 
     def post_update(
         self,

@@ -168,7 +168,8 @@ def bindings(*places: Place) -> list[Binding]:
     ]  # fmt: skip
 
 
-RESERVED = frozenset({"enter", "escape", "tab", "shift+tab", "up", "down", "left", "right", "ctrl+s", "ctrl+e"})
+RESERVED = frozenset({"enter", "escape", "tab", "shift+tab", "up", "down", "left", "right",
+                      "ctrl+s", "ctrl+e", "ctrl+t", "ctrl+r", "ctrl+y"})  # fmt: skip
 """Keys that move within a screen or a form, and cannot be given to an action."""
 
 

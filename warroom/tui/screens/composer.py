@@ -155,6 +155,8 @@ class Destinations(RowList):
 
 
 def _length(copy: Copy) -> Content:
+    if copy.problem:
+        return lit(f"✗ {copy.problem}", "$text-error bold")
     words = f"{len(copy.text):,} of {copy.limit:,} characters"
     if len(copy.text) > copy.limit:
         return Content.styled(f"✗ {words}: too long", "$text-error bold")

@@ -13,12 +13,13 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from warroom.incident.errors import Refusal, WarroomError
 from warroom.redact import inert
-from warroom.tui.screens.writing import packed, unpacked
+from warroom.tui.screens.writing import PAUSE_S, packed, unpacked
 from warroom.tui.widgets.bars import Key, KeyBar
 from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import block, lit
@@ -107,6 +108,7 @@ class Form(ModalScreen[bool]):
         background: $panel; border: round $border; border-title-color: $text-primary; padding: 0 1;
     }
     Form VerticalScroll { height: auto; max-height: 1fr; }
+    Form.-curtain VerticalScroll > * { visibility: hidden; }
     Form .label { color: $text-quiet; margin-top: 1; }
     Form .about { color: $text-quiet; }
     Form Input, Form TextArea, Form Choices { background: $surface; }
@@ -142,6 +144,7 @@ class Form(ModalScreen[bool]):
         self._about = about
         self._keep = keep
         self._busy = False
+        self._pause: Timer | None = None
         self._was = unpacked(kept)
 
     def compose(self) -> ComposeResult:
@@ -190,6 +193,28 @@ class Form(ModalScreen[bool]):
                 values[field.id] = widget.value
         return values
 
+    def on_input_changed(self) -> None:
+        self._keep_soon()
+
+    def on_text_area_changed(self) -> None:
+        self._keep_soon()
+
+    def on_row_list_moved(self) -> None:
+        self._keep_soon()
+
+    def _keep_soon(self) -> None:
+        """Keep the draft at the next pause: a kill costs no more than the last moment's typing."""
+        if self._keep:
+            if self._pause:
+                self._pause.stop()
+            self._pause = self.set_timer(PAUSE_S, self._keep_now)
+
+    def _keep_now(self) -> None:
+        if self._keep and not self._busy and self.is_attached:
+            values = self.values
+            changed = any(values[field.id] != field.value for field in self._fields)
+            self._keep(packed(values) if changed else "")
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.action_next()
 
@@ -209,10 +234,14 @@ class Form(ModalScreen[bool]):
             self.focus_next()
 
     def action_leave(self) -> None:
-        if self._keep and not self._busy:
-            changed = any(self.values[field.id] != field.value for field in self._fields)
-            self._keep(packed(self.values) if changed else "")
+        self._keep_now()
+        self._stop_keeping()
         self.dismiss(False)
+
+    def _stop_keeping(self) -> None:
+        if self._pause:
+            self._pause.stop()
+            self._pause = None
 
     def action_send(self) -> None:
         if not self._busy:
@@ -225,6 +254,7 @@ class Form(ModalScreen[bool]):
         except WarroomError as error:
             self.complain(error)
         else:
+            self._stop_keeping()
             if self._keep:
                 self._keep("")
             self.dismiss(True)

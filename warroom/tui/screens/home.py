@@ -127,7 +127,7 @@ class HomeScreen(PlaceScreen):
     def _open(self, row: Summary, now: datetime) -> ListRow:
         left = Content.assemble(
             panes.severity(row.severity, self.bridge.room.playbook), " ", lit(row.id, "bold"),
-            Content.styled(" DRILL ", "$chip-text on $chip bold") if row.drill else "", " ",
+            Content.styled(" DRILL ", "$status-late-text on $status-late bold") if row.drill else "", " ",
             lit(f"{row.service} · {row.title}"),
         )  # fmt: skip
         due = None

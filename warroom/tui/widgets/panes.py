@@ -23,6 +23,7 @@ from warroom.tui.widgets.words import URGENCY_STYLE, URGENCY_WORD, join, lit, se
 class Pane(Container):
     """A titled frame around one widget. ``private`` panes are blank while the curtain is down."""
 
+    SCOPED_CSS = False  # the curtain is a class of the screen, above
     DEFAULT_CSS = """
     Pane { border: round $border-blurred; border-title-color: $text-quiet; padding: 0 1; height: 1fr; }
     Pane:focus-within { border: round $border; border-title-color: $text-primary; }
@@ -69,7 +70,7 @@ def headline(
     incident: Incident, deliveries: Sequence[Delivery], playbook: Playbook, now: datetime, zone: tzinfo, width: int
 ) -> Content:
     """How bad, which, what, who leads, where we talk, what time it is: one line, cut in the middle if need be."""
-    drill = Content.styled(" DRILL ", "$chip-text on $chip bold") if incident.drill else None
+    drill = Content.styled(" DRILL ", "$status-late-text on $status-late bold") if incident.drill else None
     status = Content("") if incident.status == "investigating" else lit(incident.status.upper(), "bold")
     left = join(severity(incident.severity, playbook), drill, lit(incident.id, "bold"), status)
     leader = lit(incident.commander, "bold") if incident.commander else lit("nobody", "$text-warning bold")
