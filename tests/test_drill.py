@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from warroom.incident.decisions import Declare, RecordFix, Resolve
-from warroom.incident.errors import BadInput, NotFound, SettingsError
+from warroom.incident.errors import BadInput, NotFound, SettingsError, WarroomError
 from warroom.incident.events import ChatHeard
 from warroom.incident.incident import Incident
 from warroom.places import shipped
 from warroom.redact import redact
-from warroom.room.drill import SOURCE, Drill, ScaledClock, Script, parse_script
+from warroom.room.drill import AFTERWARDS, SOURCE, UNHEEDED, Drill, ScaledClock, Script, parse_script
 from warroom.wiring import House, open_house
 
 SAMPLES = shipped("sample_data")
@@ -315,6 +315,55 @@ def test_stopping_ends_the_logs_and_sets_its_alerts_aside(played: Drill) -> None
     until(lambda: played.clock() > moment + timedelta(seconds=60), "a minute of the drill passes")
     assert played.logs[0].stat().st_size == size
     played.stop()
+
+
+def test_it_ends_by_itself_some_time_after_its_incident_is_resolved(played: Drill) -> None:
+    room = played.room
+    incident_id = room.declare(Declare("web", "Pages fail", drill=True)).incident.id
+    room.do(incident_id, RecordFix("Rolled back"))
+    over = room.do(incident_id, Resolve("all good")).incident.milestones["resolved"]
+    until(lambda: not played.running, "it ends")
+    assert played.clock() >= over + AFTERWARDS
+    assert "seen it" in heard(room.incident(incident_id)), "not before all of it has happened"
+
+
+def test_a_drill_nobody_heeds_ends_and_takes_its_alert_along(
+    house_of: Callable[[ScaledClock], House], tmp_path: Path
+) -> None:
+    clock = ScaledClock(6000, START)
+    drill = Drill(house_of(clock).room, small(), tmp_path / "logs", clock)
+    drill.start()
+    until(lambda: not drill.running, "it ends")
+    assert clock() >= START + UNHEEDED
+    until(lambda: drill.room.team().alerts == {}, "its alert is set aside")
+    assert drill.room.team().seq == 2
+
+
+def test_a_drill_can_be_played_again_with_an_incident_and_logs_of_its_own(played: Drill) -> None:
+    room = played.room
+    first = room.declare(Declare("web", "Pages fail", drill=True)).incident.id
+    until(lambda: heard(room.incident(first)) == ["seen it"], "the first is under way")
+    played.stop()
+    again = played.clock()
+    played.start()
+    assert played.running
+    begins = played.logs[0].read_text().splitlines()[0].split()[0]
+    assert datetime.fromisoformat(begins) >= again - timedelta(minutes=1, seconds=5)
+    until(lambda: bool(room.team().alerts), "its alert comes again")
+    second = room.declare(Declare("web", "Pages fail", drill=True)).incident.id
+    until(lambda: heard(room.incident(second)) == ["seen it"], "the second hears")
+    assert played.incident_id == second and heard(room.incident(first)) == ["seen it"]
+
+
+def test_logs_that_cannot_be_written_are_said_before_it_begins(
+    house_of: Callable[[ScaledClock], House], tmp_path: Path
+) -> None:
+    (tmp_path / "logs").write_text("a file")
+    clock = ScaledClock(1, START)
+    drill = Drill(house_of(clock).room, small(), tmp_path / "logs", clock)
+    with pytest.raises(WarroomError, match="The drill's logs cannot be written") as raised:
+        drill.start()
+    assert str(tmp_path) in raised.value.remedy and not drill.running
 
 
 def test_after_a_closed_incident_nothing_more_is_said(played: Drill) -> None:

@@ -58,6 +58,12 @@ LOOK_S = 1.0
 LONGEST_GAP = timedelta(minutes=30)
 """A clock that stood or leapt (a laptop asleep) leaves a gap in the logs rather than a flood."""
 
+AFTERWARDS = timedelta(minutes=10)
+"""How long a drill goes on once its incident is resolved; whatever is declared after that is real."""
+
+UNHEEDED = timedelta(hours=1)
+"""How long a drill waits for somebody to declare."""
+
 T = TypeVar("T")
 C = TypeVar("C", bound="Cue")
 
@@ -405,7 +411,8 @@ class _Logs:
         self._due: list[tuple[datetime, int, Lines]] = []
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in self.paths.values():
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600))
+            path.unlink(missing_ok=True)  # an earlier drill's: whoever follows it sees a file take its place
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
     def turn(self, stage: Stage, at: datetime) -> None:
         """From ``at`` on the logs read as ``stage`` says."""
@@ -485,8 +492,8 @@ class Drill:
         """Why the drill cannot go on just now (the disk, say); None while all is well."""
         self._logs: _Logs | None = None
         self._marks: dict[Mark, datetime] = {}
-        self._stages = list(script.stages)
-        self._injects: list[AlertInject | ChatInject] = [*script.alerts, *script.chat]
+        self._stages: list[Stage] = []
+        self._injects: list[AlertInject | ChatInject] = []
         self._acts: list[AnyAct] = []
         self._seen = -1
         self._wake = room.wake_on_change()
@@ -500,12 +507,15 @@ class Drill:
 
     @property
     def running(self) -> bool:
-        """Whether it has started and not been stopped."""
+        """Whether it has started and not ended."""
         return bool(self._marks) and not self._over.is_set()
 
     def start(self) -> None:
-        """Play what happens around the people, in a thread of its own, until ``stop``. OSError if the folder
-        cannot be written. What goes wrong later is ``trouble``, and is tried again."""
+        """Play what happens around the people, in a thread of its own, from the beginning.
+
+        It ends with ``stop``, some time after its incident is resolved, or if nobody heeds it. WarroomError if
+        its logs cannot be written. What goes wrong later is ``trouble``, and is tried again.
+        """
         self._begin()
         self._thread = threading.Thread(target=self._keep_playing, name="drill", daemon=True)
         self._thread.start()
@@ -516,12 +526,7 @@ class Drill:
         self._wake.set()
         if self._thread:
             self._thread.join(3.0)
-        try:
-            for seq, alert in self.room.team().alerts.items():
-                if alert.event.source.startswith(SOURCE):
-                    self.room.set_alert_aside(seq)
-        except WarroomError as error:  # an alert left waiting can be set aside by hand
-            self.trouble = error
+        self._clear_away()
 
     def play(self, say: Callable[[str], None]) -> str:
         """Play everything, the responder's acts too, to the end; the incident's id.
@@ -538,6 +543,7 @@ class Drill:
             if due is None:
                 break  # what is left waits for something that will not happen
             self.clock.wait(self._over, due)
+        self._over.set()
         return self.incident_id
 
     # ── within ──────────────────────────────────────────────────────────────────────────────────────────
@@ -545,10 +551,18 @@ class Drill:
     def _begin(self) -> None:
         now = self.clock()
         history = now - timedelta(seconds=self.script.history)
-        self._logs = _Logs(self.script, self.folder, history)
-        self._logs.turn(self._stages.pop(0), history)
-        self._logs.write(now)
-        self._marks["start"] = now
+        self.incident_id, self.trouble, self._seen = "", None, -1
+        first, *self._stages = self.script.stages
+        self._injects = [*self.script.alerts, *self.script.chat]
+        try:
+            self._logs = _Logs(self.script, self.folder, history)
+            self._logs.turn(first, history)
+            self._logs.write(now)
+        except OSError as error:
+            reason = (error.strerror or "unknown reason").lower()
+            raise WarroomError(f"The drill's logs cannot be written: {reason}", f"Check {self.folder}.") from error
+        self._marks = {"start": now}
+        self._over.clear()
 
     def _keep_playing(self) -> None:
         while not self._over.is_set():
@@ -559,8 +573,27 @@ class Drill:
                 self.trouble = None
             except (WarroomError, OSError) as error:
                 self.trouble = error
+            if self._has_ended():
+                self._over.set()
+                self._clear_away()
+                return
             self.clock.wait(self._wake, due or datetime.max.replace(tzinfo=UTC), LOOK_S)
             self._over.wait(PACE_S)
+
+    def _has_ended(self) -> bool:
+        now, resolved = self.clock(), self._marks.get("resolved")
+        if "declared" not in self._marks:
+            return now >= self._marks["start"] + UNHEEDED
+        return resolved is not None and now >= resolved + AFTERWARDS
+
+    def _clear_away(self) -> None:
+        """Set aside the alerts that nobody took."""
+        try:
+            for seq, alert in self.room.team().alerts.items():
+                if alert.event.source.startswith(SOURCE):
+                    self.room.set_alert_aside(seq)
+        except WarroomError as error:  # an alert left waiting can be set aside by hand
+            self.trouble = error
 
     def _advance(self, told: _Told | None) -> datetime | None:
         """Do all that is due by now, in its order; when the next thing is due, as far as that is known."""
@@ -617,6 +650,7 @@ class Drill:
             if incident.fixes and "fix" not in self._marks:
                 row = incident.row(incident.fixes[0][0])
                 self._marks["fix"] = row.entry.at if row else self.clock()
+            self._marks.pop("resolved", None)  # it may have been reopened
             if "resolved" in incident.milestones:
                 self._marks["resolved"] = incident.milestones["resolved"]
         self._seen = count
