@@ -242,7 +242,8 @@ class Story:
                     if not asleep:
                         self._until_awake(life)
                     threading.Event().wait(moment)
-                    os.kill(pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):  # it broke, and said why
+                        os.kill(pid, signal.SIGKILL)
                     self.killed.append(f"life {life} {'asleep' if asleep else 'awake'} +{moment * 1000:.1f} ms")
                 ended = int(server.stdout.readline())
                 assert ended == (0 if last else -signal.SIGKILL), self.told()
@@ -260,7 +261,8 @@ class Story:
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def told(self) -> str:
-        return f"WARROOM_KILL_SEED={self.seed}; {'; '.join(self.killed)}"
+        broke = [said for said in self.said() if "broke" in said]
+        return f"WARROOM_KILL_SEED={self.seed}; {broke} {'; '.join(self.killed)}"
 
 
 def assert_nothing_acknowledged_is_lost(story: Story, journal: SqliteJournal) -> int:
