@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.screen import Screen
+from textual.widget import Widget
 
 from warroom.tui.ground import Ground
 from warroom.tui.shell import Shell
@@ -45,6 +47,9 @@ class Console(Shell):
 
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_action_commands, _theme_commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f3", "curtain", "Curtain", id="curtain", show=False, priority=True)
+    ]
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class Console(Shell):
         self._equipment: Equipment | None = None
         self._bridge: Bridge | None = None
         self.curtain = False
+        self._behind: dict[Screen[Any], Widget] = {}
 
     # ── beginning and end ───────────────────────────────────────────────────────────────────────────────
 
@@ -165,7 +171,25 @@ class Console(Shell):
     async def do_curtain(self) -> None:
         self.curtain = not self.curtain
         for screen in self.screen_stack:
+            if self.curtain and screen.focused:  # what is hidden loses the focus, and gets it back
+                self._behind[screen] = screen.focused
             screen.set_class(self.curtain, "-curtain")
+        if not self.curtain:
+            self.call_after_refresh(self._give_focus_back)
+
+    async def action_curtain(self) -> None:
+        """The curtain comes down over a form or a palette as well, where the screens' own keys are not heard."""
+        await self.do_curtain()
+
+    def _give_focus_back(self) -> None:
+        from warroom.tui.screens.tiles import TiledScreen
+
+        for screen, widget in self._behind.items():
+            if isinstance(screen, TiledScreen):
+                screen.go()  # to the pane that was asked for meanwhile
+            elif widget.is_attached and screen.focused is None:
+                screen.set_focus(widget)
+        self._behind.clear()
 
     def push_screen(self, screen: Screen[Any] | str, *rest: Any, **named: Any) -> Any:
         """As Textual's; what is opened while the curtain is down is behind it too."""

@@ -55,11 +55,11 @@ class TiledScreen(IncidentScreen):
         """A pane by its name."""
         return self.query_one(f"#{name}", Pane)
 
-    def go(self, name: str) -> None:
-        """To a pane: its tab, and the cursor in it."""
-        self._active = name
+    def go(self, name: str = "") -> None:
+        """To a pane, or the present one again: its tab, and the cursor in it."""
+        self._active = name or self._active
         self._lay_out()
-        for child in self.pane(name).children:
+        for child in self.pane(self._active).children:
             if child.can_focus:
                 child.focus()
 
