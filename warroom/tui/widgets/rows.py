@@ -154,12 +154,16 @@ class RowList(Widget, can_focus=True):
         height = self.size.height or 1
         if self._cursor < self._top:
             self._top = max(0, self._cursor)
+            while self._top > 0 and not self._rows[self._top - 1].id:
+                self._top -= 1  # its heading with it
         elif self._cursor >= self._top + height:
             self._top = self._cursor - height + 1
         self._top = max(0, min(self._top, len(self._rows) - height))
 
     def on_resize(self) -> None:
+        # What was drawn while this was a tab not shown was put into view of a single row.
         self._into_view()
+        self.refresh()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
