@@ -52,6 +52,8 @@ class Shell(App[None]):
     CSS = """
     Screen { background: $background; color: $foreground; }
     Toast { background: $panel; color: $foreground; }
+    /* Above the Next line and the keys: what to do now is never covered by what was just done. */
+    ToastRack { margin-bottom: 2; }
     """
 
     def __init__(self, *, crash_folder: Path | None = None) -> None:
