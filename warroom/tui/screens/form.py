@@ -24,6 +24,9 @@ from warroom.tui.widgets.bars import Key, KeyBar
 from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import block, lit
 
+LOW = 30
+"""Below so many rows a form does without gaps and explanations, so that all its fields and keys fit."""
+
 Submit = Callable[[dict[str, str]], Awaitable[None]]
 
 
@@ -117,7 +120,12 @@ class Form(ModalScreen[bool]):
     Form Input:focus, Form TextArea:focus { background: $background; }
     Form .text-area--placeholder { color: $text-disabled; }
     Form #problem { height: auto; color: $text-error; margin-top: 1; display: none; }
-    Form KeyBar { margin-top: 1; background: $panel; padding: 0; }
+    Form KeyBar { dock: bottom; background: $panel; padding: 0; }
+    Form VerticalScroll { margin-bottom: 2; }
+    Form.-low .label { margin-top: 0; }
+    Form.-low TextArea, Form.-low TextArea:focus { height: 3; }
+    Form.-low .about { display: none; }
+    Form.-low VerticalScroll { margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", show=False, priority=True),
@@ -178,6 +186,9 @@ class Form(ModalScreen[bool]):
         for field in self._fields:
             self.query_one(f"#field-{field.id}").focus()
             break
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < LOW, "-low")
 
     @property
     def values(self) -> dict[str, str]:

@@ -248,7 +248,7 @@ class IncidentScreen(PlaceScreen):
     async def do_severity(self) -> None:
         severities = self.bridge.room.playbook.severities
         choices = tuple(
-            (s.id, f"{s.title:<9} {s.impact} · respond < {s.response_minutes} min · e.g. {s.example}")
+            (s.id, f"{s.title:<9} {s.impact} · respond < {timing.spoken(timedelta(minutes=s.response_minutes))} · {s.example}")
             for s in severities
         )
         self.ask(
