@@ -119,6 +119,7 @@ def test_a_shipped_drill_plays_from_the_alert_to_the_post_mortem(
     milestones = incident.milestones
     order = ("started", "detected", "declared", "acknowledged", "mitigated", "resolved")
     assert [milestones[m] for m in order] == sorted(milestones[m] for m in order)
+    assert milestones["started"] < milestones["detected"] < milestones["declared"]
     for words in (
         "alert",
         "declared",

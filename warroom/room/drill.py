@@ -212,10 +212,11 @@ class Act(Cue):
 
 
 class Declares(Act):
-    """Declare, from the alert that waits if there is one."""
+    """Declare, from the alert that waits if there is one; it began ``began`` before that alert (or before now)."""
 
     do: Literal["declare"]
     impact: Words
+    began: Span = 0.0
     severity: str = ""
     commander: str = ""
 
@@ -694,12 +695,13 @@ class Drill:
 
     def _declare(self, act: Declares) -> None:
         alert = next((a for a in self.room.team().alerts.values() if a.event.source.startswith(SOURCE)), None)
+        detected = alert.event.fired_at if alert else None
         declare = Declare(
             self.script.service,
             act.impact,
             act.severity,
-            started_at=alert.event.fired_at if alert else None,
-            detected_at=alert.event.fired_at if alert else None,
+            started_at=(detected or self.clock()) - timedelta(seconds=act.began),
+            detected_at=detected,
             drill=True,
             source=alert.event.name if alert else "",
         )
