@@ -469,6 +469,20 @@ def test_a_read_back_that_is_refused_leaves_the_question_to_a_person(
     assert chat.posts == [at.post.id]
 
 
+def test_a_destination_that_is_gone_while_in_doubt_leaves_the_question_to_a_person(
+    desk: Callable[..., Desk],
+) -> None:
+    chat = FakeChat(reads_back=True, outcomes=[(Uncertain("no answer"),)])
+    at = desk({"a": chat})
+    at.declare()
+    at.carry()
+    at.room.settings = at.room.settings.model_copy(update={"destinations": {}})
+    at.clock.later(couriers.READ_BACK_S)
+    at.carry()
+    assert at.post.state is State.UNCERTAIN and at.post.next_attempt_at is None
+    assert at.post.error.startswith("It may have arrived: The settings no longer name a")
+
+
 def test_read_backs_that_keep_failing_end_with_a_person(desk: Callable[..., Desk]) -> None:
     chat = FakeChat(
         reads_back=True, outcomes=[(Uncertain("no answer"),)], lost_reads=[Uncertain("cut off") for _ in range(50)]

@@ -217,7 +217,10 @@ class Courier:
 
     async def _find_out(self, delivery: Delivery) -> Receipt | None:
         """What became of a delivery in doubt; it is sent again only once it certainly has not arrived."""
-        chat = await self._chat(delivery.destination)
+        try:
+            chat = await self._chat(delivery.destination)
+        except Refused as no:
+            raise _Unseen(f"It may have arrived: {no.title}", no.remedy) from None
         if self._repeatable(delivery, chat):
             return await self._attempt(delivery)
         if not chat.reads_back:
