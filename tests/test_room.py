@@ -33,7 +33,7 @@ from warroom.incident.decisions import (
     WriteSection,
 )
 from warroom.incident.delivery import Channel, Message, Opening, Receipt, State
-from warroom.incident.errors import BadInput, Conflict, NotFound, NotSaved, Refusal
+from warroom.incident.errors import BadInput, Conflict, JournalError, NotFound, NotSaved, Refusal
 from warroom.incident.events import TEAM, ReadinessConfirmed, UpdatePosted
 from warroom.journal.sqlite import SqliteJournal
 from warroom.redact import inert, redact
@@ -294,6 +294,26 @@ def test_a_command_is_kept_with_who_did_it_and_when(office: Office) -> None:
     ]
     heard = office.room.hear(incident, Hear("Cy", "slack", "on my way"))
     assert heard.entries[0].by == "Cy"
+
+
+def test_what_was_written_does_not_turn_into_an_error_when_it_cannot_be_read(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = office.declare()
+    append, read = office.room.journal.append, office.room.journal.read
+
+    def broken(*given: Any) -> Any:
+        raise JournalError("The journal cannot be read: the disk gave an error", "Check the disk.")
+
+    def then_breaks(*given: Any, **more: Any) -> Any:
+        monkeypatch.setattr(office.room.journal, "read", broken)
+        return append(*given, **more)
+
+    monkeypatch.setattr(office.room.journal, "append", then_breaks)
+    done = office.room.do(incident, Note("kept"))
+    monkeypatch.setattr(office.room.journal, "read", read)
+    assert done.incident.rows[-1].text == "kept"
+    assert done.incident == office.room.incident(incident) == office.desk("Bo").incident(incident)
 
 
 def test_a_refused_command_leaves_no_trace(office: Office) -> None:

@@ -422,8 +422,12 @@ class WarRoom:
             by=story.desk.by,
             summary=summarise(story.incident, self.playbook).to_json(),
         )
+        with self._lock:  # not read anew: what is written must not turn into an error
+            known = self._folded.get(story.incident.id)
+            if known is None or known.seq < story.incident.seq:
+                self._folded[story.incident.id] = story.incident
         self.wake()
-        return Done(self.incident(story.incident.id), entries)
+        return Done(story.incident, entries)
 
     def _append_team(self, events: Sequence[Event]) -> None:
         with self._pen:
