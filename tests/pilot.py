@@ -228,6 +228,9 @@ class Glass(App[None]):
     async def do_declare(self) -> None:
         self.did.append("declare")
 
+    async def do_update(self) -> None:
+        self.did.append("update")
+
     async def do_quit(self) -> None:
         self.did.append("quit")
 

@@ -156,13 +156,8 @@ async def test_resizing_keeps_the_cursor(tmp_path: Path) -> None:
 
 
 async def test_keys_mean_here_what_they_mean_elsewhere(tmp_path: Path) -> None:
-    from warroom.tui.screens.composer import ComposerScreen
-
     async with incident(tmp_path) as stage, on_glass(stage, showing) as pilot:
-        await pilot.press("u")
-        await settle(pilot)
-        assert isinstance(pilot.app.screen, ComposerScreen)
-        await pilot.press("escape")
+        await type_in(pilot, "u")
         await settle(pilot)
         await type_in(pilot, "d")
-        assert pilot.app.did == ["declare"]  # type: ignore[attr-defined]
+        assert pilot.app.did == ["update", "declare"]  # type: ignore[attr-defined]

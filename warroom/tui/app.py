@@ -157,16 +157,12 @@ class Console(Shell):
         self.bridge.say("The drill begins: watch for its alert on the home screen")
 
     async def do_presenter(self) -> None:
-        from warroom.tui.screens.place import PlaceScreen
         from warroom.tui.screens.presenter import PresenterScreen
 
-        screen = self.screen
-        if isinstance(screen, PresenterScreen):
-            screen.dismiss()
-        elif isinstance(screen, PlaceScreen) and screen.subject:
-            self.push_screen(PresenterScreen(self.bridge, screen.subject.id))
-        else:
-            self.bridge.say("Open an incident to present it", "warning")
+        if isinstance(self.screen, PresenterScreen):
+            self.screen.dismiss()
+        elif incident_id := self._subject():
+            self.push_screen(PresenterScreen(self.bridge, incident_id))
 
     async def do_curtain(self) -> None:
         self.curtain = not self.curtain
@@ -214,6 +210,61 @@ class Console(Shell):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None of Textual's own: every action is in the registry."""
         return ()
+
+    # ── the screens of an incident, opened from any other of its screens ────────────────────────────────
+
+    def _subject(self) -> str:
+        """The incident that the screen is about; "", and a word about it, where there is none."""
+        from warroom.tui.screens.place import PlaceScreen
+
+        subject = self.screen.subject if isinstance(self.screen, PlaceScreen) else None
+        if subject is None:
+            self.bridge.say("Open an incident first", "warning")
+        return subject.id if subject else ""
+
+    async def do_update(self) -> None:
+        from warroom.tui.screens.composer import ComposerScreen
+
+        if incident_id := self._subject():
+            self.push_screen(ComposerScreen(self.bridge, incident_id))
+
+    async def do_deliveries(self) -> None:
+        from warroom.tui.screens.deliveries import DeliveriesScreen
+
+        if incident_id := self._subject():
+            self.push_screen(DeliveriesScreen(self.bridge, incident_id))
+
+    async def do_resolve(self) -> None:
+        from warroom.tui.screens.incident import IncidentScreen
+        from warroom.tui.screens.resolve import ResolveScreen
+
+        incident_id = self._subject()
+
+        def evidence(item_id: str) -> str:
+            # Whichever screen of this incident is open below knows, such as the war room with its logs.
+            below = (s for s in self.screen_stack if isinstance(s, IncidentScreen) and s.incident_id == incident_id)
+            return next((words for s in below if (words := s.evidence(item_id))), "")
+
+        if incident_id:
+            self.push_screen(ResolveScreen(self.bridge, incident_id, evidence))
+
+    async def do_review(self) -> None:
+        self._review("draft")
+
+    async def do_pane_draft(self) -> None:
+        self._review("draft")
+
+    async def do_pane_actions(self) -> None:
+        self._review("actions")
+
+    async def do_pane_sections(self) -> None:
+        self._review("sections")
+
+    def _review(self, pane: str) -> None:
+        from warroom.tui.screens.review import ReviewScreen
+
+        if incident_id := self._subject():
+            self.push_screen(ReviewScreen(self.bridge, incident_id, pane))
 
     # ── themes ──────────────────────────────────────────────────────────────────────────────────────────
 

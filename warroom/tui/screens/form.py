@@ -25,7 +25,7 @@ from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import block, lit
 
 LOW = 30
-"""Below so many rows a form does without gaps and explanations, so that all its fields and keys fit."""
+"""Below so many rows a form does without gaps, so that its fields and keys fit."""
 
 Submit = Callable[[dict[str, str]], Awaitable[None]]
 
@@ -124,7 +124,6 @@ class Form(ModalScreen[bool]):
     Form VerticalScroll { margin-bottom: 2; }
     Form.-low .label { margin-top: 0; }
     Form.-low TextArea, Form.-low TextArea:focus { height: 3; }
-    Form.-low .about { display: none; }
     Form.-low VerticalScroll { margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -168,16 +168,6 @@ class IncidentScreen(PlaceScreen):
     async def do_acknowledge(self) -> None:
         await self.carry(Acknowledge())
 
-    async def do_update(self) -> None:
-        from warroom.tui.screens.composer import ComposerScreen
-
-        self.app.push_screen(ComposerScreen(self.bridge, self.incident_id))
-
-    async def do_deliveries(self) -> None:
-        from warroom.tui.screens.deliveries import DeliveriesScreen
-
-        self.app.push_screen(DeliveriesScreen(self.bridge, self.incident_id))
-
     async def do_note(self) -> None:
         kinds = (
             ("note", "Note"), ("finding", "Finding — what we know"), ("hypothesis", "Hypothesis — what we suspect"),
@@ -248,7 +238,7 @@ class IncidentScreen(PlaceScreen):
     async def do_severity(self) -> None:
         severities = self.bridge.room.playbook.severities
         choices = tuple(
-            (s.id, f"{s.title:<9} {s.impact} · respond < {timing.spoken(timedelta(minutes=s.response_minutes))} · {s.example}")
+            (s.id, f"{s.title:<9} {s.impact} · respond < {_span(s.response_minutes)} · {s.example}")
             for s in severities
         )
         self.ask(
@@ -379,24 +369,6 @@ class IncidentScreen(PlaceScreen):
         room, incident = self.bridge.room, self.incident
         return postmortem.write(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
 
-    async def do_review(self) -> None:
-        self.open_review()
-
-    def open_review(self, pane: str = "draft") -> None:
-        """The review, at one of its panes."""
-        from warroom.tui.screens.review import ReviewScreen
-
-        self.app.push_screen(ReviewScreen(self.bridge, self.incident_id, pane))
-
-    async def do_pane_draft(self) -> None:
-        self.open_review("draft")
-
-    async def do_pane_actions(self) -> None:
-        self.open_review("actions")
-
-    async def do_pane_sections(self) -> None:
-        self.open_review("sections")
-
     async def do_write(self) -> None:
         """Which section, then its words: a form of its own each, so that no text lands under another title."""
         written = self.incident.sections
@@ -479,17 +451,6 @@ class IncidentScreen(PlaceScreen):
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def do_resolve(self) -> None:
-        from warroom.tui.screens.resolve import ResolveScreen
-
-        def evidence(item_id: str) -> str:
-            # Whichever screen of this incident is open below knows, such as the war room with its logs.
-            below = (s for s in self.app.screen_stack if isinstance(s, IncidentScreen))
-            said = (s.evidence(item_id) for s in below if s.incident_id == self.incident_id)
-            return next((words for words in said if words), "")
-
-        self.app.push_screen(ResolveScreen(self.bridge, self.incident_id, evidence))
-
     async def do_reopen(self) -> None:
         self.ask("reopen", (Field("reason", "What came back", hint="errors rise again on eu-1"),),
                  lambda v: Reopen(v["reason"]), verb="reopen")  # fmt: skip
@@ -503,3 +464,6 @@ class IncidentScreen(PlaceScreen):
         self.ask("close", (Field("reason", "Close over these because", hint="moved to the team's board"),),
                  lambda v: Close(v["reason"]), verb="close", about=about)  # fmt: skip
 
+
+def _span(minutes: float) -> str:
+    return timing.spoken(timedelta(minutes=minutes))
