@@ -1,0 +1,255 @@
+"""The installed program in a real terminal: frames, keys, signals, a line that breaks, the terminal given back."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyte
+import pytest
+
+from warroom.journal.sqlite import SqliteJournal
+
+WARROOM = (sys.executable, "-m", "warroom")
+DEADLINE_S = 30.0
+
+ENTERED, LEFT = b"\x1b[?1049h", b"\x1b[?1049l"
+CURSOR_SHOWN = b"\x1b[?25h"
+MOUSE_OFF = (b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?1006l")
+
+
+class Terminal:
+    """A program on a pseudo-terminal, its screen kept in memory."""
+
+    def __init__(self, *command: str, size: tuple[int, int] = (80, 24)) -> None:
+        self.bytes = b""
+        self.status: int | None = None
+        self._screen = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self._screen)
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            # All of it said: readline has put a COLUMNS of its own where os.environ does not see it.
+            environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+            environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIMATIONS": "none"}
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            os.execvpe(command[0], command, environ)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def press(self, keys: str) -> None:
+        os.write(self._fd, keys.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._screen.resize(rows, columns)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        os.kill(self.pid, signal.SIGWINCH)
+
+    def read(self, within_s: float = 0.05) -> bytes:
+        """What comes within that time, put on the screen; b"" for nothing."""
+        if not select.select([self._fd], [], [], within_s)[0]:
+            return b""
+        with contextlib.suppress(OSError):  # EIO: the other side has gone
+            data = os.read(self._fd, 65_536)
+            self.bytes += data
+            self._stream.feed(data)
+            return data
+        return b""
+
+    def until(self, seen: Callable[[], bool] | str, within_s: float = DEADLINE_S) -> None:
+        """Read until that is seen; AssertionError with the screen as it is if it never is."""
+        deadline = time.monotonic() + within_s
+        while not (seen in self.text if isinstance(seen, str) else seen()):
+            assert time.monotonic() < deadline, f"never seen: {seen}\n{self.text}"
+            self.read()
+
+    def ended(self) -> bool:
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+        return self.status is not None
+
+    def end(self) -> int:
+        """Read on until the program has ended; its exit status."""
+        self.until(self.ended)
+        while self.read(0.2):
+            pass
+        assert self.status is not None
+        return self.status
+
+    def hang_up(self) -> int:
+        """The line breaks; the exit status of the program."""
+        os.close(self._fd)
+        self._fd = -1
+        deadline = time.monotonic() + DEADLINE_S
+        while not self.ended():
+            assert time.monotonic() < deadline, "it lives on without a terminal"
+            time.sleep(0.02)
+        assert self.status is not None
+        return self.status
+
+    def close(self) -> None:
+        if not self.ended():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        if self._fd >= 0:
+            os.close(self._fd)
+
+
+@contextlib.contextmanager
+def running(*command: str, size: tuple[int, int] = (80, 24)) -> Iterator[Terminal]:
+    terminal = Terminal(*WARROOM, *command, size=size)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def verb(data: Path, *words: str) -> str:
+    """What a verb in a second terminal prints."""
+    done = subprocess.run(
+        [*WARROOM, "--data", str(data), "--as", "Bob", *words], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def assert_given_back(terminal: Terminal) -> None:
+    written = terminal.bytes
+    assert written.rfind(LEFT) > written.rfind(ENTERED) >= 0, "still in the alternate screen"
+    assert written.rfind(CURSOR_SHOWN) > written.rfind(b"\x1b[?25l"), "the cursor is still hidden"
+    for off in MOUSE_OFF:
+        assert written.rfind(off) > written.rfind(off[:-1] + b"h"), f"{off!r} is missing"
+
+
+def assert_intact(data: Path, *words: str) -> None:
+    """The journal reads from end to end, and holds these words."""
+    journal = SqliteJournal(data / "journal.sqlite")
+    try:
+        told = " ".join(entry.event.text for entry in journal.read("INC-1"))
+    finally:
+        journal.close()
+    for word in words:
+        assert word in told
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    verb(data, "declare", "checkout-api", "Card payments fail", "--no-wait")
+    return data
+
+
+def test_the_first_frame_appears_keys_answer_and_ctrl_q_leaves(data: Path) -> None:
+    with running("--data", str(data), "--as", "Alice") as terminal:
+        terminal.until("INC-1")
+        terminal.until("Next")
+        terminal.press("\r")
+        terminal.until("1 Checklist")
+        terminal.press("?")
+        terminal.until("Post an update")
+        terminal.press("\x1b")
+        terminal.until("1 Checklist")
+        terminal.press("\x11")
+        assert terminal.end() == 0
+        assert_given_back(terminal)
+    assert_intact(data, "Card payments fail")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_it_with_the_terminal_given_back_and_nothing_lost(data: Path, number: signal.Signals) -> None:
+    with running("--data", str(data), "--as", "Alice", "open", "INC-1") as terminal:
+        terminal.until("Acknowledge the alert  [k]")
+        terminal.press("2k")
+        terminal.until("acked")
+        os.kill(terminal.pid, number)
+        assert terminal.end() == 128 + number
+        assert_given_back(terminal)
+    assert_intact(data, "Alice acknowledged the alert")
+
+
+def test_a_line_that_breaks_ends_it_with_nothing_lost(data: Path) -> None:
+    with running("--data", str(data), "--as", "Alice", "open", "INC-1") as terminal:
+        terminal.until("Acknowledge the alert  [k]")
+        terminal.press("2k")
+        terminal.until("acked")
+        assert terminal.hang_up() == 128 + signal.SIGHUP
+    assert_intact(data, "Alice acknowledged the alert")
+
+
+def test_what_a_verb_does_in_a_second_terminal_is_shown_in_the_console(data: Path) -> None:
+    with running("--data", str(data), "--as", "Alice", "open", "INC-1", size=(160, 45)) as terminal:
+        terminal.until("1 Checklist")
+        verb(data, "note", "found it: the pool")
+        terminal.until("found it: the pool")
+        shown = json.loads(verb(data, "--json", "status"))
+        assert shown["id"] in terminal.text
+
+
+def test_a_resize_fits_the_new_size(data: Path) -> None:
+    with running("--data", str(data), "open", "INC-1") as terminal:
+        terminal.until("1 Checklist")
+        assert "4 Logs" in terminal.text and "╭─ 4 Logs" not in terminal.text
+        terminal.resize(160, 45)
+        terminal.until("╭─ 4 Logs")
+        terminal.resize(80, 24)
+        terminal.until(lambda: "╭─ 4 Logs" not in terminal.text and "1 Checklist" in terminal.text)
+
+
+def test_an_idle_war_room_writes_its_clock_and_little_else(data: Path) -> None:
+    with running("--data", str(data), "open", "INC-1", size=(160, 45)) as terminal:
+        terminal.until("1 Checklist")
+
+        def clock() -> str:
+            return terminal.text.splitlines()[0][-14:]
+
+        def tick() -> int:
+            """The bytes until the clock shows another second."""
+            was, before = clock(), len(terminal.bytes)
+            terminal.until(lambda: clock() != was)
+            return len(terminal.bytes) - before
+
+        for _ in range(3):  # the first ones may still draw what came late
+            tick()
+        # Headline, elapsed digits, countdown: some cells of three lines. A frame of 160×45 is over 10,000 bytes.
+        assert sorted(tick() for _ in range(5))[2] < 2_500
+
+
+def test_the_demo_brings_an_alert_that_can_be_declared(tmp_path: Path) -> None:
+    with running("demo", "--speed", "50") as terminal:
+        terminal.until("Alerts nobody has taken")
+        terminal.press("d")
+        terminal.until("Declare")
+        terminal.press("\x13")
+        terminal.until("IC ")
+        assert "DRILL" in terminal.text
+        terminal.press("4")
+        terminal.until("ERROR")
+        terminal.press("\x11")
+        assert terminal.end() == 0
+        assert_given_back(terminal)
+
+
+def test_wrong_settings_are_said_in_words_before_any_screen(tmp_path: Path) -> None:
+    wrong = tmp_path / "settings.toml"
+    wrong.write_text('[team]\ntimezone = "Nowhere/Land"\n', encoding="utf-8")
+    with running("--settings", str(wrong)) as terminal:
+        assert terminal.end() == 3
+        assert "timezone" in terminal.text and "Traceback" not in terminal.text
+        if ENTERED in terminal.bytes:
+            assert_given_back(terminal)
