@@ -123,7 +123,9 @@ class Form(ModalScreen[bool]):
     Form KeyBar { dock: bottom; background: $panel; padding: 0; }
     Form VerticalScroll { margin-bottom: 2; }
     Form.-low .label { margin-top: 0; }
+    Form.-alone TextArea, Form.-alone TextArea:focus { height: 12; }
     Form.-low TextArea, Form.-low TextArea:focus { height: 3; }
+    Form.-low.-alone TextArea, Form.-low.-alone TextArea:focus { height: 8; }
     Form.-low VerticalScroll { margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -182,6 +184,10 @@ class Form(ModalScreen[bool]):
             *([Key("tab", "next field", "next")] if len(self._fields) > 1 else []),
             Key("esc", "leave, keep the draft" if self._keep else "leave", "leave"),
         ])  # fmt: skip
+        # A text that is all there is to the form gets the room, and goes on where it ends.
+        self.set_class(len(self._fields) == 1 and self._fields[0].long, "-alone")
+        for area in self.query(FieldArea):
+            area.move_cursor(area.document.end)
         for field in self._fields:
             self.query_one(f"#field-{field.id}").focus()
             break

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
@@ -16,7 +14,7 @@ from warroom.incident import timing
 from warroom.incident.summary import Summary
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import News, Overview
-from warroom.tui.screens.place import PlaceScreen
+from warroom.tui.screens.tiles import TiledScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.panes import Pane
@@ -26,6 +24,9 @@ from warroom.tui.widgets.words import URGENCY_STYLE, join, lit
 OPEN = 50
 """How many open incidents have a row; more than a team can hold is told in a line."""
 
+ROOMY = 140
+"""From so many columns on, a row also tells when the next update is due; a late one is told at any width."""
+
 RECENT = 200
 """How many incidents that are over are listed; ``warroom list --all`` has the rest."""
 
@@ -33,7 +34,7 @@ READY_LISTS = ("preparation", "improvement")
 """The team's own checklists; each item shows when it last held true."""
 
 
-class HomeScreen(PlaceScreen):
+class HomeScreen(TiledScreen):
     """The ground floor. Opening an incident goes up from here; escape comes back."""
 
     CSS = """
@@ -41,10 +42,10 @@ class HomeScreen(PlaceScreen):
     HomeScreen #lower { height: 1fr; }
     HomeScreen #incidents { height: 1fr; }
     HomeScreen #next { padding: 0 1; background: $surface; }
-    HomeScreen #side { width: 44; display: none; }
-    HomeScreen.-tiled #side { display: block; }
+    HomeScreen.-tiled #side { width: 36%; max-width: 60; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "app.focus_next", show=False)]
+    PANES = ("incidents", "followup", "readiness")
+    TILED_FROM = (110, 20)
     BAR: ClassVar[tuple[str, ...]] = ("declare", "drill", "theme", "palette", "help", "quit")
 
     def __init__(self, bridge: Bridge) -> None:
@@ -53,24 +54,21 @@ class HomeScreen(PlaceScreen):
 
     def compose(self) -> ComposeResult:
         yield Bar(id="top")
+        yield Bar(id="tabs")
         with Horizontal(id="lower"):
             yield Pane(
                 RowList(id="all", empty="No incident yet. Press d to declare one, D to rehearse."),
                 id="incidents", title="Incidents",
             )  # fmt: skip
-            with Vertical(id="side"):
+            with Vertical(id="side", classes="tiles"):
                 yield Pane(RowList(id="owed", empty="Nothing is owed."), id="followup", title="Follow-up")
                 yield Pane(RowList(id="ready"), id="readiness", title="Readiness")
         yield Bar(id="next")
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.query_one("#all", RowList).focus()
         self.query_one("#top", Bar).say(Content("warroom"))
         self.show_keys((Key("↵", "open", "open"),))
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= 110, "-tiled")
 
     def on_screen_resume(self) -> None:
         self.bridge.feed.watch(self, self.bridge.feed.overview)
@@ -112,7 +110,7 @@ class HomeScreen(PlaceScreen):
                     ("! ", "$text-warning bold"), (at, "$text-quiet"), lit(service), lit(alert.event.text, "bold")
                 )
                 rows.append(ListRow(f"alert:{alert.seq}", words, Content.styled("↵ declare", "$key")))
-        live = [row for row in over.summaries if row.open]
+        live = sorted((row for row in over.summaries if row.open), key=self._rank)
         if live:
             rows.append(ListRow("", Content.styled("Open", "$text-primary bold")))
             rows += [self._open(row, now) for row in live[:OPEN]]
@@ -124,6 +122,11 @@ class HomeScreen(PlaceScreen):
             rows += [self._past(row, now) for row in past]
         return rows
 
+    def _rank(self, row: Summary) -> int:
+        """The worst first; within a severity the newest stays first."""
+        order = [severity.id for severity in self.bridge.room.playbook.severities]
+        return order.index(row.severity) if row.severity in order else 0
+
     def _open(self, row: Summary, now: datetime) -> ListRow:
         left = Content.assemble(
             panes.severity(row.severity, self.bridge.room.playbook), " ", lit(row.id, "bold"),
@@ -133,9 +136,9 @@ class HomeScreen(PlaceScreen):
         due = None
         if row.next_update_at:
             seconds = (row.next_update_at - now).total_seconds()
-            if seconds > 0:
+            if seconds > 0 and self.size.width >= ROOMY:
                 due = lit(f"update in {timing.minutes(seconds)}", "$text-quiet")
-            else:
+            elif seconds <= 0:
                 due = lit(f" update {timing.minutes(-seconds)} LATE ", URGENCY_STYLE["overdue"])
         leader = row.roles.get("incident_commander", "")
         tail = join(

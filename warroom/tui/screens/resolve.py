@@ -33,8 +33,8 @@ FORM = "resolve"
 KEEP_AFTER_S = 0.5
 """How long after the last letter the half-written reason is kept on disk."""
 
-WIDE = 120
-"""Columns from which what stands in the way is beside the list, not below it."""
+WIDE, HIGH = 120, 30
+"""Columns and rows from which what stands in the way is beside the list, and the timeline below them."""
 
 
 class ResolveScreen(IncidentScreen):
@@ -57,9 +57,9 @@ class ResolveScreen(IncidentScreen):
     ResolveScreen #reason:focus { background: $background; }
     ResolveScreen #problem { height: auto; color: $text-error; padding: 0 1; display: none; }
     ResolveScreen #next { background: $surface; padding: 0 1; }
-    ResolveScreen #rest { height: 0; }
+    ResolveScreen #rest { display: none; }
     ResolveScreen.-wide #body { layout: horizontal; }
-    ResolveScreen.-wide #rest { height: 1fr; }
+    ResolveScreen.-wide #rest { display: block; height: 1fr; }
     ResolveScreen.-wide #verify { width: 3fr; height: 1fr; }
     ResolveScreen.-wide #way { width: 2fr; height: 1fr; max-height: 100%; }
     """
@@ -86,7 +86,8 @@ class ResolveScreen(IncidentScreen):
             hint = "fraud checks stay off until Monday; agreed with support"
             yield FieldInput(id="reason", placeholder=hint, select_on_focus=False)
         yield Static("", id="problem", markup=False)
-        yield Static("", id="rest", markup=False)
+        # Where there is room: what has happened since the fix, to judge by whether it held.
+        yield Pane(RowList(id="entries", follow=True), id="rest", title="2 Timeline", private=True)
         yield Bar(id="next")
         yield KeyBar()
 
@@ -95,7 +96,7 @@ class ResolveScreen(IncidentScreen):
         self.run_worker(self._bring_draft(), exit_on_error=False)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= WIDE, "-wide")
+        self.set_class(event.size.width >= WIDE and event.size.height >= HIGH, "-wide")
         self.tick()
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
@@ -103,6 +104,8 @@ class ResolveScreen(IncidentScreen):
     def show_glance(self, glance: Glance) -> None:
         first = self._known is None
         self._known = glance
+        entries = panes.timeline_rows(glance.incident, glance.deliveries, self.bridge.zone, self.bridge.now())
+        self.query_one("#entries", RowList).show(entries)
         self.tick()
         if first:
             self.query_one("#items", RowList).put_cursor(self.item_under_cursor())
@@ -204,6 +207,10 @@ class ResolveScreen(IncidentScreen):
             return rows.cursor_id
         return next((item.id for item in items if item.id not in self.incident.ticks), "")
 
+    def entry_under_cursor(self) -> int:
+        entries = self.query_one("#entries", RowList)
+        return int(entries.cursor_id or 0) if entries.has_focus else 0
+
     async def do_check(self) -> None:
         rows = self.query_one("#items", RowList)
         item = self.item_under_cursor()
@@ -215,10 +222,15 @@ class ResolveScreen(IncidentScreen):
     async def do_pane_checklist(self) -> None:
         self.query_one("#items", RowList).focus()
 
+    async def do_pane_timeline(self) -> None:
+        self.query_one("#entries", RowList).focus()
+
     async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         """Enter on an item ticks it, on a fix shows it in full."""
         if event.row_id == "fix":
             await self.action_do("fix")
+        elif event.rows.id == "entries":
+            self.show_entry(int(event.row_id))
         elif event.row_id.startswith("fix:"):
             self.show_entry(int(event.row_id.removeprefix("fix:")))
         else:

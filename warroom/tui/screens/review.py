@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from textwrap import wrap
 from typing import ClassVar, cast
 
 from textual import events
@@ -20,7 +21,7 @@ from warroom.tui.actions import BY_ID, key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
 from warroom.tui.screens.detail import Detail
-from warroom.tui.screens.incident import section_title
+from warroom.tui.screens.incident import IncidentScreen, section_title
 from warroom.tui.screens.tiles import TiledScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, KeyBar
@@ -30,7 +31,7 @@ from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import join, lit
 
 
-class ReviewScreen(TiledScreen):
+class ReviewScreen(TiledScreen, IncidentScreen):
     """What was it, what do we learn, what is still owed. Open at any time; escape goes back."""
 
     PANES = ("checklist", "timeline", "draft", "actions", "sections")
@@ -51,7 +52,8 @@ class ReviewScreen(TiledScreen):
     )  # fmt: skip
 
     def __init__(self, bridge: Bridge, incident_id: str, pane: str = "draft") -> None:
-        super().__init__(bridge, incident_id, pane)
+        super().__init__(bridge, incident_id)
+        self.active = pane
         self._writing = False
         self._again = False
 
@@ -67,10 +69,9 @@ class ReviewScreen(TiledScreen):
                 yield Pane(RowList(id="parts"), id="sections", title="7 To write", private=True)
                 empty = "None yet. Press i to add one: what will make this less likely, or shorter?"
                 yield Pane(RowList(id="todo", empty=empty), id="actions", title="6 Actions", private=True)
-                yield Pane(RowList(id="items"), id="checklist", title="1 48 hours")
+                yield Pane(RowList(id="items"), id="checklist", title="1 Follow-up")
         yield Bar(id="next")
         yield KeyBar()
-
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -86,6 +87,8 @@ class ReviewScreen(TiledScreen):
         self.tick()
 
     def on_resize(self, event: events.Resize) -> None:
+        if self.glance:  # hints are broken by the width of their pane, which is known once it is laid out
+            self.call_after_refresh(self._show_sections, self.incident)
         self.tick()
 
     def _write(self) -> None:
@@ -120,7 +123,12 @@ class ReviewScreen(TiledScreen):
             hints = postmortem.lint(words, names)
             said = lit(f"! {len(hints)} to rephrase" if hints else "", "$text-warning")
             rows.append(ListRow(name, done, said if hints else None))
-            rows += [ListRow(f"{name}:{n}", lit(f"  ! {hint}", "$text-warning")) for n, hint in enumerate(hints)]
+            for n, hint in enumerate(hints):
+                lines = wrap(hint, max(20, parts.content_size.width - 5)) or [hint]
+                rows += [
+                    ListRow(f"{name}:{n}.{m}", lit(("  ! " if m == 0 else "    ") + line, "$text-warning"))
+                    for m, line in enumerate(lines)
+                ]
         parts.show(rows)
         written = sum(bool(incident.sections.get(name)) for name in SECTIONS)
         self.pane("sections").show_title(Content(f"7 To write  {written}/{len(SECTIONS)}"))
@@ -135,9 +143,9 @@ class ReviewScreen(TiledScreen):
             words = Content.assemble(glyph, lit(f"{item.id} {item.words}", "$text-quiet" if done else ""))
             owner = lit(item.owner, "$text-quiet") if item.owner else lit("no owner", "$text-warning")
             due = (
-                lit(f"OVERDUE {item.due}", "$text-error bold") if late
+                lit("OVERDUE", "$text-error bold") if late
                 else lit(f"due {item.due}", "$text-quiet") if item.due and not done
-                else None if done else lit("no due date", "$text-warning")
+                else None if done else lit("no date", "$text-warning")
             )  # fmt: skip
             rows.append(ListRow(item.id, words, join(owner, due, gap="  ")))
         self.query_one("#todo", RowList).show(rows)
@@ -155,7 +163,7 @@ class ReviewScreen(TiledScreen):
             rows.append(ListRow(item.id, words, by))
         self.query_one("#items", RowList).show(rows)
         done = sum(item.id in incident.ticks for item in items)
-        self.pane("checklist").show_title(Content(f"1 48 hours  {done}/{len(items)}"))
+        self.pane("checklist").show_title(Content(f"1 Follow-up  {done}/{len(items)}"))
 
     def tick(self) -> None:
         if self.glance is None or not self.is_attached:

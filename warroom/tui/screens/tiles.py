@@ -5,23 +5,27 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from warroom.tui.bridge import Bridge
-from warroom.tui.screens.incident import IncidentScreen
+from warroom.tui.screens.place import PlaceScreen
 from warroom.tui.widgets.bars import Bar
 from warroom.tui.widgets.panes import Pane
 from warroom.tui.widgets.words import lit
 
-TILED_FROM = (120, 34)
-"""Columns and rows from which all panes are shown at once; below, one at a time behind tabs."""
 
-
-class TiledScreen(IncidentScreen):
+class TiledScreen(PlaceScreen):
     """A screen of panes. A subclass names them in ``PANES``, in the order of its tabs, and composes them with a
     ``Bar`` named ``tabs``; containers of panes that may come up empty carry the class ``tiles``.
     """
 
+    TILED_FROM: ClassVar[tuple[int, int]] = (120, 34)
+    """Columns and rows from which all panes are shown at once; below, one at a time behind tabs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "next_pane(1)", "Next pane", show=False),
+        Binding("shift+tab", "next_pane(-1)", "Pane before", show=False),
+    ]
     PANES: ClassVar[tuple[str, ...]] = ()
     DEFAULT_CSS = """
     TiledScreen #tabs { background: $panel; padding: 0 1; }
@@ -34,21 +38,20 @@ class TiledScreen(IncidentScreen):
     TiledScreen.-tiled .tiles { display: block; }
     """
 
-    def __init__(self, bridge: Bridge, incident_id: str, first: str = "") -> None:
-        super().__init__(bridge, incident_id)
-        self._active = first or self.PANES[0]
-        self._zoomed = False
+    active = ""
+    """The pane whose tab is up."""
+    _zoomed = False
 
     def on_mount(self) -> None:
-        self.go(self._active)
+        self.go(self.active or self.PANES[0])
 
     def on_resize(self, event: events.Resize) -> None:
         self._lay_out()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         for name in self.PANES:
-            if self._active != name and self.pane(name).has_focus_within:
-                self._active = name
+            if self.active != name and self.pane(name).has_focus_within:
+                self.active = name
                 self._lay_out()
 
     def pane(self, name: str) -> Pane:
@@ -57,19 +60,20 @@ class TiledScreen(IncidentScreen):
 
     def go(self, name: str = "") -> None:
         """To a pane, or the present one again: its tab, and the cursor in it."""
-        self._active = name or self._active
+        self.active = name or self.active
         self._lay_out()
-        for child in self.pane(self._active).children:
+        for child in self.pane(self.active).children:
             if child.can_focus:
                 child.focus()
 
     def _lay_out(self) -> None:
-        tiled = self.size.width >= TILED_FROM[0] and self.size.height >= TILED_FROM[1] and not self._zoomed
+        width, height = self.TILED_FROM
+        tiled = self.size.width >= width and self.size.height >= height and not self._zoomed
         self.set_class(tiled, "-tiled")
         for name in self.PANES:
-            self.pane(name).set_class(self._active == name, "-active")
+            self.pane(name).set_class(self.active == name, "-active")
         for container in self.query(".tiles"):
-            container.set_class(bool(container.query(f"#{self._active}")), "-holds")
+            container.set_class(bool(container.query(f"#{self.active}")), "-holds")
         self.show_tabs()
 
     def show_tabs(self) -> None:
@@ -83,10 +87,14 @@ class TiledScreen(IncidentScreen):
         self.query_one("#tabs", Bar).say(
             Content(" ").join([
                 lit(f" {title} ", "$block-cursor-foreground on $block-cursor-background bold"
-                    if name == self._active else "$text-quiet")
+                    if name == self.active else "$text-quiet")
                 for name, title in titles
             ])
         )  # fmt: skip
+
+    def action_next_pane(self, by: int) -> None:
+        """The pane after or before, round and round; those behind tabs too."""
+        self.go(self.PANES[(self.PANES.index(self.active) + by) % len(self.PANES)])
 
     async def do_zoom(self) -> None:
         self._zoomed = not self._zoomed

@@ -19,6 +19,7 @@ from warroom.tui.actions import BY_ID, key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
 from warroom.tui.screens.form import Field, Form
+from warroom.tui.screens.incident import IncidentScreen
 from warroom.tui.screens.tiles import TiledScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, KeyBar
@@ -28,7 +29,7 @@ from warroom.tui.widgets.rows import RowList
 from warroom.tui.widgets.words import URGENCY_STYLE, lit
 
 
-class WarRoomScreen(TiledScreen):
+class WarRoomScreen(TiledScreen, IncidentScreen):
     """An incident, live. Escape goes home; the incident goes on."""
 
     PANES = ("checklist", "timeline", "roles", "logs")

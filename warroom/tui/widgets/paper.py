@@ -98,7 +98,7 @@ class Paper(ScrollView, can_focus=True):
             self.run_worker(self._typeset(), exit_on_error=False)
 
     async def _typeset(self) -> None:
-        width = max(20, min(WIDEST, self.scrollable_content_region.width or self.size.width))
+        width = max(20, min(WIDEST, (self.scrollable_content_region.width or self.size.width) - 1))
         heading = self.get_component_rich_style("paper--heading", partial=True)
         quiet = self.get_component_rich_style("paper--quiet", partial=True)
         markdown = self._markdown
