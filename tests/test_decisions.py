@@ -678,8 +678,13 @@ def test_milestones_stay_in_an_order_in_which_no_duration_is_negative() -> None:
     assert "outside the incident" in case.later(minutes=5).refused(AmendMilestone("acknowledged", case.now)).title
 
 
-def test_milestones_that_were_only_taken_from_another_move_with_it() -> None:
+def test_what_nobody_said_was_noticed_earlier_was_noticed_when_it_was_declared() -> None:
     case = declared(started_at=NOON - timedelta(minutes=30))
+    assert case.incident.milestones["detected"] == NOON
+
+
+def test_milestones_that_were_only_taken_from_another_move_with_it() -> None:
+    case = declared(started_at=NOON - timedelta(minutes=30), detected_at=NOON - timedelta(minutes=30))
     case.do(AmendMilestone("started", NOON - timedelta(minutes=20)))
     assert case.incident.milestones["detected"] == NOON - timedelta(minutes=20)
     case.later(minutes=40).do(Resolve("over"))

@@ -153,8 +153,7 @@ class Service(_Table):
     links: dict[Name, Link] = {}
     """Web addresses worth having at hand."""
     logs: tuple[Name, ...] = ()
-    """Log files to offer in its incidents: paths or globs, relative to this file, ~ allowed. A source with a
-    prefix of its own (journal:…, docker:…) is taken as it stands."""
+    """Log files to offer in its incidents: paths or globs, relative to this file, ~ allowed."""
 
 
 class OnCall(_Table):

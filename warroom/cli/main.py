@@ -1,8 +1,9 @@
 """How warroom starts and ends: the argument tree, the exit status, the console opened. Decides nothing.
 
-Exit status: 0 done · 1 refused or failed · 2 usage · 3 settings or playbook wrong · 130 interrupted · 141 nobody
-reads the output any more · 143 terminated. Reasons go to stderr. A message that could not be delivered does not
-change the status of a decision that was recorded: it waits in the outbox, and stderr says so.
+Exit status: 0 done · 1 refused or failed · 2 usage · 3 settings or playbook wrong · 129 hung up on ·
+130 interrupted · 141 nobody reads the output any more · 143 terminated. Reasons go to stderr. A message that could
+not be delivered does not change the status of a decision that was recorded: it waits in the outbox, and stderr says
+so.
 """
 
 from __future__ import annotations

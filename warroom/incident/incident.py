@@ -217,7 +217,8 @@ def _declared(inc: Incident, entry: Entry, event: Declared) -> None:
     inc.service, inc.impact, inc.title = event.service, event.impact, event.impact
     inc.severity, inc.drill = event.severity, event.drill
     inc.milestones["started"] = event.started_at
-    inc.milestones["detected"] = event.detected_at or event.started_at
+    # Where nobody said when it was noticed: by the declaration it was.
+    inc.milestones["detected"] = event.detected_at or max(entry.at, event.started_at)
     inc.milestones["declared"] = entry.at
     inc.severities.append((entry.at, event.severity))
     inc.statuses.append((entry.at, "investigating"))

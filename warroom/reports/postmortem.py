@@ -265,7 +265,8 @@ class _Telling:
         return "a responder"
 
     def timeline(self) -> Iterable[Told]:
-        links = {d.seq: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url}
+        # Not a file of this machine: the document is read elsewhere.
+        links = {d.seq: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url.startswith("http")}
         start = self.incident.milestones.get("started")
         for row in self.incident.timeline:
             event = row.entry.event

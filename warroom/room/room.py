@@ -166,8 +166,11 @@ class WarRoom:
             return self._team
 
     def deliveries(self, incident_id: str | None = None) -> list[Delivery]:
-        """The outbox of one incident or of all, in the order it was written."""
-        return self.journal.deliveries(incident_id)
+        """The outbox of one incident or of all, in the order it was written.
+
+        A status message that a destination has no place for is left out once it is settled: nothing was sent.
+        """
+        return [one for one in self.journal.deliveries(incident_id) if not _placeless(one)]
 
     def stuck(self) -> list[Delivery]:
         """Deliveries that nobody will send again by themselves: refused, or of unknown fate."""
@@ -193,11 +196,15 @@ class WarRoom:
         """
         declare = _clean(declare)
         desk = self._desk()
+        waiting = self.team().alerts.get(alert)
+        if waiting and declare.detected_at is None:
+            fired = waiting.event.fired_at or waiting.at
+            started = declare.started_at or fired
+            declare = replace(declare, started_at=started, detected_at=max(fired, started))
         events = decide(Incident(""), declare, desk)
         incident_id = self.journal.new_incident()
         story = _Story(Incident(incident_id), desk)
         story.add(events)
-        waiting = self.team().alerts.get(alert)
         if waiting:
             story.add([waiting.event])
         if commander:
@@ -457,6 +464,11 @@ class _Story:
         ]
         self.incident = fold(incident.id, entries, incident)
         self.events += events
+
+
+def _placeless(delivery: Delivery) -> bool:
+    shown = delivery.receipt is not None and bool(delivery.receipt.id)
+    return delivery.order.act == "status" and delivery.state is State.DELIVERED and not shown
 
 
 def _message(update: Any, incident: Incident, now: datetime) -> Message:

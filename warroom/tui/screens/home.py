@@ -184,6 +184,9 @@ class HomeScreen(TiledScreen):
                 words = lit(f"{row.id} {action.id} {action.words}", "$text-error bold" if late else "")
                 when = "OVERDUE" if late else action.due
                 rows.append(ListRow(row.id, words, lit(f"{action.owner} {when}".strip())))
+        if self.bridge.rehearsing:
+            rows.append(ListRow("", lit("a drill is running", "$text-warning")))
+            return rows
         drilled = max((row.milestones["declared"] for row in over.summaries if row.drill), default=None)
         due_drill = drilled + timedelta(days=limits.drill_days) if drilled else None
         if due_drill is None or due_drill < now:
@@ -209,6 +212,8 @@ class HomeScreen(TiledScreen):
         live = [row for row in over.summaries if row.open]
         if over.team.alerts:
             return _next("An alert is waiting: declare an incident", "d")
+        if self.bridge.rehearsing and not live:
+            return Content.assemble(("Next  ", "$text-primary bold"), "A drill is running: wait for its alert")
         if live:
             return _next(f"Open {live[0].id}", "↵")
         owed = [row for row in over.summaries if row.postmortem_due(1)]

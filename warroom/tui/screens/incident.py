@@ -160,7 +160,7 @@ class IncidentScreen(PlaceScreen):
                      keep=keep if form else None)
             )  # fmt: skip
 
-        self.run_worker(show(), exit_on_error=False)
+        self.start(show)
 
     def _people(self) -> tuple[str, ...]:
         return tuple(self.bridge.room.people())
@@ -402,7 +402,7 @@ class IncidentScreen(PlaceScreen):
                 about=about, form=f"section-{section}",
             )  # fmt: skip
 
-        self.run_worker(show(), exit_on_error=False)
+        self.start(show)
 
     async def do_export(self) -> None:
         room, incident_id = self.bridge.room, self.incident_id

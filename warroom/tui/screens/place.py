@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.worker import WorkType
 
 from warroom.incident.errors import WarroomError
 from warroom.incident.incident import Incident
@@ -69,6 +70,10 @@ class PlaceScreen(Screen[None]):
                 return
         where = "in the war room, esc goes back" if self.subject else "open an incident first"
         self.bridge.say(f"{BY_ID[action_id].title}: {where}", "warning")
+
+    def start(self, job: WorkType[None]) -> None:
+        """Run ``job`` as a worker. Its failure ends it, not the console; a call, so that none is left unawaited."""
+        self.run_worker(job, exit_on_error=False)
 
     async def action_back(self) -> None:
         """Leave this screen for the one below."""

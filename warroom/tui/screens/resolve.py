@@ -93,7 +93,7 @@ class ResolveScreen(IncidentScreen):
 
     def on_mount(self) -> None:
         self.query_one("#items", RowList).focus()
-        self.run_worker(self._bring_draft(), exit_on_error=False)
+        self.start(self._bring_draft)
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE and event.size.height >= HIGH, "-wide")
@@ -252,7 +252,7 @@ class ResolveScreen(IncidentScreen):
         """Resolve; what is refused is said here, and nothing that was typed is lost."""
         if not self._busy and self.glance is not None:
             self._busy = True
-            self.run_worker(self._send(), exit_on_error=False)
+            self.start(self._send)
 
     async def _send(self) -> None:
         room, incident_id = self.bridge.room, self.incident_id

@@ -96,7 +96,7 @@ class ReviewScreen(TiledScreen, IncidentScreen):
         self._again = self._writing
         if not self._writing:
             self._writing = True
-            self.run_worker(self._draft(), exit_on_error=False)
+            self.start(self._draft)
 
     async def _draft(self) -> None:
         playbook = self.bridge.room.playbook

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -108,7 +109,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         self.query_one("#timeline", Pane).show_title(Content(count))
         if self._view is None and not self._opening_logs:
             self._opening_logs = True
-            self.run_worker(self._open_logs(incident.service), exit_on_error=False)
+            self.start(partial(self._open_logs, incident.service))
         self.tick()
 
     async def _open_logs(self, service: str) -> None:

@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.worker import WorkType
 
 from warroom.redact import inert
 
@@ -95,7 +96,8 @@ class Paper(ScrollView, can_focus=True):
         self._again = self._setting
         if not self._setting and self._markdown and self.is_attached:
             self._setting = True
-            self.run_worker(self._typeset(), exit_on_error=False)
+            job: WorkType[None] = self._typeset
+            self.run_worker(job, exit_on_error=False)
 
     async def _typeset(self) -> None:
         width = max(20, min(WIDEST, (self.scrollable_content_region.width or self.size.width) - 1))
