@@ -29,6 +29,9 @@ from warroom.tui.widgets.panes import Pane
 from warroom.tui.widgets.rows import RowList
 from warroom.tui.widgets.words import URGENCY_STYLE, lit
 
+NO_LOGS = """No log is watched. Name files with --log FILE, pipe into --log -,
+or give the service its logs in the settings."""
+
 
 class WarRoomScreen(TiledScreen, IncidentScreen):
     """An incident, live. Escape goes home; the incident goes on."""
@@ -58,6 +61,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         self._opening_logs = False
         self._rung: set[str] = set()
         self._found = ""
+        self._ticked = ""
 
     def compose(self) -> ComposeResult:
         yield Bar(id="headline")
@@ -70,7 +74,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
                 yield Pane(RowList(id="items"), id="checklist", title="1 Checklist")
                 yield Pane(RowList(id="entries", follow=True), id="timeline", title="2 Timeline", private=True)
                 yield Pane(RowList(id="people"), id="roles", title="3 Roles", private=True)
-            yield Pane(RowList(id="no-logs", empty="Opening the logs …"), id="logs", title="4 Logs", private=True)
+            yield Pane(RowList(id="no-logs", empty=NO_LOGS), id="logs", title="4 Logs", private=True)
         yield Bar(id="next")
         yield KeyBar()
 
@@ -114,6 +118,8 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
 
     async def _open_logs(self, service: str) -> None:
         self._view = await self.bridge.work(lambda: self.bridge.open_logs(service))
+        if not self._view.sources:
+            return
         pane = self.query_one("#logs", Pane)
         had_focus = pane.has_focus_within
         await pane.query(RowList).remove()
@@ -143,8 +149,9 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         items = self.query_one("#items", RowList)
         was = items.cursor_id
         items.show(panes.checklist_rows(incident, playbook, now))
-        if not was or (was in incident.ticks and not items.has_focus):
+        if not was or (was in incident.ticks and (not items.has_focus or was == self._ticked)):
             items.put_cursor(self._next_item())
+            self._ticked = ""
         done, total = panes.ticked(incident, playbook, now)
         self.query_one("#checklist", Pane).show_title(Content(f"1 Checklist  {done}/{total}"))
         advice = advise(incident, playbook, glance.deliveries, now)[0]
@@ -192,8 +199,8 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         item = self.item_under_cursor()
         ticking = item not in self.incident.ticks
         await super().do_check()
-        if ticking and item:
-            self.query_one("#items", RowList).action_move(1)
+        # Once the journal has it, the cursor goes on to what is to be done next.
+        self._ticked = item if ticking else ""
 
     async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         """Enter on an item ticks it, on a role assigns it, on an entry shows it in full."""
