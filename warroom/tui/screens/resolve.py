@@ -123,10 +123,8 @@ class ResolveScreen(IncidentScreen):
             panes.headline(incident, self.glance.deliveries, playbook, now, zone, width)
         )
         running = timing.spoken(timing.elapsed(incident, now))
-        self.query_one("#about", Bar).say(
-            Content.assemble(("Resolve", "bold"), "   running for ", (running, "bold"), "   impact: ")
-            + lit(incident.impact)
-        )
+        about = Content.assemble(("Resolve", "bold"), "   running for ", (running, "bold"), "   impact: ")
+        self.query_one("#about", Bar).say((about + lit(incident.impact)).truncate(width, ellipsis=True))
         checklist = playbook.checklists["recovery"]
         wide = self.has_class("-wide")
         rows = self._rows(width * 3 // 5 if wide else width)
