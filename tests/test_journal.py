@@ -421,7 +421,7 @@ def test_an_entry_of_an_unknown_kind_is_named_and_spoils_nothing_else(path: Path
 
 def test_the_check_says_how_much_is_sound(path: Path, journal: SqliteJournal) -> None:
     write(journal, post())
-    assert "1 entries in 1 streams" in journal.check()
+    assert "1 entry in 1 stream, all sound" in journal.check()
 
 
 def test_the_check_finds_a_gap_and_a_torn_page(path: Path) -> None:

@@ -379,7 +379,9 @@ class SqliteJournal:
                 self.read(stream)
             self.deliveries()
             total = sum(count for _, _, count, _ in counts)
-            return f"{self.path}: {total} entries in {len(counts)} streams, all sound"
+            entries = f"{total} {'entry' if total == 1 else 'entries'}"
+            streams = f"{len(counts)} {'stream' if len(counts) == 1 else 'streams'}"
+            return f"{self.path}: {entries} in {streams}, all sound"
         raise JournalError(
             f"The journal is damaged: {'; '.join(problems)}",
             f"Stop every warroom, keep a copy of {self.path}, and bring it back from a backup.",
