@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pilot import LARGE, SMALL, Stage, on_console, screen_lines, settle, until
+from pilot import LARGE, SMALL, Stage, on_console, screen_lines, screen_text, settle, until
 from textual.pilot import Pilot
 
 from warroom.incident.decisions import (
@@ -31,7 +31,6 @@ from warroom.incident.decisions import (
     WriteSection,
 )
 from warroom.logs.view import LogView
-from warroom.tui.widgets.logpane import LogPane
 from warroom.tui.widgets.paper import Paper
 
 pytestmark = pytest.mark.anyio
@@ -90,7 +89,7 @@ async def test_the_frame_is_as_it_was_agreed(tmp_path: Path, name: str, size: tu
         incident_id = await asyncio.to_thread(_incident, stage, over=over)
         how = {"incident_id": incident_id, "open_logs": lambda service: LogView([], zone=stage.room.zone)}
         async with on_console(stage, size, **how) as pilot:
-            await until(pilot, lambda: bool(pilot.app.screen.query(LogPane)))
+            await until(pilot, lambda: "Opening the logs" not in screen_text(pilot.app))
             await settle(pilot)
             if keys:
                 await pilot.press(*keys)
