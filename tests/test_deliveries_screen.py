@@ -57,7 +57,7 @@ async def test_every_state_has_its_word_and_its_sign(tmp_path: Path, size: tuple
             for words in (*states, *rows, "No answer came"):
                 assert words in text, words
             assert all(len(line) <= size[0] for line in screen_lines(pilot.app))
-            await pilot.press("down", "down")
+            await pilot.press("down")
             await settle(pilot)
             assert "channel_is_archived" in screen_text(pilot.app)
             assert "Unarchive the channel." in screen_text(pilot.app)

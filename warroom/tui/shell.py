@@ -51,6 +51,7 @@ class Shell(App[None]):
     CSS_PATH = None
     CSS = """
     Screen { background: $background; color: $foreground; }
+    ModalScreen { background: $background 55%; }
     Toast { background: $panel; color: $foreground; }
     /* Above the Next line and the keys: what to do now is never covered by what was just done. */
     ToastRack { margin-bottom: 2; }
