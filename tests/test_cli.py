@@ -176,8 +176,8 @@ def test_a_whole_incident_is_run_from_a_second_terminal(desk: Desk, tmp_path: Pa
     assert "resolution" in do("timeline").out
     assert do("deliveries").out.count("✓") == 4, "opened, declared, updated, resolved; a file shows no status"
     do("close", "--reason", "Follow-up is tracked elsewhere")
-    assert do("list").out == ""
-    assert "closed" in do("list", "--all").out
+    assert do("list", "--open").out == ""
+    assert "closed" in do("list").out
     assert "CLOSED" in do("status").out.upper()
     assert "health-checks" in do("playbook").out
     do("doctor")

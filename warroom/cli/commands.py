@@ -691,15 +691,15 @@ def close(call: Call, reason: str) -> None:
 LOOK = "Look"
 
 
-@verb(LOOK, name="list", reads=True, example="warroom list\nwarroom list --all --json")
-@click.option("--all", "every", is_flag=True, help="Closed ones as well.")
-def list_(call: Call, every: bool) -> None:
-    """List the incidents that are not closed, newest first."""
+@verb(LOOK, name="list", reads=True, example="warroom list\nwarroom list --open --json")
+@click.option("--open", "live", is_flag=True, help="Only those that are not resolved.")
+def list_(call: Call, live: bool) -> None:
+    """List the incidents, newest first."""
     from warroom.incident.timing import clock
 
     room = call.room
     now = room.clock()
-    rows = [summary for summary in room.summaries() if every or summary.status != "closed"]
+    rows = [summary for summary in room.summaries() if summary.open or not live]
     if call.json:
         output.data([summary.public(room.playbook, now) for summary in rows])
         return

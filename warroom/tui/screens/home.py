@@ -28,7 +28,7 @@ ROOMY = 140
 """From so many columns on, a row also tells when the next update is due; a late one is told at any width."""
 
 RECENT = 200
-"""How many incidents that are over are listed; ``warroom list --all`` has the rest."""
+"""How many incidents that are over are listed; ``warroom list`` has the rest."""
 
 READY_LISTS = ("preparation", "improvement")
 """The team's own checklists; each item shows when it last held true."""
@@ -115,7 +115,7 @@ class HomeScreen(TiledScreen):
             rows.append(ListRow("", Content.styled("Open", "$text-primary bold")))
             rows += [self._open(row, now) for row in live[:OPEN]]
             if len(live) > OPEN:
-                rows.append(ListRow("", lit(f"  and {len(live) - OPEN} more: warroom list", "$text-quiet")))
+                rows.append(ListRow("", lit(f"  and {len(live) - OPEN} more: warroom list --open", "$text-quiet")))
         past = [row for row in over.summaries if not row.open][:RECENT]
         if past:
             rows.append(ListRow("", Content.styled("Recent", "$text-primary bold")))
