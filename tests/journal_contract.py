@@ -410,7 +410,8 @@ class JournalContract:
         "holder",
         [ME, FAR, "nonsense", f"{HOST}", f"{HOST}:0:x", f"{HOST}:-1:x", f"{HOST}:one:x", f"{HOST}:{10**30}:x",
          f"{HOST}::x", f"{HOST}:²:x", f"{HOST}:1:x"],
-        ids=["me", "elsewhere", "nonsense", "host", "zero", "negative", "word", "huge", "none", "superscript", "one"],
+        ids=["me", "elsewhere", "nonsense", "host", "zero", "negative", "word", "huge", "none",
+             "superscript", "one"],
     )  # fmt: skip
     def test_a_holder_that_may_live_keeps_its_claim_until_the_lease_is_over(
         self, journal: Journal, holder: str
