@@ -146,7 +146,7 @@ SAMPLES: dict[str, list[tuple[str, Level | None, datetime | None]]] = {
         ("[Wed Mar 05 14:02:11.123456 2025] [mpm_event:notice] [pid 1] AH00489: resuming", "info", US),
     ],
     "json": [
-        ('{"name":"a","hostname":"h","pid":1,"level":50,"msg":"x","time":"2025-03-05T14:02:11.123Z","v":0}', "error",
+        ('{"name":"a","host":"h","pid":1,"level":50,"msg":"x","time":"2025-03-05T14:02:11.123Z","v":0}', "error",
          MS),                                                                                 # bunyan
         ('{"level":30,"time":1741183331123,"pid":1,"hostname":"h","msg":"level: error"}', "info", MS),   # pino
         ('{"level":35,"time":1741183331123}', "info", MS),

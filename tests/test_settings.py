@@ -524,3 +524,25 @@ def test_a_path_is_shown_by_its_end(home: Path) -> None:
     assert module.shown(home / "a.toml") == "~/a.toml"
     long = module.shown(Path("/" + "x" * 80) / "a\x1b.toml")
     assert len(long) == 60 and long.endswith("/a\\x1b.toml")
+
+
+# --- logs -------------------------------------------------------------------------------------------------------
+
+
+def test_a_log_may_be_a_command(write: Callable[[str], Path]) -> None:
+    one, other = '{ command = ["kubectl", "logs", "-f", "x"], name = "x" }', '{ command = ["true"] }'
+    path = write(f'[[services]]\nname = "a"\nlogs = ["a.log", {one}, {other}]\n')
+    logs = load(path, {}).services[0].logs
+    assert logs[0] == str(path.parent / "a.log")
+    assert logs[1:] == (module.LogCommand(("kubectl", "logs", "-f", "x"), "x"), module.LogCommand(("true",)))
+
+
+@pytest.mark.parametrize(
+    "log", ['{ command = "kubectl logs" }', "{ command = [] }", "{ command = [1] }", '{ cmd = ["x"] }', "3",
+            '{ command = ["a"], name = 3 }', "[]"],
+)
+def test_a_log_that_is_none_is_told_with_its_place(write: Callable[[str], Path], log: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(write(f'[[services]]\nname = "a"\nlogs = ["b.log", {log}]\n'), {})
+    assert str(caught.value.place).endswith("settings.toml:3 [services #1.logs #2]")
+    assert "{ command = [" in str(caught.value)

@@ -17,7 +17,7 @@ import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     ValidationError,
     model_validator,
 )
@@ -143,6 +144,29 @@ class Team(_Table):
         return ZoneInfo(self.timezone)
 
 
+class LogCommand(NamedTuple):
+    """A command that prints a log: the words of the command, and what the console calls it (may be empty)."""
+
+    command: tuple[str, ...]
+    name: str = ""
+
+
+def _log(value: object) -> str | LogCommand:
+    """A log as the settings name it: text, or a table with a command."""
+    if isinstance(value, str) and len(value) <= 500:
+        if value.startswith("run:"):   # a pattern of quotes nobody can check before it runs
+            raise ValueError('must be { command = ["…", "…"] }, each word by itself')
+        return _named(_inert(value))
+    if isinstance(value, LogCommand):
+        return value
+    if isinstance(value, dict) and value.keys() <= {"command", "name"}:
+        words, name = value.get("command"), value.get("name", "")
+        if (isinstance(words, list) and words and isinstance(name, str) and len(name) <= 80
+                and all(isinstance(word, str) and len(word) <= 2000 for word in words)):
+            return LogCommand(tuple(map(_inert, words)), _inert(name).strip())
+    raise ValueError('must be a path, a pattern, a folder or { command = ["docker", "logs", "-f", "x"] }')
+
+
 class Service(_Table):
     """Something that can break."""
 
@@ -152,9 +176,10 @@ class Service(_Table):
     """One line for those who do not know it."""
     links: dict[Name, Link] = {}
     """Web addresses worth having at hand."""
-    logs: tuple[Name, ...] = ()
-    """Log files to offer in its incidents: paths or globs, relative to this file, ~ allowed. A source with a
-    prefix of its own (journal:…, docker:…) is taken as it stands."""
+    logs: tuple[Annotated[str | LogCommand, PlainValidator(_log)], ...] = ()
+    """Logs to watch in its incidents: files (compressed ones too), patterns or folders, relative to this file,
+    ~ allowed; "journal:UNIT", "docker:CONTAINER"; or a command with its arguments, run without a shell and started
+    again when it ends: { command = ["kubectl", "logs", "-f", "deploy/checkout"], name = "checkout" }."""
 
 
 class OnCall(_Table):
@@ -279,7 +304,10 @@ _EXAMPLE: dict[str, Any] = {
                 "dashboard": "https://grafana.example.com/d/checkout",
                 "runbook": "https://wiki.example.com/checkout",
             },
-            "logs": ["/var/log/checkout/*.log"],
+            "logs": [
+                "/var/log/checkout/*.log",
+                {"command": ["kubectl", "logs", "-f", "deploy/checkout"], "name": "checkout"},
+            ],
         }
     ],
     "on_call": {"rotation": ["Alice", "Bob"], "starts": date(2026, 1, 5), "every": "1w", "handover": "09:00"},
@@ -391,7 +419,10 @@ def _settle(settings: Settings, folder: Path) -> Settings:
     services = tuple(
         service.model_copy(
             update={
-                "logs": tuple(log if re.match(r"[a-z]{2,}:", log) else absolute(log) for log in service.logs)
+                "logs": tuple(
+                    log if isinstance(log, LogCommand) or re.match(r"[a-z]{2,}:", log) else absolute(log)
+                    for log in service.logs
+                )
             }
         )
         for service in settings.services
