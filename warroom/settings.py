@@ -101,6 +101,27 @@ def _local_time(value: time) -> time:
     return value
 
 
+def _rule_name(name: str) -> str:
+    from warroom import redact  # its patterns are dear, and most settings have no rules
+
+    return redact.check_name(name)
+
+
+def _rule_pattern(pattern: str) -> str:
+    from warroom import redact
+
+    redact.check_pattern(pattern)
+    return pattern
+
+
+def _known_rule(name: str) -> str:
+    from warroom import redact
+
+    if name not in redact.RULES:
+        raise ValueError(f"must be the name of a rule: {', '.join(sorted(redact.RULES))}")
+    return name
+
+
 Text = Annotated[str, Field(max_length=500), AfterValidator(_inert)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_inert), AfterValidator(_named)]
 Key = Annotated[str, AfterValidator(_key)]
@@ -247,6 +268,25 @@ class Destination(_Table):
         return {**own, "options": {key: value for key, value in table.items() if key not in own}}
 
 
+class RedactionRule(_Table):
+    """A rule of your own. Its name stands where it found something: ‹redacted:customer-id›."""
+
+    name: Annotated[str, AfterValidator(_rule_name)]
+    """Small letters, digits and hyphens."""
+    pattern: Annotated[str, AfterValidator(_rule_pattern)]
+    """A regular expression; what it matches is masked. One that could take for ever is refused."""
+
+
+class Redaction(_Table):
+    """What is masked in logs, notes and messages besides the secrets warroom knows, and what is not."""
+
+    ips: bool = False
+    """True masks IP addresses too."""
+    off: tuple[Annotated[str, AfterValidator(_known_rule)], ...] = ()
+    """Names of rules that mask too much for you, as they stand in the labels: "phone", "email"."""
+    rules: tuple[RedactionRule, ...] = ()
+
+
 class Console(_Table):
     """How the console looks and sounds on this machine."""
 
@@ -269,6 +309,7 @@ class Settings(_Table):
     services: tuple[Service, ...] = ()
     on_call: OnCall | None = None
     destinations: dict[Key, Destination] = {}
+    redaction: Redaction = Redaction()
     console: Console = Console()
 
     def person(self, who: str) -> Person | None:
@@ -319,6 +360,7 @@ _EXAMPLE: dict[str, Any] = {
             "channel": "#incidents",
         },
     },
+    "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},
     "console": {"keys": {"update": "u,f5"}},
 }
 
@@ -404,6 +446,11 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
                     (*table, number, "name"), f'"{name}" stands here twice', "Give each its own name."
                 )
             seen.add(name.casefold())
+    rules = [rule.name for rule in settings.redaction.rules]
+    for number, name in enumerate(rules):
+        if name in rules[:number]:
+            remedy = "Give each its own name."
+            yield toml.Mistake(("redaction", "rules", number, "name"), f'"{name}" stands here twice', remedy)
     for number, name in enumerate(settings.on_call.rotation if settings.on_call else ()):
         if name not in people:
             remedy = toml.allowed(people, name) if people else "Add them as [[team.people]]."

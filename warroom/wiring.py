@@ -191,6 +191,7 @@ def open_house(
     if not reading:
         check_playbook(chosen, playbook)
     person = who(chosen, environ, flags)
+    use_redaction(chosen)
     journal = open_journal(places)
     return House(places, chosen, playbook, journal, person, environ, clock)
 
@@ -224,6 +225,14 @@ def read_settings(
         "as": by or None,
     }
     return Places.find(environ, flags), furnished(load(None, environ, flags)), flags
+
+
+def use_redaction(settings: Settings) -> None:
+    """From now on everything in this process is masked by the team's rules too."""
+    from warroom import redact
+
+    chosen = settings.redaction
+    redact.use(redact.Rules.of([(rule.name, rule.pattern) for rule in chosen.rules], chosen.off, ips=chosen.ips))
 
 
 def furnished(settings: Settings) -> Settings:
