@@ -426,7 +426,7 @@ def test_a_refusal_says_why_and_writes_nothing(at_work: Desk, arguments: list[st
         (["update", "--set", "poem=x"], "has no field poem"),
         (["export", "--format", "pdf"], "markdown"),
         (["demo", "--speed", "0"], "--speed"),
-        (["logs"], "FILE"),
+        (["logs"], "PATH"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

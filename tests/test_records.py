@@ -252,7 +252,7 @@ def test_a_line_tells_its_level_and_time(form: str, line: str, level: Level | No
 def test_a_reader_says_the_same_line_after_line(form: str) -> None:
     reader = Reader()
     for line, level, when in SAMPLES[form] * 2:
-        assert reader.both(line, now=NOW) == (level, when), line
+        assert reader.read(line, now=NOW)[:2] == (level, when), line
         assert (reader.level(line), reader.time(line, now=NOW)) == (level, when)
 
 
@@ -391,7 +391,7 @@ MAKINGS = st.lists(st.one_of(
 def ask_everything(line: str) -> None:
     reader = Reader()
     for _ in range(2):
-        reader.both(line, now=NOW)
+        reader.read(line, now=NOW)
         reader.continues(line)
     level_of(line)
     time_of(line, now=NOW, zone=ZoneInfo("Europe/Berlin"))

@@ -10,9 +10,12 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from warroom.logs.source import Cutter, Numbering, Sink, human_bytes
+
+if TYPE_CHECKING:
+    from io import BufferedReader as _Text
 
 SUFFIXES = frozenset((".gz", ".bz2", ".xz", ".zst"))
 """How the names of compressed files end."""
@@ -53,7 +56,8 @@ def unfolded(path: Path) -> Iterator[bytes]:
         text, damage = _opened(_kind(head), file)
         try:
             with text:
-                while piece := text.read(_PIECE):
+                # read1 hands over what it has; read would lose up to a piece where the end is missing.
+                while piece := text.read1(_PIECE):
                     yield piece
         except EOFError:
             raise Unreadable("is cut short; its end is missing") from None
@@ -69,28 +73,28 @@ def _kind(head: bytes) -> str:
     return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
 
 
-def _opened(kind: str, file: IO[bytes]) -> tuple[IO[bytes], type[Exception]]:
+def _opened(kind: str, file: _Text) -> tuple[_Text, type[Exception]]:
     """The text of the file, and what reading it raises where it is damaged."""
     if kind == "gz":
         import gzip
         import zlib
 
-        return cast(IO[bytes], gzip.GzipFile(fileobj=file)), zlib.error
+        return cast("_Text", gzip.GzipFile(fileobj=file)), zlib.error
     if kind == "bz2":
         import bz2
 
-        return cast(IO[bytes], bz2.BZ2File(file)), ValueError
+        return cast("_Text", bz2.BZ2File(file)), ValueError
     if kind == "xz":
         import lzma
 
-        return cast(IO[bytes], lzma.LZMAFile(file)), lzma.LZMAError
+        return cast("_Text", lzma.LZMAFile(file)), lzma.LZMAError
     if kind == "zst":
         try:
             import zstandard  # type: ignore[import-not-found, unused-ignore]
         except ImportError:
             raise Unreadable("cannot be read without the package zstandard: pip install 'warroom[zstd]'") from None
         reader: Any = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        return cast(IO[bytes], reader), zstandard.ZstdError
+        return cast("_Text", reader), zstandard.ZstdError
     return file, ValueError
 
 

@@ -44,6 +44,14 @@ class Record:
 # ---------------------------------------------------------------------------------------------- what is asked
 
 
+class Said(NamedTuple):
+    """What a line says about itself; ``continues``: it belongs to the record before it."""
+
+    level: Level | None
+    time: datetime | None
+    continues: bool
+
+
 class Reader:
     """Reads the lines of one source; remembers the format of those before, and sniffs anew where it does not fit.
 
@@ -66,23 +74,28 @@ class Reader:
 
     def time(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
         """As ``time_of``; where day and month could be either, as the source's other lines have it."""
-        return self.both(text, now=now, zone=zone)[1]
+        return self._when(self._read(text), now, zone)
 
-    def both(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> tuple[Level | None, datetime | None]:
-        """Level and time at the cost of one of them."""
+    def read(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> Said:
+        """Level, time and whether it ``continues``, at little more than the cost of one of them."""
         found = self._read(text)
+        return Said(found.level, self._when(found, now, zone), self._goes_on(text, found))
+
+    def _when(self, found: _Reading, now: datetime, zone: tzinfo) -> datetime | None:
         if found.stamp is None:
-            return found.level, None
+            return None
         if found.stamp.kind == "numeric" and self._month_first is None:
             self._month_first = _month_first(found.stamp.text)
-        return found.level, _moment(found.stamp, _Ask(now, zone, self._month_first))
+        return _moment(found.stamp, _Ask(now, zone, self._month_first))
 
     def continues(self, text: str) -> bool:
         """Whether the line belongs to the record before it.
 
         It does if ``is_continuation``, or if the source's records begin with a time and this line has none.
         """
-        found = self._read(text)
+        return self._goes_on(text, self._read(text))
+
+    def _goes_on(self, text: str, found: _Reading) -> bool:
         if found.stamp is not None:
             return _PG_PART.search(text, 0, _HEAD) is not None
         return self._stamped or is_continuation(text)
