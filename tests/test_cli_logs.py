@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from warroom.cli.tail import Printer, Wanted, _pieces
+from warroom.logs.source import Cutter, Numbering
 
 ENV = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parent.parent)}
 PEAK = "import re; peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]); "
@@ -292,3 +294,29 @@ def test_the_filter_needs_little_memory(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", code], stdin=given, capture_output=True, check=True)
     assert int(done.stderr) < 90_000 and done.stdout.count(b"redacted:password") == 100_000   # kB
     assert done.stdout.endswith(b"one long line ") and b"hunter2" not in done.stdout
+
+
+@pytest.mark.parametrize("grep", ["needle", "^needle", "end$", r"needle\s*end", "(?i)NEEDLE", "need(?!les)",
+                                  r"\Aneedle", "at n"])
+@pytest.mark.parametrize("size", [7, 64, 10_000])
+def test_looking_through_many_lines_at_once_finds_the_same(grep: str, size: int) -> None:
+    lines = []
+    for n in range(400):
+        lines.append(f"2026-01-28T03:00:{n % 60:02}Z INFO {n}")
+        if n % 50 == 7:
+            lines += ["\tat x", "needle end" if n % 100 == 7 else "needles", "\tat needle", "\tat y"]
+    data = "\n".join(lines).encode()
+    pattern = re.compile(grep)
+    wanted = Wanted(datetime(2026, 1, 29, tzinfo=UTC), UTC, grep=pattern, json=True)
+    printer, cutter, got = Printer("x", wanted), Cutter(Numbering(0)), []
+    for at in range(0, len(data), size):
+        if chunk := cutter.feed(data[at:at + size]):
+            got += printer.take(chunk)
+    got += printer.finish()
+    want, record = [], list[int]()
+    for number, line in enumerate([*lines, "2026"], 1):
+        if line.startswith("2026") and record:
+            want += record if any(pattern.search(lines[one - 1]) for one in record) else []
+            record = []
+        record.append(number)
+    assert [json.loads(text)["line"] for _, text in got] == want

@@ -70,7 +70,7 @@ def cli(context: click.Context) -> None:
     example="warroom open INC-7 --log /var/log/checkout.log\nkubectl logs -f checkout | warroom open --log -",
 )
 @click.argument("incident", required=False, metavar="[INC-n]")
-@click.option("--log", "logs", multiple=True, metavar="FILE", help="A log to watch; - is stdin.")
+@click.option("--log", "logs", multiple=True, metavar="PATH", help="A log to watch, as warroom logs takes it.")
 def open_(call: Call, incident: str | None, logs: Sequence[str]) -> None:
     """Open the console in an incident's war room."""
     call.incident_id = incident or call.incident_id
@@ -205,7 +205,11 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
         raise WarroomError(
             "The console needs a terminal", "In scripts use a verb: warroom status --json; see warroom --help."
         )
-    more: list[Path | int] = [Path(log).absolute() for log in logs if log != "-"]
+    # A path is meant from here; journal:… and the like are no paths.
+    named = tuple(f"{prefix}:" for prefix in ("journal", "docker", "run"))
+    more: list[Path | str | int] = [
+        log if log.startswith(named) else Path(log).absolute() for log in logs if log != "-"
+    ]
     if "-" in logs:
         more.append(_keys_from_terminal())
     here = click.get_current_context()
@@ -225,7 +229,12 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
 
 
 def equipment(
-    house: House, drill: Drill, *, incident_id: str = "", logs: Sequence[Path | int] = (), rehearses: bool = False
+    house: House,
+    drill: Drill,
+    *,
+    incident_id: str = "",
+    logs: Sequence[Path | str | int] = (),
+    rehearses: bool = False,
 ) -> Equipment:
     """What the console works with in this house; ``rehearses`` plays the drill from the start."""
     from warroom.settings import save_theme

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import os
 import queue
 import re
@@ -75,6 +76,8 @@ class Printer:
         self._at: datetime | None = None  # of the last record that had a time
         self._fits = _Fits()
         self._lines = 0
+        self._scan = _scannable(wanted.grep) if wanted.grep else None
+        self._tail = f', "source": {json.dumps(source, ensure_ascii=False)}, "line": '
 
     @property
     def timeless(self) -> bool:
@@ -109,7 +112,20 @@ class Printer:
                 return [(0.0, text) for text, _ in rows]
             line = self._redactor.line   # masked in order: a key spans lines
             return [(0.0, line(text).text) for text, _ in rows]
+        if self._scan and not wanted.timed and not self._redactor.inside:
+            joined = "\n".join([text for text, _ in rows])
+            if "PRIVATE KEY" not in joined and not self._scan.search(joined):
+                rows = self._edges(rows)
         return [told for text, number in rows for told in self._told(text, number)]
+
+    def _edges(self, rows: Sequence[tuple[str, int | None]]) -> Sequence[tuple[str, int | None]]:
+        """Of lines in which nothing is found, those that may belong to a record before or after them."""
+        def begins(at: int) -> bool:
+            return not self._reader.continues(rows[at][0])
+
+        head = next((at for at in range(len(rows)) if begins(at)), len(rows))
+        tail = next((at for at in range(len(rows) - 1, head, -1) if begins(at)), head)
+        return [*rows[:head], *rows[tail:]]
 
     _keyed = False
 
@@ -152,8 +168,25 @@ class Printer:
             text = redact(text).text if line.safe is None else line.safe
         if not self._wanted.json:
             return text
+        if text.isprintable() and self._source.isprintable():   # nearly always; three times as fast
+            time = "null" if line.time is None else f'"{output.rfc3339(line.time)}"'
+            level = "null" if line.level is None else f'"{line.level}"'
+            number = "null" if line.number is None else line.number
+            return f'{{"time": {time}, "level": {level}{self._tail}{number}, "text": {_quoted(text)}}}'
         return output.as_json({
             "time": line.time, "level": line.level, "source": self._source, "line": line.number, "text": text})
+
+
+_quoted = json.encoder.encode_basestring
+# In these the lines around one may decide whether it matches.
+_LOOKS_AROUND = re.compile(r"\(\?[^:i]|\\[AZ]|[*+?}]\+")
+
+
+def _scannable(pattern: re.Pattern[str]) -> re.Pattern[str] | None:
+    """The pattern to be searched in many lines at once: where it finds nothing, it would in none of them."""
+    if _LOOKS_AROUND.search(pattern.pattern):
+        return None
+    return re.compile(pattern.pattern, pattern.flags | re.MULTILINE)
 
 
 @dataclass(slots=True)
