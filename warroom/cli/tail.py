@@ -168,7 +168,7 @@ class Printer:
             text = redact(text).text if line.safe is None else line.safe
         if not self._wanted.json:
             return text
-        if text.isprintable() and self._source.isprintable():   # nearly always; three times as fast
+        if text.isprintable() and self._source.isprintable():   # nearly always, and quicker
             time = "null" if line.time is None else f'"{output.rfc3339(line.time)}"'
             level = "null" if line.level is None else f'"{line.level}"'
             number = "null" if line.number is None else line.number
