@@ -82,7 +82,7 @@ def verbs() -> str:
     parts = []
     for section in SECTIONS:
         rows = [
-            (f"`{usage(name, command)}`", (command.help or "").strip())
+            (f"`{usage(name, command)}`", (command.help or "").partition("\n\n")[0].strip())
             for name, command in cli.commands.items()
             if cli.section(name) == section  # type: ignore[attr-defined]
         ]

@@ -8,6 +8,7 @@ import shlex
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -425,7 +426,7 @@ def test_a_refusal_says_why_and_writes_nothing(at_work: Desk, arguments: list[st
         (["update", "--set", "poem=x"], "has no field poem"),
         (["export", "--format", "pdf"], "markdown"),
         (["demo", "--speed", "0"], "--speed"),
-        (["logs"], "FILE"),
+        (["logs"], "PATH"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -695,12 +696,23 @@ def test_a_transcript_without_a_path_lies_in_the_data_folder(tmp_path: Path) -> 
         assert str(tmp_path / "there") in str(chat._path("INC-1"))  # type: ignore[attr-defined]
 
 
-def test_the_logs_of_a_service_are_found_by_pattern(tmp_path: Path) -> None:
-    (tmp_path / "a.log").touch()
-    (tmp_path / "b.log").touch()
-    with house(tmp_path, '[[services]]\nname = "api"\nlogs = ["*.log", "later.txt"]\n') as home:
-        assert [path.name for path in home.service_logs("API")] == ["a.log", "b.log", "later.txt"]
+def test_the_logs_of_a_service_are_files_patterns_and_commands(tmp_path: Path) -> None:
+    for name in ("a.log", "b.log"):
+        (tmp_path / name).write_text(f"{name} here\n")
+    logs = '["*.log", "later.txt", { command = ["echo", "said"], name = "talker" }]'
+    with house(tmp_path, f'[[services]]\nname = "api"\nlogs = {logs}\n') as home:
         assert home.service_logs("other") == []
+        view = home.open_logs("API", [tmp_path / "later.txt"])
+        try:
+            deadline = time.monotonic() + 10
+            want = {"a.log here", "b.log here", "said"}
+            while not want <= {row.text for row in view.rows(0, 99)}:
+                assert time.monotonic() < deadline
+            labels = [source.label for source in view.sources]
+            assert labels[0] == "later.txt" and {"talker", "a.log", "b.log"} <= {*labels}
+            assert labels.count("later.txt") == 1
+        finally:
+            view.close()
 
 
 # ── logs ────────────────────────────────────────────────────────────────────────────────────────────────────

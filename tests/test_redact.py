@@ -13,7 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warroom.redact import Redactor, inert, redact, uncoloured
+from warroom.redact import (
+    RULES,
+    BadRule,
+    Redactor,
+    Rules,
+    inert,
+    redact,
+    redact_stream,
+    uncoloured,
+    use,
+)
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufe0f\ud800-\udfff]")
 
@@ -274,3 +284,151 @@ def test_a_long_hostile_line_takes_linear_time(unit: str) -> None:
         return time.process_time() - began
     cost(1000)
     assert cost(300_000) < 3.0    # far above the linear cost, far below the quadratic one
+
+
+# ---------------------------------------------------------------------------------------------- a team's rules
+
+OWN = Rules.of([("customer-id", r"cus_[A-Za-z0-9]{8,}"), ("order", r"(?i)\bord-\d{6}\b")])
+
+
+def test_a_teams_rules_are_masked_under_their_names() -> None:
+    safe = redact("cus_9sK2mQ7x paid ORD-123456, ord-12 not; cus_9sK2mQ7xabc", rules=OWN)
+    assert safe.text == "‹redacted:customer-id› paid ‹redacted:order›, ord-12 not; ‹redacted:customer-id›"
+    assert safe.hits == ("customer-id", "customer-id", "order")
+    assert Redactor(rules=OWN).line("cus_9sK2mQ7x").text == "‹redacted:customer-id›"
+    assert redact("cus_9sK2mQ7x").count == 0
+
+
+def test_the_rules_in_use_hold_where_none_are_given() -> None:
+    use(OWN)
+    try:
+        assert redact("cus_9sK2mQ7x").hits == Redactor().line("cus_9sK2mQ7x").hits == ("customer-id",)
+        assert redact("cus_9sK2mQ7x", rules=Rules()).count == 0
+    finally:
+        use(Rules())
+
+
+@pytest.mark.parametrize("pattern", ["redacted", "[a-z]", ".", "customer", "‹", "›", r"\w"])
+@given(text=HOSTILE)
+@settings(max_examples=60)
+def test_a_teams_rule_finds_nothing_in_what_is_masked(pattern: str, text: str) -> None:
+    rules = Rules.of([("customer-id", pattern)], ips=True)
+    once = redact(text, rules=rules)
+    assert redact(once.text, rules=rules).count == 0
+    assert not UNSAFE.search(once.text)
+
+
+def test_a_rule_switched_off_leaves_what_it_would_mask() -> None:
+    text = ("+44 20 7946 0958 bob@example.com 4111 1111 1111 1111 password=hunter2 ghp_" + "a1" * 18
+            + "\n" + "\n".join(KEY))
+    for off, left in (("phone", "+44 20"), ("email", "bob@"), ("card", "4111"), ("password", "hunter2"),
+                      ("github-token", "ghp_"), ("private-key", KEY[3])):
+        safe = redact(text, rules=Rules.of(off=[off]))
+        assert left in safe.text and off not in safe.hits
+        assert left not in redact(text).text and off in redact(text).hits
+    redactor = Redactor(rules=Rules.of(off=["private-key"]))
+    assert [redactor.line(line).text for line in KEY] == KEY
+    assert {"phone", "private-key", "jwt", "ip"} <= RULES
+
+
+def test_ip_addresses_are_masked_if_asked_for() -> None:
+    ips = Rules.of(ips=True)
+    for address in ("10.1.2.3", "203.0.113.7", "2001:db8::1", "fe80::1", "::ffff:10.0.0.1"):
+        for frame in ("from {} port 22", "({})", "ip={},", "http://{}:80/x", '{{"ip":"{}"}}', "{}"):
+            if ":" in address and ":80" in frame:
+                frame = "http://[{}]:80/x"
+            safe = redact(frame.format(address), rules=ips)
+            assert safe.text == frame.format("‹redacted:ip›") and safe.hits == ("ip",)
+            assert redact(frame.format(address)).count == 0
+    for other in ("127.0.0.1", "::1", "0.0.0.0", "1.2.3.4.5", "v1.2.3.4", "999.1.1.1", "14:02:11", "a::b::c",
+                  "00:1b:44:11:3a:b7", "std::vector", "10.0.0", "key:value", "::"):
+        assert redact(f"x {other} y", rules=ips).count == 0
+
+
+@pytest.mark.parametrize("pattern", [
+    "(a+)+b", r"(\w*)*x", "(x|y*)*z", r"\d+\d+x", ".*a.*b", r"(\w)\1", "(?:a|aa)+b", "(?:a|aa){1,30}b", "x*", "",
+    "(a{1,30}){1,30}b", "(?:a+){3}b", "a?" * 30 + "a" * 30, r"(?:x{0,5}){2,9}y", "a{1,20}a{1,20}b", r"(?:\w+\s?)+$",
+    "a" * 1001, r"(?i)[a-k]+[A-Z]+x", "(", "(?=(a+)+b)c", r"[^,]*,?[^;]*;",
+])  # fmt: skip
+def test_a_pattern_that_may_take_for_ever_is_refused(pattern: str) -> None:
+    with pytest.raises(BadRule):
+        Rules.of([("mine", pattern)])
+
+
+ACCEPTED = (r"cus_[A-Za-z0-9]{8,}", r"acct-\d+-\w+", r"\w+@\w+", r"(?i)ORD-[A-Z]{2}\d{6,}",
+            r"[a-z]+(?:-[a-z]+){0,3}", r"(?:\d{4}-){3}\d{4}", r"\bK\d{8}\b", r"(?<=id=)\d+", r"[^,]+,[^,]+",
+            r"https?://\S+", r"(?:-?\d){8,20}",
+            r"user[_-]?id=\w+", r"(?:ab|cd)\d+|x+y", r"\s+\S+x", r"colou?r", r"a++b", r".+x")
+
+
+@pytest.mark.parametrize("pattern", ACCEPTED)
+def test_a_pattern_that_is_taken_is_quick_on_any_text(pattern: str) -> None:
+    rules = Rules.of([("mine", pattern)])
+    began = time.process_time()
+    for unit in ("a", "1", "-1", "a-", "x ", " ", "1111-", "a@", ",", "https://", "\n", "id=", "é", "aA1"):
+        redact(unit * (64_000 // len(unit)), rules=rules)
+    assert time.process_time() - began < 15   # 14 lines as long as any that is kept: seconds, not centuries
+
+
+@pytest.mark.parametrize("name", ["", "Customer", "a b", "a--b", "-a", "x" * 41, "phone", "jwt", "é"])
+def test_a_rule_needs_a_name_of_its_own(name: str) -> None:
+    with pytest.raises(BadRule):
+        Rules.of([(name, "x")])
+    with pytest.raises(BadRule):
+        Rules.of(off=["fone"])
+
+
+# ---------------------------------------------------------------------------------------------- generated corpora
+
+LOG_FRAMES = (
+    "2025-03-05 14:15:11,204 ERROR [main] c.f.Client - call with {} failed",
+    '{{"time":"2025-03-05T14:15:11Z","level":"error","msg":"upstream said 401 for {}","n":3}}',
+    '10.0.0.1 - - [05/Mar/2025:14:02:11 +0000] "GET /hook?x={}&y=1 HTTP/1.1" 200 12',
+    "Mar  5 14:02:11 web-1 app[12]: using {}; retrying",
+    'time="2025-03-05T14:02:11Z" level=warn msg="bad credential {}" attempt=2',
+    "E0305 14:02:11.123456    1 main.go:1] env: TOKEN_A={} PATH=/bin",
+    "   at Client.call({}) in /app/client.js:3",
+    "+ export X='{}'",
+)
+
+
+def test_well_formed_vendor_tokens_are_found_in_999_of_1000_log_lines() -> None:
+    missed: dict[str, int] = {}
+    lines = 0
+    for _ in range(60):
+        for kind, token in vendor_tokens().items():
+            line = LOG_FRAMES[lines % len(LOG_FRAMES)].format(token)
+            secret = token.rsplit("/", 1)[-1] if token.startswith("https") and not token.endswith("/x") else token
+            missed[kind] = missed.get(kind, 0) + (secret in redact(line).text)
+            lines += 1
+    assert sum(missed.values()) * 1000 <= lines and lines > 1400, missed
+
+
+def test_ordinary_lines_of_every_format_are_left_alone() -> None:
+    from test_records import SAMPLES
+
+    lines = [line for samples in SAMPLES.values() for line, *_ in samples]
+    assert len(lines) > 150
+    assert {line: redact(line).hits for line in lines if redact(line).count} == {}
+
+
+# ---------------------------------------------------------------------------------------------- the filter
+
+
+def test_a_stream_is_the_same_however_it_is_cut() -> None:
+    text = "\n".join(["a password=hunter2", *KEY, "é ✓ xoxb-123456789012-abcdefghijkl", "", "last"]).encode()
+    want = None
+    for size in (1, 3, 7, 64, 100_000):
+        got = "".join(redact_stream(text[at:at + size] for at in range(0, len(text), size)))
+        want = want or got
+        assert got == want
+    assert want and not want.endswith("\n") and want.splitlines()[0] == "a password=‹redacted:password›"
+    assert "MIIE" not in want and not any(line in want for line in KEY[3:8])
+
+
+def test_a_long_line_is_kept_whole_in_bounded_memory() -> None:
+    words = b"word " * 200_000 + b"xoxb-123456789012-abcdefghijkl " + b"word " * 400_000 + b"\nend\n"
+    parts = list(redact_stream(words[at:at + 65536] for at in range(0, len(words), 65536)))
+    text = "".join(parts)
+    assert max(map(len, parts)) < 1_500_000 and len(parts) > 2
+    assert text == words.decode().replace("xoxb-123456789012-abcdefghijkl", "‹redacted:slack-token›")

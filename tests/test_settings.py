@@ -524,3 +524,58 @@ def test_a_path_is_shown_by_its_end(home: Path) -> None:
     assert module.shown(home / "a.toml") == "~/a.toml"
     long = module.shown(Path("/" + "x" * 80) / "a\x1b.toml")
     assert len(long) == 60 and long.endswith("/a\\x1b.toml")
+
+
+# --- logs -------------------------------------------------------------------------------------------------------
+
+
+def test_a_log_may_be_a_command(write: Callable[[str], Path]) -> None:
+    one, other = '{ command = ["kubectl", "logs", "-f", "x"], name = "x" }', '{ command = ["true"] }'
+    path = write(f'[[services]]\nname = "a"\nlogs = ["a.log", {one}, {other}]\n')
+    logs = load(path, {}).services[0].logs
+    assert logs[0] == str(path.parent / "a.log")
+    assert logs[1:] == (module.LogCommand(("kubectl", "logs", "-f", "x"), "x"), module.LogCommand(("true",)))
+
+
+@pytest.mark.parametrize(
+    "log", ['{ command = "kubectl logs" }', "{ command = [] }", "{ command = [1] }", '{ cmd = ["x"] }', "3",
+            '{ command = ["a"], name = 3 }', "[]"],
+)
+def test_a_log_that_is_none_is_told_with_its_place(write: Callable[[str], Path], log: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(write(f'[[services]]\nname = "a"\nlogs = ["b.log", {log}]\n'), {})
+    assert str(caught.value.place).endswith("settings.toml:3 [services #1.logs #2]")
+    assert "{ command = [" in str(caught.value)
+
+
+# --- redaction --------------------------------------------------------------------------------------------------
+
+
+def test_a_teams_rules_of_redaction(write: Callable[[str], Path]) -> None:
+    path = write('[redaction]\nips = true\noff = ["phone"]\n'
+                 'rules = [{ name = "customer-id", pattern = "cus_[A-Za-z0-9]{8,}" }]\n')
+    redaction = load(path, {}).redaction
+    assert (redaction.ips, redaction.off) == (True, ("phone",))
+    assert [(rule.name, rule.pattern) for rule in redaction.rules] == [("customer-id", "cus_[A-Za-z0-9]{8,}")]
+    assert load(write(""), {}).redaction == module.Redaction()
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "told"),
+    [
+        ('rules = [{ name = "a", pattern = "(a+)+" }]', ":2 [redaction.rules #1] pattern", "repeats a group"),
+        ('rules = [{ name = "a", pattern = "(" }]', "pattern", "is not a regular expression"),
+        ('rules = [{ name = "A b", pattern = "x" }]', "name", "small letters"),
+        ('rules = [{ name = "jwt", pattern = "x" }]', "name", "give yours another"),
+        ('rules = [{ name = "a", pattern = "x" }, { name = "a", pattern = "y" }]', "name", "stands here twice"),
+        ('off = ["fone"]', ":2 [redaction.off #1]", "must be the name of a rule"),
+        ('rules = [{ name = "a", patern = "x" }]', "[redaction.rules #1]", 'Did you mean "pattern"'),
+    ],
+)  # fmt: skip
+def test_a_rule_that_cannot_be_used_is_told_with_its_place(
+    write: Callable[[str], Path], text: str, place: str, told: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(write(f"[redaction]\n{text}\n"), {})
+    assert told in str(caught.value)
+    assert place in str(caught.value.place), caught.value.place

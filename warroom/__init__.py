@@ -11,6 +11,7 @@ by the **tui**, started by the **cli**.
     logs/            how logs are read: sources, index, search, records
     reports/         what we say: messages, the post-mortem, its figures
     redact.py        makes text inert and masks secrets, before it is drawn, kept, posted, exported or printed
+    patterns.py      whether a regular expression somebody wrote has a bounded cost
     settings.py      the settings file and its manual, who sits here, who is on call, secrets by reference
     places.py        where files lie on this machine, and how one is written
     room/            the desk: WarRoom decides and writes, the courier delivers, the lookout says what is due,

@@ -4,18 +4,24 @@ Three promises hold for everything that leaves this file. Nothing in it can driv
 bidi control). A recognised secret is replaced by a label which names the rule and whose length says nothing
 about the secret: ``‹redacted:slack-token›``. Doing it twice changes nothing. The work is linear in the length of
 the text, whatever the text: every pattern starts at a boundary of its own alphabet, is bounded or possessive,
-and long text is taken in pieces. Token shapes come from the vendors' documents and the gitleaks rule set.
+and long text is taken in pieces. Token shapes come from the vendors' documents and the gitleaks rule set. A team
+adds its own rules, checked for that same promise, and switches off what masks too much (``Rules``).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import codecs
+import ipaddress
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
-__all__ = ["Redacted", "Redactor", "inert", "redact", "uncoloured"]
+__all__ = ["RULES", "BadRule", "Redacted", "Redactor", "Rules", "inert", "redact", "redact_stream", "uncoloured",
+           "use"]
 
 # ---------------------------------------------------------------------------------------------- inert
 
@@ -61,6 +67,80 @@ def uncoloured(text: str) -> str:
     return _COLOUR.sub("", text) if "\x1b" in text or "␛" in text or "\x9b" in text else text
 
 
+# ---------------------------------------------------------------------------------------------- rules
+
+
+class BadRule(ValueError):
+    """A team's rule cannot be used. ``str()`` says why, as what stands after the pattern's name."""
+
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,9}")
+_OWN_PIECE = 2048   # characters a team's pattern sees at once: even a quadratic one is done in milliseconds
+_OWN_MOST = 100     # rules of a team's own
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is masked besides, and what is not: rules of the team's own, rules switched off, IP addresses."""
+
+    own: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    off: frozenset[str] = frozenset()
+    ips: bool = False
+
+    @classmethod
+    def of(cls, own: Iterable[tuple[str, str]] = (), off: Iterable[str] = (), *, ips: bool = False) -> Rules:
+        """From names and patterns. Raises ``BadRule``."""
+        rules = []
+        for name, pattern in own:
+            check_name(name)
+            rules.append((name, check_pattern(pattern)))
+        unknown = [name for name in off if name not in RULES]
+        if unknown:
+            raise BadRule(f"there is no rule {unknown[0]!a}")
+        if len(rules) > _OWN_MOST:
+            raise BadRule(f"at most {_OWN_MOST} rules")
+        return cls(tuple(rules), frozenset(off), ips)
+
+
+_used = Rules()
+
+
+def use(rules: Rules) -> None:
+    """From now on ``redact`` goes by these rules where it is given no others. Called once, at the start."""
+    global _used
+    _used = rules
+
+
+def check_name(name: str) -> str:
+    """The name of a rule of one's own, as it stands in the label. Raises ``BadRule``."""
+    if len(name) > 40 or not _NAME.fullmatch(name):
+        raise BadRule("must be small letters a to z, digits and single hyphens, at most 40")
+    if name in RULES:
+        raise BadRule("is the name of a rule warroom has; give yours another")
+    return name
+
+
+def check_pattern(pattern: str) -> re.Pattern[str]:
+    """The pattern compiled, if its cost is bounded whatever the text. Raises ``BadRule`` saying what is wrong.
+
+    Refused is what may take for ever: a repeated group that itself repeats, two repeats in a row that may take the
+    same characters, references back. What stays costs at most the square of 2,048 characters.
+    """
+    from warroom import patterns
+
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise BadRule(f"is not a regular expression: {error}") from None
+    if len(pattern) > 1000:
+        raise BadRule("must be at most 1,000 characters")
+    if compiled.search(""):
+        raise BadRule("matches nothing at all, so it would match everywhere")
+    if reason := patterns.unbounded(pattern):
+        raise BadRule(reason)
+    return compiled
+
+
 # ---------------------------------------------------------------------------------------------- secrets
 
 
@@ -77,6 +157,7 @@ class Redacted:
     hits: tuple[str, ...] = ()
 
 
+_LONGEST = 1024 * 1024   # characters of one line that are held until its end comes
 _PIECE = 256 * 1024   # characters a pattern sees at once: no single call holds the interpreter for long
 _PASSES = 8           # a mask may lay bare a boundary; ordinary text needs one pass, masked text two
 _LABELS = re.compile(r"(?:‹redacted:[a-z0-9-]{1,40}›)+")
@@ -182,6 +263,9 @@ _PHONES_ABROAD = re.compile(r"\+(?<![\w+./:-]\+)\d(?:[ .()-]{0,2}\d){7,14}(?!\w)
 _PHONE_CLUE = re.compile(r"-(?<=[2-9]\d\d-)(?:[2-9]\d\d-)?\d{4}(?!\w)")
 _PHONE = re.compile(r"(?<![\w+./:-])(?:\([2-9]\d\d\) ?|[2-9]\d\d-)[2-9]\d\d-\d{4}(?![\w-])")
 
+_IP = re.compile(r"(?<![\w.:])(?:(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\w)"
+                 r"|(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,39}+(?:\.\d{1,3}){0,3}(?![\w.:]*\w))")
+
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _PASSWORDS = _words("password passwd passwort pwd pass passphrase passcode userpass dbpass keypass")
 _GLUED = (("password", "password"), ("passwd", "password"), ("passphrase", "password"), ("secret", "secret"),
@@ -205,23 +289,42 @@ _WHOLE_HEADER = _words("digest hmac signature oauth aws4-hmac-sha256 aws")
 _SINGLE_TOKEN = _words("basic bearer token bot negotiate ntlm apikey api-key geniekey splunk key")
 
 
-def redact(text: str, *, personal: bool = True) -> Redacted:
+RULES = frozenset((
+    *_VENDORS, "private-key", "password", "secret", "token", "api-key", "credential", "authorization", "cookie",
+    "pin", "session", "query-secret", "url-password", "card", "email", "phone", "ip"))
+"""The names of the rules warroom has; each can be switched off."""
+
+
+class _Hits(list[str]):
+    """The rules that found something, in order; knows by which rules to go."""
+
+    __slots__ = ("rules",)
+
+    def __init__(self, rules: Rules) -> None:
+        super().__init__()
+        self.rules = rules
+
+
+def redact(text: str, *, personal: bool = True, rules: Rules | None = None) -> Redacted:
     """``inert(text)`` with every recognised secret masked; ``personal`` adds e-mail addresses and phone numbers.
 
-    A private key block is masked as a whole, also over several lines. Never raises; ``redact(redact(x).text)``
-    finds nothing more. Linear time; text of more than 256 Ki characters is taken in pieces cut between words.
+    ``rules`` are the team's; left out, those given to ``use``. A private key block is masked as a whole, also over
+    several lines. Never raises; ``redact(redact(x).text)`` finds nothing more. Linear time; text of more than
+    256 Ki characters is taken in pieces cut between words.
     """
     text = inert(text)
+    rules = _used if rules is None else rules
     if len(text) <= _PIECE:
-        return _mask(text, personal)
-    hits: list[str] = []
-    if "PRIVATE KEY" in text:   # the one rule that spans lines must see the whole
+        return _mask(text, personal, rules)
+    hits = _Hits(rules)
+    # The one rule that spans lines must see the whole.
+    if "PRIVATE KEY" in text and "private-key" not in rules.off:
         text = _mask_keys(text, hits)
     parts: list[str] = []
     start = 0
     while start < len(text):
         end = _cut(text, start)
-        piece = _mask(text[start:end], personal)
+        piece = _mask(text[start:end], personal, rules)
         parts.append(piece.text)
         hits.extend(piece.hits)
         start = end
@@ -235,8 +338,9 @@ class Redactor:
     the middle of a key.
     """
 
-    def __init__(self, *, personal: bool = True, inside: bool = False) -> None:
+    def __init__(self, *, personal: bool = True, inside: bool = False, rules: Rules | None = None) -> None:
         self._personal = personal
+        self._rules = rules
         self._left = _KEY_LINES if inside else 0
 
     @property
@@ -246,20 +350,48 @@ class Redactor:
 
     def line(self, text: str) -> Redacted:
         """The line, safe. Each line within a key becomes a label; the key is counted once, where it begins."""
+        rules = _used if self._rules is None else self._rules
         if not self._left:
-            begin = _last(_KEY_BEGIN, text) if "PRIVATE KEY" in text else -1
+            begin = _last(_KEY_BEGIN, text) if "PRIVATE KEY" in text and "private-key" not in rules.off else -1
             if begin >= 0 and not _KEY_END.search(text, begin):
                 self._left = _KEY_LINES
-            return redact(text, personal=self._personal)
+            return redact(text, personal=self._personal, rules=rules)
         self._left -= 1
         if end := _KEY_END.search(text):
             self._left = 0
-            rest = redact(text[end.end():], personal=self._personal)
+            rest = redact(text[end.end():], personal=self._personal, rules=rules)
             return Redacted(_label("private-key") + rest.text, rest.count, rest.hits)
         if _KEY_LINE.fullmatch(text):
             return Redacted(_label("private-key"))
         # Another writer's line in between, or the key's line behind a log prefix.
-        return redact(_KEY_RUN.sub(_label("private-key"), text), personal=self._personal)
+        return redact(_KEY_RUN.sub(_label("private-key"), text), personal=self._personal, rules=rules)
+
+
+def redact_stream(pieces: Iterable[bytes], *, personal: bool = True, rules: Rules | None = None) -> Iterator[str]:
+    """Bytes as safe text, as they come; line ends stay, also a last line's missing one. Memory is bounded.
+
+    A line of more than a megabyte is taken in parts cut between words.
+    """
+    redactor = Redactor(personal=personal, rules=rules)
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    held: list[str] = []   # of the line without an end, so that a long one is not copied again and again
+    size = 0
+    for data in chain(pieces, [b""]):
+        text = decoder.decode(data, final=not data)
+        cut = text.rfind("\n")
+        if cut >= 0:
+            lines = "".join([*held, text[:cut]]).split("\n")
+            yield "\n".join(redactor.line(line.removesuffix("\r")).text for line in lines) + "\n"
+            held, size, text = [], 0, text[cut + 1:]
+        held.append(text)
+        size += len(text)
+        if size > _LONGEST:
+            text = "".join(held)
+            seam = max(text.rfind(" ", -_PIECE), text.rfind(",", -_PIECE)) + 1 or len(text)
+            yield redactor.line(text[:seam]).text
+            held, size = [text[seam:]], len(text) - seam
+    if size:
+        yield redactor.line("".join(held)).text
 
 
 def _label(rule: str) -> str:
@@ -290,15 +422,15 @@ def _cut(text: str, start: int) -> int:
     return at if at > start else limit
 
 
-def _mask(text: str, personal: bool) -> Redacted:
+def _mask(text: str, personal: bool, rules: Rules) -> Redacted:
     if "␛" not in text:
-        return _settle(text, personal)
+        return _settle(text, personal, rules)
     hits: list[str] = []
     for _ in range(_PASSES):   # colour codes may run through a token: look without them first
         bare = uncoloured(text)
-        found = _settle(bare, personal)
+        found = _settle(bare, personal, rules)
         if not found.count and bare != text:
-            found = _settle(text, personal)
+            found = _settle(text, personal, rules)
         if not found.count:
             break
         text = found.text
@@ -306,8 +438,8 @@ def _mask(text: str, personal: bool) -> Redacted:
     return Redacted(text, len(hits), tuple(hits))
 
 
-def _settle(text: str, personal: bool) -> Redacted:
-    hits: list[str] = []
+def _settle(text: str, personal: bool, rules: Rules) -> Redacted:
+    hits = _Hits(rules)
     for _ in range(_PASSES):
         before = len(hits)
         text = _pass(text, personal, hits)
@@ -316,9 +448,11 @@ def _settle(text: str, personal: bool) -> Redacted:
     return Redacted(text, len(hits), tuple(hits))
 
 
-def _pass(text: str, personal: bool, hits: list[str]) -> str:
-    if "PRIVATE KEY" in text:
+def _pass(text: str, personal: bool, hits: _Hits) -> str:
+    if "PRIVATE KEY" in text and "private-key" not in hits.rules.off:
         text = _mask_keys(text, hits)
+    if hits.rules.own:
+        text = _mask_own(text, hits)
     if _may_hold_token(text):
         text = _VENDOR.sub(lambda m: _vendor(m, hits), text)
     lower = text.lower()
@@ -342,7 +476,52 @@ def _pass(text: str, personal: bool, hits: list[str]) -> str:
             text = _PHONES_ABROAD.sub(lambda m: _phone(m, hits), text)
         if _PHONE_CLUE.search(text):
             text = _PHONE.sub(lambda m: _phone(m, hits), text)
+    if hits.rules.ips:
+        text = _IP.sub(lambda m: _ip(m, hits), text)
     return text
+
+
+def _mask_own(text: str, hits: _Hits) -> str:
+    """The team's rules, on what is not a label, in pieces of bounded length cut between words."""
+    parts: list[str] = []
+    for piece in _LABEL_OR_NOT.split(text):
+        if piece.startswith("‹redacted:"):
+            parts.append(piece)
+            continue
+        start = 0
+        while start < len(piece):
+            end = _own_end(piece, start)
+            part = piece[start:end]
+            for rule, pattern in hits.rules.own:
+                part = _sub_between_labels(rule, pattern, part, hits)
+            parts.append(part)
+            start = end
+    return "".join(parts)
+
+
+def _sub_between_labels(rule: str, pattern: re.Pattern[str], text: str, hits: _Hits) -> str:
+    if not pattern.search(text):
+        return text
+    label = _label(rule)
+
+    def masked(match: re.Match[str]) -> str:
+        if not match[0]:
+            return ""
+        hits.append(rule)
+        return label
+    return "".join(piece if piece.startswith("‹redacted:") else pattern.sub(masked, piece)
+                   for piece in _LABEL_OR_NOT.split(text))
+
+
+_LABEL_OR_NOT = re.compile(r"(‹redacted:[a-z0-9-]{1,40}›)")
+
+
+def _own_end(text: str, start: int) -> int:
+    limit = start + _OWN_PIECE
+    if limit >= len(text):
+        return len(text)
+    at = max(text.rfind("\n", start, limit), text.rfind(" ", start, limit))
+    return at + 1 if at > start else limit
 
 
 def _may_hold_token(text: str) -> bool:
@@ -361,7 +540,7 @@ def _holds_any(words: tuple[str, ...], text: str) -> bool:
     return False
 
 
-def _mask_keys(text: str, hits: list[str]) -> str:
+def _mask_keys(text: str, hits: _Hits) -> str:
     parts: list[str] = []
     at = 0
     ends = _KEY_END.finditer(text)
@@ -382,24 +561,28 @@ def _mask_keys(text: str, hits: list[str]) -> str:
     return "".join(parts)
 
 
-def _vendor(match: re.Match[str], hits: list[str]) -> str:
+def _vendor(match: re.Match[str], hits: _Hits) -> str:
     groups = match.groupdict()
     keep = groups.get("keep0") or groups.get("keep1") or groups.get("keep2") or ""
     rule = next(name for name in _VENDORS if groups[name.replace("-", "_")] is not None)
+    if rule in hits.rules.off:
+        return match[0]
     hits.append(rule)
     return keep + _label(rule)
 
 
-def _group(match: re.Match[str], group: str, rule: str, hits: list[str]) -> str:
+def _group(match: re.Match[str], group: str, rule: str, hits: _Hits) -> str:
     value = match[group]
-    if _LABELS.fullmatch(value):
+    if rule in hits.rules.off or _LABELS.fullmatch(value):
         return match[0]
     hits.append(rule)
     start, end = match.start(group) - match.start(), match.end(group) - match.start()
     return match[0][:start] + _label(rule) + match[0][end:]
 
 
-def _card(match: re.Match[str], hits: list[str]) -> str:
+def _card(match: re.Match[str], hits: _Hits) -> str:
+    if "card" in hits.rules.off:
+        return match[0]
     digits = match[0].replace(" ", "").replace("-", "")
     before = match.string[max(0, match.start() - 40):match.start()]
     if not _IIN.match(digits) or not _luhn(digits) or (digits == match[0] and _ID_NAME.search(before)):
@@ -414,15 +597,29 @@ def _luhn(digits: str) -> bool:
     return (odd + even) % 10 == 0
 
 
-def _email(match: re.Match[str], hits: list[str]) -> str:
-    if match["user"] == "git" or match["top"].lower() in _NOT_MAIL:
+def _email(match: re.Match[str], hits: _Hits) -> str:
+    if "email" in hits.rules.off or match["user"] == "git" or match["top"].lower() in _NOT_MAIL:
         return match[0]
     hits.append("email")
     return _label("email")
 
 
-def _phone(match: re.Match[str], hits: list[str]) -> str:
+def _ip(match: re.Match[str], hits: _Hits) -> str:
+    found = match[0]
+    try:
+        address = ipaddress.ip_address(found)
+    except ValueError:   # 999.1.1.1, 14:02:11, a MAC address
+        return found
+    if "ip" in hits.rules.off or address.is_loopback or address.is_unspecified:
+        return found
+    hits.append("ip")
+    return _label("ip")
+
+
+def _phone(match: re.Match[str], hits: _Hits) -> str:
     number = match[0]
+    if "phone" in hits.rules.off:
+        return number
     if number[1:].isdigit() and len(number) < 11:   # "+12345678": an amount rather than a number to call
         return number
     hits.append("phone")
@@ -467,14 +664,14 @@ def _kind(name: str, query: bool) -> str | None:
     return next((rule for ending, rule in _GLUED if last.endswith(ending)), None)
 
 
-def _mask_values(text: str, pairs: re.Pattern[str], personal: bool, hits: list[str]) -> str:
+def _mask_values(text: str, pairs: re.Pattern[str], personal: bool, hits: _Hits) -> str:
     parts: list[str] = []
     done = at = 0
     while match := pairs.search(text, at):
         at = match.end()
         query = match.start() > 0 and text[match.start() - 1] in "?&"
         rule = _kind(match["name"], query)
-        if rule is None or (rule == "phone" and not personal):
+        if rule is None or rule in hits.rules.off or (rule == "phone" and not personal):
             continue
         start, end, quoted = _span(text, at, rule, match["sep"], query)
         if end > start and _is_secret(rule, match["name"], text[start:end], match["sep"], quoted or query):
@@ -563,7 +760,7 @@ def _is_secret(rule: str, name: str, value: str, sep: str, certain: bool) -> boo
     return len(value) >= 4 and not (digits and len(value) < 6)
 
 
-def _bearer(match: re.Match[str], hits: list[str]) -> str:
+def _bearer(match: re.Match[str], hits: _Hits) -> str:
     if (token := match["bearer"]) is not None:
         if not _RANDOM.match(token):
             return match[0]

@@ -17,7 +17,7 @@ import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     ValidationError,
     model_validator,
 )
@@ -100,6 +101,27 @@ def _local_time(value: time) -> time:
     return value
 
 
+def _rule_name(name: str) -> str:
+    from warroom import redact  # its patterns are dear, and most settings have no rules
+
+    return redact.check_name(name)
+
+
+def _rule_pattern(pattern: str) -> str:
+    from warroom import redact
+
+    redact.check_pattern(pattern)
+    return pattern
+
+
+def _known_rule(name: str) -> str:
+    from warroom import redact
+
+    if name not in redact.RULES:
+        raise ValueError(f"must be the name of a rule: {', '.join(sorted(redact.RULES))}")
+    return name
+
+
 Text = Annotated[str, Field(max_length=500), AfterValidator(_inert)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_inert), AfterValidator(_named)]
 Key = Annotated[str, AfterValidator(_key)]
@@ -143,6 +165,29 @@ class Team(_Table):
         return ZoneInfo(self.timezone)
 
 
+class LogCommand(NamedTuple):
+    """A command that prints a log: the words of the command, and what the console calls it (may be empty)."""
+
+    command: tuple[str, ...]
+    name: str = ""
+
+
+def _log(value: object) -> str | LogCommand:
+    """A log as the settings name it: text, or a table with a command."""
+    if isinstance(value, str) and len(value) <= 500:
+        if value.startswith("run:"):   # a pattern of quotes nobody can check before it runs
+            raise ValueError('must be { command = ["…", "…"] }, each word by itself')
+        return _named(_inert(value))
+    if isinstance(value, LogCommand):
+        return value
+    if isinstance(value, dict) and value.keys() <= {"command", "name"}:
+        words, name = value.get("command"), value.get("name", "")
+        if (isinstance(words, list) and words and isinstance(name, str) and len(name) <= 80
+                and all(isinstance(word, str) and len(word) <= 2000 for word in words)):
+            return LogCommand(tuple(map(_inert, words)), _inert(name).strip())
+    raise ValueError('must be a path, a pattern, a folder or { command = ["docker", "logs", "-f", "x"] }')
+
+
 class Service(_Table):
     """Something that can break."""
 
@@ -152,8 +197,10 @@ class Service(_Table):
     """One line for those who do not know it."""
     links: dict[Name, Link] = {}
     """Web addresses worth having at hand."""
-    logs: tuple[Name, ...] = ()
-    """Log files to offer in its incidents: paths or globs, relative to this file, ~ allowed."""
+    logs: tuple[Annotated[str | LogCommand, PlainValidator(_log)], ...] = ()
+    """Logs to watch in its incidents: files (compressed ones too), patterns or folders, relative to this file,
+    ~ allowed; "journal:UNIT", "docker:CONTAINER"; or a command with its arguments, run without a shell and started
+    again when it ends: { command = ["kubectl", "logs", "-f", "deploy/checkout"], name = "checkout" }."""
 
 
 class OnCall(_Table):
@@ -221,6 +268,25 @@ class Destination(_Table):
         return {**own, "options": {key: value for key, value in table.items() if key not in own}}
 
 
+class RedactionRule(_Table):
+    """A rule of your own. Its name stands where it found something: ‹redacted:customer-id›."""
+
+    name: Annotated[str, AfterValidator(_rule_name)]
+    """Small letters, digits and hyphens."""
+    pattern: Annotated[str, AfterValidator(_rule_pattern)]
+    """A regular expression; what it matches is masked. One that could take for ever is refused."""
+
+
+class Redaction(_Table):
+    """What is masked in logs, notes and messages besides the secrets warroom knows, and what is not."""
+
+    ips: bool = False
+    """True masks IP addresses too."""
+    off: tuple[Annotated[str, AfterValidator(_known_rule)], ...] = ()
+    """Names of rules that mask too much for you, as they stand in the labels: "phone", "email"."""
+    rules: tuple[RedactionRule, ...] = ()
+
+
 class Console(_Table):
     """How the console looks and sounds on this machine."""
 
@@ -243,6 +309,7 @@ class Settings(_Table):
     services: tuple[Service, ...] = ()
     on_call: OnCall | None = None
     destinations: dict[Key, Destination] = {}
+    redaction: Redaction = Redaction()
     console: Console = Console()
 
     def person(self, who: str) -> Person | None:
@@ -278,7 +345,10 @@ _EXAMPLE: dict[str, Any] = {
                 "dashboard": "https://grafana.example.com/d/checkout",
                 "runbook": "https://wiki.example.com/checkout",
             },
-            "logs": ["/var/log/checkout/*.log"],
+            "logs": [
+                "/var/log/checkout/*.log",
+                {"command": ["kubectl", "logs", "-f", "deploy/checkout"], "name": "checkout"},
+            ],
         }
     ],
     "on_call": {"rotation": ["Alice", "Bob"], "starts": date(2026, 1, 5), "every": "1w", "handover": "09:00"},
@@ -290,6 +360,7 @@ _EXAMPLE: dict[str, Any] = {
             "channel": "#incidents",
         },
     },
+    "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},
     "console": {"keys": {"update": "u,f5"}},
 }
 
@@ -375,6 +446,11 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
                     (*table, number, "name"), f'"{name}" stands here twice', "Give each its own name."
                 )
             seen.add(name.casefold())
+    rules = [rule.name for rule in settings.redaction.rules]
+    for number, name in enumerate(rules):
+        if name in rules[:number]:
+            remedy = "Give each its own name."
+            yield toml.Mistake(("redaction", "rules", number, "name"), f'"{name}" stands here twice', remedy)
     for number, name in enumerate(settings.on_call.rotation if settings.on_call else ()):
         if name not in people:
             remedy = toml.allowed(people, name) if people else "Add them as [[team.people]]."
@@ -390,7 +466,10 @@ def _settle(settings: Settings, folder: Path) -> Settings:
     services = tuple(
         service.model_copy(
             update={
-                "logs": tuple(log if re.match(r"[a-z]{2,}:", log) else absolute(log) for log in service.logs)
+                "logs": tuple(
+                    log if isinstance(log, LogCommand) or re.match(r"[a-z]{2,}:", log) else absolute(log)
+                    for log in service.logs
+                )
             }
         )
         for service in settings.services

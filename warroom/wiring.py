@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from glob import glob
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -21,12 +20,21 @@ from pydantic import SecretStr, create_model
 from warroom.connect.ports import Chat
 from warroom.incident import toml
 from warroom.incident.delivery import AUDIENCES
-from warroom.incident.errors import NotFound, SettingsError
+from warroom.incident.errors import BadInput, NotFound, SettingsError
 from warroom.incident.playbook import Playbook
 from warroom.journal.sqlite import SqliteJournal
 from warroom.places import JOURNAL, Places, shipped, shown
 from warroom.room.room import WarRoom
-from warroom.settings import Destination, Settings, load, load_playbook, on_call, resolve_options, who
+from warroom.settings import (
+    Destination,
+    LogCommand,
+    Settings,
+    load,
+    load_playbook,
+    on_call,
+    resolve_options,
+    who,
+)
 
 if TYPE_CHECKING:
     from warroom.logs.view import LogView
@@ -98,26 +106,34 @@ class House:
         script = shipped("sample_data") / "drills" / f"{name}.toml"
         return Drill(self.room, parse_script(script.read_text("utf-8"), script.name), folder, clock or WallClock())
 
-    def open_logs(self, service: str, more: Sequence[Path | int] = ()) -> LogView:
-        """The logs of a service, and ``more``: files, or open pipes by their number. Close what is returned."""
-        from warroom.logs.source import FileSource, StreamSource
+    def open_logs(self, service: str, more: Sequence[Path | str | int] = ()) -> LogView:
+        """The logs of a service, and ``more``: files, names as the settings have them, or open pipes by number.
+
+        A file that is not there yet is waited for. Close what is returned. Raises ``BadInput`` for a name that
+        cannot be meant.
+        """
         from warroom.logs.view import LogView
 
-        paths = [path for path in more if isinstance(path, Path)]
-        paths += [path for path in self.service_logs(service) if path.name not in {known.name for known in paths}]
-        view = LogView([FileSource(path) for path in paths], zone=self.room.zone)
-        for pipe in more:
-            if isinstance(pipe, int):
-                view.add(StreamSource(pipe))
+        view = LogView(zone=self.room.zone)
+        here = {path.name for path in more if isinstance(path, Path)}
+        # A file given by hand (a drill's) stands for the one of that name in the settings.
+        known = [log for log in self.service_logs(service)
+                 if isinstance(log, LogCommand) or Path(log).name not in here]
+        try:
+            add_logs(view, [*more, *known])
+        except BaseException:
+            view.close()
+            raise
         return view
 
-    def service_logs(self, service: str) -> list[Path]:
-        """The log files of a service, patterns resolved now; a file that is not there yet is waited for."""
-        found: list[Path] = []
-        for known in self.settings.services:
-            for log in known.logs if known.name.casefold() == service.casefold() else ():
-                found += [Path(path) for path in sorted(glob(log))] or [Path(log)]  # noqa: PTH207
-        return found
+    def service_logs(self, service: str) -> list[str | LogCommand]:
+        """The logs of a service as the settings name them."""
+        return [
+            log
+            for known in self.settings.services
+            if known.name.casefold() == service.casefold()
+            for log in known.logs
+        ]
 
     def close(self) -> None:
         """Let go of the journal."""
@@ -130,6 +146,29 @@ class House:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def add_logs(view: LogView, logs: Iterable[Path | str | int | LogCommand]) -> None:
+    """Have the view read these logs: files, names (see ``logs.gather``), open pipes by number, commands.
+
+    Raises ``BadInput`` for a name that cannot be meant.
+    """
+    from warroom.logs import gather
+    from warroom.logs.command import CommandSource
+    from warroom.logs.source import StreamSource
+
+    for log in logs:
+        if isinstance(log, int):
+            view.add(StreamSource(log))
+        elif isinstance(log, LogCommand):
+            view.add(CommandSource(log.command, log.name))
+        else:
+            try:
+                found = gather.sources(str(log), view.add)
+            except ValueError as error:
+                raise BadInput(f"{toml.plain(str(log))} names no log: {error}", "Write run:COMMAND.") from None
+            for source in found:
+                view.add(source)
 
 
 def open_house(
@@ -152,6 +191,7 @@ def open_house(
     if not reading:
         check_playbook(chosen, playbook)
     person = who(chosen, environ, flags)
+    use_redaction(chosen)
     journal = open_journal(places)
     return House(places, chosen, playbook, journal, person, environ, clock)
 
@@ -185,6 +225,14 @@ def read_settings(
         "as": by or None,
     }
     return Places.find(environ, flags), furnished(load(None, environ, flags)), flags
+
+
+def use_redaction(settings: Settings) -> None:
+    """From now on everything in this process is masked by the team's rules too."""
+    from warroom import redact
+
+    chosen = settings.redaction
+    redact.use(redact.Rules.of([(rule.name, rule.pattern) for rule in chosen.rules], chosen.off, ips=chosen.ips))
 
 
 def furnished(settings: Settings) -> Settings:

@@ -959,9 +959,15 @@ def alert(
 
 @verb(SET_UP, name="redact", example="kubectl logs checkout-1 | warroom redact > safe.log")
 def redact_(call: Call) -> None:
-    """Copy stdin to stdout, secrets and personal data masked, control characters made visible."""
+    """Copy stdin to stdout, secrets and personal data masked, control characters made visible.
+
+    The team's own rules, in the settings under [redaction], hold here too.
+    """
+    from warroom import wiring
     from warroom.cli.tail import copy_redacted
 
+    _, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+    wiring.use_redaction(settings)
     copy_redacted()
 
 

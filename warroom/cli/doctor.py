@@ -10,7 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 from typing import Literal
 
@@ -153,11 +152,20 @@ async def _destinations(places: Places, settings: Settings, call: Call) -> list[
 
 
 def _logs(settings: Settings) -> Iterator[Finding]:
+    from warroom.incident import toml
+    from warroom.logs.gather import command_of
+    from warroom.logs.gather import files as files_of
+    from warroom.settings import LogCommand
+
     for service in settings.services:
         for log in service.logs:
-            if ":" in log.partition("/")[0]:  # journal:…, docker:…: not a file
+            command = log.command if isinstance(log, LogCommand) else command_of(log)
+            if command is not None:
+                if shutil.which(command[0]) is None:
+                    yield Finding(f"log of {service.name}", "look", f"there is no program {toml.plain(command[0])}")
                 continue
-            files = [Path(found) for found in glob(log)] or [Path(log)]  # noqa: PTH207
+            assert isinstance(log, str)
+            files = files_of(log) or [Path(log)]
             unread = [file for file in files if not (file.is_file() and os.access(file, os.R_OK))]
             if unread:
                 why = "cannot be read" if unread[0].exists() else "is not there"

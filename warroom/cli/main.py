@@ -20,14 +20,17 @@ import click
 
 from warroom import __version__
 from warroom.cli import output
-from warroom.cli.arguments import Call, Verbs, verb
+from warroom.cli.arguments import Call, Verbs, usage, verb
 from warroom.cli.commands import VERBS
 from warroom.incident.errors import WarroomError
 
 if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
     from types import FrameType
 
+    from warroom.cli.tail import Wanted
     from warroom.incident.summary import Summary
+    from warroom.logs.records import Level
     from warroom.logs.view import LogView
     from warroom.room.drill import Drill
     from warroom.tui.bridge import Equipment
@@ -68,7 +71,7 @@ def cli(context: click.Context) -> None:
     example="warroom open INC-7 --log /var/log/checkout.log\nkubectl logs -f checkout | warroom open --log -",
 )
 @click.argument("incident", required=False, metavar="[INC-n]")
-@click.option("--log", "logs", multiple=True, metavar="FILE", help="A log to watch; - is stdin.")
+@click.option("--log", "logs", multiple=True, metavar="PATH", help="A log to watch, as warroom logs takes it.")
 def open_(call: Call, incident: str | None, logs: Sequence[str]) -> None:
     """Open the console in an incident's war room."""
     call.incident_id = incident or call.incident_id
@@ -102,20 +105,91 @@ def demo(call: Call, speed: float | None, plain: bool) -> None:
 
 @verb(
     CONSOLE,
-    example="warroom logs app.log --level warn\nkubectl logs -f checkout | warroom logs - --follow --json",
+    example="warroom logs /var/log/checkout --level warn\n"
+    "warroom logs 'app*.log' old.log.gz --since 14:00 --until 14:30 --grep timeout --json\n"
+    "kubectl logs -f checkout | warroom logs - --follow\nwarroom logs journal:nginx 'run:ssh web tail -F app.log'",
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @click.option("--follow", "-f", is_flag=True, help="Go on as lines are written, across rotation.")
 @click.option(
     "--level", type=click.Choice(["trace", "debug", "info", "warn", "error", "fatal"]), help="The least to show."
 )
-def logs(call: Call, files: Sequence[str], follow: bool, level: str | None) -> None:
-    """Print logs, secrets masked, one line or JSON object a record; - is stdin."""
+@click.option("--grep", metavar="RE", help="Only records in which this is found; case counts if it has a capital.")
+@click.option("--since", metavar="TIME", help="Only records from then on: 10m, 13:50, 2026-01-28T13:50Z.")
+@click.option("--until", metavar="TIME", help="Only records before that.")
+@click.option("--no-redact", is_flag=True, help="Mask nothing. For your eyes only.")
+def logs(
+    call: Call,
+    paths: Sequence[str],
+    follow: bool,
+    level: Level | None,
+    grep: str | None,
+    since: str | None,
+    until: str | None,
+    no_redact: bool,
+) -> None:
+    """Watch logs full-screen; in a pipe, or with --json, print them: one line or object a record, secrets masked.
+
+    PATH is a file (compressed ones too), a pattern, a folder, - for stdin, journal:UNIT, docker:CONTAINER or
+    run:COMMAND. Several are merged by time.
+    """
+    import re
+
     from warroom import wiring
-    from warroom.cli.tail import show
+    from warroom.cli.tail import Wanted, show
 
     _, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
-    show(files, follow=follow, level=level, json=call.json, now=wiring.utc_now(), zone=settings.team.zone)
+    wiring.use_redaction(settings)
+    now, zone = wiring.utc_now(), settings.team.zone
+    try:
+        pattern = re.compile(grep, re.IGNORECASE if grep == grep.lower() else 0) if grep else None
+    except (re.error, RecursionError, OverflowError) as error:
+        raise click.BadParameter(f"not a regular expression: {error}", param_hint="--grep") from None
+    wanted = Wanted(
+        now, zone, level, pattern, _moment(since, "--since", now, zone), _moment(until, "--until", now, zone),
+        call.json, not no_redact,
+    )  # fmt: skip
+    if has_terminal(call) and not call.json:
+        open_log_console(call, paths, wanted)
+        return
+    show(paths, wanted, follow=follow)
+
+
+def _moment(text: str | None, option: str, now: datetime, zone: tzinfo) -> datetime | None:
+    """As ``Call.moment``, without opening the house."""
+    from warroom.incident.errors import BadInput
+    from warroom.incident.timing import read_moment
+
+    if text is None:
+        return None
+    try:
+        return read_moment(text, now, zone)
+    except BadInput as error:
+        raise usage(error, option) from None
+
+
+def open_log_console(call: Call, paths: Sequence[str], wanted: Wanted) -> None:
+    """Show these logs full-screen until left; needs no incident and no journal. Ends with its exit status."""
+    from warroom import wiring
+    from warroom.logs.view import LogView
+    from warroom.tui.log_console import LogConsole
+    from warroom.tui.theme import load_themes
+
+    places, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+    # Before the screen is there: a pipe leaves the keys to the terminal.
+    logs: list[str | int] = [_keys_from_terminal() if path == "-" else path for path in paths]
+
+    def view() -> LogView:
+        made = LogView(zone=wanted.zone)
+        made.set_threshold(wanted.level)
+        wiring.add_logs(made, logs)
+        return made
+
+    themes = {theme.name: theme for folder in places.themes for theme in load_themes(folder)}
+    theme, keys = settings.console.theme, settings.console.keys
+    console = LogConsole(view, themes=list(themes.values()), theme=theme, keys=keys)
+    console.run()
+    click.get_current_context().exit(console.return_code or 0)
 
 
 def has_terminal(call: Call) -> bool:
@@ -132,7 +206,11 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
         raise WarroomError(
             "The console needs a terminal", "In scripts use a verb: warroom status --json; see warroom --help."
         )
-    more: list[Path | int] = [Path(log).absolute() for log in logs if log != "-"]
+    # A path is meant from here; journal:… and the like are no paths.
+    named = tuple(f"{prefix}:" for prefix in ("journal", "docker", "run"))
+    more: list[Path | str | int] = [
+        log if log.startswith(named) else Path(log).absolute() for log in logs if log != "-"
+    ]
     if "-" in logs:
         more.append(_keys_from_terminal())
     here = click.get_current_context()
@@ -152,7 +230,12 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
 
 
 def equipment(
-    house: House, drill: Drill, *, incident_id: str = "", logs: Sequence[Path | int] = (), rehearses: bool = False
+    house: House,
+    drill: Drill,
+    *,
+    incident_id: str = "",
+    logs: Sequence[Path | str | int] = (),
+    rehearses: bool = False,
 ) -> Equipment:
     """What the console works with in this house; ``rehearses`` plays the drill from the start."""
     from warroom.settings import save_theme

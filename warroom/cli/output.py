@@ -35,10 +35,13 @@ def inert(text: str) -> str:
     return redact.inert(text)
 
 
-def say(text: str = "") -> None:
-    """Lines on stdout. Raises BrokenPipeError if nobody reads any more, WarroomError if it cannot be written."""
+def say(text: str = "", *, end: str = "\n") -> None:
+    """Lines on stdout, ``end`` after the last.
+
+    Raises BrokenPipeError if nobody reads any more, WarroomError if it cannot be written.
+    """
     with _written():
-        click.echo(inert(text))
+        click.echo(inert(text) + end, nl=False)
 
 
 def flush() -> None:
