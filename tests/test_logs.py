@@ -240,7 +240,9 @@ def test_removal_and_return_are_told_once_each(view: LogView, tmp_path: Path) ->
     shows(view, "a")
     log.unlink()
     shows(view, "a", "(removed; waiting for it to return)")
-    log.write_text("b\n")
+    written = tmp_path / "written"
+    written.write_text("b\n")
+    written.rename(log)  # whole at once: for a moment an open() leaves it empty, which would be said too
     shows(view, "a", "(removed; waiting for it to return)", "(came back)", "b")
 
 
