@@ -10,16 +10,15 @@ from pilot import screen_text, type_in, until
 from warroom.logs.source import FileSource
 from warroom.logs.view import LogView
 from warroom.places import shipped
-from warroom.tui.log_console import LogConsole
+from warroom.tui.log_console import Furniture, LogConsole
 from warroom.tui.theme import load_themes
 
 pytestmark = pytest.mark.anyio
 
 
 def console(log: Path, **keys: str) -> LogConsole:
-    return LogConsole(
-        lambda: LogView([FileSource(log)]), themes=load_themes(shipped("themes")), theme="dark", keys=dict(keys)
-    )
+    furniture = Furniture(themes=load_themes(shipped("themes")), theme="dark", keys=dict(keys))
+    return LogConsole(lambda: LogView([FileSource(log)]), furnish=lambda: furniture)
 
 
 @pytest.fixture
@@ -58,6 +57,6 @@ async def test_a_search_finds_an_older_line(log: Path) -> None:
 
 async def test_a_key_of_ones_own_is_honoured(log: Path) -> None:
     async with console(log, level="f9").run_test(size=(100, 20)) as pilot:
-        await until(pilot, lambda: "line 99" in screen_text(pilot.app))
+        await until(pilot, lambda: "line 99" in screen_text(pilot.app) and "F9" in screen_text(pilot.app))
         await pilot.press("f9")
         await until(pilot, lambda: "level ≥ warn" in screen_text(pilot.app))

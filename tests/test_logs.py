@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import threading
@@ -12,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from warroom.logs.index import BLOCK, LineIndex, count_lines
-from warroom.logs.records import Level, level_of, time_of
-from warroom.logs.search import BadPattern, Query, find
+from warroom.logs.index import Piece, Sequence, count_back, cut_lines
+from warroom.logs.records import Level, level_of, rank, time_of
+from warroom.logs.search import BadPattern, Query
+from warroom.logs.sieve import Looks, Sieve
 from warroom.logs.source import LINE_CAP, Cutter, FileSource, Numbering, StreamSource
-from warroom.logs.view import LogView
+from warroom.logs.store import Tape
+from warroom.logs.view import Filter, LogView
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)
 
@@ -160,20 +163,24 @@ def test_crlf_and_invalid_utf8_and_an_unfinished_last_line(view: LogView, tmp_pa
     shows(view, "one", "b\ufffdd", "last")
 
 
-def test_only_the_end_of_a_large_file_is_shown_with_absolute_line_numbers(view: LogView, tmp_path: Path) -> None:
+def test_a_large_file_can_be_gone_through_by_its_line_numbers(view: LogView, tmp_path: Path) -> None:
     log = tmp_path / "big.log"
     log.write_text("".join(f"line {n} {'x' * 60}\n" for n in range(1, 40_001)))
     follow(view, log)
     append(log, "after\n")
     wait_for(lambda: bool(view.snapshot().end) and texts(view)[-1] == "after", "the tail")
-    assert len(texts(view)) < 5000
+    wait_for(lambda: view.snapshot().end - view.snapshot().first == 40_001, "the whole file")
 
     def numbered() -> bool:
         record = view.record_at(view.snapshot().end - 1)
         return record is not None and record.line == 40_001
     wait_for(numbered, "line numbers")
-    first = view.record_at(0)
-    assert first is not None and first.text.startswith(f"line {first.line} ")
+    for position in (0, view.snapshot().first, -7, view.snapshot().first + 12_345):
+        record = view.record_at(position)
+        assert record is not None and record.text.startswith(f"line {record.line} ")
+    seq = view.line(777)
+    assert seq is not None and view.rows(view.position_of(seq), view.position_of(seq) + 1)[0].line == 777
+    assert view.line(50_000) is None
 
 
 def test_a_missing_file_is_awaited_and_read_from_its_beginning(view: LogView, tmp_path: Path) -> None:
@@ -337,7 +344,7 @@ def test_a_quiet_pipe_can_be_closed(view: LogView) -> None:
 
 
 def test_a_flooding_pipe_is_bounded_and_says_what_it_dropped() -> None:
-    view = LogView(max_rows=1000)
+    view = LogView(max_bytes=10_000)
     read, write = os.pipe()
     view.add(StreamSource(read))
     os.close(read)
@@ -346,7 +353,7 @@ def test_a_flooding_pipe_is_bounded_and_says_what_it_dropped() -> None:
             pipe.write(b"line %d\n" % n)
     wait_for(lambda: texts(view)[-1:] == ["(end of input)"], "the end")
     kept = [t for t in texts(view) if t[0] != "("]
-    assert len(kept) <= 1001 and kept[-1] == "line 19999"
+    assert sum(map(len, kept)) <= 10_000 and kept[-1] == "line 19999"
     assert view.sources[0].dropped + len(kept) == 20_000 == view.figures().dropped + len(kept)
     view.close()
 
@@ -417,15 +424,17 @@ def test_a_hidden_source_is_read_on_and_comes_back(view: LogView) -> None:
 
 
 def test_positions_stay_while_old_lines_go() -> None:
-    view = LogView(max_rows=100)
+    view = LogView(max_bytes=400)
     app = Fed("app", view)
+    app.lasting = False
     app.say("".join(f"n{n}\n" for n in range(90)))
     row = view.rows(80, 81)[0]
     app.say("".join(f"n{n}\n" for n in range(90, 130)))
     got = view.snapshot()
-    assert got.first > 0 and got.end == 130
-    assert view.rows(80, 81)[0] is row and view.position_of(row.seq) == 80
-    assert view.rows(0, 20) == [] and view.record_at(5) is None
+    assert got.first > 0
+    assert view.rows(80, 81)[0].seq == row.seq and view.position_of(row.seq) == 80
+    assert view.rows(0, got.first) == [] and view.record_at(5) is None
+    assert view.sources[0].dropped == got.first
 
 
 def test_rates_follow_the_clock_and_history_counts_when_it_happened() -> None:
@@ -480,49 +489,212 @@ def test_whoever_waits_is_called_once_at_the_next_change(view: LogView) -> None:
     assert called == [1, 2]
 
 
-# ---------------------------------------------------------------------------------------------- index and search
+# ---------------------------------------------------------------------------------------------- pieces
 
 
-def test_the_index_finds_lines_and_numbers(tmp_path: Path) -> None:
+def test_a_file_is_counted_back_in_whole_lines(tmp_path: Path) -> None:
     rng = random.Random(1)
-    data = b"".join(b"x" * rng.randrange(300) + b"\n" for _ in range(3000))
+    data = b"".join(b"x" * rng.choice((0, 3, 300, 9_000, 1_500_000 if n % 2_000 == 99 else 40)) + b"\n"
+                    for n in range(6_000))
     path = tmp_path / "f"
-    path.write_bytes(data)
+    path.write_bytes(data + b"the rest")
     fd = os.open(path, os.O_RDONLY)
-    index = LineIndex()
-    middle = len(data) // 2 // BLOCK * BLOCK
-    index.add(middle, data[middle:])           # the end first
-    assert index.lines_before(len(data) - 5, fd) is None
-    assert count_lines(fd, middle, index.add, lambda: False) == data[:middle].count(b"\n")
-    for offset in [0, 1, BLOCK, BLOCK + 1, middle, len(data) - 3, len(data)]:
-        assert index.lines_before(offset, fd) == data[:offset].count(b"\n")
-    starts = [0] + [n + 1 for n, byte in enumerate(data) if byte == 10]
-    for line in [1, 2, 500, 1777, 3000]:
-        assert index.offset_of(line, fd) == starts[line - 1]
-    assert index.offset_of(5000, fd) is None
-    assert count_lines(fd, middle, lambda *_: None, lambda: True) is None
+    pieces: list[tuple[int, int, int]] = []
+    assert count_back(fd, len(data), pieces.extend, lambda: False) == 6_000
+    pieces.reverse()
+    assert pieces[0][0] == 0 and pieces[-1][1] == len(data)
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(pieces))
+    assert all(data.count(b"\n", start, end) == lines and data[end - 1] == 10 for start, end, lines in pieces)
+    assert count_back(fd, len(data), lambda found: None, lambda: True) is None
     os.close(fd)
 
 
-def test_search_goes_both_ways_and_has_smart_case() -> None:
-    lines = [f"line {n}" for n in range(5000)]
-    lines[40], lines[4000] = "Needle", "a needle"
+def test_pieces_are_not_cut_within_a_stack_trace() -> None:
+    data = b"".join(b"2025 ERROR x\n  at one\n  at two\n" for _ in range(100))
+    ends = cut_lines(data, 200)
+    assert ends[-1] == len(data) and len(ends) > 10
+    assert all(data[end:end + 4] == b"2025" for end in ends[:-1])
 
-    def get(a: int, b: int) -> list[str]:
-        return lines[a:b]
-    query = Query.of("needle")
-    assert find(query, get, 0, 5000, lambda: False) == 40
-    assert find(query, get, 41, 5000, lambda: False) == 4000
-    assert find(query, get, 4999, -1, lambda: False) == 4000
-    assert find(query, get, 3999, -1, lambda: False) == 40
-    assert find(Query.of("Needle"), get, 41, 5000, lambda: False) is None
-    assert find(query, get, 0, 5000, lambda: True) is None
-    assert find(Query.of(r"^a n\w+", regex=True), get, 0, 5000, lambda: False) == 4000
+
+def test_positions_count_from_where_following_began() -> None:
+    sequence = Sequence()
+    pieces = [Piece(None, None, 0, 0, 0, n) for n in range(1, 7)]
+    for piece in pieces[3:]:
+        sequence.append(piece, piece.lines)
+    for piece in reversed(pieces[:3]):
+        sequence.prepend(piece, piece.lines)
+    assert (sequence.first, sequence.end) == (-6, 15)
+    want = [(piece, n) for piece in pieces for n in range(piece.lines)]
+    assert [sequence.locate(at) for at in range(-6, 15)] == want
+    assert sequence.locate(-7) is None and sequence.locate(15) is None
+    assert [low for low, _, _ in sequence.spans()] == [-6, -5, -3, 0, 4, 9] and list(sequence) == pieces
+    sequence.add(pieces[4], 2)
+    assert sequence.locate(11) == (pieces[5], 0) and sequence.lines_of(pieces[4]) == 7
+    for _ in range(4):
+        sequence.pop()
+    assert (sequence.first, sequence.oldest, len(sequence)) == (4, pieces[4], 2)
+    assert sequence.locate(4) == (pieces[4], 0)
+
+
+def test_memory_gives_back_what_was_put_in_until_it_is_dropped() -> None:
+    rng = random.Random(5)
+    tape, whole = Tape(), b""
+    for _ in range(60):
+        tape.append(chunk := rng.randbytes(rng.randrange(1, 50)))
+        whole += chunk
+        if rng.random() < 0.2:
+            cut = rng.randrange(tape.begin, len(whole))
+            tape.cut(cut)
+            whole = whole[:cut]
+        if rng.random() < 0.2:
+            tape.drop(rng.randrange(len(whole) + 1))
+        low = rng.randrange(len(whole) + 1)
+        assert tape.read(low, 70) == whole[max(low, tape.begin):low + 70]
+    assert tape.end == len(whole)
+
+
+# ---------------------------------------------------------------------------------------------- search
+
+
+def matching(query: Query, text: str) -> list[str]:
+    data = text.encode()
+    return [data[start:].split(b"\n")[0].decode() for start in query.starts(data)]
+
+
+def test_search_has_smart_case_and_reads_lines_alone() -> None:
+    text = "one Needle\na needle\n\nneedles needle\nlast NEEDLE"
+    assert matching(Query.of("needle"), text) == ["one Needle", "a needle", "needles needle", "last NEEDLE"]
+    assert matching(Query.of("Needle"), text) == ["one Needle"]
+    assert matching(Query.of(r"^a n\w+", regex=True), text) == ["a needle"]
+    assert matching(Query.of(r"needles?$", regex=True), text) == [*text.split("\n")[:2], *text.split("\n")[3:]]
+    assert matching(Query.of(r"e\s+n", regex=True), text) == ["one Needle"]
+    assert matching(Query.of(r"^\s*$", regex=True), text) == [""]
+    assert matching(Query.of("ü"), "x ÜBER\nüber\nuber") == ["x ÜBER", "über"]
+    assert matching(Query.of("b c"), "a \x1b[31mb\x1b[0m c\nb d") == ["a \x1b[31mb\x1b[0m c"]
     assert Query.of("a").spans("banana") == [(1, 2), (3, 4), (5, 6)]
-    assert find(Query.of(""), get, 0, 5000, lambda: False) is None
+    assert Query.of("").starts(b"x\ny") == []
+    assert Query.typed("foo(").text == "foo(" and matching(Query.typed("foo("), "foo(1)\nfoo") == ["foo(1)"]
+
+
+def test_a_pattern_finds_the_same_lines_with_its_literal_and_without() -> None:
+    rng = random.Random(11)
+    words = ["timeout", "Timeout 30", "time", "pool=7", "café", "30ms", "[x]", "", "POOL", "out"]
+    text = "\n".join(" ".join(rng.choices(words, k=rng.randrange(4))) for _ in range(400))
+    for pattern in ("timeout", "time(out)? 3", "(?:pool|out)=", r"\d+ms", "caf.", "t.*30", "(time)(out)", "o+l",
+                    "[Tt]ime", r"\bout\b", "x]|pool", "tim{1,2}e", "Timeout", "é", "(?i:POOL)=7"):
+        query = Query.of(pattern, regex=True)
+        want = [line for line in text.split("\n") if query.matches(line)]
+        assert matching(query, text) == want, pattern
 
 
 @pytest.mark.parametrize("pattern", ["(", "[a", "(a+)+$", "(x|y*)*z"])
 def test_a_bad_or_dangerous_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(BadPattern):
         Query.of(pattern, regex=True)
+
+
+# ---------------------------------------------------------------------------------------------- filters
+
+FORMATS = {
+    "text": ("2025-03-05T14:02:1{n}.0{n}Z {level:<5} [svc-{n}] request {n} done", "DEBUG INFO WARN ERROR FATAL"),
+    "json": ('{{"ts":"2025-03-05T14:02:1{n}Z","level":"{level}","n":{n},"msg":"error budget fine"}}',
+             "debug info warn error fatal"),
+    "pino": ('{{"level":{level},"time":17411833{n}1123,"msg":"x{n}"}}', "20 30 40 50 60"),
+    "access": ('10.0.{n}.1 - - [05/Mar/2025:14:02:1{n} +0000] "GET /error/{n} HTTP/1.1" {level} 12',
+               "200 204 404 500 503"),
+    "klog": ("{level}0305 14:02:1{n}.123456    {n} main.go:1] boo", "I I W E F"),
+    "logfmt": ("ts=2025-03-05T14:02:1{n}Z level={level} msg=x{n}", "debug info warn error fatal"),
+    "python": ("2025-03-05 14:02:1{n},20{n} - pool.m{n} - {level} - slow",
+               "DEBUG INFO WARNING ERROR CRITICAL"),
+    "threads": ("14:02:1{n}.123 [http-nio-{n}{n}80-exec-{n}] {level} c.f.Bar{n} - x",
+                "DEBUG INFO WARN ERROR ERROR"),
+    "plain": ("line {n} {level}", "fine ok warning: error: panic:"),
+}
+ALIENS = ["panic: runtime error", "Traceback (most recent call last):", "  at x", "Error: bad",
+          "CRITICAL all is lost", "[error] 12: oh", "level=fatal msg=x", "just words", "", '{"severity":"ALERT"}']
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("least", ["info", "warn", "error"])
+def test_a_filter_by_level_misses_no_line_whatever_its_look(form: str, least: Level) -> None:
+    rng = random.Random(form)
+    shape, levels = FORMATS[form]
+    lines = []
+    for _ in range(3000):
+        level = rng.choices(levels.split(), (20, 60, 8, 2, 1))[0]
+        lines.append(shape.format(level=level, n=rng.randrange(10)))
+        if rng.random() < 0.05:
+            lines.append(rng.choice(ALIENS))
+    data = "\n".join(lines).encode()
+    looks = Looks()
+    looks.learn(data[:40_000])
+    sieve = Sieve(least, looks=looks)
+    found = {data.count(b"\n", 0, start) for start in sieve.heads(data)}
+    want = {n for n, line in enumerate(lines) if rank(level_of(line)) >= rank(least) and line[:1] != " "}
+    assert sorted(lines[n] for n in want ^ found) == []
+    assert set(sieve.heads(data)) <= set(sieve.starts(data)) and sieve.count(data) == len(sieve.starts(data))
+
+
+def test_filters_stack_and_see_whole_records(view: LogView) -> None:
+    app = Fed("app", view)
+    app.say("10:00 ERROR a pool\n  at one\n10:01 INFO b pool\n  at two\n10:02 ERROR c\n  at pool\n10:03 INFO d\n")
+    pool, one = Query.of("pool"), Query.of("one")
+    view.set_filter(Filter(within=(pool,)))
+    assert texts(view) == ["10:00 ERROR a pool", "  at one", "10:01 INFO b pool", "  at two", "10:02 ERROR c",
+                           "  at pool"]
+    view.set_filter(Filter("error", (pool,)))
+    assert texts(view) == ["10:00 ERROR a pool", "  at one", "10:02 ERROR c", "  at pool"]
+    view.set_filter(Filter("error", (pool,), (one,)))
+    assert texts(view) == ["10:02 ERROR c", "  at pool"]
+    view.set_filter(Filter(without=(pool,)))
+    assert texts(view) == ["10:03 INFO d"]
+    app.say("10:04 INFO e\n10:05 INFO no pool\n  at three\n")
+    app.say("10:06 INFO f\n")
+    assert texts(view) == ["10:03 INFO d", "10:04 INFO e", "10:06 INFO f"]
+    view.set_filter(Filter())
+    assert len(texts(view)) == 11
+
+
+def test_a_filter_goes_through_the_whole_file_newest_first(view: LogView, tmp_path: Path) -> None:
+    log = tmp_path / "big.log"
+    log.write_text("".join(f"2025-03-05 10:00:00 {'ERROR' if n % 100 == 0 else 'INFO'} line {n} {'x' * 60}\n"
+                           for n in range(1, 60_001)))
+    follow(view, log)
+    wait_for(lambda: view.snapshot().end - view.snapshot().first == 60_000, "the whole file")
+    view.set_threshold("error")
+    got = view.snapshot()
+    assert view.rows(got.end - 1, got.end)[0].line == 60_000   # at once
+    append(log, "2025-03-05 10:00:00 ERROR new\n2025-03-05 10:00:00 INFO new\n")
+    wait_for(lambda: not (now := view.snapshot()).working and now.end - now.first == 601, "all errors")
+    got = view.snapshot()
+    assert [row.line for row in view.rows(got.first, got.end)] == [*range(100, 60_001, 100), 60_001]
+    view.set_threshold(None)
+    got = view.snapshot()
+    assert got.end - got.first == 60_002
+
+
+def test_a_time_is_found_in_a_large_file(view: LogView, tmp_path: Path) -> None:
+    log = tmp_path / "big.log"
+    start = datetime(2025, 3, 5, 8, tzinfo=UTC)
+    log.write_text("".join(
+        f"{start + timedelta(seconds=n):%Y-%m-%d %H:%M:%S} INFO {n}\n  more\n" for n in range(20_000)))
+    follow(view, log)
+    wait_for(lambda: view.snapshot().end - view.snapshot().first == 40_000, "the whole file")
+    for seconds in (0, 1, 777, 19_999):
+        position = view.moment(start + timedelta(seconds=seconds))
+        assert position is not None and view.rows(position, position + 1)[0].text.endswith(f"INFO {seconds}")
+    assert view.moment(start - timedelta(days=1)) == view.snapshot().first
+
+
+def test_a_leap_of_the_error_rate_is_told_against_its_own_past() -> None:
+    now = [0.0]
+    view = LogView(clock=lambda: now[0], wall=lambda: NOW)
+    app = Fed("app", view)
+    for _ in range(40):
+        app.say("ERROR usual\nINFO x\n")
+        now[0] += 30
+    assert view.figures().leap is None
+    app.say("ERROR much\n" * 30)
+    leap = view.figures().leap
+    assert leap is not None and 10 < leap < 20
+    view.close()

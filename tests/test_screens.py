@@ -68,6 +68,7 @@ from warroom.tui.screens.review import ReviewScreen
 from warroom.tui.screens.war_room import WarRoomScreen
 from warroom.tui.theme import load_themes
 from warroom.tui.widgets.logpane import LogPane
+from warroom.tui.widgets.logprompt import LogPrompt
 from warroom.tui.widgets.panes import Pane
 from warroom.tui.widgets.paper import Paper
 from warroom.tui.widgets.rows import RowList
@@ -184,6 +185,16 @@ def review_at(pane: str) -> Seen:
     return lambda pilot, stage, i: opens(ReviewScreen)(pilot, stage, i) and goes_to(pane)(pilot, stage, i)
 
 
+def asks_in_the_log(pilot: Pilot[Any], stage: Stage, incident_id: str) -> bool:
+    """The line to type in is open below the log."""
+    return pilot.app.screen.query_one(LogPrompt).is_open
+
+
+def stays_in_the_log(pilot: Pilot[Any], stage: Stage, incident_id: str) -> bool:
+    """The log has the focus; what there is to see depends on its lines, which the pane's own tests have."""
+    return isinstance(top(pilot), WarRoomScreen) and pilot.app.screen.query_one("#logs").has_focus_within
+
+
 WHILE_OPEN: dict[str, Seen] = {
     "update": shows("Preview"),
     "note": opens_form("write it down"),
@@ -206,8 +217,11 @@ WHILE_OPEN: dict[str, Seen] = {
     "review": opens(ReviewScreen),
     "write": opens_form("write the post-mortem"),
     "export": opens_form("export the post-mortem"),
-    "search": lambda pilot, stage, i: opens_form("search the log")(pilot, stage, i),
-    "search_next": lambda pilot, stage, i: isinstance(top(pilot), WarRoomScreen),
+    **dict.fromkeys(("search", "filter_in", "filter_out", "go_to"), asks_in_the_log),
+    **dict.fromkeys(("search_next", "search_back", "filter_drop", "source"), stays_in_the_log),
+    **dict.fromkeys(("error_older", "error_newer", "mark_next"), stays_in_the_log),
+    "mark": stays_in_the_log,
+    "wrap": stays_in_the_log,
     "level": lambda pilot, stage, i: pilot.app.screen.query_one(LogPane).view.threshold is not None,
     "follow": lambda pilot, stage, i: pilot.app.screen.query_one(LogPane).following,
     "pane_checklist": goes_to("checklist"),

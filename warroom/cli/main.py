@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
     from types import FrameType
 
-    from warroom.cli.tail import Wanted
     from warroom.incident.summary import Summary
     from warroom.logs.records import Level
     from warroom.logs.view import LogView
@@ -133,6 +132,9 @@ def logs(
     PATH is a file (compressed ones too), a pattern, a folder, - for stdin, journal:UNIT, docker:CONTAINER or
     run:COMMAND. Several are merged by time.
     """
+    if has_terminal(call) and not call.json:
+        open_log_console(call, paths, level=level, grep=grep, since=since)
+        return
     import re
 
     from warroom import wiring
@@ -149,9 +151,6 @@ def logs(
         now, zone, level, pattern, _moment(since, "--since", now, zone), _moment(until, "--until", now, zone),
         call.json, not no_redact,
     )  # fmt: skip
-    if has_terminal(call) and not call.json:
-        open_log_console(call, paths, wanted)
-        return
     show(paths, wanted, follow=follow)
 
 
@@ -168,28 +167,63 @@ def _moment(text: str | None, option: str, now: datetime, zone: tzinfo) -> datet
         raise usage(error, option) from None
 
 
-def open_log_console(call: Call, paths: Sequence[str], wanted: Wanted) -> None:
-    """Show these logs full-screen until left; needs no incident and no journal. Ends with its exit status."""
-    from warroom import wiring
-    from warroom.logs.view import LogView
-    from warroom.tui.log_console import LogConsole
-    from warroom.tui.theme import load_themes
+def open_log_console(
+    call: Call, paths: Sequence[str], *, level: Level | None, grep: str | None, since: str | None
+) -> None:
+    """Show these logs full-screen until left; needs no incident and no journal. Ends with its exit status.
 
-    places, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+    Settings are read when log text stands on the screen already.
+    """
+    from warroom.logs.search import BadPattern, Query
+    from warroom.logs.source import FileSource
+    from warroom.logs.view import Filter, LogView
+    from warroom.tui.log_console import Furniture, LogConsole
+
+    try:
+        within = (Query.of(grep, regex=True),) if grep else ()
+    except BadPattern as error:
+        raise click.BadParameter(str(error), param_hint="--grep") from None
     # Before the screen is there: a pipe leaves the keys to the terminal.
     logs: list[str | int] = [_keys_from_terminal() if path == "-" else path for path in paths]
 
     def view() -> LogView:
-        made = LogView(zone=wanted.zone)
-        made.set_threshold(wanted.level)
-        wiring.add_logs(made, logs)
+        made = LogView()
+        made.set_filter(Filter(level, within))
+        if all(isinstance(log, str) and _is_plain_file(log) for log in logs):
+            for log in logs:
+                made.add(FileSource(str(log)))
+        else:
+            from warroom import wiring
+
+            wiring.add_logs(made, logs)
         return made
 
-    themes = {theme.name: theme for folder in places.themes for theme in load_themes(folder)}
-    theme, keys = settings.console.theme, settings.console.keys
-    console = LogConsole(view, themes=list(themes.values()), theme=theme, keys=keys)
+    def furnish() -> Furniture:
+        from warroom import wiring
+        from warroom.tui.actions import keymap
+        from warroom.tui.theme import load_themes
+
+        places, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+        wiring.use_redaction(settings)
+        themes = {theme.name: theme for folder in places.themes for theme in load_themes(folder)}
+        keys = keymap(settings.console.keys)
+        return Furniture(list(themes.values()), settings.console.theme, keys, settings.team.zone)
+
+    console = LogConsole(view, furnish=furnish, begin=(lambda pane: pane.go_to(since)) if since else None)
     console.run()
+    if console.failed:
+        raise console.failed
     click.get_current_context().exit(console.return_code or 0)
+
+
+def _is_plain_file(log: str) -> bool:
+    """Whether it can only mean this file, as it is: what most are, and costs nothing to find out."""
+    try:
+        with Path(log).open("rb") as file:
+            # Compressed files begin with one of these.
+            return Path(log).is_file() and file.read(2) not in (b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5")
+    except (OSError, ValueError):
+        return False
 
 
 def has_terminal(call: Call) -> bool:

@@ -1,17 +1,28 @@
-"""Finds text in lines, forwards or backwards, until told to stop; never reads a file, never blocks who asked."""
+"""What is looked for in lines: a text or regular expression, and a literal it must have; never reads a file.
+
+Works on the bytes of many lines at once: the longest literal of a pattern is found first, at the speed of memory,
+and the pattern is tried on the lines that have it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
 
-_BATCH = 1000   # lines between two looks at whether to stop: about a millisecond
+from warroom.redact import uncoloured
+
 _NESTED = re.compile(r"\((?:[^()\\]|\\.)*(?<!\\)[*+}](?:[^()\\]|\\.)*\)\s*[*+{]")
 
 
 class BadPattern(ValueError):
     """What was typed is no regular expression, or one whose cost nobody can foresee. ``str()`` says which."""
+
+
+def decoded(line: bytes) -> str:
+    """A line as it is shown but for its secrets: text without its end and its colours."""
+    return uncoloured(line.decode("utf-8", "replace").removesuffix("\r"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +31,44 @@ class Query:
 
     text: str
     pattern: re.Pattern[str]
+    _literal: bytes = field(default=b"", compare=False)   # must be in a line that matches; lower case if _fold
+    _alone: bool = field(default=False, compare=False)    # and that is all
+    _fold: bool = field(default=False, compare=False)
+    _raw: re.Pattern[bytes] | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, text: str, *, regex: bool = False) -> Query:
         """Raises BadPattern. An empty text is found nowhere."""
         if regex and _NESTED.search(text):
             raise BadPattern("a repeated group that itself repeats may never end")
-        flags = re.IGNORECASE if text == text.lower() else 0
+        fold = text == text.lower()
         try:
-            return cls(text, re.compile(text if regex else re.escape(text), flags))
-        except re.error as error:
-            raise BadPattern(f"not a regular expression: {error.msg}") from error
+            pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE if fold else 0)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise BadPattern(f"not a regular expression: {getattr(error, 'msg', error)}") from error
+        if not regex:
+            literal, alone = text, True
+        else:
+            literal, alone = _longest_literal(text)
+        if fold and not literal.isascii():   # bytes know no other case than ASCII's
+            literal, alone = max(re.split(r"[^\x00-\x7f]+", literal), key=len), False
+        raw = None
+        if not literal and text.isascii():
+            raw = re.compile(text.encode(), re.MULTILINE | (re.IGNORECASE if fold else 0))
+        return cls(text, pattern, (literal.lower() if fold else literal).encode(), alone, fold, raw)
+
+    @classmethod
+    def typed(cls, text: str) -> Query:
+        """As somebody types it: a regular expression, or the text as it is where that is none (yet).
+
+        Raises BadPattern only for an expression that may never end.
+        """
+        try:
+            return cls.of(text, regex=True)
+        except BadPattern:
+            if _NESTED.search(text):
+                raise
+            return cls.of(text)
 
     def matches(self, text: str) -> bool:
         """Whether it is in the text."""
@@ -42,29 +80,80 @@ class Query:
             return []
         return [match.span() for match in self.pattern.finditer(text) if match.end() > match.start()]
 
+    def starts(self, data: bytes) -> list[int]:
+        """Where in ``data``, which begins with a line, lines begin that match."""
+        if not self.text:
+            return []
+        if b"\x1b" in data or not (self._literal or self._raw):   # colours may stand in the midst of a word
+            return self._starts_slowly(data)
+        if not self._literal:
+            return self._starts_raw(data)
+        found = []
+        literal = self._literal
+        hay = data.lower() if self._fold else data
+        at = hay.find(literal)
+        while at >= 0:
+            start = data.rfind(b"\n", 0, at) + 1
+            end = data.find(b"\n", at)
+            end = end if end >= 0 else len(data)
+            if self._alone or self.pattern.search(decoded(data[start:end])):
+                found.append(start)
+            at = hay.find(literal, end)
+        return found
 
-def find(
-    query: Query,
-    lines: Callable[[int, int], Sequence[str]],
-    start: int,
-    stop: int,
-    cancelled: Callable[[], bool],
-) -> int | None:
-    """The first position from ``start`` towards ``stop`` (not itself) that matches; backwards if ``stop`` is less.
+    def _starts_raw(self, data: bytes) -> list[int]:
+        assert self._raw
+        found = []
+        at = 0
+        while at < len(data) and (match := self._raw.search(data, at)):
+            start = data.rfind(b"\n", 0, match.start()) + 1
+            end = data.find(b"\n", match.start())
+            end = end if end >= 0 else len(data)
+            if match.end() <= end or self.pattern.search(decoded(data[start:end])):   # \s may leave the line
+                found.append(start)
+            at = end + 1
+        return found
 
-    ``lines(a, b)`` gives the lines from position a to b; fewer than asked for if the oldest are gone. None if there
-    is no such line or ``cancelled()`` became true.
-    """
-    step = 1 if stop > start else -1
-    at = start
-    while at != stop and not cancelled():
-        ahead = min(_BATCH, abs(stop - at))
-        low = at if step > 0 else at - ahead + 1
-        batch = lines(low, low + ahead)
-        gone = ahead - len(batch)   # the oldest went while we were looking: positions count from the new end
-        places = range(len(batch)) if step > 0 else range(len(batch) - 1, -1, -1)
-        for place in places:
-            if query.matches(batch[place]):
-                return low + gone + place
-        at += step * ahead
-    return None
+    def _starts_slowly(self, data: bytes) -> list[int]:
+        found = []
+        at = 0
+        while at < len(data):
+            end = data.find(b"\n", at)
+            end = end if end >= 0 else len(data)
+            if self.pattern.search(decoded(data[at:end])):
+                found.append(at)
+            at = end + 1
+        return found
+
+
+def _longest_literal(pattern: str) -> tuple[str, bool]:
+    """The longest text that whatever matches must have, and whether it is the whole pattern."""
+    try:
+        # The standard library's own parser: the only one that reads patterns the way they will be matched.
+        tree = import_module("re._parser").parse(pattern)
+        runs = [""]
+        alone = _walk(tree, runs)
+    except Exception:   # noqa: BLE001 - its shape is no promise; without a literal a search is only slower
+        return "", False
+    longest = max(runs, key=len)
+    return longest, alone and len(runs) == 1
+
+
+def _walk(tree: Any, runs: list[str]) -> bool:
+    """Adds the literal runs of a parsed sequence; true if it was nothing but literals."""
+    alone = True
+    for op, value in tree:
+        name = str(op)
+        if name == "LITERAL" and value != 10:
+            runs[-1] += chr(value)
+            continue
+        alone = False
+        if name == "SUBPATTERN" and not value[1] and not value[2]:
+            _walk(value[3], runs)
+        elif name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and value[0] >= 1:
+            runs.append("")
+            _walk(value[2], runs)
+            runs.append("")
+        else:
+            runs.append("")
+    return alone

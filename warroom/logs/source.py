@@ -3,6 +3,7 @@
 Each source reads in a daemon thread of its own and hands whole chunks to a ``Sink``. It keeps nothing but the
 line that has no end yet, and of that no more than ``LINE_CAP`` bytes. What happens to it (missing, rotated,
 truncated …) it says once, in words, through the same sink, so that it appears in the stream where it happened.
+A sink that is a ``Keeper`` is not handed a file's lines, but the file as a store, to read them when it wants them.
 """
 
 from __future__ import annotations
@@ -12,34 +13,33 @@ import os
 import select
 import stat
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from warroom.logs.index import BLOCK, LineIndex, count_lines
+from warroom.logs.index import count_back
+from warroom.logs.inotify import Watch
+from warroom.logs.store import FileStore
+from warroom.logs.store import Numbering as Numbering
 from warroom.redact import uncoloured
 
 LINE_CAP = 64 * 1024          # bytes of one line that are kept; the rest is counted
 TAIL = 256 * 1024             # bytes shown at once when a file is opened
-POLL = 0.05                   # seconds between two looks at a file
+POLL = 0.05                   # seconds between two looks at a file that does not tell of its changes
+WATCH = 0.5                   # the same for one that does
+_PACE = 0.008                 # seconds between two reads while lines pour in
 _READ = 256 * 1024            # bytes a read: a chunk is decoded and split in about a millisecond
 _BACKLOG = 64 * 1024 * 1024   # bytes behind, beyond which following would only show what is thrown away at once
 _GONE = 10                    # looks a file must be missing: a rotation leaves it missing for a moment
 _RETIRED = 40                 # looks at a rotated file after its last line: its writer may reopen late
+_OPEN = 4                     # rotated files that stay open, to be looked at
 
 
 _AWAITED = "does not exist yet; waiting for it"
 _REMOVED = "removed; waiting for it to return"
 _KEY = b"PRIVATE KEY-----"
-
-
-class Numbering:
-    """How many lines stand before the first one a source handed over; None while nobody has counted them."""
-
-    __slots__ = ("before",)
-
-    def __init__(self, before: int | None) -> None:
-        self.before = before
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,22 @@ class Sink(Protocol):
     def lines(self, source: Source, chunk: Chunk) -> None: ...
 
     def notice(self, source: Source, text: str) -> None: ...
+
+
+@runtime_checkable
+class Keeper(Sink, Protocol):
+    """A sink that reads a file's lines where they lie."""
+
+    def grew(self, source: Source, store: FileStore, data: bytes, *, history: bool) -> None:
+        """``data`` has been taken into the store, at its end."""
+
+    def behind(
+        self, source: Source, store: FileStore, pieces: list[tuple[int, int, int]], *, done: bool
+    ) -> None:
+        """Pieces (start, end, lines) that stand before those known, newest first; ``done`` when it ends."""
+
+    def lost(self, source: Source, store: FileStore) -> None:
+        """The file has been cut off or is gone: only what the store has in memory can still be read."""
 
 
 class Source(Protocol):
@@ -164,16 +180,18 @@ class _Open:
         status = os.fstat(fd)
         self.identity = (status.st_dev, status.st_ino)
         self.offset = 0
-        self.index = LineIndex()
-        self.cutter = Cutter(Numbering(0))
+        self.numbering = Numbering(0)
+        self.cutter = Cutter(self.numbering)
         self.fingerprint = b""   # the last bytes read: if they changed, the file has been written anew
         self.binary = False
+        self.store: FileStore | None = None
 
     def begin_at(self, offset: int) -> None:
         self.offset = offset
-        self.index = LineIndex()
-        self.cutter = Cutter(Numbering(None if offset else 0))
+        self.numbering = Numbering(None if offset else 0)
+        self.cutter = Cutter(self.numbering)
         self.fingerprint = b""
+        self.store = None
 
     def size(self) -> int:
         return os.fstat(self.fd).st_size
@@ -189,13 +207,14 @@ class _Open:
 class FileSource:
     """Follows a file by its name, across rotation and truncation, whether or not it exists yet.
 
-    Its last ``tail`` bytes come at once, then whatever is appended, at most ``interval`` seconds later.
+    Its last ``tail`` bytes come at once, then whatever is appended: as it happens where the system tells, else at
+    most ``interval`` seconds later.
     """
 
     lasting = True
 
     def __init__(
-        self, path: Path | str, *, name: str | None = None, interval: float = POLL, tail: int = TAIL
+        self, path: Path | str, *, name: str | None = None, interval: float | None = None, tail: int = TAIL
     ) -> None:
         self.path = Path(path)
         self.name = name or self.path.name
@@ -203,24 +222,31 @@ class FileSource:
         self._tail = tail
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._watch: Watch | None = None
         self._sink: Sink | None = None
+        self._keeper: Keeper | None = None
         self._open: _Open | None = None
         self._retired: list[tuple[_Open, int]] = []
+        self._past: list[FileStore] = []   # of rotated files, oldest first
         self._missing = 0
         self._said = ""
         self._first = True    # nothing has been looked at yet: what is there is history
         self._seen = False
+        self._untold = 0      # changes in a row that were found though nobody told of them
 
     def start(self, sink: Sink) -> None:
         """Begins to follow, in a daemon thread; returns at once."""
         if self._thread is None:
             self._sink = sink
+            self._keeper = sink if isinstance(sink, Keeper) else None
             self._thread = threading.Thread(target=self._run, name=f"log {self.name}", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
         """Stops within one interval; returns at once."""
         self._stop.set()
+        if self._watch:
+            self._watch.stop()
 
     @property
     def running(self) -> bool:
@@ -228,19 +254,50 @@ class FileSource:
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
-        busy = True
+        busy, told = True, False
         try:
-            while not self._stop.wait(0 if busy else self._interval):
+            while not self._stop.is_set():
+                began = time.monotonic()
+                before = self._open.offset if self._open else -1
                 try:
                     busy = self._look()
                 except OSError as error:   # a vanished mount, EIO, ESTALE: told, then tried again from the name
                     self._say(f"cannot be read: {error.strerror or error}")
                     self._drop()
                     busy = False
+                if self._watch and self._open and -1 < before < self._open.offset:
+                    # Found out three times running without being told: a network mount, most likely.
+                    self._untold = 0 if told else self._untold + 1
+                if not busy:
+                    told = self._rest(began)
+                elif self._keeper and self._watch and (left := _PACE - (time.monotonic() - began)) > 0:
+                    # While lines pour in they are taken by the dozen: each wake costs more than all its lines.
+                    self._stop.wait(left)
+                    told = True
         finally:
             self._drop()
             for old, _ in self._retired:
                 old.close()
+            if self._watch:
+                self._watch.close()
+
+    def _rest(self, began: float) -> bool:
+        """Waits until there may be something new; whether we were told so."""
+        if self._watch is None:
+            self._watch = Watch()
+            self._aim()
+            return not self._stop.is_set()   # what happened until now nobody can have told
+        told = (self._untold < 3 and self._watch.tells and not self._missing and not self._retired
+                and self._open is not None)
+        pause = self._interval if self._interval is not None else WATCH if told else POLL
+        happened = self._watch.wait(pause)
+        if happened and (left := _PACE - (time.monotonic() - began)) > 0:
+            self._stop.wait(left)
+        return happened
+
+    def _aim(self) -> None:
+        if self._watch:
+            self._watch.at(str(self.path))
 
     def _drop(self) -> None:
         if self._open:
@@ -298,6 +355,7 @@ class FileSource:
             return
         current = self._open = _Open(fd)
         self._seen = True
+        self._aim()
         size = current.size()
         if self._said and not quietly:
             self._tell({_REMOVED: "came back", _AWAITED: "is there now"}.get(self._said, "can be read again"))
@@ -310,38 +368,52 @@ class FileSource:
                 return
         if not size and not quietly:
             self._tell("empty so far")
-        if history and size > self._tail:
-            self._begin_late(current, size - self._tail)
         if history:
+            if size > self._tail:
+                current.begin_at(size - self._tail)
             self._read_tail(current, size, history=True)
 
-    def _begin_late(self, current: _Open, offset: int) -> None:
-        """Starts in the middle, between two index blocks, and has what lies before counted in the background."""
-        offset = offset // BLOCK * BLOCK
-        current.begin_at(offset)
-        if not offset:
-            return
-        numbering, index, fd = current.cutter.numbering, current.index, os.dup(current.fd)
+    def _count(self, current: _Open, end: int) -> None:
+        """Counts the lines before byte ``end``, where one begins, in the background."""
+        numbering, store, keeper, fd = current.numbering, current.store, self._keeper, os.dup(current.fd)
+
+        def found(pieces: list[tuple[int, int, int]], done: bool = False) -> None:
+            if keeper and store:
+                keeper.behind(self, store, pieces, done=done)
 
         def count() -> None:
             try:
-                numbering.before = count_lines(fd, offset, index.add, self._stop.is_set)
+                numbering.before = count_back(fd, end, found, self._stop.is_set)
             except OSError:   # numbers stay unknown; the reading itself will say what is wrong
                 pass
             finally:
                 os.close(fd)
+                found([], done=True)
 
         threading.Thread(target=count, name=f"count {self.name}", daemon=True).start()
 
     def _read_tail(self, current: _Open, size: int, *, history: bool) -> None:
         start = current.offset
         data = os.pread(current.fd, size - start, start)
-        self._took(current, data)
+        if not data:
+            return
         if start and os.pread(current.fd, 1, start - 1) != b"\n":   # began in the middle of a line
-            cut = data.find(b"\n")
-            current.cutter = Cutter(current.cutter.numbering, 1 if cut >= 0 else 0)
-            data = data[cut + 1:] if cut >= 0 else b"\xe2\x80\xa6" + data
+            cut = data.find(b"\n") + 1
+            if 0 < cut < len(data):
+                start, data = start + cut, data[cut:]
+            else:   # one long line
+                if not self._keeper:
+                    data = b"\xe2\x80\xa6" + data
+                start = _beginning(current.fd, start)
+        current.offset = start
+        if self._keeper:
+            current.store = FileStore(current.fd, start, current.numbering)
+            current.store.skip(size - len(data) - start)
+        current.offset = size - len(data)
+        self._took(current, data)
         self._hand(current, data, history=history)
+        if start:
+            self._count(current, start)
 
     def _read(self, current: _Open) -> bool:
         size = current.size()
@@ -350,15 +422,18 @@ class FileSource:
         if size < current.offset or current.rewritten():
             self._tell("truncated; reading from its beginning")
             current.cutter.finish()
+            if current.store:
+                self._lose(current.store)
             current.begin_at(0)
             return True
-        if size - current.offset > _BACKLOG:
-            skip = (size - self._tail) // BLOCK * BLOCK
+        if size - current.offset > _BACKLOG and not self._keeper:
+            skip = size - self._tail
             self._tell(f"{human_bytes(skip - current.offset)} skipped to keep up; the file has them")
-            self._begin_late(current, skip)
+            current.begin_at(skip)
             self._read_tail(current, size, history=False)
             return True
-        data = os.pread(current.fd, min(_READ, size - current.offset), current.offset)
+        most = 4 * _READ if self._keeper else _READ
+        data = os.pread(current.fd, min(most, size - current.offset), current.offset)
         if not data:
             return False
         self._took(current, data)
@@ -366,16 +441,22 @@ class FileSource:
         return True
 
     def _took(self, current: _Open, data: bytes) -> None:
-        current.index.add(current.offset, data)
+        if self._keeper:
+            if current.store is None:
+                current.store = FileStore(current.fd, current.offset, current.numbering)
+            current.store.take(data)
         current.offset += len(data)
-        current.fingerprint = (current.fingerprint + data)[-64:]
+        current.fingerprint = (current.fingerprint + data[-64:])[-64:]
 
     def _hand(self, current: _Open, data: bytes, *, history: bool = False) -> None:
         if not current.binary and b"\0" in data:
             current.binary = True
             self._tell("holds binary data; what is not text is shown as ␀ or �")
-        chunk = current.cutter.feed(data, history=history)
-        if chunk and self._sink and not self._stop.is_set():
+        if self._stop.is_set():
+            return
+        if self._keeper and current.store:
+            self._keeper.grew(self, current.store, data, history=history)
+        elif self._sink and (chunk := current.cutter.feed(data, history=history)):
             self._sink.lines(self, chunk)
 
     def _retire(self, old: _Open) -> None:
@@ -383,6 +464,15 @@ class FileSource:
             pass
         old.cutter.finish()
         self._retired.append((old, _RETIRED))
+        if old.store:
+            self._past.append(old.store)
+            if len(self._past) > _OPEN:
+                self._lose(self._past.pop(0))
+
+    def _lose(self, store: FileStore) -> None:
+        store.freeze()
+        if self._keeper and not self._stop.is_set():
+            self._keeper.lost(self, store)
 
     def _visit_retired(self) -> bool:
         if not self._retired:
@@ -394,9 +484,24 @@ class FileSource:
             elif looks > 1:
                 keep.append((old, looks - 1))
             else:
+                if old.store and not os.fstat(old.fd).st_nlink:   # deleted: it takes up room as long as it is open
+                    with suppress(ValueError):
+                        self._past.remove(old.store)
+                    self._lose(old.store)
                 old.close()
         self._retired = keep
         return False
+
+
+def _beginning(fd: int, before: int) -> int:
+    """Where the line begins in whose middle ``before`` is; as far back as one line is kept at most."""
+    while before > 0:
+        size = min(before, 4 * _READ)
+        at = os.pread(fd, size, before - size).rfind(b"\n")
+        if at >= 0:
+            return before - size + at + 1
+        before -= size
+    return 0
 
 
 # ---------------------------------------------------------------------------------------------- pipes

@@ -1,56 +1,86 @@
-"""Several sources as one stream to look at: filtered, counted, masked, bounded; never draws, never reads.
+"""Several sources as one stream to look at: filtered, counted, masked, bounded; never draws, never opens a file.
 
-Sources feed a ``LogView`` from their threads; a screen asks it for the few lines it shows. Lines that were there
-before are merged by their times, what comes later by arrival. Memory is bounded in lines and in characters: the
-oldest go first, and of a source that cannot be read again it is said how many went.
+Sources feed a ``LogView`` from their threads; a screen asks it for the few lines it shows, and only those are read,
+decoded, recognised and masked. A file stays where it is (its last part at once, its beginning as soon as it has
+been counted); what comes from a pipe is kept in memory, the oldest goes first, and it is said how many lines went.
 
-A *position* counts the lines that pass the filter: it stays valid while lines come and go (``first`` grows when old
-ones go), until ``layout`` changes (another filter, a merge); then ``position_of`` finds a row again.
+Of one file the whole can be looked at. Of several, the ends that were there before are merged by their times, what
+comes later by arrival. A *position* counts the lines that pass the filter: it stays valid while lines come (``end``
+grows), go and are counted (``first`` moves), until ``layout`` changes (another filter, a merge); then
+``position_of`` finds a row again.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from heapq import merge
 
-from warroom.logs.records import Level, Record, level_of, rank, time_of
-from warroom.logs.source import Chunk, Numbering, Source
+from warroom.logs.index import PIECE, Piece, Sequence, cut_lines
+from warroom.logs.records import Level, Record, level_of, time_of
+from warroom.logs.search import Query, decoded
+from warroom.logs.sieve import LOOK_BACK, Looks, Sieve
+from warroom.logs.source import LINE_CAP, Chunk, Source, human_bytes
+from warroom.logs.store import FileStore, MemoryStore, Numbering, Store
 from warroom.redact import Redacted, Redactor, redact
 
-MAX_ROWS = 50_000
-MAX_CHARS = 32_000_000
-_MINUTES = 8           # minutes of errors that are kept
-_WINDOW = 5            # seconds over which lines per second are averaged
+MAX_BYTES = 64_000_000     # of sources that cannot be read again
+_MAX_PIECES = 40_000
+_MINUTES = 8               # minutes of errors that are shown
+_HOUR = 60                 # minutes of errors they are compared with
+_WINDOW = 5                # seconds over which lines per second are averaged
+_AT_ONCE_S = 0.02          # a filter works so long before it goes on in the background
+_CUTS = 12                 # pieces whose lines are at hand
+_ROWS = 2_000              # rows that are kept as they were drawn
+_COUNTED = 100_000         # masked rows that are remembered as counted
+_KEY = b"PRIVATE KEY-----"
+_LOOKED_BACK = 64_000_000  # bytes of history in which errors of the last hour are looked for
+LEAP = 5.0
+"""How many times its own past the error rate must be before it is called a leap …"""
+_LEAP_ERRORS = 10          # … and how many errors a minute at least
+
+Seq = tuple[int, int]
+"""What a row is known by, whatever the filter: its store and its first byte there."""
 
 
 class Row:
-    """One line as the view keeps it. ``seq`` is its identity; ``level`` may be that of the line it continues."""
+    """One line as it is looked at. ``seq`` is its identity; ``text`` is raw."""
 
-    __slots__ = ("feed", "level", "notice", "numbering", "ordinal", "own_level", "safe", "seq", "shown", "text",
-                 "when")
+    __slots__ = ("_level", "feed", "notice", "numbering", "ordinal", "safe", "seq", "text", "when")
 
-    def __init__(self, seq: int, feed: _Feed, text: str, numbering: Numbering, ordinal: int) -> None:
-        self.seq = seq
+    def __init__(self, feed: _Feed, seq: Seq, text: str, numbering: Numbering, ordinal: int) -> None:
         self.feed = feed
+        self.seq = seq
         self.text = text
         self.numbering = numbering
         self.ordinal = ordinal
-        self.level: Level | None = None       # what the filter goes by
-        self.own_level: Level | None = None   # what the line itself states
         self.notice = False                   # said by warroom about a source, not by the source
-        self.shown = True
         self.safe: Redacted | None = None     # once drawn
         self.when: datetime | bool | None = False   # False until asked for
+        self._level: Level | bool | None = False
 
     @property
     def label(self) -> str:
         """The name of its source, as shown."""
         return self.feed.label
+
+    @property
+    def own_level(self) -> Level | None:
+        """The level the line itself states."""
+        if self._level is False:
+            self._level = None if self.notice else level_of(self.text)
+        return self._level   # type: ignore[return-value]
+
+    @property
+    def line(self) -> int | None:
+        """Its number, from 1; None while nobody has counted."""
+        before = self.numbering.before
+        return None if before is None or self.notice else before + self.ordinal + 1
 
 
 class _Feed:
@@ -61,19 +91,39 @@ class _Feed:
         self.label = label
         self.hidden = False
         self.dropped = 0
-        self.open: dict[Numbering, Row] = {}   # lines without an end: of the file, and of the one rotated away
-        self.level: Level | None = None   # of the last line that stated one
-        self.redactor: Redactor | None = None
+        self.looks = Looks()
+        self.errors = Sieve("error", looks=self.looks)
+        self.sieve: Sieve | None = None
+        self.stores: dict[Numbering, MemoryStore] = {}
+        self.tails: dict[int, _Tail] = {}     # by store: where its last line is
+        self.origin: FileStore | None = None  # the file whose history was there before we looked
+        self.behind: list[Piece] = []         # that history, newest first, as far as it has been counted
+        self.counted = False                  # … which is all of it
+
+
+@dataclass(slots=True)
+class _Tail:
+    """The end of what is known of a store."""
+
+    piece: Piece
+    line: int                # number of the next line
+    open: bytes | None = None   # an unfinished last line (of pushed text: as it was pushed)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The extent of what can be shown: positions ``first`` to ``end`` (not itself)."""
+    """The extent of what can be shown: positions ``first`` to ``end`` (not itself).
+
+    ``working``: a filter or the counting of a file has not reached its end, older lines will turn up;
+    ``done`` is how far it is, from 0 to 1.
+    """
 
     first: int
     end: int
     generation: int
     layout: int
+    working: bool = False
+    done: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +136,24 @@ class SourceState:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """What is shown: at least this level, all of ``within``, none of ``without``."""
+
+    level: Level | None = None
+    within: tuple[Query, ...] = ()
+    without: tuple[Query, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.level or self.within or self.without)
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
-    """What the border says. ``errors``: errors and fatals of each of the last 8 minutes, oldest first."""
+    """What the border says. ``errors``: errors and fatals of each of the last 8 minutes, oldest first.
+
+    ``leap``: how many times as many errors there were in the last minute as in a minute of the hour before; None
+    unless it is a leap (``LEAP``).
+    """
 
     labels: tuple[str, ...]
     lines_per_second: int
@@ -95,21 +161,25 @@ class Figures:
     threshold: Level | None
     masked: int
     dropped: int
+    leap: float | None = None
 
 
 class _Rates:
     """Lines and errors by second, for the last minutes; seconds of any clock that does not go back."""
 
-    def __init__(self) -> None:
+    def __init__(self, began: int) -> None:
         self._lines: dict[int, int] = {}
         self._errors: dict[int, int] = {}
+        self._past: dict[int, int] = {}     # errors by minute
+        self.known_since = began            # the second from which on errors have been counted
 
     def count(self, second: int, lines: int, errors: int) -> None:
         if lines:
             self._lines[second] = self._lines.get(second, 0) + lines
         if errors:
             self._errors[second] = self._errors.get(second, 0) + errors
-        for counts, keep in ((self._lines, 2 * _WINDOW), (self._errors, 60 * _MINUTES)):
+            self._past[second // 60] = self._past.get(second // 60, 0) + errors
+        for counts, keep in ((self._lines, 2 * _WINDOW), (self._errors, 60 * _MINUTES), (self._past, 2 * _HOUR)):
             if len(counts) > 2 * keep:
                 newest = max(counts)
                 for old in [at for at in counts if at < newest - keep]:
@@ -126,47 +196,59 @@ class _Rates:
                 minutes[_MINUTES - 1 - ago] += errors
         return tuple(minutes)
 
-
-# How a line begins that states no level and yet is no continuation of the one before.
-_NEW_LINE = re.compile(r"[\d\[<{(]|[A-Z][a-z]{2} [ \d]\d \d\d:")
+    def leap(self, now: int) -> float | None:
+        """The last minute against the hour before it; at least ten minutes of that must be known."""
+        errors = self.errors_by_minute(now)[-1]
+        known = min(_HOUR, (now - self.known_since) // 60 - 2)
+        if errors < _LEAP_ERRORS or known < 10:
+            return None
+        minute = now // 60
+        usual = sum(self._past.get(minute - ago, 0) for ago in range(2, known + 2)) / known
+        ratio = errors / max(usual, 1.0)   # below one a minute any handful would be a leap
+        return ratio if ratio >= LEAP else None
 
 
 class LogView:
     """The stream. Every method may be called from any thread and returns within a few milliseconds.
 
     ``clock`` gives seconds for the rates, ``wall`` the UTC time history is counted back from; ``zone``
-    is that of log times without an offset.
+    is that of log times without an offset. ``max_bytes`` is what is kept of sources that cannot be read again.
     """
 
     def __init__(
         self,
         sources: Iterable[Source] = (),
         *,
-        max_rows: int = MAX_ROWS,
-        max_chars: int = MAX_CHARS,
+        max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         zone: tzinfo = UTC,
     ) -> None:
         self._lock = threading.RLock()
-        self._max_rows = max_rows
-        self._max_chars = max_chars
+        self._max_bytes = max_bytes
+        self._piece = max(64, min(PIECE, max_bytes // 16))
         self._clock = clock
         self._wall = wall
-        self._zone = zone
+        self.zone = zone
+        """The zone of log times without an offset; times are worked out when they are asked for."""
         self._feeds: dict[int, _Feed] = {}        # by id(source)
-        self._rows: list[Row] = []
-        self._shown: list[Row] = []               # those that pass the filter, in the same order
-        self._chars = 0
-        self._first = 0                           # position of _shown[0]
-        self._seq = 0
+        self._all = Sequence()
+        self._shown = self._all                   # what passes the filter; the same object where everything does
+        self._bytes = 0                           # in memory
         self._generation = 0
         self._layout = 0
-        self._threshold: Level | None = None
-        self._rates = _Rates()
+        self._filter = Filter()
+        self._behind_of: _Feed | None = None      # whose history is part of the stream: that of the only file
+        self._rates = _Rates(int(clock()))
         self._masked = 0
+        self._counted: set[Seq] = set()
         self._waiting: list[Callable[[], None]] = []
         self._closed = False
+        self._job = 0                             # a filter pass under way, by number; stops when another is wanted
+        self._working = False
+        self._done = 1.0
+        self._cuts: OrderedDict[tuple[int, int, int], _Cut] = OrderedDict()
+        self._rows: dict[tuple[Seq, int], Row] = {}
         for source in sources:
             self.add(source)
 
@@ -198,31 +280,48 @@ class LogView:
                     self._refilter()
 
     def close(self) -> None:
-        """Stops all sources. What was read can still be looked at."""
+        """Stops all sources. What is in memory can still be looked at."""
         with self._lock:
             self._closed = True
+            self._job += 1
             feeds = list(self._feeds.values())
+            stores = {piece.store for piece in self._all if piece.store}
         for feed in feeds:
             feed.source.close()
+        for store in stores:
+            store.close()
 
     # -- what sources call
 
     def lines(self, source: Source, chunk: Chunk) -> None:
         """Takes lines from a source (its ``Sink``); called from that source's thread."""
-        levels = [level_of(text) for text in chunk.texts]   # the costly part, outside the lock
         with self._lock:
             feed = self._feeds.get(id(source))
             if feed is None or self._closed:
                 return
-            rows = self._rows_of(feed, chunk, levels)
-            self._count(chunk, rows, levels)
-            if chunk.history and len(self._feeds) > 1 and self._rows:
-                self._merge(rows)
-            else:
-                self._append(rows)
+            store = feed.stores.get(chunk.numbering)
+            if store is None:
+                if len(feed.stores) > 3:   # of files rotated long ago
+                    del feed.stores[next(iter(feed.stores))]
+                store = feed.stores[chunk.numbering] = MemoryStore(chunk.numbering)
+            data = "\n".join(chunk.texts).encode("utf-8", "surrogatepass")
+            tail = feed.tails.get(store.serial)
+            if chunk.grows and tail and tail.open is not None:
+                if data.startswith(tail.open):
+                    data = data[len(tail.open):]
+                else:   # what looked like broken text has become whole
+                    self._take_back(feed, tail)
+            if not chunk.unfinished:
+                data += b"\n"
+            store.append(data)
+            self._bytes += len(data)
+            self._took(feed, store, data, chunk.history, chunk.first)
+            tail = feed.tails[store.serial]
+            tail.open = chunk.texts[-1].encode("utf-8", "surrogatepass") if chunk.unfinished else None
             self._evict()
             waiting = self._changed()
         _call(waiting)
+        self._study(feed, data, chunk.history)
 
     def notice(self, source: Source, text: str) -> None:
         """Takes a sentence about a source (its ``Sink``): it becomes a row of the stream."""
@@ -230,7 +329,68 @@ class LogView:
             feed = self._feeds.get(id(source))
             if feed is None or self._closed:
                 return
-            self._append([self._notice(feed, text)])
+            self._note(feed, text)
+            waiting = self._changed()
+        _call(waiting)
+
+    def grew(self, source: Source, store: FileStore, data: bytes, *, history: bool) -> None:
+        """Takes bytes of a file (its ``Keeper``): ``data`` is what the store now ends with."""
+        with self._lock:
+            feed = self._feeds.get(id(source))
+            if feed is None or self._closed:
+                store.close()
+                return
+            if history and feed.origin is None:
+                feed.origin, feed.counted = store, not store.start
+            self._took(feed, store, data, history, 0)
+            tail = feed.tails[store.serial]
+            tail.open = None if data.endswith(b"\n") else b""
+            self._evict()
+            waiting = self._changed()
+        _call(waiting)
+        self._study(feed, data, history)   # after the lines are on their way to the screen
+
+    def behind(
+        self, source: Source, store: FileStore, pieces: list[tuple[int, int, int]], *, done: bool
+    ) -> None:
+        """Takes what has been counted of a file before what is shown of it (its ``Keeper``)."""
+        with self._lock:
+            feed = self._feeds.get(id(source))
+            if feed is None or self._closed or feed.origin is not store:
+                return
+            last = feed.behind[-1].line if feed.behind else 0
+            for start, end, count in pieces:
+                last -= count
+                feed.behind.append(piece := Piece(feed, store, start, end, last, count))
+                if self._behind_of is feed and not store.frozen:
+                    self._all.prepend(piece, count)
+            feed.counted = feed.counted or done
+            if not done and self._shown is self._all:
+                return   # older lines are of no interest to who looks at the newest: told once it is all
+            waiting = self._changed()
+        _call(waiting)
+        if done:
+            self._count_past(feed)
+
+    def lost(self, source: Source, store: FileStore) -> None:
+        """Only what the store has in memory can still be read (its ``Keeper``)."""
+        with self._lock:
+            feed = self._feeds.get(id(source))
+            if feed is None:
+                return
+            self._cuts.clear()
+            if feed.origin is store:
+                feed.behind.clear()
+                feed.origin = None
+                self._behind_of = None
+            while (oldest := self._all.oldest) and oldest.store is store and oldest.end <= store.begin:
+                oldest.gone = True
+                self._all.pop()
+            for piece in self._all:
+                if piece.store is store and piece.start < store.begin:
+                    self._trim(piece, store.begin)
+            if self._shown is not self._all:
+                self._refilter()
             waiting = self._changed()
         _call(waiting)
 
@@ -239,64 +399,138 @@ class LogView:
     def snapshot(self) -> Snapshot:
         """What there is now."""
         with self._lock:
-            return Snapshot(self._first, self._first + len(self._shown), self._generation, self._layout)
+            shown = self._shown
+            return Snapshot(shown.first, shown.end, self._generation, self._layout, self._working, self._done)
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """The rows at positions ``start`` to ``stop`` (not itself), as far as there are any."""
+        rows: list[Row] = []
         with self._lock:
-            low = max(0, start - self._first)
-            return self._shown[low:max(low, stop - self._first)]
-
-    def texts(self, start: int, stop: int) -> list[str]:
-        """As ``rows``, but the raw text, for searching only: it has not been made safe."""
-        return [row.text for row in self.rows(start, stop)]
+            at = max(start, self._shown.first)
+            stop = min(stop, self._shown.end)
+            while at < stop:
+                found = self._shown.locate(at)
+                if found is None:
+                    break
+                piece, index = found
+                cut = self._cut(piece)
+                ahead = min(stop - at, max(0, len(cut.starts) - index))
+                rows += [self._row(piece, cut, index + n) for n in range(ahead)]
+                if not ahead:   # fewer than were counted: the file has changed under us
+                    ahead = 1
+                    rows.append(self._blank(piece))
+                at += ahead
+        return rows
 
     def safe_text(self, row: Row) -> str:
         """The row's text, safe to draw and to keep. Worked out once; what it masked is counted once."""
         safe = row.safe
         if safe is None:
-            safe = redact(row.text)
+            safe = row.safe = redact(row.text)
+        if safe.count:
             with self._lock:
-                if row.safe is None:
-                    row.safe = safe
+                if row.seq not in self._counted:
+                    if len(self._counted) < _COUNTED:
+                        self._counted.add(row.seq)
                     self._masked += safe.count
         return safe.text
 
     def record_at(self, position: int) -> Record | None:
         """The line at a position as evidence; None for a notice or where there is nothing."""
         rows = self.rows(position, position + 1)
-        return self.record_of(rows[0]) if rows and position >= self._first else None
+        return self.record_of(rows[0]) if rows and position >= self._shown.first else None
 
     def record_of(self, row: Row) -> Record | None:
         """The row as evidence; None for a notice."""
         if row.notice:
             return None
-        before = row.numbering.before
-        line = None if before is None else before + row.ordinal + 1
-        return Record(row.label, line, self._time(row), row.own_level, self.safe_text(row))
+        return Record(row.label, row.line, self.time_of(row), row.own_level, self.safe_text(row))
 
-    def position_of(self, seq: int) -> int:
+    def time_of(self, row: Row) -> datetime | None:
+        """When the row says it was written, UTC."""
+        if row.when is False:
+            row.when = None if row.notice else time_of(row.text, now=self._wall(), zone=self.zone)
+        return row.when if isinstance(row.when, datetime) else None
+
+    def position_of(self, seq: Seq) -> int:
         """Where the row with this ``seq`` is now; if it is not shown, where the next one is that came after it."""
+        serial, byte = seq
         with self._lock:
-            best = self._first + len(self._shown)
-            best_seq: int | None = None
-            for place, row in enumerate(self._shown, self._first):
-                if row.seq == seq:
-                    return place
-                if row.seq > seq and (best_seq is None or row.seq < best_seq):
-                    best, best_seq = place, row.seq
-            return best
+            best: int | None = None
+            seen = False
+            for low, top, piece in reversed(self._shown.spans()):
+                if piece.store is None:
+                    if -piece.serial == serial:
+                        return low
+                    continue
+                if piece.store.serial != serial:
+                    continue
+                if piece.start <= byte < piece.end:
+                    cut = self._cut(piece)
+                    return min(low + bisect_left(cut.starts, byte - piece.start), max(low, top))
+                if piece.start > byte:
+                    best, seen = low, True
+                elif seen:
+                    break
+            return self._shown.end if best is None else best
+
+    def line(self, number: int) -> Seq | None:
+        """What the line with this number (from 1) is known by: of the file whose history is shown, or of the first
+        source that has it. None if there is none, or it has not been counted yet."""
+        with self._lock:
+            for feed in [self._behind_of] if self._behind_of else [*self._feeds.values()]:
+                for piece in (*reversed(feed.behind), *(piece for piece in self._all if piece.owner is feed)):
+                    if piece.store is None or piece.store.numbering.before is None:
+                        continue
+                    index = number - 1 - piece.store.numbering.before - piece.line
+                    if 0 <= index < piece.lines:
+                        starts = _starts(piece)
+                        return (piece.store.serial, piece.start + starts[index]) if index < len(starts) else None
+            return None
+
+    def moment(self, when: datetime) -> int | None:
+        """The position of the first line written at ``when`` or later; None if no line near says when it was."""
+        now = self.snapshot()
+        low, high = now.first, now.end
+        told = False
+        while low < high:
+            middle = (low + high) // 2
+            found, told_at = None, middle
+            for row in self.rows(middle, min(high, middle + 200)):
+                if (found := self.time_of(row)) is not None:
+                    break
+                told_at += 1
+            if found is None or found >= when:
+                high = middle
+            else:
+                low = told_at + 1
+            told = told or found is not None
+        if not told:
+            return None
+        for place, row in enumerate(self.rows(low, low + 200)):   # past what continues the record before
+            if self.time_of(row) is not None:
+                return low + place
+        return min(low, now.end - 1)
+
+    @property
+    def filter(self) -> Filter:
+        """What is shown."""
+        return self._filter
 
     @property
     def threshold(self) -> Level | None:
         """The least level that is shown; None shows everything."""
-        return self._threshold
+        return self._filter.level
 
     def set_threshold(self, level: Level | None) -> None:
-        """Shows only lines of at least this level, the lines that continue them (a stack trace), and notices."""
+        """Shows only records of at least this level, the lines that continue them (a stack trace), and notices."""
+        self.set_filter(replace(self._filter, level=level))
+
+    def set_filter(self, wanted: Filter) -> None:
+        """Shows only what passes; the newest at once, the rest as it is found (``Snapshot.working``)."""
         with self._lock:
-            if level != self._threshold:
-                self._threshold = level
+            if wanted != self._filter:
+                self._filter = wanted
                 self._refilter()
 
     def figures(self) -> Figures:
@@ -307,9 +541,10 @@ class LogView:
                 tuple(feed.label for feed in self._feeds.values() if not feed.hidden),
                 self._rates.lines_per_second(now),
                 self._rates.errors_by_minute(now),
-                self._threshold,
+                self._filter.level,
                 self._masked,
                 sum(feed.dropped for feed in self._feeds.values()),
+                self._rates.leap(now),
             )
 
     def when_changed(self, generation: int, callback: Callable[[], None]) -> None:
@@ -323,6 +558,41 @@ class LogView:
                 return
         callback()
 
+    # -- what a search calls, from its own thread
+
+    def spans(self) -> list[tuple[int, int, Piece]]:
+        """The pieces shown, with the positions before and after each, oldest first."""
+        with self._lock:
+            return self._shown.spans()
+
+    def hits(self, piece: Piece, query: Query | Sieve) -> list[int]:
+        """The lines of a piece, by their number among those shown, that match; for a level those that state it."""
+        if piece.notice or piece.store is None:
+            return []
+        end = piece.end
+        data = piece.store.read(piece.start, end - piece.start)
+        found = query.starts(data) if isinstance(query, Query) else query.heads(data)
+        if not found:
+            return []
+        with self._lock:
+            sieve = self._sieve(piece)
+        if sieve:
+            starts = sieve.starts(data, _before(piece))
+            shown = {start: place for place, start in enumerate(starts)}
+            return [shown[start] for start in found if start in shown]
+        places, place, at = [], 0, 0
+        for start in found:
+            place += data.count(b"\n", at, start)
+            at = start
+            places.append(place)
+        return places
+
+    def error_sieve(self, piece: Piece) -> Sieve:
+        """What finds errors in a piece."""
+        owner = piece.owner
+        assert isinstance(owner, _Feed)
+        return owner.errors
+
     # -- inside; all with the lock held
 
     def _changed(self) -> list[Callable[[], None]]:
@@ -330,146 +600,467 @@ class LogView:
         waiting, self._waiting = self._waiting, []
         return waiting
 
-    def _notice(self, feed: _Feed, text: str) -> Row:
-        row = Row(self._seq, feed, text, Numbering(None), 0)
-        self._seq += 1
-        row.notice = True
-        return row
-
-    def _rows_of(self, feed: _Feed, chunk: Chunk, levels: list[Level | None]) -> list[Row]:
-        """New rows for a chunk; the row of an unfinished line is brought up to date in its place."""
-        masker = feed.redactor
-        if masker is None and chunk.key_block:
-            masker = feed.redactor = Redactor(inside=chunk.history and _begins_inside_key(chunk.texts))
-        rows: list[Row] = []
-        last_at = len(chunk.texts) - 1
-        seq, ordinal, numbering, before = self._seq, chunk.first, chunk.numbering, feed.level
-        grown = feed.open.pop(numbering, None)
-        for at, text in enumerate(chunk.texts):
-            if grown is not None and at == 0 and chunk.grows:
-                row = grown
-                self._chars += len(text) - len(row.text)
-                row.text, row.safe, row.when = text, None, False
+    def _took(self, feed: _Feed, store: Store, data: bytes, history: bool, first: int) -> None:
+        """Adds the lines of ``data``, with which the store now ends."""
+        tail = feed.tails.get(store.serial)
+        merging = history and len(self._feeds) > 1 and len(self._all) > 0
+        if not len(self._all) and isinstance(store, FileStore) and history and len(self._feeds) == 1:
+            self._behind_of = feed
+        fresh: list[Piece] = []
+        byte = store.end - len(data)
+        at = 0
+        if tail and tail.open is not None:   # the rest of a line that stands in the stream already
+            at = data.find(b"\n") + 1 or len(data)
+            self._extend(tail.piece, at, 0)
+        skipped = at
+        for cut in cut_lines(data[skipped:] if skipped else data, self._piece):
+            stop = skipped + cut
+            lines = data.count(b"\n", at, stop) + (stop == len(data) and not data.endswith(b"\n"))
+            piece = tail.piece if tail else None
+            if (tail and piece and not merging and piece is self._all.newest and piece.end == byte + at
+                    and piece.end - piece.start + stop - at <= self._piece):
+                self._extend(piece, stop - at, lines)
             else:
-                row = Row(seq, feed, text, numbering, ordinal)
-                seq += 1
-                rows.append(row)
-            ordinal += 1
-            level = row.own_level = levels[at]
-            if level is None and before is not None and not _NEW_LINE.match(text):
-                level = before
-            row.level = level
-            if not (chunk.unfinished and at == last_at):
-                before = level
-                if masker is not None:   # lines of a key block are masked in order, with memory
-                    row.safe = masker.line(text)
-                    self._masked += row.safe.count
-            elif masker is not None and masker.inside:
-                row.safe = Redactor(inside=True).line(text)
-        if masker is not None and not masker.inside:
-            feed.redactor = None
-        if grown is not None and grown.shown != self._passes(grown):
-            self._refilter()
-        self._seq, feed.level = seq, before
-        if chunk.unfinished and (last := rows[-1] if rows else grown):
-            if len(feed.open) > 3:
-                feed.open.clear()
-            feed.open[numbering] = last
-        return rows
+                start = store.start if tail is None and isinstance(store, FileStore) else byte + at
+                piece = Piece(feed, store, start, byte + stop, tail.line if tail else first, lines)
+                if merging:
+                    fresh.append(piece)
+                else:
+                    self._append(piece)
+            if tail is None:
+                tail = feed.tails[store.serial] = _Tail(piece, first)
+                if len(feed.tails) > 8:   # of files rotated long ago
+                    del feed.tails[next(iter(feed.tails))]
+            tail.piece = piece
+            tail.line += lines
+            at = stop
+        if merging:
+            self._merge(fresh)
 
-    def _count(self, chunk: Chunk, rows: list[Row], levels: list[Level | None]) -> None:
-        lines = len(levels) - (1 if chunk.unfinished else 0)
-        now = int(self._clock())
-        if not chunk.history:
-            bad = levels[:lines]
-            self._rates.count(now, lines, bad.count("error") + bad.count("fatal"))
+    def _append(self, piece: Piece) -> None:
+        self._all.append(piece, piece.lines)
+        if self._shown is not self._all:
+            self._shown.append(piece, self._passing(piece))
+
+    def _extend(self, piece: Piece, size: int, lines: int) -> None:
+        """The piece has grown; with no lines more, its last line has."""
+        whole = piece.end
+        piece.end += size
+        piece.lines += lines
+        if lines:
+            self._all.add(piece, lines)
+        if self._shown is self._all or piece.owner.hidden:   # type: ignore[attr-defined]
             return
+        sieve = self._sieve(piece)
+        if sieve is None:
+            self._shown.add(piece, lines)
+        elif lines and piece.store and piece.end - piece.start > 4096:
+            data = piece.store.read(whole, size)
+            self._shown.add(piece, sieve.count(data, _before(piece, whole)))
+        else:
+            self._shown.add(piece, self._passing(piece) - self._shown.lines_of(piece))
+
+    def _take_back(self, feed: _Feed, tail: _Tail) -> None:
+        """The unfinished last line of pushed text is not what it seemed."""
+        piece, store = tail.piece, tail.piece.store
+        assert isinstance(store, MemoryStore) and tail.open is not None
+        size = len(tail.open)
+        store.cut(store.end - size)
+        self._bytes -= size
+        piece.end -= size
+        tail.open = b""
+
+    def _trim(self, piece: Piece, begin: int) -> None:
+        """The beginning of a piece is gone."""
+        store = piece.store
+        assert store
+        data = store.read(begin, piece.end - begin)
+        skip = data.find(b"\n") + 1
+        lines = data.count(b"\n", skip) + (not data.endswith(b"\n"))
+        self._all.add(piece, lines - piece.lines)
+        piece.line += piece.lines - lines
+        piece.start, piece.lines = begin + skip, lines
+
+    def _note(self, feed: _Feed, text: str) -> None:
+        piece = Piece(feed, None, 0, 0, 0, 1)
+        piece.notice = text
+        self._append(piece)
+
+    # -- figures
+
+    def _study(self, feed: _Feed, data: bytes, history: bool) -> None:
+        """Learns from new lines and counts them; in their source's thread, without the lock."""
+        if feed.looks.lines < 50 or (feed.looks.lines < 800 and not history):
+            feed.looks.learn(data)
+        if history:   # what happened before we looked counts when it happened
+            times = self._error_times(feed, data)
+            with self._lock:
+                for at in times:
+                    self._rates.count(at, 0, 1)
+            return
+        errors = len(feed.errors.heads(data))
+        with self._lock:
+            self._rates.count(int(self._clock()), data.count(b"\n"), errors)
+
+    def _error_times(self, feed: _Feed, data: bytes) -> list[int]:
+        """When errors of the last hour happened, in seconds of the clock of the rates."""
+        wall, now = self._wall(), int(self._clock())
+        times = []
+        for start in feed.errors.heads(data)[-1000:]:
+            end = data.find(b"\n", start)
+            text = decoded(data[start:end if 0 <= end < start + 4096 else start + 4096])
+            when = time_of(text, now=wall, zone=self.zone)
+            if when and 0 <= (age := int((wall - when).total_seconds())) < 60 * (_HOUR + 2):
+                times.append(now - age)
+        return times
+
+    def _count_past(self, feed: _Feed) -> None:
+        """Errors of the last hour in what was there before; called once, in the thread that counted it."""
         wall = self._wall()
-        for row in rows:   # what happened before we looked counts when it happened
-            if row.own_level in ("error", "fatal") and (when := self._time(row)):
-                age = int((wall - when).total_seconds())
-                if 0 <= age < 60 * _MINUTES:
-                    self._rates.count(now - age, 0, 1)
+        looked = 0
+        for piece in list(feed.behind):
+            store = piece.store
+            if store is None or looked > _LOOKED_BACK or self._closed:
+                break
+            data = store.read(piece.start, piece.end - piece.start)
+            looked += len(data)
+            when = time_of(decoded(data[:4096].split(b"\n", 1)[0]), now=wall, zone=self.zone)
+            if when and wall - when > timedelta(minutes=_HOUR + 2):
+                break
+            times = self._error_times(feed, data)
+            with self._lock:
+                for at in times:
+                    self._rates.count(at, 0, 1)
+                if when:
+                    self._rates.known_since = min(
+                        self._rates.known_since, int(self._clock() - (wall - when).total_seconds()))
 
-    def _passes(self, row: Row) -> bool:
-        if row.feed.hidden:
-            return False
-        return self._threshold is None or row.notice or rank(row.level) >= rank(self._threshold)
+    # -- filters
 
-    def _append(self, rows: list[Row]) -> None:
-        self._rows += rows
-        self._chars += sum(len(row.text) for row in rows)
-        if self._threshold is None and not any(feed.hidden for feed in self._feeds.values()):
-            self._shown += rows
-            return
-        for row in rows:
-            row.shown = self._passes(row)
-        self._shown += [row for row in rows if row.shown]
+    def _sieve(self, piece: Piece) -> Sieve | None:
+        feed = piece.owner
+        assert isinstance(feed, _Feed)
+        if not self._filter or piece.notice:
+            return None
+        if feed.sieve is None:
+            feed.sieve = Sieve(self._filter.level, self._filter.within, self._filter.without, feed.looks)
+        return feed.sieve
+
+    def _passing(self, piece: Piece) -> int:
+        """How many of a piece's lines are shown."""
+        feed = piece.owner
+        assert isinstance(feed, _Feed)
+        if feed.hidden:
+            return 0
+        sieve = self._sieve(piece)
+        if sieve is None or piece.store is None:
+            return piece.lines
+        return sieve.count(piece.store.read(piece.start, piece.end - piece.start), _before(piece))
 
     def _refilter(self) -> None:
-        for row in self._rows:
-            row.shown = self._passes(row)
-        self._first = 0
-        self._shown = [row for row in self._rows if row.shown]
         self._layout += 1
+        self._job += 1
+        self._working, self._done = False, 1.0
+        for feed in self._feeds.values():
+            feed.sieve = None
+        visible = [feed for feed in self._feeds.values() if not feed.hidden]
+        alone = visible[0] if len(visible) == 1 and visible[0].origin else None
+        if not self._filter and len(visible) == len(self._feeds) and self._behind_of is alone:
+            self._shown = self._all
+        else:
+            self._shown = Sequence()
+            self._pass(self._job, self._shown, alone)
         _call(self._changed())
 
-    def _merge(self, rows: list[Row]) -> None:
+    def _pass(self, job: int, shown: Sequence, alone: _Feed | None) -> None:
+        """Fills ``shown`` with what passes, newest first: for a moment at once, then in a thread."""
+        todo = list(self._all)
+        if alone:
+            known = {id(piece) for piece in alone.behind}
+            todo = [piece for piece in todo if id(piece) not in known]
+        if todo:   # the last one may be growing: whatever comes is added to it
+            last = todo.pop()
+            shown.append(last, self._passing(last))
+        began = time.perf_counter()
+        while todo and time.perf_counter() - began < _AT_ONCE_S:
+            self._put(shown, todo.pop())
+        place = 0
+        while not todo and alone and place < len(alone.behind) and time.perf_counter() - began < _AT_ONCE_S:
+            self._put(shown, alone.behind[place])
+            place += 1
+        if todo or (alone and (place < len(alone.behind) or not self._counted_whole(alone))):
+            self._working = True
+            self._done = 0.0
+            threading.Thread(
+                target=self._pass_on, args=(job, shown, todo, alone, place), name="log filter", daemon=True
+            ).start()
+
+    def _counted_whole(self, feed: _Feed) -> bool:
+        return feed.counted or feed.origin is None or self._closed
+
+    def _put(self, shown: Sequence, piece: Piece) -> None:
+        if not piece.gone and (lines := self._passing(piece)):
+            shown.prepend(piece, lines)
+
+    def _pass_on(self, job: int, shown: Sequence, todo: list[Piece], alone: _Feed | None, place: int) -> None:
+        if alone:   # whatever the file looked like in other days
+            for sample in alone.behind[::max(1, len(alone.behind) // 32)]:
+                if sample.store:
+                    data = sample.store.read(sample.start, 4096)
+                    alone.looks.learn(data[:data.rfind(b"\n") + 1])
+        told = time.perf_counter()
+        total = len(todo) + (len(alone.behind) if alone else 0) or 1
+        pause = threading.Event()
+        done = 0
+        while True:
+            with self._lock:
+                if self._job != job:
+                    return
+                piece: Piece | None = todo.pop() if todo else None
+                if piece is None and alone:
+                    if place < len(alone.behind):
+                        piece = alone.behind[place]
+                        place += 1
+                    elif self._counted_whole(alone):
+                        alone = None
+                if piece is None and alone is None:
+                    self._working, self._done = False, 1.0
+                    waiting = self._changed()
+                    break
+                sieve = self._sieve(piece) if piece else None
+            if piece is None:   # it is still being counted
+                pause.wait(0.005)
+                continue
+            if sieve and piece.store:
+                lines = sieve.count(piece.store.read(piece.start, piece.end - piece.start), _before(piece))
+            else:
+                lines = self._passing(piece)
+            done += 1
+            with self._lock:
+                if self._job != job:
+                    return
+                if lines and not piece.gone and not piece.owner.hidden:   # type: ignore[attr-defined]
+                    shown.prepend(piece, lines)
+                total = max(total, done, len(alone.behind) if alone else 0)
+                self._done = done / total
+                waiting = []
+                if time.perf_counter() - told > 0.25:
+                    told = time.perf_counter()
+                    waiting = self._changed()
+            _call(waiting)
+        _call(waiting)
+
+    def _merge(self, fresh: list[Piece]) -> None:
         """Puts lines that were there before in among the others, by time; those without one stay in place."""
-        old = self._rows
-        keyed = merge(self._keyed(old), self._keyed(rows), key=lambda pair: pair[0])
-        self._rows = [row for _, row in keyed]
-        self._chars += sum(len(row.text) for row in rows)
+        if self._behind_of:   # of several files only the ends are merged
+            known = {id(piece) for piece in self._behind_of.behind}
+            while (oldest := self._all.oldest) and id(oldest) in known:
+                self._all.pop()
+            self._behind_of = None
+        keyed = merge(self._keyed(list(self._all)), self._keyed(fresh), key=lambda pair: pair[0])
+        merged = Sequence()
+        last: Piece | None = None
+        tails = {id(tail.piece): tail for feed in self._feeds.values() for tail in feed.tails.values()}
+        for _, line in keyed:
+            if last and line.store is last.store and line.store and line.start == last.end:
+                last.end, last.lines = line.end, last.lines + line.lines
+                merged.add(last, line.lines)
+            else:
+                merged.append(line, line.lines)
+                last = line
+        by_store = {piece.store.serial: piece for piece in merged if piece.store}   # the last one of each
+        for tail in tails.values():
+            if tail.piece.store and tail.piece.store.serial in by_store:
+                tail.piece = by_store[tail.piece.store.serial]
+        self._all = merged
+        self._shown = self._all
         self._refilter()
 
-    def _keyed(self, rows: list[Row]) -> list[tuple[float, Row]]:
-        """Each row with a time that never goes back: its own, or that of the row before."""
-        keyed: list[tuple[float, Row]] = []
+    def _keyed(self, pieces: list[Piece]) -> Iterator[tuple[float, Piece]]:
+        """Each line as a piece of its own, with a time that never goes back: its own, or that of the one before."""
         latest = 0.0
-        for row in rows:
-            when = None if row.notice else self._time(row)
-            if when is not None:
-                latest = max(latest, when.timestamp())
-            keyed.append((latest, row))
-        return keyed
+        wall = self._wall()
+        for piece in pieces:
+            store = piece.store
+            if store is None:
+                yield latest, piece
+                continue
+            data = store.read(piece.start, piece.end - piece.start)
+            at = line = 0
+            while at < len(data):
+                end = data.find(b"\n", at) + 1 or len(data)
+                when = time_of(decoded(data[at:min(end, at + 4096)].rstrip(b"\n")), now=wall, zone=self.zone)
+                if when is not None:
+                    latest = max(latest, when.timestamp())
+                yield latest, Piece(
+                    piece.owner, store, piece.start + at, piece.start + end, piece.line + line, 1)
+                at, line = end, line + 1
 
-    def _time(self, row: Row) -> datetime | None:
-        if row.when is False:
-            row.when = time_of(row.text, now=self._wall(), zone=self._zone)
-        return row.when if isinstance(row.when, datetime) else None
+    # -- rows
+
+    def _cut(self, piece: Piece) -> _Cut:
+        """Where in a piece the lines begin that are shown."""
+        key = (piece.serial, piece.end, self._layout)
+        cut = self._cuts.get(key)
+        if cut is None:
+            cut = self._cuts[key] = _Cut(piece, self._sieve(piece))
+            while len(self._cuts) > _CUTS:
+                self._cuts.popitem(last=False)
+        else:
+            self._cuts.move_to_end(key)
+        return cut
+
+    def _row(self, piece: Piece, cut: _Cut, index: int) -> Row:
+        feed = piece.owner
+        assert isinstance(feed, _Feed)
+        if piece.store is None:
+            row = Row(feed, (-piece.serial, 0), piece.notice, Numbering(None), 0)
+            row.notice = True
+            return row
+        start = cut.starts[index]
+        seq = (piece.store.serial, piece.start + start)
+        line, size = cut.line(start)
+        key = (seq, size)
+        known = self._rows.get(key)
+        if known is None:
+            text = decoded(line)
+            if size > LINE_CAP:
+                text = f"{text} … ‹a line of {human_bytes(size)}, its beginning shown›"
+            known = Row(feed, seq, text, piece.store.numbering, piece.line + cut.number(index))
+            known.safe = cut.safe(start)
+            if len(self._rows) >= _ROWS:
+                self._rows.clear()
+            self._rows[key] = known
+        return known
+
+    def _blank(self, piece: Piece) -> Row:
+        assert isinstance(piece.owner, _Feed)
+        return Row(piece.owner, (0, 0), "", Numbering(None), 0)
+
+    # -- letting go
+
+    def _forget(self) -> None:
+        """The oldest piece goes."""
+        piece = self._all.oldest
+        if piece is None:
+            return
+        self._all.pop()
+        piece.gone = True
+        if self._shown is not self._all and self._shown.oldest is piece:
+            self._shown.pop()
+        store, feed = piece.store, piece.owner
+        assert isinstance(feed, _Feed)
+        if store is None or isinstance(store, FileStore):
+            return
+        self._bytes -= piece.end - piece.start
+        store.drop(piece.end)
+        if feed.source.lasting:
+            return
+        first = not feed.dropped
+        feed.dropped += piece.lines
+        if first:
+            self._note(feed, "more than can be kept: from here on the oldest of its lines are dropped")
 
     def _evict(self) -> None:
-        """Lets the oldest go, a fifth at a time, so that each line pays for it once."""
-        if len(self._rows) <= self._max_rows and self._chars <= self._max_chars:
+        while (self._bytes > self._max_bytes or len(self._all) > _MAX_PIECES + len(
+                self._behind_of.behind if self._behind_of else ())) and len(self._all) > 1:
+            self._forget()
+
+
+class _Cut:
+    """The lines of a piece that are shown, as they lie in it."""
+
+    def __init__(self, piece: Piece, sieve: Sieve | None) -> None:
+        self._piece = piece
+        self._data = b""
+        self._numbers: list[int] = []
+        self._safe: dict[int, Redacted] = {}
+        self.starts: list[int] = [0]
+        store = piece.store
+        if store is None:
             return
-        keep_rows, keep_chars = self._max_rows * 4 // 5, self._max_chars * 4 // 5
-        gone = chars = 0
-        while gone < len(self._rows) - 1 and (
-                len(self._rows) - gone > keep_rows or self._chars - chars > keep_chars):
-            chars += len(self._rows[gone].text)
-            gone += 1
-        leaving = self._rows[:gone]
-        del self._rows[:gone]
-        self._chars -= chars
-        shown = sum(row.shown for row in leaving)
-        del self._shown[:shown]
-        self._first += shown
-        for row in leaving:
-            feed = row.feed
-            if row.notice or feed.source.lasting:
-                continue
-            feed.dropped += 1
-            if feed.dropped == 1:
-                self._append([self._notice(
-                    feed, "more than can be kept: from here on the oldest of its lines are dropped")])
+        size = piece.end - piece.start
+        if size > 4 * PIECE:   # a line too long to be taken whole
+            self._data = store.read(piece.start, LINE_CAP)
+            return
+        data = self._data = store.read(piece.start, size)
+        if sieve:
+            self.starts = sieve.starts(data, _before(piece))
+            number = at = 0
+            for start in self.starts:
+                number += data.count(b"\n", at, start)
+                at = start
+                self._numbers.append(number)
+        else:
+            self.starts = _line_starts(data)
+        ahead = store.read(max(piece.start - LOOK_BACK, store.begin), min(LOOK_BACK, piece.start - store.begin))
+        if _KEY in data or _KEY in ahead:
+            self._mask(ahead, data)
+
+    def line(self, start: int) -> tuple[bytes, int]:
+        """The line that begins there, as far as it is kept, and its size."""
+        if self._piece.end - self._piece.start > 4 * PIECE:
+            return self._data, self._piece.end - self._piece.start - 1
+        end = self._data.find(b"\n", start)
+        end = end if end >= 0 else len(self._data)
+        return self._data[start:min(end, start + LINE_CAP)], end - start
+
+    def number(self, index: int) -> int:
+        """How many lines of the piece stand before the one that is shown in this place."""
+        return self._numbers[index] if self._numbers else index
+
+    def safe(self, start: int) -> Redacted | None:
+        """The line masked, if that takes knowing the lines before it: within a private key."""
+        return self._safe.get(start)
+
+    def _mask(self, ahead: bytes, data: bytes) -> None:
+        first = ahead.find(b"\n") + 1
+        lines = (ahead[first:] + data).split(b"\n")
+        inside = False
+        for line in lines:
+            if _KEY in line:
+                inside = b"-----END" in line and b"-----BEGIN" not in line
+                break
+        masker = Redactor(inside=inside)
+        at = first - len(ahead)
+        for line in lines:
+            if masker.inside or _KEY in line:
+                safe = masker.line(decoded(line[:LINE_CAP]))
+                if at >= 0:
+                    self._safe[at] = safe
+            at += len(line) + 1
 
 
-def _begins_inside_key(texts: list[str]) -> bool:
-    """Whether the first line is the middle of a private key: its END comes before any BEGIN."""
-    for text in texts:
-        if "PRIVATE KEY-----" in text:
-            return "-----END" in text and "-----BEGIN" not in text
-    return False
+def _line_starts(data: bytes) -> list[int]:
+    starts = [0]
+    at = 0
+    for line in data.split(b"\n"):
+        at += len(line) + 1
+        starts.append(at)
+    while starts and starts[-1] >= len(data):
+        starts.pop()
+    return starts or [0]
+
+
+def _starts(piece: Piece) -> list[int]:
+    """Where the lines of a piece begin."""
+    if piece.store is None or piece.end - piece.start > 4 * PIECE:
+        return [0]
+    return _line_starts(piece.store.read(piece.start, piece.end - piece.start))
+
+
+def _before(piece: Piece, at: int | None = None) -> Callable[[], bytes]:
+    """What stands before a byte of a piece's store, whole lines if they are not too long."""
+    store, byte = piece.store, piece.start if at is None else at
+
+    def read() -> bytes:
+        if store is None:
+            return b""
+        start = max(byte - LOOK_BACK, store.begin)
+        data = store.read(start, byte - start)
+        return data if start == 0 else data[data.find(b"\n") + 1:]
+
+    return read
 
 
 def _call(callbacks: list[Callable[[], None]]) -> None:

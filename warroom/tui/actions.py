@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual.binding import Binding
 
-from warroom.incident.errors import SettingsError
-from warroom.incident.incident import Incident
+if TYPE_CHECKING:
+    from warroom.incident.incident import Incident
 
 Place = Literal["anywhere", "incident"]
 Danger = Literal["", "posts", "ends"]
@@ -114,10 +114,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("reopen", "Reopen", "R", "It was not over; the clocks go on.", danger="posts", why_off=_over),
     Action("close", "Close", "C", "The follow-up is done; the incident is history.", danger="ends",
            bar="close", why_off=_resolved),
-    Action("search", "Search the log", "slash", "Find text in the log.", bar="search"),
-    Action("search_next", "Next match", "N", "The next older match of the search."),
-    Action("level", "Log level", "l", "Show all lines, or those from warn or error on."),
-    Action("follow", "Follow the log", "G", "Go to the log's end and stay there."),
+    Action("search", "Search the log", "slash", "Find a text or regular expression in the log, as you type.",
+           bar="search"),
+    Action("search_next", "Next match", "N", "The next older match of the search.", bar="older"),
+    Action("search_back", "Match before", "B", "Back to the next newer match of the search.", bar="newer"),
+    Action("filter_in", "Show only", "plus", "Show only log records that have a text; filters stack.", bar="only"),
+    Action("filter_out", "Hide", "minus", "Hide log records that have a text; filters stack.", bar="without"),
+    Action("filter_drop", "Drop a filter", "X", "Take a filter of the log away.", bar="drop"),
+    Action("level", "Log level", "l", "Show all lines, or those from warn or error on.", bar="level"),
+    Action("error_older", "Error above", "left_square_bracket", "Go to the next older error in the log."),
+    Action("error_newer", "Error below", "right_square_bracket", "Go to the next newer error in the log."),
+    Action("go_to", "Go to a line or time", "g", "A line of the log (88213) or a time (14:03, -10m).", bar="go to"),
+    Action("mark", "Mark the log line", "M", "Mark it, or unmark it; with two marks, p pins the lines between."),
+    Action("mark_next", "Next mark", "apostrophe", "Go to the next mark above in the log."),
+    Action("wrap", "Wrap the log", "W", "Break long lines of the log, or let them run to the side.", bar="wrap"),
+    Action("source", "Hide a log", "S", "Leave a source out of the log, or show it again."),
+    Action("follow", "Follow the log", "G", "Go to the log's end and stay there.", bar="follow"),
     Action("pane_checklist", "Checklist pane", "1", "Go to the checklist."),
     Action("pane_timeline", "Timeline pane", "2", "Go to the timeline."),
     Action("pane_roles", "Roles pane", "3", "Go to the roles."),
@@ -142,10 +154,16 @@ ACTIONS: tuple[Action, ...] = (
 
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 
-LOG_ACTIONS = ("search", "search_next", "level", "follow")
+LOG_ACTIONS = (
+    "search", "search_next", "search_back", "filter_in", "filter_out", "filter_drop", "level", "error_older",
+    "error_newer", "go_to", "mark", "mark_next", "wrap", "source", "follow",
+)  # fmt: skip
 """What can be done to a log, in an incident or without one."""
 
-_SHOWN = {"slash": "/", "question_mark": "?", "space": "space", "escape": "esc"}
+_SHOWN = {
+    "slash": "/", "question_mark": "?", "space": "space", "escape": "esc", "plus": "+", "minus": "-",
+    "left_square_bracket": "[", "right_square_bracket": "]", "apostrophe": "'",
+}  # fmt: skip
 
 
 def shown(key: str) -> str:
@@ -178,6 +196,8 @@ def keymap(own: Mapping[str, str]) -> dict[str, str]:
 
     Raises SettingsError for an action that does not exist, a key that is taken, or one that is reserved.
     """
+    from warroom.incident.errors import SettingsError
+
     place = "[console.keys]"
     for action_id in own:
         if action_id not in BY_ID:

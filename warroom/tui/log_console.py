@@ -1,9 +1,17 @@
-"""The log pane on its own, full-screen, with no incident and no journal. Reads nothing itself."""
+"""Logs on their own, full-screen, with no incident and no journal. Reads nothing itself.
+
+Importing this loads Textual and little else: settings and themes are read once log text is on the screen.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,76 +20,115 @@ from textual.widgets import Static
 
 from warroom.logs.view import LogView
 from warroom.tui.actions import BY_ID, LOG_ACTIONS, key_of
-from warroom.tui.screens.form import Field, Form
 from warroom.tui.shell import Shell
 from warroom.tui.widgets.bars import Key, KeyBar
-from warroom.tui.widgets.logpane import LogPane, next_level
+from warroom.tui.widgets.logbox import LogBox
+from warroom.tui.widgets.logpane import LogPane
+
+if TYPE_CHECKING:
+    from warroom.incident.errors import WarroomError
+
+_KEYS = (*LOG_ACTIONS, "quit")
+
+
+@dataclass(frozen=True, slots=True)
+class Furniture:
+    """What the person's settings say about the console: its looks, own keys by action, the zone of times."""
+
+    themes: Sequence[Theme] = ()
+    theme: str = ""
+    keys: dict[str, str] = field(default_factory=dict)
+    zone: tzinfo = UTC
 
 
 class LogConsole(Shell):
-    """Shows a log view until it is left. ``keys`` are the person's own, by action."""
+    """Shows a log view until it is left. ``view`` opens it.
+
+    ``furnish`` is called once log text stands on the screen, in a thread; if it raises a WarroomError, the console
+    ends and ``failed`` holds it. ``begin`` is called with the pane after that.
+    """
 
     ENABLE_COMMAND_PALETTE = False
     CSS = Shell.CSS + """
     #title { height: 1; padding: 0 1; background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(BY_ID[name].keys, f"do('{name}')", id=name, show=False) for name in (*LOG_ACTIONS, "quit")),
+        *(Binding(BY_ID[name].keys, f"do('{name}')", id=name, show=False) for name in _KEYS),
         Binding("escape,q", "quit", show=False),
     ]
 
     def __init__(
-        self, view: Callable[[], LogView], *, themes: Sequence[Theme], theme: str, keys: dict[str, str]
+        self,
+        view: Callable[[], LogView],
+        *,
+        furnish: Callable[[], Furniture] | None = None,
+        begin: Callable[[LogPane], None] | None = None,
+        crash_folder: Path | None = None,
     ) -> None:
-        super().__init__()
-        self.use_themes(themes, theme)
-        self._open = view
-        self._view: LogView | None = None
-        self._keys = keys
-        self._found = ""
-        self.set_keymap({action: key for action, key in keys.items() if action in (*LOG_ACTIONS, "quit")})
+        super().__init__(crash_folder=crash_folder)
+        self._view = view()   # the file is being read while the screen comes up
+        self._furnish = furnish
+        self._begin = begin
+        self._keys: dict[str, str] = {}
+        self.failed: WarroomError | None = None
+        self._box = LogBox(self._view)
 
     def compose(self) -> ComposeResult:
         yield Static("", id="title", markup=False)
-        self._view = self._open()
-        yield LogPane(self._view, id="log")
+        yield self._box
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.query_one(KeyBar).show([
-            Key(key_of(name, self._keys), BY_ID[name].bar or BY_ID[name].title.lower(), name)
-            for name in (*LOG_ACTIONS, "quit")
-        ])  # fmt: skip
-        self._pane.focus()
+        self._show_keys()
+        self._box.pane.focus()
+        self.call_after_refresh(lambda: self.set_timer(0.05, self._move_in))
 
     def on_unmount(self) -> None:
-        if self._view:
-            self._view.close()
+        self._view.close()
 
-    @property
-    def _pane(self) -> LogPane:
-        return self.query_one(LogPane)
+    def _move_in(self) -> None:
+        self.run_worker(self._furnished(), exit_on_error=True)
+
+    async def _furnished(self) -> None:
+        from warroom.incident.errors import WarroomError
+
+        if self._furnish:
+            try:
+                furniture = await asyncio.to_thread(self._furnish)
+            except WarroomError as error:
+                self.failed = error
+                self.exit(return_code=error.exit_status)
+                return
+            self._view.zone = furniture.zone
+            self._keys = furniture.keys
+            self.set_keymap({action: key for action, key in furniture.keys.items() if action in _KEYS})
+            self.use_themes(furniture.themes, furniture.theme)
+            self._show_keys()
+        if self._begin:
+            self._begin(self._box.pane)
+        # What is there now stays: without this the collector goes through all of it now and then, for 30 ms.
+        gc.collect()
+        gc.freeze()
+
+    def _show_keys(self) -> None:
+        self.query_one(KeyBar).show([
+            Key(key_of(name, self._keys), BY_ID[name].bar or BY_ID[name].title.lower(), name) for name in _KEYS
+        ])  # fmt: skip
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
-        self.query_one("#title", Static).update(event.pane.title_text())
+        self.query_one("#title", Static).update(event.pane.title_text(), layout=False)
+
+    def on_log_pane_opened(self, event: LogPane.Opened) -> None:
+        from warroom.tui.screens.detail import Detail
+
+        self.push_screen(Detail(event.title, event.text))
 
     async def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
         await self.action_do(event.action)
 
     async def action_do(self, action_id: str) -> None:
         """One of the log's actions, as in the war room."""
-        if action_id == "search":
-            self.push_screen(Form("search the log", (Field("text", "Find", self._found),), self._find, verb="find"))
-        elif action_id == "search_next":
-            self._pane.find_previous()
-        elif action_id == "level":
-            self._pane.set_threshold(next_level(self._pane.view.threshold))
-        elif action_id == "follow":
-            self._pane.follow()
-        else:
+        if len(self.screen_stack) > 1:
+            return
+        if not self._box.do(action_id):
             await self.action_quit()
-
-    async def _find(self, values: dict[str, str]) -> None:
-        self._found = values["text"]
-        self._pane.search(values["text"])
-

@@ -16,15 +16,16 @@ from warroom.incident.decisions import Pin
 from warroom.incident.timing import Urgency
 from warroom.logs.view import LogView
 from warroom.room.lookout import Advice, advise
-from warroom.tui.actions import BY_ID, key_of
+from warroom.tui.actions import BY_ID, LOG_ACTIONS, key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
-from warroom.tui.screens.form import Field, Form
+from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.incident import IncidentScreen
 from warroom.tui.screens.tiles import TiledScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, KeyBar
-from warroom.tui.widgets.logpane import LogPane, next_level
+from warroom.tui.widgets.logbox import LogBox
+from warroom.tui.widgets.logpane import LogPane
 from warroom.tui.widgets.panes import Pane
 from warroom.tui.widgets.rows import RowList
 from warroom.tui.widgets.words import URGENCY_STYLE, lit
@@ -60,7 +61,6 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         self._view: LogView | None = None
         self._opening_logs = False
         self._rung: set[str] = set()
-        self._found = ""
         self._ticked = ""
 
     def compose(self) -> ComposeResult:
@@ -123,10 +123,10 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         pane = self.query_one("#logs", Pane)
         had_focus = pane.has_focus_within
         await pane.query(RowList).remove()
-        log = LogPane(self._view, id="log")
-        await pane.mount(log)
+        box = LogBox(self._view, id="log-box")
+        await pane.mount(box)
         if had_focus:
-            log.focus()
+            box.pane.focus()
 
     def tick(self) -> None:
         """What depends on the time of day; each line is repainted only if it says something else."""
@@ -230,7 +230,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         return f"none in the last {quiet} min{was}" if quiet else f"{figures.errors[-1]} in the last minute{was}"
 
     async def do_pin(self) -> None:
-        record = self._log.cursor_record() if self._log else None
+        record = self._log.evidence() if self._log else None
         if record is None:
             self.bridge.say("Put the cursor on a log line first (4)", "warning")
             return
@@ -240,27 +240,21 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         if done:
             self.bridge.say("Pinned to the timeline")
 
-    async def do_search(self) -> None:
-        log = self._log
-        if log is None:
+    def go(self, name: str = "") -> None:
+        super().go(name)
+        if self.active == "logs" and self._log:
+            self._log.focus()
+
+    async def action_do(self, action_id: str) -> None:
+        box = self.query_one_optional("#log-box", LogBox) if action_id in LOG_ACTIONS else None
+        if box is None:
+            await super().action_do(action_id)
             return
-
-        async def find(values: dict[str, str]) -> None:
-            self._found = values["text"]
-            log.search(values["text"])
-
         self.go("logs")
-        self.app.push_screen(Form("search the log", (Field("text", "Find", self._found),), find, verb="find"))
+        box.do(action_id)
 
-    async def do_search_next(self) -> None:
-        if self._log:
-            self._log.find_previous()
+    def on_log_pane_opened(self, event: LogPane.Opened) -> None:
+        self.app.push_screen(Detail(event.title, event.text))
 
-    async def do_level(self) -> None:
-        if self._log and self._view:
-            self._log.set_threshold(next_level(self._view.threshold))
-
-    async def do_follow(self) -> None:
-        if self._log:
-            self._log.follow()
-
+    def on_log_pane_leapt(self, event: LogPane.Leapt) -> None:
+        self.bridge.say(f"Errors in the log: {event.times:.0f}× the last hour", "warning")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -18,22 +20,30 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
+from warroom.logs.hunt import Hunt
 from warroom.logs.records import Level, Record
-from warroom.logs.search import BadPattern, Query, find
-from warroom.logs.view import LogView, Row
+from warroom.logs.search import BadPattern, Query
+from warroom.logs.view import LogView, Row, Seq
 from warroom.redact import inert
 
-FRAMES = 12          # repaints a second at most, while lines pour in
+FRAMES = 15          # repaints a second at most, while lines pour in
+_BURST = 3           # repaints that may come before that
+_APART = 0.015       # seconds between two repaints at least
 _WHEEL = 3           # rows a notch of the wheel
 _SIDE = 16           # cells a step to the side
 _LABEL = 16          # cells of a source's label at most
 _STRIPS = 400        # drawn rows that are kept
+_PINNED = 100        # lines of a marked range at most
+_AROUND = 4          # records shown before and after an opened one
+_RECORD = 400        # lines of a record at most
 _BARS = "▁▂▃▄▅▆▇█"
+_PLAIN = frozenset(("info", "debug", "trace"))
 
 
 def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
@@ -72,25 +82,24 @@ class LogPane(Widget, can_focus=True):
         & > .logpane--fatal { color: $text-error; text-style: bold reverse; }
         & > .logpane--error { color: $text-error; text-style: bold; }
         & > .logpane--warn { color: $text-warning; text-style: bold; }
-        & > .logpane--info { color: $foreground; }
-        & > .logpane--debug { color: $foreground; }
-        & > .logpane--trace { color: $foreground; }
         & > .logpane--label { color: $text-primary; }
         & > .logpane--notice { color: $text-accent; text-style: italic; }
         & > .logpane--cursor { background: $panel; text-style: bold; }
         & > .logpane--match { text-style: reverse underline; }
         & > .logpane--hint { color: $foreground; background: $panel; text-style: bold; }
+        & > .logpane--chip { color: $foreground; background: $panel; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "logpane--fatal", "logpane--error", "logpane--warn", "logpane--info", "logpane--debug", "logpane--trace",
-        "logpane--label", "logpane--notice", "logpane--cursor", "logpane--match", "logpane--hint",
+        "logpane--fatal", "logpane--error", "logpane--warn", "logpane--label", "logpane--notice", "logpane--cursor",
+        "logpane--match", "logpane--hint", "logpane--chip",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False), Binding("down", "move(1)", show=False),
         Binding("pageup", "page(-1)", show=False), Binding("pagedown", "page(1)", show=False),
         Binding("home", "first", show=False), Binding("end", "follow", show=False),
         Binding("left", "side(-1)", show=False), Binding("right", "side(1)", show=False),
+        Binding("enter", "open", show=False),
     ]
 
     class StatusChanged(Message):
@@ -105,16 +114,42 @@ class LogPane(Widget, can_focus=True):
             """The pane."""
             return self.pane
 
+    class Opened(Message):
+        """A record is to be shown in full: ``text`` is safe, unfolded, with its neighbours."""
+
+        def __init__(self, pane: LogPane, title: str, text: str) -> None:
+            super().__init__()
+            self.pane = pane
+            self.title = title
+            self.text = text
+
+    class Leapt(Message):
+        """The error rate has leapt to ``times`` what it was in the last hour; told once as it begins."""
+
+        def __init__(self, pane: LogPane, times: float) -> None:
+            super().__init__()
+            self.pane = pane
+            self.times = times
+
     class _News(Message, bubble=False):
         """The view has changed; posted from the thread that changed it."""
 
     class _Found(Message, bubble=False):
         """A search has ended; ``seq`` of the row, or None."""
 
-        def __init__(self, token: int, seq: int | None) -> None:
+        def __init__(self, token: int, seq: Seq | None, what: str) -> None:
             super().__init__()
             self.token = token
             self.seq = seq
+            self.what = what
+
+    class _Counted(Message, bubble=False):
+        """So many lines match, so far."""
+
+        def __init__(self, token: int, text: str) -> None:
+            super().__init__()
+            self.token = token
+            self.text = text
 
     def __init__(
         self,
@@ -130,19 +165,34 @@ class LogPane(Widget, can_focus=True):
         self._clock = clock
         self._top = 0                 # position of the first row shown
         self._cursor = 0
-        self._cursor_seq = -1         # the row the cursor is on, wherever a filter moves it
+        self._cursor_seq: Seq = (0, 0)   # the row the cursor is on, wherever a filter moves it
+        self._lost_seq: Seq | None = None   # … while the filter has not come so far yet
         self._following = True
         self._seen = 0                # positions before this one have been on the screen, or were there when paused
         self._side = 0                # cells scrolled to the side
+        self._wrap = False
         self._generation = -1
         self._layout = -1
         self._painted = float("-inf")
+        self._credit = float(_BURST)
+        self._credit_at = clock()
         self._due: Timer | None = None
         self._title = ""
         self._hint = ""
-        self._query: Query | None = None
+        self._marks: list[Seq] = []
+        self._hunt: Hunt | None = None
+        self._errors = Hunt(view, None)
+        self._hunting = threading.Lock()   # one thread at a time goes through the log
         self._search_token = 0
+        self._matches = ""            # how many lines match, in words
+        self._from: tuple[bool, Seq, int] | None = None   # where a search began, to go back to
+        self._leapt = False
         self._strips: dict[tuple[object, ...], Strip] = {}
+        self._styles: dict[tuple[str, ...], Style] = {}
+        self._window_key: tuple[object, ...] = ()
+        self._window: list[tuple[Row, int, int]] = []
+        self._chip_rows = self._label_width = 0
+        self._head_width = 7
         self._listening = False       # the view will wake us at its next change
         self._gone = False
 
@@ -163,38 +213,155 @@ class LogPane(Widget, can_focus=True):
         self._settle()
         return self._view.record_at(self._cursor)
 
+    def evidence(self) -> Record | None:
+        """What is to be pinned: the lines from the first mark to the last if there are two, else the cursor's."""
+        if len(self._marks) < 2:
+            return self.cursor_record()
+        places = sorted(self._view.position_of(seq) for seq in self._marks)
+        rows = self._view.rows(places[0], min(places[-1] + 1, places[0] + _PINNED))
+        records = [record for row in rows if (record := self._view.record_of(row))]
+        if not records:
+            return None
+        return replace(records[0], text="\n".join(record.text for record in records))
+
     def set_threshold(self, level: Level | None) -> None:
         """Shows lines of at least this level; None shows all. The cursor stays on its line, or the next shown."""
         self._view.set_threshold(level)
         self._repaint()
         self._tick()
 
-    def search(self, text: str, *, regex: bool = False) -> None:
-        """Looks for the text, from the cursor upwards, then downwards, in a thread; no text ends searching."""
+    def filter_in(self, text: str) -> None:
+        """Shows only records that have this, besides the filters there are."""
+        self._add_filter(text, within=True)
+
+    def filter_out(self, text: str) -> None:
+        """Shows no records that have this."""
+        self._add_filter(text, within=False)
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The filters there are, in words, in the order in which ``drop_filter`` counts them."""
+        now = self._view.filter
+        return (*(f"+ {query.text}" for query in now.within), *(f"− {query.text}" for query in now.without))
+
+    def drop_filter(self, place: int = -1) -> None:
+        """Takes one filter away, by its place in ``filters``."""
+        now = self._view.filter
+        count = len(now.within) + len(now.without)
+        if not count:
+            self.say("no filter to take away")
+            return
+        place %= count
+        within = tuple(query for n, query in enumerate(now.within) if n != place)
+        without = tuple(query for n, query in enumerate(now.without, len(now.within)) if n != place)
+        self._view.set_filter(replace(now, within=within, without=without))
+        self._repaint()
+        self._tick()
+
+    def search(self, text: str, *, go: bool = True) -> None:
+        """Looks for the text or regular expression, from the cursor upwards, then downwards, and counts all lines
+        that have it, in a thread; no text ends searching. Without ``go`` whoever follows goes on following."""
         self._stop_search()
-        self._hint = ""
+        self._hint = self._matches = ""
         try:
-            self._query = Query.of(text, regex=regex) if text else None
+            query = Query.typed(text) if text else None
         except BadPattern as error:
-            self._query = None
+            query = None
             self.say(str(error))
-        if self._query:
-            now = self._view.snapshot()
-            self._seek([(self._cursor, now.first - 1), (self._cursor + 1, now.end)])
+        self._hunt = Hunt(self._view, query) if query else None
+        if query:
+            self._settle()
+            if self._from is None:
+                self._from = self._following, self._cursor_seq, self._cursor - self._top
+            self._seek(self._hunt, [(self._cursor, True), (self._cursor + 1, False)],
+                       go=go or not self._following, count=True)
         self.refresh()
+
+    def search_done(self, keep: bool) -> None:
+        """The search stays as it is, or was not meant: the cursor goes back to where it began."""
+        began, self._from = self._from, None
+        if keep:
+            return
+        self._stop_search()
+        self._hunt, self._matches, self._hint = None, "", ""
+        if began and began[0]:
+            self.follow()
+        elif began:
+            self._show(self._view.position_of(began[1]), began[2])
+        self.refresh()
+
+    @property
+    def matches(self) -> str:
+        """How many lines match what is searched for, in words; "" while nobody knows."""
+        return self._matches
 
     def find_next(self) -> None:
         """Goes to the next line below that has what was searched for."""
-        self._seek([(self._cursor + 1, self._view.snapshot().end)])
+        self._seek(self._hunt, [(self._cursor + 1, False)])
 
     def find_previous(self) -> None:
         """Goes to the next line above that has what was searched for."""
-        self._seek([(self._cursor - 1, self._view.snapshot().first - 1)])
+        self._seek(self._hunt, [(self._cursor - 1, True)])
+
+    def find_error(self, *, older: bool) -> None:
+        """Goes to the next line above (or below) that states an error."""
+        self._settle()
+        self._seek(self._errors, [(self._cursor - 1, True) if older else (self._cursor + 1, False)])
+
+    def go_to(self, text: str) -> None:
+        """Goes to a line by its number (``88213``) or to a time (``14:03``, ``-10m``, ``2025-03-05 14:03``), the
+        latest such time before the newest line."""
+        text = text.strip()
+        if not text:
+            return
+        if text.isdecimal():
+            seq = self._view.line(int(text))
+            if seq is None:
+                self.say(f"there is no line {text} (yet)")
+                return
+            self._show(self._view.position_of(seq))
+            return
+        when = self._moment(text)
+        if when is None:
+            self.say(f"“{text}” is neither a line number nor a time: 88213, 14:03, -10m")
+            return
+        position = self._view.moment(when)
+        if position is None:
+            self.say("no line here says when it was written")
+            return
+        self._show(position)
+
+    def mark(self) -> None:
+        """Marks the line under the cursor, or takes its mark away."""
+        self._settle()
+        seq = self._cursor_seq
+        if seq in self._marks:
+            self._marks.remove(seq)
+        elif self._view.record_at(self._cursor):
+            self._marks.append(seq)
+        self._strips.clear()
+        self.refresh()
+
+    def next_mark(self) -> None:
+        """Goes to the next mark above, from the first to the last again."""
+        places = sorted(self._view.position_of(seq) for seq in self._marks)
+        if not places:
+            self.say("nothing is marked")
+            return
+        above = [place for place in places if place < self._cursor]
+        self._show(above[-1] if above else places[-1])
+
+    def toggle_wrap(self) -> None:
+        """Breaks long lines, or lets them run out of sight to the right."""
+        self._wrap = not self._wrap
+        self._side = 0
+        self._repaint()
 
     def follow(self) -> None:
         """Goes to the newest line and stays with it."""
         self._stop_search()
         self._hint = ""
+        self._lost_seq = None
         self._following = True
         self._repaint()
         self._tick()
@@ -231,9 +398,16 @@ class LogPane(Widget, can_focus=True):
         self.follow()
 
     def action_side(self, steps: int) -> None:
-        """Scrolls to the side; lines are not wrapped."""
-        self._side = max(0, self._side + steps * _SIDE)
+        """Scrolls to the side, where lines are not wrapped."""
+        self._side = 0 if self._wrap else max(0, self._side + steps * _SIDE)
         self.refresh()
+
+    def action_open(self) -> None:
+        """Opens the record under the cursor."""
+        self._settle()
+        rows = self._view.rows(self._cursor, self._cursor + 1)
+        if rows and not rows[0].notice:
+            self.post_message(self.Opened(self, *self._in_full(rows[0])))
 
     def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
@@ -246,18 +420,31 @@ class LogPane(Widget, can_focus=True):
         self._wheel(_WHEEL)
 
     def on_click(self, event: events.Click) -> None:
-        """Puts the cursor on the row."""
+        """Puts the cursor on the row; on a chip, takes its filter away."""
         offset = event.get_content_offset(self)
-        if offset is not None and 0 <= offset.y < self._room():
+        if offset is None:
+            return
+        chips = self._chips()
+        if chips and offset.y == 0:
+            x = 0
+            for place, chip in enumerate(chips):
+                if x <= offset.x < x + cell_len(chip):
+                    self.drop_filter(place)
+                    return
+                x += cell_len(chip) + 1
+            return
+        y = offset.y - bool(chips)
+        if 0 <= y < self._room():
             self._settle()
-            if self._top + offset.y < self._view.snapshot().end:
-                self._go(self._top + offset.y)
+            lines = self._lines(self.size)
+            if y < len(lines):
+                self._go(lines[y][2])
 
     def _wheel(self, rows: int) -> None:
         self._settle()
         now = self._view.snapshot()
         top = self._top + rows
-        if rows > 0 and (self._following or top >= now.end - self.size.height):
+        if rows > 0 and (self._following or top >= now.end - self.size.height + self._chip_rows):
             self.follow()
             return
         self._pause(now.end)
@@ -269,6 +456,7 @@ class LogPane(Widget, can_focus=True):
         """Puts the cursor there and the row in sight; at the very end, following begins."""
         now = self._view.snapshot()
         self._hint = ""
+        self._lost_seq = None
         if position >= now.end - 1:
             self.follow()
             return
@@ -276,6 +464,21 @@ class LogPane(Widget, can_focus=True):
         self._place(max(now.first, position))
         room = self._room()
         self._top = max(now.first, min(max(self._top, self._cursor - room + 1), self._cursor, now.end - 1))
+        self._repaint()
+
+    def _show(self, position: int, below: int | None = None) -> None:
+        """Puts the cursor there; the row stands ``below`` so many others, or where it is if it is in sight."""
+        self._settle()
+        now = self._view.snapshot()
+        self._pause(now.end)
+        self._lost_seq = None
+        self._hint = ""
+        self._place(max(now.first, min(position, now.end - 1)))
+        room = self._room()
+        if below is not None:
+            self._top = self._cursor - below
+        elif not self._top <= self._cursor < self._top + room:
+            self._top = self._cursor - room // 2
         self._repaint()
 
     def _pause(self, end: int) -> None:
@@ -287,11 +490,12 @@ class LogPane(Widget, can_focus=True):
     def _place(self, position: int) -> None:
         self._cursor = position
         rows = self._view.rows(position, position + 1)
-        self._cursor_seq = rows[0].seq if rows else -1
+        self._cursor_seq = rows[0].seq if rows else (0, 0)
 
     def _room(self) -> int:
-        """Rows there is room for: the last line is taken while there is something to say."""
-        return max(1, self.size.height - (0 if self._following and not self._hint else 1))
+        """Rows there is room for: the first line is taken by chips, the last while there is something to say."""
+        taken = bool(self._chips()) + (0 if self._following and not self._hint else 1)
+        return max(1, self.size.height - taken)
 
     def _settle(self) -> None:
         """Brings top and cursor in line with what the view has now."""
@@ -302,10 +506,16 @@ class LogPane(Widget, can_focus=True):
             known = self._layout >= 0
             self._layout = now.layout
             if known and not self._following:
-                below = self._cursor - self._top
-                self._place(self._view.position_of(self._cursor_seq))
-                self._top = self._cursor - below
-                self._seen = now.end
+                self._lost_seq = self._cursor_seq
+        if self._lost_seq is not None and not self._following:
+            # A filter works its way back: where the cursor belongs is known once it has come so far.
+            below = self._cursor - self._top
+            wanted = self._lost_seq
+            self._place(min(self._view.position_of(wanted), max(now.first, now.end - 1)))
+            self._top = self._cursor - below
+            self._seen = now.end
+            if not now.working:
+                self._lost_seq = None
         if self._following or now.end == now.first:
             self._top = max(now.first, now.end - room)
             self._place(max(now.first, now.end - 1))
@@ -315,6 +525,21 @@ class LogPane(Widget, can_focus=True):
             self._place(min(max(self._cursor, now.first), now.end - 1))
         self._top = max(now.first, min(self._top, now.end - 1))
         self._seen = max(self._seen, min(now.end, self._top + room))
+
+    def _moment(self, text: str) -> datetime | None:
+        """The time meant, counted back from the newest line that has one."""
+        from warroom.incident.errors import BadInput
+        from warroom.incident.timing import read_moment
+
+        end = self._view.snapshot().end
+        newest = (when for row in reversed(self._view.rows(end - 200, end)) if (when := self._view.time_of(row)))
+        now = next(newest, None)
+        if now is None:
+            return None
+        try:
+            return read_moment(text, now + timedelta(seconds=1), self._view.zone)
+        except BadInput:
+            return None
 
     # -- waking and repainting
 
@@ -345,6 +570,7 @@ class LogPane(Widget, can_focus=True):
         """Another theme: what was drawn is drawn anew."""
         super().notify_style_update()
         self._strips.clear()
+        self._styles.clear()
 
     def _wake(self) -> None:
         """Called once by whichever thread changed the view."""
@@ -356,11 +582,24 @@ class LogPane(Widget, can_focus=True):
                 self._gone = True
 
     def _on_log_pane__news(self, message: _News) -> None:
-        wait = self._painted + 1 / FRAMES - self._clock()
+        if self._due is not None:
+            return
+        now = self._clock()
+        wait = max((1 - self._earned(now)) / FRAMES, _APART - (now - self._painted))
         if wait <= 0:
-            self._repaint()
-        elif self._due is None:
-            self._due = self.set_timer(wait, self._repaint)
+            self._spend()
+        else:
+            self._due = self.set_timer(wait, self._spend)
+
+    def _earned(self, now: float) -> float:
+        """How many repaints may be made: one more each frame, a few at most."""
+        self._credit = min(float(_BURST), self._credit + (now - self._credit_at) * FRAMES)
+        self._credit_at = now
+        return self._credit
+
+    def _spend(self) -> None:
+        self._credit = max(0.0, self._earned(self._clock()) - 1)
+        self._repaint()
 
     @_guarded
     def _repaint(self) -> None:
@@ -385,12 +624,21 @@ class LogPane(Widget, can_focus=True):
 
     def _status(self) -> str:
         figures = self._view.figures()
+        now = self._view.snapshot()
         parts = [" ".join(figures.labels) or "no source", f"{figures.lines_per_second:,} lines/s"]
         most = max(figures.errors)
         bars = "".join(_BARS[-(-n * (len(_BARS) - 1) // most)] for n in figures.errors) + " " if most else ""
-        parts.append(f"errors {bars}{figures.errors[-1]:,}/min")
+        leap = f" {figures.leap:.0f}× the last hour" if figures.leap else ""
+        parts.append(f"errors {bars}{figures.errors[-1]:,}/min{leap}")
+        if figures.leap and not self._leapt:
+            self.post_message(self.Leapt(self, figures.leap))
+        self._leapt = bool(figures.leap)
         if figures.threshold:
             parts.append(f"level ≥ {figures.threshold}")
+        if self._view.filter:
+            parts.append(f"{now.end - now.first:,} shown" + (f" {now.done:.0%}" if now.working else ""))
+        if self._matches and self._hunt and self._hunt.query:
+            parts.append(inert(f"“{self._hunt.query.text}” {self._matches}", newlines=False))
         if figures.masked:
             parts.append(f"{figures.masked:,} masked")
         if figures.dropped:
@@ -398,69 +646,169 @@ class LogPane(Widget, can_focus=True):
         parts.append("following" if self._following else "paused")
         return " │ ".join(parts)
 
-    # -- searching
+    # -- filters and searching
+
+    def _add_filter(self, text: str, *, within: bool) -> None:
+        if not text:
+            return
+        try:
+            query = Query.typed(text)
+        except BadPattern as error:
+            self.say(str(error))
+            return
+        now = self._view.filter
+        self._view.set_filter(
+            replace(now, within=(*now.within, query)) if within else replace(now, without=(*now.without, query)))
+        self._repaint()
+        self._tick()
+
+    def _chips(self) -> list[str]:
+        return [inert(f" {text} ✕ ", newlines=False) for text in self.filters]
 
     def _stop_search(self) -> None:
         self._search_token += 1
 
-    def _seek(self, ranges: Sequence[tuple[int, int]]) -> None:
-        """Searches the ranges in turn, in a thread of its own; the answer comes as a message."""
-        query, view = self._query, self._view
-        if query is None:
+    def _seek(
+        self, hunt: Hunt | None, ways: list[tuple[int, bool]], *, go: bool = True, count: bool = False
+    ) -> None:
+        """Searches from each position, upwards (true) or downwards, in turn, in a thread of its own; the answers
+        come as messages."""
+        if hunt is None:
             self.say("nothing to search for yet")
             return
         self._stop_search()
         token = self._search_token
+        what = f"with “{hunt.query.text}”" if hunt.query else "that states an error"
 
         def stale() -> bool:
             return self._search_token != token or self._gone
 
-        def run() -> None:
-            seq: int | None = None
-            for start, stop in ranges:
-                place = find(query, view.texts, start, stop, stale) if start != stop else None
-                rows = view.rows(place, place + 1) if place is not None else []
-                if rows:
-                    seq = rows[0].seq
-                    break
+        def post(message: Message) -> None:
             if not stale():
                 try:
-                    self.post_message(self._Found(token, seq))
+                    self.post_message(message)
                 except RuntimeError:
                     self._gone = True
+
+        def run() -> None:
+            with self._hunting:
+                if go:
+                    seq = None
+                    for position, older in ways:
+                        seq = hunt.nearest(position, older=older, cancelled=stale)
+                        if seq is not None or stale():
+                            break
+                    post(self._Found(token, seq, what))
+                if not count or stale():
+                    return
+                told = [time.monotonic()]
+
+                def tell(lines: int, done: float) -> None:
+                    if time.monotonic() - told[0] > 0.2:
+                        told[0] = time.monotonic()
+                        post(self._Counted(token, f"{lines:,} lines, {done:.0%} searched"))
+
+                total = hunt.count(stale, tell)
+                if total is not None:
+                    post(self._Counted(token, f"{total:,} {'line' if total == 1 else 'lines'}"))
 
         threading.Thread(target=run, name="log search", daemon=True).start()
 
     def _on_log_pane__found(self, message: _Found) -> None:
-        if message.token != self._search_token or self._query is None:
+        if message.token != self._search_token:
             return
         if message.seq is None:
-            self.say(f"no other line with “{self._query.text}” that way")
+            self.say(f"no other line {message.what} that way")
             return
-        self._settle()
-        now = self._view.snapshot()
-        self._pause(now.end)
-        self._place(self._view.position_of(message.seq))
-        room = self._room()
-        if not self._top <= self._cursor < self._top + room:
-            self._top = self._cursor - room // 2
-        self._hint = ""
-        self._repaint()
+        self._show(self._view.position_of(message.seq))
+
+    def _on_log_pane__counted(self, message: _Counted) -> None:
+        if message.token == self._search_token:
+            self._matches = message.text
+            self._tick()
+            self.post_message(self.StatusChanged(self))
+
+    # -- one record in full
+
+    def _in_full(self, row: Row) -> tuple[str, str]:
+        """Title and text of a record: unfolded, with the lines that continue it and its neighbours."""
+        from warroom.logs.records import is_continuation, unfold
+        from warroom.redact import redact
+
+        start, stop = self._cursor, self._cursor + 1
+        first = self._view.snapshot().first
+
+        def same(position: int) -> Row | None:
+            rows = self._view.rows(position, position + 1)
+            return rows[0] if rows and not rows[0].notice and rows[0].feed is row.feed else None
+
+        while (start > first and self._cursor - start < _RECORD and (here := same(start)) is not None
+               and is_continuation(here.text) and same(start - 1)):
+            start -= 1
+        while stop - start < _RECORD and (here := same(stop)) is not None and is_continuation(here.text):
+            stop += 1
+        rows = [here for here in self._view.rows(start, stop) if not here.notice]
+        head = rows[0]
+        whole = [self._view.safe_text(head), *(self._view.safe_text(line) for line in rows[1:])]
+        # Unfolding undoes escapes: what comes out is foreign again.
+        whole[0] = redact(unfold(whole[0])).text
+        around = [self._view.rows(start - _AROUND, start), self._view.rows(stop, stop + _AROUND)]
+        before, after = (["  " + self._view.safe_text(line)[:400] for line in part] for part in around)
+        when = self._view.time_of(head)
+        title = " · ".join(part for part in (
+            head.label, f"line {head.line:,}" if head.line else "", head.own_level or "",
+            when.astimezone(self._view.zone).isoformat(sep=" ", timespec="milliseconds") if when else "") if part)
+        parts = ["\n".join(whole)]
+        if before:
+            parts.insert(0, "before\n" + "\n".join(before))
+        if after:
+            parts.append("after\n" + "\n".join(after))
+        return title, "\n\n".join(parts)
 
     # -- drawing
 
     def render_line(self, y: int) -> Strip:
         """One line of the pane."""
-        width = self.size.width
+        size = self.size
         try:
-            if y == self.size.height - 1 and (hint := self._hint_text()):
-                return self._hint_strip(hint, width)
-            rows = self._view.rows(self._top + y, self._top + y + 1)
-            if not rows or self._top + y < self._view.snapshot().first:
-                return Strip.blank(width, self.rich_style)
-            return self._row_strip(rows[0], self._top + y == self._cursor, width)
+            lines = self._lines(size)
+            if y < self._chip_rows:
+                return self._chip_strip(self._chips(), size.width)
+            if y == size.height - 1 and (hint := self._hint_text()):
+                return self._hint_strip(hint, size.width)
+            y -= self._chip_rows
+            if y >= len(lines):
+                return Strip.blank(size.width, self._style())
+            row, part, position = lines[y]
+            return self._row_strip(row, position == self._cursor, size.width, part)
         except Exception as error:   # noqa: BLE001 - an error in a render ends the whole console
-            return Strip([Segment(f"cannot be drawn: {type(error).__name__}"[:width], self.rich_style)])
+            return Strip([Segment(f"cannot be drawn: {type(error).__name__}"[:size.width], self.rich_style)])
+
+    def _lines(self, size: Size) -> list[tuple[Row, int, int]]:
+        """What stands in each line: the row, which part of it where lines are wrapped, and its position."""
+        key = (self._generation, self._layout, self._top, self._cursor, size, self._wrap, self._following,
+               bool(self._hint))
+        if key != self._window_key:
+            self._chip_rows = 1 if size.height > 1 and self._chips() else 0
+            rows = self._view.rows(self._top, self._top + size.height)
+            start = max(self._top, self._view.snapshot().first)
+            lines = [(row, 0, position) for position, row in enumerate(rows, start)]
+            labels = [source.label for source in self._view.sources if not source.hidden]
+            self._label_width = min(_LABEL, max(map(cell_len, labels))) if len(labels) > 1 else 0
+            self._head_width = 7 + (self._label_width + 2 if self._label_width else 0)
+            self._window = self._wrapped(lines) if self._wrap else lines
+            self._window_key = key
+        return self._window
+
+    def _wrapped(self, lines: list[tuple[Row, int, int]]) -> list[tuple[Row, int, int]]:
+        room, width = self._room(), max(1, self.size.width - self._head_width)
+        parts = [(row, part, position) for row, _, position in lines
+                 for part in range(max(1, -(-cell_len(self._text(row)[:20 * width]) // width)))]
+        if self._following:
+            return parts[-room:]
+        # The cursor stays in sight, however many lines those above it take.
+        at = max((n for n, line in enumerate(parts) if line[2] == self._cursor), default=0)
+        return parts[max(0, at - room + 1):][:room]
 
     def _hint_text(self) -> str:
         if self._hint or self._following:
@@ -468,51 +816,80 @@ class LogPane(Widget, can_focus=True):
         new = self._view.snapshot().end - self._seen
         return f"▼ {new:,} new · end to follow" if new > 0 else "▼ paused · end to follow"
 
-    def _hint_strip(self, hint: str, width: int) -> Strip:
-        style = self.rich_style + self.get_component_rich_style("logpane--hint", partial=True)
-        return Strip([Segment(set_cell_size(f" {hint}", width), style)], width)
+    def _style(self, *names: str) -> Style:
+        style = self._styles.get(names)
+        if style is None:
+            style = self.rich_style
+            for name in names:
+                style += self.get_component_rich_style(f"logpane--{name}", partial=True)
+            self._styles[names] = style
+        return style
 
-    def _row_strip(self, row: Row, at_cursor: bool, width: int) -> Strip:
+    def _hint_strip(self, hint: str, width: int) -> Strip:
+        return Strip([Segment(set_cell_size(f" {hint}", width), self._style("hint"))], width)
+
+    def _chip_strip(self, chips: list[str], width: int) -> Strip:
+        segments = []
+        for chip in chips:
+            segments += [Segment(chip, self._style("chip")), Segment(" ", self._style())]
+        return Strip(segments).adjust_cell_length(width, self._style())
+
+    def _text(self, row: Row) -> str:
+        return self._view.safe_text(row).expandtabs(4).replace("\n", "␤")
+
+    def _row_strip(self, row: Row, at_cursor: bool, width: int, part: int) -> Strip:
         cursor = at_cursor and self.has_focus
-        labels = [source.label for source in self._view.sources if not source.hidden]
-        label_width = min(_LABEL, max(map(cell_len, labels), default=0)) if len(labels) > 1 else 0
-        query = self._query.pattern if self._query else None
-        key = (row.seq, row.text, row.level, cursor, width, self._side, label_width, query)
+        query = self._hunt.query.pattern if self._hunt and self._hunt.query else None
+        key = (row.seq, len(row.text), cursor, width, self._side, part, self._wrap, self._label_width, query)
         strip = self._strips.get(key)
         if strip is None:
             if len(self._strips) >= _STRIPS:
                 self._strips.clear()
-            strip = self._strips[key] = self._draw(row, cursor, width, label_width)
+            strip = self._strips[key] = self._draw(row, cursor, width, part)
         return strip
 
-    def _draw(self, row: Row, cursor: bool, width: int, label_width: int) -> Strip:
-        base = self.rich_style
-        mark = self.get_component_rich_style("logpane--cursor", partial=True) if cursor else Style.null()
-
-        def part(text: str, *names: str) -> Segment:
-            style = base + mark
-            for name in names:
-                style += self.get_component_rich_style(f"logpane--{name}", partial=True)
-            return Segment(text, style)
-
-        head = [part("▸" if cursor else " ")]
+    def _draw(self, row: Row, cursor: bool, width: int, part: int) -> Strip:
+        look: tuple[str, ...] = ("cursor",) if cursor else ()
+        lead = "▸" if cursor else "◆" if row.seq in self._marks else " "
+        level = row.own_level
+        label_width = self._label_width
+        room = max(0, width - (1 if row.notice else self._head_width))
+        side = self._side + part * room
+        query = self._hunt.query if self._hunt else None
+        head: list[tuple[str, tuple[str, ...]]]
+        body: list[tuple[str, tuple[str, ...]]]
         if row.notice:
-            body = [part(f"── {row.label} {self._view.safe_text(row)} ──", "notice")]
+            head = [(lead, look)]
+            text = f"── {row.label} {self._view.safe_text(row)} ──"
+            body = [(text, (*look, "notice"))]
         else:
-            level = row.own_level
-            head += [part(f"{level.upper():<5}", level) if level else part("     "), part(" ")]
+            word = f"{level.upper():<5} " if level else "      "
+            head = [(lead, look), (word, (*look, level) if level and level not in _PLAIN else look)]
+            if part:
+                head = [(" " * 7, look)]
             if label_width:
-                head += [part(set_cell_size(row.label, label_width), "label"), part("│ ")]
+                head += [(set_cell_size(row.label, label_width), (*look, "label")), ("│ ", look)]
             # A character is at least one cell, or joins one that is: enough of them for the width, no more.
-            text = self._view.safe_text(row)[:2 * (self._side + width) + 64].expandtabs(4).replace("\n", "␤")
+            text = self._text(row)[:2 * (side + room) + 64]
             body = []
             done = 0
-            for start, end in self._query.spans(text) if self._query else ():
-                body += [part(text[done:start]), part(text[start:end], "match")]
+            for start, end in query.spans(text) if query else ():
+                body += [(text[done:start], look), (text[start:end], (*look, "match"))]
                 done = end
-            body.append(part(text[done:]))
-        left = Strip(head)
-        right = Strip([segment for segment in body if segment.text])
-        room = max(0, width - left.cell_length)
-        right = right.crop(self._side, self._side + room)
-        return Strip.join([left, right]).adjust_cell_length(width, base + mark)
+            body.append((text[done:], look))
+        if len(body) == 1 and text.isascii():   # the ordinary line, without counting cells
+            body = [(body[0][0][side:side + room].ljust(room), body[0][1])]
+            if room and not label_width:
+                return Strip(self._segments(head + body), width)
+        left, right = Strip(self._segments(head)), Strip(self._segments(body)).crop(side, side + room)
+        return Strip.join([left, right]).adjust_cell_length(width, self._style(*look))
+
+    def _segments(self, parts: list[tuple[str, tuple[str, ...]]]) -> list[Segment]:
+        """Segments, those alike joined: each costs forty bytes on the way to the terminal."""
+        joined: list[tuple[str, tuple[str, ...]]] = []
+        for text, names in parts:
+            if joined and joined[-1][1] == names:
+                joined[-1] = joined[-1][0] + text, names
+            elif text:
+                joined.append((text, names))
+        return [Segment(text, self._style(*names)) for text, names in joined]
