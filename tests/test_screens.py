@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from pilot import (
+    DEADLINE_S,
     LARGE,
     SIZES,
     SMALL,
@@ -319,6 +321,32 @@ async def test_a_key_that_is_off_is_dim_in_the_bar(stage: Stage) -> None:
         bar = pilot.app.screen.query("KeyBar").first()
         on = {key.action: key.on for key in bar._keys}
         assert not on["resolve"] and on["note"]
+
+
+async def test_no_key_is_lost_that_comes_before_the_first_word_of_the_incident(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident_id = declared(stage)
+    told, incident = threading.Event(), stage.room.incident
+
+    def late(wanted: str) -> Any:
+        told.wait(DEADLINE_S)
+        return incident(wanted)
+
+    monkeypatch.setattr(stage.room, "incident", late)
+    themes = load_themes(shipped("themes"))
+    app = Console(lambda: Equipment(stage.room, lambda service: LogView(), themes, incident_id=incident_id))
+    try:
+        async with app.run_test(size=SMALL, notifications=True) as pilot:
+            await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen))
+            await pilot.press("question_mark")
+            await until(pilot, lambda: isinstance(top(pilot), HelpScreen))
+            await pilot.press("escape", "n")
+            told.set()
+            await until(pilot, lambda: isinstance(top(pilot), Form))
+            assert "write it down" in screen_text(pilot.app)
+    finally:
+        told.set()
 
 
 async def test_letters_typed_into_a_field_never_act(stage: Stage) -> None:

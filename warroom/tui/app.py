@@ -217,10 +217,10 @@ class Console(Shell):
         """The incident that the screen is about; "", and a word about it, where there is none."""
         from warroom.tui.screens.place import PlaceScreen
 
-        subject = self.screen.subject if isinstance(self.screen, PlaceScreen) else None
-        if subject is None:
+        subject = self.screen.incident_id if isinstance(self.screen, PlaceScreen) else ""
+        if not subject:
             self.bridge.say("Open an incident first", "warning")
-        return subject.id if subject else ""
+        return subject
 
     async def do_update(self) -> None:
         from warroom.tui.screens.composer import ComposerScreen

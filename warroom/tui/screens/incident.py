@@ -39,7 +39,7 @@ from warroom.places import shown, write_atomically
 from warroom.reports import postmortem, render
 from warroom.reports.postmortem import PostMortem
 from warroom.room.lookout import advise
-from warroom.tui.actions import bindings
+from warroom.tui.actions import BY_ID, bindings
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance, News
 from warroom.tui.screens.detail import Detail
@@ -66,6 +66,7 @@ class IncidentScreen(PlaceScreen):
         super().__init__(bridge)
         self.incident_id = incident_id
         self.glance: Glance | None = None
+        self._early: list[str] = []
 
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -75,10 +76,13 @@ class IncidentScreen(PlaceScreen):
     def on_unmount(self) -> None:
         self.bridge.feed.leave(self)
 
-    def on_news(self, event: News[Glance]) -> None:
+    async def on_news(self, event: News[Glance]) -> None:
         self.glance = event.value
         if not self.covered:
             self._show()
+        early, self._early = self._early, []
+        for action_id in early:
+            await self.action_do(action_id)
 
     def on_screen_resume(self) -> None:
         if self.glance:
@@ -104,7 +108,10 @@ class IncidentScreen(PlaceScreen):
         return self.glance.incident
 
     async def action_do(self, action_id: str) -> None:
-        if self.glance is not None:
+        # What is about the incident waits for the first word of it; no key that was pressed is lost.
+        if self.glance is None and BY_ID[action_id].place == "incident":
+            self._early.append(action_id)
+        else:
             await super().action_do(action_id)
 
     # ── where the cursor is; subclasses that have such rows say more ────────────────────────────────────

@@ -26,6 +26,8 @@ class PlaceScreen(Screen[None]):
     ]
     BAR: ClassVar[tuple[str, ...]] = ()
     """The ids of the actions in the key bar, in order; the registry's own ``bar`` words where empty."""
+    incident_id = ""
+    """The incident this screen is about, heard of or not yet; "" if it is about none."""
 
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
