@@ -201,7 +201,7 @@ class Glass(App[None]):
     def __init__(self, stage: Stage, make: Callable[[Bridge], Screen[Any]], *, drill: Any = None) -> None:
         super().__init__()
         self.stage = stage
-        self.bridge = Bridge(self, Equipment(stage.room, open_logs=cast(Any, None), drill=drill))
+        self.bridge = Bridge(self, Equipment(stage.room, watch_logs=cast(Any, None), drill=drill))
         self.opened: list[str] = []
         self.did: list[str] = []
         self.copied: list[str] = []
@@ -251,7 +251,7 @@ async def on_console(stage: Stage, size: tuple[int, int] = SMALL, **how: Any) ->
     """The whole console over the stage's room, settled at home (or where ``incident_id=`` says)."""
     from warroom.tui.app import Console
 
-    given = {"open_logs": lambda service: None, "themes": load_themes(shipped("themes")), **how}
+    given = {"watch_logs": lambda view, service: None, "themes": load_themes(shipped("themes")), **how}
     app = Console(lambda: Equipment(stage.room, **given), crash_folder=stage.folder)  # type: ignore[arg-type]
     async with app.run_test(size=size, notifications=True) as pilot:
         # The first frame comes before anything is equipped; the screens stand once their worker has ended.

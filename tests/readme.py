@@ -259,12 +259,12 @@ async def picture(folder: Path) -> str:
 
         incident_id = await asyncio.to_thread(drill.play, follow)
 
-        def open_logs(service: str) -> LogView:
-            sources = [FileSource(path) for path in drill.logs]
-            return LogView(sources, zone=house.room.zone, wall=clock)
+        def watch_logs(view: LogView, service: str) -> None:
+            for path in drill.logs:
+                view.add(FileSource(path))
 
         equipment = Equipment(
-            house.room, open_logs, themes=load_themes(shipped("themes")), incident_id=incident_id
+            house.room, watch_logs, themes=load_themes(shipped("themes")), incident_id=incident_id
         )
         console = Console(lambda: equipment, crash_folder=folder)
         async with console.run_test(size=SIZE) as pilot:

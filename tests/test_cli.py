@@ -24,6 +24,7 @@ from warroom.cli import output
 from warroom.cli.arguments import Call, Verb
 from warroom.cli.main import cli, run
 from warroom.incident.errors import NotFound, SettingsError
+from warroom.logs.view import LogView
 from warroom.places import JOURNAL, Places
 
 START = datetime(2026, 1, 28, 3, 4, 5, 123000, tzinfo=UTC)
@@ -702,8 +703,9 @@ def test_the_logs_of_a_service_are_files_patterns_and_commands(tmp_path: Path) -
     logs = '["*.log", "later.txt", { command = ["echo", "said"], name = "talker" }]'
     with house(tmp_path, f'[[services]]\nname = "api"\nlogs = {logs}\n') as home:
         assert home.service_logs("other") == []
-        view = home.open_logs("API", [tmp_path / "later.txt"])
+        view = LogView()
         try:
+            home.watch_logs(view, "API", [tmp_path / "later.txt"])
             deadline = time.monotonic() + 10
             want = {"a.log here", "b.log here", "said"}
             while not want <= {row.text for row in view.rows(0, 99)}:

@@ -30,7 +30,6 @@ from warroom.incident.decisions import (
     Resolve,
     WriteSection,
 )
-from warroom.logs.view import LogView
 from warroom.tui.widgets.paper import Paper
 
 pytestmark = pytest.mark.anyio
@@ -87,7 +86,7 @@ async def test_the_frame_is_as_it_was_agreed(tmp_path: Path, name: str, size: tu
     over, keys = SHOTS[name]
     with Stage(tmp_path / "data") as stage:
         incident_id = await asyncio.to_thread(_incident, stage, over=over)
-        how = {"incident_id": incident_id, "open_logs": lambda service: LogView([], zone=stage.room.zone)}
+        how = {"incident_id": incident_id, "watch_logs": lambda view, service: None}
         async with on_console(stage, size, **how) as pilot:
             await until(pilot, lambda: "Opening the logs" not in screen_text(pilot.app))
             await settle(pilot)

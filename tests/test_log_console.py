@@ -55,6 +55,26 @@ async def test_a_search_finds_an_older_line(log: Path) -> None:
         await until(pilot, lambda: "▸" in screen_text(pilot.app) and "line 42" in screen_text(pilot.app))
 
 
+async def test_help_lists_the_logs_keys_and_does_what_is_chosen(log: Path) -> None:
+    async with console(log).run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: "line 99" in screen_text(pilot.app))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "Watch another log" in screen_text(pilot.app))
+        assert "Post an update" not in screen_text(pilot.app)
+        await pilot.press("home", "enter")
+        await until(pilot, lambda: "text or regular expression" in screen_text(pilot.app))
+
+
+async def test_a_record_opens_and_nothing_is_pinned_without_an_incident(log: Path) -> None:
+    async with console(log).run_test(size=(100, 20), notifications=True) as pilot:
+        await until(pilot, lambda: "line 99" in screen_text(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "app.log · line 100 · info" in screen_text(pilot.app))
+        assert "p pins" not in screen_text(pilot.app)
+        await pilot.press("p")
+        await until(pilot, lambda: "no incident here" in screen_text(pilot.app))
+
+
 async def test_a_key_of_ones_own_is_honoured(log: Path) -> None:
     async with console(log, level="f9").run_test(size=(100, 20)) as pilot:
         await until(pilot, lambda: "line 99" in screen_text(pilot.app) and "F9" in screen_text(pilot.app))

@@ -133,7 +133,7 @@ async def test_scrolling_up_pauses_and_end_follows_again(view: LogView) -> None:
         fed.say(numbered(123, 100))
         await until(pilot, lambda: app.lines()[-1] == " ▼ 123 new · end to follow")
         assert app.lines()[:9] == before[:9]
-        record = app.pane.cursor_record()
+        record = app.pane.evidence()
         assert record is not None and record.text == "INFO n97" and record.line == 98
         await pilot.press("end")
         assert app.pane.following and app.lines()[-1] == "▸INFO  INFO n222"
@@ -172,7 +172,7 @@ async def test_a_reader_stays_on_the_line_while_old_ones_go() -> None:
         assert app.lines()[:7] == before
         fed.say(numbered(1000, 250))
         await until(pilot, lambda: "new" in app.lines()[-1] and "n14" not in app.lines()[0])
-        assert app.pane.cursor_record() is not None
+        assert app.pane.evidence() is not None
 
 
 async def test_the_threshold_keeps_the_cursor_on_its_line(view: LogView) -> None:
@@ -183,15 +183,15 @@ async def test_the_threshold_keeps_the_cursor_on_its_line(view: LogView) -> None
         await until(pilot, lambda: "n99" in app.lines()[-1])
         for _ in range(5):
             await pilot.press("pageup")
-        record = app.pane.cursor_record()
+        record = app.pane.evidence()
         assert record is not None
         app.pane.set_threshold("warn")
-        got = app.pane.cursor_record()
+        got = app.pane.evidence()
         assert got is not None and got.level == "error" and int(got.text[7:]) >= int(record.text[6:])
         await until(pilot, lambda: "level ≥ warn" in app.pane.title_text().plain)
         assert all("ERROR" in line for line in app.lines()[:4])
         app.pane.set_threshold(None)
-        assert app.pane.cursor_record() == got
+        assert app.pane.evidence() == got
 
 
 async def test_search_goes_up_then_down_and_shows_where(view: LogView) -> None:
@@ -202,7 +202,7 @@ async def test_search_goes_up_then_down_and_shows_where(view: LogView) -> None:
         await until(pilot, lambda: "n299" in app.lines()[-1])
 
         def on(text: str) -> Callable[[], bool]:
-            return lambda: (r := app.pane.cursor_record()) is not None and r.text == text
+            return lambda: (r := app.pane.evidence()) is not None and r.text == text
         app.pane.search("N25")
         await until(pilot, lambda: "no other line" in app.lines()[-1])   # a capital: case matters
         app.pane.search("n25")
@@ -233,7 +233,7 @@ async def test_several_sources_have_labels_and_notices_are_rows(view: LogView, t
         got = app.lines()
         assert got[0] == " INFO  app.log   │ INFO a" and got[1] == " WARN  worker.log│ WARN b"
         assert got[2] == "▸── none.log does not exist yet; waiting for it ──"
-        assert app.pane.cursor_record() is None
+        assert app.pane.evidence() is None
         title = "app.log worker.log none.log │ 0 lines/s │ errors 0/min │ following"
         await until(pilot, lambda: app.pane.title_text().plain == title)
     view.close()

@@ -65,6 +65,7 @@ from warroom.tui.screens.help import HelpScreen
 from warroom.tui.screens.home import HomeScreen
 from warroom.tui.screens.place import PlaceScreen
 from warroom.tui.screens.presenter import PresenterScreen
+from warroom.tui.screens.record import REVEALED_S, RecordScreen
 from warroom.tui.screens.resolve import ResolveScreen
 from warroom.tui.screens.review import ReviewScreen
 from warroom.tui.screens.war_room import WarRoomScreen
@@ -122,18 +123,14 @@ async def in_war_room(
     """The console in the war room, its log pane on a real file."""
     path = stage.folder / "app.log"
     path.write_text(log or "2026-01-28T13:14:00Z ERROR pool timeout waiting for connection\n", encoding="utf-8")
-    views: list[LogView] = []
 
-    def open_logs(service: str) -> LogView:
-        views.append(LogView([FileSource(path, interval=0.02)], zone=stage.room.zone))
-        return views[-1]
+    def watch_logs(view: LogView, service: str) -> None:
+        view.add(FileSource(path, interval=0.02))
 
-    async with on_console(stage, size, incident_id=incident_id, open_logs=open_logs, **how) as pilot:
+    async with on_console(stage, size, incident_id=incident_id, watch_logs=watch_logs, **how) as pilot:
         await until(pilot, lambda: bool(pilot.app.screen.query(LogPane)))
         await settle(pilot)
         yield pilot
-    for view in views:
-        view.close()
 
 
 def top(pilot: Pilot[Any]) -> Any:
@@ -219,7 +216,9 @@ WHILE_OPEN: dict[str, Seen] = {
     "review": opens(ReviewScreen),
     "write": opens_form("write the post-mortem"),
     "export": opens_form("export the post-mortem"),
-    **dict.fromkeys(("search", "filter_in", "filter_out", "go_to"), asks_in_the_log),
+    **dict.fromkeys(("search", "filter_in", "filter_out", "go_to", "watch"), asks_in_the_log),
+    "copy": shows("copied, masked: 1 line"),
+    "reveal": opens(RecordScreen),
     **dict.fromkeys(("search_next", "search_back", "filter_drop", "source"), stays_in_the_log),
     **dict.fromkeys(("error_older", "error_newer", "mark_next"), stays_in_the_log),
     "mark": stays_in_the_log,
@@ -335,7 +334,7 @@ async def test_no_key_is_lost_that_comes_before_the_first_word_of_the_incident(
 
     monkeypatch.setattr(stage.room, "incident", late)
     themes = load_themes(shipped("themes"))
-    app = Console(lambda: Equipment(stage.room, lambda service: LogView(), themes, incident_id=incident_id))
+    app = Console(lambda: Equipment(stage.room, lambda view, service: None, themes, incident_id=incident_id))
     try:
         async with app.run_test(size=SMALL, notifications=True) as pilot:
             await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen))
@@ -466,8 +465,8 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
     path = stage.folder / "app.log"
     path.write_text("2026-01-28T13:14:00Z FATAL remaining connection slots are reserved\n", encoding="utf-8")
 
-    def open_logs(service: str) -> LogView:
-        return LogView([FileSource(path, interval=0.02)], zone=room.zone)
+    def watch_logs(view: LogView, service: str) -> None:
+        view.add(FileSource(path, interval=0.02))
 
     def now() -> Any:
         return room.incident("INC-1")
@@ -476,7 +475,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         """The Next line says so."""
         return any(line.strip().startswith("Next") and words in line for line in screen_lines(pilot.app))
 
-    async with on_console(stage, size, open_logs=open_logs) as pilot:
+    async with on_console(stage, size, watch_logs=watch_logs) as pilot:
         # The alert waits at home; d declares it as it stands.
         assert "error_rate_50percent" in screen_text(pilot.app) and named("[d]")
         await press(pilot, "d")
@@ -631,6 +630,16 @@ async def test_presenter_mode_shows_the_five_answers_and_no_notes(stage: Stage, 
 # ── resizing ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_presenter_mode_covers_a_form_and_comes_back_to_it(stage: Stage) -> None:
+    async with in_war_room(stage, declared(stage)) as pilot:
+        await press(pilot, "n")
+        await type_in(pilot, "half a word")
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(top(pilot), PresenterScreen))
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(top(pilot), Form) and "half a word" in screen_text(pilot.app))
+
+
 async def test_a_storm_of_resizes_keeps_focus_and_half_typed_words(stage: Stage) -> None:
     incident_id = declared(stage)
     async with in_war_room(stage, incident_id) as pilot:
@@ -674,6 +683,100 @@ async def test_panes_are_tabs_on_a_small_screen_and_tiles_on_a_large_one(stage: 
         await press(pilot, "escape")
         assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 4
         assert isinstance(top(pilot), WarRoomScreen)
+
+
+# ── the log of the war room ─────────────────────────────────────────────────────────────────────────────────
+
+TOKEN = "xoxb-" + "123456789012-1234567890123-" + "AbCdEfGhIjKlMnOpQrStUvWx"
+TRACE = f"""2026-01-28T13:14:00Z INFO  worker up
+2026-01-28T13:14:01Z ERROR charge failed token={TOKEN}
+Traceback (most recent call last):
+  File "charge.py", line 7, in charge
+ValueError: no such card
+"""
+
+
+async def test_a_record_is_pinned_whole_from_the_pane_and_from_its_own_screen(stage: Stage) -> None:
+    incident_id = declared(stage)
+
+    def pinned() -> list[str]:
+        return [event.words for _, event in stage.room.incident(incident_id).evidence]
+
+    async with in_war_room(stage, incident_id, LARGE, TRACE) as pilot:
+        await until(pilot, lambda: "no such card" in screen_text(pilot.app))
+        await press(pilot, "4", "p")
+        await until(pilot, lambda: len(pinned()) == 1)
+        assert pinned()[0].splitlines()[0].startswith("2026-01-28T13:14:01Z ERROR") and TOKEN not in pinned()[0]
+        assert pinned()[0].splitlines()[-1] == "ValueError: no such card"
+        await pilot.press("home", "enter")
+        await until(pilot, lambda: isinstance(top(pilot), RecordScreen))
+        await pilot.press("p")
+        await until(pilot, lambda: len(pinned()) == 2)
+        assert "worker up" in pinned()[1]
+
+
+async def test_a_secret_is_shown_only_when_asked_for_and_only_for_a_moment(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident_id = declared(stage)
+    copied: list[str] = []
+    monkeypatch.setattr(App, "copy_to_clipboard", lambda self, text: copied.append(text))
+    async with in_war_room(stage, incident_id, LARGE, TRACE) as pilot:
+        await until(pilot, lambda: "redacted:slack-token" in screen_text(pilot.app))
+        await press(pilot, "4", "enter")
+        await until(pilot, lambda: "shows what is masked (1)" in screen_text(pilot.app))
+        assert TOKEN not in screen_text(pilot.app)
+        await pilot.press("U")
+        await until(pilot, lambda: TOKEN in screen_text(pilot.app))
+        await pilot.press("c")
+        assert copied and TOKEN not in copied[0] and "redacted:slack-token" in copied[0]
+        record = top(pilot)
+        for _ in range(REVEALED_S):
+            record._tick()
+        await until(pilot, lambda: TOKEN not in screen_text(pilot.app))
+        # Presenter mode, opened over it, masks it at once: it is masked when one comes back.
+        await pilot.press("U", "f2")
+        await until(pilot, lambda: isinstance(top(pilot), PresenterScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(top(pilot), RecordScreen))
+        assert TOKEN not in screen_text(pilot.app) and "redacted:slack-token" in screen_text(pilot.app)
+        await pilot.press("U")
+        await until(pilot, lambda: TOKEN in screen_text(pilot.app))
+        await pilot.press("f3")
+        await until(pilot, lambda: TOKEN not in screen_text(pilot.app))
+        record._tick()
+        await pilot.press("f3")
+        await until(pilot, lambda: "redacted:slack-token" in screen_text(pilot.app))
+        assert TOKEN not in screen_text(pilot.app)
+
+
+async def test_a_log_is_added_while_the_room_is_open_and_both_are_told_apart(stage: Stage) -> None:
+    other = stage.folder / "worker.log"
+    other.write_text("2026-01-28T13:14:30Z WARN queue is long\n", encoding="utf-8")
+    async with in_war_room(stage, declared(stage), LARGE) as pilot:
+        await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
+        await press(pilot, "L")
+        await type_in(pilot, f"{other}\n")
+        await until(pilot, lambda: "queue is long" in screen_text(pilot.app))
+        await until(pilot, lambda: "app.log worker.log" in screen_text(pilot.app))
+        pane = pilot.app.screen.query_one(LogPane)
+        labels = [segment for y in range(2) for segment in pane.render_line(y) if ".log" in segment.text]
+        assert len({segment.style.color for segment in labels if segment.style}) == 2
+        await press(pilot, "L")
+        await type_in(pilot, "run:'open\n")
+        await until(pilot, lambda: "that names no log" in screen_text(pilot.app))
+
+
+async def test_a_leap_of_errors_is_the_next_thing_until_somebody_looks(stage: Stage) -> None:
+    incident_id = declared(stage, Acknowledge())
+    async with in_war_room(stage, incident_id, LARGE) as pilot:
+        await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
+        pane = pilot.app.screen.query_one(LogPane)
+        pane.post_message(LogPane.Leapt(pane, 12.0))
+        await until(pilot, lambda: "Look at the log: errors are 12× the last hour  [4]" in screen_text(pilot.app))
+        await press(pilot, "4")
+        pilot.app.screen.tick()  # type: ignore[attr-defined]
+        await until(pilot, lambda: "Look at the log" not in screen_text(pilot.app))
 
 
 # ── the Next line and the bell ──────────────────────────────────────────────────────────────────────────────

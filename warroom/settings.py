@@ -295,6 +295,9 @@ class Console(_Table):
     this file."""
     bell: bool = True
     """Ring the terminal's bell once when an update is overdue."""
+    log_mb: int = Field(64, ge=1, le=4096)
+    """Megabytes kept of logs that cannot be read again, those of commands and pipes. Beyond that the oldest lines
+    go, and it is said how many."""
     keys: dict[Text, Text] = {}
     """Keys of your own for an action: its id, then one or more keys with commas between. The help (?) lists
     both."""

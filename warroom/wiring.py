@@ -106,25 +106,17 @@ class House:
         script = shipped("sample_data") / "drills" / f"{name}.toml"
         return Drill(self.room, parse_script(script.read_text("utf-8"), script.name), folder, clock or WallClock())
 
-    def open_logs(self, service: str, more: Sequence[Path | str | int] = ()) -> LogView:
-        """The logs of a service, and ``more``: files, names as the settings have them, or open pipes by number.
+    def watch_logs(self, view: LogView, service: str, more: Sequence[Path | str | int] = ()) -> None:
+        """Have the view read the logs of a service, and ``more``: files, names as the settings have them, or open
+        pipes by number.
 
-        A file that is not there yet is waited for. Close what is returned. Raises ``BadInput`` for a name that
-        cannot be meant.
+        A file that is not there yet is waited for. Raises ``BadInput`` for a name that cannot be meant.
         """
-        from warroom.logs.view import LogView
-
-        view = LogView(zone=self.room.zone)
         here = {path.name for path in more if isinstance(path, Path)}
         # A file given by hand (a drill's) stands for the one of that name in the settings.
         known = [log for log in self.service_logs(service)
                  if isinstance(log, LogCommand) or Path(log).name not in here]
-        try:
-            add_logs(view, [*more, *known])
-        except BaseException:
-            view.close()
-            raise
-        return view
+        add_logs(view, [*more, *known])
 
     def service_logs(self, service: str) -> list[str | LogCommand]:
         """The logs of a service as the settings name them."""

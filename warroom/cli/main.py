@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from warroom.logs.records import Level
     from warroom.logs.view import LogView
     from warroom.room.drill import Drill
+    from warroom.settings import Settings
     from warroom.tui.bridge import Equipment
     from warroom.wiring import House
 
@@ -133,15 +134,14 @@ def logs(
     run:COMMAND. Several are merged by time.
     """
     if has_terminal(call) and not call.json:
-        open_log_console(call, paths, level=level, grep=grep, since=since)
+        open_log_console(call, paths, level=level, grep=grep, since=since, until=until, masks=not no_redact)
         return
     import re
 
     from warroom import wiring
     from warroom.cli.tail import Wanted, show
 
-    _, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
-    wiring.use_redaction(settings)
+    settings = _masking_settings(call)
     now, zone = wiring.utc_now(), settings.team.zone
     try:
         pattern = re.compile(grep, re.IGNORECASE if grep == grep.lower() else 0) if grep else None
@@ -167,13 +167,32 @@ def _moment(text: str | None, option: str, now: datetime, zone: tzinfo) -> datet
         raise usage(error, option) from None
 
 
+def _masking_settings(call: Call) -> Settings:
+    """The settings, their rules of what is masked in force from now on."""
+    from warroom import wiring
+
+    _, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+    wiring.use_redaction(settings)
+    return settings
+
+
 def open_log_console(
-    call: Call, paths: Sequence[str], *, level: Level | None, grep: str | None, since: str | None
+    call: Call,
+    paths: Sequence[str],
+    *,
+    level: Level | None = None,
+    grep: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    masks: bool = True,
 ) -> None:
     """Show these logs full-screen until left; needs no incident and no journal. Ends with its exit status.
 
-    Settings are read when log text stands on the screen already.
+    Settings are read when log text stands on the screen already, but for those that must be known before: the
+    team's own rules of what is masked, and the zone of a time that was typed.
     """
+    from datetime import UTC, datetime
+
     from warroom.logs.search import BadPattern, Query
     from warroom.logs.source import FileSource
     from warroom.logs.view import Filter, LogView
@@ -183,20 +202,6 @@ def open_log_console(
         within = (Query.of(grep, regex=True),) if grep else ()
     except BadPattern as error:
         raise click.BadParameter(str(error), param_hint="--grep") from None
-    # Before the screen is there: a pipe leaves the keys to the terminal.
-    logs: list[str | int] = [_keys_from_terminal() if path == "-" else path for path in paths]
-
-    def view() -> LogView:
-        made = LogView()
-        made.set_filter(Filter(level, within))
-        if all(isinstance(log, str) and _is_plain_file(log) for log in logs):
-            for log in logs:
-                made.add(FileSource(str(log)))
-        else:
-            from warroom import wiring
-
-            wiring.add_logs(made, logs)
-        return made
 
     def furnish() -> Furniture:
         from warroom import wiring
@@ -207,13 +212,47 @@ def open_log_console(
         wiring.use_redaction(settings)
         themes = {theme.name: theme for folder in places.themes for theme in load_themes(folder)}
         keys = keymap(settings.console.keys)
-        return Furniture(list(themes.values()), settings.console.theme, keys, settings.team.zone)
+        look = settings.console
+        return Furniture(list(themes.values()), look.theme, keys, settings.team.zone, look.log_mb * 1_000_000)
 
-    console = LogConsole(view, furnish=furnish, begin=(lambda pane: pane.go_to(since)) if since else None)
+    wanted = Filter(level, within)
+    zone: tzinfo = UTC
+    if since or until or _has_rules(call):
+        zone = _masking_settings(call).team.zone
+        now = datetime.now(UTC)
+        begin, end = _moment(since, "--since", now, zone), _moment(until, "--until", now, zone)
+        wanted = Filter(level, within, since=begin, until=end)
+    # Before the screen is there: a pipe leaves the keys to the terminal.
+    logs: list[str | int] = [_keys_from_terminal() if path == "-" else path for path in paths]
+
+    def view() -> LogView:
+        made = LogView(masks=masks, zone=zone)
+        made.set_filter(wanted)
+        if all(isinstance(log, str) and _is_plain_file(log) for log in logs):
+            for log in logs:
+                made.add(FileSource(str(log)))
+        else:
+            from warroom import wiring
+
+            wiring.add_logs(made, logs)
+        return made
+
+    console = LogConsole(view, furnish=furnish)
     console.run()
     if console.failed:
         raise console.failed
     click.get_current_context().exit(console.return_code or 0)
+
+
+def _has_rules(call: Call) -> bool:
+    """Whether the settings speak of redaction at all: a look at the file that costs nothing."""
+    from warroom.places import Places
+
+    flags = {"settings": str(call.settings) if call.settings else None}
+    try:
+        return b"redaction" in Places.find(call.environ, flags).settings.read_bytes()
+    except OSError:   # none, or one that is told of when it is read
+        return False
 
 
 def _is_plain_file(log: str) -> bool:
@@ -278,13 +317,13 @@ def equipment(
 
     themes = {theme.name: theme for folder in house.places.themes for theme in load_themes(folder)}
 
-    def open_logs(service: str) -> LogView:
+    def watch_logs(view: LogView, service: str) -> None:
         played = drill.logs if drill.running and service == drill.script.service else ()
-        return house.open_logs(service, [*played, *logs])
+        house.watch_logs(view, service, [*played, *logs])
 
     return Equipment(
         house.room,
-        open_logs,
+        watch_logs,
         themes=list(themes.values()),
         courier=house.courier(),
         drill=drill,

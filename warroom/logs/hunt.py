@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
 from warroom.logs.index import Piece
+from warroom.logs.rows import Seq
 from warroom.logs.search import Query
-from warroom.logs.view import LogView, Seq
+from warroom.logs.view import LogView
 
 
 class Hunt:

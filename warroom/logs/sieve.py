@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
 from threading import Lock
 
 from warroom.logs.records import LEVELS, Level, is_continuation, level_of, rank
@@ -21,6 +23,7 @@ _LONG = 4096            # bytes of a line that are read for its level
 _LOOKS = 8              # looks that are told apart at most
 _REACH = 200            # bytes within which a level stands
 _SAMPLE = 400           # lines that are learned from at a time
+_TIMELESS = 200         # lines without a time after which none is expected any more
 
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _NEW_LINE = re.compile(r"[\d\[<{(]|[A-Z][a-z]{2} [ \d]\d \d\d:")
@@ -169,6 +172,56 @@ def _nothing() -> bytes:
     return b""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From a time on and before another, either left open; ``time_of`` tells when a line says it was written.
+
+    A log is in the order of its times, more or less: where the first and the last line of a piece are both
+    within, so is all between them.
+    """
+
+    since: datetime | None
+    until: datetime | None
+    time_of: Callable[[str], datetime | None]
+
+    def out(self, data: bytes, before: Before) -> list[tuple[int, int]]:
+        """What of ``data``, which begins with a line, was written at another time. A line without a time was
+        written with the one before it; of those that have none before them nobody knows."""
+        first, last = self._told(data, _lines(data)), self._told(data, _lines_back(data))
+        start = first[0] if first else len(data)
+        out = []
+        if start:
+            ahead = before()
+            told = self._told(ahead, _lines_back(ahead))
+            if not told or not self._holds(told[1]):
+                out.append((0, start))
+        if not first or not last or (self._holds(first[1]) and self._holds(last[1])):
+            return out
+        if (self.since and last[1] < self.since) or (self.until and first[1] >= self.until):
+            return [*out, (start, len(data))] if start and not out else [(0, len(data))]
+        holds = True
+        for at, end in _lines(data):
+            if at >= start:
+                when = self._when(data, at, end)
+                holds = holds if when is None else self._holds(when)
+                if not holds:
+                    out.append((at, end))
+        return out
+
+    def _holds(self, when: datetime) -> bool:
+        return (self.since is None or when >= self.since) and (self.until is None or when < self.until)
+
+    def _told(self, data: bytes, lines: Iterable[tuple[int, int]]) -> tuple[int, datetime] | None:
+        """The first of some lines that says when it was written: where it begins, and when that was."""
+        for start, end in islice(lines, _TIMELESS):
+            if (when := self._when(data, start, end)) is not None:
+                return start, when
+        return None
+
+    def _when(self, data: bytes, start: int, end: int) -> datetime | None:
+        return self.time_of(decoded(data[start:min(end, start + _LONG)].rstrip(b"\n")))
+
+
 class Sieve:
     """Lets through records of at least ``level``, that match every one of ``within`` and none of ``without``.
 
@@ -182,11 +235,13 @@ class Sieve:
         within: tuple[Query, ...] = (),
         without: tuple[Query, ...] = (),
         looks: Looks | None = None,
+        span: Span | None = None,
     ) -> None:
         self.level = level
         self.within = within
         self.without = without
         self.looks = looks or Looks()
+        self.span = span
         self._least = rank(level)
         self._known: dict[bytes, int] = {}
 
@@ -212,6 +267,9 @@ class Sieve:
 
     def records(self, data: bytes, before: Before = _nothing) -> list[tuple[int, int]]:
         """The records that get through, as the bytes from their beginning to after their last newline."""
+        late = self.span.out(data, before) if self.span and data else []
+        if late == [(0, len(data))]:
+            return []
         if self.level is not None:
             records = self._of_level(data, before)
         elif self.within:
@@ -222,7 +280,7 @@ class Sieve:
             records = [(start, end) for start, end in records if query.starts(data[start:end])]
         for query in self.without:
             records = _except(records, self._around(data, query.starts(data), before, whole=True))
-        return records
+        return _except(records, late) if late else records
 
     # -- records
 
@@ -361,6 +419,14 @@ def _lines(data: bytes) -> Iterable[tuple[int, int]]:
         end = data.find(b"\n", at) + 1 or len(data)
         yield at, end
         at = end
+
+
+def _lines_back(data: bytes) -> Iterable[tuple[int, int]]:
+    end = len(data)
+    while end > 0:
+        at = data.rfind(b"\n", 0, end - 1) + 1
+        yield at, end
+        end = at
 
 
 def _except(records: list[tuple[int, int]], out: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -22,73 +22,31 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from heapq import merge
 
 from warroom.logs.index import PIECE, Piece, Sequence, cut_lines
-from warroom.logs.records import Level, Record, level_of, time_of
+from warroom.logs.rates import HOUR, Rates
+from warroom.logs.records import Level, Record, time_of
+from warroom.logs.rows import Cut, Row, Seq, before, starts
 from warroom.logs.search import Query, decoded
-from warroom.logs.sieve import LOOK_BACK, Looks, Sieve
+from warroom.logs.sieve import Looks, Sieve, Span
 from warroom.logs.source import LINE_CAP, Chunk, Source, human_bytes
 from warroom.logs.store import FileStore, MemoryStore, Numbering, Store
-from warroom.redact import Redacted, Redactor, redact
+from warroom.redact import inert, redact
 
 MAX_BYTES = 64_000_000     # of sources that cannot be read again
 _MAX_PIECES = 40_000
-_MINUTES = 8               # minutes of errors that are shown
-_HOUR = 60                 # minutes of errors they are compared with
-_WINDOW = 5                # seconds over which lines per second are averaged
 _AT_ONCE_S = 0.02          # a filter works so long before it goes on in the background
 _CUTS = 12                 # pieces whose lines are at hand
 _ROWS = 2_000              # rows that are kept as they were drawn
 _COUNTED = 100_000         # masked rows that are remembered as counted
-_KEY = b"PRIVATE KEY-----"
 _LOOKED_BACK = 64_000_000  # bytes of history in which errors of the last hour are looked for
-LEAP = 5.0
-"""How many times its own past the error rate must be before it is called a leap …"""
-_LEAP_ERRORS = 10          # … and how many errors a minute at least
-
-Seq = tuple[int, int]
-"""What a row is known by, whatever the filter: its store and its first byte there."""
-
-
-class Row:
-    """One line as it is looked at. ``seq`` is its identity; ``text`` is raw."""
-
-    __slots__ = ("_level", "feed", "notice", "numbering", "ordinal", "safe", "seq", "text", "when")
-
-    def __init__(self, feed: _Feed, seq: Seq, text: str, numbering: Numbering, ordinal: int) -> None:
-        self.feed = feed
-        self.seq = seq
-        self.text = text
-        self.numbering = numbering
-        self.ordinal = ordinal
-        self.notice = False                   # said by warroom about a source, not by the source
-        self.safe: Redacted | None = None     # once drawn
-        self.when: datetime | bool | None = False   # False until asked for
-        self._level: Level | bool | None = False
-
-    @property
-    def label(self) -> str:
-        """The name of its source, as shown."""
-        return self.feed.label
-
-    @property
-    def own_level(self) -> Level | None:
-        """The level the line itself states."""
-        if self._level is False:
-            self._level = None if self.notice else level_of(self.text)
-        return self._level   # type: ignore[return-value]
-
-    @property
-    def line(self) -> int | None:
-        """Its number, from 1; None while nobody has counted."""
-        before = self.numbering.before
-        return None if before is None or self.notice else before + self.ordinal + 1
 
 
 class _Feed:
     """What the view knows of one source."""
 
-    def __init__(self, source: Source, label: str) -> None:
+    def __init__(self, source: Source, label: str, place: int) -> None:
         self.source = source
         self.label = label
+        self.place = place
         self.hidden = False
         self.dropped = 0
         self.looks = Looks()
@@ -137,14 +95,34 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is shown: at least this level, all of ``within``, none of ``without``."""
+    """What is shown: at least this level, all of ``within``, none of ``without``, written from ``since`` on and
+    before ``until`` (UTC)."""
 
     level: Level | None = None
     within: tuple[Query, ...] = ()
     without: tuple[Query, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.level or self.within or self.without)
+        return self != Filter()
+
+    def parts(self, zone: tzinfo) -> tuple[tuple[str, Filter], ...]:
+        """All but the level, each in words, and the filter without it."""
+        def at(when: datetime) -> str:
+            return f"{when.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+        def but(queries: tuple[Query, ...], place: int) -> tuple[Query, ...]:
+            return queries[:place] + queries[place + 1:]
+
+        return (
+            *((f"since {at(when)}", replace(self, since=None)) for when in (self.since,) if when),
+            *((f"until {at(when)}", replace(self, until=None)) for when in (self.until,) if when),
+            *((f"+ {query.text}", replace(self, within=but(self.within, n)))
+              for n, query in enumerate(self.within)),
+            *((f"− {query.text}", replace(self, without=but(self.without, n)))
+              for n, query in enumerate(self.without)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +130,7 @@ class Figures:
     """What the border says. ``errors``: errors and fatals of each of the last 8 minutes, oldest first.
 
     ``leap``: how many times as many errors there were in the last minute as in a minute of the hour before; None
-    unless it is a leap (``LEAP``).
+    unless it is a leap (``rates.LEAP``).
     """
 
     labels: tuple[str, ...]
@@ -164,55 +142,12 @@ class Figures:
     leap: float | None = None
 
 
-class _Rates:
-    """Lines and errors by second, for the last minutes; seconds of any clock that does not go back."""
-
-    def __init__(self, began: int) -> None:
-        self._lines: dict[int, int] = {}
-        self._errors: dict[int, int] = {}
-        self._past: dict[int, int] = {}     # errors by minute
-        self.known_since = began            # the second from which on errors have been counted
-
-    def count(self, second: int, lines: int, errors: int) -> None:
-        if lines:
-            self._lines[second] = self._lines.get(second, 0) + lines
-        if errors:
-            self._errors[second] = self._errors.get(second, 0) + errors
-            self._past[second // 60] = self._past.get(second // 60, 0) + errors
-        for counts, keep in ((self._lines, 2 * _WINDOW), (self._errors, 60 * _MINUTES), (self._past, 2 * _HOUR)):
-            if len(counts) > 2 * keep:
-                newest = max(counts)
-                for old in [at for at in counts if at < newest - keep]:
-                    del counts[old]
-
-    def lines_per_second(self, now: int) -> int:
-        return round(sum(self._lines.get(now - ago, 0) for ago in range(1, _WINDOW + 1)) / _WINDOW)
-
-    def errors_by_minute(self, now: int) -> tuple[int, ...]:
-        minutes = [0] * _MINUTES
-        for second, errors in self._errors.items():
-            ago = (now - second) // 60
-            if 0 <= ago < _MINUTES:
-                minutes[_MINUTES - 1 - ago] += errors
-        return tuple(minutes)
-
-    def leap(self, now: int) -> float | None:
-        """The last minute against the hour before it; at least ten minutes of that must be known."""
-        errors = self.errors_by_minute(now)[-1]
-        known = min(_HOUR, (now - self.known_since) // 60 - 2)
-        if errors < _LEAP_ERRORS or known < 10:
-            return None
-        minute = now // 60
-        usual = sum(self._past.get(minute - ago, 0) for ago in range(2, known + 2)) / known
-        ratio = errors / max(usual, 1.0)   # below one a minute any handful would be a leap
-        return ratio if ratio >= LEAP else None
-
-
 class LogView:
     """The stream. Every method may be called from any thread and returns within a few milliseconds.
 
     ``clock`` gives seconds for the rates, ``wall`` the UTC time history is counted back from; ``zone``
-    is that of log times without an offset. ``max_bytes`` is what is kept of sources that cannot be read again.
+    is that of log times without an offset. Without ``masks`` secrets are drawn as they are, for whoever asked for
+    it; what is kept as evidence is masked all the same.
     """
 
     def __init__(
@@ -220,12 +155,15 @@ class LogView:
         sources: Iterable[Source] = (),
         *,
         max_bytes: int = MAX_BYTES,
+        masks: bool = True,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         zone: tzinfo = UTC,
     ) -> None:
         self._lock = threading.RLock()
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
+        """What is kept of sources that cannot be read again."""
+        self.masks = masks
         self._piece = max(64, min(PIECE, max_bytes // 16))
         self._clock = clock
         self._wall = wall
@@ -239,7 +177,7 @@ class LogView:
         self._layout = 0
         self._filter = Filter()
         self._behind_of: _Feed | None = None      # whose history is part of the stream: that of the only file
-        self._rates = _Rates(int(clock()))
+        self._rates = Rates(int(clock()))
         self._masked = 0
         self._counted: set[Seq] = set()
         self._waiting: list[Callable[[], None]] = []
@@ -247,7 +185,7 @@ class LogView:
         self._job = 0                             # a filter pass under way, by number; stops when another is wanted
         self._working = False
         self._done = 1.0
-        self._cuts: OrderedDict[tuple[int, int, int], _Cut] = OrderedDict()
+        self._cuts: OrderedDict[tuple[int, int, int], Cut] = OrderedDict()
         self._rows: dict[tuple[Seq, int], Row] = {}
         for source in sources:
             self.add(source)
@@ -261,7 +199,7 @@ class LogView:
             label, n = source.name, 2
             while label in taken:
                 label, n = f"{source.name}·{n}", n + 1
-            self._feeds[id(source)] = _Feed(source, redact(label).text)
+            self._feeds[id(source)] = _Feed(source, redact(label).text, len(self._feeds))
         source.start(self)
         return label
 
@@ -423,7 +361,7 @@ class LogView:
         return rows
 
     def safe_text(self, row: Row) -> str:
-        """The row's text, safe to draw and to keep. Worked out once; what it masked is counted once."""
+        """The row's text, safe to keep. Worked out once; what it masked is counted once."""
         safe = row.safe
         if safe is None:
             safe = row.safe = redact(row.text)
@@ -434,6 +372,10 @@ class LogView:
                         self._counted.add(row.seq)
                     self._masked += safe.count
         return safe.text
+
+    def drawn_text(self, row: Row) -> str:
+        """The row's text, safe to draw."""
+        return self.safe_text(row) if self.masks or row.notice else inert(row.text)
 
     def record_at(self, position: int) -> Record | None:
         """The line at a position as evidence; None for a notice or where there is nothing."""
@@ -449,7 +391,7 @@ class LogView:
     def time_of(self, row: Row) -> datetime | None:
         """When the row says it was written, UTC."""
         if row.when is False:
-            row.when = None if row.notice else time_of(row.text, now=self._wall(), zone=self.zone)
+            row.when = None if row.notice else self._when(row.text)
         return row.when if isinstance(row.when, datetime) else None
 
     def position_of(self, seq: Seq) -> int:
@@ -484,8 +426,8 @@ class LogView:
                         continue
                     index = number - 1 - piece.store.numbering.before - piece.line
                     if 0 <= index < piece.lines:
-                        starts = _starts(piece)
-                        return (piece.store.serial, piece.start + starts[index]) if index < len(starts) else None
+                        begin = starts(piece)
+                        return (piece.store.serial, piece.start + begin[index]) if index < len(begin) else None
             return None
 
     def moment(self, when: datetime) -> int | None:
@@ -577,8 +519,7 @@ class LogView:
         with self._lock:
             sieve = self._sieve(piece)
         if sieve:
-            starts = sieve.starts(data, _before(piece))
-            shown = {start: place for place, start in enumerate(starts)}
+            shown = {start: place for place, start in enumerate(sieve.starts(data, before(piece)))}
             return [shown[start] for start in found if start in shown]
         places, place, at = [], 0, 0
         for start in found:
@@ -594,6 +535,9 @@ class LogView:
         return owner.errors
 
     # -- inside; all with the lock held
+
+    def _when(self, text: str) -> datetime | None:
+        return time_of(text, now=self._wall(), zone=self.zone)
 
     def _changed(self) -> list[Callable[[], None]]:
         self._generation += 1
@@ -656,7 +600,7 @@ class LogView:
             self._shown.add(piece, lines)
         elif lines and piece.store and piece.end - piece.start > 4096:
             data = piece.store.read(whole, size)
-            self._shown.add(piece, sieve.count(data, _before(piece, whole)))
+            self._shown.add(piece, sieve.count(data, before(piece, whole)))
         else:
             self._shown.add(piece, self._passing(piece) - self._shown.lines_of(piece))
 
@@ -709,8 +653,8 @@ class LogView:
         for start in feed.errors.heads(data)[-1000:]:
             end = data.find(b"\n", start)
             text = decoded(data[start:end if 0 <= end < start + 4096 else start + 4096])
-            when = time_of(text, now=wall, zone=self.zone)
-            if when and 0 <= (age := int((wall - when).total_seconds())) < 60 * (_HOUR + 2):
+            when = self._when(text)
+            if when and 0 <= (age := int((wall - when).total_seconds())) < 60 * (HOUR + 2):
                 times.append(now - age)
         return times
 
@@ -725,7 +669,7 @@ class LogView:
             data = store.read(piece.start, piece.end - piece.start)
             looked += len(data)
             when = time_of(decoded(data[:4096].split(b"\n", 1)[0]), now=wall, zone=self.zone)
-            if when and wall - when > timedelta(minutes=_HOUR + 2):
+            if when and wall - when > timedelta(minutes=HOUR + 2):
                 break
             times = self._error_times(feed, data)
             with self._lock:
@@ -743,7 +687,9 @@ class LogView:
         if not self._filter or piece.notice:
             return None
         if feed.sieve is None:
-            feed.sieve = Sieve(self._filter.level, self._filter.within, self._filter.without, feed.looks)
+            now = self._filter
+            span = Span(now.since, now.until, self._when) if now.since or now.until else None
+            feed.sieve = Sieve(now.level, now.within, now.without, feed.looks, span)
         return feed.sieve
 
     def _passing(self, piece: Piece) -> int:
@@ -755,7 +701,7 @@ class LogView:
         sieve = self._sieve(piece)
         if sieve is None or piece.store is None:
             return piece.lines
-        return sieve.count(piece.store.read(piece.start, piece.end - piece.start), _before(piece))
+        return sieve.count(piece.store.read(piece.start, piece.end - piece.start), before(piece))
 
     def _refilter(self) -> None:
         self._layout += 1
@@ -832,7 +778,7 @@ class LogView:
                 pause.wait(0.005)
                 continue
             if sieve and piece.store:
-                lines = sieve.count(piece.store.read(piece.start, piece.end - piece.start), _before(piece))
+                lines = sieve.count(piece.store.read(piece.start, piece.end - piece.start), before(piece))
             else:
                 lines = self._passing(piece)
             done += 1
@@ -898,19 +844,19 @@ class LogView:
 
     # -- rows
 
-    def _cut(self, piece: Piece) -> _Cut:
+    def _cut(self, piece: Piece) -> Cut:
         """Where in a piece the lines begin that are shown."""
         key = (piece.serial, piece.end, self._layout)
         cut = self._cuts.get(key)
         if cut is None:
-            cut = self._cuts[key] = _Cut(piece, self._sieve(piece))
+            cut = self._cuts[key] = Cut(piece, self._sieve(piece))
             while len(self._cuts) > _CUTS:
                 self._cuts.popitem(last=False)
         else:
             self._cuts.move_to_end(key)
         return cut
 
-    def _row(self, piece: Piece, cut: _Cut, index: int) -> Row:
+    def _row(self, piece: Piece, cut: Cut, index: int) -> Row:
         feed = piece.owner
         assert isinstance(feed, _Feed)
         if piece.store is None:
@@ -962,105 +908,9 @@ class LogView:
             self._note(feed, "more than can be kept: from here on the oldest of its lines are dropped")
 
     def _evict(self) -> None:
-        while (self._bytes > self._max_bytes or len(self._all) > _MAX_PIECES + len(
+        while (self._bytes > self.max_bytes or len(self._all) > _MAX_PIECES + len(
                 self._behind_of.behind if self._behind_of else ())) and len(self._all) > 1:
             self._forget()
-
-
-class _Cut:
-    """The lines of a piece that are shown, as they lie in it."""
-
-    def __init__(self, piece: Piece, sieve: Sieve | None) -> None:
-        self._piece = piece
-        self._data = b""
-        self._numbers: list[int] = []
-        self._safe: dict[int, Redacted] = {}
-        self.starts: list[int] = [0]
-        store = piece.store
-        if store is None:
-            return
-        size = piece.end - piece.start
-        if size > 4 * PIECE:   # a line too long to be taken whole
-            self._data = store.read(piece.start, LINE_CAP)
-            return
-        data = self._data = store.read(piece.start, size)
-        if sieve:
-            self.starts = sieve.starts(data, _before(piece))
-            number = at = 0
-            for start in self.starts:
-                number += data.count(b"\n", at, start)
-                at = start
-                self._numbers.append(number)
-        else:
-            self.starts = _line_starts(data)
-        ahead = store.read(max(piece.start - LOOK_BACK, store.begin), min(LOOK_BACK, piece.start - store.begin))
-        if _KEY in data or _KEY in ahead:
-            self._mask(ahead, data)
-
-    def line(self, start: int) -> tuple[bytes, int]:
-        """The line that begins there, as far as it is kept, and its size."""
-        if self._piece.end - self._piece.start > 4 * PIECE:
-            return self._data, self._piece.end - self._piece.start - 1
-        end = self._data.find(b"\n", start)
-        end = end if end >= 0 else len(self._data)
-        return self._data[start:min(end, start + LINE_CAP)], end - start
-
-    def number(self, index: int) -> int:
-        """How many lines of the piece stand before the one that is shown in this place."""
-        return self._numbers[index] if self._numbers else index
-
-    def safe(self, start: int) -> Redacted | None:
-        """The line masked, if that takes knowing the lines before it: within a private key."""
-        return self._safe.get(start)
-
-    def _mask(self, ahead: bytes, data: bytes) -> None:
-        first = ahead.find(b"\n") + 1
-        lines = (ahead[first:] + data).split(b"\n")
-        inside = False
-        for line in lines:
-            if _KEY in line:
-                inside = b"-----END" in line and b"-----BEGIN" not in line
-                break
-        masker = Redactor(inside=inside)
-        at = first - len(ahead)
-        for line in lines:
-            if masker.inside or _KEY in line:
-                safe = masker.line(decoded(line[:LINE_CAP]))
-                if at >= 0:
-                    self._safe[at] = safe
-            at += len(line) + 1
-
-
-def _line_starts(data: bytes) -> list[int]:
-    starts = [0]
-    at = 0
-    for line in data.split(b"\n"):
-        at += len(line) + 1
-        starts.append(at)
-    while starts and starts[-1] >= len(data):
-        starts.pop()
-    return starts or [0]
-
-
-def _starts(piece: Piece) -> list[int]:
-    """Where the lines of a piece begin."""
-    if piece.store is None or piece.end - piece.start > 4 * PIECE:
-        return [0]
-    return _line_starts(piece.store.read(piece.start, piece.end - piece.start))
-
-
-def _before(piece: Piece, at: int | None = None) -> Callable[[], bytes]:
-    """What stands before a byte of a piece's store, whole lines if they are not too long."""
-    store, byte = piece.store, piece.start if at is None else at
-
-    def read() -> bytes:
-        if store is None:
-            return b""
-        start = max(byte - LOOK_BACK, store.begin)
-        data = store.read(start, byte - start)
-        return data if start == 0 else data[data.find(b"\n") + 1:]
-
-    return read
 
 
 def _call(callbacks: list[Callable[[], None]]) -> None:

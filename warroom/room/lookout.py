@@ -27,11 +27,18 @@ class Advice:
     subject: str = ""
 
 
-def advise(incident: Incident, playbook: Playbook, deliveries: Sequence[Delivery], now: datetime) -> list[Advice]:
-    """All that is worth doing now, most urgent first; the first is the ``Next`` line. Never empty."""
+def advise(
+    incident: Incident, playbook: Playbook, deliveries: Sequence[Delivery], now: datetime, leap: float | None = None
+) -> list[Advice]:
+    """All that is worth doing now, most urgent first; the first is the ``Next`` line. Never empty.
+
+    ``leap``: how many times their own past the errors in a log have become, if nobody has looked yet.
+    """
     if incident.status == "closed":
         return [Advice("home", f"{incident.id} is closed. Go home")]
     told = list(_deliveries(deliveries))
+    if leap:
+        told.append(Advice("pane_logs", f"Look at the log: errors are {leap:.0f}× the last hour", "soon"))
     told += _while_open(incident, playbook, now) if incident.open else _afterwards(incident, playbook)
     rank = {"overdue": 0, "late": 1, "soon": 2, "calm": 3}
     return sorted(told, key=lambda advice: rank[advice.urgency])  # stable: the order of asking within an urgency

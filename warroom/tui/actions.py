@@ -84,7 +84,7 @@ ACTIONS: tuple[Action, ...] = (
            bar="assign", why_off=_not_closed),
     Action("check", "Tick an item", "space", "Tick or untick the checklist item under the cursor, or the next one.",
            bar="check", why_off=_not_closed),
-    Action("pin", "Pin evidence", "p", "Keep the log line under the cursor in the timeline, redacted.",
+    Action("pin", "Pin evidence", "p", "Keep the log record under the cursor, or the marked lines, masked.",
            bar="pin", why_off=_not_closed),
     Action("severity", "Set the severity", "s", "Raise it at once; lowering asks for a reason.",
            danger="posts", bar="severity", why_off=_not_closed),
@@ -129,6 +129,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("mark_next", "Next mark", "apostrophe", "Go to the next mark above in the log."),
     Action("wrap", "Wrap the log", "W", "Break long lines of the log, or let them run to the side.", bar="wrap"),
     Action("source", "Hide a log", "S", "Leave a source out of the log, or show it again."),
+    Action("watch", "Watch another log", "L", "A file, folder, pattern, journal:UNIT, docker:NAME, run:COMMAND.",
+           bar="add a log"),
+    Action("copy", "Copy", "c", "Copy the log record under the cursor, or the marked lines, masked."),
+    Action("reveal", "Unmask a record", "U", "Open it with its secrets in clear, for 15 seconds."),
     Action("follow", "Follow the log", "G", "Go to the log's end and stay there.", bar="follow"),
     Action("pane_checklist", "Checklist pane", "1", "Go to the checklist."),
     Action("pane_timeline", "Timeline pane", "2", "Go to the timeline."),
@@ -156,7 +160,7 @@ BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 
 LOG_ACTIONS = (
     "search", "search_next", "search_back", "filter_in", "filter_out", "filter_drop", "level", "error_older",
-    "error_newer", "go_to", "mark", "mark_next", "wrap", "source", "follow",
+    "error_newer", "go_to", "mark", "mark_next", "wrap", "source", "watch", "copy", "reveal", "follow",
 )  # fmt: skip
 """What can be done to a log, in an incident or without one."""
 

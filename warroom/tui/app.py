@@ -48,7 +48,8 @@ class Console(Shell):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_action_commands, _theme_commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f3", "curtain", "Curtain", id="curtain", show=False, priority=True)
+        Binding("f2", "presenter", "Presenter mode", id="presenter", show=False, priority=True),
+        Binding("f3", "curtain", "Curtain", id="curtain", show=False, priority=True),
     ]
 
     def __init__(
@@ -173,9 +174,16 @@ class Console(Shell):
         if not self.curtain:
             self.call_after_refresh(self._give_focus_back)
 
+    # What hides things from a shared screen works over a form or a palette too, where a screen's own keys are not
+    # heard.
+
     async def action_curtain(self) -> None:
-        """The curtain comes down over a form or a palette as well, where the screens' own keys are not heard."""
+        """As ``do_curtain``."""
         await self.do_curtain()
+
+    async def action_presenter(self) -> None:
+        """As ``do_presenter``."""
+        await self.do_presenter()
 
     def _give_focus_back(self) -> None:
         from warroom.tui.screens.tiles import TiledScreen
@@ -200,9 +208,19 @@ class Console(Shell):
         self.action_command_palette()
 
     async def do_help(self) -> None:
+        from warroom.tui.actions import ACTIONS
         from warroom.tui.screens.help import HelpScreen
+        from warroom.tui.screens.place import PlaceScreen
 
-        self.push_screen(HelpScreen(self.bridge))
+        async def do(action_id: str | None) -> None:
+            if action_id and isinstance(self.screen, PlaceScreen):
+                await self.screen.action_do(action_id)
+
+        groups = {
+            title: [action for action in ACTIONS if action.place == place]
+            for place, title in (("incident", "In an incident"), ("anywhere", "Anywhere"))
+        }
+        self.push_screen(HelpScreen(groups, self.bridge.keys), do)
 
     async def do_quit(self) -> None:
         await self.action_quit()
@@ -217,7 +235,8 @@ class Console(Shell):
         """The incident that the screen is about; "", and a word about it, where there is none."""
         from warroom.tui.screens.place import PlaceScreen
 
-        subject = self.screen.incident_id if isinstance(self.screen, PlaceScreen) else ""
+        below = (screen for screen in reversed(self.screen_stack) if isinstance(screen, PlaceScreen))
+        subject = next((screen.incident_id for screen in below), "")
         if not subject:
             self.bridge.say("Open an incident first", "warning")
         return subject

@@ -21,8 +21,8 @@ from warroom.tui.feed import Feed
 
 T = TypeVar("T")
 
-OpenLogs = Callable[[str], LogView]
-"""Opens the logs of a service by its name; those of the command line come with it."""
+WatchLogs = Callable[[LogView, str], None]
+"""Has a view read the logs of a service, by its name; those of the command line come with it."""
 
 
 class Rehearsal(Protocol):
@@ -44,7 +44,7 @@ class Equipment:
     """
 
     room: WarRoom
-    open_logs: OpenLogs
+    watch_logs: WatchLogs
     themes: Sequence[Theme] = ()
     courier: Courier | None = None
     drill: Rehearsal | None = None
@@ -63,7 +63,7 @@ class Bridge:
         self.courier = equipment.courier
         self.drill = equipment.drill
         self._rehearses = equipment.rehearses
-        self.open_logs = equipment.open_logs
+        self.watch_logs = equipment.watch_logs
         # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.
         self._hands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="room")
 

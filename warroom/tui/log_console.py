@@ -18,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.theme import Theme
 from textual.widgets import Static
 
-from warroom.logs.view import LogView
+from warroom.logs.view import MAX_BYTES, LogView
 from warroom.tui.actions import BY_ID, LOG_ACTIONS, key_of
 from warroom.tui.shell import Shell
 from warroom.tui.widgets.bars import Key, KeyBar
@@ -28,24 +28,27 @@ from warroom.tui.widgets.logpane import LogPane
 if TYPE_CHECKING:
     from warroom.incident.errors import WarroomError
 
-_KEYS = (*LOG_ACTIONS, "quit")
+_KEYS = (*LOG_ACTIONS, "help", "quit")
+_BAR = ("search", "filter_in", "filter_out", "level", "go_to", "wrap", "watch", "follow", "help", "quit")
 
 
 @dataclass(frozen=True, slots=True)
 class Furniture:
-    """What the person's settings say about the console: its looks, own keys by action, the zone of times."""
+    """What the person's settings say about the console: its looks, own keys by action, the zone of times,
+    and how much is kept of logs that cannot be read again."""
 
     themes: Sequence[Theme] = ()
     theme: str = ""
     keys: dict[str, str] = field(default_factory=dict)
     zone: tzinfo = UTC
+    log_bytes: int = MAX_BYTES
 
 
 class LogConsole(Shell):
     """Shows a log view until it is left. ``view`` opens it.
 
     ``furnish`` is called once log text stands on the screen, in a thread; if it raises a WarroomError, the console
-    ends and ``failed`` holds it. ``begin`` is called with the pane after that.
+    ends and ``failed`` holds it.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -62,13 +65,11 @@ class LogConsole(Shell):
         view: Callable[[], LogView],
         *,
         furnish: Callable[[], Furniture] | None = None,
-        begin: Callable[[LogPane], None] | None = None,
         crash_folder: Path | None = None,
     ) -> None:
         super().__init__(crash_folder=crash_folder)
         self._view = view()   # the file is being read while the screen comes up
         self._furnish = furnish
-        self._begin = begin
         self._keys: dict[str, str] = {}
         self.failed: WarroomError | None = None
         self._box = LogBox(self._view)
@@ -100,35 +101,47 @@ class LogConsole(Shell):
                 self.exit(return_code=error.exit_status)
                 return
             self._view.zone = furniture.zone
+            self._view.max_bytes = furniture.log_bytes
             self._keys = furniture.keys
             self.set_keymap({action: key for action, key in furniture.keys.items() if action in _KEYS})
             self.use_themes(furniture.themes, furniture.theme)
             self._show_keys()
-        if self._begin:
-            self._begin(self._box.pane)
         # What is there now stays: without this the collector goes through all of it now and then, for 30 ms.
         gc.collect()
         gc.freeze()
 
     def _show_keys(self) -> None:
         self.query_one(KeyBar).show([
-            Key(key_of(name, self._keys), BY_ID[name].bar or BY_ID[name].title.lower(), name) for name in _KEYS
+            Key(key_of(name, self._keys), BY_ID[name].bar or BY_ID[name].title.lower(), name) for name in _BAR
         ])  # fmt: skip
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
         self.query_one("#title", Static).update(event.pane.title_text(), layout=False)
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
-        from warroom.tui.screens.detail import Detail
+        from warroom.tui.screens.record import RecordScreen
 
-        self.push_screen(Detail(event.title, event.text))
+        self.push_screen(RecordScreen(event.record, self._view.zone, revealed=event.revealed, keys=self._keys))
 
     async def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
         await self.action_do(event.action)
 
     async def action_do(self, action_id: str) -> None:
         """One of the log's actions, as in the war room."""
-        if len(self.screen_stack) > 1:
-            return
-        if not self._box.do(action_id):
+        if action_id == "quit":
             await self.action_quit()
+        elif len(self.screen_stack) > 1:
+            return
+        elif action_id == "help":
+            self._help()
+        else:
+            self._box.do(action_id)
+
+    def _help(self) -> None:
+        from warroom.tui.screens.help import HelpScreen
+
+        async def do(action_id: str | None) -> None:
+            if action_id:
+                await self.action_do(action_id)
+
+        self.push_screen(HelpScreen({"In a log": [BY_ID[name] for name in _KEYS]}, self._keys), do)

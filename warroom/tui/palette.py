@@ -19,8 +19,8 @@ class ActionCommands(Provider):
     """Every action of the registry, by its title, in the palette."""
 
     def _hits(self) -> Iterable[tuple[str, str, str, str]]:
-        screen = self.app.screen_stack[-1]
-        own = screen.bridge.keys if isinstance(screen, PlaceScreen) else {}
+        below = (screen for screen in reversed(self.app.screen_stack) if isinstance(screen, PlaceScreen))
+        own = next((screen.bridge.keys for screen in below), {})
         for action in ACTIONS:
             if action.id != "palette":
                 yield action.id, action.title, key_of(action.id, own), action.help

@@ -37,8 +37,19 @@ class Inert(LineFilter):
         return [s if s.control else Segment(inert(s.text, newlines=False), s.style) for s in segments]
 
 
-GROUND = Theme(name="ground", primary="#6bb2f7", foreground="#e1e7ef", background="#10151c", dark=True)
-"""The first frame, before any theme file is read: the colours of the default theme."""
+GROUND = Theme(
+    name="ground", primary="#6bb2f7", foreground="#e1e7ef", background="#10151c", dark=True,
+    variables={
+        "sev-critical": "#d3222f", "sev-high": "#f39a2e", "sev-medium": "#e9d35b", "sev-low": "#3a4d66",
+        "status-ok": "#1d4532", "status-late": "#f0b541", "status-overdue": "#d3222f", "chip": "#2a3747",
+        "curtain": "#0a0e13", "sev-critical-text": "#ffffff", "sev-high-text": "#1c1003",
+        "sev-medium-text": "#1a1704", "sev-low-text": "#eaf1fa", "status-ok-text": "#a5efbf",
+        "status-late-text": "#1c1403", "status-overdue-text": "#ffffff", "chip-text": "#dbe5f1",
+        "curtain-text": "#98a6b8", "text-quiet": "#9fadbf", "key": "#8ecbff", "surface-quiet": "#131922",
+    },
+)  # fmt: skip
+"""The first frames, before any theme file is read: the colours of the default theme. Whatever is opened that early
+finds every variable it may use."""
 
 
 class Shell(App[None]):
@@ -61,6 +72,7 @@ class Shell(App[None]):
         super().__init__()
         self.themes: dict[str, Theme] = {}
         self._theme_before = ""
+        self._inert = Inert()   # one for good: what it has made of a line is kept by its identity
         self._crash_folder = crash_folder or Path(tempfile.gettempdir())
         self.register_theme(GROUND)
         self.theme = GROUND.name
@@ -106,7 +118,7 @@ class Shell(App[None]):
         self.exit(return_code=128 + number)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), Inert()]
+        return [*super().get_line_filters(), self._inert]
 
     def _fatal_error(self) -> None:
         """Textual's own report shows local variables, tokens among them; ours names a file with the bare trace."""

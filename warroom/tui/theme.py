@@ -37,7 +37,7 @@ BADGES = {
 }
 """Grounds of ours, each with the text that stands on it."""
 
-TEXTS = ("text-quiet", "key", "log-error", "log-warn", "log-info", "log-debug")
+TEXTS = ("text-quiet", "key")
 """Text colours of ours, for any of ``GROUNDS``."""
 
 GROUNDS = ("background", "surface", "panel", "surface-quiet")

@@ -1,4 +1,4 @@
-"""One thing in full, over the screen: a timeline entry, a log record. Changes nothing."""
+"""One thing in full, over the screen. Changes nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from warroom.tui.actions import BY_ID
 from warroom.tui.widgets.words import block, lit
 
 
@@ -23,20 +24,22 @@ class Detail(ModalScreen[None]):
         background: $panel; border: round $border; border-title-color: $text-primary;
         border-subtitle-color: $text-quiet;
     }
+    Detail.-revealed VerticalScroll { border: heavy $error; border-subtitle-color: $text-error; }
     Detail.-curtain Static { visibility: hidden; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "dismiss", "Leave", show=False),
-        Binding("c", "copy", "Copy", show=False),
+        Binding(BY_ID["copy"].keys, "copy", "Copy", id="copy", show=False),
     ]
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self._title = title
         self._text = text
+        self.box = VerticalScroll()
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll() as box:
+        with self.box as box:
             box.border_title = lit(self._title)
             box.border_subtitle = "c copies · esc leaves"
             yield Static(block(self._text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,8 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from warroom.tui.actions import ACTIONS, key_of
-from warroom.tui.bridge import Bridge
+from warroom.tui.actions import Action, key_of
 from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import lit
 
@@ -29,8 +29,9 @@ WITHIN = (
 """The keys that move within a screen; they are not actions and cannot be given away."""
 
 
-class HelpScreen(ModalScreen[None]):
-    """The keys, everywhere the same. Enter on a row does it; escape leaves."""
+class HelpScreen(ModalScreen[str]):
+    """The keys of these actions, by title of their group; ``keys`` are the person's own. Enter on a row leaves with
+    its action's id, escape with none."""
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
@@ -42,9 +43,10 @@ class HelpScreen(ModalScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss", "Leave", show=False)]
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, groups: Mapping[str, Sequence[Action]], keys: Mapping[str, str]) -> None:
         super().__init__()
-        self.bridge = bridge
+        self._groups = groups
+        self._keys = keys
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -63,23 +65,17 @@ class HelpScreen(ModalScreen[None]):
 
     def _rows(self) -> list[ListRow]:
         rows = []
-        for place, title in (("incident", "In an incident"), ("anywhere", "Anywhere")):
+        for title, actions in self._groups.items():
             rows.append(ListRow("", lit(title, "$text-primary bold")))
-            for action in ACTIONS:
-                if action.place == place:
-                    key = Content.styled(f"{key_of(action.id, self.bridge.keys):<7}", "$key bold")
-                    words = Content.assemble(key, lit(f"{action.title:<28}"), lit(action.help, "$text-quiet"))
-                    tail = lit(DANGERS[action.danger], "$text-warning") if action.danger else None
-                    rows.append(ListRow(action.id, words, tail))
+            for action in actions:
+                key = Content.styled(f"{key_of(action.id, self._keys):<7}", "$key bold")
+                words = Content.assemble(key, lit(f"{action.title:<28}"), lit(action.help, "$text-quiet"))
+                tail = lit(DANGERS[action.danger], "$text-warning") if action.danger else None
+                rows.append(ListRow(action.id, words, tail))
         rows.append(ListRow("", lit("Within a screen", "$text-primary bold")))
         for key_names, words_ in WITHIN:
             rows.append(ListRow("", Content.assemble((f"{key_names:<16}", "$key bold"), lit(words_))))
         return rows
 
-    async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
-        action_id = event.row_id
-        below = self.app.screen_stack[-2]
-        self.dismiss()
-        act = getattr(below, "action_do", None)
-        if act:
-            await act(action_id)
+    def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        self.dismiss(event.row_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -14,13 +13,14 @@ from textual.widgets import Digits
 from warroom.incident import timing
 from warroom.incident.decisions import Pin
 from warroom.incident.timing import Urgency
+from warroom.logs.records import Record
 from warroom.logs.view import LogView
 from warroom.room.lookout import Advice, advise
 from warroom.tui.actions import BY_ID, LOG_ACTIONS, key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
-from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.incident import IncidentScreen
+from warroom.tui.screens.record import RecordScreen
 from warroom.tui.screens.tiles import TiledScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, KeyBar
@@ -30,8 +30,8 @@ from warroom.tui.widgets.panes import Pane
 from warroom.tui.widgets.rows import RowList
 from warroom.tui.widgets.words import URGENCY_STYLE, lit
 
-NO_LOGS = """No log is watched. Name files with --log FILE, pipe into --log -,
-or give the service its logs in the settings."""
+NO_LOGS = """No log is watched. L adds one; --log FILE names one at the start, --log - takes a pipe,
+and the settings give a service its logs for good."""
 
 
 class WarRoomScreen(TiledScreen, IncidentScreen):
@@ -58,8 +58,11 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
 
     def __init__(self, bridge: Bridge, incident_id: str) -> None:
         super().__init__(bridge, incident_id)
-        self._view: LogView | None = None
-        self._opening_logs = False
+        kept = bridge.room.settings.console.log_mb * 1_000_000
+        self._view = LogView(zone=bridge.zone, wall=bridge.now, max_bytes=kept)
+        self._box = LogBox(self._view, empty=NO_LOGS, id="log-box")
+        self._watching = False
+        self._leap: float | None = None   # of the errors in the log, until somebody has looked
         self._rung: set[str] = set()
         self._ticked = ""
 
@@ -74,14 +77,12 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
                 yield Pane(RowList(id="items"), id="checklist", title="1 Checklist")
                 yield Pane(RowList(id="entries", follow=True), id="timeline", title="2 Timeline", private=True)
                 yield Pane(RowList(id="people"), id="roles", title="3 Roles", private=True)
-            yield Pane(RowList(id="no-logs", empty=NO_LOGS), id="logs", title="4 Logs", private=True)
+            yield Pane(self._box, id="logs", title="4 Logs", private=True)
         yield Bar(id="next")
         yield KeyBar()
 
-
     def on_unmount(self) -> None:
-        if self._view:
-            self._view.close()
+        self._view.close()
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
@@ -111,22 +112,10 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         retracted = sum(row.retracted for row in incident.rows)
         count = f"2 Timeline  {len(incident.rows) - retracted}"
         self.query_one("#timeline", Pane).show_title(Content(count))
-        if self._view is None and not self._opening_logs:
-            self._opening_logs = True
-            self.start(partial(self._open_logs, incident.service))
+        if not self._watching:
+            self._watching = True
+            self.start(self.bridge.carry_out(lambda: self.bridge.watch_logs(self._view, incident.service)))
         self.tick()
-
-    async def _open_logs(self, service: str) -> None:
-        self._view = await self.bridge.work(lambda: self.bridge.open_logs(service))
-        if not self._view.sources:
-            return
-        pane = self.query_one("#logs", Pane)
-        had_focus = pane.has_focus_within
-        await pane.query(RowList).remove()
-        box = LogBox(self._view, id="log-box")
-        await pane.mount(box)
-        if had_focus:
-            box.pane.focus()
 
     def tick(self) -> None:
         """What depends on the time of day; each line is repainted only if it says something else."""
@@ -154,7 +143,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
             self._ticked = ""
         done, total = panes.ticked(incident, playbook, now)
         self.query_one("#checklist", Pane).show_title(Content(f"1 Checklist  {done}/{total}"))
-        advice = advise(incident, playbook, glance.deliveries, now)[0]
+        advice = advise(incident, playbook, glance.deliveries, now, self._leap)[0]
         self.query_one("#next", Bar).say(self._next_line(advice))
         self._ring(advice.urgency, advice.action)
         self.show_tabs()
@@ -213,13 +202,9 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
 
     # ── the log ─────────────────────────────────────────────────────────────────────────────────────────
 
-    @property
-    def _log(self) -> LogPane | None:
-        return self.query_one_optional("#log", LogPane)
-
     def evidence(self, item_id: str) -> str:
         """What the log says about errors: for how long there was none, or how many there are, and were."""
-        if self._view is None or self.bridge.room.playbook.item(item_id).probe != "errors":
+        if self.bridge.room.playbook.item(item_id).probe != "errors":
             return ""
         figures = self._view.figures()
         if not figures.labels:
@@ -230,10 +215,13 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         return f"none in the last {quiet} min{was}" if quiet else f"{figures.errors[-1]} in the last minute{was}"
 
     async def do_pin(self) -> None:
-        record = self._log.evidence() if self._log else None
+        record = self._box.pane.evidence()
         if record is None:
             self.bridge.say("Put the cursor on a log line first (4)", "warning")
-            return
+        else:
+            await self._pin(record)
+
+    async def _pin(self, record: Record) -> None:
         done = await self.carry(
             Pin(record.source, record.text.strip(), record.line or 0, record.time, record.level or "")
         )
@@ -242,19 +230,27 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
 
     def go(self, name: str = "") -> None:
         super().go(name)
-        if self.active == "logs" and self._log:
-            self._log.focus()
+        if self.active == "logs":
+            self._box.pane.focus()
 
     async def action_do(self, action_id: str) -> None:
-        box = self.query_one_optional("#log-box", LogBox) if action_id in LOG_ACTIONS else None
-        if box is None:
+        if action_id not in LOG_ACTIONS:
             await super().action_do(action_id)
             return
         self.go("logs")
-        box.do(action_id)
+        self._box.do(action_id)
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
-        self.app.push_screen(Detail(event.title, event.text))
+        self.app.push_screen(RecordScreen(
+            event.record, self.bridge.zone, pin=self._pin, revealed=event.revealed, keys=self.bridge.keys
+        ))  # fmt: skip
 
     def on_log_pane_leapt(self, event: LogPane.Leapt) -> None:
         self.bridge.say(f"Errors in the log: {event.times:.0f}× the last hour", "warning")
+        self._leap = None if self._box.pane.has_focus else event.times
+        self.tick()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        super().on_descendant_focus(event)
+        if self._box.pane.has_focus:
+            self._leap = None

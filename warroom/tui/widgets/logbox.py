@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from typing import Literal, cast, get_args
 
@@ -13,7 +15,7 @@ from warroom.logs.view import LogView
 from warroom.tui.widgets.logpane import LogPane, next_level
 from warroom.tui.widgets.logprompt import LogPrompt
 
-Asked = Literal["search", "filter_in", "filter_out", "go_to", "filter_drop", "source"]
+Asked = Literal["search", "filter_in", "filter_out", "go_to", "filter_drop", "source", "watch"]
 
 
 class LogBox(Vertical):
@@ -23,9 +25,9 @@ class LogBox(Vertical):
     LogBox { height: 1fr; }
     """
 
-    def __init__(self, view: LogView, *, id: str | None = None) -> None:
+    def __init__(self, view: LogView, *, empty: str = "No log is watched.", id: str | None = None) -> None:
         super().__init__(id=id)
-        self.pane = LogPane(view, id="log")
+        self.pane = LogPane(view, empty=empty, id="log")
         self._prompt = LogPrompt()
         self._asked: Asked = "search"
         self._last = ""
@@ -65,6 +67,8 @@ class LogBox(Vertical):
             "mark": pane.mark,
             "mark_next": pane.next_mark,
             "wrap": pane.toggle_wrap,
+            "copy": pane.copy,
+            "reveal": pane.reveal,
             "follow": pane.follow,
             "level": lambda: pane.set_threshold(next_level(pane.view.threshold)),
         }
@@ -84,10 +88,11 @@ class LogBox(Vertical):
         """Opens the line to type in."""
         self._asked = what
         before = {"search": "/", "filter_in": "only", "filter_out": "without", "go_to": "go to",
-                  "filter_drop": "drop filter", "source": "hide or show"}[what]
+                  "filter_drop": "drop filter", "source": "hide or show", "watch": "watch"}[what]
         again = f"; ↵ again for “{self._last}”" if self._last else ""
         hint = {"search": f"text or regular expression{again}", "filter_in": "show only records that have …",
-                "filter_out": "hide records that have …", "go_to": "line 88213, time 14:03, -10m"}.get(what, about)
+                "filter_out": "hide records that have …", "go_to": "line 88213, time 14:03, -10m",
+                "watch": "a file, folder or pattern, journal:UNIT, docker:NAME, run:COMMAND"}.get(what, about)
         self._prompt.open(before, hint)
 
     def _drop_filter(self) -> None:
@@ -132,12 +137,25 @@ class LogBox(Vertical):
             self.pane.filter_out(text)
         elif self._asked == "go_to":
             self.pane.go_to(text)
+        elif self._asked == "watch":
+            # Looking a name up may wait for a disk that has gone away.
+            threading.Thread(target=self._watch, args=(text,), name="log watch", daemon=True).start()
         elif text.isdecimal() and self._asked == "filter_drop":
             if 0 < int(text) <= len(self.pane.filters):
                 self.pane.drop_filter(int(text) - 1)
         elif text.isdecimal() and 0 < int(text) <= len(self.pane.view.sources):
             source = self.pane.view.sources[int(text) - 1]
             self.pane.view.hide(source.label, not source.hidden)
+
+    def _watch(self, name: str) -> None:
+        from warroom.logs import gather
+
+        view = self.pane.view
+        try:
+            for source in gather.sources(os.path.expanduser(name.strip()), view.add):   # noqa: PTH111 - no path yet
+                view.add(source)
+        except (ValueError, OSError) as error:
+            self.call_later(self.pane.say, f"that names no log: {error}")
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
         """How many lines match stands beside what is typed too."""

@@ -19,17 +19,20 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
+from warroom.logs.full import FullRecord, evidence
 from warroom.logs.hunt import Hunt
 from warroom.logs.records import Level, Record
+from warroom.logs.rows import Row, Seq
 from warroom.logs.search import BadPattern, Query
-from warroom.logs.view import LogView, Row, Seq
+from warroom.logs.view import LogView
 from warroom.redact import inert
 
 FRAMES = 15          # repaints a second at most, while lines pour in
@@ -39,9 +42,7 @@ _WHEEL = 3           # rows a notch of the wheel
 _SIDE = 16           # cells a step to the side
 _LABEL = 16          # cells of a source's label at most
 _STRIPS = 400        # drawn rows that are kept
-_PINNED = 100        # lines of a marked range at most
-_AROUND = 4          # records shown before and after an opened one
-_RECORD = 400        # lines of a record at most
+_TITLED = 48         # cells that the names of the sources take in the title at most
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN = frozenset(("info", "debug", "trace"))
 
@@ -58,6 +59,9 @@ def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
 
     return call
 
+
+HUES = ("$text-primary", "$text-accent", "$text-success", "$text-secondary")
+"""The colours of sources, in the order in which they were added; the name always stands beside it."""
 
 THRESHOLDS: tuple[Level | None, ...] = (None, "warn", "error")
 """The levels that one key goes through: everything, warnings and worse, errors alone."""
@@ -82,7 +86,10 @@ class LogPane(Widget, can_focus=True):
         & > .logpane--fatal { color: $text-error; text-style: bold reverse; }
         & > .logpane--error { color: $text-error; text-style: bold; }
         & > .logpane--warn { color: $text-warning; text-style: bold; }
-        & > .logpane--label { color: $text-primary; }
+        & > .logpane--hue0 { color: $text-primary; }
+        & > .logpane--hue1 { color: $text-accent; }
+        & > .logpane--hue2 { color: $text-success; }
+        & > .logpane--hue3 { color: $text-secondary; }
         & > .logpane--notice { color: $text-accent; text-style: italic; }
         & > .logpane--cursor { background: $panel; text-style: bold; }
         & > .logpane--match { text-style: reverse underline; }
@@ -91,8 +98,8 @@ class LogPane(Widget, can_focus=True):
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "logpane--fatal", "logpane--error", "logpane--warn", "logpane--label", "logpane--notice", "logpane--cursor",
-        "logpane--match", "logpane--hint", "logpane--chip",
+        "logpane--fatal", "logpane--error", "logpane--warn", "logpane--notice", "logpane--cursor", "logpane--match",
+        "logpane--hint", "logpane--chip", *(f"logpane--hue{n}" for n in range(len(HUES))),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False), Binding("down", "move(1)", show=False),
@@ -115,13 +122,13 @@ class LogPane(Widget, can_focus=True):
             return self.pane
 
     class Opened(Message):
-        """A record is to be shown in full: ``text`` is safe, unfolded, with its neighbours."""
+        """A record is to be shown in full, with its secrets in clear if it is ``revealed``."""
 
-        def __init__(self, pane: LogPane, title: str, text: str) -> None:
+        def __init__(self, pane: LogPane, record: FullRecord, *, revealed: bool = False) -> None:
             super().__init__()
             self.pane = pane
-            self.title = title
-            self.text = text
+            self.record = record
+            self.revealed = revealed
 
     class Leapt(Message):
         """The error rate has leapt to ``times`` what it was in the last hour; told once as it begins."""
@@ -155,6 +162,7 @@ class LogPane(Widget, can_focus=True):
         self,
         view: LogView,
         *,
+        empty: str = "No log is watched.",
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
@@ -162,6 +170,7 @@ class LogPane(Widget, can_focus=True):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._view = view
+        self._empty = empty           # what is said while there is no source
         self._clock = clock
         self._top = 0                 # position of the first row shown
         self._cursor = 0
@@ -189,6 +198,7 @@ class LogPane(Widget, can_focus=True):
         self._leapt = False
         self._strips: dict[tuple[object, ...], Strip] = {}
         self._styles: dict[tuple[str, ...], Style] = {}
+        self._ground: Color | None = None
         self._window_key: tuple[object, ...] = ()
         self._window: list[tuple[Row, int, int]] = []
         self._chip_rows = self._label_width = 0
@@ -208,21 +218,29 @@ class LogPane(Widget, can_focus=True):
         """Whether the newest line stays in sight."""
         return self._following
 
-    def cursor_record(self) -> Record | None:
-        """The line under the cursor, masked, as evidence; None on a notice or an empty pane."""
-        self._settle()
-        return self._view.record_at(self._cursor)
-
     def evidence(self) -> Record | None:
-        """What is to be pinned: the lines from the first mark to the last if there are two, else the cursor's."""
+        """What is to be pinned, masked: the lines from the first mark to the last if there are two, else the record
+        under the cursor with all its lines; None where there is none."""
         if len(self._marks) < 2:
-            return self.cursor_record()
+            record = self._record()
+            return record.evidence() if record else None
         places = sorted(self._view.position_of(seq) for seq in self._marks)
-        rows = self._view.rows(places[0], min(places[-1] + 1, places[0] + _PINNED))
-        records = [record for row in rows if (record := self._view.record_of(row))]
-        if not records:
-            return None
-        return replace(records[0], text="\n".join(record.text for record in records))
+        rows = [row for row in self._view.rows(places[0], places[-1] + 1) if not row.notice]
+        return evidence(self._view, rows) if rows else None
+
+    def copy(self) -> None:
+        """What would be pinned goes to the clipboard of whoever looks at the terminal."""
+        record = self.evidence()
+        if record is None:
+            self.say("nothing to copy here")
+            return
+        self.app.copy_to_clipboard(record.text)
+        lines = record.text.count("\n") + 1
+        self.say(f"copied, masked: {lines} {'line' if lines == 1 else 'lines'}")
+
+    def _record(self) -> FullRecord | None:
+        self._settle()
+        return FullRecord.at(self._view, self._cursor)
 
     def set_threshold(self, level: Level | None) -> None:
         """Shows lines of at least this level; None shows all. The cursor stays on its line, or the next shown."""
@@ -241,20 +259,15 @@ class LogPane(Widget, can_focus=True):
     @property
     def filters(self) -> tuple[str, ...]:
         """The filters there are, in words, in the order in which ``drop_filter`` counts them."""
-        now = self._view.filter
-        return (*(f"+ {query.text}" for query in now.within), *(f"− {query.text}" for query in now.without))
+        return tuple(words for words, _ in self._view.filter.parts(self._view.zone))
 
     def drop_filter(self, place: int = -1) -> None:
         """Takes one filter away, by its place in ``filters``."""
-        now = self._view.filter
-        count = len(now.within) + len(now.without)
-        if not count:
+        parts = self._view.filter.parts(self._view.zone)
+        if not parts:
             self.say("no filter to take away")
             return
-        place %= count
-        within = tuple(query for n, query in enumerate(now.within) if n != place)
-        without = tuple(query for n, query in enumerate(now.without, len(now.within)) if n != place)
-        self._view.set_filter(replace(now, within=within, without=without))
+        self._view.set_filter(parts[place % len(parts)][1])
         self._repaint()
         self._tick()
 
@@ -373,7 +386,24 @@ class LogPane(Widget, can_focus=True):
 
     def title_text(self) -> Content:
         """The border's text: sources, rates, errors, level, masks, whether it follows. Literal, never markup."""
-        return Content(self._title or self._status())
+        title = Content(self._title or self._status())
+        at = 0
+        for name, hue in self._names() if len(self._view.sources) > 1 else ():
+            title = title.stylize(HUES[hue], at, at + len(name))
+            at += len(name) + 1
+        return title
+
+    def _names(self) -> list[tuple[str, int]]:
+        """The sources that are shown, as far as there is room for their names, each with its hue."""
+        room = _TITLED
+        names: list[tuple[str, int]] = []
+        for place, source in enumerate(self._view.sources):
+            room -= 0 if source.hidden else cell_len(source.label) + 1
+            if room < 0 and names:
+                break
+            if not source.hidden:
+                names.append((source.label, place % len(HUES)))
+        return names
 
     # -- movement
 
@@ -404,10 +434,13 @@ class LogPane(Widget, can_focus=True):
 
     def action_open(self) -> None:
         """Opens the record under the cursor."""
-        self._settle()
-        rows = self._view.rows(self._cursor, self._cursor + 1)
-        if rows and not rows[0].notice:
-            self.post_message(self.Opened(self, *self._in_full(rows[0])))
+        if record := self._record():
+            self.post_message(self.Opened(self, record))
+
+    def reveal(self) -> None:
+        """Opens the record under the cursor with its secrets in clear, for a moment."""
+        if record := self._record():
+            self.post_message(self.Opened(self, record, revealed=True))
 
     def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
@@ -571,6 +604,7 @@ class LogPane(Widget, can_focus=True):
         super().notify_style_update()
         self._strips.clear()
         self._styles.clear()
+        self._ground = None
 
     def _wake(self) -> None:
         """Called once by whichever thread changed the view."""
@@ -625,7 +659,12 @@ class LogPane(Widget, can_focus=True):
     def _status(self) -> str:
         figures = self._view.figures()
         now = self._view.snapshot()
-        parts = [" ".join(figures.labels) or "no source", f"{figures.lines_per_second:,} lines/s"]
+        names = [name for name, _ in self._names()]
+        more = len(figures.labels) - len(names)
+        if not self._view.sources:
+            return ""
+        named = " ".join([*names, *([f"+{more}"] if more else [])])
+        parts = [named or "all hidden", f"{figures.lines_per_second:,} lines/s"]
         most = max(figures.errors)
         bars = "".join(_BARS[-(-n * (len(_BARS) - 1) // most)] for n in figures.errors) + " " if most else ""
         leap = f" {figures.leap:.0f}× the last hour" if figures.leap else ""
@@ -639,7 +678,9 @@ class LogPane(Widget, can_focus=True):
             parts.append(f"{now.end - now.first:,} shown" + (f" {now.done:.0%}" if now.working else ""))
         if self._matches and self._hunt and self._hunt.query:
             parts.append(inert(f"“{self._hunt.query.text}” {self._matches}", newlines=False))
-        if figures.masked:
+        if not self._view.masks:
+            parts.append("NOTHING MASKED")
+        elif figures.masked:
             parts.append(f"{figures.masked:,} masked")
         if figures.dropped:
             parts.append(f"{figures.dropped:,} dropped")
@@ -728,48 +769,26 @@ class LogPane(Widget, can_focus=True):
             self._tick()
             self.post_message(self.StatusChanged(self))
 
-    # -- one record in full
-
-    def _in_full(self, row: Row) -> tuple[str, str]:
-        """Title and text of a record: unfolded, with the lines that continue it and its neighbours."""
-        from warroom.logs.records import is_continuation, unfold
-        from warroom.redact import redact
-
-        start, stop = self._cursor, self._cursor + 1
-        first = self._view.snapshot().first
-
-        def same(position: int) -> Row | None:
-            rows = self._view.rows(position, position + 1)
-            return rows[0] if rows and not rows[0].notice and rows[0].feed is row.feed else None
-
-        while (start > first and self._cursor - start < _RECORD and (here := same(start)) is not None
-               and is_continuation(here.text) and same(start - 1)):
-            start -= 1
-        while stop - start < _RECORD and (here := same(stop)) is not None and is_continuation(here.text):
-            stop += 1
-        rows = [here for here in self._view.rows(start, stop) if not here.notice]
-        head = rows[0]
-        whole = [self._view.safe_text(head), *(self._view.safe_text(line) for line in rows[1:])]
-        # Unfolding undoes escapes: what comes out is foreign again.
-        whole[0] = redact(unfold(whole[0])).text
-        around = [self._view.rows(start - _AROUND, start), self._view.rows(stop, stop + _AROUND)]
-        before, after = (["  " + self._view.safe_text(line)[:400] for line in part] for part in around)
-        when = self._view.time_of(head)
-        title = " · ".join(part for part in (
-            head.label, f"line {head.line:,}" if head.line else "", head.own_level or "",
-            when.astimezone(self._view.zone).isoformat(sep=" ", timespec="milliseconds") if when else "") if part)
-        parts = ["\n".join(whole)]
-        if before:
-            parts.insert(0, "before\n" + "\n".join(before))
-        if after:
-            parts.append("after\n" + "\n".join(after))
-        return title, "\n\n".join(parts)
-
     # -- drawing
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of the pane within ``crop``.
+
+        Without the cache that Textual puts between a widget and the screen for borders, padding and the like: the
+        pane has none of them, and while lines pour in, keeping each row a second and third time takes as long as
+        drawing it.
+        """
+        size = self.size
+        strips = [self._line(y, size) for y in crop.line_range]
+        if crop.column_span != (0, size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
 
     def render_line(self, y: int) -> Strip:
         """One line of the pane."""
-        size = self.size
+        return self._line(y, self.size)
+
+    def _line(self, y: int, size: Size) -> Strip:
         try:
             lines = self._lines(size)
             if y < self._chip_rows:
@@ -778,7 +797,9 @@ class LogPane(Widget, can_focus=True):
                 return self._hint_strip(hint, size.width)
             y -= self._chip_rows
             if y >= len(lines):
-                return Strip.blank(size.width, self._style())
+                words = [] if self._view.sources else self._empty.splitlines()
+                said = words[y] if y < len(words) else ""
+                return Strip(self._segments([(set_cell_size(said, size.width), ())]), size.width)
             row, part, position = lines[y]
             return self._row_strip(row, position == self._cursor, size.width, part)
         except Exception as error:   # noqa: BLE001 - an error in a render ends the whole console
@@ -826,16 +847,16 @@ class LogPane(Widget, can_focus=True):
         return style
 
     def _hint_strip(self, hint: str, width: int) -> Strip:
-        return Strip([Segment(set_cell_size(f" {hint}", width), self._style("hint"))], width)
+        return Strip(self._segments([(set_cell_size(f" {hint}", width), ("hint",))]), width)
 
     def _chip_strip(self, chips: list[str], width: int) -> Strip:
-        segments = []
+        parts: list[tuple[str, tuple[str, ...]]] = []
         for chip in chips:
-            segments += [Segment(chip, self._style("chip")), Segment(" ", self._style())]
-        return Strip(segments).adjust_cell_length(width, self._style())
+            parts += [(chip, ("chip",)), (" ", ())]
+        return Strip(self._segments(parts)).adjust_cell_length(width, self._style())
 
     def _text(self, row: Row) -> str:
-        return self._view.safe_text(row).expandtabs(4).replace("\n", "␤")
+        return self._view.drawn_text(row).expandtabs(4).replace("\n", "␤")
 
     def _row_strip(self, row: Row, at_cursor: bool, width: int, part: int) -> Strip:
         cursor = at_cursor and self.has_focus
@@ -860,7 +881,7 @@ class LogPane(Widget, can_focus=True):
         body: list[tuple[str, tuple[str, ...]]]
         if row.notice:
             head = [(lead, look)]
-            text = f"── {row.label} {self._view.safe_text(row)} ──"
+            text = f"── {row.label} {self._view.drawn_text(row)} ──"
             body = [(text, (*look, "notice"))]
         else:
             word = f"{level.upper():<5} " if level else "      "
@@ -868,7 +889,8 @@ class LogPane(Widget, can_focus=True):
             if part:
                 head = [(" " * 7, look)]
             if label_width:
-                head += [(set_cell_size(row.label, label_width), (*look, "label")), ("│ ", look)]
+                head += [(set_cell_size(row.label, label_width), (*look, f"hue{row.feed.place % len(HUES)}")),
+                         ("│ ", look)]
             # A character is at least one cell, or joins one that is: enough of them for the width, no more.
             text = self._text(row)[:2 * (side + room) + 64]
             body = []
@@ -885,11 +907,17 @@ class LogPane(Widget, can_focus=True):
         return Strip.join([left, right]).adjust_cell_length(width, self._style(*look))
 
     def _segments(self, parts: list[tuple[str, tuple[str, ...]]]) -> list[Segment]:
-        """Segments, those alike joined: each costs forty bytes on the way to the terminal."""
+        """Segments, those alike joined (each costs forty bytes on the way to the terminal), as the app has every
+        line: nothing in it that a terminal would obey, no colours where none are wanted."""
         joined: list[tuple[str, tuple[str, ...]]] = []
         for text, names in parts:
             if joined and joined[-1][1] == names:
                 joined[-1] = joined[-1][0] + text, names
             elif text:
                 joined.append((text, names))
-        return [Segment(text, self._style(*names)) for text, names in joined]
+        segments = [Segment(text, self._style(*names)) for text, names in joined]
+        if self._ground is None:   # worked out anew from all that lies below, each time it is asked for
+            self._ground = self.background_colors[1]
+        for line_filter in self.get_line_filters():
+            segments = line_filter.apply(segments, self._ground)
+        return segments

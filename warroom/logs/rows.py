@@ -1,0 +1,158 @@
+"""Single lines, cut out of the piece in which they lie; never keeps a piece, never reads more than one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from warroom.logs.index import PIECE, Piece
+from warroom.logs.records import Level, level_of
+from warroom.logs.search import decoded
+from warroom.logs.sieve import LOOK_BACK, Sieve
+from warroom.logs.source import LINE_CAP
+from warroom.logs.store import Numbering
+from warroom.redact import Redacted, Redactor
+
+_KEY = b"PRIVATE KEY-----"
+
+Seq = tuple[int, int]
+"""What a row is known by, whatever the filter: its store and its first byte there."""
+
+
+class Origin(Protocol):
+    """Where a row comes from: a source, by the name it is shown by and its place among the others, from 0."""
+
+    label: str
+    place: int
+
+
+class Row:
+    """One line as it is looked at. ``seq`` is its identity; ``text`` is raw."""
+
+    __slots__ = ("_level", "feed", "notice", "numbering", "ordinal", "safe", "seq", "text", "when")
+
+    def __init__(self, feed: Origin, seq: Seq, text: str, numbering: Numbering, ordinal: int) -> None:
+        self.feed = feed
+        self.seq = seq
+        self.text = text
+        self.numbering = numbering
+        self.ordinal = ordinal
+        self.notice = False                   # said by warroom about a source, not by the source
+        self.safe: Redacted | None = None     # once drawn
+        self.when: datetime | bool | None = False   # False until asked for
+        self._level: Level | bool | None = False
+
+    @property
+    def label(self) -> str:
+        """The name of its source, as shown."""
+        return self.feed.label
+
+    @property
+    def own_level(self) -> Level | None:
+        """The level the line itself states."""
+        if self._level is False:
+            self._level = None if self.notice else level_of(self.text)
+        return self._level   # type: ignore[return-value]
+
+    @property
+    def line(self) -> int | None:
+        """Its number, from 1; None while nobody has counted."""
+        before = self.numbering.before
+        return None if before is None or self.notice else before + self.ordinal + 1
+
+
+class Cut:
+    """The lines of a piece that are shown, as they lie in it."""
+
+    def __init__(self, piece: Piece, sieve: Sieve | None) -> None:
+        self._piece = piece
+        self._data = b""
+        self._numbers: list[int] = []
+        self._safe: dict[int, Redacted] = {}
+        self.starts: list[int] = [0]
+        store = piece.store
+        if store is None:
+            return
+        size = piece.end - piece.start
+        if size > 4 * PIECE:   # a line too long to be taken whole
+            self._data = store.read(piece.start, LINE_CAP)
+            return
+        data = self._data = store.read(piece.start, size)
+        if sieve:
+            self.starts = sieve.starts(data, before(piece))
+            number = at = 0
+            for start in self.starts:
+                number += data.count(b"\n", at, start)
+                at = start
+                self._numbers.append(number)
+        else:
+            self.starts = _line_starts(data)
+        ahead = store.read(max(piece.start - LOOK_BACK, store.begin), min(LOOK_BACK, piece.start - store.begin))
+        if _KEY in data or _KEY in ahead:
+            self._mask(ahead, data)
+
+    def line(self, start: int) -> tuple[bytes, int]:
+        """The line that begins there, as far as it is kept, and its size."""
+        if self._piece.end - self._piece.start > 4 * PIECE:
+            return self._data, self._piece.end - self._piece.start - 1
+        end = self._data.find(b"\n", start)
+        end = end if end >= 0 else len(self._data)
+        return self._data[start:min(end, start + LINE_CAP)], end - start
+
+    def number(self, index: int) -> int:
+        """How many lines of the piece stand before the one that is shown in this place."""
+        return self._numbers[index] if self._numbers else index
+
+    def safe(self, start: int) -> Redacted | None:
+        """The line masked, if that takes knowing the lines before it: within a private key."""
+        return self._safe.get(start)
+
+    def _mask(self, ahead: bytes, data: bytes) -> None:
+        first = ahead.find(b"\n") + 1
+        lines = (ahead[first:] + data).split(b"\n")
+        inside = False
+        for line in lines:
+            if _KEY in line:
+                inside = b"-----END" in line and b"-----BEGIN" not in line
+                break
+        masker = Redactor(inside=inside)
+        at = first - len(ahead)
+        for line in lines:
+            if masker.inside or _KEY in line:
+                safe = masker.line(decoded(line[:LINE_CAP]))
+                if at >= 0:
+                    self._safe[at] = safe
+            at += len(line) + 1
+
+
+def _line_starts(data: bytes) -> list[int]:
+    starts = [0]
+    at = 0
+    for line in data.split(b"\n"):
+        at += len(line) + 1
+        starts.append(at)
+    while starts and starts[-1] >= len(data):
+        starts.pop()
+    return starts or [0]
+
+
+def starts(piece: Piece) -> list[int]:
+    """Where the lines of a piece begin."""
+    if piece.store is None or piece.end - piece.start > 4 * PIECE:
+        return [0]
+    return _line_starts(piece.store.read(piece.start, piece.end - piece.start))
+
+
+def before(piece: Piece, at: int | None = None) -> Callable[[], bytes]:
+    """What stands before a byte of a piece's store, whole lines if they are not too long."""
+    store, byte = piece.store, piece.start if at is None else at
+
+    def read() -> bytes:
+        if store is None:
+            return b""
+        start = max(byte - LOOK_BACK, store.begin)
+        data = store.read(start, byte - start)
+        return data if start == 0 else data[data.find(b"\n") + 1:]
+
+    return read
