@@ -16,6 +16,7 @@ import pytest
 from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from warroom.logs.source import Cutter, FileSource, Numbering
 from warroom.logs.view import LogView
@@ -143,6 +144,26 @@ async def test_scrolling_up_pauses_and_end_follows_again(view: LogView) -> None:
         assert "▸INFO  INFO n8" in app.lines()
         await pilot.press("end", "up", "down")
         assert app.pane.following
+
+
+async def test_a_pane_nobody_sees_draws_nothing_and_is_up_to_date_when_it_is_seen_again(view: LogView) -> None:
+    app = Tiny(view)
+    fed = Fed("app.log", view)
+    fed.say(numbered(10))
+    async with app.run_test(size=(60, 10)) as pilot:
+        await until(pilot, lambda: "n9" in app.lines()[-1])
+        cover: Screen[None] = Screen()
+        await app.push_screen(cover)
+        await pilot.pause()
+        before = app.repaints
+        for n in range(10, 30):
+            fed.say(numbered(1, n))
+            await pilot.pause()
+        app.pane._tick()
+        await pilot.pause()
+        assert app.repaints == before
+        await app.pop_screen()
+        await until(pilot, lambda: "n29" in app.lines()[-1])
 
 
 async def test_the_wheel_scrolls(view: LogView) -> None:

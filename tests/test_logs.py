@@ -12,11 +12,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from warroom.logs.index import Piece, Sequence, count_back, cut_lines
 from warroom.logs.records import Level, level_of, rank, time_of
 from warroom.logs.search import BadPattern, Query
-from warroom.logs.sieve import Looks, Sieve
+from warroom.logs.sieve import Looks, Sieve, Span
 from warroom.logs.source import LINE_CAP, Cutter, FileSource, Numbering, StreamSource
 from warroom.logs.store import Tape
 from warroom.logs.view import Filter, LogView
@@ -653,6 +655,55 @@ def test_filters_stack_and_see_whole_records(view: LogView) -> None:
     assert texts(view) == ["10:03 INFO d", "10:04 INFO e", "10:06 INFO f"]
     view.set_filter(Filter())
     assert len(texts(view)) == 11
+
+
+@given(
+    steps=st.lists(st.one_of(st.none(), st.integers(0, 3)), max_size=40),
+    since=st.one_of(st.none(), st.integers(0, 40)),
+    until=st.one_of(st.none(), st.integers(0, 40)),
+    cut=st.integers(0, 40),
+)
+def test_a_span_lets_through_the_lines_written_in_it(
+    steps: list[int | None], since: int | None, until: int | None, cut: int
+) -> None:
+    """``steps``: seconds since the line before; None for a line that does not say when it was written."""
+    begin = at(14, 0, 0)
+    seconds, lines, want = 0, [], []
+    known = False
+    for n, step in enumerate(steps):
+        seconds += step or 0
+        known = known or step is not None
+        lines.append(f"plain {n}" if step is None else f"{begin + timedelta(seconds=seconds):%H:%M:%S} INFO {n}")
+        if known and (since is None or seconds >= since) and (until is None or seconds < until):
+            want.append(lines[-1])
+    span = Span(
+        None if since is None else begin + timedelta(seconds=since),
+        None if until is None else begin + timedelta(seconds=until),
+        lambda text: time_of(text, now=NOW),
+    )
+    sieve = Sieve(span=span)
+    whole = [line.encode() + b"\n" for line in lines]
+    ahead, data = b"".join(whole[:cut]), b"".join(whole[cut:])
+    got = [data[start:end] for data, before in ((ahead, b""), (data, ahead))
+           for start, end in sieve.records(data, lambda before=before: before)]   # type: ignore[misc]
+    assert b"".join(got).decode().splitlines() == want
+    assert sieve.count(ahead) + sieve.count(data, lambda: ahead) == len(want)
+
+
+def test_a_span_is_a_filter_like_others_and_is_taken_away_like_one(view: LogView, tmp_path: Path) -> None:
+    log = tmp_path / "big.log"
+    start = datetime(2025, 3, 5, 8, tzinfo=UTC)
+    log.write_text("".join(
+        f"{start + timedelta(seconds=n):%Y-%m-%d %H:%M:%S} {'ERROR' if n % 2 else 'INFO'} {n}\n  more\n"
+        for n in range(20_000)))
+    follow(view, log)
+    view.set_filter(Filter("error", since=start + timedelta(seconds=100), until=start + timedelta(seconds=104)))
+    wait_for(lambda: not view.snapshot().working and len(texts(view)) == 4, "the span")
+    assert [text[-5:] for text in texts(view)] == ["R 101", " more", "R 103", " more"]
+    [(words, rest), (others, _)] = view.filter.parts(UTC)
+    assert (words, others) == ("since 2025-03-05 08:01:40", "until 2025-03-05 08:01:44")
+    view.set_filter(rest)
+    wait_for(lambda: not view.snapshot().working and len(texts(view)) == 104, "until alone")
 
 
 def test_a_filter_goes_through_the_whole_file_newest_first(view: LogView, tmp_path: Path) -> None:

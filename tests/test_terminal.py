@@ -245,6 +245,51 @@ def test_the_demo_brings_an_alert_that_can_be_declared(tmp_path: Path) -> None:
         assert_given_back(terminal)
 
 
+LOG = "".join(
+    f"2026-01-28 14:{n:02}:00 {level} charge {n} cus_AbCdEf{n:02} token={'ghp_' + 'a1B2' * 9}\n"
+    for n, level in enumerate(["INFO", "ERROR"] * 15)
+)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "app.log"
+    path.write_text(LOG, encoding="utf-8")
+    return path
+
+
+def test_a_log_on_its_own_opens_on_what_was_asked_for(log: Path) -> None:
+    span = ("--since", "2026-01-28T14:05Z", "--until", "2026-01-28T14:20Z")
+    asked = ("--level", "error", "--grep", "charge [12]", *span)
+    with running("logs", str(log), *asked, size=(120, 24)) as terminal:
+        terminal.until("charge 19")
+        terminal.until("until 2026-01-28 14:20:00")
+        for shown in ("charge 11", "charge 19", "since 2026-01-28 14:05:00", "+ charge [12]"):
+            assert shown in terminal.text
+        for hidden in ("charge 1 ", "charge 12", "charge 21", "ghp_"):
+            assert hidden not in terminal.text
+        terminal.press("\x11")
+        assert terminal.end() == 0
+
+
+def test_secrets_are_shown_on_their_own_only_to_who_asks(log: Path) -> None:
+    with running("logs", str(log), "--no-redact", size=(120, 24)) as terminal:
+        terminal.until("NOTHING MASKED")
+        assert "ghp_a1B2" in terminal.text
+
+
+def test_a_teams_own_rules_hold_before_the_first_line_is_drawn(log: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    rule = '[[redaction.rules]]\nname = "customer"\npattern = "cus_[A-Za-z0-9]{8}"\n'
+    settings.write_text(rule, encoding="utf-8")
+    with running("--settings", str(settings), "logs", str(log), size=(120, 24)) as terminal:
+        terminal.until("charge 29 ‹redacted:customer›")
+        terminal.until("masked")
+        terminal.press("\x11")
+        assert terminal.end() == 0
+        assert b"cus_AbCdEf" not in terminal.bytes and b"ghp_" not in terminal.bytes
+
+
 def test_wrong_settings_are_said_in_words_before_any_screen(tmp_path: Path) -> None:
     wrong = tmp_path / "settings.toml"
     wrong.write_text('[team]\ntimezone = "Nowhere/Land"\n', encoding="utf-8")

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 from threading import Lock
 
-from warroom.logs.records import LEVELS, Level, is_continuation, level_of, rank
+from warroom.logs.records import Level, is_continuation, level_of, rank
 from warroom.logs.search import Query, decoded
 
 LOOK_BACK = 16 * 1024   # bytes before a piece in which the beginning of its first record is looked for
@@ -445,6 +445,3 @@ def _except(records: list[tuple[int, int]], out: list[tuple[int, int]]) -> list[
         if at < end:
             kept.append((at, end))
     return kept
-
-
-__all__ = ["LEVELS", "LOOK_BACK", "Looks", "Sieve"]

@@ -278,11 +278,14 @@ class LogView:
             if feed is None or self._closed:
                 store.close()
                 return
-            if history and feed.origin is None:
+            opened = history and feed.origin is None
+            if opened:
                 feed.origin, feed.counted = store, not store.start
             self._took(feed, store, data, history, 0)
             tail = feed.tails[store.serial]
             tail.open = None if data.endswith(b"\n") else b""
+            if opened and self._filter:   # wanted before there was anything to go through
+                self._refilter()
             self._evict()
             waiting = self._changed()
         _call(waiting)

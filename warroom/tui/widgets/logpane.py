@@ -1,8 +1,9 @@
 """The log pane: draws the visible rows of a ``LogView`` and moves about in them; never reads a log, never decides.
 
 Only rows on the screen are masked and styled, once each. The view wakes the pane when there is something new: the
-first repaint is immediate, further ones at most ``FRAMES`` a second; without news nothing runs but a look at the
-figures once a second. All text from outside is drawn as segments, never parsed as markup.
+first repaint is immediate, further ones at most ``FRAMES`` a second, none while another screen covers it; without
+news nothing runs but a look at the figures once a second. All text from outside is drawn as segments, never as
+markup.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -38,6 +40,7 @@ from warroom.redact import inert
 FRAMES = 15          # repaints a second at most, while lines pour in
 _BURST = 3           # repaints that may come before that
 _APART = 0.015       # seconds between two repaints at least
+_BEHIND = 1.0        # the same behind a form: Textual then draws the form anew each time as well
 _WHEEL = 3           # rows a notch of the wheel
 _SIDE = 16           # cells a step to the side
 _LABEL = 16          # cells of a source's label at most
@@ -182,7 +185,7 @@ class LogPane(Widget, can_focus=True):
         self._wrap = False
         self._generation = -1
         self._layout = -1
-        self._painted = float("-inf")
+        self._painted = -inf
         self._credit = float(_BURST)
         self._credit_at = clock()
         self._due: Timer | None = None
@@ -579,6 +582,7 @@ class LogPane(Widget, can_focus=True):
     def on_mount(self) -> None:
         """Begins to listen to the view."""
         self.set_interval(1.0, self._tick)
+        self.app.screen_change_signal.subscribe(self, self._uncovered)
         self._repaint()
         self._tick()
 
@@ -619,11 +623,28 @@ class LogPane(Widget, can_focus=True):
         if self._due is not None:
             return
         now = self._clock()
-        wait = max((1 - self._earned(now)) / FRAMES, _APART - (now - self._painted))
+        held = self._held()
+        wait = max((1 - self._earned(now)) / FRAMES, _APART - (now - self._painted), held)
+        if held == inf:
+            return   # drawn again when it is seen again
         if wait <= 0:
             self._spend()
         else:
             self._due = self.set_timer(wait, self._spend)
+
+    def _held(self) -> float:
+        """Seconds a repaint has to wait because of what lies over the pane; for ever under a full screen."""
+        stack = self.app.screen_stack
+        above = stack[stack.index(self.screen) + 1:] if self.screen in stack else ()
+        if any(not screen.is_modal for screen in above):
+            return inf
+        return _BEHIND if above else 0.0
+
+    def _uncovered(self, screen: object) -> None:
+        """Another screen is on top now; perhaps ours."""
+        if not self._gone and self._held() < inf:
+            self._repaint()
+            self._tick()
 
     def _earned(self, now: float) -> float:
         """How many repaints may be made: one more each frame, a few at most."""
@@ -652,7 +673,7 @@ class LogPane(Widget, can_focus=True):
     @_guarded
     def _tick(self) -> None:
         status = self._status()
-        if status != self._title:
+        if status != self._title and self._held() < inf:
             self._title = status
             self.post_message(self.StatusChanged(self))
 
@@ -810,6 +831,8 @@ class LogPane(Widget, can_focus=True):
         key = (self._generation, self._layout, self._top, self._cursor, size, self._wrap, self._following,
                bool(self._hint))
         if key != self._window_key:
+            if self._following:   # the first frame may come before anybody was told how large the pane is
+                self._top = max(self._view.snapshot().first, self._cursor - self._room() + 1)
             self._chip_rows = 1 if size.height > 1 and self._chips() else 0
             rows = self._view.rows(self._top, self._top + size.height)
             start = max(self._top, self._view.snapshot().first)
