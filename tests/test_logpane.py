@@ -231,8 +231,10 @@ async def test_search_goes_up_then_down_and_shows_where(view: LogView) -> None:
         assert not app.pane.following
         row = next(y for y, line in enumerate(app.lines()) if "n259" in line)
         assert [s.text for s in app.pane.render_line(row) if s.style and s.style.reverse] == ["n25"]
+        await until(pilot, lambda: app.pane.matches == "11 of 11 lines")
         app.pane.find_previous()
         await until(pilot, on("INFO n258"))
+        await until(pilot, lambda: app.pane.matches == "10 of 11 lines")
         app.pane.find_next()
         await until(pilot, on("INFO n259"))
         app.pane.find_next()
@@ -241,6 +243,19 @@ async def test_search_goes_up_then_down_and_shows_where(view: LogView) -> None:
         assert "never end" in app.lines()[-1]
         app.pane.find_next()
         assert "nothing to search" in app.lines()[-1]
+
+
+async def test_what_is_found_beyond_the_edge_is_brought_into_sight(view: LogView) -> None:
+    app = Tiny(view)
+    Fed("app.log", view).say(f"INFO {'x' * 200} needle\nINFO needle at once\nINFO last\n")
+    async with app.run_test(size=(60, 8)) as pilot:
+        await until(pilot, lambda: "last" in "".join(app.lines()))
+        app.pane.search("needle")
+        await until(pilot, lambda: "▸INFO  INFO needle at once" in app.lines())
+        app.pane.find_previous()
+        await until(pilot, lambda: any(line.startswith("▸") and line.endswith("x needle") for line in app.lines()))
+        app.pane.find_next()
+        await until(pilot, lambda: "▸INFO  INFO needle at once" in app.lines())
 
 
 async def test_several_sources_have_labels_and_notices_are_rows(view: LogView, tmp_path: Path) -> None:

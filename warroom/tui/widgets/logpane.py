@@ -754,14 +754,17 @@ class LogPane(Widget, can_focus=True):
 
         def run() -> None:
             with self._hunting:
+                seq = None
                 if go:
-                    seq = None
                     for position, older in ways:
                         seq = hunt.nearest(position, older=older, cancelled=stale)
                         if seq is not None or stale():
                             break
                     post(self._Found(token, seq, what))
-                if not count or stale():
+                if stale():
+                    return
+                if not count:
+                    self._tell_place(hunt, seq, lambda text: post(self._Counted(token, text)))
                     return
                 told = [time.monotonic()]
 
@@ -773,8 +776,16 @@ class LogPane(Widget, can_focus=True):
                 total = hunt.count(stale, tell)
                 if total is not None:
                     post(self._Counted(token, f"{total:,} {'line' if total == 1 else 'lines'}"))
+                    self._tell_place(hunt, seq, lambda text: post(self._Counted(token, text)))
 
         threading.Thread(target=run, name="log search", daemon=True).start()
+
+    def _tell_place(self, hunt: Hunt, seq: Seq | None, tell: Callable[[str], None]) -> None:
+        """Tells the how-manieth of how many matches was found; in the thread that searched."""
+        if seq is None or hunt.query is None:
+            return
+        if place := hunt.place_of(self._view.position_of(seq)):
+            tell(f"{place[0]:,} of {place[1]:,} lines")
 
     def _on_log_pane__found(self, message: _Found) -> None:
         if message.token != self._search_token:
@@ -783,6 +794,22 @@ class LogPane(Widget, can_focus=True):
             self.say(f"no other line {message.what} that way")
             return
         self._show(self._view.position_of(message.seq))
+        self._show_match()
+
+    def _show_match(self) -> None:
+        """Scrolls to the side as far as it takes to see what was found in the line under the cursor."""
+        rows = self._view.rows(self._cursor, self._cursor + 1)
+        query = self._hunt.query if self._hunt else None
+        spans = query.spans(self._text(rows[0])) if rows and query else []
+        if self._wrap or not spans:
+            return
+        room = max(1, self.size.width - self._head_width)
+        start, end = (cell_len(self._text(rows[0])[:at]) for at in spans[0])
+        if end <= room:
+            self._side = 0
+        elif not self._side <= start <= end <= self._side + room:
+            self._side = max(0, start - room // 2)
+        self.refresh()
 
     def _on_log_pane__counted(self, message: _Counted) -> None:
         if message.token == self._search_token:
