@@ -15,13 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warroom.logs.hunt import Hunt
 from warroom.logs.index import Piece, Sequence, count_back, cut_lines
 from warroom.logs.records import Level, level_of, rank, time_of
+from warroom.logs.rows import Cut, WovenCut
 from warroom.logs.search import BadPattern, Query
 from warroom.logs.sieve import Looks, Sieve, Span
 from warroom.logs.source import LINE_CAP, Cutter, FileSource, Numbering, StreamSource
-from warroom.logs.store import Tape
+from warroom.logs.store import MemoryStore, Tape
 from warroom.logs.view import Filter, LogView
+from warroom.logs.weave import weave
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)
 
@@ -343,6 +346,131 @@ def test_a_quiet_pipe_can_be_closed(view: LogView) -> None:
     wait_for(lambda: not source.running, "the thread's end")
     view.close()
     os.close(write)
+
+
+# ---------------------------------------------------------------------------------------------- several files
+
+
+def written(name: str, seconds: list[int | None]) -> list[str]:
+    """Lines of one file: ``seconds`` after eight, in order; None for a line without a time."""
+    begin = at(8, 0, 0)
+    return [f"{name} goes on {n}" if second is None else f"{begin + timedelta(seconds=second):%H:%M:%S} {name} {n}"
+            for n, second in enumerate(seconds)]
+
+
+def by_time(*files: list[str]) -> list[str]:
+    """All lines by their times; those without one after the line they follow."""
+    keyed = []
+    for number, lines in enumerate(files):
+        latest = ""
+        for place, line in enumerate(lines):
+            latest = line[:8] if line[2:3] == ":" else latest
+            keyed.append((latest, number, place, line))
+    return [line for *_, line in sorted(keyed)]
+
+
+@given(
+    files=st.lists(st.lists(st.one_of(st.integers(0, 60), st.none()), min_size=1), min_size=2, max_size=4),
+    piece=st.integers(20, 400),
+    window=st.integers(20, 400),
+)
+def test_windows_of_several_files_hold_every_line_once_and_in_the_order_of_their_times(
+    files: list[list[int | None]], piece: int, window: int
+) -> None:
+    lines = []
+    for number, seconds in enumerate(files):
+        ordered = iter(sorted(second for second in seconds if second is not None))
+        # Each begins with a time: what goes on with nothing has no place.
+        timed: list[int | None] = [0, *(None if second is None else next(ordered) for second in seconds)]
+        lines.append(written(f"f{number}", timed))
+    histories = []
+    for part in lines:
+        store = MemoryStore(Numbering(0))
+        data = "".join(line + "\n" for line in part).encode()
+        store.append(data)
+        pieces, start, line = [], 0, 0
+        for end in cut_lines(data, piece):
+            count = data.count(b"\n", start, end)
+            pieces.append(Piece(None, store, start, end, line, count))
+            start, line = end, line + count
+        histories.append(pieces[::-1])
+
+    def when(text: bytes) -> datetime | None:
+        return time_of(text.decode(), now=NOW)
+
+    got: list[str] = []
+    for woven in reversed(list(weave(histories, when, lambda: False, window))):
+        cut = WovenCut([(strand, Cut(strand, None)) for strand in woven.strands], when)
+        assert len(cut.starts) == woven.lines
+        for place in range(woven.lines):
+            _, strand_cut, index = cut.strand(place)
+            got.append(strand_cut.line(strand_cut.starts[index])[0].decode())
+    want = by_time(*lines)
+    assert sorted(got) == sorted(want)
+    assert [line[:8] for line in got if line[2:3] == ":"] == [line[:8] for line in want if line[2:3] == ":"]
+
+
+def test_several_files_are_one_stream_from_end_to_end(view: LogView, tmp_path: Path) -> None:
+    rng = random.Random(5)
+    files = []
+    for name, count in (("api", 20_000), ("worker", 9_000), ("cron", 30)):
+        files.append(written(name, sorted(rng.randrange(20_000) for _ in range(count))))
+        (tmp_path / f"{name}.log").write_text("".join(f"{line}\n" for line in files[-1]))
+        follow(view, tmp_path / f"{name}.log")
+    want = by_time(*files)
+    wait_for(lambda: view.snapshot().end - view.snapshot().first == len(want), "all of it")
+    wait_for(lambda: texts(view)[:25_000] == want[:25_000], "by time")
+    assert sorted(texts(view)) == sorted(want)
+    append(tmp_path / "worker.log", "23:59:00 worker new\n")
+    wait_for(lambda: texts(view)[-1] == "23:59:00 worker new", "a new line")
+    assert len(texts(view)) == len(want) + 1
+    # A search, a time, a row's place and a filter reach all of it.
+    assert Hunt(view, Query.of("cron")).count(lambda: False, lambda lines, done: None) == 30
+    first = view.snapshot().first
+    row = view.rows(first + 7, first + 8)[0]
+    assert view.position_of(row.seq) == first + 7
+    found = Hunt(view, Query.of("cron 29")).nearest(view.snapshot().end - 1, older=True, cancelled=lambda: False)
+    assert found and view.rows(view.position_of(found), view.position_of(found) + 1)[0].text.endswith("cron 29")
+    position = view.moment(at(9, 0, 0))
+    assert position is not None and view.rows(position, position + 1)[0].text[:5] == "09:00"
+    view.set_filter(Filter(within=(Query.of("worker"),)))
+    wait_for(lambda: not view.snapshot().working and len(texts(view)) == 9_001, "the filter")
+    assert texts(view)[:-1] == files[1]
+    view.set_filter(Filter())
+    view.hide("api.log")
+    view.hide("cron.log")
+    wait_for(lambda: not view.snapshot().working and len(texts(view)) == 9_001, "one alone")
+    view.hide("api.log", False)
+    view.hide("cron.log", False)
+    wait_for(lambda: not view.snapshot().working and len(texts(view)) == len(want) + 1, "all again")
+
+
+def test_a_file_that_joins_later_is_woven_in_with_what_came_meanwhile(view: LogView, tmp_path: Path) -> None:
+    api = written("api", list(range(0, 20_000, 2)))
+    (tmp_path / "api.log").write_text("".join(f"{line}\n" for line in api[:9000]))
+    follow(view, tmp_path / "api.log")
+    wait_for(lambda: view.snapshot().end - view.snapshot().first == 9000, "the first")
+    append(tmp_path / "api.log", "".join(f"{line}\n" for line in api[9000:]))
+    wait_for(lambda: view.snapshot().end - view.snapshot().first == 10_000, "what came")
+    worker = written("worker", list(range(1, 20_000, 2)))
+    (tmp_path / "worker.log").write_text("".join(f"{line}\n" for line in worker))
+    follow(view, tmp_path / "worker.log")
+    want = by_time(api, worker)
+    wait_for(lambda: texts(view)[:-2] == want[:-2], "both by time")
+    assert len(texts(view)) == len(want)
+
+
+def test_a_woven_file_that_is_cut_off_leaves_the_others_and_its_last_lines(view: LogView, tmp_path: Path) -> None:
+    files = {name: written(name, [n + second * 4 // 3 for second in range(15_000)]) for n, name in enumerate(("api", "worker"))}
+    for name, lines in files.items():
+        (tmp_path / f"{name}.log").write_text("".join(f"{line} {'x' * 40}\n" for line in lines))
+        follow(view, tmp_path / f"{name}.log")
+    wait_for(lambda: view.snapshot().end - view.snapshot().first == 30_000, "all of it")
+    (tmp_path / "api.log").write_text("08:00:00 api anew\n")
+    wait_for(lambda: any("anew" in text for text in texts(view)), "the new beginning")
+    wait_for(lambda: sum(" worker " in text for text in texts(view)) == 15_000, "the other file")
+    api = [text for text in texts(view) if " api " in text]
+    assert "api 14999" in api[-2] and "anew" in api[-1]
 
 
 def test_a_flooding_pipe_is_bounded_and_says_what_it_dropped() -> None:

@@ -8,7 +8,7 @@ by the **tui**, started by the **cli**.
     incident/        what an incident is: facts, decisions, time, the playbook. No clock, no I/O, no screen
     journal/         where facts are kept: port.py says what is asked, sqlite.py is the embedded default
     connect/         how the world is reached: ports.py, plugins.py, http.py (the only door to httpx), chat/
-    logs/            how logs are read: sources, index, search, records
+    logs/            how logs are read: sources, index, search, records; view.py is what a screen looks at
     reports/         what we say: messages, the post-mortem, its figures
     redact.py        makes text inert and masks secrets, before it is drawn, kept, posted, exported or printed
     patterns.py      whether a regular expression somebody wrote has a bounded cost

@@ -24,11 +24,12 @@ _serials = count(1)
 class Piece:
     """Whole lines of one store, bytes ``start`` to ``end``; or a ``notice``, one line that no store has.
 
-    The last line may still be growing. ``line`` is the number of the first line within its store, from 0 where
+    Or a window of several files: then it consists of ``strands``, a piece of each. The last line may still be
+    growing. ``line`` is the number of the first line within its store, from 0 where
     following began, less than 0 before.
     """
 
-    __slots__ = ("end", "gone", "line", "lines", "notice", "owner", "serial", "start", "store")
+    __slots__ = ("end", "gone", "line", "lines", "notice", "owner", "serial", "start", "store", "strands")
 
     def __init__(self, owner: object, store: Store | None, start: int, end: int, line: int, lines: int) -> None:
         self.serial = next(_serials)
@@ -39,6 +40,7 @@ class Piece:
         self.line = line
         self.lines = lines
         self.notice = ""
+        self.strands: tuple[Piece, ...] = ()
         self.gone = False
 
 

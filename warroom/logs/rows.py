@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from heapq import merge
 from typing import Protocol
 
 from warroom.logs.index import PIECE, Piece
@@ -124,6 +126,47 @@ class Cut:
                 if at >= 0:
                     self._safe[at] = safe
             at += len(line) + 1
+
+
+class WovenCut:
+    """The lines of a window of several files that are shown, by their times.
+
+    Those of each strand stay in their order, one without a time with the one before it.
+    """
+
+    def __init__(self, cuts: Sequence[tuple[Piece, Cut]], when: Callable[[bytes], datetime | None]) -> None:
+        self._cuts = cuts
+        self._when = when
+        strands = (self._timed(number, cut) for number, (_, cut) in enumerate(cuts))
+        self.starts = [(number, index) for _, number, index in merge(*strands, key=lambda line: line[0])]
+        self._places: dict[tuple[int, int], int] | None = None
+
+    def strand(self, index: int) -> tuple[Piece, Cut, int]:
+        """The piece in which the line in this place stands, its cut, and the line's place there."""
+        number, place = self.starts[index]
+        return *self._cuts[number], place
+
+    def place(self, number: int, index: int) -> int:
+        """Where a line of a strand stands in all."""
+        if self._places is None:
+            self._places = {line: place for place, line in enumerate(self.starts)}
+        return self._places[number, index]
+
+    def find(self, serial: int, byte: int) -> int | None:
+        """Where the line stands that begins at this byte of a store, or the next shown of its file."""
+        for number, (piece, cut) in enumerate(self._cuts):
+            if piece.store and piece.store.serial == serial and piece.start <= byte < piece.end:
+                index = bisect_left(cut.starts, byte - piece.start)
+                return self.place(number, index) if index < len(cut.starts) else None
+        return None
+
+    def _timed(self, number: int, cut: Cut) -> Iterator[tuple[float, int, int]]:
+        latest = 0.0
+        for index, start in enumerate(cut.starts):
+            line, _ = cut.line(start)
+            if (when := self._when(line[:4096])) is not None:
+                latest = max(latest, when.timestamp())
+            yield latest, number, index
 
 
 def _line_starts(data: bytes) -> list[int]:

@@ -4,10 +4,10 @@ Sources feed a ``LogView`` from their threads; a screen asks it for the few line
 decoded, recognised and masked. A file stays where it is (its last part at once, its beginning as soon as it has
 been counted); what comes from a pipe is kept in memory, the oldest goes first, and it is said how many lines went.
 
-Of one file the whole can be looked at. Of several, the ends that were there before are merged by their times, what
-comes later by arrival. A *position* counts the lines that pass the filter: it stays valid while lines come (``end``
-grows), go and are counted (``first`` moves), until ``layout`` changes (another filter, a merge); then
-``position_of`` finds a row again.
+Of one file the whole can be looked at, and of several as well: what was there before is merged by its times (the
+ends at once, the rest when it has been counted: ``weave``), what comes later by arrival. A *position* counts the
+lines that pass the filter: it stays valid while lines come (``end`` grows), go and are counted (``first`` moves),
+until ``layout`` changes (another filter, a merge); then ``position_of`` finds a row again.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ from heapq import merge
 from warroom.logs.index import PIECE, Piece, Sequence, cut_lines
 from warroom.logs.rates import HOUR, Rates
 from warroom.logs.records import Level, Record, time_of
-from warroom.logs.rows import Cut, Row, Seq, before, starts
+from warroom.logs.rows import Cut, Row, Seq, WovenCut, before, starts
 from warroom.logs.search import Query, decoded
 from warroom.logs.sieve import Looks, Sieve, Span
 from warroom.logs.source import LINE_CAP, Chunk, Source, human_bytes
 from warroom.logs.store import FileStore, MemoryStore, Numbering, Store
+from warroom.logs.weave import weave, without
 from warroom.redact import inert, redact
 
 MAX_BYTES = 64_000_000     # of sources that cannot be read again
 _MAX_PIECES = 40_000
+_MERGED = 512 * 1024       # bytes of what is shown already that a file which joins is merged with at once
 _AT_ONCE_S = 0.02          # a filter works so long before it goes on in the background
 _CUTS = 12                 # pieces whose lines are at hand
 _ROWS = 2_000              # rows that are kept as they were drawn
@@ -177,6 +179,8 @@ class LogView:
         self._layout = 0
         self._filter = Filter()
         self._behind_of: _Feed | None = None      # whose history is part of the stream: that of the only file
+        self._windows = 0                         # … or of all files, woven into so many windows
+        self._weaving = 0                         # by number, as self._job
         self._rates = Rates(int(clock()))
         self._masked = 0
         self._counted: set[Seq] = set()
@@ -185,7 +189,7 @@ class LogView:
         self._job = 0                             # a filter pass under way, by number; stops when another is wanted
         self._working = False
         self._done = 1.0
-        self._cuts: OrderedDict[tuple[int, int, int], Cut] = OrderedDict()
+        self._cuts: OrderedDict[tuple[int, int, int], Cut | WovenCut] = OrderedDict()
         self._rows: dict[tuple[Seq, int], Row] = {}
         for source in sources:
             self.add(source)
@@ -223,7 +227,8 @@ class LogView:
             self._closed = True
             self._job += 1
             feeds = list(self._feeds.values())
-            stores = {piece.store for piece in self._all if piece.store}
+            stores: set[Store] = {piece.store for piece in self._all if piece.store}
+            stores |= {feed.origin for feed in feeds if feed.origin}
         for feed in feeds:
             feed.source.close()
         for store in stores:
@@ -286,6 +291,8 @@ class LogView:
             tail.open = None if data.endswith(b"\n") else b""
             if opened and self._filter:   # wanted before there was anything to go through
                 self._refilter()
+            if opened and feed.counted:
+                self._reweave()
             self._evict()
             waiting = self._changed()
         _call(waiting)
@@ -306,6 +313,8 @@ class LogView:
                 if self._behind_of is feed and not store.frozen:
                     self._all.prepend(piece, count)
             feed.counted = feed.counted or done
+            if done:
+                self._reweave()
             if not done and self._shown is self._all:
                 return   # older lines are of no interest to who looks at the newest: told once it is all
             waiting = self._changed()
@@ -324,6 +333,9 @@ class LogView:
                 feed.behind.clear()
                 feed.origin = None
                 self._behind_of = None
+                self._weaving += 1
+            if self._windows:
+                self._unweave(store)
             while (oldest := self._all.oldest) and oldest.store is store and oldest.end <= store.begin:
                 oldest.gone = True
                 self._all.pop()
@@ -404,6 +416,14 @@ class LogView:
             best: int | None = None
             seen = False
             for low, top, piece in reversed(self._shown.spans()):
+                if piece.strands:
+                    strand = next((s for s in piece.strands if s.store and s.store.serial == serial), None)
+                    if strand and strand.start <= byte < strand.end:
+                        place = self._woven(piece).find(serial, byte)
+                        return min(low + place, max(low, top)) if place is not None else top
+                    if strand and strand.start > byte:
+                        best, seen = low, True
+                    continue
                 if piece.store is None:
                     if -piece.serial == serial:
                         return low
@@ -510,32 +530,41 @@ class LogView:
         with self._lock:
             return self._shown.spans()
 
-    def hits(self, piece: Piece, query: Query | Sieve) -> list[int]:
-        """The lines of a piece, by their number among those shown, that match; for a level those that state it."""
-        if piece.notice or piece.store is None:
+    def matching(self, piece: Piece, query: Query | None) -> int:
+        """How many of a piece's lines ``hits`` would find, without finding out where they stand in a window."""
+        if piece.strands:
+            return sum(self.matching(strand, query) for strand in piece.strands if not _owner(strand).hidden)
+        return len(self.hits(piece, query))
+
+    def hits(self, piece: Piece, query: Query | None) -> list[int]:
+        """The lines of a piece, by their number among those shown, that match; without a query those that state an
+        error."""
+        if piece.strands:
+            found = [(strand, self.hits(strand, query)) for strand in piece.strands if not _owner(strand).hidden]
+            if not any(lines for _, lines in found):
+                return []
+            with self._lock:
+                woven = self._woven(piece)
+                return sorted(
+                    woven.place(number, line) for number, (_, lines) in enumerate(found) for line in lines)
+        if piece.store is None:
             return []
         end = piece.end
         data = piece.store.read(piece.start, end - piece.start)
-        found = query.starts(data) if isinstance(query, Query) else query.heads(data)
-        if not found:
+        starts = query.starts(data) if query else _owner(piece).errors.heads(data)
+        if not starts:
             return []
         with self._lock:
             sieve = self._sieve(piece)
         if sieve:
             shown = {start: place for place, start in enumerate(sieve.starts(data, before(piece)))}
-            return [shown[start] for start in found if start in shown]
+            return [shown[start] for start in starts if start in shown]
         places, place, at = [], 0, 0
-        for start in found:
+        for start in starts:
             place += data.count(b"\n", at, start)
             at = start
             places.append(place)
         return places
-
-    def error_sieve(self, piece: Piece) -> Sieve:
-        """What finds errors in a piece."""
-        owner = piece.owner
-        assert isinstance(owner, _Feed)
-        return owner.errors
 
     # -- inside; all with the lock held
 
@@ -685,8 +714,7 @@ class LogView:
     # -- filters
 
     def _sieve(self, piece: Piece) -> Sieve | None:
-        feed = piece.owner
-        assert isinstance(feed, _Feed)
+        feed = _owner(piece)
         if not self._filter or piece.notice:
             return None
         if feed.sieve is None:
@@ -697,9 +725,9 @@ class LogView:
 
     def _passing(self, piece: Piece) -> int:
         """How many of a piece's lines are shown."""
-        feed = piece.owner
-        assert isinstance(feed, _Feed)
-        if feed.hidden:
+        if piece.strands:
+            return sum(map(self._passing, piece.strands))
+        if _owner(piece).hidden:
             return 0
         sieve = self._sieve(piece)
         if sieve is None or piece.store is None:
@@ -726,7 +754,7 @@ class LogView:
         todo = list(self._all)
         if alone:
             known = {id(piece) for piece in alone.behind}
-            todo = [piece for piece in todo if id(piece) not in known]
+            todo = [piece for piece in todo if not piece.strands and id(piece) not in known]
         if todo:   # the last one may be growing: whatever comes is added to it
             last = todo.pop()
             shown.append(last, self._passing(last))
@@ -752,11 +780,11 @@ class LogView:
             shown.prepend(piece, lines)
 
     def _pass_on(self, job: int, shown: Sequence, todo: list[Piece], alone: _Feed | None, place: int) -> None:
-        if alone:   # whatever the file looked like in other days
-            for sample in alone.behind[::max(1, len(alone.behind) // 32)]:
+        for feed in [alone] if alone else list(self._feeds.values()):   # whatever a file looked like in other days
+            for sample in feed.behind[::max(1, len(feed.behind) // 32)]:
                 if sample.store:
                     data = sample.store.read(sample.start, 4096)
-                    alone.looks.learn(data[:data.rfind(b"\n") + 1])
+                    feed.looks.learn(data[:data.rfind(b"\n") + 1])
         told = time.perf_counter()
         total = len(todo) + (len(alone.behind) if alone else 0) or 1
         pause = threading.Event()
@@ -776,7 +804,7 @@ class LogView:
                     self._working, self._done = False, 1.0
                     waiting = self._changed()
                     break
-                sieve = self._sieve(piece) if piece else None
+                sieve = self._sieve(piece) if piece and not piece.strands else None
             if piece is None:   # it is still being counted
                 pause.wait(0.005)
                 continue
@@ -788,7 +816,7 @@ class LogView:
             with self._lock:
                 if self._job != job:
                     return
-                if lines and not piece.gone and not piece.owner.hidden:   # type: ignore[attr-defined]
+                if lines and not piece.gone:
                     shown.prepend(piece, lines)
                 total = max(total, done, len(alone.behind) if alone else 0)
                 self._done = done / total
@@ -801,13 +829,22 @@ class LogView:
 
     def _merge(self, fresh: list[Piece]) -> None:
         """Puts lines that were there before in among the others, by time; those without one stay in place."""
-        if self._behind_of:   # of several files only the ends are merged
+        if self._behind_of:   # of several files the ends are merged now, the rest is woven later
             known = {id(piece) for piece in self._behind_of.behind}
             while (oldest := self._all.oldest) and id(oldest) in known:
                 self._all.pop()
             self._behind_of = None
-        keyed = merge(self._keyed(list(self._all)), self._keyed(fresh), key=lambda pair: pair[0])
+        near, size = list(self._all), 0
+        far = 0
+        for place in range(len(near) - 1, -1, -1):
+            size += near[place].end - near[place].start
+            if size > _MERGED or near[place].strands:
+                far = place + 1
+                break
+        keyed = merge(self._keyed(near[far:]), self._keyed(fresh), key=lambda pair: pair[0])
         merged = Sequence()
+        for piece in near[:far]:
+            merged.append(piece, piece.lines)
         last: Piece | None = None
         tails = {id(tail.piece): tail for feed in self._feeds.values() for tail in feed.tails.values()}
         for _, line in keyed:
@@ -824,6 +861,95 @@ class LogView:
         self._all = merged
         self._shown = self._all
         self._refilter()
+
+    # -- weaving
+
+    def _reweave(self) -> None:
+        """Has the history of several files woven into one, once all of it is counted; anew when one has joined."""
+        feeds = [feed for feed in self._feeds.values() if feed.origin]
+        if len(self._feeds) > 1 and any(feed.behind for feed in feeds) and all(feed.counted for feed in feeds):
+            self._weaving += 1
+            threading.Thread(
+                target=self._weave, args=(self._weaving, feeds), name="log weave", daemon=True
+            ).start()
+
+    def _weave(self, job: int, feeds: list[_Feed]) -> None:
+        """All there is of the files until now, but for the last line of each, which may still be growing."""
+        def stale() -> bool:
+            return self._weaving != job or self._closed
+
+        histories: list[list[Piece]] = []
+        recent: list[list[Piece]] = []
+        ends: dict[Store | None, int] = {}
+        for feed in feeds:
+            store = feed.origin
+            if store is None:
+                return
+            ends[store] = end = _last_line(store)
+            recent.append(self._recent(feed, store, end))
+            histories.append([*recent[-1], *feed.behind])
+        windows = list(weave(histories, lambda line: self._when(decoded(line)), stale))
+        with self._lock:
+            if stale():
+                return
+            for feed, pieces in zip(feeds, recent, strict=True):
+                feed.behind[0:0] = pieces
+            self._put_in(windows, ends)
+            waiting = self._changed()
+        _call(waiting)
+
+    def _recent(self, feed: _Feed, store: FileStore, end: int) -> list[Piece]:
+        """The pieces of a file from where its counted history ends, newest first."""
+        pieces: list[Piece] = []
+        last = feed.behind[0] if feed.behind else None
+        at, line = (last.end, last.line + last.lines) if last else (store.start, 0)
+        while at < end:
+            data = store.read(at, min(8 * PIECE, end - at))
+            if at + len(data) < end:
+                data = data[:data.rfind(b"\n") + 1]
+            if not data:   # an endless line, or the file is gone: it stays where it is
+                break
+            start = 0
+            for cut in cut_lines(data):
+                lines = data.count(b"\n", start, cut)
+                pieces.append(Piece(feed, store, at + start, at + cut, line, lines))
+                start, line = cut, line + lines
+            at += len(data)
+        pieces.reverse()
+        return pieces
+
+    def _put_in(self, windows: list[Piece], ends: dict[Store | None, int]) -> None:
+        """Puts windows in the place of what is woven into them: all of each store before its end."""
+        every = Sequence()
+        for window in windows:
+            every.prepend(window, window.lines)
+        for piece in self._all:
+            end = ends.get(piece.store, -1)
+            if piece.strands or (piece.store and piece.end <= end):
+                continue
+            if piece.store and piece.start < end:
+                lines = piece.store.read(piece.start, end - piece.start).count(b"\n")
+                rest = Piece(piece.owner, piece.store, end, piece.end, piece.line + lines, piece.lines - lines)
+                for tail in _owner(piece).tails.values():
+                    if tail.piece is piece:
+                        tail.piece = rest
+                piece = rest
+            every.append(piece, piece.lines)
+        self._all = every
+        self._windows = len(windows)
+        self._refilter()
+
+    def _unweave(self, store: FileStore) -> None:
+        """Takes out of the windows what can no longer be read of a store."""
+        windows = [piece for piece in self._all if piece.strands]
+        kept = (without(window, lambda strand: strand.store is store and strand.start < store.begin)
+                for window in reversed(windows))
+        self._put_in([window for window in kept if window], {})
+
+    def _woven(self, window: Piece) -> WovenCut:
+        cut = self._cut(window)
+        assert isinstance(cut, WovenCut)
+        return cut
 
     def _keyed(self, pieces: list[Piece]) -> Iterator[tuple[float, Piece]]:
         """Each line as a piece of its own, with a time that never goes back: its own, or that of the one before."""
@@ -847,21 +973,28 @@ class LogView:
 
     # -- rows
 
-    def _cut(self, piece: Piece) -> Cut:
+    def _cut(self, piece: Piece) -> Cut | WovenCut:
         """Where in a piece the lines begin that are shown."""
         key = (piece.serial, piece.end, self._layout)
         cut = self._cuts.get(key)
         if cut is None:
-            cut = self._cuts[key] = Cut(piece, self._sieve(piece))
+            if piece.strands:
+                shown = [(strand, Cut(strand, self._sieve(strand))) for strand in piece.strands
+                         if not _owner(strand).hidden]
+                cut = WovenCut(shown, lambda line: self._when(decoded(line)))
+            else:
+                cut = Cut(piece, self._sieve(piece))
+            self._cuts[key] = cut
             while len(self._cuts) > _CUTS:
                 self._cuts.popitem(last=False)
         else:
             self._cuts.move_to_end(key)
         return cut
 
-    def _row(self, piece: Piece, cut: Cut, index: int) -> Row:
-        feed = piece.owner
-        assert isinstance(feed, _Feed)
+    def _row(self, piece: Piece, cut: Cut | WovenCut, index: int) -> Row:
+        if isinstance(cut, WovenCut):
+            piece, cut, index = cut.strand(index)
+        feed = _owner(piece)
         if piece.store is None:
             row = Row(feed, (-piece.serial, 0), piece.notice, Numbering(None), 0)
             row.notice = True
@@ -883,8 +1016,7 @@ class LogView:
         return known
 
     def _blank(self, piece: Piece) -> Row:
-        assert isinstance(piece.owner, _Feed)
-        return Row(piece.owner, (0, 0), "", Numbering(None), 0)
+        return Row(_owner(piece.strands[0] if piece.strands else piece), (0, 0), "", Numbering(None), 0)
 
     # -- letting go
 
@@ -897,10 +1029,10 @@ class LogView:
         piece.gone = True
         if self._shown is not self._all and self._shown.oldest is piece:
             self._shown.pop()
-        store, feed = piece.store, piece.owner
-        assert isinstance(feed, _Feed)
+        store = piece.store
         if store is None or isinstance(store, FileStore):
             return
+        feed = _owner(piece)
         self._bytes -= piece.end - piece.start
         store.drop(piece.end)
         if feed.source.lasting:
@@ -912,8 +1044,20 @@ class LogView:
 
     def _evict(self) -> None:
         while (self._bytes > self.max_bytes or len(self._all) > _MAX_PIECES + len(
-                self._behind_of.behind if self._behind_of else ())) and len(self._all) > 1:
+                self._behind_of.behind if self._behind_of else ()) + self._windows) and len(self._all) > 1:
             self._forget()
+
+
+def _owner(piece: Piece) -> _Feed:
+    assert isinstance(piece.owner, _Feed)
+    return piece.owner
+
+
+def _last_line(store: FileStore) -> int:
+    """The byte at which the last line of a store begins, as far as one can see."""
+    end = store.end
+    data = store.read(max(store.begin, end - PIECE), min(PIECE, end))
+    return end - len(data) + data.rfind(b"\n", 0, max(0, len(data) - 1)) + 1
 
 
 def _call(callbacks: list[Callable[[], None]]) -> None:
