@@ -20,10 +20,10 @@ from warroom.logs.index import Piece, Sequence, count_back, cut_lines
 from warroom.logs.records import Level, level_of, rank, time_of
 from warroom.logs.rows import Cut, WovenCut
 from warroom.logs.search import BadPattern, Query
-from warroom.logs.sieve import Looks, Sieve, Span
+from warroom.logs.sieve import Filter, Looks, Sieve, Span
 from warroom.logs.source import LINE_CAP, Cutter, FileSource, Numbering, StreamSource
 from warroom.logs.store import MemoryStore, Tape
-from warroom.logs.view import Filter, LogView
+from warroom.logs.view import LogView
 from warroom.logs.weave import weave
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)
@@ -461,7 +461,8 @@ def test_a_file_that_joins_later_is_woven_in_with_what_came_meanwhile(view: LogV
 
 
 def test_a_woven_file_that_is_cut_off_leaves_the_others_and_its_last_lines(view: LogView, tmp_path: Path) -> None:
-    files = {name: written(name, [n + second * 4 // 3 for second in range(15_000)]) for n, name in enumerate(("api", "worker"))}
+    seconds = [place * 4 // 3 for place in range(15_000)]
+    files = {name: written(name, seconds) for name in ("api", "worker")}   # type: ignore[arg-type]
     for name, lines in files.items():
         (tmp_path / f"{name}.log").write_text("".join(f"{line} {'x' * 40}\n" for line in lines))
         follow(view, tmp_path / f"{name}.log")

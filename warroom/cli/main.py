@@ -194,8 +194,9 @@ def open_log_console(
     from datetime import UTC, datetime
 
     from warroom.logs.search import BadPattern, Query
+    from warroom.logs.sieve import Filter
     from warroom.logs.source import FileSource
-    from warroom.logs.view import Filter, LogView
+    from warroom.logs.view import LogView
     from warroom.tui.log_console import Furniture, LogConsole
 
     try:

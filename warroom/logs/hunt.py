@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from warroom.logs.index import Piece
 from warroom.logs.rows import Seq
@@ -70,6 +72,10 @@ class Hunt:
             total += known[1]
         return before, total
 
+    def place_of_seq(self, seq: Seq) -> tuple[int, int] | None:
+        """As ``place_of``, for a line; None for errors as well, which nobody counts."""
+        return self.place_of(self._view.position_of(seq)) if self.query else None
+
     def _spans(self) -> list[tuple[int, int, Piece]]:
         layout = self._view.snapshot().layout
         if layout != self._layout:
@@ -92,3 +98,72 @@ class Hunt:
         hits = self._view.hits(piece, self.query)
         self._known[piece.serial] = end, len(hits)
         return hits
+
+
+_TOLD = 0.2   # seconds between two words about how far a count is
+
+Way = tuple[int, bool]
+"""From where to look, and whether upwards (to older lines)."""
+
+
+class Seeker:
+    """Hunts in threads, one after the other; a newer search ends the one before, of which nothing more is told."""
+
+    def __init__(self) -> None:
+        self._one = threading.Lock()
+        self._number = 0
+
+    def stop(self) -> None:
+        """Nothing is searched for any more."""
+        self._number += 1
+
+    def start(
+        self,
+        hunt: Hunt,
+        ways: Sequence[Way],
+        found: Callable[[Seq | None], None],
+        counted: Callable[[str], None],
+        *,
+        count: bool = False,
+    ) -> None:
+        """Looks each of the ``ways`` in turn.
+
+        ``found`` gets the first line (it is not called where there are no ways), ``counted`` how many there are, in
+        words: while they are counted, if that is asked for, and then which of them was found. Both are called in a
+        thread, and only by the newest search.
+        """
+        self.stop()
+        number = self._number
+
+        def stale() -> bool:
+            return self._number != number
+
+        def tell(text: str) -> None:
+            if not stale():
+                counted(text)
+
+        def run() -> None:
+            with self._one:
+                seq = None
+                for position, older in ways:
+                    seq = hunt.nearest(position, older=older, cancelled=stale)
+                    if seq is not None:
+                        break
+                if not stale() and ways:
+                    found(seq)
+                if count and not stale():
+                    last = time.monotonic()
+
+                    def so_far(lines: int, done: float) -> None:
+                        nonlocal last
+                        if time.monotonic() - last > _TOLD:
+                            last = time.monotonic()
+                            tell(f"{lines:,} lines, {done:.0%} searched")
+
+                    total = hunt.count(stale, so_far)
+                    if total is not None:
+                        tell(f"{total:,} {'line' if total == 1 else 'lines'}")
+                if seq is not None and not stale() and (place := hunt.place_of_seq(seq)):
+                    tell(f"{place[0]:,} of {place[1]:,} lines")
+
+        threading.Thread(target=run, name="log search", daemon=True).start()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
 from itertools import islice
 from threading import Lock
 
@@ -406,6 +406,43 @@ class Sieve:
             if known != -2:
                 return known >= self._least
         return rank(level_of(decoded(data[start:min(end, start + _LONG)].rstrip(b"\n")))) >= self._least
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What is shown: at least this level, all of ``within``, none of ``without``, written from ``since`` on and
+    before ``until`` (UTC)."""
+
+    level: Level | None = None
+    within: tuple[Query, ...] = ()
+    without: tuple[Query, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+    def parts(self, zone: tzinfo) -> tuple[tuple[str, Filter], ...]:
+        """All but the level, each in words, and the filter without it."""
+        def at(when: datetime) -> str:
+            return f"{when.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+        def but(queries: tuple[Query, ...], place: int) -> tuple[Query, ...]:
+            return queries[:place] + queries[place + 1:]
+
+        return (
+            *((f"since {at(when)}", replace(self, since=None)) for when in (self.since,) if when),
+            *((f"until {at(when)}", replace(self, until=None)) for when in (self.until,) if when),
+            *((f"+ {query.text}", replace(self, within=but(self.within, n)))
+              for n, query in enumerate(self.within)),
+            *((f"− {query.text}", replace(self, without=but(self.without, n)))
+              for n, query in enumerate(self.without)),
+        )
+
+    def sieve(self, looks: Looks, time_of: Callable[[str], datetime | None]) -> Sieve:
+        """What lets these lines through of a source that looks like this."""
+        span = Span(self.since, self.until, time_of) if self.since or self.until else None
+        return Sieve(self.level, self.within, self.without, looks, span)
 
 
 _INDENT = frozenset(b" \t")

@@ -26,7 +26,7 @@ from warroom.logs.rates import HOUR, Rates
 from warroom.logs.records import Level, Record, time_of
 from warroom.logs.rows import Cut, Row, Seq, WovenCut, before, starts
 from warroom.logs.search import Query, decoded
-from warroom.logs.sieve import Looks, Sieve, Span
+from warroom.logs.sieve import Filter, Looks, Sieve
 from warroom.logs.source import LINE_CAP, Chunk, Source, human_bytes
 from warroom.logs.store import FileStore, MemoryStore, Numbering, Store
 from warroom.logs.weave import weave, without
@@ -93,38 +93,6 @@ class SourceState:
     label: str
     hidden: bool
     dropped: int
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What is shown: at least this level, all of ``within``, none of ``without``, written from ``since`` on and
-    before ``until`` (UTC)."""
-
-    level: Level | None = None
-    within: tuple[Query, ...] = ()
-    without: tuple[Query, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def __bool__(self) -> bool:
-        return self != Filter()
-
-    def parts(self, zone: tzinfo) -> tuple[tuple[str, Filter], ...]:
-        """All but the level, each in words, and the filter without it."""
-        def at(when: datetime) -> str:
-            return f"{when.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-
-        def but(queries: tuple[Query, ...], place: int) -> tuple[Query, ...]:
-            return queries[:place] + queries[place + 1:]
-
-        return (
-            *((f"since {at(when)}", replace(self, since=None)) for when in (self.since,) if when),
-            *((f"until {at(when)}", replace(self, until=None)) for when in (self.until,) if when),
-            *((f"+ {query.text}", replace(self, within=but(self.within, n)))
-              for n, query in enumerate(self.within)),
-            *((f"− {query.text}", replace(self, without=but(self.without, n)))
-              for n, query in enumerate(self.without)),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -718,9 +686,7 @@ class LogView:
         if not self._filter or piece.notice:
             return None
         if feed.sieve is None:
-            now = self._filter
-            span = Span(now.since, now.until, self._when) if now.since or now.until else None
-            feed.sieve = Sieve(now.level, now.within, now.without, feed.looks, span)
+            feed.sieve = self._filter.sieve(feed.looks, self._when)
         return feed.sieve
 
     def _passing(self, piece: Piece) -> int:

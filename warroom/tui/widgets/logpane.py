@@ -8,20 +8,17 @@ markup.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from math import inf
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.color import Color
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -30,12 +27,13 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from warroom.logs.full import FullRecord, evidence
-from warroom.logs.hunt import Hunt
+from warroom.logs.hunt import Hunt, Seeker, Way
 from warroom.logs.records import Level, Record
 from warroom.logs.rows import Row, Seq
 from warroom.logs.search import BadPattern, Query
 from warroom.logs.view import LogView
 from warroom.redact import inert
+from warroom.tui.widgets.logpaint import CSS, HUES, PARTS, Look, Painter, one_line, text_room
 
 FRAMES = 15          # repaints a second at most, while lines pour in
 _BURST = 3           # repaints that may come before that
@@ -44,10 +42,8 @@ _BEHIND = 1.0        # the same behind a form: Textual then draws the form anew 
 _WHEEL = 3           # rows a notch of the wheel
 _SIDE = 16           # cells a step to the side
 _LABEL = 16          # cells of a source's label at most
-_STRIPS = 400        # drawn rows that are kept
 _TITLED = 48         # cells that the names of the sources take in the title at most
 _BARS = "▁▂▃▄▅▆▇█"
-_PLAIN = frozenset(("info", "debug", "trace"))
 
 
 def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
@@ -62,9 +58,6 @@ def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
 
     return call
 
-
-HUES = ("$text-primary", "$text-accent", "$text-success", "$text-secondary")
-"""The colours of sources, in the order in which they were added; the name always stands beside it."""
 
 THRESHOLDS: tuple[Level | None, ...] = (None, "warn", "error")
 """The levels that one key goes through: everything, warnings and worse, errors alone."""
@@ -82,28 +75,8 @@ class LogPane(Widget, can_focus=True):
     Letters are bound by the screen, which calls the public methods; only movement is bound here.
     """
 
-    DEFAULT_CSS = """
-    LogPane {
-        height: 1fr;
-        color: $foreground;
-        & > .logpane--fatal { color: $text-error; text-style: bold reverse; }
-        & > .logpane--error { color: $text-error; text-style: bold; }
-        & > .logpane--warn { color: $text-warning; text-style: bold; }
-        & > .logpane--hue0 { color: $text-primary; }
-        & > .logpane--hue1 { color: $text-accent; }
-        & > .logpane--hue2 { color: $text-success; }
-        & > .logpane--hue3 { color: $text-secondary; }
-        & > .logpane--notice { color: $text-accent; text-style: italic; }
-        & > .logpane--cursor { background: $panel; text-style: bold; }
-        & > .logpane--match { text-style: reverse underline; }
-        & > .logpane--hint { color: $foreground; background: $panel; text-style: bold; }
-        & > .logpane--chip { color: $foreground; background: $panel; }
-    }
-    """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "logpane--fatal", "logpane--error", "logpane--warn", "logpane--notice", "logpane--cursor", "logpane--match",
-        "logpane--hint", "logpane--chip", *(f"logpane--hue{n}" for n in range(len(HUES))),
-    }
+    DEFAULT_CSS = "LogPane { height: 1fr; color: $foreground;" + CSS + "}"
+    COMPONENT_CLASSES: ClassVar[set[str]] = PARTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False), Binding("down", "move(1)", show=False),
         Binding("pageup", "page(-1)", show=False), Binding("pagedown", "page(1)", show=False),
@@ -147,18 +120,18 @@ class LogPane(Widget, can_focus=True):
     class _Found(Message, bubble=False):
         """A search has ended; ``seq`` of the row, or None."""
 
-        def __init__(self, token: int, seq: Seq | None, what: str) -> None:
+        def __init__(self, number: int, seq: Seq | None, what: str) -> None:
             super().__init__()
-            self.token = token
+            self.number = number
             self.seq = seq
             self.what = what
 
     class _Counted(Message, bubble=False):
         """So many lines match, so far."""
 
-        def __init__(self, token: int, text: str) -> None:
+        def __init__(self, number: int, text: str) -> None:
             super().__init__()
-            self.token = token
+            self.number = number
             self.text = text
 
     def __init__(
@@ -194,18 +167,15 @@ class LogPane(Widget, can_focus=True):
         self._marks: list[Seq] = []
         self._hunt: Hunt | None = None
         self._errors = Hunt(view, None)
-        self._hunting = threading.Lock()   # one thread at a time goes through the log
-        self._search_token = 0
+        self._seeker = Seeker()
+        self._answers = 0             # the number of the search whose answers are awaited
         self._matches = ""            # how many lines match, in words
         self._from: tuple[bool, Seq, int] | None = None   # where a search began, to go back to
         self._leapt = False
-        self._strips: dict[tuple[object, ...], Strip] = {}
-        self._styles: dict[tuple[str, ...], Style] = {}
-        self._ground: Color | None = None
+        self._painter = Painter(self, view.drawn_text)
         self._window_key: tuple[object, ...] = ()
         self._window: list[tuple[Row, int, int]] = []
         self._chip_rows = self._label_width = 0
-        self._head_width = 7
         self._listening = False       # the view will wake us at its next change
         self._gone = False
 
@@ -289,8 +259,8 @@ class LogPane(Widget, can_focus=True):
             self._settle()
             if self._from is None:
                 self._from = self._following, self._cursor_seq, self._cursor - self._top
-            self._seek(self._hunt, [(self._cursor, True), (self._cursor + 1, False)],
-                       go=go or not self._following, count=True)
+            ways = [(self._cursor, True), (self._cursor + 1, False)] if go or not self._following else []
+            self._seek(self._hunt, ways, count=True)
         self.refresh()
 
     def search_done(self, keep: bool) -> None:
@@ -355,7 +325,6 @@ class LogPane(Widget, can_focus=True):
             self._marks.remove(seq)
         elif self._view.record_at(self._cursor):
             self._marks.append(seq)
-        self._strips.clear()
         self.refresh()
 
     def next_mark(self) -> None:
@@ -606,9 +575,7 @@ class LogPane(Widget, can_focus=True):
     def notify_style_update(self) -> None:
         """Another theme: what was drawn is drawn anew."""
         super().notify_style_update()
-        self._strips.clear()
-        self._styles.clear()
-        self._ground = None
+        self._painter.clear()
 
     def _wake(self) -> None:
         """Called once by whichever thread changed the view."""
@@ -727,68 +694,32 @@ class LogPane(Widget, can_focus=True):
     def _chips(self) -> list[str]:
         return [inert(f" {text} ✕ ", newlines=False) for text in self.filters]
 
-    def _stop_search(self) -> None:
-        self._search_token += 1
-
-    def _seek(
-        self, hunt: Hunt | None, ways: list[tuple[int, bool]], *, go: bool = True, count: bool = False
-    ) -> None:
-        """Searches from each position, upwards (true) or downwards, in turn, in a thread of its own; the answers
-        come as messages."""
+    def _seek(self, hunt: Hunt | None, ways: Sequence[Way], *, count: bool = False) -> None:
+        """Searches each way in turn; the answers come as messages."""
         if hunt is None:
             self.say("nothing to search for yet")
             return
-        self._stop_search()
-        token = self._search_token
         what = f"with “{hunt.query.text}”" if hunt.query else "that states an error"
-
-        def stale() -> bool:
-            return self._search_token != token or self._gone
+        self._answers += 1
+        number = self._answers
 
         def post(message: Message) -> None:
-            if not stale():
+            if not self._gone:
                 try:
                     self.post_message(message)
-                except RuntimeError:
+                except RuntimeError:   # the loop has closed under us
                     self._gone = True
 
-        def run() -> None:
-            with self._hunting:
-                seq = None
-                if go:
-                    for position, older in ways:
-                        seq = hunt.nearest(position, older=older, cancelled=stale)
-                        if seq is not None or stale():
-                            break
-                    post(self._Found(token, seq, what))
-                if stale():
-                    return
-                if not count:
-                    self._tell_place(hunt, seq, lambda text: post(self._Counted(token, text)))
-                    return
-                told = [time.monotonic()]
+        self._seeker.start(
+            hunt, ways, lambda seq: post(self._Found(number, seq, what)),
+            lambda text: post(self._Counted(number, text)), count=count)
 
-                def tell(lines: int, done: float) -> None:
-                    if time.monotonic() - told[0] > 0.2:
-                        told[0] = time.monotonic()
-                        post(self._Counted(token, f"{lines:,} lines, {done:.0%} searched"))
-
-                total = hunt.count(stale, tell)
-                if total is not None:
-                    post(self._Counted(token, f"{total:,} {'line' if total == 1 else 'lines'}"))
-                    self._tell_place(hunt, seq, lambda text: post(self._Counted(token, text)))
-
-        threading.Thread(target=run, name="log search", daemon=True).start()
-
-    def _tell_place(self, hunt: Hunt, seq: Seq | None, tell: Callable[[str], None]) -> None:
-        """Tells the how-manieth of how many matches was found; in the thread that searched."""
-        if seq is None or hunt.query is None:
-            return
-        if place := hunt.place_of(self._view.position_of(seq)):
-            tell(f"{place[0]:,} of {place[1]:,} lines")
+    def _stop_search(self) -> None:
+        self._answers += 1
+        self._seeker.stop()
 
     def _on_log_pane__found(self, message: _Found) -> None:
-        if message.token != self._search_token:
+        if message.number != self._answers:
             return
         if message.seq is None:
             self.say(f"no other line {message.what} that way")
@@ -800,11 +731,11 @@ class LogPane(Widget, can_focus=True):
         """Scrolls to the side as far as it takes to see what was found in the line under the cursor."""
         rows = self._view.rows(self._cursor, self._cursor + 1)
         query = self._hunt.query if self._hunt else None
-        spans = query.spans(self._text(rows[0])) if rows and query else []
+        spans = query.spans(one_line(self._view.drawn_text(rows[0]))) if rows and query else []
         if self._wrap or not spans:
             return
-        room = max(1, self.size.width - self._head_width)
-        start, end = (cell_len(self._text(rows[0])[:at]) for at in spans[0])
+        room = self._text_room(self.size)
+        start, end = (cell_len(one_line(self._view.drawn_text(rows[0]))[:at]) for at in spans[0])
         if end <= room:
             self._side = 0
         elif not self._side <= start <= end <= self._side + room:
@@ -812,7 +743,7 @@ class LogPane(Widget, can_focus=True):
         self.refresh()
 
     def _on_log_pane__counted(self, message: _Counted) -> None:
-        if message.token == self._search_token:
+        if message.number == self._answers:
             self._matches = message.text
             self._tick()
             self.post_message(self.StatusChanged(self))
@@ -840,18 +771,23 @@ class LogPane(Widget, can_focus=True):
         try:
             lines = self._lines(size)
             if y < self._chip_rows:
-                return self._chip_strip(self._chips(), size.width)
+                return self._painter.chips(self._chips(), size.width)
             if y == size.height - 1 and (hint := self._hint_text()):
-                return self._hint_strip(hint, size.width)
+                return self._painter.line(f" {hint}", size.width, "hint")
             y -= self._chip_rows
             if y >= len(lines):
                 words = [] if self._view.sources else self._empty.splitlines()
-                said = words[y] if y < len(words) else ""
-                return Strip(self._segments([(set_cell_size(said, size.width), ())]), size.width)
+                return self._painter.line(words[y] if y < len(words) else "", size.width)
             row, part, position = lines[y]
-            return self._row_strip(row, position == self._cursor, size.width, part)
+            query = self._hunt.query if self._hunt else None
+            return self._painter.row(row, Look(
+                size.width, position == self._cursor and self.has_focus, row.seq in self._marks, self._side, part,
+                self._label_width, query))
         except Exception as error:   # noqa: BLE001 - an error in a render ends the whole console
             return Strip([Segment(f"cannot be drawn: {type(error).__name__}"[:size.width], self.rich_style)])
+
+    def _text_room(self, size: Size) -> int:
+        return max(1, text_room(size.width, self._label_width))
 
     def _lines(self, size: Size) -> list[tuple[Row, int, int]]:
         """What stands in each line: the row, which part of it where lines are wrapped, and its position."""
@@ -866,15 +802,17 @@ class LogPane(Widget, can_focus=True):
             lines = [(row, 0, position) for position, row in enumerate(rows, start)]
             labels = [source.label for source in self._view.sources if not source.hidden]
             self._label_width = min(_LABEL, max(map(cell_len, labels))) if len(labels) > 1 else 0
-            self._head_width = 7 + (self._label_width + 2 if self._label_width else 0)
             self._window = self._wrapped(lines) if self._wrap else lines
             self._window_key = key
         return self._window
 
     def _wrapped(self, lines: list[tuple[Row, int, int]]) -> list[tuple[Row, int, int]]:
-        room, width = self._room(), max(1, self.size.width - self._head_width)
-        parts = [(row, part, position) for row, _, position in lines
-                 for part in range(max(1, -(-cell_len(self._text(row)[:20 * width]) // width)))]
+        room, width = self._room(), self._text_room(self.size)
+
+        def parts_of(row: Row) -> int:
+            return max(1, -(-cell_len(one_line(self._view.drawn_text(row))[:20 * width]) // width))
+
+        parts = [(row, part, position) for row, _, position in lines for part in range(parts_of(row))]
         if self._following:
             return parts[-room:]
         # The cursor stays in sight, however many lines those above it take.
@@ -886,88 +824,3 @@ class LogPane(Widget, can_focus=True):
             return self._hint
         new = self._view.snapshot().end - self._seen
         return f"▼ {new:,} new · end to follow" if new > 0 else "▼ paused · end to follow"
-
-    def _style(self, *names: str) -> Style:
-        style = self._styles.get(names)
-        if style is None:
-            style = self.rich_style
-            for name in names:
-                style += self.get_component_rich_style(f"logpane--{name}", partial=True)
-            self._styles[names] = style
-        return style
-
-    def _hint_strip(self, hint: str, width: int) -> Strip:
-        return Strip(self._segments([(set_cell_size(f" {hint}", width), ("hint",))]), width)
-
-    def _chip_strip(self, chips: list[str], width: int) -> Strip:
-        parts: list[tuple[str, tuple[str, ...]]] = []
-        for chip in chips:
-            parts += [(chip, ("chip",)), (" ", ())]
-        return Strip(self._segments(parts)).adjust_cell_length(width, self._style())
-
-    def _text(self, row: Row) -> str:
-        return self._view.drawn_text(row).expandtabs(4).replace("\n", "␤")
-
-    def _row_strip(self, row: Row, at_cursor: bool, width: int, part: int) -> Strip:
-        cursor = at_cursor and self.has_focus
-        query = self._hunt.query.pattern if self._hunt and self._hunt.query else None
-        key = (row.seq, len(row.text), cursor, width, self._side, part, self._wrap, self._label_width, query)
-        strip = self._strips.get(key)
-        if strip is None:
-            if len(self._strips) >= _STRIPS:
-                self._strips.clear()
-            strip = self._strips[key] = self._draw(row, cursor, width, part)
-        return strip
-
-    def _draw(self, row: Row, cursor: bool, width: int, part: int) -> Strip:
-        look: tuple[str, ...] = ("cursor",) if cursor else ()
-        lead = "▸" if cursor else "◆" if row.seq in self._marks else " "
-        level = row.own_level
-        label_width = self._label_width
-        room = max(0, width - (1 if row.notice else self._head_width))
-        side = self._side + part * room
-        query = self._hunt.query if self._hunt else None
-        head: list[tuple[str, tuple[str, ...]]]
-        body: list[tuple[str, tuple[str, ...]]]
-        if row.notice:
-            head = [(lead, look)]
-            text = f"── {row.label} {self._view.drawn_text(row)} ──"
-            body = [(text, (*look, "notice"))]
-        else:
-            word = f"{level.upper():<5} " if level else "      "
-            head = [(lead, look), (word, (*look, level) if level and level not in _PLAIN else look)]
-            if part:
-                head = [(" " * 7, look)]
-            if label_width:
-                head += [(set_cell_size(row.label, label_width), (*look, f"hue{row.feed.place % len(HUES)}")),
-                         ("│ ", look)]
-            # A character is at least one cell, or joins one that is: enough of them for the width, no more.
-            text = self._text(row)[:2 * (side + room) + 64]
-            body = []
-            done = 0
-            for start, end in query.spans(text) if query else ():
-                body += [(text[done:start], look), (text[start:end], (*look, "match"))]
-                done = end
-            body.append((text[done:], look))
-        if len(body) == 1 and text.isascii():   # the ordinary line, without counting cells
-            body = [(body[0][0][side:side + room].ljust(room), body[0][1])]
-            if room and not label_width:
-                return Strip(self._segments(head + body), width)
-        left, right = Strip(self._segments(head)), Strip(self._segments(body)).crop(side, side + room)
-        return Strip.join([left, right]).adjust_cell_length(width, self._style(*look))
-
-    def _segments(self, parts: list[tuple[str, tuple[str, ...]]]) -> list[Segment]:
-        """Segments, those alike joined (each costs forty bytes on the way to the terminal), as the app has every
-        line: nothing in it that a terminal would obey, no colours where none are wanted."""
-        joined: list[tuple[str, tuple[str, ...]]] = []
-        for text, names in parts:
-            if joined and joined[-1][1] == names:
-                joined[-1] = joined[-1][0] + text, names
-            elif text:
-                joined.append((text, names))
-        segments = [Segment(text, self._style(*names)) for text, names in joined]
-        if self._ground is None:   # worked out anew from all that lies below, each time it is asked for
-            self._ground = self.background_colors[1]
-        for line_filter in self.get_line_filters():
-            segments = line_filter.apply(segments, self._ground)
-        return segments
