@@ -226,6 +226,20 @@ def test_rotation_loses_nothing_and_doubles_nothing(view: LogView, tmp_path: Pat
     assert sorted(t for t in texts(view) if t[0] != "(") == ["a0", "a1", "a2", "a3", "b0", "b1"]
 
 
+def test_a_symlink_that_is_switched_is_followed_to_the_new_file(view: LogView, tmp_path: Path) -> None:
+    for name in ("monday", "tuesday"):
+        (tmp_path / name).write_text(f"{name} one\n")
+    link, switched = tmp_path / "current", tmp_path / "next"
+    link.symlink_to("monday")
+    follow(view, link)
+    shows(view, "monday one")
+    switched.symlink_to("tuesday")
+    switched.rename(link)
+    shows(view, "monday one", "(rotated; reading the new file)", "tuesday one")
+    append(tmp_path / "tuesday", "tuesday two\n")
+    shows(view, "monday one", "(rotated; reading the new file)", "tuesday one", "tuesday two")
+
+
 def test_truncation_is_told_and_read_from_the_start(view: LogView, tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.write_text("old one\nold two\n")
