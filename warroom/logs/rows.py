@@ -146,18 +146,18 @@ class WovenCut:
         number, place = self.starts[index]
         return *self._cuts[number], place
 
-    def place(self, number: int, index: int) -> int:
-        """Where a line of a strand stands in all."""
+    def place(self, number: int, index: int) -> int | None:
+        """Where a line of a strand stands in all; None if another filter hides it by now."""
         if self._places is None:
             self._places = {line: place for place, line in enumerate(self.starts)}
-        return self._places[number, index]
+        return self._places.get((number, index))
 
     def find(self, serial: int, byte: int) -> int | None:
         """Where the line stands that begins at this byte of a store, or the next shown of its file."""
         for number, (piece, cut) in enumerate(self._cuts):
             if piece.store and piece.store.serial == serial and piece.start <= byte < piece.end:
                 index = bisect_left(cut.starts, byte - piece.start)
-                return self.place(number, index) if index < len(cut.starts) else None
+                return self.place(number, index)
         return None
 
     def _timed(self, number: int, cut: Cut) -> Iterator[tuple[float, int, int]]:

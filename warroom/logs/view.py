@@ -513,8 +513,8 @@ class LogView:
                 return []
             with self._lock:
                 woven = self._woven(piece)
-                return sorted(
-                    woven.place(number, line) for number, (_, lines) in enumerate(found) for line in lines)
+                places = (woven.place(number, line) for number, (_, lines) in enumerate(found) for line in lines)
+                return sorted(place for place in places if place is not None)
         if piece.store is None:
             return []
         end = piece.end
@@ -527,12 +527,12 @@ class LogView:
         if sieve:
             shown = {start: place for place, start in enumerate(sieve.starts(data, before(piece)))}
             return [shown[start] for start in starts if start in shown]
-        places, place, at = [], 0, 0
+        numbers, number, at = [], 0, 0
         for start in starts:
-            place += data.count(b"\n", at, start)
+            number += data.count(b"\n", at, start)
             at = start
-            places.append(place)
-        return places
+            numbers.append(number)
+        return numbers
 
     # -- inside; all with the lock held
 
