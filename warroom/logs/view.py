@@ -903,6 +903,7 @@ class LogView:
             every.append(piece, piece.lines)
         self._all = every
         self._windows = len(windows)
+        self._behind_of = None
         self._refilter()
 
     def _unweave(self, store: FileStore) -> None:
