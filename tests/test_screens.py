@@ -767,6 +767,22 @@ async def test_a_log_is_added_while_the_room_is_open_and_both_are_told_apart(sta
         await until(pilot, lambda: "that names no log" in screen_text(pilot.app))
 
 
+async def test_what_is_typed_right_after_a_key_that_asks_is_words_wherever_the_cursor_was(stage: Stage) -> None:
+    incident_id = declared(stage)
+    other = stage.folder / "kmnpqsux.log"
+    other.write_text("2026-01-28T13:14:30Z WARN queue is long\n", encoding="utf-8")
+    async with in_war_room(stage, incident_id, LARGE) as pilot:
+        await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
+        before = stage.room.incident(incident_id).seq
+        await press(pilot, "1")
+        await type_in(pilot, f"L{other}\n")
+        await until(pilot, lambda: "queue is long" in screen_text(pilot.app))
+        await press(pilot, "2")
+        await type_in(pilot, "/knu\n")
+        await until(pilot, lambda: "no other line with “knu”" in screen_text(pilot.app))
+        assert stage.room.incident(incident_id).seq == before and isinstance(top(pilot), WarRoomScreen)
+
+
 async def test_a_leap_of_errors_is_the_next_thing_until_somebody_looks(stage: Stage) -> None:
     incident_id = declared(stage, Acknowledge())
     async with in_war_room(stage, incident_id, LARGE) as pilot:

@@ -53,7 +53,7 @@ class LogConsole(Shell):
 
     ENABLE_COMMAND_PALETTE = False
     CSS = Shell.CSS + """
-    #title { height: 1; padding: 0 1; background: $panel; }
+    #title { height: 1; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(BY_ID[name].keys, f"do('{name}')", id=name, show=False) for name in _KEYS),

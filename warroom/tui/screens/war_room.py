@@ -233,6 +233,10 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         if self.active == "logs":
             self._box.pane.focus()
 
+    def on_key(self, event: events.Key) -> None:
+        if self._box.takes(event) and not self._box.pane.has_focus:
+            self.go("logs")
+
     async def action_do(self, action_id: str) -> None:
         if action_id not in LOG_ACTIONS:
             await super().action_do(action_id)

@@ -37,18 +37,25 @@ class LogBox(Vertical):
         yield self._prompt
 
     def on_key(self, event: events.Key) -> None:
-        """While the line is open the keys that reach the pane are for it; those that open it act at once, so that
-        what is typed right after is not taken for commands."""
+        self.takes(event)
+
+    def takes(self, event: events.Key) -> bool:
+        """Whether the key is for the line to type in: it is open, or the key opens it.
+
+        That is done at once, so that what is typed right after is not taken for commands. A screen asks for the
+        keys that come while something else has the focus.
+        """
         if self._prompt.is_open:
-            event.stop()
-            event.prevent_default()
             self._prompt.take(event)
-            return
-        bound = self.screen.active_bindings.get(event.key)
-        action = bound.binding.id if bound else None
-        if action in get_args(Asked):
-            event.stop()
+        else:
+            bound = self.screen.active_bindings.get(event.key)
+            action = bound.binding.id if bound else None
+            if action not in get_args(Asked):
+                return False
             self.do(cast(str, action))
+        event.stop()
+        event.prevent_default()
+        return True
 
     def on_paste(self, event: events.Paste) -> None:
         """Into the line, if it is open."""
