@@ -348,6 +348,30 @@ async def test_no_key_is_lost_that_comes_before_the_first_word_of_the_incident(
         told.set()
 
 
+async def test_what_is_typed_before_the_form_is_up_is_typed_into_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident_id = declared(stage)
+    told, saved = threading.Event(), stage.room.saved_draft
+
+    def late(*which: str) -> str | None:
+        told.wait(DEADLINE_S)
+        return saved(*which)
+
+    monkeypatch.setattr(stage.room, "saved_draft", late)
+    try:
+        async with in_war_room(stage, incident_id) as pilot:
+            before = stage.room.incident(incident_id).seq
+            await pilot.press("n")
+            await pilot.press("p", "o", "o", "l", "slash", "k")
+            assert isinstance(top(pilot), WarRoomScreen)
+            told.set()
+            await until(pilot, lambda: "pool/k" in screen_text(pilot.app))
+            assert isinstance(top(pilot), Form) and stage.room.incident(incident_id).seq == before
+    finally:
+        told.set()
+
+
 async def test_letters_typed_into_a_field_never_act(stage: Stage) -> None:
     incident_id = declared(stage)
     letters = "".join(key for action in ACTIONS for key in action.keys.split(",") if len(key) == 1)

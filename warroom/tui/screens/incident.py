@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, cast
 
+from textual import events
 from textual.binding import BindingType
 
 from warroom.incident import decisions, timing
@@ -67,6 +68,7 @@ class IncidentScreen(PlaceScreen):
         self.incident_id = incident_id
         self.glance: Glance | None = None
         self._early: list[str] = []
+        self._ahead: list[events.Key] | None = None   # what is typed while a form is on its way
 
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -154,20 +156,34 @@ class IncidentScreen(PlaceScreen):
             made = command(values)
             await self.bridge.work(lambda: room.do(incident_id, made))
 
+        def keep(text: str) -> None:
+            self.run_worker(
+                self.bridge.carry_out(lambda: room.save_draft(incident_id, form, text)), exit_on_error=False
+            )
+
         async def show() -> None:
-            kept = await self.bridge.carry_out(lambda: room.saved_draft(incident_id, form)) if form else ""
+            try:
+                kept = await self.bridge.carry_out(lambda: room.saved_draft(incident_id, form)) if form else ""
+                shown = Form(f"{incident_id} · {title}", fields, submit, verb=verb, about=about, kept=kept or "",
+                             keep=keep if form else None)  # fmt: skip
+                await self.app.push_screen(shown)
+            finally:
+                ahead, self._ahead = self._ahead or [], None
+            shown.call_after_refresh(self._type, ahead)
 
-            def keep(text: str) -> None:
-                self.run_worker(
-                    self.bridge.carry_out(lambda: room.save_draft(incident_id, form, text)), exit_on_error=False
-                )
-
-            self.app.push_screen(
-                Form(f"{incident_id} · {title}", fields, submit, verb=verb, about=about, kept=kept or "",
-                     keep=keep if form else None)
-            )  # fmt: skip
-
+        self._ahead = []
         self.start(show)
+
+    def on_key(self, event: events.Key) -> None:
+        # A form's draft comes from the disk: whoever types at once does not mean commands.
+        if self._ahead is not None:
+            event.stop()
+            event.prevent_default()
+            self._ahead.append(event)
+
+    def _type(self, keys: Sequence[events.Key]) -> None:
+        for key in keys:
+            self.app.post_message(events.Key(key.key, key.character))
 
     def _people(self) -> tuple[str, ...]:
         return tuple(self.bridge.room.people())

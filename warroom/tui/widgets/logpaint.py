@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -130,8 +130,11 @@ class Painter:
             if look.part:
                 head = [(" " * _HEAD, base)]
             if look.label:
-                head += [(set_cell_size(row.label, look.label), (*base, f"hue{row.feed.place % len(HUES)}")),
-                         ("│ ", base)]
+                label = row.label
+                if cell_len(label) > look.label:
+                    label = set_cell_size(label, look.label - 1) + "…"
+                hue = f"hue{row.feed.place % len(HUES)}"
+                head += [(set_cell_size(label, look.label), (*base, hue)), ("│ ", base)]
             # A character is at least one cell, or joins one that is: enough of them for the width, no more.
             text = one_line(self._drawn(row))[:2 * (side + space) + 64]
             body = []
