@@ -409,3 +409,19 @@ def test_a_bug_is_told_even_where_no_report_can_be_written(monkeypatch: pytest.M
     with CliRunner().isolation() as (_, err, _):
         assert run(["ack"], Call(environ={"WARROOM_DATA": str(tmp_path / "data")})) == 1
     assert "unexpected RuntimeError" in err.getvalue().decode()
+
+
+def test_what_nobody_can_take_at_the_end_does_not_change_the_exit_status() -> None:
+    code = (
+        "import sys\nfrom warroom.cli import main\n"
+        "main.run = lambda words: (sys.stdout.write('x'), sys.stderr.write('x'), 129)[2]\nmain.main()"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        words = [sys.executable, "-c", code]
+        done = subprocess.run(words, stdout=writing, stderr=writing, env=environ, timeout=60)
+    finally:
+        os.close(writing)
+    assert done.returncode == 129

@@ -378,7 +378,10 @@ def main() -> None:
         signal.signal(number, _end)
     if "_WARROOM_COMPLETE" in os.environ:
         cli.main(prog_name="warroom")  # the shell asks how a word may go on
-    sys.exit(run(sys.argv[1:]))
+    try:
+        sys.exit(run(sys.argv[1:]))
+    finally:
+        _let_go()
 
 
 def run(arguments: Sequence[str], call: Call | None = None) -> int:
@@ -402,11 +405,8 @@ def run(arguments: Sequence[str], call: Call | None = None) -> int:
         return error.exit_code
     except WarroomError as error:
         output.refuse(error)
-        if isinstance(error, output.Unwritten):
-            _close_stdout()
         return error.exit_status
     except BrokenPipeError:
-        _close_stdout()
         return NOBODY_READS
     except Exception as error:  # noqa: BLE001 — the edge: a bug becomes one line and a report
         output.tell(f"warroom: unexpected {type(error).__name__}; what happened is in {_report_crash(error, call)}")
@@ -426,12 +426,19 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _close_stdout() -> None:
-    """What is left in the buffer goes nowhere, so that Python does not fail over it at the very end."""
-    with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.close(nowhere)
+def _let_go() -> None:
+    """What nobody can take any more, a closed pipe or a lost terminal, goes nowhere.
+
+    Python would fail over it at the very end, and end with 120.
+    """
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            with suppress(OSError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
 
 
 def _report_crash(error: BaseException, call: Call) -> str:
