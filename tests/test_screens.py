@@ -399,6 +399,12 @@ async def test_the_help_shows_every_key_and_does_what_is_chosen(stage: Stage) ->
         assert "record a fix" in form_title(pilot)
 
 
+async def test_the_first_row_is_shown_with_its_heading(stage: Stage) -> None:
+    async with in_war_room(stage, declared(stage)) as pilot:
+        await press(pilot, "question_mark")
+        assert "In an incident" in screen_text(pilot.app)
+
+
 async def test_the_palette_runs_an_action_by_its_title(stage: Stage) -> None:
     incident_id = declared(stage)
     async with in_war_room(stage, incident_id) as pilot:

@@ -151,7 +151,9 @@ class RowList(Widget, can_focus=True):
         self.refresh()
 
     def _into_view(self) -> None:
-        height = self.size.height or 1
+        height = self.size.height
+        if not height:  # not laid out yet: what is in view is settled once it is
+            return
         if self._cursor < self._top:
             self._top = max(0, self._cursor)
             while self._top > 0 and not self._rows[self._top - 1].id:
