@@ -652,7 +652,9 @@ class LogPane(Widget, can_focus=True):
         if not self._view.sources:
             return ""
         named = " ".join([*names, *([f"+{more}"] if more else [])])
-        parts = [named or "all hidden", f"{figures.lines_per_second:,} lines/s"]
+        # What the reader must not miss comes before what a narrow title cuts off.
+        state = "following" if self._following else "paused"
+        parts = [named or "all hidden", state, f"{figures.lines_per_second:,} lines/s"]
         most = max(figures.errors)
         bars = "".join(_BARS[-(-n * (len(_BARS) - 1) // most)] for n in figures.errors) + " " if most else ""
         leap = f" {figures.leap:.0f}× the last hour" if figures.leap else ""
@@ -672,7 +674,6 @@ class LogPane(Widget, can_focus=True):
             parts.append(f"{figures.masked:,} masked")
         if figures.dropped:
             parts.append(f"{figures.dropped:,} dropped")
-        parts.append("following" if self._following else "paused")
         return " │ ".join(parts)
 
     # -- filters and searching
