@@ -36,8 +36,15 @@ java.lang.IllegalStateException: pool exhausted
 
 
 def run(*arguments: str, given: bytes = b"", status: int = 0, cwd: Path | None = None) -> tuple[str, str]:
-    done = subprocess.run([sys.executable, "-m", "warroom", *arguments], input=given, capture_output=True,
-                          timeout=60, check=False, cwd=cwd, env={**ENV, "HOME": os.environ["HOME"]})
+    done = subprocess.run(
+        [sys.executable, "-m", "warroom", *arguments],
+        input=given,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        cwd=cwd,
+        env={**ENV, "HOME": os.environ["HOME"]},
+    )
     assert done.returncode == status, done.stderr.decode()
     return done.stdout.decode(), done.stderr.decode()
 
@@ -62,8 +69,13 @@ def test_every_record_is_an_object(log: Path) -> None:
     assert all(list(row) == ["time", "level", "source", "line", "text"] for row in got)
     assert [row["line"] for row in got] == [1, 2, 3, 4, 5, 6]
     assert [row["level"] for row in got] == ["info", "error", None, None, "warn", "info"]
-    assert got[0] == {"time": "2026-01-28T03:00:00.000Z", "level": "info", "source": "app.log", "line": 1,
-                      "text": "2026-01-28T03:00:00Z INFO  started password=‹redacted:password›"}
+    assert got[0] == {
+        "time": "2026-01-28T03:00:00.000Z",
+        "level": "info",
+        "source": "app.log",
+        "line": 1,
+        "text": "2026-01-28T03:00:00Z INFO  started password=‹redacted:password›",
+    }
     assert got[2]["time"] is None
 
 
@@ -72,8 +84,8 @@ def test_records_are_chosen_whole(log: Path) -> None:
     assert numbers(file, "--level", "warn") == [2, 3, 4, 5]
     assert numbers(file, "--level", "error") == [2, 3, 4]
     assert numbers(file, "--level", "fatal") == []
-    assert numbers(file, "--grep", "Bar.java") == [2, 3, 4]      # a match in the trace brings its error
-    assert numbers(file, "--grep", "QUERY") == []                # a capital: case counts
+    assert numbers(file, "--grep", "Bar.java") == [2, 3, 4]  # a match in the trace brings its error
+    assert numbers(file, "--grep", "QUERY") == []  # a capital: case counts
     assert numbers(file, "--grep", "slow|done") == [5, 6]
     assert numbers(file, "--grep", "done", "--level", "warn") == []
     assert numbers(file, "--since", "2026-01-28T03:01:00Z") == [2, 3, 4, 5, 6]
@@ -93,15 +105,21 @@ def test_a_duration_means_ago(tmp_path: Path) -> None:
 
 def test_an_uncaught_error_is_one_though_the_line_before_was_none(tmp_path: Path) -> None:
     file = tmp_path / "a.log"
-    file.write_text("2026-01-28T03:00:00Z INFO up\n"
-                    'Traceback (most recent call last):\n  File "a.py"\nValueError: x\n')
+    file.write_text(
+        '2026-01-28T03:00:00Z INFO up\nTraceback (most recent call last):\n  File "a.py"\nValueError: x\n'
+    )
     assert numbers(str(file), "--level", "error") == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(("arguments", "told"), [
-    (["--grep", "("], "not a regular expression"), (["--since", "soon"], "is not a time"),
-    (["--level", "bad"], "'bad' is not one of"), ([], ""),
-])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--grep", "("], "not a regular expression"),
+        (["--since", "soon"], "is not a time"),
+        (["--level", "bad"], "'bad' is not one of"),
+        ([], ""),
+    ],
+)
 def test_what_cannot_be_meant_is_a_usage_error(log: Path, arguments: list[str], told: str) -> None:
     if arguments:
         assert told in run("logs", str(log), *arguments, status=2)[1]
@@ -122,8 +140,10 @@ def test_nothing_is_masked_if_so_asked_but_all_is_inert(tmp_path: Path) -> None:
 
 def test_a_key_is_masked_whichever_of_its_lines_are_chosen(tmp_path: Path) -> None:
     file = tmp_path / "a.log"
-    file.write_text("2026-01-28T03:00:00Z INFO key\n-----BEGIN PRIVATE KEY-----\nMIIEpAIBAAKCAQEA75\n"
-                    "-----END PRIVATE KEY-----\n2026-01-28T03:00:01Z INFO x\n")
+    file.write_text(
+        "2026-01-28T03:00:00Z INFO key\n-----BEGIN PRIVATE KEY-----\nMIIEpAIBAAKCAQEA75\n"
+        "-----END PRIVATE KEY-----\n2026-01-28T03:00:01Z INFO x\n"
+    )
     assert "MIIE" not in run("logs", str(file), "--grep", "MIIE")[0]
 
 
@@ -134,7 +154,11 @@ def test_several_files_are_merged_by_time(tmp_path: Path) -> None:
     got = rows("*.log*", cwd=tmp_path)
     assert [row["text"].split("Z ")[-1] for row in got] == ["a1", "\tat a1", "b1", "c1", "a2", "last", "b2"]
     assert [(row["source"], row["line"]) for row in got][:4] == [
-        ("a.log", 1), ("a.log", 2), ("b.log", 1), ("c.log.gz", 1)]
+        ("a.log", 1),
+        ("a.log", 2),
+        ("b.log", 1),
+        ("c.log.gz", 1),
+    ]
     assert run("logs", "a.log", "b.log", cwd=tmp_path)[0].splitlines()[2] == "2026-01-28T03:00:03Z b1"
     assert [row["source"] for row in rows(str(tmp_path))] == ["a.log", "a.log", "b.log", "a.log", "a.log", "b.log"]
 
@@ -180,7 +204,7 @@ def test_a_time_in_a_large_file_is_found_by_halves(tmp_path: Path) -> None:
     got = [json.loads(text) for piece in _pieces(file, printer, wanted, []) for _, text in piece]
     assert [row["line"] for row in got] == list(range(110_001, 120_001))
     assert got[0]["text"].split()[3] == "110001" and got[0]["time"] == "2026-01-02T06:33:20.000Z"
-    assert printer._lines < 40_000   # most of the file was passed over
+    assert printer._lines < 40_000  # most of the file was passed over
 
 
 @needs_proc
@@ -189,23 +213,30 @@ def test_a_large_file_streams_in_bounded_memory(tmp_path: Path) -> None:
     big(file, 200_000)
     small = tmp_path / "small.log"
     big(small, 2000)
-    code = PEAK + ("import sys; from warroom.cli.main import run; "
-                   "run(['logs', sys.argv[1], '--grep', 'line 1999 ']); before = peak(); "
-                   "run(['logs', sys.argv[2], '--grep', 'line 199999 ']); print(peak() - before, peak())")
+    code = PEAK + (
+        "import sys; from warroom.cli.main import run; "
+        "run(['logs', sys.argv[1], '--grep', 'line 1999 ']); before = peak(); "
+        "run(['logs', sys.argv[2], '--grep', 'line 199999 ']); print(peak() - before, peak())"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(small), str(file)], capture_output=True, text=True, check=True)
+        [sys.executable, "-c", code, str(small), str(file)], capture_output=True, text=True, check=True
+    )
     *found, figures = done.stdout.splitlines()
     assert len(found) == 2 and "line 199999 " in found[1]
     grown, peak = map(int, figures.split())
-    assert grown < 5_000 and peak < 90_000   # kB, of a file of 23 MB
+    assert grown < 5_000 and peak < 90_000  # kB, of a file of 23 MB
 
 
 def test_it_stops_quietly_when_nobody_reads(tmp_path: Path) -> None:
     file = tmp_path / "big.log"
     big(file, 100_000)
     for verb in (["logs", str(file)], ["logs", str(file), str(file)], ["logs", str(file), "--json"]):
-        process = subprocess.Popen([sys.executable, "-m", "warroom", *verb], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, env={**ENV, "HOME": os.environ["HOME"]})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "warroom", *verb],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**ENV, "HOME": os.environ["HOME"]},
+        )
         assert process.stdout and process.stderr
         assert process.stdout.readline()
         process.stdout.close()
@@ -219,8 +250,12 @@ class Followed:
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "warroom", "logs", *arguments, "--follow"], stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env={**ENV, "HOME": os.environ["HOME"]})
+            [sys.executable, "-m", "warroom", "logs", *arguments, "--follow"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**ENV, "HOME": os.environ["HOME"]},
+        )
         assert self.process.stdout
         self.lines: Iterator[str] = iter(self.process.stdout.readline, "")
 
@@ -275,8 +310,12 @@ def test_the_filter_goes_by_the_teams_rules(tmp_path: Path) -> None:
 
 
 def test_the_filter_hands_on_what_it_has(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "warroom", "redact"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, env={**ENV, "HOME": os.environ["HOME"]})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "warroom", "redact"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**ENV, "HOME": os.environ["HOME"]},
+    )
     assert process.stdin and process.stdout
     process.stdin.write(b"password=hunter2secret\nnext")
     process.stdin.flush()
@@ -287,17 +326,20 @@ def test_the_filter_hands_on_what_it_has(tmp_path: Path) -> None:
 @needs_proc
 def test_the_filter_needs_little_memory(tmp_path: Path) -> None:
     file = tmp_path / "in"
-    file.write_bytes((b"2026-01-28T03:00:00Z INFO password=hunter2secret " + b"x " * 40 + b"\n") * 100_000
-                     + b"one long line " * 500_000)
+    file.write_bytes(
+        (b"2026-01-28T03:00:00Z INFO password=hunter2secret " + b"x " * 40 + b"\n") * 100_000
+        + b"one long line " * 500_000
+    )
     code = PEAK + "import sys; from warroom.cli.main import run; run(['redact']); print(peak(), file=sys.stderr)"
     with file.open("rb") as given:
         done = subprocess.run([sys.executable, "-c", code], stdin=given, capture_output=True, check=True)
-    assert int(done.stderr) < 90_000 and done.stdout.count(b"redacted:password") == 100_000   # kB
+    assert int(done.stderr) < 90_000 and done.stdout.count(b"redacted:password") == 100_000  # kB
     assert done.stdout.endswith(b"one long line ") and b"hunter2" not in done.stdout
 
 
-@pytest.mark.parametrize("grep", ["needle", "^needle", "end$", r"needle\s*end", "(?i)NEEDLE", "need(?!les)",
-                                  r"\Aneedle", "at n"])
+@pytest.mark.parametrize(
+    "grep", ["needle", "^needle", "end$", r"needle\s*end", "(?i)NEEDLE", "need(?!les)", r"\Aneedle", "at n"]
+)
 @pytest.mark.parametrize("size", [7, 64, 10_000])
 def test_looking_through_many_lines_at_once_finds_the_same(grep: str, size: int) -> None:
     lines = []
@@ -310,7 +352,7 @@ def test_looking_through_many_lines_at_once_finds_the_same(grep: str, size: int)
     wanted = Wanted(datetime(2026, 1, 29, tzinfo=UTC), UTC, grep=pattern, json=True)
     printer, cutter, got = Printer("x", wanted), Cutter(Numbering(0)), []
     for at in range(0, len(data), size):
-        if chunk := cutter.feed(data[at:at + size]):
+        if chunk := cutter.feed(data[at : at + size]):
             got += printer.take(chunk)
     got += printer.finish()
     want, record = [], list[int]()

@@ -197,6 +197,7 @@ async def test_a_destination_that_is_set_up_wrong_is_said_and_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with incident(tmp_path) as stage:
+
         def wrong(name: str) -> ToldChat:
             raise SettingsError("SLACK_TOKEN is not set", "Set it.", place="[destinations.chat]")
 
@@ -268,6 +269,7 @@ async def test_an_update_names_the_next_one(tmp_path: Path, size: tuple[int, int
 
 async def test_a_full_disk_costs_nothing_that_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with incident(tmp_path) as stage:
+
         def full(*args: Any, **how: Any) -> Any:
             raise NotSaved("The disk is full", "Make room, then try again.")
 
@@ -429,7 +431,7 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEabcdefghijklmnopqrstuvwxyz",
         'curl -u root:hunter2"x\nthen "this"',
         f"token={TOKEN}\\\nand the next line",
-        "[/api]\n\n  set in, with \"quotes\"",
+        '[/api]\n\n  set in, with "quotes"',
     ],
 )
 async def test_no_secret_in_a_draft_costs_the_rest_of_it(tmp_path: Path, typed: str) -> None:
@@ -481,9 +483,7 @@ async def test_the_long_field_can_be_written_in_an_editor(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(("editor", "words"), [("", "set EDITOR"), ("/no/such/editor", "/no/such/editor")])
-async def test_no_editor_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, editor: str, words: str
-) -> None:
+async def test_no_editor_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, editor: str, words: str) -> None:
     monkeypatch.setenv("EDITOR", editor)
     monkeypatch.delenv("VISUAL", raising=False)
     with incident(tmp_path) as stage:

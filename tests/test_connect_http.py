@@ -70,9 +70,7 @@ def no_secret(error: BaseException) -> None:
 # What an outcome means
 
 
-@pytest.mark.parametrize(
-    "error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError]
-)
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError])
 async def test_a_request_that_never_left_is_not_sent(error: type[Exception]) -> None:
     assert type(await caught(door(transport=failing(error)))) is NotSent
 
@@ -241,9 +239,7 @@ async def test_nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     for name in ("httpx", "httpcore", "asyncio"):
         caplog.set_level(logging.DEBUG, name)
     with servers.RawServer(servers.http_answer("200 OK")) as server:
-        http = Http(
-            "Webhook", SecretStr(f"{server.url}/{SECRET_PATH}"), headers={"X-Key": SecretStr(TOKEN)}
-        )
+        http = Http("Webhook", SecretStr(f"{server.url}/{SECRET_PATH}"), headers={"X-Key": SecretStr(TOKEN)})
         await http.send("POST", json_body={})
         await http.close()
         assert TOKEN.encode() in server.requests[0]
@@ -258,13 +254,17 @@ def test_a_token_no_header_can_carry_is_a_mistake_in_the_settings(token: str) ->
     assert not token.strip() or token not in str(info.value)
 
 
-@pytest.mark.parametrize("url", ["", "chat.test/x", "ftp://chat.test", "https://", "https://[::", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url", ["", "chat.test/x", "ftp://chat.test", "https://", "https://[::", "file:///etc/passwd"]
+)
 def test_an_address_that_is_none_is_a_mistake_in_the_settings(url: str) -> None:
     with pytest.raises(SettingsError):
         Http("Chat", SecretStr(url))
 
 
-@pytest.mark.parametrize("url", ["http://chat.test/x", "http://10.0.0.1", "http://127.0.0.1.evil.test", "http://[::2]"])
+@pytest.mark.parametrize(
+    "url", ["http://chat.test/x", "http://10.0.0.1", "http://127.0.0.1.evil.test", "http://[::2]"]
+)
 def test_a_token_is_not_sent_in_clear_beyond_this_machine(url: str) -> None:
     with pytest.raises(SettingsError):
         door(url)
@@ -272,16 +272,19 @@ def test_a_token_is_not_sent_in_clear_beyond_this_machine(url: str) -> None:
         Http("Chat", SecretStr(url))
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9:1"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/x", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9:1"]
+)
 def test_loopback_may_be_plain_and_knows_no_proxy(url: str) -> None:
     door(url)
     Http("Chat", SecretStr(url))
 
 
 async def test_a_proxy_does_not_see_a_loopback_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    with servers.RawServer(servers.http_answer("200 OK")) as proxy, servers.RawServer(
-        servers.http_answer("200 OK")
-    ) as server:
+    with (
+        servers.RawServer(servers.http_answer("200 OK")) as proxy,
+        servers.RawServer(servers.http_answer("200 OK")) as server,
+    ):
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)

@@ -174,6 +174,7 @@ async def test_what_is_refused_stays_as_it_was_typed(tmp_path: Path, size: tuple
 
 async def test_a_full_disk_costs_nothing_that_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Stage(tmp_path) as stage:
+
         def full(*args: Any, **how: Any) -> Any:
             raise NotSaved("The disk is full", "Make room, then try again.")
 

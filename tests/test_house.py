@@ -33,6 +33,10 @@ def test_ruff_has_nothing_to_say() -> None:
     tool("ruff", "check", "--no-fix", ".")
 
 
+def test_all_code_is_formatted() -> None:
+    tool("ruff", "format", "--check", ".")
+
+
 def test_mypy_strict_has_nothing_to_say() -> None:
     tool("mypy")
 

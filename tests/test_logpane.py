@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")   # read by Textual when it is imported
+os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read by Textual when it is imported
 
 import threading
 import time
@@ -62,7 +62,8 @@ class Tiny(App[None]):
         def counted(*args: Any, **kwargs: Any) -> LogPane:
             self.repaints += 1
             return refresh(*args, **kwargs)
-        self.pane.refresh = counted   # type: ignore[method-assign]
+
+        self.pane.refresh = counted  # type: ignore[method-assign]
 
     def compose(self) -> ComposeResult:
         yield self.pane
@@ -81,7 +82,7 @@ class Tiny(App[None]):
 async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 5.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "\n".join(pilot.app.lines())   # type: ignore[attr-defined]
+        assert time.monotonic() < end, "\n".join(pilot.app.lines())  # type: ignore[attr-defined]
         await pilot.pause()
 
 
@@ -98,8 +99,10 @@ async def test_rows_show_level_as_a_word_and_follow(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
     async with app.run_test(size=(90, 6)) as pilot:
-        fed.say('ERROR bad\nWARN hm\n{"level":"info"}\n'
-                '10.0.0.1 - - [05/Mar/2025:14:02:11 +0000] "GET / HTTP/1.1" 503 1\n')
+        fed.say(
+            'ERROR bad\nWARN hm\n{"level":"info"}\n'
+            '10.0.0.1 - - [05/Mar/2025:14:02:11 +0000] "GET / HTTP/1.1" 503 1\n'
+        )
         await until(pilot, lambda: app.lines()[3].startswith("▸"))
         got = app.lines()
         assert got[0].startswith(" ERROR ERROR bad") and got[1].startswith(" WARN  WARN hm")
@@ -224,8 +227,9 @@ async def test_search_goes_up_then_down_and_shows_where(view: LogView) -> None:
 
         def on(text: str) -> Callable[[], bool]:
             return lambda: (r := app.pane.evidence()) is not None and r.text == text
+
         app.pane.search("N25")
-        await until(pilot, lambda: "no other line" in app.lines()[-1])   # a capital: case matters
+        await until(pilot, lambda: "no other line" in app.lines()[-1])  # a capital: case matters
         app.pane.search("n25")
         await until(pilot, on("INFO n259"))
         assert not app.pane.following
@@ -328,6 +332,7 @@ async def test_an_idle_pane_does_not_repaint_and_a_flood_is_coalesced(view: LogV
             for n in range(300):
                 fed.say(numbered(100, n * 100))
             done.set()
+
         threading.Thread(target=flood).start()
         await until(pilot, lambda: done.is_set() and "n29999" in app.lines()[-1], 15)
         assert app.repaints - at_rest <= (time.monotonic() - began) * FRAMES + 3

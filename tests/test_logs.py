@@ -33,30 +33,33 @@ def at(hour: int, minute: int, second: int, micro: int = 0, day: int = 5) -> dat
     return datetime(2025, 3, day, hour, minute, second, micro, UTC)
 
 
-@pytest.mark.parametrize(("line", "level", "time_"), [
-    ("2025-03-05 14:15:11,204 ERROR pool.manager timeout", "error", at(14, 15, 11, 204000)),
-    ("2025-03-05T14:15:11.204+01:00 [main] WARN  c.f.B - x", "warn", at(13, 15, 11, 204000)),
-    ("2025-03-05T14:15:11Z INFO an ERROR was avoided", "info", at(14, 15, 11)),
-    ('10.0.0.1 - - [05/Mar/2025:14:02:11 +0000] "GET /x HTTP/1.1" 503 12 "-" "M"', "error", at(14, 2, 11)),
-    ('10.0.0.1 - - [05/Mar/2025:15:02:11 +0100] "GET /x HTTP/1.1" 404 12', "warn", at(14, 2, 11)),
-    ('10.0.0.1 - - [05/Mar/2025:14:02:11 +0000] "GET /x HTTP/1.1" 200 12', "info", at(14, 2, 11)),
-    ("2025/03/05 14:02:11 [error] 123#0: *1 connect() failed", "error", at(14, 2, 11)),
-    ("[Wed Mar 05 14:02:11.123456 2025] [core:error] [pid 1] AH1: x", "error", at(14, 2, 11, 123456)),
-    ('{"time":"2025-03-05T14:02:11.123Z","level":"info","msg":"ERROR not"}', "info", at(14, 2, 11, 123000)),
-    ('{"level":50,"time":1741183331123}', "error", at(14, 2, 11, 123000)),
-    ('{"ts":1741183331.5,"severity":"CRITICAL"}', "fatal", at(14, 2, 11, 500000)),
-    ("ts=2025-03-05T14:02:11Z level=warn msg=x", "warn", at(14, 2, 11)),
-    ("E0305 14:02:11.123456    1 main.go:1] boo", "error", at(14, 2, 11, 123456)),
-    ("Mar  5 14:02:11 web-1 kernel: link up", None, at(14, 2, 11)),
-    ("<11>Mar  5 14:02:11 h x: bad", "error", at(14, 2, 11)),
-    ("<165>1 2025-03-05T14:02:11.003Z h app - - - x", "info", at(14, 2, 11, 3000)),
-    ("14:15:11.204 ERROR pool", "error", at(14, 15, 11, 204000)),
-    ("23:15:11 INFO x", "info", at(23, 15, 11, day=4)),
-    ("Dec 31 23:00:00 h x: error: bad", "error", datetime(2024, 12, 31, 23, tzinfo=UTC)),
-    ("panic: runtime error", "fatal", None),
-    ("    at com.foo.Bar(Bar.java:1)", None, None),
-    ("GET /ERROR and INFORMATION, 2025-13-45 11:11:11", None, None),
-])
+@pytest.mark.parametrize(
+    ("line", "level", "time_"),
+    [
+        ("2025-03-05 14:15:11,204 ERROR pool.manager timeout", "error", at(14, 15, 11, 204000)),
+        ("2025-03-05T14:15:11.204+01:00 [main] WARN  c.f.B - x", "warn", at(13, 15, 11, 204000)),
+        ("2025-03-05T14:15:11Z INFO an ERROR was avoided", "info", at(14, 15, 11)),
+        ('10.0.0.1 - - [05/Mar/2025:14:02:11 +0000] "GET /x HTTP/1.1" 503 12 "-" "M"', "error", at(14, 2, 11)),
+        ('10.0.0.1 - - [05/Mar/2025:15:02:11 +0100] "GET /x HTTP/1.1" 404 12', "warn", at(14, 2, 11)),
+        ('10.0.0.1 - - [05/Mar/2025:14:02:11 +0000] "GET /x HTTP/1.1" 200 12', "info", at(14, 2, 11)),
+        ("2025/03/05 14:02:11 [error] 123#0: *1 connect() failed", "error", at(14, 2, 11)),
+        ("[Wed Mar 05 14:02:11.123456 2025] [core:error] [pid 1] AH1: x", "error", at(14, 2, 11, 123456)),
+        ('{"time":"2025-03-05T14:02:11.123Z","level":"info","msg":"ERROR not"}', "info", at(14, 2, 11, 123000)),
+        ('{"level":50,"time":1741183331123}', "error", at(14, 2, 11, 123000)),
+        ('{"ts":1741183331.5,"severity":"CRITICAL"}', "fatal", at(14, 2, 11, 500000)),
+        ("ts=2025-03-05T14:02:11Z level=warn msg=x", "warn", at(14, 2, 11)),
+        ("E0305 14:02:11.123456    1 main.go:1] boo", "error", at(14, 2, 11, 123456)),
+        ("Mar  5 14:02:11 web-1 kernel: link up", None, at(14, 2, 11)),
+        ("<11>Mar  5 14:02:11 h x: bad", "error", at(14, 2, 11)),
+        ("<165>1 2025-03-05T14:02:11.003Z h app - - - x", "info", at(14, 2, 11, 3000)),
+        ("14:15:11.204 ERROR pool", "error", at(14, 15, 11, 204000)),
+        ("23:15:11 INFO x", "info", at(23, 15, 11, day=4)),
+        ("Dec 31 23:00:00 h x: error: bad", "error", datetime(2024, 12, 31, 23, tzinfo=UTC)),
+        ("panic: runtime error", "fatal", None),
+        ("    at com.foo.Bar(Bar.java:1)", None, None),
+        ("GET /ERROR and INFORMATION, 2025-13-45 11:11:11", None, None),
+    ],
+)
 def test_a_line_tells_its_level_and_time(line: str, level: Level | None, time_: datetime | None) -> None:
     assert level_of(line) == level
     assert time_of(line, now=NOW) == time_
@@ -179,6 +182,7 @@ def test_a_large_file_can_be_gone_through_by_its_line_numbers(view: LogView, tmp
     def numbered() -> bool:
         record = view.record_at(view.snapshot().end - 1)
         return record is not None and record.line == 40_001
+
     wait_for(numbered, "line numbers")
     for position in (0, view.snapshot().first, -7, view.snapshot().first + 12_345):
         record = view.record_at(position)
@@ -212,7 +216,7 @@ def test_rotation_loses_nothing_and_doubles_nothing(view: LogView, tmp_path: Pat
     follow(view, log)
     shows(view, "a0")
     append(log, "a1\n")
-    writer = log.open("ab")                    # a writer that reopens late
+    writer = log.open("ab")  # a writer that reopens late
     log.rename(tmp_path / "app.log.1")
     writer.write(b"a2\n")
     writer.flush()
@@ -245,7 +249,7 @@ def test_truncation_is_told_and_read_from_the_start(view: LogView, tmp_path: Pat
     log.write_text("old one\nold two\n")
     follow(view, log)
     shows(view, "old one", "old two")
-    log.write_text("new\n")                    # same file, shorter
+    log.write_text("new\n")  # same file, shorter
     shows(view, "old one", "old two", "(truncated; reading from its beginning)", "new")
 
 
@@ -254,7 +258,7 @@ def test_a_file_rewritten_longer_than_before_is_noticed(view: LogView, tmp_path:
     log.write_text("old one\nold two\n")
     follow(view, log)
     shows(view, "old one", "old two")
-    with log.open("r+b") as file:              # copytruncate and a burst between two looks
+    with log.open("r+b") as file:  # copytruncate and a burst between two looks
         file.write(b"x" * 40 + b"\n")
     shows(view, "old one", "old two", "(truncated; reading from its beginning)", "x" * 40)
 
@@ -368,9 +372,10 @@ def test_a_quiet_pipe_can_be_closed(view: LogView) -> None:
 def written(name: str, seconds: list[int | None]) -> list[str]:
     """Lines of one file: ``seconds`` after eight, in order; None for a line without a time."""
     begin = at(8, 0, 0)
-    return [f"  {name} goes on {n}" if second is None
-            else f"{begin + timedelta(seconds=second):%H:%M:%S} {name} {n}"
-            for n, second in enumerate(seconds)]
+    return [
+        f"  {name} goes on {n}" if second is None else f"{begin + timedelta(seconds=second):%H:%M:%S} {name} {n}"
+        for n, second in enumerate(seconds)
+    ]
 
 
 def by_time(*files: list[str]) -> list[str]:
@@ -430,7 +435,7 @@ def test_several_files_are_one_stream_from_end_to_end(view: LogView, tmp_path: P
     files = []
     for name, count in (("api", 20_000), ("worker", 9_000), ("cron", 30)):
         seconds: list[int | None] = [*sorted(rng.randrange(20_000) for _ in range(count))]
-        if name == "worker":   # records of several lines
+        if name == "worker":  # records of several lines
             seconds = [part for second in seconds[::3] for part in (second, None, None)]
         files.append(written(name, seconds))
         (tmp_path / f"{name}.log").write_text("".join(f"{line}\n" for line in files[-1]))
@@ -480,7 +485,7 @@ def test_a_file_that_joins_later_is_woven_in_with_what_came_meanwhile(view: LogV
 
 def test_a_woven_file_that_is_cut_off_leaves_the_others_and_its_last_lines(view: LogView, tmp_path: Path) -> None:
     seconds = [place * 4 // 3 for place in range(15_000)]
-    files = {name: written(name, seconds) for name in ("api", "worker")}   # type: ignore[arg-type]
+    files = {name: written(name, seconds) for name in ("api", "worker")}  # type: ignore[arg-type]
     for name, lines in files.items():
         (tmp_path / f"{name}.log").write_text("".join(f"{line} {'x' * 40}\n" for line in lines))
         follow(view, tmp_path / f"{name}.log")
@@ -621,9 +626,9 @@ def test_a_private_key_in_the_stream_never_shows(view: LogView, cuts: int) -> No
     text = f"{body}\n-----END PRIVATE KEY-----\nbefore\n{key}after\n"
     size = len(text) // cuts + 1
     for start in range(0, len(text), size):
-        app.say(text[start:start + size], history=True)
+        app.say(text[start : start + size], history=True)
     safe = [view.safe_text(row) for row in view.rows(0, 99)]
-    assert not any("MII" in line or "short" in line for line in safe[(1 if cuts > 1 else 0):])
+    assert not any("MII" in line or "short" in line for line in safe[(1 if cuts > 1 else 0) :])
     assert safe[-1] == "after" and "before" in safe
 
 
@@ -644,8 +649,9 @@ def test_whoever_waits_is_called_once_at_the_next_change(view: LogView) -> None:
 
 def test_a_file_is_counted_back_in_whole_lines(tmp_path: Path) -> None:
     rng = random.Random(1)
-    data = b"".join(b"x" * rng.choice((0, 3, 300, 9_000, 1_500_000 if n % 2_000 == 99 else 40)) + b"\n"
-                    for n in range(6_000))
+    data = b"".join(
+        b"x" * rng.choice((0, 3, 300, 9_000, 1_500_000 if n % 2_000 == 99 else 40)) + b"\n" for n in range(6_000)
+    )
     path = tmp_path / "f"
     path.write_bytes(data + b"the rest")
     fd = os.open(path, os.O_RDONLY)
@@ -663,7 +669,7 @@ def test_pieces_are_not_cut_within_a_stack_trace() -> None:
     data = b"".join(b"2025 ERROR x\n  at one\n  at two\n" for _ in range(100))
     ends = cut_lines(data, 200)
     assert ends[-1] == len(data) and len(ends) > 10
-    assert all(data[end:end + 4] == b"2025" for end in ends[:-1])
+    assert all(data[end : end + 4] == b"2025" for end in ends[:-1])
 
 
 def test_positions_count_from_where_following_began() -> None:
@@ -699,7 +705,7 @@ def test_memory_gives_back_what_was_put_in_until_it_is_dropped() -> None:
         if rng.random() < 0.2:
             tape.drop(rng.randrange(len(whole) + 1))
         low = rng.randrange(len(whole) + 1)
-        assert tape.read(low, 70) == whole[max(low, tape.begin):low + 70]
+        assert tape.read(low, 70) == whole[max(low, tape.begin) : low + 70]
     assert tape.end == len(whole)
 
 
@@ -730,8 +736,23 @@ def test_a_pattern_finds_the_same_lines_with_its_literal_and_without() -> None:
     rng = random.Random(11)
     words = ["timeout", "Timeout 30", "time", "pool=7", "café", "30ms", "[x]", "", "POOL", "out"]
     text = "\n".join(" ".join(rng.choices(words, k=rng.randrange(4))) for _ in range(400))
-    for pattern in ("timeout", "time(out)? 3", "(?:pool|out)=", r"\d+ms", "caf.", "t.*30", "(time)(out)", "o+l",
-                    "[Tt]ime", r"\bout\b", "x]|pool", "tim{1,2}e", "Timeout", "é", "(?i:POOL)=7"):
+    for pattern in (
+        "timeout",
+        "time(out)? 3",
+        "(?:pool|out)=",
+        r"\d+ms",
+        "caf.",
+        "t.*30",
+        "(time)(out)",
+        "o+l",
+        "[Tt]ime",
+        r"\bout\b",
+        "x]|pool",
+        "tim{1,2}e",
+        "Timeout",
+        "é",
+        "(?i:POOL)=7",
+    ):
         query = Query.of(pattern, regex=True)
         want = [line for line in text.split("\n") if query.matches(line)]
         assert matching(query, text) == want, pattern
@@ -747,21 +768,36 @@ def test_a_bad_or_dangerous_pattern_is_refused(pattern: str) -> None:
 
 FORMATS = {
     "text": ("2025-03-05T14:02:1{n}.0{n}Z {level:<5} [svc-{n}] request {n} done", "DEBUG INFO WARN ERROR FATAL"),
-    "json": ('{{"ts":"2025-03-05T14:02:1{n}Z","level":"{level}","n":{n},"msg":"error budget fine"}}',
-             "debug info warn error fatal"),
+    "json": (
+        '{{"ts":"2025-03-05T14:02:1{n}Z","level":"{level}","n":{n},"msg":"error budget fine"}}',
+        "debug info warn error fatal",
+    ),
     "pino": ('{{"level":{level},"time":17411833{n}1123,"msg":"x{n}"}}', "20 30 40 50 60"),
-    "access": ('10.0.{n}.1 - - [05/Mar/2025:14:02:1{n} +0000] "GET /error/{n} HTTP/1.1" {level} 12',
-               "200 204 404 500 503"),
+    "access": (
+        '10.0.{n}.1 - - [05/Mar/2025:14:02:1{n} +0000] "GET /error/{n} HTTP/1.1" {level} 12',
+        "200 204 404 500 503",
+    ),
     "klog": ("{level}0305 14:02:1{n}.123456    {n} main.go:1] boo", "I I W E F"),
     "logfmt": ("ts=2025-03-05T14:02:1{n}Z level={level} msg=x{n}", "debug info warn error fatal"),
-    "python": ("2025-03-05 14:02:1{n},20{n} - pool.m{n} - {level} - slow",
-               "DEBUG INFO WARNING ERROR CRITICAL"),
-    "threads": ("14:02:1{n}.123 [http-nio-{n}{n}80-exec-{n}] {level} c.f.Bar{n} - x",
-                "DEBUG INFO WARN ERROR ERROR"),
+    "python": ("2025-03-05 14:02:1{n},20{n} - pool.m{n} - {level} - slow", "DEBUG INFO WARNING ERROR CRITICAL"),
+    "threads": (
+        "14:02:1{n}.123 [http-nio-{n}{n}80-exec-{n}] {level} c.f.Bar{n} - x",
+        "DEBUG INFO WARN ERROR ERROR",
+    ),
     "plain": ("line {n} {level}", "fine ok warning: error: panic:"),
 }
-ALIENS = ["panic: runtime error", "Traceback (most recent call last):", "  at x", "Error: bad",
-          "CRITICAL all is lost", "[error] 12: oh", "level=fatal msg=x", "just words", "", '{"severity":"ALERT"}']
+ALIENS = [
+    "panic: runtime error",
+    "Traceback (most recent call last):",
+    "  at x",
+    "Error: bad",
+    "CRITICAL all is lost",
+    "[error] 12: oh",
+    "level=fatal msg=x",
+    "just words",
+    "",
+    '{"severity":"ALERT"}',
+]
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -790,8 +826,14 @@ def test_filters_stack_and_see_whole_records(view: LogView) -> None:
     app.say("10:00 ERROR a pool\n  at one\n10:01 INFO b pool\n  at two\n10:02 ERROR c\n  at pool\n10:03 INFO d\n")
     pool, one = Query.of("pool"), Query.of("one")
     view.set_filter(Filter(within=(pool,)))
-    assert texts(view) == ["10:00 ERROR a pool", "  at one", "10:01 INFO b pool", "  at two", "10:02 ERROR c",
-                           "  at pool"]
+    assert texts(view) == [
+        "10:00 ERROR a pool",
+        "  at one",
+        "10:01 INFO b pool",
+        "  at two",
+        "10:02 ERROR c",
+        "  at pool",
+    ]
     view.set_filter(Filter("error", (pool,)))
     assert texts(view) == ["10:00 ERROR a pool", "  at one", "10:02 ERROR c", "  at pool"]
     view.set_filter(Filter("error", (pool,), (one,)))
@@ -832,8 +874,11 @@ def test_a_span_lets_through_the_lines_written_in_it(
     sieve = Sieve(span=span)
     whole = [line.encode() + b"\n" for line in lines]
     ahead, data = b"".join(whole[:cut]), b"".join(whole[cut:])
-    got = [data[start:end] for data, before in ((ahead, b""), (data, ahead))
-           for start, end in sieve.records(data, lambda before=before: before)]   # type: ignore[misc]
+    got = [
+        data[start:end]
+        for data, before in ((ahead, b""), (data, ahead))
+        for start, end in sieve.records(data, lambda before=before: before)
+    ]  # type: ignore[misc]
     assert b"".join(got).decode().splitlines() == want
     assert sieve.count(ahead) + sieve.count(data, lambda: ahead) == len(want)
 
@@ -841,9 +886,12 @@ def test_a_span_lets_through_the_lines_written_in_it(
 def test_a_span_is_a_filter_like_others_and_is_taken_away_like_one(view: LogView, tmp_path: Path) -> None:
     log = tmp_path / "big.log"
     start = datetime(2025, 3, 5, 8, tzinfo=UTC)
-    log.write_text("".join(
-        f"{start + timedelta(seconds=n):%Y-%m-%d %H:%M:%S} {'ERROR' if n % 2 else 'INFO'} {n}\n  more\n"
-        for n in range(20_000)))
+    log.write_text(
+        "".join(
+            f"{start + timedelta(seconds=n):%Y-%m-%d %H:%M:%S} {'ERROR' if n % 2 else 'INFO'} {n}\n  more\n"
+            for n in range(20_000)
+        )
+    )
     follow(view, log)
     view.set_filter(Filter("error", since=start + timedelta(seconds=100), until=start + timedelta(seconds=104)))
     wait_for(lambda: not view.snapshot().working and len(texts(view)) == 4, "the span")
@@ -856,13 +904,17 @@ def test_a_span_is_a_filter_like_others_and_is_taken_away_like_one(view: LogView
 
 def test_a_filter_goes_through_the_whole_file_newest_first(view: LogView, tmp_path: Path) -> None:
     log = tmp_path / "big.log"
-    log.write_text("".join(f"2025-03-05 10:00:00 {'ERROR' if n % 100 == 0 else 'INFO'} line {n} {'x' * 60}\n"
-                           for n in range(1, 60_001)))
+    log.write_text(
+        "".join(
+            f"2025-03-05 10:00:00 {'ERROR' if n % 100 == 0 else 'INFO'} line {n} {'x' * 60}\n"
+            for n in range(1, 60_001)
+        )
+    )
     follow(view, log)
     wait_for(lambda: view.snapshot().end - view.snapshot().first == 60_000, "the whole file")
     view.set_threshold("error")
     got = view.snapshot()
-    assert view.rows(got.end - 1, got.end)[0].line == 60_000   # at once
+    assert view.rows(got.end - 1, got.end)[0].line == 60_000  # at once
     append(log, "2025-03-05 10:00:00 ERROR new\n2025-03-05 10:00:00 INFO new\n")
     wait_for(lambda: not (now := view.snapshot()).working and now.end - now.first == 601, "all errors")
     got = view.snapshot()
@@ -875,8 +927,9 @@ def test_a_filter_goes_through_the_whole_file_newest_first(view: LogView, tmp_pa
 def test_a_time_is_found_in_a_large_file(view: LogView, tmp_path: Path) -> None:
     log = tmp_path / "big.log"
     start = datetime(2025, 3, 5, 8, tzinfo=UTC)
-    log.write_text("".join(
-        f"{start + timedelta(seconds=n):%Y-%m-%d %H:%M:%S} INFO {n}\n  more\n" for n in range(20_000)))
+    log.write_text(
+        "".join(f"{start + timedelta(seconds=n):%Y-%m-%d %H:%M:%S} INFO {n}\n  more\n" for n in range(20_000))
+    )
     follow(view, log)
     wait_for(lambda: view.snapshot().end - view.snapshot().first == 40_000, "the whole file")
     for seconds in (0, 1, 777, 19_999):

@@ -170,7 +170,9 @@ def words_of(svg: str) -> str:
 
 def resources(svg: str) -> list[str]:
     """What a picture would fetch: every address in it that is not the name of its own language."""
-    return [found for found in re.findall(r"(?:https?:)?//[^\s\"')]+", svg) if found != "http://www.w3.org/2000/svg"]
+    return [
+        found for found in re.findall(r"(?:https?:)?//[^\s\"')]+", svg) if found != "http://www.w3.org/2000/svg"
+    ]
 
 
 def test_the_picture_is_an_incident_of_the_program_and_fetches_nothing() -> None:

@@ -159,9 +159,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
         ("[destinations.'a b']\nbackend = 'slack'", ":1", "letters"),
     ],
 )
-def test_a_mistake_is_told_by_its_place(
-    write: Callable[[str], Path], text: str, where: str, what: str
-) -> None:
+def test_a_mistake_is_told_by_its_place(write: Callable[[str], Path], text: str, where: str, what: str) -> None:
     error = refused(write(text))
     assert where in error.place
     assert what in str(error)
@@ -210,8 +208,7 @@ def test_a_flag_beats_the_environment_which_beats_the_file(write: Callable[[str]
     }
     flags: dict[str, str | None] = {"theme": "colour-blind", "playbook": "/flag.toml", "settings": None}
     told = [
-        (s.console.theme, s.playbook)
-        for s in (load(path, {}), load(None, environ), load(None, environ, flags))
+        (s.console.theme, s.playbook) for s in (load(path, {}), load(None, environ), load(None, environ, flags))
     ]
     assert told == [
         ("light", str(path.parent / "file.toml")), ("high-contrast", "/env.toml"), ("colour-blind", "/flag.toml"),
@@ -379,9 +376,7 @@ def test_a_command_is_really_run() -> None:
         ),
     ],
 )
-def test_a_secret_that_cannot_be_had_is_told_without_it(
-    ref: Secret, run: Callable[..., Any], told: str
-) -> None:
+def test_a_secret_that_cannot_be_had_is_told_without_it(ref: Secret, run: Callable[..., Any], told: str) -> None:
     with pytest.raises(SettingsError) as caught:
         resolve(ref, {"EMPTY": ""}, run)
     assert told in str(caught.value)
@@ -391,9 +386,7 @@ def test_a_secret_that_cannot_be_had_is_told_without_it(
 
 def slack(**options: Any) -> Destination:
     plain = options.pop("plain_secrets", False)
-    return Destination.model_validate(
-        {"name": "slack", "backend": "slack", "plain_secrets": plain, **options}
-    )
+    return Destination.model_validate({"name": "slack", "backend": "slack", "plain_secrets": plain, **options})
 
 
 def test_only_the_fields_that_are_secret_are_looked_up() -> None:
@@ -538,8 +531,16 @@ def test_a_log_may_be_a_command(write: Callable[[str], Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    "log", ['{ command = "kubectl logs" }', "{ command = [] }", "{ command = [1] }", '{ cmd = ["x"] }', "3",
-            '{ command = ["a"], name = 3 }', "[]"],
+    "log",
+    [
+        '{ command = "kubectl logs" }',
+        "{ command = [] }",
+        "{ command = [1] }",
+        '{ cmd = ["x"] }',
+        "3",
+        '{ command = ["a"], name = 3 }',
+        "[]",
+    ],
 )
 def test_a_log_that_is_none_is_told_with_its_place(write: Callable[[str], Path], log: str) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -552,8 +553,10 @@ def test_a_log_that_is_none_is_told_with_its_place(write: Callable[[str], Path],
 
 
 def test_a_teams_rules_of_redaction(write: Callable[[str], Path]) -> None:
-    path = write('[redaction]\nips = true\noff = ["phone"]\n'
-                 'rules = [{ name = "customer-id", pattern = "cus_[A-Za-z0-9]{8,}" }]\n')
+    path = write(
+        '[redaction]\nips = true\noff = ["phone"]\n'
+        'rules = [{ name = "customer-id", pattern = "cus_[A-Za-z0-9]{8,}" }]\n'
+    )
     redaction = load(path, {}).redaction
     assert (redaction.ips, redaction.off) == (True, ("phone",))
     assert [(rule.name, rule.pattern) for rule in redaction.rules] == [("customer-id", "cus_[A-Za-z0-9]{8,}")]

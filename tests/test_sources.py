@@ -43,8 +43,10 @@ class Taken:
             self.numbered.pop()
         before = chunk.numbering.before
         self.rows += chunk.texts
-        self.numbered += [(None if before is None else before + chunk.first + place + 1, text)
-                          for place, text in enumerate(chunk.texts)]
+        self.numbered += [
+            (None if before is None else before + chunk.first + place + 1, text)
+            for place, text in enumerate(chunk.texts)
+        ]
 
     def notice(self, source: Source, text: str) -> None:
         self.rows.append(f"({text})")
@@ -92,8 +94,10 @@ def alive(pid: int) -> bool:
 
 
 def test_what_a_command_prints_are_lines(taken: Taken) -> None:
-    source = command(taken, python(
-        "import sys, time; print('one'); print('oops', file=sys.stderr); print('two'); time.sleep(60)"))
+    source = command(
+        taken,
+        python("import sys, time; print('one'); print('oops', file=sys.stderr); print('two'); time.sleep(60)"),
+    )
     wait_for(lambda: {"one", "two", "(stderr: oops)"} <= {*taken.rows}, "both")
     source.close()
     wait_for(lambda: not source.running, "the thread's end")
@@ -142,8 +146,10 @@ def test_a_command_has_no_input_and_no_terminal_to_ask_on(taken: Taken) -> None:
     assert taken.rows[0] == "'' True"
 
 
-FAMILY = ("import subprocess, sys, time, os; p = subprocess.Popen([sys.executable, '-c', 'import time; {child}']);"
-          "print('pids', os.getpid(), p.pid); time.sleep(600)")
+FAMILY = (
+    "import subprocess, sys, time, os; p = subprocess.Popen([sys.executable, '-c', 'import time; {child}']);"
+    "print('pids', os.getpid(), p.pid); time.sleep(600)"
+)
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
@@ -164,7 +170,7 @@ def test_closing_ends_the_command_and_all_it_started(taken: Taken, stubborn: boo
 
 
 def test_who_is_left_behind_with_the_pipe_does_not_keep_a_dead_command_alive(taken: Taken) -> None:
-    code = FAMILY.format(child="time.sleep(600)").replace("time.sleep(600)\"", "").removesuffix("time.sleep(600)")
+    code = FAMILY.format(child="time.sleep(600)").replace('time.sleep(600)"', "").removesuffix("time.sleep(600)")
     command(taken, python(code), first_wait=30.0)
     wait_for(lambda: any("starting it again" in row for row in taken.rows), "the end is seen")
     child = int(taken.rows[0].split()[2])
@@ -179,9 +185,11 @@ def test_a_program_that_ends_takes_its_commands_along() -> None:
         "    def notice(self, source, text): pass\n"
         "s = CommandSource([sys.executable, '-u', '-c', "
         "'import os, signal, time; signal.signal(15, signal.SIG_IGN); print(os.getpid()); time.sleep(600)'])\n"
-        "s.start(Sink()); sys.stdin.readline()\n")
+        "s.start(Sink()); sys.stdin.readline()\n"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout
     pid = int(process.stdout.readline())
     assert alive(pid)
@@ -214,7 +222,7 @@ def test_what_a_restarted_command_repeats_is_not_shown_twice(cut: int) -> None:
     assert echo.fresh(stamped(*range(30))) == stamped(*range(30))
     echo.restarted()
     again = stamped(*range(20, 35))
-    shown = b"".join(echo.fresh(again[at:at + cut]) for at in range(0, len(again), cut))
+    shown = b"".join(echo.fresh(again[at : at + cut]) for at in range(0, len(again), cut))
     assert shown + echo.let_go() == stamped(*range(30, 35))
     assert echo.repeated == 10
 
@@ -223,14 +231,14 @@ def test_lines_that_only_look_repeated_are_shown() -> None:
     echo = _Echo()
     echo.fresh(stamped(1, 2, 3, 4))
     echo.restarted()
-    assert echo.fresh(stamped(2, 3)) == b""             # perhaps
-    assert echo.fresh(stamped(9)) == stamped(2, 3, 9)   # no: what follows is not what followed
+    assert echo.fresh(stamped(2, 3)) == b""  # perhaps
+    assert echo.fresh(stamped(9)) == stamped(2, 3, 9)  # no: what follows is not what followed
     echo.restarted()
-    assert echo.fresh(stamped(9)[:10]) == b"" and echo.let_go() == stamped(9)[:10]   # nothing more came
+    assert echo.fresh(stamped(9)[:10]) == b"" and echo.let_go() == stamped(9)[:10]  # nothing more came
     plain = _Echo()
     plain.fresh(b"starting\nready\n")
     plain.restarted()
-    assert plain.fresh(b"starting\nready\n") == b"starting\nready\n"   # without a time they may be new
+    assert plain.fresh(b"starting\nready\n") == b"starting\nready\n"  # without a time they may be new
 
 
 def test_a_restart_that_repeats_says_what_it_left_out(taken: Taken, tmp_path: Path) -> None:
@@ -257,7 +265,11 @@ def zstd(data: bytes) -> bytes:
 
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
-    "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd}
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstd,
+}
 
 
 def done(taken: Taken, source: CompressedSource) -> None:
@@ -268,7 +280,7 @@ def done(taken: Taken, source: CompressedSource) -> None:
 @pytest.mark.parametrize("kind", PACK)
 def test_the_end_of_a_compressed_file_has_its_line_numbers(taken: Taken, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"app.log.{kind}"
-    path.write_bytes(PACK[kind](TEXT[:700_000]) + PACK[kind](TEXT[700_000:]))   # two members, as appending makes
+    path.write_bytes(PACK[kind](TEXT[:700_000]) + PACK[kind](TEXT[700_000:]))  # two members, as appending makes
     done(taken, CompressedSource(path, tail=300_000))
     lines = [row for row in taken.numbered if row[0] is not None]
     assert lines[-1] == (40_000, LINES[-1]) and 5_000 < len(lines) < 30_000
@@ -300,10 +312,11 @@ def test_a_bomb_costs_no_memory(tmp_path: Path) -> None:
         "s = CompressedSource(sys.argv[1], tail=1_000_000)\n"
         "before = peak()\n"
         "s.start(Sink()); s._thread.join()\n"
-        "print(Sink.seen, peak() - before)\n")
+        "print(Sink.seen, peak() - before)\n"
+    )
     told = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     seen, grown = map(int, told.stdout.splitlines()[-1].split())
-    assert seen == 300_000_000 and grown < 60_000   # kB
+    assert seen == 300_000_000 and grown < 60_000  # kB
 
 
 def test_damage_is_told_after_what_could_be_read(taken: Taken, tmp_path: Path) -> None:
@@ -311,7 +324,7 @@ def test_damage_is_told_after_what_could_be_read(taken: Taken, tmp_path: Path) -
     cut.write_bytes(gzip.compress(TEXT)[:-2000])
     done(taken, CompressedSource(cut))
     assert taken.rows[0] == LINES[0] and taken.notices == ["is cut short; its end is missing"]
-    assert len(taken.rows) > 35_000   # most of what stands before the cut
+    assert len(taken.rows) > 35_000  # most of what stands before the cut
     for kind, pack in (("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)):
         bad = bytearray(pack(TEXT))
         bad[len(bad) // 2] ^= 0x55
@@ -328,8 +341,13 @@ def test_other_cases_are_said(taken: Taken, tmp_path: Path) -> None:
     (tmp_path / "core.gz").write_bytes(gzip.compress(b"\0\1\n"))
     for name in ("empty.gz", "plain.gz", "core.gz", "gone.gz"):
         done(taken, CompressedSource(tmp_path / name))
-    assert taken.rows == ["(empty)", "no gzip at all", "(holds binary data; what is not text is shown as ␀ or �)",
-                          "\0\1", "(cannot be read: No such file or directory)"]
+    assert taken.rows == [
+        "(empty)",
+        "no gzip at all",
+        "(holds binary data; what is not text is shown as ␀ or �)",
+        "\0\1",
+        "(cannot be read: No such file or directory)",
+    ]
 
 
 def test_without_the_package_a_zst_file_says_how_to_get_it(
@@ -347,7 +365,12 @@ def test_the_first_bytes_tell_what_is_compressed(tmp_path: Path) -> None:
     (tmp_path / "app.log").write_text("x")
     os.mkfifo(tmp_path / "fifo")
     assert [is_compressed(tmp_path / name) for name in ("app.log.1", "app.log", "fifo", "gone", "gone.xz")] == [
-        True, False, False, False, True]
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_closing_stops_unfolding(taken: Taken, tmp_path: Path) -> None:
@@ -374,21 +397,33 @@ def test_files_that_appear_later_join(taken: Taken, tmp_path: Path) -> None:
     (tmp_path / "b.log").write_text("b1\n")
     wait_for(lambda: "b1" in taken.rows, "the second")
     assert "(b.log joined)" in taken.rows
-    (tmp_path / "a.log").rename(tmp_path / "old.log")   # a renamed file is no new one
+    (tmp_path / "a.log").rename(tmp_path / "old.log")  # a renamed file is no new one
     (tmp_path / "c.log").write_text("c1\n")
     wait_for(lambda: "c1" in taken.rows, "the third")
     assert names(taken) == ["a.log", "b.log", "c.log"]
 
 
 def test_a_directory_gives_its_live_logs(tmp_path: Path) -> None:
-    for name in ("app.log", "app.log.1", "app.log-20250305", "app.log.2.gz", ".hidden", "x.pid", "messages",
-                 "a.json"):
+    for name in (
+        "app.log",
+        "app.log.1",
+        "app.log-20250305",
+        "app.log.2.gz",
+        ".hidden",
+        "x.pid",
+        "messages",
+        "a.json",
+    ):
         (tmp_path / name).touch()
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / "x.log").touch()
     assert [path.name for path in gather.files(str(tmp_path))] == ["a.json", "app.log", "messages"]
     assert [path.name for path in gather.files(str(tmp_path / "app.log*"))] == [
-        "app.log", "app.log-20250305", "app.log.1", "app.log.2.gz"]
+        "app.log",
+        "app.log-20250305",
+        "app.log.1",
+        "app.log.2.gz",
+    ]
     assert [path.name for path in gather.files(str(tmp_path / "**" / "x.log"))] == ["x.log"]
     assert gather.files(str(tmp_path / "gone")) == [tmp_path / "gone"]
 
@@ -413,6 +448,7 @@ def test_a_name_stands_for_its_source(tmp_path: Path) -> None:
     def one(name: str) -> Source:
         [source] = gather.sources(name, lambda source: None)
         return source
+
     (tmp_path / "[odd].log").touch()
     assert isinstance(one(str(tmp_path / "app.log")), FileSource)
     assert isinstance(one(str(tmp_path / "[odd].log")), FileSource)
@@ -429,5 +465,3 @@ def test_a_name_stands_for_its_source(tmp_path: Path) -> None:
     for bad in ("run:", "run:'x", "docker: "):
         with pytest.raises(ValueError):
             gather.command_of(bad)
-
-

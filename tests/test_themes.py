@@ -80,9 +80,7 @@ def test_a_severity_the_playbook_invents_looks_like_its_rank() -> None:
 
 
 def test_our_example_of_a_weak_theme_would_be_caught() -> None:
-    grey = Theme(
-        **{**vars(THEMES["dark"]), "variables": {**THEMES["dark"].variables, "text-quiet": "#4a5568"}}
-    )
+    grey = Theme(**{**vars(THEMES["dark"]), "variables": {**THEMES["dark"].variables, "text-quiet": "#4a5568"}})
     assert any(p.contrast < 4.5 and "text-quiet" in p.name for p in themes.pairs(grey))
 
 
@@ -143,9 +141,7 @@ def test_a_missing_variable_is_named(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_name_is_refused(tmp_path: Path) -> None:
-    assert (
-        "named after its file" in broken(tmp_path, ("dark = true", "dark = true"), "Mine, or not.toml").title
-    )
+    assert "named after its file" in broken(tmp_path, ("dark = true", "dark = true"), "Mine, or not.toml").title
 
 
 # --- the screens' own CSS ---------------------------------------------------------------------------------------
@@ -198,9 +194,7 @@ def styles() -> Iterator[tuple[str, str]]:
     """Strings of the screens that are a style: ``bold $key on $panel``, ``$sev-*-text on $sev-*``."""
     for file in sorted(TUI.rglob("*.py")):
         tree = ast.parse(file.read_text())
-        parts = {
-            id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values
-        }
+        parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         for node in ast.walk(tree):
             if not isinstance(node, ast.JoinedStr | ast.Constant) or id(node) in parts:
                 continue
@@ -215,9 +209,7 @@ def meant(style: str, known: Set[str]) -> list[str]:
         return [style]
     first = next(name for name in _VARIABLE.findall(style) if "*" in name)
     before, _, after = first.partition("*")
-    words = {
-        n[len(before) : len(n) - len(after)] for n in known if n.startswith(before) and n.endswith(after)
-    }
+    words = {n[len(before) : len(n) - len(after)] for n in known if n.startswith(before) and n.endswith(after)}
     made = [style.replace("*", word) for word in sorted(words) if word]
     return [text for text in made if known >= set(_VARIABLE.findall(text))]
 

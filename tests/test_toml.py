@@ -155,7 +155,7 @@ def test_merging_lays_tables_over_and_takes_removed_ones_out() -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.text(max_size=200) | st.text(alphabet='[]{}=."\'#\n ab1,', max_size=80))
+@given(st.text(max_size=200) | st.text(alphabet="[]{}=.\"'#\n ab1,", max_size=80))
 def test_any_text_gives_a_model_or_a_settings_error(text: str) -> None:
     try:
         toml.parse(text, House, "warroom.toml")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
-_FEW = 32       # rounds of a group; more count as any number
-_LENIENT = 4    # times an optional character may be taken either way: each doubles the cost
+_FEW = 32  # rounds of a group; more count as any number
+_LENIENT = 4  # times an optional character may be taken either way: each doubles the cost
 # Characters: Latin-1 one by one, then all other letters and signs, blanks, digits.
 _OTHER, _BLANK, _DIGIT = 256, 257, 258
 _ALL = frozenset(range(259))
@@ -53,7 +53,7 @@ class _Check:
     def __init__(self, fold: bool) -> None:
         self._fold = fold
         self._lenient = 0
-        self._looped = 0   # repeated groups we are in
+        self._looped = 0  # repeated groups we are in
 
     def walk(self, items: Sequence[Any], before: _Open | None) -> _Open | None:
         """Checks a sequence; what is open at its end, where ``before`` was open at its beginning."""
@@ -75,7 +75,7 @@ class _Check:
             elif name in ("GROUPREF", "GROUPREF_EXISTS"):
                 raise _Refused("refers back to a group, and nobody can say what that costs")
             elif name != "AT" and before is not None and not before.taken & self._chars(op, value):
-                before = None   # the repeat before ends where this stands, and nowhere else
+                before = None  # the repeat before ends where this stands, and nowhere else
         return before
 
     def _repeat(self, name: str, low: int, high: int, inner: list[Any], before: _Open | None) -> _Open | None:
@@ -96,8 +96,10 @@ class _Check:
         if before is not None and before.taken & taken:
             self._lenient += 1
             if not (small or before.small) or self._lenient > _LENIENT:
-                raise _Refused("has two repeats that may take the same characters: put something between them that "
-                               "the first cannot take")
+                raise _Refused(
+                    "has two repeats that may take the same characters: put something between them that "
+                    "the first cannot take"
+                )
         if name == "POSSESSIVE_REPEAT":
             return None
         return _either(_Open(taken, small), before) if low == 0 else _Open(taken, small)

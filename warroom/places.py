@@ -42,9 +42,7 @@ class Places:
         return cls(
             settings=settings,
             named=bool(named),
-            data=expanded(data).absolute()
-            if data
-            else platformdirs.user_data_path("warroom", appauthor=False),
+            data=expanded(data).absolute() if data else platformdirs.user_data_path("warroom", appauthor=False),
             themes=(shipped("themes"), settings.parent / "themes"),
         )
 
@@ -133,9 +131,7 @@ def write_atomically(path: Path, text: str) -> None:
             os.close(folder)
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
-        raise SettingsError(
-            f"cannot be written: {reason}", "The file is as it was.", place=shown(path)
-        ) from None
+        raise SettingsError(f"cannot be written: {reason}", "The file is as it was.", place=shown(path)) from None
     finally:
         if temporary:  # after the rename there is nothing of that name any more
             with suppress(OSError):

@@ -20,23 +20,33 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-__all__ = ["RULES", "BadRule", "Redacted", "Redactor", "Rules", "inert", "redact", "redact_stream", "uncoloured",
-           "use"]
+__all__ = [
+    "RULES",
+    "BadRule",
+    "Redacted",
+    "Redactor",
+    "Rules",
+    "inert",
+    "redact",
+    "redact_stream",
+    "uncoloured",
+    "use",
+]
 
 # ---------------------------------------------------------------------------------------------- inert
 
 _TABLE: dict[int, str | None] = {
-    **{c: chr(0x2400 + c) for c in range(0x20) if c not in (0x09, 0x0A)},   # control pictures: ␀ … ␛ … ␟
+    **{c: chr(0x2400 + c) for c in range(0x20) if c not in (0x09, 0x0A)},  # control pictures: ␀ … ␛ … ␟
     0x7F: "␡",
-    **dict.fromkeys(range(0x80, 0xA0), "�"),                    # C1: an 8-bit terminal obeys them
-    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "�"),   # bidi overrides: fake the order
+    **dict.fromkeys(range(0x80, 0xA0), "�"),  # C1: an 8-bit terminal obeys them
+    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "�"),  # bidi overrides: fake the order
     **dict.fromkeys((0x2028, 0x2029), "␤"),
     **dict.fromkeys(range(0xFFF9, 0xFFFC), "�"),
     # Invisible characters are dropped rather than shown, so that they cannot split a token either.
     **dict.fromkeys((0x00AD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0xFEFF, 0xFE0E, 0xFE0F)),
     **dict.fromkeys((*range(0x2060, 0x2066), *range(0x206A, 0x2070))),
-    **dict.fromkeys(range(0x1F3FB, 0x1F400)),   # skin tones: terminals disagree about their width
-    **dict.fromkeys(range(0xE0000, 0xE0080)),   # tags: a whole invisible alphabet
+    **dict.fromkeys(range(0x1F3FB, 0x1F400)),  # skin tones: terminals disagree about their width
+    **dict.fromkeys(range(0xE0000, 0xE0080)),  # tags: a whole invisible alphabet
     **dict.fromkeys(range(0xD800, 0xE000), "�"),
 }
 _ONE_LINE: dict[int, str | None] = {**_TABLE, 0x09: " ", 0x0A: " "}
@@ -75,8 +85,8 @@ class BadRule(ValueError):
 
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,9}")
-_OWN_PIECE = 2048   # characters a team's pattern sees at once: even a quadratic one is done in milliseconds
-_OWN_MOST = 100     # rules of a team's own
+_OWN_PIECE = 2048  # characters a team's pattern sees at once: even a quadratic one is done in milliseconds
+_OWN_MOST = 100  # rules of a team's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +167,9 @@ class Redacted:
     hits: tuple[str, ...] = ()
 
 
-_LONGEST = 1024 * 1024   # characters of one line that are held until its end comes
-_PIECE = 256 * 1024   # characters a pattern sees at once: no single call holds the interpreter for long
-_PASSES = 8           # a mask may lay bare a boundary; ordinary text needs one pass, masked text two
+_LONGEST = 1024 * 1024  # characters of one line that are held until its end comes
+_PIECE = 256 * 1024  # characters a pattern sees at once: no single call holds the interpreter for long
+_PASSES = 8  # a mask may lay bare a boundary; ordinary text needs one pass, masked text two
 _LABELS = re.compile(r"(?:‹redacted:[a-z0-9-]{1,40}›)+")
 
 # A token starts where its own alphabet does not run on, or right after an escape as in "\nxoxb-…" or "%20ghp_…".
@@ -171,8 +181,7 @@ _VENDORS: dict[str, str] = {
     "slack-token": r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}+|xapp-\d-[A-Za-z0-9-]{10,}+",
     "slack-webhook": r"(?P<keep0>hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/)[\w+/=-]{8,}+",
     "teams-webhook": r"(?P<keep1>webhook\.office\.com/)[^\s\"'<>‹›\\]{8,}+",
-    "discord-webhook":
-        r"(?P<keep2>discord(?:app)?\.com/api(?:/v\d{1,3})?/webhooks/\d{5,25}/)[\w-]{20,}+",
+    "discord-webhook": r"(?P<keep2>discord(?:app)?\.com/api(?:/v\d{1,3})?/webhooks/\d{5,25}/)[\w-]{20,}+",
     "telegram-token": r"(?:bot)?\d{5,16}:A[\w-]{34}(?![\w-])",
     "github-token": r"gh[pousr]_[A-Za-z0-9]{36,}+|github_pat_\w{22,}+",
     "gitlab-token": r"gl(?:pat|ptt|dt|rt|cbt|soat|ft|imt|agent|oas|ffct)-[\w.=-]{20,}+",
@@ -197,32 +206,64 @@ _VENDORS: dict[str, str] = {
     "atlassian-token": r"ATATT3[\w=-]{50,}+",
     "jwt": r"eyJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?+",
 }
-_VENDOR = re.compile(_START + "(?:" + "|".join(
-    f"(?P<{rule.replace('-', '_')}>{pattern})" for rule, pattern in _VENDORS.items()) + ")")
+_VENDOR = re.compile(
+    _START
+    + "(?:"
+    + "|".join(f"(?P<{rule.replace('-', '_')}>{pattern})" for rule, pattern in _VENDORS.items())
+    + ")"
+)
 # Is there any at all? Each clue hangs on one character, found at memchr's speed, and looks back from there:
 # an ordinary line is cleared in about two microseconds, where trying the token patterns would take forty.
-_VENDOR_CLUES = tuple(re.compile(clue) for clue in (
-    r"_(?:(?<=gh[pousr]_)|(?<=github_)pat_|(?<=glsa_)|(?<=glc_)|(?<=sntry._)|(?<=ntn_)|(?<=[sr]k_)|(?<=whsec_)"
-    r"|(?<=npm_)|(?<=do._)v1_|(?<=sy[tr]_)|(?<=hf_)|(?<=shp.._))",
-    r"-(?:(?<=xox.-)|(?<=xapp-)|(?<=sk-)|(?<=pypi-)AgEI|(?<=GOCSPX-)|(?<=NR[A-Z]{2}-)|(?<=gl..-)|(?<=gl...-)"
-    r"|(?<=gl....-)|(?<=gl.....-))",
-    r"\.(?:(?<=SG\.)|(?<=hv[sbr]\.)|(?<=ya29\.)|(?<=hooks\.)slack|(?<=xox.\.)xox|(?<=webhook\.)office)",
-    r"A(?:[KSB]IA|CCA|3T|Iza|TATT3|(?<=:A))",
-))
+_VENDOR_CLUES = tuple(
+    re.compile(clue)
+    for clue in (
+        r"_(?:(?<=gh[pousr]_)|(?<=github_)pat_|(?<=glsa_)|(?<=glc_)|(?<=sntry._)|(?<=ntn_)|(?<=[sr]k_)|(?<=whsec_)"
+        r"|(?<=npm_)|(?<=do._)v1_|(?<=sy[tr]_)|(?<=hf_)|(?<=shp.._))",
+        r"-(?:(?<=xox.-)|(?<=xapp-)|(?<=sk-)|(?<=pypi-)AgEI|(?<=GOCSPX-)|(?<=NR[A-Z]{2}-)|(?<=gl..-)|(?<=gl...-)"
+        r"|(?<=gl....-)|(?<=gl.....-))",
+        r"\.(?:(?<=SG\.)|(?<=hv[sbr]\.)|(?<=ya29\.)|(?<=hooks\.)slack|(?<=xox.\.)xox|(?<=webhook\.)office)",
+        r"A(?:[KSB]IA|CCA|3T|Iza|TATT3|(?<=:A))",
+    )
+)
 _VENDOR_WORDS = ("eyJ", "Q~", "/webhooks/")
 
 # name = value, name: value, "name": "value", ?name=value, name => value, also inside JSON inside JSON (\"name\").
 _PAIR = re.compile(
-    r"(?<![\w.])(?P<name>[A-Za-z_][\w.-]{1,79}+)(?P<sep>\\{0,4}[\"'`]?\]?[ \t]{0,4}(?:=>|:=|={1,2}|:)[ \t]{0,4})")
+    r"(?<![\w.])(?P<name>[A-Za-z_][\w.-]{1,79}+)(?P<sep>\\{0,4}[\"'`]?\]?[ \t]{0,4}(?:=>|:=|={1,2}|:)[ \t]{0,4})"
+)
 _FLAG = re.compile(r"(?<!\S)--(?P<name>[A-Za-z][\w-]{1,60}+)(?P<sep>[ \t]{1,4})(?=[^\s-])")
 _CURL = re.compile(r"(?<!\S)(?:-u|--user)[ \t=]{0,3}[\"']?[^\s:\"']{1,128}:(?P<value>[^\s\"']{1,256})")
 # The end of a secret's name and what follows it, in lower case: most lines with pairs have none of these.
 _NAME_CLUE = re.compile(
     r"(?:pass(?:word|wd|wort|phrase|code)?|pwd|secrets?|tokens?|keys?|auth(?:orization)?|cred(?:ential)?s?|cookies?"
     r"|bearer|sig(?:nature)?|code|session|sid|sess(?:ion)?id|pin|t?otp|cv[vc]|ssn|phone|mobile|msisdn|tel|cell"
-    r"|number)\d{0,2}(?:[_-]?(?:hash|confirmation|value|header))?[\\\"'`\] \t]{0,6}[=:]")
-_NAME_WORDS = ("pass", "token", "key", "secret", "auth", "pwd", "cred", "cookie", "sess", "bearer", "sig", "code",
-               "sid", "pin", "otp", "cvv", "cvc", "ssn", "phone", "mobile", "msisdn", "tel", "cell")
+    r"|number)\d{0,2}(?:[_-]?(?:hash|confirmation|value|header))?[\\\"'`\] \t]{0,6}[=:]"
+)
+_NAME_WORDS = (
+    "pass",
+    "token",
+    "key",
+    "secret",
+    "auth",
+    "pwd",
+    "cred",
+    "cookie",
+    "sess",
+    "bearer",
+    "sig",
+    "code",
+    "sid",
+    "pin",
+    "otp",
+    "cvv",
+    "cvc",
+    "ssn",
+    "phone",
+    "mobile",
+    "msisdn",
+    "tel",
+    "cell",
+)
 _OPEN = re.compile(r"[\[({ ]{0,3}[bru]{0,2}(?P<quote>\\{0,4}[\"'`])")
 _TO_QUOTE = {q: re.compile(rf"[^{q}\\\n]*+(?:\\.[^{q}\\\n]*+)*+") for q in "\"'`"}
 # A comma or semicolon ends a bare value only where another pair or a blank follows: passwords have commas in them.
@@ -232,66 +273,114 @@ _LINE = re.compile(r"[^\n]*+")
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][\w-]{1,30}+)[ \t]{1,4}")
 _ONE_TOKEN = re.compile(r"[^\s\"'`<>]++")
 _COOKIES = re.compile(r"[^\s=;,\"']{1,256}+=[^\s;\"']*+(?:;[ \t]*+[^\s=;\"']++(?:=[^\s;\"']*+)?+)*+")
-_BEARER = re.compile(r"(?i)(?<![A-Za-z])(?:bearer[ \t]{1,4}(?P<bearer>[\w.~+/-]{8,}+=*+)"
-                     r"|basic[ \t]{1,4}(?P<basic>[A-Za-z0-9+/]{6,}+={0,2}))")
+_BEARER = re.compile(
+    r"(?i)(?<![A-Za-z])(?:bearer[ \t]{1,4}(?P<bearer>[\w.~+/-]{8,}+=*+)"
+    r"|basic[ \t]{1,4}(?P<basic>[A-Za-z0-9+/]{6,}+={0,2}))"
+)
 _USERINFO = re.compile(r"://(?P<user>[^\s/?#@:\"'<>]{0,256}):(?P<value>[^\s/?#\"'<>]{1,512})@(?=[\w\[%.-])")
 
 _KEY_BEGIN = re.compile(r"-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_END = re.compile(r"-----END[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 # The inside of a key: base64, armour headers, blank lines; \n and \r may be written out, lines may be indented.
-_KEY_BODY = re.compile(r"(?:[A-Za-z0-9+/=]{16,}+|(?:Proc-Type|DEK-Info|Version|Comment):[^\n]*+"
-                       r"|[A-Za-z0-9+/]{0,15}+={1,2}|\\[nr]|[ \t>|\"',+]|\r?\n)*+")
+_KEY_BODY = re.compile(
+    r"(?:[A-Za-z0-9+/=]{16,}+|(?:Proc-Type|DEK-Info|Version|Comment):[^\n]*+"
+    r"|[A-Za-z0-9+/]{0,15}+={1,2}|\\[nr]|[ \t>|\"',+]|\r?\n)*+"
+)
 _KEY_LINE = re.compile(r"[ \t>|]*+(?:[A-Za-z0-9+/=]{1,}+|(?:Proc-Type|DEK-Info|Version|Comment):.*)?[ \t]*+\r?")
 _KEY_RUN = re.compile(r"(?<![A-Za-z0-9+/=])(?![0-9a-fA-F]+(?![A-Za-z0-9+/=]))[A-Za-z0-9+/]{40,}+={0,2}")
-_KEY_LINES = 200   # a 16,384-bit RSA key takes 190 lines; after that the END line is not coming
+_KEY_LINES = 200  # a 16,384-bit RSA key takes 190 lines; after that the END line is not coming
 
 _CARD_CLUE = re.compile(r"[2-6](?<![0-9A-Za-z_.+-].)\d{3}(?:[ -]?\d{4}[ -]?\d{4}|[ -]\d{6}[ -]\d)")
-_CARD = re.compile(r"(?<![\w.+-])(?:\d{13,16}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}|3[47]\d\d([ -])\d{6}\2\d{5})"
-                   r"(?![\w-])(?!\.\d)")
-_IIN = re.compile(r"4(?:\d{12}|\d{15})$|5[1-5]\d{14}$|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}$"
-                  r"|3[47]\d{13}$|3(?:0[0-5]|[68]\d)\d{11}$|35\d{14}$|6(?:011|4[4-9]\d|5\d\d|2\d\d)\d{12}$")
+_CARD = re.compile(
+    r"(?<![\w.+-])(?:\d{13,16}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}|3[47]\d\d([ -])\d{6}\2\d{5})"
+    r"(?![\w-])(?!\.\d)"
+)
+_IIN = re.compile(
+    r"4(?:\d{12}|\d{15})$|5[1-5]\d{14}$|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}$"
+    r"|3[47]\d{13}$|3(?:0[0-5]|[68]\d)\d{11}$|35\d{14}$|6(?:011|4[4-9]\d|5\d\d|2\d\d)\d{12}$"
+)
 # An id may look like a card, one in forty does: its name tells.
 _ID_NAME = re.compile(
     r"(?i)(?<![\w-])(?:order|trace|span|parent|request|req|correlation|seq|sequence|offset|lsn|xid|tx|txn"
     r"|transaction|job|build|event|msg|message|user|shard|batch|row|ts|time|timestamp|id)"
-    r"(?:[_-]?(?:id|no|nr|number|ns|us|ms))?[\"']?[ \t]{0,2}[=:#]?[ \t]{0,2}[\"'#]?$")
+    r"(?:[_-]?(?:id|no|nr|number|ns|us|ms))?[\"']?[ \t]{0,2}[=:#]?[ \t]{0,2}[\"'#]?$"
+)
 _EMAIL = re.compile(
-    r"(?<![\w.+/-])(?P<user>[\w.+-]{1,64}+)@(?:[\w-]{1,63}+\.){1,5}(?P<top>[A-Za-z]{2,24})(?![\w-])")
-_NOT_MAIL = _words("service socket timer mount slice scope target device path swap automount internal local lan"
-                   " localdomain svc cluster")
+    r"(?<![\w.+/-])(?P<user>[\w.+-]{1,64}+)@(?:[\w-]{1,63}+\.){1,5}(?P<top>[A-Za-z]{2,24})(?![\w-])"
+)
+_NOT_MAIL = _words(
+    "service socket timer mount slice scope target device path swap automount internal local lan"
+    " localdomain svc cluster"
+)
 _PHONES_ABROAD = re.compile(r"\+(?<![\w+./:-]\+)\d(?:[ .()-]{0,2}\d){7,14}(?!\w)")
 _PHONE_CLUE = re.compile(r"-(?<=[2-9]\d\d-)(?:[2-9]\d\d-)?\d{4}(?!\w)")
 _PHONE = re.compile(r"(?<![\w+./:-])(?:\([2-9]\d\d\) ?|[2-9]\d\d-)[2-9]\d\d-\d{4}(?![\w-])")
 
-_IP = re.compile(r"(?<![\w.:])(?:(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\w)"
-                 r"|(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,39}+(?:\.\d{1,3}){0,3}(?![\w.:]*\w))")
+_IP = re.compile(
+    r"(?<![\w.:])(?:(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\w)"
+    r"|(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,39}+(?:\.\d{1,3}){0,3}(?![\w.:]*\w))"
+)
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _PASSWORDS = _words("password passwd passwort pwd pass passphrase passcode userpass dbpass keypass")
-_GLUED = (("password", "password"), ("passwd", "password"), ("passphrase", "password"), ("secret", "secret"),
-          ("apikey", "api-key"), ("secretkey", "api-key"), ("privatekey", "api-key"), ("accesskey", "api-key"),
-          ("authtoken", "token"), ("accesstoken", "token"), ("refreshtoken", "token"), ("sessiontoken", "token"),
-          ("sessid", "session"), ("jsessionid", "session"))
+_GLUED = (
+    ("password", "password"),
+    ("passwd", "password"),
+    ("passphrase", "password"),
+    ("secret", "secret"),
+    ("apikey", "api-key"),
+    ("secretkey", "api-key"),
+    ("privatekey", "api-key"),
+    ("accesskey", "api-key"),
+    ("authtoken", "token"),
+    ("accesstoken", "token"),
+    ("refreshtoken", "token"),
+    ("sessiontoken", "token"),
+    ("sessid", "session"),
+    ("jsessionid", "session"),
+)
 _SECRET_KEYS = _words(
     "api access private secret client service signing encryption decryption master auth shared account ssh"
-    " subscription webhook integration routing genie app application admin storage hmac aes rsa deploy")
-_HARMLESS_TOKENS = _words("next page continuation cancellation cancel stop eos bos pad unk mask prompt completion"
-                          " sync fencing max min per unexpected resume")
+    " subscription webhook integration routing genie app application admin storage hmac aes rsa deploy"
+)
+_HARMLESS_TOKENS = _words(
+    "next page continuation cancellation cancel stop eos bos pad unk mask prompt completion"
+    " sync fencing max min per unexpected resume"
+)
 _QUERY_NAMES = _words("key sig signature code auth session sid credential")
 _PHONES = _words("phone mobile msisdn telephone tel cell phonenumber")
 _BENIGN = _words(
     "true false null none nil undefined yes no ok on off required missing invalid expired empty unset set present"
     " absent redacted masked hidden filtered n/a changed failed success valid denied rejected accepted incorrect"
-    " wrong string unknown default enabled disabled not too must is was for")
+    " wrong string unknown default enabled disabled not too must is was for"
+)
 _PLACEHOLDER = re.compile(r"[*xX•.·#-]+|\$\{?[A-Z_][A-Z0-9_]*\}?|\$\{\{.*|%\(?\w*\)?s?|\{\w*\}|<[^>]*>?")
 _RANDOM = re.compile(r"(?=[^0-9]*+[0-9])(?=[^A-Za-z]*+[A-Za-z]).{8,}|\S{24,}", re.DOTALL)
 _WHOLE_HEADER = _words("digest hmac signature oauth aws4-hmac-sha256 aws")
 _SINGLE_TOKEN = _words("basic bearer token bot negotiate ntlm apikey api-key geniekey splunk key")
 
 
-RULES = frozenset((
-    *_VENDORS, "private-key", "password", "secret", "token", "api-key", "credential", "authorization", "cookie",
-    "pin", "session", "query-secret", "url-password", "card", "email", "phone", "ip"))
+RULES = frozenset(
+    (
+        *_VENDORS,
+        "private-key",
+        "password",
+        "secret",
+        "token",
+        "api-key",
+        "credential",
+        "authorization",
+        "cookie",
+        "pin",
+        "session",
+        "query-secret",
+        "url-password",
+        "card",
+        "email",
+        "phone",
+        "ip",
+    )
+)
 """The names of the rules warroom has; each can be switched off."""
 
 
@@ -359,7 +448,7 @@ class Redactor:
         self._left -= 1
         if end := _KEY_END.search(text):
             self._left = 0
-            rest = redact(text[end.end():], personal=self._personal, rules=rules)
+            rest = redact(text[end.end() :], personal=self._personal, rules=rules)
             return Redacted(_label("private-key") + rest.text, rest.count, rest.hits)
         if _KEY_LINE.fullmatch(text):
             return Redacted(_label("private-key"))
@@ -374,7 +463,7 @@ def redact_stream(pieces: Iterable[bytes], *, personal: bool = True, rules: Rule
     """
     redactor = Redactor(personal=personal, rules=rules)
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    held: list[str] = []   # of the line without an end, so that a long one is not copied again and again
+    held: list[str] = []  # of the line without an end, so that a long one is not copied again and again
     size = 0
     for data in chain(pieces, [b""]):
         text = decoder.decode(data, final=not data)
@@ -382,7 +471,7 @@ def redact_stream(pieces: Iterable[bytes], *, personal: bool = True, rules: Rule
         if cut >= 0:
             lines = "".join([*held, text[:cut]]).split("\n")
             yield "\n".join(redactor.line(line.removesuffix("\r")).text for line in lines) + "\n"
-            held, size, text = [], 0, text[cut + 1:]
+            held, size, text = [], 0, text[cut + 1 :]
         held.append(text)
         size += len(text)
         if size > _LONGEST:
@@ -426,7 +515,7 @@ def _mask(text: str, personal: bool, rules: Rules) -> Redacted:
     if "␛" not in text:
         return _settle(text, personal, rules)
     hits: list[str] = []
-    for _ in range(_PASSES):   # colour codes may run through a token: look without them first
+    for _ in range(_PASSES):  # colour codes may run through a token: look without them first
         bare = uncoloured(text)
         found = _settle(bare, personal, rules)
         if not found.count and bare != text:
@@ -509,8 +598,11 @@ def _sub_between_labels(rule: str, pattern: re.Pattern[str], text: str, hits: _H
             return ""
         hits.append(rule)
         return label
-    return "".join(piece if piece.startswith("‹redacted:") else pattern.sub(masked, piece)
-                   for piece in _LABEL_OR_NOT.split(text))
+
+    return "".join(
+        piece if piece.startswith("‹redacted:") else pattern.sub(masked, piece)
+        for piece in _LABEL_OR_NOT.split(text)
+    )
 
 
 _LABEL_OR_NOT = re.compile(r"(‹redacted:[a-z0-9-]{1,40}›)")
@@ -527,14 +619,14 @@ def _own_end(text: str, start: int) -> int:
 def _may_hold_token(text: str) -> bool:
     if _holds_any(_VENDOR_WORDS, text):
         return True
-    for clue in _VENDOR_CLUES:   # noqa: SIM110
+    for clue in _VENDOR_CLUES:  # noqa: SIM110
         if clue.search(text):
             return True
     return False
 
 
 def _holds_any(words: tuple[str, ...], text: str) -> bool:
-    for word in words:   # noqa: SIM110 - a generator would cost more than the searches it wraps
+    for word in words:  # noqa: SIM110 - a generator would cost more than the searches it wraps
         if word in text:
             return True
     return False
@@ -546,16 +638,16 @@ def _mask_keys(text: str, hits: _Hits) -> str:
     ends = _KEY_END.finditer(text)
     end = next(ends, None)
     while begin := _KEY_BEGIN.search(text, at):
-        parts += [text[at:begin.start()], _label("private-key")]
+        parts += [text[at : begin.start()], _label("private-key")]
         hits.append("private-key")
         while end is not None and end.start() < begin.end():
             end = next(ends, None)
         if end is not None and end.end() - begin.end() <= _PIECE:
             at = end.end()
-        else:   # cut off: mask what still looks like the inside of a key
+        else:  # cut off: mask what still looks like the inside of a key
             body = _KEY_BODY.match(text, begin.end())
             at = body.end() if body else begin.end()
-            if text[at - 1:at] == "\n":
+            if text[at - 1 : at] == "\n":
                 at -= 1
     parts.append(text[at:])
     return "".join(parts)
@@ -584,7 +676,7 @@ def _card(match: re.Match[str], hits: _Hits) -> str:
     if "card" in hits.rules.off:
         return match[0]
     digits = match[0].replace(" ", "").replace("-", "")
-    before = match.string[max(0, match.start() - 40):match.start()]
+    before = match.string[max(0, match.start() - 40) : match.start()]
     if not _IIN.match(digits) or not _luhn(digits) or (digits == match[0] and _ID_NAME.search(before)):
         return match[0]
     hits.append("card")
@@ -608,7 +700,7 @@ def _ip(match: re.Match[str], hits: _Hits) -> str:
     found = match[0]
     try:
         address = ipaddress.ip_address(found)
-    except ValueError:   # 999.1.1.1, 14:02:11, a MAC address
+    except ValueError:  # 999.1.1.1, 14:02:11, a MAC address
         return found
     if "ip" in hits.rules.off or address.is_loopback or address.is_unspecified:
         return found
@@ -620,7 +712,7 @@ def _phone(match: re.Match[str], hits: _Hits) -> str:
     number = match[0]
     if "phone" in hits.rules.off:
         return number
-    if number[1:].isdigit() and len(number) < 11:   # "+12345678": an amount rather than a number to call
+    if number[1:].isdigit() and len(number) < 11:  # "+12345678": an amount rather than a number to call
         return number
     hits.append("phone")
     return _label("phone")
@@ -689,7 +781,7 @@ def _span(text: str, at: int, rule: str, sep: str, query: bool) -> tuple[int, in
     start, end, quoted = at, at, False
     if opening := _OPEN.match(text, at):
         quote, start, quoted = opening["quote"], opening.end(), True
-        if len(quote) > 1:   # \" inside a string: ends at the next one written the same way
+        if len(quote) > 1:  # \" inside a string: ends at the next one written the same way
             line = _line_end(text, start)
             end = text.find(quote, start, line)
             end = line if end < 0 else end
@@ -742,7 +834,7 @@ def _is_secret(rule: str, name: str, value: str, sep: str, certain: bool) -> boo
         return False
     prose = not certain and sep.rstrip(" \t").endswith(":") and sep[-1] in " \t"
     digits = value.isdigit()
-    if rule == "password":   # "pass=12 fail=0" counts tests, PWD=/srv is a directory
+    if rule == "password":  # "pass=12 fail=0" counts tests, PWD=/srv is a directory
         return not (digits and name.lower() == "pass") and not (name.lower() == "pwd" and value[0] in "/~.")
     if rule == "pin":
         return re.fullmatch(r"\d[\d -]{2,10}#?", value) is not None
@@ -755,7 +847,7 @@ def _is_secret(rule: str, name: str, value: str, sep: str, certain: bool) -> boo
         return "=" in value or random
     if rule == "authorization":
         return random or len(value) >= 16 or ("authorization" in name.lower() and not value.isalpha())
-    if prose:   # "invalid token: unexpected end"
+    if prose:  # "invalid token: unexpected end"
         return random
     return len(value) >= 4 and not (digits and len(value) < 6)
 

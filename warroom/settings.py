@@ -41,9 +41,7 @@ if TYPE_CHECKING:
     from warroom.incident.playbook import Playbook
 
 _COMMAND_TIMEOUT_S = 10.0
-_REFERENCE = (
-    'Name where it is kept: { env = "NAME" }, { file = "path" } or { command = ["pass", "show", "…"] }'
-)
+_REFERENCE = 'Name where it is kept: { env = "NAME" }, { file = "path" } or { command = ["pass", "show", "…"] }'
 
 
 def _inert(text: str) -> str:
@@ -175,15 +173,20 @@ class LogCommand(NamedTuple):
 def _log(value: object) -> str | LogCommand:
     """A log as the settings name it: text, or a table with a command."""
     if isinstance(value, str) and len(value) <= 500:
-        if value.startswith("run:"):   # a pattern of quotes nobody can check before it runs
+        if value.startswith("run:"):  # a pattern of quotes nobody can check before it runs
             raise ValueError('must be { command = ["…", "…"] }, each word by itself')
         return _named(_inert(value))
     if isinstance(value, LogCommand):
         return value
     if isinstance(value, dict) and value.keys() <= {"command", "name"}:
         words, name = value.get("command"), value.get("name", "")
-        if (isinstance(words, list) and words and isinstance(name, str) and len(name) <= 80
-                and all(isinstance(word, str) and len(word) <= 2000 for word in words)):
+        if (
+            isinstance(words, list)
+            and words
+            and isinstance(name, str)
+            and len(name) <= 80
+            and all(isinstance(word, str) and len(word) <= 2000 for word in words)
+        ):
             return LogCommand(tuple(map(_inert, words)), _inert(name).strip())
     raise ValueError('must be a path, a pattern, a folder or { command = ["docker", "logs", "-f", "x"] }')
 
@@ -223,9 +226,7 @@ class OnCall(_Table):
 
     def _begin(self, turn: int, zone: ZoneInfo) -> datetime:
         """When the turn with this number (from 0) begins. Counted in local time, so 09:00 stays 09:00."""
-        start = (
-            self.starts if isinstance(self.starts, datetime) else datetime.combine(self.starts, self.handover)
-        )
+        start = self.starts if isinstance(self.starts, datetime) else datetime.combine(self.starts, self.handover)
         local = start.astimezone(zone).replace(tzinfo=None) if start.tzinfo else start
         return (local + turn * self.every).replace(tzinfo=zone).astimezone(UTC)
 
@@ -371,9 +372,7 @@ _EXAMPLE: dict[str, Any] = {
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-def load(
-    path: Path | None, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None
-) -> Settings:
+def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Settings:
     """The settings of ``path``, else of the file flags or environment name, else of the default place.
 
     Environment (WARROOM_THEME, WARROOM_PLAYBOOK) and then ``flags`` ("theme", "playbook") are laid over it.
@@ -390,9 +389,7 @@ def load(
     if theme:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", theme):
             raise SettingsError("is not the name of a theme", "Try dark or light.", place=where)
-        settings = settings.model_copy(
-            update={"console": settings.console.model_copy(update={"theme": theme})}
-        )
+        settings = settings.model_copy(update={"console": settings.console.model_copy(update={"theme": theme})})
     playbook, _ = chosen("playbook", environ, flags)
     if playbook:
         settings = settings.model_copy(update={"playbook": str(expanded(playbook).absolute())})
@@ -482,9 +479,7 @@ def _settle(settings: Settings, folder: Path) -> Settings:
         for name, destination in settings.destinations.items()
     }
     playbook = absolute(settings.playbook) if settings.playbook else ""
-    return settings.model_copy(
-        update={"services": services, "destinations": destinations, "playbook": playbook}
-    )
+    return settings.model_copy(update={"services": services, "destinations": destinations, "playbook": playbook})
 
 
 def _settle_files(table: Mapping[str, Any], absolute: Callable[[str], str]) -> dict[str, Any]:
@@ -576,9 +571,7 @@ def resolve(
     if reason is None and not value:
         reason = "it is empty"
     if reason is not None:
-        raise SettingsError(
-            f"the secret {ref} cannot be had: {reason}", "Put it there, or correct the reference."
-        )
+        raise SettingsError(f"the secret {ref} cannot be had: {reason}", "Put it there, or correct the reference.")
     return value
 
 

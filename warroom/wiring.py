@@ -114,8 +114,9 @@ class House:
         """
         here = {path.name for path in more if isinstance(path, Path)}
         # A file given by hand (a drill's) stands for the one of that name in the settings.
-        known = [log for log in self.service_logs(service)
-                 if isinstance(log, LogCommand) or Path(log).name not in here]
+        known = [
+            log for log in self.service_logs(service) if isinstance(log, LogCommand) or Path(log).name not in here
+        ]
         add_logs(view, [*more, *known])
 
     def service_logs(self, service: str) -> list[str | LogCommand]:

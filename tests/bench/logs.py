@@ -50,8 +50,11 @@ def fill(path: Path, megabytes: int) -> None:
         level = "ERROR" if n % 199 == 7 else rng.choice(("INFO", "INFO", "INFO", "DEBUG"))
         at = f"2026-01-28T14:{n // 1200 % 60:02}:{n // 20 % 60:02}.{n % 20 * 50:03}Z"
         words = f"request completed path=/v1/orders/{rng.randrange(10**6)} status=200 dur_ms={rng.randrange(900)}"
-        lines.append(f'{{"ts":"{at}","level":"{level.lower()}","svc":"checkout","msg":"{words}"}}' if n % 2 else
-                     f"{at} {level:<5} [checkout] req={rng.randrange(2**32):08x} {words}")
+        lines.append(
+            f'{{"ts":"{at}","level":"{level.lower()}","svc":"checkout","msg":"{words}"}}'
+            if n % 2
+            else f"{at} {level:<5} [checkout] req={rng.randrange(2**32):08x} {words}"
+        )
     block = ("\n".join(lines) + "\n").encode()
     with path.open("wb") as file:
         for part in range(max(2, megabytes * 1_000_000 // len(block))):
@@ -77,6 +80,7 @@ def until(condition: Callable[[], object]) -> float:
 
 def grep_s(word: str, path: Path) -> float:
     """Seconds ``grep -c`` takes, the median of several."""
+
     def once() -> float:
         began = time.perf_counter()
         # Not to /dev/null: there grep ends at the first match.
@@ -88,8 +92,10 @@ def grep_s(word: str, path: Path) -> float:
 
 def opening(big: Path, empty: Path) -> None:
     """Start to last line, and memory, on the big file and on an empty one, turn and turn about."""
-    pairs = [(first_frame(LAST.encode(), *WARROOM, str(big)), first_frame(b"empty so far", *WARROOM, str(empty)))
-             for _ in range(RUNS)]
+    pairs = [
+        (first_frame(LAST.encode(), *WARROOM, str(big)), first_frame(b"empty so far", *WARROOM, str(empty)))
+        for _ in range(RUNS)
+    ]
     ours, own = (statistics.median(times) for times in zip(*pairs, strict=True))
     print(f"last line of it visible     {ours * 1000:6.0f} ms   {ours / own:.2f} × its start on an empty file")
     peaks = []

@@ -342,9 +342,7 @@ def note(call: Call, words: Sequence[str], kind: str | None, because: str, rollb
 @click.option("--at", metavar="TIME", help="When it was logged.")
 @click.option("--level", default="", metavar="LEVEL", help="Its level.")
 @click.option("--comment", default="", metavar="TEXT", help="What it shows.")
-def pin(
-    call: Call, source: str, words: Sequence[str], line: int, at: str | None, level: str, comment: str
-) -> None:
+def pin(call: Call, source: str, words: Sequence[str], line: int, at: str | None, level: str, comment: str) -> None:
     """Keep a log line as evidence; secrets in it are masked."""
     from warroom.incident.decisions import Pin
     from warroom.redact import redact
@@ -415,7 +413,7 @@ TELL = "Tell people"
     TELL,
     posts=True,
     example='warroom update --impact "One in ten payments fails" --next +15m\n'
-    'warroom update --audience customers --eta 15:30 --approved-by Alice\nwarroom update --preview',
+    "warroom update --audience customers --eta 15:30 --approved-by Alice\nwarroom update --preview",
 )
 @click.option("--impact", metavar="TEXT", help="What users notice now.")
 @click.option("--actions", multiple=True, metavar="TEXT", help="What was done; may be given several times.")
@@ -502,14 +500,10 @@ def _template(room: WarRoom, incident: Incident, audience: str, named: str | Non
     return "customer_update" if told else "customer_initial"
 
 
-def _preview(
-    call: Call, incident: Incident, template: str, fields: Mapping[str, str], to: Sequence[str]
-) -> None:
+def _preview(call: Call, incident: Incident, template: str, fields: Mapping[str, str], to: Sequence[str]) -> None:
     seen = call.room.preview_update(incident.id, template, fields, to or None)
     if call.json:
-        copies = [
-            {"destination": copy.destination, "text": copy.text, "limit": copy.limit} for copy in seen.copies
-        ]
+        copies = [{"destination": copy.destination, "text": copy.text, "limit": copy.limit} for copy in seen.copies]
         output.data(
             {
                 "template": template,
@@ -614,17 +608,12 @@ def actions(call: Call) -> None:
     items = list(call.incident().actions.values())
     if call.json:
         output.data(
-            [
-                {"id": a.id, "text": a.words, "owner": a.owner, "due": a.due, "done_at": a.done_at}
-                for a in items
-            ]
+            [{"id": a.id, "text": a.words, "owner": a.owner, "due": a.due, "done_at": a.done_at} for a in items]
         )
         return
     if not items:
         output.tell("No action item yet. Add one: warroom action TEXT")
-    output.table(
-        ["✓" if a.done_at else "○", a.id, a.owner or "nobody", a.due or "no date", a.words] for a in items
-    )
+    output.table(["✓" if a.done_at else "○", a.id, a.owner or "nobody", a.due or "no date", a.words] for a in items)
 
 
 @verb(

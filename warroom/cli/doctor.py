@@ -125,8 +125,11 @@ def _journal(places: Places) -> Iterator[Finding]:
     except WarroomError as error:
         yield _wrong("journal", error)
         return
-    for state, remedy in (("failed", "warroom deliveries says why"), ("uncertain", "see warroom deliveries"),
-                          ("pending", "warroom deliveries --wait 30s sends them")):
+    for state, remedy in (
+        ("failed", "warroom deliveries says why"),
+        ("uncertain", "see warroom deliveries"),
+        ("pending", "warroom deliveries --wait 30s sends them"),
+    ):
         if states[state]:
             yield Finding("deliveries", "look", f"{states[state]} {state}: {remedy}")
     free = shutil.disk_usage(folder).free

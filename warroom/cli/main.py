@@ -252,7 +252,7 @@ def _has_rules(call: Call) -> bool:
     flags = {"settings": str(call.settings) if call.settings else None}
     try:
         return b"redaction" in Places.find(call.environ, flags).settings.read_bytes()
-    except OSError:   # none, or one that is told of when it is read
+    except OSError:  # none, or one that is told of when it is read
         return False
 
 

@@ -164,11 +164,11 @@ def delivery(one: Delivery) -> dict[str, Any]:
 
 
 RESTORE = (
-    "\x1b[?1049l"                                              # leave the alternate screen
-    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"   # no mouse reports
-    "\x1b[?2004l\x1b[?1004l\x1b[?2026l"                        # no bracketed paste, focus reports, held frames
-    "\x1b[<u\x1b[>4;0m"                                        # the plain keyboard protocol
-    "\x1b[?7h\x1b[?25h\x1b[0m\x1b(B\x0f\r\n"                  # wrap, cursor, no colours, no line drawing
+    "\x1b[?1049l"  # leave the alternate screen
+    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"  # no mouse reports
+    "\x1b[?2004l\x1b[?1004l\x1b[?2026l"  # no bracketed paste, focus reports, held frames
+    "\x1b[<u\x1b[>4;0m"  # the plain keyboard protocol
+    "\x1b[?7h\x1b[?25h\x1b[0m\x1b(B\x0f\r\n"  # wrap, cursor, no colours, no line drawing
 )
 """Undoes whatever a full-screen program may have set; what was not set is not changed by it."""
 

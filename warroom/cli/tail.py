@@ -24,12 +24,12 @@ from warroom.logs.records import Level, Reader, rank, time_of
 from warroom.logs.source import Chunk, Cutter, Numbering, Source, StreamSource
 from warroom.redact import Redactor, redact, redact_stream
 
-_READ = 256 * 1024       # bytes a read
-_LOOK_S = 0.2            # seconds after which it is asked whether the last pipe has ended
-_NUMBERS_S = 10.0        # seconds a record waits for its line number while the lines before it are counted
-_HELD = 1000             # lines of one record that are held until it is clear whether it is wanted
-_BATCH = 500             # lines of merged sources a write
-_BISECT = 1024 * 1024    # bytes: where this many are left, looking for a time by halves ends
+_READ = 256 * 1024  # bytes a read
+_LOOK_S = 0.2  # seconds after which it is asked whether the last pipe has ended
+_NUMBERS_S = 10.0  # seconds a record waits for its line number while the lines before it are counted
+_HELD = 1000  # lines of one record that are held until it is clear whether it is wanted
+_BATCH = 500  # lines of merged sources a write
+_BISECT = 1024 * 1024  # bytes: where this many are left, looking for a time by halves ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Printer:
         self._wanted = wanted
         self._reader = Reader()
         self._redactor = Redactor()
-        self._held: list[_Line] = []      # of the record that is not wanted yet
+        self._held: list[_Line] = []  # of the record that is not wanted yet
         self._unfinished: tuple[str, int | None] | None = None
         self._at: datetime | None = None  # of the last record that had a time
         self._fits = _Fits()
@@ -110,7 +110,7 @@ class Printer:
         if wanted.all and not wanted.json and not self._keyed:
             if not wanted.safe:
                 return [(0.0, text) for text, _ in rows]
-            line = self._redactor.line   # masked in order: a key spans lines
+            line = self._redactor.line  # masked in order: a key spans lines
             return [(0.0, line(text).text) for text, _ in rows]
         if self._scan and not wanted.timed and not self._redactor.inside:
             joined = "\n".join([text for text, _ in rows])
@@ -120,6 +120,7 @@ class Printer:
 
     def _edges(self, rows: Sequence[tuple[str, int | None]]) -> Sequence[tuple[str, int | None]]:
         """Of lines in which nothing is found, those that may belong to a record before or after them."""
+
         def begins(at: int) -> bool:
             return not self._reader.continues(rows[at][0])
 
@@ -168,13 +169,14 @@ class Printer:
             text = redact(text).text if line.safe is None else line.safe
         if not self._wanted.json:
             return text
-        if text.isprintable() and self._source.isprintable():   # nearly always, and quicker
+        if text.isprintable() and self._source.isprintable():  # nearly always, and quicker
             time = "null" if line.time is None else f'"{output.rfc3339(line.time)}"'
             level = "null" if line.level is None else f'"{line.level}"'
             number = "null" if line.number is None else line.number
             return f'{{"time": {time}, "level": {level}{self._tail}{number}, "text": {_quoted(text)}}}'
-        return output.as_json({
-            "time": line.time, "level": line.level, "source": self._source, "line": line.number, "text": text})
+        return output.as_json(
+            {"time": line.time, "level": line.level, "source": self._source, "line": line.number, "text": text}
+        )
 
 
 _quoted = json.encoder.encode_basestring
@@ -191,7 +193,7 @@ def _scannable(pattern: re.Pattern[str]) -> re.Pattern[str] | None:
 
 @dataclass(slots=True)
 class _Line:
-    safe: str | None   # where it had to be masked in order
+    safe: str | None  # where it had to be masked in order
     text: str
     number: int | None
     level: Level | None
@@ -241,11 +243,12 @@ def show(names: Sequence[str], wanted: Wanted, *, follow: bool) -> None:
     if len(files) == 1:
         for piece in _pieces(files[0], Printer(_name(files[0]), wanted), wanted, unread):
             if piece:
-                output.say("\n".join(text for _, text in piece))   # one write a chunk, so that a pipe keeps up
+                output.say("\n".join(text for _, text in piece))  # one write a chunk, so that a pipe keeps up
     else:
         printers = [(file, Printer(_name(file), wanted).merged()) for file in files]
         merged = heapq.merge(
-            *(_lines(_pieces(file, one, wanted, unread)) for file, one in printers), key=lambda line: line[0])
+            *(_lines(_pieces(file, one, wanted, unread)) for file, one in printers), key=lambda line: line[0]
+        )
         batch: list[str] = []
         for _, text in merged:
             batch.append(text)
@@ -319,13 +322,13 @@ def _skip_to(fd: int, since: datetime, wanted: Wanted) -> int:
     try:
         size = os.lseek(fd, 0, os.SEEK_END)
         os.lseek(fd, 0, os.SEEK_SET)
-    except OSError:   # a pipe
+    except OSError:  # a pipe
         return 0
     low, high = 0, size
     while high - low > _BISECT:
         middle = (low + high) // 2
         at = _first_time(os.pread(fd, 64 * 1024, middle), wanted)
-        if at is None:   # who knows where we are: what is known to be earlier is passed over, no more
+        if at is None:  # who knows where we are: what is known to be earlier is passed over, no more
             break
         low, high = (middle, high) if at < since else (low, middle)
     low = max(0, low - _BISECT)

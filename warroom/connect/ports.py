@@ -40,9 +40,7 @@ class Chat(Protocol):
         """Post, and pin if ``message.pin``; pinning that fails does not fail the post."""
         ...
 
-    async def show_status(
-        self, channel: Channel, message: Message, previous: Receipt | None, key: str
-    ) -> Receipt:
+    async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
         """Make the incident's one status message (``previous``, or a new one) read ``message``.
 
         The topic follows it. A backend without such a thing returns ``Receipt()`` and does nothing.

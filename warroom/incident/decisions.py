@@ -205,9 +205,7 @@ class SetStatus:
         if self.status == "resolved":
             return Resolve(reason=self.reason).decide(incident, desk)
         if self.status not in ("investigating", "mitigated"):
-            raise BadInput(
-                f"{self.status!r} is not a status", "Use investigating, mitigated or resolved."
-            )
+            raise BadInput(f"{self.status!r} is not a status", "Use investigating, mitigated or resolved.")
         if not incident.open:
             raise Refusal(f"{incident.id} is {incident.status}", "Reopen it first: warroom reopen REASON.")
         if self.status == incident.status:
@@ -267,9 +265,7 @@ class Reopen:
 
 def close_blockers(incident: Incident, playbook: Playbook) -> tuple[str, ...]:
     """What is still owed after the incident, of the 48-hour list."""
-    return tuple(
-        item.text for item in playbook.checklists["post_incident"].items if item.id not in incident.ticks
-    )
+    return tuple(item.text for item in playbook.checklists["post_incident"].items if item.id not in incident.ticks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,11 +352,7 @@ class AcceptHandover:
         held = incident.roles.get(role.id)
         if not held or not held.offered_to:
             raise Refusal(f"{role.title} is not offered to anybody", "Offer it first: warroom handover.")
-        return [
-            RoleAssigned(
-                role=role.id, title=role.title, person=held.offered_to, handed_over_by=held.person
-            )
-        ]
+        return [RoleAssigned(role=role.id, title=role.title, person=held.offered_to, handed_over_by=held.person)]
 
 
 # ── the checklist ───────────────────────────────────────────────────────────────────────────────────────

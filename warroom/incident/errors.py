@@ -1,18 +1,18 @@
 """Everything that can go wrong in words a person can act on; never a traceback, never a secret.
 
-    WarroomError              title + remedy; exit status 1
-    ├── Refusal               a command the incident's state does not allow
-    │   └── Conflict          somebody else wrote first; load again and decide again
-    ├── BadInput              what was typed cannot be read as what was asked for
-    ├── NotFound              no such incident, person, role, item, entry
-    ├── SettingsError         settings, playbook or theme: file, place, what is allowed; exit status 3
-    ├── JournalError          the journal cannot be read or written
-    │   ├── NewerJournal      written by a newer warroom: refused, untouched
-    │   └── NotSaved          disk full, read-only, locked: the person still has what they typed
-    └── DeliveryError         a message did not go out, or nobody knows
-        ├── NotSent           it certainly did not arrive: safe to try again
-        ├── Refused           the service said no: trying again is of no use
-        └── Uncertain         it may have arrived: never tried again blindly
+WarroomError              title + remedy; exit status 1
+├── Refusal               a command the incident's state does not allow
+│   └── Conflict          somebody else wrote first; load again and decide again
+├── BadInput              what was typed cannot be read as what was asked for
+├── NotFound              no such incident, person, role, item, entry
+├── SettingsError         settings, playbook or theme: file, place, what is allowed; exit status 3
+├── JournalError          the journal cannot be read or written
+│   ├── NewerJournal      written by a newer warroom: refused, untouched
+│   └── NotSaved          disk full, read-only, locked: the person still has what they typed
+└── DeliveryError         a message did not go out, or nobody knows
+    ├── NotSent           it certainly did not arrive: safe to try again
+    ├── Refused           the service said no: trying again is of no use
+    └── Uncertain         it may have arrived: never tried again blindly
 """
 
 from __future__ import annotations

@@ -262,9 +262,7 @@ class Playbook(_Value):
         begins = tuple(item for item in self.items if item.id.startswith(typed))
         words = typed.split()
         means = tuple(
-            item
-            for item in self.items
-            if all(any(own.startswith(word) for own in _words(item)) for word in words)
+            item for item in self.items if all(any(own.startswith(word) for own in _words(item)) for word in words)
         )
         return exact or begins or means
 

@@ -21,16 +21,16 @@ from contextlib import suppress
 
 from warroom.logs.source import Cutter, Numbering, Sink
 
-FIRST_WAIT = 1.0        # seconds until it is started again; twice as long each time it ends soon
-LONGEST_WAIT = 60.0     # seconds
-STEADY = 60.0           # seconds after which a run counts as a good one, and waiting begins anew
-GRACE = 2.0             # seconds between asking to end and killing
-_READ = 256 * 1024      # bytes a read
-_REPEATS = 20_000       # lines remembered, to know them again
-_HELD = 8_000_000       # bytes of lines perhaps repeated that are held back at most
-_QUIET = 0.5            # seconds without output after which what is held back is shown
-_STDERR_LINES = 20      # lines of stderr a second that are shown; the rest is counted
-_STDERR_LINE = 500      # characters of each
+FIRST_WAIT = 1.0  # seconds until it is started again; twice as long each time it ends soon
+LONGEST_WAIT = 60.0  # seconds
+STEADY = 60.0  # seconds after which a run counts as a good one, and waiting begins anew
+GRACE = 2.0  # seconds between asking to end and killing
+_READ = 256 * 1024  # bytes a read
+_REPEATS = 20_000  # lines remembered, to know them again
+_HELD = 8_000_000  # bytes of lines perhaps repeated that are held back at most
+_QUIET = 0.5  # seconds without output after which what is held back is shown
+_STDERR_LINES = 20  # lines of stderr a second that are shown; the rest is counted
+_STDERR_LINE = 500  # characters of each
 
 
 class CommandSource:
@@ -42,8 +42,13 @@ class CommandSource:
     lasting = False
 
     def __init__(
-        self, argv: Sequence[str], name: str = "", *, first_wait: float = FIRST_WAIT,
-        longest_wait: float = LONGEST_WAIT, grace: float = GRACE,
+        self,
+        argv: Sequence[str],
+        name: str = "",
+        *,
+        first_wait: float = FIRST_WAIT,
+        longest_wait: float = LONGEST_WAIT,
+        grace: float = GRACE,
     ) -> None:
         if not argv:
             raise ValueError("a command has at least one word")
@@ -135,8 +140,12 @@ class CommandSource:
                 return ""
             try:
                 process = self._process = subprocess.Popen(
-                    self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                    start_new_session=True)   # a process group of its own, and no terminal to ask on
+                    self.argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )  # a process group of its own, and no terminal to ask on
             except (OSError, ValueError) as error:
                 return f"cannot be started: {getattr(error, 'strerror', None) or error}"
         if unable:
@@ -232,7 +241,7 @@ def _ending(pid: int) -> int | None:
 
 
 def _short(argv: Sequence[str]) -> str:
-    words = shlex.join([os.path.basename(argv[0]), *argv[1:]])   # noqa: PTH119
+    words = shlex.join([os.path.basename(argv[0]), *argv[1:]])  # noqa: PTH119
     return words if len(words) <= 32 else words[:31] + "…"
 
 
@@ -257,9 +266,9 @@ class _Complaints:
 
     def take(self, data: bytes) -> None:
         *whole, self._rest = (self._rest + data).split(b"\n")
-        self._rest = self._rest[:4 * _STDERR_LINE]
+        self._rest = self._rest[: 4 * _STDERR_LINE]
         for line in whole:
-            text = line[:4 * _STDERR_LINE].decode("utf-8", "replace").strip()[:_STDERR_LINE]
+            text = line[: 4 * _STDERR_LINE].decode("utf-8", "replace").strip()[:_STDERR_LINE]
             if not text:
                 continue
             if len(self._lines) < _STDERR_LINES:
@@ -292,8 +301,8 @@ class _Echo:
     def __init__(self) -> None:
         self._known: deque[int] = deque(maxlen=_REPEATS)
         self._part = b""
-        self._held: bytes | None = None   # None: this run is past what it may repeat
-        self.repeated = 0                 # lines left out and not told yet
+        self._held: bytes | None = None  # None: this run is past what it may repeat
+        self.repeated = 0  # lines left out and not told yet
 
     @property
     def holds(self) -> bool:
@@ -316,7 +325,7 @@ class _Echo:
         lines = self._held.split(b"\n")[:-1]
         known = list(self._known)
         dated = False
-        going: set[int] | None = None   # places in `known` where the repetition may be by now
+        going: set[int] | None = None  # places in `known` where the repetition may be by now
         for number, line in enumerate(lines):
             mark = hash(line)
             if going is None:

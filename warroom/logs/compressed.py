@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset((".gz", ".bz2", ".xz", ".zst"))
 """How the names of compressed files end."""
 
-TAIL = 8 * 1024 * 1024     # bytes of text from the end that are shown
-_PIECE = 1024 * 1024       # bytes unfolded at once
-_HAND = 256 * 1024         # bytes handed over at once: a chunk is decoded and split in about a millisecond
+TAIL = 8 * 1024 * 1024  # bytes of text from the end that are shown
+_PIECE = 1024 * 1024  # bytes unfolded at once
+_HAND = 256 * 1024  # bytes handed over at once: a chunk is decoded and split in about a millisecond
 _MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
-_SLOW = 4_000_000          # bytes of a compressed file from which on it is said that unfolding takes a moment
+_SLOW = 4_000_000  # bytes of a compressed file from which on it is said that unfolding takes a moment
 
 
 class Unreadable(Exception):
@@ -36,7 +36,7 @@ def is_compressed(path: Path) -> bool:
     if path.suffix.lower() in SUFFIXES:
         return True
     try:
-        if not path.is_file():   # opening a fifo would wait for its writer
+        if not path.is_file():  # opening a fifo would wait for its writer
             return False
         with path.open("rb") as file:
             return _kind(file.read(6)) != ""
@@ -113,8 +113,7 @@ class CompressedSource:
     def start(self, sink: Sink) -> None:
         """Begins to unfold, in a daemon thread; returns at once."""
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._run, args=(sink,), name=f"log {self.name}", daemon=True)
+            self._thread = threading.Thread(target=self._run, args=(sink,), name=f"log {self.name}", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
@@ -167,7 +166,7 @@ class CompressedSource:
                 binary = True
                 sink.notice(self, "holds binary data; what is not text is shown as ␀ or �")
             for start in range(0, len(piece), _HAND):
-                chunk = cutter.feed(piece[start:start + _HAND], history=True)
+                chunk = cutter.feed(piece[start : start + _HAND], history=True)
                 if chunk and not self._stop.is_set():
                     sink.lines(self, chunk)
 
@@ -179,6 +178,6 @@ def _drop_partial(kept: deque[bytes]) -> int:
         if cut >= 0:
             for _ in range(number):
                 kept.popleft()
-            kept[0] = piece[cut + 1:]
+            kept[0] = piece[cut + 1 :]
             return 1
-    return 0   # one endless line: its end is better than nothing
+    return 0  # one endless line: its end is better than nothing

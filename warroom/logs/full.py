@@ -10,10 +10,10 @@ from warroom.logs.rows import Row
 from warroom.logs.view import LogView
 from warroom.redact import inert, redact
 
-_LINES = 400     # lines of a record at most
-_PINNED = 100    # lines of it, or of a marked range, that are kept as evidence
-_AROUND = 4      # lines shown before and after it
-_CLIP = 400      # characters of those
+_LINES = 400  # lines of a record at most
+_PINNED = 100  # lines of it, or of a marked range, that are kept as evidence
+_AROUND = 4  # lines shown before and after it
+_CLIP = 400  # characters of those
 
 
 class FullRecord:
@@ -36,13 +36,21 @@ class FullRecord:
             rows = view.rows(place, place + 1) if place >= first else []
             return rows[0] if rows and not rows[0].notice and rows[0].feed is feed else None
 
-        while (position - start < _LINES and (here := same(start)) is not None and is_continuation(here.text)
-               and same(start - 1)):
+        while (
+            position - start < _LINES
+            and (here := same(start)) is not None
+            and is_continuation(here.text)
+            and same(start - 1)
+        ):
             start -= 1
         while stop - start < _LINES and (here := same(stop)) is not None and is_continuation(here.text):
             stop += 1
-        return cls(view, [row for row in view.rows(start, stop) if not row.notice],
-                   view.rows(max(first, start - _AROUND), start), view.rows(stop, stop + _AROUND))
+        return cls(
+            view,
+            [row for row in view.rows(start, stop) if not row.notice],
+            view.rows(max(first, start - _AROUND), start),
+            view.rows(stop, stop + _AROUND),
+        )
 
     @property
     def masked(self) -> int:
@@ -55,9 +63,16 @@ class FullRecord:
         """Where it stands, its level and its time, in words."""
         head = self._rows[0]
         when = self._view.time_of(head)
-        return " · ".join(part for part in (
-            head.label, f"line {head.line:,}" if head.line else "", head.own_level or "",
-            when.astimezone(zone).isoformat(sep=" ", timespec="milliseconds") if when else "") if part)
+        return " · ".join(
+            part
+            for part in (
+                head.label,
+                f"line {head.line:,}" if head.line else "",
+                head.own_level or "",
+                when.astimezone(zone).isoformat(sep=" ", timespec="milliseconds") if when else "",
+            )
+            if part
+        )
 
     def evidence(self) -> Record:
         """What is kept of it, masked: time, level and number are those of its first line."""

@@ -18,8 +18,8 @@ from warroom.logs.command import CommandSource
 from warroom.logs.compressed import SUFFIXES, CompressedSource, is_compressed
 from warroom.logs.source import FileSource, Sink, Source
 
-AGAIN = 2.0    # seconds between two looks at a pattern or directory
-MOST = 100     # files of one pattern or directory
+AGAIN = 2.0  # seconds between two looks at a pattern or directory
+MOST = 100  # files of one pattern or directory
 PREFIXES = ("journal", "docker", "run")
 """``journal:UNIT``, ``docker:CONTAINER``, ``run:COMMAND WITH ARGUMENTS``."""
 
@@ -81,12 +81,15 @@ def _found(name: str) -> list[tuple[Path, os.stat_result]]:
     if Path(name).is_dir():
         try:
             with os.scandir(name) as entries:
-                paths = [Path(entry.path) for entry in entries if not _ASIDE.search(entry.name)
-                         and Path(entry.name).suffix not in SUFFIXES]
+                paths = [
+                    Path(entry.path)
+                    for entry in entries
+                    if not _ASIDE.search(entry.name) and Path(entry.name).suffix not in SUFFIXES
+                ]
         except OSError:
             paths = ()
     else:
-        paths = map(Path, glob(name, recursive=True))   # noqa: PTH207
+        paths = map(Path, glob(name, recursive=True))  # noqa: PTH207
     known = []
     for path in paths:
         try:

@@ -23,7 +23,7 @@ class Hunt:
     def __init__(self, view: LogView, query: Query | None) -> None:
         self.query = query
         self._view = view
-        self._known: dict[int, tuple[int, int]] = {}   # by piece: where it ended, how many lines matched
+        self._known: dict[int, tuple[int, int]] = {}  # by piece: where it ended, how many lines matched
         self._layout = -1
 
     def nearest(self, position: int, *, older: bool, cancelled: Callable[[], bool]) -> Seq | None:
@@ -67,8 +67,11 @@ class Hunt:
             if known is None:
                 return None
             if known[1] and low <= position:
-                before += (sum(low + hit <= position for hit in self._hits(piece))
-                           if low + piece.lines > position else known[1])
+                before += (
+                    sum(low + hit <= position for hit in self._hits(piece))
+                    if low + piece.lines > position
+                    else known[1]
+                )
             total += known[1]
         return before, total
 
@@ -100,7 +103,7 @@ class Hunt:
         return hits
 
 
-_TOLD = 0.2   # seconds between two words about how far a count is
+_TOLD = 0.2  # seconds between two words about how far a count is
 
 Way = tuple[int, bool]
 """From where to look, and whether upwards (to older lines)."""

@@ -17,7 +17,7 @@ from itertools import count
 from warroom.logs.store import Store
 
 PIECE = 128 * 1024
-_READ = 1024 * 1024   # bytes a pread: with the counting about half a millisecond of the interpreter's lock
+_READ = 1024 * 1024  # bytes a pread: with the counting about half a millisecond of the interpreter's lock
 _serials = count(1)
 
 
@@ -49,10 +49,10 @@ class Sequence:
 
     def __init__(self) -> None:
         self._ahead: list[Piece] = []
-        self._to = array("q")        # position after each piece ahead
-        self._low = 0                # position before the first piece ahead
+        self._to = array("q")  # position after each piece ahead
+        self._low = 0  # position before the first piece ahead
         self._behind: list[Piece] = []
-        self._from = array("q")      # position before each piece behind
+        self._from = array("q")  # position before each piece behind
 
     @property
     def first(self) -> int:
@@ -156,8 +156,8 @@ def cut_lines(data: bytes, limit: int = PIECE) -> list[int]:
             if not cut:
                 break
         tried = cut
-        for _ in range(40):   # a stack trace stays with its record
-            if tried <= at or data[tried:tried + 1] not in _GOES_ON:
+        for _ in range(40):  # a stack trace stays with its record
+            if tried <= at or data[tried : tried + 1] not in _GOES_ON:
                 break
             tried = data.rfind(b"\n", at, tried - 1) + 1
         at = tried if tried > at else cut
@@ -182,7 +182,7 @@ def count_back(
     total = 0
     while end > 0 and not cancelled():
         size = min(end, _READ)
-        while True:   # until the beginning of a line is among what was read
+        while True:  # until the beginning of a line is among what was read
             start = end - size
             data = os.pread(fd, size, start)
             if len(data) < size:
@@ -192,7 +192,7 @@ def count_back(
                 break
             start, data = _line_start(fd, start), b""
             break
-        if not data:   # one line longer than a read
+        if not data:  # one line longer than a read
             found([(start, end, 1)])
             total += 1
             end = start

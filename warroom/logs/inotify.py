@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
 
-_FILE = 0x2 | 0x4 | 0x400 | 0x800          # IN_MODIFY, IN_ATTRIB, IN_DELETE_SELF, IN_MOVE_SELF
-_FOLDER = 0x100 | 0x80 | 0x200             # IN_CREATE, IN_MOVED_TO, IN_DELETE
+_FILE = 0x2 | 0x4 | 0x400 | 0x800  # IN_MODIFY, IN_ATTRIB, IN_DELETE_SELF, IN_MOVE_SELF
+_FOLDER = 0x100 | 0x80 | 0x200  # IN_CREATE, IN_MOVED_TO, IN_DELETE
 _NONBLOCK = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -48,7 +48,7 @@ class Watch:
         try:
             file = self._add(self._fd, os.fsencode(path), _FILE)
             if self._watched != path:
-                self._add(self._fd, os.fsencode(os.path.dirname(path) or "."), _FOLDER)   # noqa: PTH120
+                self._add(self._fd, os.fsencode(os.path.dirname(path) or "."), _FOLDER)  # noqa: PTH120
                 self._watched = path
         except OSError:
             file = -1

@@ -5,12 +5,12 @@ Seconds are those of any clock that does not go back.
 
 from __future__ import annotations
 
-MINUTES = 8      # minutes of errors that are shown
-HOUR = 60        # minutes of errors they are compared with
-_WINDOW = 5      # seconds over which lines per second are averaged
+MINUTES = 8  # minutes of errors that are shown
+HOUR = 60  # minutes of errors they are compared with
+_WINDOW = 5  # seconds over which lines per second are averaged
 LEAP = 5.0
 """How many times its own past the error rate must be before it is called a leap …"""
-_LEAP_ERRORS = 10   # … and how many errors a minute at least
+_LEAP_ERRORS = 10  # … and how many errors a minute at least
 
 
 class Rates:
@@ -19,8 +19,8 @@ class Rates:
     def __init__(self, began: int) -> None:
         self._lines: dict[int, int] = {}
         self._errors: dict[int, int] = {}
-        self._past: dict[int, int] = {}     # errors by minute
-        self.known_since = began            # the second from which on errors have been counted
+        self._past: dict[int, int] = {}  # errors by minute
+        self.known_since = began  # the second from which on errors have been counted
 
     def count(self, second: int, lines: int, errors: int) -> None:
         if lines:
@@ -53,5 +53,5 @@ class Rates:
             return None
         minute = now // 60
         usual = sum(self._past.get(minute - ago, 0) for ago in range(2, known + 2)) / known
-        ratio = errors / max(usual, 1.0)   # below one a minute any handful would be a leap
+        ratio = errors / max(usual, 1.0)  # below one a minute any handful would be a leap
         return ratio if ratio >= LEAP else None

@@ -60,8 +60,8 @@ class Reader:
 
     def __init__(self) -> None:
         self._format: _Format | None = None
-        self._month_first: bool | None = None   # 03/05/2025: nobody can know before a 13th has been seen
-        self._stamped = False                   # the records of this source begin with a time
+        self._month_first: bool | None = None  # 03/05/2025: nobody can know before a 13th has been seen
+        self._stamped = False  # the records of this source begin with a time
 
     @property
     def format(self) -> str | None:
@@ -108,7 +108,7 @@ class Reader:
                 self._format = form
                 self._stamped = found.stamp is not None and form is not _anything
                 return found
-        return _anything(text)   # says nothing about the lines to come
+        return _anything(text)  # says nothing about the lines to come
 
 
 def level_of(text: str) -> Level | None:
@@ -143,28 +143,70 @@ _GOES_ON = re.compile(
     r"|(?:[A-Za-z_]\w*\.){0,8}[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Fault|Group)(?::|$| \()"
     r"|goroutine \d+ (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[[^\]]*\]:$|created by [\w./*()-]+|exit status \d+$"
     r"|\[signal SIG|[\w./-]{1,200}+(?:\(\*?[\w.\[\]]{1,100}\)[\w.\[\]]{1,100}+)?\((?:0x|\{|\.\.\.|\)$)"
-    r"|stack backtrace:|note: run with `RUST_BACKTRACE|--- End of |---> [\w.]+(?:Exception|Error)")
+    r"|stack backtrace:|note: run with `RUST_BACKTRACE|--- End of |---> [\w.]+(?:Exception|Error)"
+)
 _PG_PART = re.compile(r"\[\d+(?:-\d+)?\][: ][^:]{0,120}?(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
 
 
 # ---------------------------------------------------------------------------------------------- levels
 
-_HEAD = 240      # characters: a level stands before the message
+_HEAD = 240  # characters: a level stands before the message
 _NAMES: dict[str, Level] = {
-    "trace": "trace", "verbose": "trace", "finest": "trace", "finer": "trace", "trc": "trace", "silly": "trace",
-    "trce": "trace", "vrb": "trace",
-    "debug": "debug", "dbg": "debug", "debg": "debug", "dbug": "debug", "fine": "debug",
-    "info": "info", "notice": "info", "information": "info", "inf": "info", "log": "info", "note": "info",
-    "config": "info", "informational": "info", "system": "info",
-    "warn": "warn", "warning": "warn", "wrn": "warn",
-    "error": "error", "err": "error", "severe": "error", "failure": "error", "eror": "error", "fail": "error",
-    "fatal": "fatal", "critical": "fatal", "crit": "fatal", "panic": "fatal", "emerg": "fatal",
-    "emergency": "fatal", "alert": "fatal", "dpanic": "fatal", "ftl": "fatal",
+    "trace": "trace",
+    "verbose": "trace",
+    "finest": "trace",
+    "finer": "trace",
+    "trc": "trace",
+    "silly": "trace",
+    "trce": "trace",
+    "vrb": "trace",
+    "debug": "debug",
+    "dbg": "debug",
+    "debg": "debug",
+    "dbug": "debug",
+    "fine": "debug",
+    "info": "info",
+    "notice": "info",
+    "information": "info",
+    "inf": "info",
+    "log": "info",
+    "note": "info",
+    "config": "info",
+    "informational": "info",
+    "system": "info",
+    "warn": "warn",
+    "warning": "warn",
+    "wrn": "warn",
+    "error": "error",
+    "err": "error",
+    "severe": "error",
+    "failure": "error",
+    "eror": "error",
+    "fail": "error",
+    "fatal": "fatal",
+    "critical": "fatal",
+    "crit": "fatal",
+    "panic": "fatal",
+    "emerg": "fatal",
+    "emergency": "fatal",
+    "alert": "fatal",
+    "dpanic": "fatal",
+    "ftl": "fatal",
 }
 _SYSLOG: tuple[Level, ...] = ("fatal", "fatal", "fatal", "error", "warn", "info", "info", "debug")
 _GCP: tuple[Level, ...] = ("debug", "debug", "info", "info", "warn", "error", "fatal", "fatal", "fatal")
-_LETTERS: dict[str, Level] = {"T": "trace", "V": "trace", "D": "debug", "I": "info", "N": "info", "W": "warn",
-                              "E": "error", "F": "fatal", "C": "fatal", "P": "fatal"}
+_LETTERS: dict[str, Level] = {
+    "T": "trace",
+    "V": "trace",
+    "D": "debug",
+    "I": "info",
+    "N": "info",
+    "W": "warn",
+    "E": "error",
+    "F": "fatal",
+    "C": "fatal",
+    "P": "fatal",
+}
 
 _ANY = "|".join(sorted(_NAMES, key=len, reverse=True))
 _CAPS = "|".join(sorted((name.upper() for name in _NAMES if name not in ("log", "system")), key=len, reverse=True))
@@ -172,27 +214,34 @@ _CAPS = "|".join(sorted((name.upper() for name in _NAMES if name not in ("log", 
 # the character before is looked at afterwards.
 _CAPITALS = re.compile(
     r"(?:ERROR|ERR|EMERG|WARN(?:ING)?|INFO|NOTICE|DEBUG|TRACE|FATAL|FINEST|FINER|CRIT(?:ICAL)?|SEVERE|PANIC|ALERT"
-    r"|VERBOSE|DPANIC)(?!\w)")
+    r"|VERBOSE|DPANIC)(?!\w)"
+)
 _LOWER = re.compile(
     r"(?:^|(?<=[\s\[(<|:]))(trace|debug|info|notice|warn(?:ing)?|err(?:or)?|severe|crit(?:ical)?|fatal|panic|alert"
-    r"|emerg)(?=[\]):>|]| - )", re.IGNORECASE)
+    r"|emerg)(?=[\]):>|]| - )",
+    re.IGNORECASE,
+)
 _FIELD = re.compile(
     r"""(?<![\w.])["']?(?:level|lvl|severity|levelname|log\.level|loglevel|severity_text|level_name)["']?\s?[:=]\s?"""
-    r"""["']?(?:([A-Za-z]{3,13})|(\d{2})(?!\d))""")
+    r"""["']?(?:([A-Za-z]{3,13})|(\d{2})(?!\d))"""
+)
 # Right after a time: past threads, process numbers and punctuation, the first word that is a level.
 _SLOT = re.compile(
     r"(?:[\]),:;|\s-]|\[[^\[\]]{0,80}\]|\([^()]{0,80}\)|\d{1,10}(?![\w.])){0,10}?"
     rf"[\s\]:|]?(?:(?P<caps>{_CAPS})\d?(?![\w=-])"
     rf"|[\[<(|]\s{{0,2}}(?:\w{{1,30}}:)?(?P<boxed>(?i:{_ANY}))\d?\s{{0,5}}[\])>|]"
     rf"|(?P<told>(?i:{_ANY}))(?:\t|:(?= )|\s{{0,5}}\|)"
-    r"|(?P<letter>[DIWEF]) {1,2}(?:[A-Z]{2,12}|-) )")
-_BAD_ENDS = re.compile(r"Traceback \(most recent call last\)|Exception in thread "
-                       r"|Un(?:handled|caught) (?i:exception)|thread '[^']*' panicked at")
+    r"|(?P<letter>[DIWEF]) {1,2}(?:[A-Z]{2,12}|-) )"
+)
+_BAD_ENDS = re.compile(
+    r"Traceback \(most recent call last\)|Exception in thread "
+    r"|Un(?:handled|caught) (?i:exception)|thread '[^']*' panicked at"
+)
 
 
 def _stated(text: str, at: int = 0) -> Level | None:
     """The level of a text that has no known form: a capital word near its beginning, a field, a marked word."""
-    head = text[at:at + _HEAD]
+    head = text[at : at + _HEAD]
     for match in _CAPITALS.finditer(head):
         start = match.start()
         if start == 0 or not (head[start - 1].isalnum() or head[start - 1] in "_/"):
@@ -238,16 +287,37 @@ _Format = Callable[[str], "_Reading | None"]
 _NOTHING = _Reading(None, None)
 
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "CET": 1, "WEST": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3,
-          "JST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "EDT": -4, "EST": -5, "CDT": -5, "MDT": -6,
-          "MST": -7, "PDT": -7, "PST": -8}   # hours; those that mean one thing only
+_ZONES = {
+    "Z": 0,
+    "UTC": 0,
+    "GMT": 0,
+    "WET": 0,
+    "CET": 1,
+    "WEST": 1,
+    "CEST": 2,
+    "EET": 2,
+    "EEST": 3,
+    "MSK": 3,
+    "JST": 9,
+    "AEST": 10,
+    "AEDT": 11,
+    "NZST": 12,
+    "NZDT": 13,
+    "EDT": -4,
+    "EST": -5,
+    "CDT": -5,
+    "MDT": -6,
+    "MST": -7,
+    "PDT": -7,
+    "PST": -8,
+}  # hours; those that mean one thing only
 _OFFSET = rf"(?:Z|[+-]\d\d(?::?\d\d)?(?![\d:])| (?:[+-]\d\d:?\d\d(?!\d)|(?:{'|'.join(_ZONES)})(?!\w)))?"
 _STAMPS = {
     "iso": r"\d{4}[-/.]\d\d[-/.]\d\d(?:[T _:]| - )\d\d:\d\d(?::\d\d(?:[.,:]\d{1,9})?)?" + _OFFSET,
     "compact": r"\d{8}T\d{6}(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?(?!\w)",
     "named": rf"\d\d?[-/ ]{_MONTH}[-/ ]\d{{4}}[: T]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?" + _OFFSET,
     "ctime": rf"(?:[A-Z][a-z]{{2}} )?{_MONTH} {{1,2}}\d{{1,2}},? (?:\d{{4}},? (?=\d\d?:))?\d\d?:\d\d:\d\d"
-             r"(?:[.,]\d{1,9})?(?: [AP]M)?(?: UTC| GMT)?(?: \d{4}(?![\d:]))?",
+    r"(?:[.,]\d{1,9})?(?: [AP]M)?(?: UTC| GMT)?(?: \d{4}(?![\d:]))?",
     "rfc2822": rf"[A-Z][a-z]{{2}}, \d\d? {_MONTH} \d{{4}} \d\d:\d\d:\d\d" + _OFFSET,
     "klog": r"[IWEFD](?:\d{4}|\d{2})?\d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})?",
     "numeric": r"\d\d?[./-]\d\d?[./-]\d{4},? \d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: [AP]M)?",
@@ -260,8 +330,10 @@ _STAMP = re.compile("(?:" + "|".join(f"(?P<{kind}>{pattern})" for kind, pattern 
 _BEFORE = re.compile(r"(?:http|https|h2|wss?) $|(?!(?:[a-z]{1,20} ){1,3}$)(?:\S{1,63}\s{1,20}){0,3}\S{0,24}$")
 _TAG = re.compile(r"(?:[\w.-](?:[\w.-]|:(?=[\w:])){0,254} )?[\w./@()-]{1,64}(?:\[[\w.-]{1,30}\])?: ")
 _CRI = re.compile(r" (?:stdout|stderr) [FP] ")
-_PG = re.compile(r" (?:\[\d+(?:-\d+)?\][: ])?[^:]{0,120}?"
-                 r"(?P<level>LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG)\d?:  ")
+_PG = re.compile(
+    r" (?:\[\d+(?:-\d+)?\][: ])?[^:]{0,120}?"
+    r"(?P<level>LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG)\d?:  "
+)
 
 
 def _stamp_at(text: str, at: int) -> tuple[_Stamp, int] | None:
@@ -281,13 +353,14 @@ def _json(text: str) -> _Reading | None:
         return None
     try:
         fields = json.loads(text)
-    except (ValueError, RecursionError):   # cut off, or no JSON at all
+    except (ValueError, RecursionError):  # cut off, or no JSON at all
         level = _FIELD.search(text, 0, 2000)
         stamp = _JSON_TIME.search(text, 0, 2000)
         number = level and level[2] and _numbered(int(level[2]))
         return _Reading(
             number or (_NAMES.get(level[1].lower()) if level and level[1] else None),
-            _value_stamp(stamp[1]) if stamp else None)
+            _value_stamp(stamp[1]) if stamp else None,
+        )
     if not isinstance(fields, dict):
         return None
     stamp_ = _first(_json_stamp(key, fields) for key in _TIME_KEYS if key in fields)
@@ -299,12 +372,48 @@ def _json(text: str) -> _Reading | None:
 
 _JSON_TIME = re.compile(r'"(?:@?timestamp|time|ts|t|@t|date)"\s?:\s?"?([^",}]{8,40})')
 _TIME_KEYS = (
-    "time", "@timestamp", "timestamp", "ts", "t", "@t", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP",
-    "date", "datetime", "asctime", "timeMillis", "instant", "eventTime", "event_time", "timestampSeconds",
-    "time_iso8601", "time_local", "start_time", "msec", "receiveTimestamp", "created")
-_LEVEL_KEYS = ("level", "severity", "lvl", "log.level", "levelname", "loglevel", "log_level", "level_name", "@l",
-               "severity_text", "severityText", "severityNumber", "severity_number", "PRIORITY", "priority", "s",
-               "l")
+    "time",
+    "@timestamp",
+    "timestamp",
+    "ts",
+    "t",
+    "@t",
+    "_SOURCE_REALTIME_TIMESTAMP",
+    "__REALTIME_TIMESTAMP",
+    "date",
+    "datetime",
+    "asctime",
+    "timeMillis",
+    "instant",
+    "eventTime",
+    "event_time",
+    "timestampSeconds",
+    "time_iso8601",
+    "time_local",
+    "start_time",
+    "msec",
+    "receiveTimestamp",
+    "created",
+)
+_LEVEL_KEYS = (
+    "level",
+    "severity",
+    "lvl",
+    "log.level",
+    "levelname",
+    "loglevel",
+    "log_level",
+    "level_name",
+    "@l",
+    "severity_text",
+    "severityText",
+    "severityNumber",
+    "severity_number",
+    "PRIORITY",
+    "priority",
+    "s",
+    "l",
+)
 
 
 def _first(found: Iterator[Any]) -> Any:
@@ -315,14 +424,14 @@ def _json_level(key: str, value: object) -> Level | None:
     if isinstance(value, str):
         if key in ("PRIORITY", "priority") and value.isdecimal() and len(value) == 1:
             return _SYSLOG[int(value) & 7]
-        if key in ("s", "l"):   # MongoDB writes I, W, E, F, D1 … D5
+        if key in ("s", "l"):  # MongoDB writes I, W, E, F, D1 … D5
             return _LETTERS.get(value[:1]) if len(value) <= 2 else _NAMES.get(value.lower())
         if known := _NAMES.get(value.lower()):
             return known
         return _numbered(float(value)) if value.isdecimal() and len(value) < 4 else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1000:
         return None
-    if key in ("severityNumber", "severity_number"):   # OpenTelemetry: four numbers a level
+    if key in ("severityNumber", "severity_number"):  # OpenTelemetry: four numbers a level
         return LEVELS[min((int(value) - 1) // 4, 5)] if value >= 1 else None
     return _numbered(value)
 
@@ -330,19 +439,19 @@ def _json_level(key: str, value: object) -> Level | None:
 def _inner_level(fields: Mapping[str, Any]) -> Level | None:
     """The level of JSON that has none at its top: nested, an HTTP status, or of the text that was wrapped."""
     log = fields.get("log")
-    if isinstance(log, dict) and isinstance(log.get("level"), str):   # ECS, nested
+    if isinstance(log, dict) and isinstance(log.get("level"), str):  # ECS, nested
         return _NAMES.get(log["level"].lower())
     for key in ("status", "response_code", "statusCode", "status_code"):
         status = fields.get(key)
-        if isinstance(status, str) and status.lower() in _NAMES:   # Datadog
+        if isinstance(status, str) and status.lower() in _NAMES:  # Datadog
             return _NAMES[status.lower()]
         if isinstance(status, str) and status.isdecimal() and len(status) == 3:
             status = int(status)
         if isinstance(status, int) and not isinstance(status, bool):
             return _of_status(status)
-    if "@t" in fields and ("@mt" in fields or "@m" in fields):   # CLEF leaves information out
+    if "@t" in fields and ("@mt" in fields or "@m" in fields):  # CLEF leaves information out
         return "info"
-    for key in ("log", "MESSAGE", "message"):   # what docker or journald wrapped speaks for itself
+    for key in ("log", "MESSAGE", "message"):  # what docker or journald wrapped speaks for itself
         inner = fields.get(key)
         if isinstance(inner, str):
             return _sniff(inner, depth=1).level
@@ -352,9 +461,9 @@ def _inner_level(fields: Mapping[str, Any]) -> Level | None:
 def _json_stamp(key: str, fields: Mapping[str, Any]) -> _Stamp | None:
     value = fields[key]
     if isinstance(value, dict):
-        if "$date" in value:   # MongoDB
+        if "$date" in value:  # MongoDB
             value = value["$date"]
-        else:                  # log4j2 and GCP
+        else:  # log4j2 and GCP
             seconds = value.get("epochSecond", value.get("seconds"))
             nanos = value.get("nanoOfSecond", value.get("nanos", 0))
             if not isinstance(seconds, int) or not isinstance(nanos, int) or not 0 <= nanos < 10**9:
@@ -381,7 +490,7 @@ def _syslog(text: str) -> _Reading | None:
     if text[:1] != "<" or not (pri := _PRI.match(text)):
         return None
     at = pri.end()
-    if not (found := _stamp_at(text, at)) and text[at:at + 2] != "- ":
+    if not (found := _stamp_at(text, at)) and text[at : at + 2] != "- ":
         return None
     stamp, at = found or (None, at + 1)
     level = _SYSLOG[int(pri[1]) & 7]
@@ -396,7 +505,7 @@ _HEADER = re.compile(r" [^\s:]{1,255} \S{1,255} \S{1,128} \S{1,32} (?:-|\[[^\]]{
 def _message_level(text: str, at: int) -> Level | None:
     """The level of a message behind syslog's host and program."""
     tag = _HEADER.match(text, at) or _TAG.match(text, at + 1)
-    return _sniff(text[tag.end():], depth=1).level if tag else _stated(text, at)
+    return _sniff(text[tag.end() :], depth=1).level if tag else _stated(text, at)
 
 
 def _access(text: str) -> _Reading | None:
@@ -410,7 +519,8 @@ def _access(text: str) -> _Reading | None:
 _ACCESS = re.compile(
     r"(?:[A-Z]{4,8}:(?: {1,6}|\w{1,40}:))?[\w.:,%-]{1,255}(?: [^\s\"\[]{1,128}){1,3}?"
     rf" (?:\[(?P<stamp>\d\d/{_MONTH}/\d{{4}}[: ][^\]]{{8,24}})\] (?:[\w.:-]{{1,255}} )?)?"
-    r'"[^"\\]*+(?:\\.[^"\\]*+)*+" (?P<status>[1-5]\d\d)(?= (?:\d+|-)|$| [A-Z])')
+    r'"[^"\\]*+(?:\\.[^"\\]*+)*+" (?P<status>[1-5]\d\d)(?= (?:\d+|-)|$| [A-Z])'
+)
 
 
 def _klog(text: str) -> _Reading | None:
@@ -431,7 +541,7 @@ def _stamped(text: str) -> _Reading | None:
 
 
 def _after_stamp(text: str, stamp: _Stamp, at: int) -> _Reading:
-    if ":  " in text[at:at + _HEAD] and (pg := _PG.match(text, at, at + _HEAD)):
+    if ":  " in text[at : at + _HEAD] and (pg := _PG.match(text, at, at + _HEAD)):
         return _Reading(_NAMES[pg["level"].lower()], stamp)
     if _PG_PART.match(text, at + 1, at + _HEAD):
         return _Reading(None, stamp)
@@ -440,14 +550,14 @@ def _after_stamp(text: str, stamp: _Stamp, at: int) -> _Reading:
         word = slot["caps"] or slot["boxed"] or slot["told"]
         return _Reading(_LETTERS[letter] if letter else _NAMES[word.lower()], stamp)
     if cri := _CRI.match(text, at):
-        return _Reading(_sniff(text[cri.end():], depth=1).level, stamp)
+        return _Reading(_sniff(text[cri.end() :], depth=1).level, stamp)
     if stamp.kind == "monthday" and (cat := _LOGCAT.match(text, at)):
         return _Reading(_LETTERS[cat[1]], stamp)
-    rest = text[at:at + 1]
-    if rest == " " and (text[at + 1:at + 2] == "{" or _STAMP.match(text, at + 1, at + 60)):
-        return _Reading(_sniff(text[at + 1:], depth=1).level, stamp)   # a stamp before a line that has its own
+    rest = text[at : at + 1]
+    if rest == " " and (text[at + 1 : at + 2] == "{" or _STAMP.match(text, at + 1, at + 60)):
+        return _Reading(_sniff(text[at + 1 :], depth=1).level, stamp)  # a stamp before a line that has its own
     if rest == " " and stamp.kind in ("ctime", "iso") and (tag := _TAG.match(text, at + 1)):
-        return _Reading(_sniff(text[tag.end():], depth=1).level or _stated(text, at), stamp)
+        return _Reading(_sniff(text[tag.end() :], depth=1).level or _stated(text, at), stamp)
     return _Reading(_stated(text, at), stamp)
 
 
@@ -459,12 +569,12 @@ def _levelled(text: str) -> _Reading | None:
     match = _FIRST.match(text)
     if match is None:
         return None
-    if "HTTP/" in text[:2300] and (request := _access(text)):   # uvicorn, werkzeug
+    if "HTTP/" in text[:2300] and (request := _access(text)):  # uvicorn, werkzeug
         return request
     letter = match["letter"]
     level = _LETTERS[letter] if letter else _NAMES[(match["word"] or match["told"]).lower()]
     at = match.end()
-    while text[at:at + 1] in (" ", "[", "(", "\t", "-", "|") and at < match.end() + 8:
+    while text[at : at + 1] in (" ", "[", "(", "\t", "-", "|") and at < match.end() + 8:
         at += 1
     found = _stamp_at(text, at)
     return _Reading(level, found[0] if found else None)
@@ -472,7 +582,8 @@ def _levelled(text: str) -> _Reading | None:
 
 _FIRST = re.compile(
     rf"[\[<(]?\s?(?:(?P<word>{_CAPS})\d?[\])>]?(?=[\s:|,\[(-])|(?P<letter>[DIWEF]), (?=\[)"
-    rf"|(?P<told>(?i:{_ANY}))(?:\]|\)|>|:(?!:)))[:|,]?")
+    rf"|(?P<told>(?i:{_ANY}))(?:\]|\)|>|:(?!:)))[:|,]?"
+)
 
 
 def _logfmt(text: str) -> _Reading | None:
@@ -497,8 +608,10 @@ def _logfmt(text: str) -> _Reading | None:
 
 
 _PAIR_HEAD = re.compile(r"[A-Za-z_@][\w.@/-]{0,60}=")
-_PAIR = re.compile(r'(?<![^\s])(?P<key>[A-Za-z_@][\w.@/-]{0,60})=(?:"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"'
-                   r"|(?P<bare>[^\s\"]*+))")
+_PAIR = re.compile(
+    r'(?<![^\s])(?P<key>[A-Za-z_@][\w.@/-]{0,60})=(?:"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"'
+    r"|(?P<bare>[^\s\"]*+))"
+)
 _AUDIT = re.compile(r"msg=audit\((\d{10}\.\d{3})")
 _LOGFMT_LEVELS = frozenset(("level", "lvl", "severity", "loglevel", "log.level", "at"))
 _LOGFMT_TIMES = frozenset(("time", "ts", "timestamp", "t", "@timestamp", "date", "datetime"))
@@ -509,12 +622,15 @@ def _rails(text: str) -> _Reading | None:
     if text[:1] not in ("S", "C", "P") or not (match := _RAILS.match(text)):
         return None
     stamp = match["stamp"]
-    return _Reading(_of_status(int(match["status"])) if match["status"] else "info",
-                    _value_stamp(stamp) if stamp else None)
+    return _Reading(
+        _of_status(int(match["status"])) if match["status"] else "info", _value_stamp(stamp) if stamp else None
+    )
 
 
-_RAILS = re.compile(r'Started [A-Z]+ "[^"]*" for \S+ at (?P<stamp>\d{4}-[\d :+-]{20,24})'
-                    r"|Completed (?P<status>\d{3}) [A-Za-z ]+ in \d+|Processing by \S+#\w+ as ")
+_RAILS = re.compile(
+    r'Started [A-Z]+ "[^"]*" for \S+ at (?P<stamp>\d{4}-[\d :+-]{20,24})'
+    r"|Completed (?P<status>\d{3}) [A-Za-z ]+ in \d+|Processing by \S+#\w+ as "
+)
 
 
 def _redis(text: str) -> _Reading | None:
@@ -533,7 +649,7 @@ def _wrapped(text: str) -> _Reading | None:
     match = _PREFIX.match(text)
     if match is None:
         return None
-    inner = _sniff(text[match.end():], depth=1)
+    inner = _sniff(text[match.end() :], depth=1)
     return inner if inner != _NOTHING else None
 
 
@@ -543,15 +659,28 @@ _PREFIX = re.compile(r"[\w./-]{1,100} {1,40}\| |\[pod/[\w./-]{1,200}\] ")
 def _anything(text: str) -> _Reading:
     """No known form: a time among the first words, a level wherever it is marked as one."""
     match = _STAMP.search(text, 0, 120)
-    if match and (match.start() == 0 or not text[match.start() - 1].isalnum()) and (
-            match.lastgroup not in ("epoch", "klog", "clock") and _BEFORE.match(text, 0, match.start())):
+    if (
+        match
+        and (match.start() == 0 or not text[match.start() - 1].isalnum())
+        and (match.lastgroup not in ("epoch", "klog", "clock") and _BEFORE.match(text, 0, match.start()))
+    ):
         found = _after_stamp(text, _found(match), match.end())
         return found if found.level else _Reading(_stated(text), found.stamp)
     return _Reading(_stated(text), None)
 
 
 _FORMATS: tuple[_Format, ...] = (
-    _json, _syslog, _access, _klog, _redis, _stamped, _levelled, _logfmt, _rails, _wrapped)
+    _json,
+    _syslog,
+    _access,
+    _klog,
+    _redis,
+    _stamped,
+    _levelled,
+    _logfmt,
+    _rails,
+    _wrapped,
+)
 
 
 def _sniff(text: str, depth: int = 0) -> _Reading:
@@ -587,8 +716,10 @@ def _flat_json(text: str) -> _Reading | None:
         return None
     level, stamp = _FIELD.search(text, 0, 2000), _JSON_TIME.search(text, 0, 2000)
     named = _NAMES.get(level[1].lower()) if level and level[1] else None
-    return _Reading(named or (_numbered(int(level[2])) if level and level[2] else None),
-                    _value_stamp(stamp[1]) if stamp else None)
+    return _Reading(
+        named or (_numbered(int(level[2])) if level and level[2] else None),
+        _value_stamp(stamp[1]) if stamp else None,
+    )
 
 
 _UNWRAPPED: tuple[_Format, ...] = (_flat_json, _access, _klog, _redis, _plainly, _levelled, _logfmt, _rails)
@@ -603,8 +734,20 @@ class _Ask(NamedTuple):
     month_first: bool | None
 
 
-_MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
-           "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12}
+_MONTHS = {
+    "jan": 1,
+    "feb": 2,
+    "mar": 3,
+    "apr": 4,
+    "may": 5,
+    "jun": 6,
+    "jul": 7,
+    "aug": 8,
+    "sep": 9,
+    "oct": 10,
+    "nov": 11,
+    "dec": 12,
+}
 _CLOCK = re.compile(r"(\d\d?):(\d\d)(?::(\d\d)(?:[.,:](\d{1,9}))?)?(?: ?([AP])M)?")
 _NAMED_DATE = re.compile(r"(\d\d?)[-/ ]([A-Z][a-z]{2})[-/ ](\d{4})[: T]")
 _NUMBERS = re.compile(r"\d+")
@@ -635,13 +778,18 @@ def _named(text: str, ask: _Ask) -> datetime:
     if date is None:
         raise ValueError(text)
     day, name, year = date.groups()
-    return _utc(int(year), _MONTHS[name.lower()], int(day), _clock(text, date.end()),
-                _offset(text[date.end() + 8:]) or ask.zone)
+    return _utc(
+        int(year),
+        _MONTHS[name.lower()],
+        int(day),
+        _clock(text, date.end()),
+        _offset(text[date.end() + 8 :]) or ask.zone,
+    )
 
 
 def _ctime(text: str, ask: _Ask) -> datetime:
     parts = text.replace(",", " ").split()
-    if parts[1].lower()[:3] in _MONTHS:   # the day of the week comes first
+    if parts[1].lower()[:3] in _MONTHS:  # the day of the week comes first
         parts = parts[1:]
     clock = _clock(text, text.index(":") - 2)
     zone = UTC if "UTC" in text or "GMT" in text else ask.zone
@@ -651,12 +799,17 @@ def _ctime(text: str, ask: _Ask) -> datetime:
 
 def _rfc2822(text: str, ask: _Ask) -> datetime:
     _, day, name, year, *_ = text.split()
-    return _utc(int(year), _MONTHS[name.lower()], int(day), _clock(text, text.index(":") - 2),
-                _offset(text[text.index(":") + 6:]) or ask.zone)
+    return _utc(
+        int(year),
+        _MONTHS[name.lower()],
+        int(day),
+        _clock(text, text.index(":") - 2),
+        _offset(text[text.index(":") + 6 :]) or ask.zone,
+    )
 
 
 def _klog_time(text: str, ask: _Ask) -> datetime:
-    date = text[1:text.index(" ")]
+    date = text[1 : text.index(" ")]
     year = None if len(date) == 4 else int(date[:-4]) if len(date) == 8 else 2000 + int(date[:2])
     return _recent(int(date[-4:-2]), int(date[-2:]), _clock(text, len(date) + 2), ask.zone, ask.now, year)
 
@@ -692,8 +845,17 @@ def _epoch(text: str, ask: _Ask) -> datetime:
 
 
 _WORK_OUT: dict[str, Callable[[str, _Ask], datetime]] = {
-    "iso": _iso, "compact": _compact, "named": _named, "ctime": _ctime, "rfc2822": _rfc2822, "klog": _klog_time,
-    "numeric": _numeric, "monthday": _monthday, "clock": _clock_only, "epoch": _epoch}
+    "iso": _iso,
+    "compact": _compact,
+    "named": _named,
+    "ctime": _ctime,
+    "rfc2822": _rfc2822,
+    "klog": _klog_time,
+    "numeric": _numeric,
+    "monthday": _monthday,
+    "clock": _clock_only,
+    "epoch": _epoch,
+}
 
 
 def _clock(text: str, at: int) -> tuple[int, int, int, int]:
@@ -739,7 +901,7 @@ def _recent(
     for candidate in (this + 1, this):
         try:
             time = _utc(candidate, month, day, clock, zone)
-        except ValueError:   # 29 February
+        except ValueError:  # 29 February
             continue
         if time <= now + timedelta(days=1):
             return time
@@ -758,8 +920,9 @@ def unfold(text: str) -> str:
     at = text.find("{")
     if 0 <= at <= _HEAD and text.rstrip().endswith("}"):
         try:
-            value = json.loads(text[at:], object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number,
-                               parse_constant=_Number)
+            value = json.loads(
+                text[at:], object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number, parse_constant=_Number
+            )
             if isinstance(value, _Pairs) and value:
                 before = text[:at].rstrip()
                 return (before + "\n" if before else "") + _indented(value, "")
@@ -772,7 +935,7 @@ def unfold(text: str) -> str:
     lines: list[str] = []
     done = 0
     for pair in pairs:
-        if between := text[done:pair.start()].strip():
+        if between := text[done : pair.start()].strip():
             lines.append(between)
         value = pair["bare"] if pair["quoted"] is None else _unescaped(pair["quoted"])
         first, *more = value.split("\n")
@@ -806,10 +969,15 @@ def _indented(value: Any, indent: str) -> str:
         return "[\n" + ",\n".join(inner + _indented(one, inner) for one in value) + f"\n{indent}]"
     if isinstance(value, _Number):
         return str(value)
-    if isinstance(value, str) and "\n" in value.strip("\n"):   # a stack trace: each of its lines
-        return '"' + f"\n{inner}".join(
-            json.dumps(line, ensure_ascii=False)[1:-1].replace("\\t", "    ").replace('\\"', '"')
-            for line in value.rstrip("\n").split("\n")) + '"'
+    if isinstance(value, str) and "\n" in value.strip("\n"):  # a stack trace: each of its lines
+        return (
+            '"'
+            + f"\n{inner}".join(
+                json.dumps(line, ensure_ascii=False)[1:-1].replace("\\t", "    ").replace('\\"', '"')
+                for line in value.rstrip("\n").split("\n")
+            )
+            + '"'
+        )
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -40,9 +40,9 @@ class Row:
         self.text = text
         self.numbering = numbering
         self.ordinal = ordinal
-        self.notice = False                   # said by warroom about a source, not by the source
-        self.safe: Redacted | None = None     # once drawn
-        self.when: datetime | bool | None = False   # False until asked for
+        self.notice = False  # said by warroom about a source, not by the source
+        self.safe: Redacted | None = None  # once drawn
+        self.when: datetime | bool | None = False  # False until asked for
         self._level: Level | bool | None = False
 
     @property
@@ -55,7 +55,7 @@ class Row:
         """The level the line itself states."""
         if self._level is False:
             self._level = None if self.notice else level_of(self.text)
-        return self._level   # type: ignore[return-value]
+        return self._level  # type: ignore[return-value]
 
     @property
     def line(self) -> int | None:
@@ -77,7 +77,7 @@ class Cut:
         if store is None:
             return
         size = piece.end - piece.start
-        if size > 4 * PIECE:   # a line too long to be taken whole
+        if size > 4 * PIECE:  # a line too long to be taken whole
             self._data = store.read(piece.start, LINE_CAP)
             return
         data = self._data = store.read(piece.start, size)
@@ -100,7 +100,7 @@ class Cut:
             return self._data, self._piece.end - self._piece.start - 1
         end = self._data.find(b"\n", start)
         end = end if end >= 0 else len(self._data)
-        return self._data[start:min(end, start + LINE_CAP)], end - start
+        return self._data[start : min(end, start + LINE_CAP)], end - start
 
     def number(self, index: int) -> int:
         """How many lines of the piece stand before the one that is shown in this place."""
@@ -196,6 +196,6 @@ def before(piece: Piece, at: int | None = None) -> Callable[[], bytes]:
             return b""
         start = max(byte - LOOK_BACK, store.begin)
         data = store.read(start, byte - start)
-        return data if start == 0 else data[data.find(b"\n") + 1:]
+        return data if start == 0 else data[data.find(b"\n") + 1 :]
 
     return read

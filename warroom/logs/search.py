@@ -31,8 +31,8 @@ class Query:
 
     text: str
     pattern: re.Pattern[str]
-    _literal: bytes = field(default=b"", compare=False)   # must be in a line that matches; lower case if _fold
-    _alone: bool = field(default=False, compare=False)    # and that is all
+    _literal: bytes = field(default=b"", compare=False)  # must be in a line that matches; lower case if _fold
+    _alone: bool = field(default=False, compare=False)  # and that is all
     _fold: bool = field(default=False, compare=False)
     _raw: re.Pattern[bytes] | None = field(default=None, compare=False)
 
@@ -50,7 +50,7 @@ class Query:
             literal, alone = text, True
         else:
             literal, alone = _longest_literal(text)
-        if fold and not literal.isascii():   # bytes know no other case than ASCII's
+        if fold and not literal.isascii():  # bytes know no other case than ASCII's
             literal, alone = max(re.split(r"[^\x00-\x7f]+", literal), key=len), False
         raw = None
         if not literal and text.isascii():
@@ -84,7 +84,7 @@ class Query:
         """Where in ``data``, which begins with a line, lines begin that match."""
         if not self.text:
             return []
-        if b"\x1b" in data or not (self._literal or self._raw):   # colours may stand in the midst of a word
+        if b"\x1b" in data or not (self._literal or self._raw):  # colours may stand in the midst of a word
             return self._starts_slowly(data)
         if not self._literal:
             return self._starts_raw(data)
@@ -109,7 +109,7 @@ class Query:
             start = data.rfind(b"\n", 0, match.start()) + 1
             end = data.find(b"\n", match.start())
             end = end if end >= 0 else len(data)
-            if match.end() <= end or self.pattern.search(decoded(data[start:end])):   # \s may leave the line
+            if match.end() <= end or self.pattern.search(decoded(data[start:end])):  # \s may leave the line
                 found.append(start)
             at = end + 1
         return found
@@ -133,7 +133,7 @@ def _longest_literal(pattern: str) -> tuple[str, bool]:
         tree = import_module("re._parser").parse(pattern)
         runs = [""]
         alone = _walk(tree, runs)
-    except Exception:   # noqa: BLE001 - its shape is no promise; without a literal a search is only slower
+    except Exception:  # noqa: BLE001 - its shape is no promise; without a literal a search is only slower
         return "", False
     longest = max(runs, key=len)
     return longest, alone and len(runs) == 1

@@ -17,13 +17,13 @@ from threading import Lock
 from warroom.logs.records import Level, is_continuation, level_of, rank
 from warroom.logs.search import Query, decoded
 
-LOOK_BACK = 16 * 1024   # bytes before a piece in which the beginning of its first record is looked for
-_KNOWN = 20_000         # beginnings that are remembered
-_LONG = 4096            # bytes of a line that are read for its level
-_LOOKS = 8              # looks that are told apart at most
-_REACH = 200            # bytes within which a level stands
-_SAMPLE = 400           # lines that are learned from at a time
-_TIMELESS = 200         # lines without a time after which none is expected any more
+LOOK_BACK = 16 * 1024  # bytes before a piece in which the beginning of its first record is looked for
+_KNOWN = 20_000  # beginnings that are remembered
+_LONG = 4096  # bytes of a line that are read for its level
+_LOOKS = 8  # looks that are told apart at most
+_REACH = 200  # bytes within which a level stands
+_SAMPLE = 400  # lines that are learned from at a time
+_TIMELESS = 200  # lines without a time after which none is expected any more
 
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _NEW_LINE = re.compile(r"[\d\[<{(]|[A-Z][a-z]{2} [ \d]\d \d\d:")
@@ -32,15 +32,32 @@ _STATUS_LOOK = rb'[^"\n]*"(?:[^"\\\n]|\\.)*" '
 _LETTER = re.compile(rb"([IWEFD])\d{4} ")
 _NUMBER = re.compile(rb'"level":\s?(\d\d)(?!\d)')
 _WORDS: dict[Level, bytes] = {
-    "trace": rb"trace|verbose|finest|finer|trc", "debug": rb"debug|dbg|fine",
-    "info": rb"information|info|notice|inf|log|note|config", "warn": rb"warning|warn|wrn",
-    "error": rb"error|err|severe|failure|eror", "fatal": rb"fatal|critical|crit|panic|emerg|alert|ftl",
+    "trace": rb"trace|verbose|finest|finer|trc",
+    "debug": rb"debug|dbg|fine",
+    "info": rb"information|info|notice|inf|log|note|config",
+    "warn": rb"warning|warn|wrn",
+    "error": rb"error|err|severe|failure|eror",
+    "fatal": rb"fatal|critical|crit|panic|emerg|alert|ftl",
 }
-_WORD = {level: re.compile(rb"(?<![A-Za-z])(?:" + words + rb")(?![a-z])", re.IGNORECASE)
-         for level, words in _WORDS.items()}
+_WORD = {
+    level: re.compile(rb"(?<![A-Za-z])(?:" + words + rb")(?![a-z])", re.IGNORECASE)
+    for level, words in _WORDS.items()
+}
 # Where nothing has been learned: what a line must have to state such a level, in small letters.
-_TELLING = (b"err", b"fatal", b"crit", b"panic", b"sever", b"emerg", b"alert", b"fail", b"ftl", b"eror",
-            b"exception", b"traceback")
+_TELLING = (
+    b"err",
+    b"fatal",
+    b"crit",
+    b"panic",
+    b"sever",
+    b"emerg",
+    b"alert",
+    b"fail",
+    b"ftl",
+    b"eror",
+    b"exception",
+    b"traceback",
+)
 _TELLING_WARN = (b"warn", b"wrn")
 
 
@@ -51,7 +68,7 @@ class _Look:
     seen: int = 0
     firsts: set[int] = field(default_factory=set)
     lengths: set[int] = field(default_factory=set)
-    before: bytes = b""                              # what stands right before the level
+    before: bytes = b""  # what stands right before the level
     words: dict[bytes, Level] = field(default_factory=dict)
 
 
@@ -65,8 +82,8 @@ class Looks:
     def __init__(self) -> None:
         self._lock = Lock()
         self.stamped = False
-        self.lines = 0                     # that were learned from
-        self.columns: tuple[int, ...] = ()   # bytes up to the level, where these are always as many
+        self.lines = 0  # that were learned from
+        self.columns: tuple[int, ...] = ()  # bytes up to the level, where these are always as many
         self._looks: dict[bytes, _Look] = {}
         self._levels = 0
         self._begun = 0
@@ -77,8 +94,11 @@ class Looks:
         lines = data.split(b"\n")
         if not data.endswith(b"\n"):
             lines.pop()
-        read = [(line, text, level_of(text)) for line in lines[::max(1, len(lines) // _SAMPLE)]
-                if (text := decoded(line[:_LONG]))]
+        read = [
+            (line, text, level_of(text))
+            for line in lines[:: max(1, len(lines) // _SAMPLE)]
+            if (text := decoded(line[:_LONG]))
+        ]
         with self._lock:
             for line, text, level in read:
                 self.lines += 1
@@ -112,7 +132,7 @@ class Looks:
         look.seen += 1
         look.firsts.add(line[0])
         look.lengths.add(at if at > 0 else -len(look.lengths))
-        look.before = _BEFORE.search(line[:max(at, 0)])[0]   # type: ignore[index]
+        look.before = _BEFORE.search(line[: max(at, 0)])[0]  # type: ignore[index]
         look.words.setdefault(word, level)
 
     def harmless(self, least: int) -> re.Pattern[bytes] | None:
@@ -219,7 +239,7 @@ class Span:
         return None
 
     def _when(self, data: bytes, start: int, end: int) -> datetime | None:
-        return self.time_of(decoded(data[start:min(end, start + _LONG)].rstrip(b"\n")))
+        return self.time_of(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n")))
 
 
 class Sieve:
@@ -247,8 +267,10 @@ class Sieve:
 
     def count(self, data: bytes, before: Before = _nothing) -> int:
         """How many lines get through of ``data``, which begins with a line; ``before`` gives bytes before it."""
-        return sum(data.count(b"\n", start, end) + (end == len(data) and not data.endswith(b"\n"))
-                   for start, end in self.records(data, before))
+        return sum(
+            data.count(b"\n", start, end) + (end == len(data) and not data.endswith(b"\n"))
+            for start, end in self.records(data, before)
+        )
 
     def starts(self, data: bytes, before: Before = _nothing) -> list[int]:
         """Where in ``data`` the lines begin that get through."""
@@ -276,7 +298,7 @@ class Sieve:
             records = self._around(data, self.within[0].starts(data), before)
         else:
             records = [(0, len(data))] if data else []
-        for query in self.within[0 if self.level is not None else 1:]:
+        for query in self.within[0 if self.level is not None else 1 :]:
             records = [(start, end) for start, end in records if query.starts(data[start:end])]
         for query in self.without:
             records = _except(records, self._around(data, query.starts(data), before, whole=True))
@@ -286,13 +308,13 @@ class Sieve:
 
     def _continues(self, data: bytes, at: int) -> bool:
         """Whether the line that begins at ``at`` belongs to the record before it."""
-        first = data[at:at + 1]
+        first = data[at : at + 1]
         if first in _CONTINUING:
             return True
         if first in _BEGINNING:
             return False
         end = data.find(b"\n", at, at + 300)
-        text = decoded(data[at:end if end >= 0 else at + 300])
+        text = decoded(data[at : end if end >= 0 else at + 300])
         if _NEW_LINE.match(text):
             return False
         if self.looks.stamped:
@@ -347,7 +369,7 @@ class Sieve:
         if data and self._continues(data, 0):
             ahead = before()
             start = self._last_record(ahead)
-            if rank(level_of(decoded(ahead[start:start + _LONG].split(b"\n", 1)[0]))) >= self._least:
+            if rank(level_of(decoded(ahead[start : start + _LONG].split(b"\n", 1)[0]))) >= self._least:
                 done = self._end(data, 0)
                 records.append((0, done))
         for start, end in self._stating(data):
@@ -363,8 +385,11 @@ class Sieve:
         found = []
         harmless = self.looks.harmless(self._least)
         if harmless is None:
-            return self._telling(data) if self._least >= rank("warn") and self.looks.worded else [
-                (start, end) for start, end in _lines(data) if self._passes(data, start, end)]
+            return (
+                self._telling(data)
+                if self._least >= rank("warn") and self.looks.worded
+                else [(start, end) for start, end in _lines(data) if self._passes(data, start, end)]
+            )
         if harmless.match(b"\n" + data[:_LONG]) and self._passes(data, 0, end := data.find(b"\n") + 1 or len(data)):
             found.append((0, end))
         size = len(data)
@@ -394,18 +419,18 @@ class Sieve:
         """Whether the line states the level."""
         for column in self.looks.columns:
             # Lines that begin alike, but for the digits, state the same level, if the beginning alone says it.
-            head = data[start:min(end, start + column + 6)].translate(_ZEROS)
+            head = data[start : min(end, start + column + 6)].translate(_ZEROS)
             known = self._known.get(head)
             if known is None:
-                known = rank(level_of(decoded(data[start:min(end, start + _LONG)].rstrip(b"\n"))))
-                if known < 0 or rank(level_of(decoded(data[start:start + column + 6].split(b"\n")[0]))) != known:
+                known = rank(level_of(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n"))))
+                if known < 0 or rank(level_of(decoded(data[start : start + column + 6].split(b"\n")[0]))) != known:
                     known = -2
                 if len(self._known) >= _KNOWN:
                     self._known.clear()
                 self._known[head] = known
             if known != -2:
                 return known >= self._least
-        return rank(level_of(decoded(data[start:min(end, start + _LONG)].rstrip(b"\n")))) >= self._least
+        return rank(level_of(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n")))) >= self._least
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,19 +449,24 @@ class Filter:
 
     def parts(self, zone: tzinfo) -> tuple[tuple[str, Filter], ...]:
         """All but the level, each in words, and the filter without it."""
+
         def at(when: datetime) -> str:
             return f"{when.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
         def but(queries: tuple[Query, ...], place: int) -> tuple[Query, ...]:
-            return queries[:place] + queries[place + 1:]
+            return queries[:place] + queries[place + 1 :]
 
         return (
             *((f"since {at(when)}", replace(self, since=None)) for when in (self.since,) if when),
             *((f"until {at(when)}", replace(self, until=None)) for when in (self.until,) if when),
-            *((f"+ {query.text}", replace(self, within=but(self.within, n)))
-              for n, query in enumerate(self.within)),
-            *((f"− {query.text}", replace(self, without=but(self.without, n)))
-              for n, query in enumerate(self.without)),
+            *(
+                (f"+ {query.text}", replace(self, within=but(self.within, n)))
+                for n, query in enumerate(self.within)
+            ),
+            *(
+                (f"− {query.text}", replace(self, without=but(self.without, n)))
+                for n, query in enumerate(self.without)
+            ),
         )
 
     def sieve(self, looks: Looks, time_of: Callable[[str], datetime | None]) -> Sieve:

@@ -25,16 +25,16 @@ from warroom.logs.store import FileStore
 from warroom.logs.store import Numbering as Numbering
 from warroom.redact import uncoloured
 
-LINE_CAP = 64 * 1024          # bytes of one line that are kept; the rest is counted
-TAIL = 256 * 1024             # bytes shown at once when a file is opened
-POLL = 0.05                   # seconds between two looks at a file that does not tell of its changes
-WATCH = 0.5                   # the same for one that does
-_PACE = 0.016                 # seconds between two reads while lines pour in
-_READ = 256 * 1024            # bytes a read: a chunk is decoded and split in about a millisecond
-_BACKLOG = 64 * 1024 * 1024   # bytes behind, beyond which following would only show what is thrown away at once
-_GONE = 10                    # looks a file must be missing: a rotation leaves it missing for a moment
-_RETIRED = 40                 # looks at a rotated file after its last line: its writer may reopen late
-_OPEN = 4                     # rotated files that stay open, to be looked at
+LINE_CAP = 64 * 1024  # bytes of one line that are kept; the rest is counted
+TAIL = 256 * 1024  # bytes shown at once when a file is opened
+POLL = 0.05  # seconds between two looks at a file that does not tell of its changes
+WATCH = 0.5  # the same for one that does
+_PACE = 0.016  # seconds between two reads while lines pour in
+_READ = 256 * 1024  # bytes a read: a chunk is decoded and split in about a millisecond
+_BACKLOG = 64 * 1024 * 1024  # bytes behind, beyond which following would only show what is thrown away at once
+_GONE = 10  # looks a file must be missing: a rotation leaves it missing for a moment
+_RETIRED = 40  # looks at a rotated file after its last line: its writer may reopen late
+_OPEN = 4  # rotated files that stay open, to be looked at
 
 
 _AWAITED = "does not exist yet; waiting for it"
@@ -47,12 +47,12 @@ class Chunk:
     """Consecutive lines, decoded, without their ends and colours, otherwise raw."""
 
     texts: list[str]
-    first: int             # ordinal of the first line within its numbering, from 0
+    first: int  # ordinal of the first line within its numbering, from 0
     numbering: Numbering
-    grows: bool            # the first line replaces the unfinished one handed over before
-    unfinished: bool       # the last line has no end yet
-    history: bool          # was there before we looked
-    key_block: bool        # speaks of a private key somewhere: has to be masked with memory
+    grows: bool  # the first line replaces the unfinished one handed over before
+    unfinished: bool  # the last line has no end yet
+    history: bool  # was there before we looked
+    key_block: bool  # speaks of a private key somewhere: has to be masked with memory
 
 
 class Sink(Protocol):
@@ -70,9 +70,7 @@ class Keeper(Sink, Protocol):
     def grew(self, source: Source, store: FileStore, data: bytes, *, history: bool) -> None:
         """``data`` has been taken into the store, at its end."""
 
-    def behind(
-        self, source: Source, store: FileStore, pieces: list[tuple[int, int, int]], *, done: bool
-    ) -> None:
+    def behind(self, source: Source, store: FileStore, pieces: list[tuple[int, int, int]], *, done: bool) -> None:
         """Pieces (start, end, lines) that stand before those known, newest first; ``done`` when it ends."""
 
     def lost(self, source: Source, store: FileStore) -> None:
@@ -83,7 +81,7 @@ class Source(Protocol):
     """Anything that can be read as lines. ``name`` is what it is called on the screen."""
 
     name: str
-    lasting: bool   # what scrolls out of memory can be read again (a file), or is gone (a pipe)
+    lasting: bool  # what scrolls out of memory can be read again (a file), or is gone (a pipe)
 
     def start(self, sink: Sink) -> None:
         """Begins to read, in a thread of its own; returns at once."""
@@ -98,8 +96,8 @@ class Cutter:
     def __init__(self, numbering: Numbering, first: int = 0) -> None:
         self.numbering = numbering
         self._ordinal = first
-        self._rest = b""       # the unfinished line, at most LINE_CAP bytes of it
-        self._excess = 0       # bytes of it beyond those
+        self._rest = b""  # the unfinished line, at most LINE_CAP bytes of it
+        self._excess = 0  # bytes of it beyond those
         self._shown = False
 
     def feed(self, data: bytes, *, history: bool = False) -> Chunk | None:
@@ -114,11 +112,11 @@ class Cutter:
             self._keep(data)
         else:
             whole = data[:end]
-            if self._excess:   # the first line is the tail of one that is too long to keep
+            if self._excess:  # the first line is the tail of one that is too long to keep
                 stop = data.find(b"\n")
                 self._keep(data[:stop])
                 texts.append(self._text())
-                whole = data[stop + 1:end] if stop < end else b""
+                whole = data[stop + 1 : end] if stop < end else b""
                 lines = _decode(whole).split("\n") if stop < end else []
             else:
                 lines = _decode(self._rest + whole if self._rest else whole).split("\n")
@@ -126,7 +124,7 @@ class Cutter:
             self._ordinal += len(texts)
             self._rest, self._excess, self._shown = b"", 0, False
             if end + 1 < len(data):
-                self._keep(data[end + 1:])
+                self._keep(data[end + 1 :])
         if self._rest:
             texts.append(self._text())
             self._shown = True
@@ -182,7 +180,7 @@ class _Open:
         self.offset = 0
         self.numbering = Numbering(0)
         self.cutter = Cutter(self.numbering)
-        self.fingerprint = b""   # the last bytes read: if they changed, the file has been written anew
+        self.fingerprint = b""  # the last bytes read: if they changed, the file has been written anew
         self.binary = False
         self.store: FileStore | None = None
 
@@ -227,12 +225,12 @@ class FileSource:
         self._keeper: Keeper | None = None
         self._open: _Open | None = None
         self._retired: list[tuple[_Open, int]] = []
-        self._past: list[FileStore] = []   # of rotated files, oldest first
+        self._past: list[FileStore] = []  # of rotated files, oldest first
         self._missing = 0
         self._said = ""
-        self._first = True    # nothing has been looked at yet: what is there is history
+        self._first = True  # nothing has been looked at yet: what is there is history
         self._seen = False
-        self._untold = 0      # changes in a row that were found though nobody told of them
+        self._untold = 0  # changes in a row that were found though nobody told of them
 
     def start(self, sink: Sink) -> None:
         """Begins to follow, in a daemon thread; returns at once."""
@@ -261,7 +259,7 @@ class FileSource:
                 before = self._open.offset if self._open else -1
                 try:
                     busy = self._look()
-                except OSError as error:   # a vanished mount, EIO, ESTALE: told, then tried again from the name
+                except OSError as error:  # a vanished mount, EIO, ESTALE: told, then tried again from the name
                     self._say(f"cannot be read: {error.strerror or error}")
                     self._drop()
                     busy = False
@@ -286,9 +284,14 @@ class FileSource:
         if self._watch is None:
             self._watch = Watch()
             self._aim()
-            return not self._stop.is_set()   # what happened until now nobody can have told
-        told = (self._untold < 3 and self._watch.tells and not self._missing and not self._retired
-                and self._open is not None)
+            return not self._stop.is_set()  # what happened until now nobody can have told
+        told = (
+            self._untold < 3
+            and self._watch.tells
+            and not self._missing
+            and not self._retired
+            and self._open is not None
+        )
         pause = self._interval if self._interval is not None else WATCH if told else POLL
         happened = self._watch.wait(pause)
         if happened and (left := _PACE - (time.monotonic() - began)) > 0:
@@ -348,7 +351,7 @@ class FileSource:
         return busy
 
     def _enter(self, *, history: bool, quietly: bool = False) -> None:
-        fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)   # never hangs on a FIFO
+        fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # never hangs on a FIFO
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             self._say("is not a regular file")
@@ -361,7 +364,7 @@ class FileSource:
             self._tell({_REMOVED: "came back", _AWAITED: "is there now"}.get(self._said, "can be read again"))
         self._said = ""
         for old, looks in self._retired:
-            if old.identity == current.identity:   # moved away and back: go on where we were
+            if old.identity == current.identity:  # moved away and back: go on where we were
                 self._retired.remove((old, looks))
                 current.close()
                 self._open = old
@@ -384,7 +387,7 @@ class FileSource:
         def count() -> None:
             try:
                 numbering.before = count_back(fd, end, found, self._stop.is_set)
-            except OSError:   # numbers stay unknown; the reading itself will say what is wrong
+            except OSError:  # numbers stay unknown; the reading itself will say what is wrong
                 pass
             finally:
                 os.close(fd)
@@ -397,11 +400,11 @@ class FileSource:
         data = os.pread(current.fd, size - start, start)
         if not data:
             return
-        if start and os.pread(current.fd, 1, start - 1) != b"\n":   # began in the middle of a line
+        if start and os.pread(current.fd, 1, start - 1) != b"\n":  # began in the middle of a line
             cut = data.find(b"\n") + 1
             if 0 < cut < len(data):
                 start, data = start + cut, data[cut:]
-            else:   # one long line
+            else:  # one long line
                 if not self._keeper:
                     data = b"\xe2\x80\xa6" + data
                 start = _beginning(current.fd, start)
@@ -460,7 +463,7 @@ class FileSource:
             self._sink.lines(self, chunk)
 
     def _retire(self, old: _Open) -> None:
-        while self._read(old):   # first finish the old file
+        while self._read(old):  # first finish the old file
             pass
         old.cutter.finish()
         self._retired.append((old, _RETIRED))
@@ -484,7 +487,7 @@ class FileSource:
             elif looks > 1:
                 keep.append((old, looks - 1))
             else:
-                if old.store and not os.fstat(old.fd).st_nlink:   # deleted: it takes up room as long as it is open
+                if old.store and not os.fstat(old.fd).st_nlink:  # deleted: it takes up room as long as it is open
                     with suppress(ValueError):
                         self._past.remove(old.store)
                     self._lose(old.store)
@@ -528,8 +531,7 @@ class StreamSource:
     def start(self, sink: Sink) -> None:
         """Begins to read, in a daemon thread; returns at once."""
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._run, args=(sink,), name=f"log {self.name}", daemon=True)
+            self._thread = threading.Thread(target=self._run, args=(sink,), name=f"log {self.name}", daemon=True)
             self._thread.start()
 
     def close(self) -> None:

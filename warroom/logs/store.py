@@ -11,7 +11,7 @@ from bisect import bisect_right
 from itertools import count
 from threading import Lock
 
-RECENT = 512 * 1024   # bytes of a file's end that are kept in memory
+RECENT = 512 * 1024  # bytes of a file's end that are kept in memory
 _serials = count(1)
 
 
@@ -31,7 +31,7 @@ class Tape:
         self._lock = Lock()
         self._chunks: list[bytes] = []
         self._starts: list[int] = []
-        self.begin = begin   # bytes before this one are gone
+        self.begin = begin  # bytes before this one are gone
         self.end = begin
 
     def append(self, data: bytes) -> None:
@@ -53,7 +53,7 @@ class Tape:
                 self._starts.pop()
                 self._chunks.pop()
             if self._chunks:
-                self._chunks[-1] = self._chunks[-1][:end - self._starts[-1]]
+                self._chunks[-1] = self._chunks[-1][: end - self._starts[-1]]
             self.end = max(end, self.begin)
 
     def drop(self, before: int) -> None:
@@ -76,14 +76,14 @@ class Tape:
             start = self._starts[at]
             data = self._chunks[at]
             if start + len(data) >= stop:
-                return data[offset - start:stop - start]
-            parts = [data[offset - start:]]
+                return data[offset - start : stop - start]
+            parts = [data[offset - start :]]
             while start + len(data) < stop:
                 start += len(data)
                 at += 1
                 data = self._chunks[at]
                 parts.append(data)
-            return b"".join(parts)[:stop - offset]
+            return b"".join(parts)[: stop - offset]
 
 
 class MemoryStore:
@@ -96,7 +96,11 @@ class MemoryStore:
         self.numbering = numbering
         self._tape = Tape()
         self.append, self.cut, self.drop, self.read = (
-            self._tape.append, self._tape.cut, self._tape.drop, self._tape.read)
+            self._tape.append,
+            self._tape.cut,
+            self._tape.drop,
+            self._tape.read,
+        )
 
     @property
     def begin(self) -> int:
@@ -123,7 +127,7 @@ class FileStore:
     def __init__(self, fd: int, start: int, numbering: Numbering) -> None:
         self.serial = next(_serials)
         self.numbering = numbering
-        self.start = start   # the byte at which following began
+        self.start = start  # the byte at which following began
         self.frozen = False
         self._fd = os.dup(fd)
         self._recent = Tape(start)

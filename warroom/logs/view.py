@@ -32,13 +32,13 @@ from warroom.logs.store import FileStore, MemoryStore, Numbering, Store
 from warroom.logs.weave import weave, without
 from warroom.redact import inert, redact
 
-MAX_BYTES = 64_000_000     # of sources that cannot be read again
+MAX_BYTES = 64_000_000  # of sources that cannot be read again
 _MAX_PIECES = 40_000
-_MERGED = 512 * 1024       # bytes of what is shown already that a file which joins is merged with at once
-_AT_ONCE_S = 0.02          # a filter works so long before it goes on in the background
-_CUTS = 12                 # pieces whose lines are at hand
-_ROWS = 2_000              # rows that are kept as they were drawn
-_COUNTED = 100_000         # masked rows that are remembered as counted
+_MERGED = 512 * 1024  # bytes of what is shown already that a file which joins is merged with at once
+_AT_ONCE_S = 0.02  # a filter works so long before it goes on in the background
+_CUTS = 12  # pieces whose lines are at hand
+_ROWS = 2_000  # rows that are kept as they were drawn
+_COUNTED = 100_000  # masked rows that are remembered as counted
 _LOOKED_BACK = 64_000_000  # bytes of history in which errors of the last hour are looked for
 
 
@@ -55,10 +55,10 @@ class _Feed:
         self.errors = Sieve("error", looks=self.looks)
         self.sieve: Sieve | None = None
         self.stores: dict[Numbering, MemoryStore] = {}
-        self.tails: dict[int, _Tail] = {}     # by store: where its last line is
+        self.tails: dict[int, _Tail] = {}  # by store: where its last line is
         self.origin: FileStore | None = None  # the file whose history was there before we looked
-        self.behind: list[Piece] = []         # that history, newest first, as far as it has been counted
-        self.counted = False                  # … which is all of it
+        self.behind: list[Piece] = []  # that history, newest first, as far as it has been counted
+        self.counted = False  # … which is all of it
 
 
 @dataclass(slots=True)
@@ -66,8 +66,8 @@ class _Tail:
     """The end of what is known of a store."""
 
     piece: Piece
-    line: int                # number of the next line
-    open: bytes | None = None   # an unfinished last line (of pushed text: as it was pushed)
+    line: int  # number of the next line
+    open: bytes | None = None  # an unfinished last line (of pushed text: as it was pushed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +139,22 @@ class LogView:
         self._wall = wall
         self.zone = zone
         """The zone of log times without an offset; times are worked out when they are asked for."""
-        self._feeds: dict[int, _Feed] = {}        # by id(source)
+        self._feeds: dict[int, _Feed] = {}  # by id(source)
         self._all = Sequence()
-        self._shown = self._all                   # what passes the filter; the same object where everything does
-        self._bytes = 0                           # in memory
+        self._shown = self._all  # what passes the filter; the same object where everything does
+        self._bytes = 0  # in memory
         self._generation = 0
         self._layout = 0
         self._filter = Filter()
-        self._behind_of: _Feed | None = None      # whose history is part of the stream: that of the only file
-        self._windows = 0                         # … or of all files, woven into so many windows
-        self._weaving = 0                         # by number, as self._job
+        self._behind_of: _Feed | None = None  # whose history is part of the stream: that of the only file
+        self._windows = 0  # … or of all files, woven into so many windows
+        self._weaving = 0  # by number, as self._job
         self._rates = Rates(int(clock()))
         self._masked = 0
         self._counted: set[Seq] = set()
         self._waiting: list[Callable[[], None]] = []
         self._closed = False
-        self._job = 0                             # a filter pass under way, by number; stops when another is wanted
+        self._job = 0  # a filter pass under way, by number; stops when another is wanted
         self._working = False
         self._done = 1.0
         self._cuts: OrderedDict[tuple[int, int, int], Cut | WovenCut] = OrderedDict()
@@ -212,15 +212,15 @@ class LogView:
                 return
             store = feed.stores.get(chunk.numbering)
             if store is None:
-                if len(feed.stores) > 3:   # of files rotated long ago
+                if len(feed.stores) > 3:  # of files rotated long ago
                     del feed.stores[next(iter(feed.stores))]
                 store = feed.stores[chunk.numbering] = MemoryStore(chunk.numbering)
             data = "\n".join(chunk.texts).encode("utf-8", "surrogatepass")
             tail = feed.tails.get(store.serial)
             if chunk.grows and tail and tail.open is not None:
                 if data.startswith(tail.open):
-                    data = data[len(tail.open):]
-                else:   # what looked like broken text has become whole
+                    data = data[len(tail.open) :]
+                else:  # what looked like broken text has become whole
                     self._take_back(feed, tail)
             if not chunk.unfinished:
                 data += b"\n"
@@ -257,18 +257,16 @@ class LogView:
             self._took(feed, store, data, history, 0)
             tail = feed.tails[store.serial]
             tail.open = None if data.endswith(b"\n") else b""
-            if opened and self._filter:   # wanted before there was anything to go through
+            if opened and self._filter:  # wanted before there was anything to go through
                 self._refilter()
             if opened and feed.counted:
                 self._reweave()
             self._evict()
             waiting = self._changed()
         _call(waiting)
-        self._study(feed, data, history)   # after the lines are on their way to the screen
+        self._study(feed, data, history)  # after the lines are on their way to the screen
 
-    def behind(
-        self, source: Source, store: FileStore, pieces: list[tuple[int, int, int]], *, done: bool
-    ) -> None:
+    def behind(self, source: Source, store: FileStore, pieces: list[tuple[int, int, int]], *, done: bool) -> None:
         """Takes what has been counted of a file before what is shown of it (its ``Keeper``)."""
         with self._lock:
             feed = self._feeds.get(id(source))
@@ -284,7 +282,7 @@ class LogView:
             if done:
                 self._reweave()
             if not done and self._shown is self._all:
-                return   # older lines are of no interest to who looks at the newest: told once it is all
+                return  # older lines are of no interest to who looks at the newest: told once it is all
             waiting = self._changed()
         _call(waiting)
         if done:
@@ -337,7 +335,7 @@ class LogView:
                 cut = self._cut(piece)
                 ahead = min(stop - at, max(0, len(cut.starts) - index))
                 rows += [self._row(piece, cut, index + n) for n in range(ahead)]
-                if not ahead:   # fewer than were counted: the file has changed under us
+                if not ahead:  # fewer than were counted: the file has changed under us
                     ahead = 1
                     rows.append(self._blank(piece))
                 at += ahead
@@ -440,7 +438,7 @@ class LogView:
             told = told or found is not None
         if not told:
             return None
-        for place, row in enumerate(self.rows(low, low + 200)):   # past what continues the record before
+        for place, row in enumerate(self.rows(low, low + 200)):  # past what continues the record before
             if self.time_of(row) is not None:
                 return low + place
         return min(low, now.end - 1)
@@ -553,7 +551,7 @@ class LogView:
         fresh: list[Piece] = []
         byte = store.end - len(data)
         at = 0
-        if tail and tail.open is not None:   # the rest of a line that stands in the stream already
+        if tail and tail.open is not None:  # the rest of a line that stands in the stream already
             at = data.find(b"\n") + 1 or len(data)
             self._extend(tail.piece, at, 0)
         skipped = at
@@ -561,8 +559,14 @@ class LogView:
             stop = skipped + cut
             lines = data.count(b"\n", at, stop) + (stop == len(data) and not data.endswith(b"\n"))
             piece = tail.piece if tail else None
-            if (tail and piece and not merging and piece is self._all.newest and piece.end == byte + at
-                    and piece.end - piece.start + stop - at <= self._piece):
+            if (
+                tail
+                and piece
+                and not merging
+                and piece is self._all.newest
+                and piece.end == byte + at
+                and piece.end - piece.start + stop - at <= self._piece
+            ):
                 self._extend(piece, stop - at, lines)
             else:
                 start = store.start if tail is None and isinstance(store, FileStore) else byte + at
@@ -573,7 +577,7 @@ class LogView:
                     self._append(piece)
             if tail is None:
                 tail = feed.tails[store.serial] = _Tail(piece, first)
-                if len(feed.tails) > 8:   # of files rotated long ago
+                if len(feed.tails) > 8:  # of files rotated long ago
                     del feed.tails[next(iter(feed.tails))]
             tail.piece = piece
             tail.line += lines
@@ -593,7 +597,7 @@ class LogView:
         piece.lines += lines
         if lines:
             self._all.add(piece, lines)
-        if self._shown is self._all or piece.owner.hidden:   # type: ignore[attr-defined]
+        if self._shown is self._all or piece.owner.hidden:  # type: ignore[attr-defined]
             return
         sieve = self._sieve(piece)
         if sieve is None:
@@ -636,7 +640,7 @@ class LogView:
         """Learns from new lines and counts them; in their source's thread, without the lock."""
         if feed.looks.lines < 50 or (feed.looks.lines < 800 and not history):
             feed.looks.learn(data)
-        if history:   # what happened before we looked counts when it happened
+        if history:  # what happened before we looked counts when it happened
             times = self._error_times(feed, data)
             with self._lock:
                 for at in times:
@@ -652,7 +656,7 @@ class LogView:
         times = []
         for start in feed.errors.heads(data)[-1000:]:
             end = data.find(b"\n", start)
-            text = decoded(data[start:end if 0 <= end < start + 4096 else start + 4096])
+            text = decoded(data[start : end if 0 <= end < start + 4096 else start + 4096])
             when = self._when(text)
             if when and 0 <= (age := int((wall - when).total_seconds())) < 60 * (HOUR + 2):
                 times.append(now - age)
@@ -677,7 +681,8 @@ class LogView:
                     self._rates.count(at, 0, 1)
                 if when:
                     self._rates.known_since = min(
-                        self._rates.known_since, int(self._clock() - (wall - when).total_seconds()))
+                        self._rates.known_since, int(self._clock() - (wall - when).total_seconds())
+                    )
 
     # -- filters
 
@@ -721,7 +726,7 @@ class LogView:
         if alone:
             known = {id(piece) for piece in alone.behind}
             todo = [piece for piece in todo if not piece.strands and id(piece) not in known]
-        if todo:   # the last one may be growing: whatever comes is added to it
+        if todo:  # the last one may be growing: whatever comes is added to it
             last = todo.pop()
             shown.append(last, self._passing(last))
         began = time.perf_counter()
@@ -746,11 +751,11 @@ class LogView:
             shown.prepend(piece, lines)
 
     def _pass_on(self, job: int, shown: Sequence, todo: list[Piece], alone: _Feed | None, place: int) -> None:
-        for feed in [alone] if alone else list(self._feeds.values()):   # whatever a file looked like in other days
-            for sample in feed.behind[::max(1, len(feed.behind) // 32)]:
+        for feed in [alone] if alone else list(self._feeds.values()):  # whatever a file looked like in other days
+            for sample in feed.behind[:: max(1, len(feed.behind) // 32)]:
                 if sample.store:
                     data = sample.store.read(sample.start, 4096)
-                    feed.looks.learn(data[:data.rfind(b"\n") + 1])
+                    feed.looks.learn(data[: data.rfind(b"\n") + 1])
         told = time.perf_counter()
         total = len(todo) + (len(alone.behind) if alone else 0) or 1
         pause = threading.Event()
@@ -771,7 +776,7 @@ class LogView:
                     waiting = self._changed()
                     break
                 sieve = self._sieve(piece) if piece and not piece.strands else None
-            if piece is None:   # it is still being counted
+            if piece is None:  # it is still being counted
                 pause.wait(0.005)
                 continue
             if sieve and piece.store:
@@ -795,7 +800,7 @@ class LogView:
 
     def _merge(self, fresh: list[Piece]) -> None:
         """Puts lines that were there before in among the others, by time; those without one stay in place."""
-        if self._behind_of:   # of several files the ends are merged now, the rest is woven later
+        if self._behind_of:  # of several files the ends are merged now, the rest is woven later
             known = {id(piece) for piece in self._behind_of.behind}
             while (oldest := self._all.oldest) and id(oldest) in known:
                 self._all.pop()
@@ -820,7 +825,7 @@ class LogView:
             else:
                 merged.append(line, line.lines)
                 last = line
-        by_store = {piece.store.serial: piece for piece in merged if piece.store}   # the last one of each
+        by_store = {piece.store.serial: piece for piece in merged if piece.store}  # the last one of each
         for tail in tails.values():
             if tail.piece.store and tail.piece.store.serial in by_store:
                 tail.piece = by_store[tail.piece.store.serial]
@@ -835,12 +840,11 @@ class LogView:
         feeds = [feed for feed in self._feeds.values() if feed.origin]
         if len(self._feeds) > 1 and any(feed.behind for feed in feeds) and all(feed.counted for feed in feeds):
             self._weaving += 1
-            threading.Thread(
-                target=self._weave, args=(self._weaving, feeds), name="log weave", daemon=True
-            ).start()
+            threading.Thread(target=self._weave, args=(self._weaving, feeds), name="log weave", daemon=True).start()
 
     def _weave(self, job: int, feeds: list[_Feed]) -> None:
         """All there is of the files until now, but for the last line of each, which may still be growing."""
+
         def stale() -> bool:
             return self._weaving != job or self._closed
 
@@ -872,8 +876,8 @@ class LogView:
         while at < end:
             data = store.read(at, min(8 * PIECE, end - at))
             if at + len(data) < end:
-                data = data[:data.rfind(b"\n") + 1]
-            if not data:   # an endless line, or the file is gone: it stays where it is
+                data = data[: data.rfind(b"\n") + 1]
+            if not data:  # an endless line, or the file is gone: it stays where it is
                 break
             start = 0
             for cut in cut_lines(data):
@@ -909,8 +913,10 @@ class LogView:
     def _unweave(self, store: FileStore) -> None:
         """Takes out of the windows what can no longer be read of a store."""
         windows = [piece for piece in self._all if piece.strands]
-        kept = (without(window, lambda strand: strand.store is store and strand.start < store.begin)
-                for window in reversed(windows))
+        kept = (
+            without(window, lambda strand: strand.store is store and strand.start < store.begin)
+            for window in reversed(windows)
+        )
         self._put_in([window for window in kept if window], {})
 
     def _woven(self, window: Piece) -> WovenCut:
@@ -931,11 +937,10 @@ class LogView:
             at = line = 0
             while at < len(data):
                 end = data.find(b"\n", at) + 1 or len(data)
-                when = time_of(decoded(data[at:min(end, at + 4096)].rstrip(b"\n")), now=wall, zone=self.zone)
+                when = time_of(decoded(data[at : min(end, at + 4096)].rstrip(b"\n")), now=wall, zone=self.zone)
                 if when is not None:
                     latest = max(latest, when.timestamp())
-                yield latest, Piece(
-                    piece.owner, store, piece.start + at, piece.start + end, piece.line + line, 1)
+                yield latest, Piece(piece.owner, store, piece.start + at, piece.start + end, piece.line + line, 1)
                 at, line = end, line + 1
 
     # -- rows
@@ -946,8 +951,11 @@ class LogView:
         cut = self._cuts.get(key)
         if cut is None:
             if piece.strands:
-                shown = [(strand, Cut(strand, self._sieve(strand))) for strand in piece.strands
-                         if not _owner(strand).hidden]
+                shown = [
+                    (strand, Cut(strand, self._sieve(strand)))
+                    for strand in piece.strands
+                    if not _owner(strand).hidden
+                ]
                 cut = WovenCut(shown, lambda line: self._when(decoded(line)))
             else:
                 cut = Cut(piece, self._sieve(piece))
@@ -1010,8 +1018,10 @@ class LogView:
             self._note(feed, "more than can be kept: from here on the oldest of its lines are dropped")
 
     def _evict(self) -> None:
-        while (self._bytes > self.max_bytes or len(self._all) > _MAX_PIECES + len(
-                self._behind_of.behind if self._behind_of else ()) + self._windows) and len(self._all) > 1:
+        while (
+            self._bytes > self.max_bytes
+            or len(self._all) > _MAX_PIECES + len(self._behind_of.behind if self._behind_of else ()) + self._windows
+        ) and len(self._all) > 1:
             self._forget()
 
 

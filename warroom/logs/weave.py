@@ -15,9 +15,9 @@ from math import inf
 
 from warroom.logs.index import PIECE, Piece, cut_lines
 
-WINDOW = PIECE // 2   # bytes of the file that writes most; merging them takes some milliseconds
-_TIMELESS = 200       # lines without a time after which none is expected any more in a piece
-_HEAD = 4096          # bytes of a line in which its time stands
+WINDOW = PIECE // 2  # bytes of the file that writes most; merging them takes some milliseconds
+_TIMELESS = 200  # lines without a time after which none is expected any more in a piece
+_HEAD = 4096  # bytes of a line in which its time stands
 
 When = Callable[[bytes], datetime | None]
 """Says when a line was written."""
@@ -62,7 +62,7 @@ class _File:
         self._when = when
         self._window = window
         self.piece: Piece | None = None
-        self.begins = inf             # when the first line of the piece was written, seconds since 1970
+        self.begins = inf  # when the first line of the piece was written, seconds since 1970
         self._data = b""
         self._starts: list[int] = []
         self._next()
@@ -88,7 +88,7 @@ class _File:
                 high = middle
             else:
                 low = at + 1
-        while low < len(self._starts) and self._time(low) is None:   # they go on with the record before
+        while low < len(self._starts) and self._time(low) is None:  # they go on with the record before
             low += 1
         if low == len(self._starts):
             return None
@@ -108,7 +108,7 @@ class _File:
             return
         size = piece.end - piece.start
         data = piece.store.read(piece.start, min(size, 4 * PIECE))
-        if size <= 4 * PIECE and len(data) == size:   # else one endless line, or a file that has changed under us
+        if size <= 4 * PIECE and len(data) == size:  # else one endless line, or a file that has changed under us
             if size > self._window and len(ends := cut_lines(data, self._window)) > 1:
                 self._left += self._parts(piece, data, ends)
                 self._next()
@@ -132,5 +132,5 @@ class _File:
     def _time(self, place: int) -> float | None:
         start = self._starts[place] if self._starts else 0
         end = self._data.find(b"\n", start, start + _HEAD)
-        when = self._when(self._data[start:end if end >= 0 else start + _HEAD])
+        when = self._when(self._data[start : end if end >= 0 else start + _HEAD])
         return when.timestamp() if when else None

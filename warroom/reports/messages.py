@@ -472,9 +472,7 @@ _HOST = re.compile(
 _HARMLESS = frozenset({"utf-8", "utf-16", "sha-1", "sha-256", "covid-19"})
 
 
-def warnings(
-    template_id: str, fields: Mapping[str, str], message: Message, incident: Incident
-) -> tuple[str, ...]:
+def warnings(template_id: str, fields: Mapping[str, str], message: Message, incident: Incident) -> tuple[str, ...]:
     """What a person should look at before ``message`` goes out. None of it forbids sending.
 
     ``fields`` are as the person left them; a field that is not among them keeps what was drafted.

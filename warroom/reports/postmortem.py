@@ -322,9 +322,7 @@ class _Telling:
                     word = "" if sort == "finding" else "Suspected: "
                     yield word + self.blameless(row.text, row.at)
 
-    def could_improve(
-        self, measured: Measured, cadence: Sequence[Promise], gaps: Sequence[Gap]
-    ) -> Iterable[str]:
+    def could_improve(self, measured: Measured, cadence: Sequence[Promise], gaps: Sequence[Gap]) -> Iterable[str]:
         incident, playbook = self.incident, self.playbook
         target = _target(incident, playbook)
         if measured.detect_s is not None and measured.detect_s > playbook.nudges.escalate_minutes * 60:

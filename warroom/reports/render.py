@@ -289,17 +289,19 @@ def _exported(incident: Incident, deliveries: Sequence[Delivery], written: PostM
             "status": incident.status,
             "drill": incident.drill,
             "milestones": dict(incident.milestones),
-            "roles": {
-                role: {"person": held.person, "since": held.since} for role, held in incident.roles.items()
-            },
+            "roles": {role: {"person": held.person, "since": held.since} for role, held in incident.roles.items()},
             "checklist": {
                 item: {"at": tick.at, "by": tick.by, "because": tick.because}
                 for item, tick in incident.ticks.items()
             },
             "actions": [
                 {
-                    "id": item.id, "text": item.words, "owner": item.owner, "due": item.due,
-                    "added_at": item.added_at, "done_at": item.done_at,
+                    "id": item.id,
+                    "text": item.words,
+                    "owner": item.owner,
+                    "due": item.due,
+                    "added_at": item.added_at,
+                    "done_at": item.done_at,
                 }
                 for item in incident.actions.values()
             ],
@@ -308,15 +310,25 @@ def _exported(incident: Incident, deliveries: Sequence[Delivery], written: PostM
         },
         "timeline": [
             {
-                "seq": row.seq, "at": row.at, "kind": row.kind, "by": row.by, "text": row.text,
-                "amended": row.amended, "retracted": row.retracted,
+                "seq": row.seq,
+                "at": row.at,
+                "kind": row.kind,
+                "by": row.by,
+                "text": row.text,
+                "amended": row.amended,
+                "retracted": row.retracted,
             }
             for row in incident.timeline
         ],
         "deliveries": [
             {
-                "id": d.id, "seq": d.seq, "destination": d.destination, "act": d.order.act, "state": d.state.value,
-                "attempts": d.attempts, "url": d.receipt.url if d.receipt else "",
+                "id": d.id,
+                "seq": d.seq,
+                "destination": d.destination,
+                "act": d.order.act,
+                "state": d.state.value,
+                "attempts": d.attempts,
+                "url": d.receipt.url if d.receipt else "",
             }
             for d in deliveries
             if d.incident == incident.id

@@ -52,9 +52,12 @@ class LogConsole(Shell):
     """
 
     ENABLE_COMMAND_PALETTE = False
-    CSS = Shell.CSS + """
+    CSS = (
+        Shell.CSS
+        + """
     #title { height: 1; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }
     """
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(BY_ID[name].keys, f"do('{name}')", id=name, show=False) for name in _KEYS),
         Binding("escape,q", "quit", show=False),
@@ -68,7 +71,7 @@ class LogConsole(Shell):
         crash_folder: Path | None = None,
     ) -> None:
         super().__init__(crash_folder=crash_folder)
-        self._view = view()   # the file is being read while the screen comes up
+        self._view = view()  # the file is being read while the screen comes up
         self._furnish = furnish
         self._keys: dict[str, str] = {}
         self.failed: WarroomError | None = None

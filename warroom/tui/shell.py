@@ -72,7 +72,7 @@ class Shell(App[None]):
         super().__init__()
         self.themes: dict[str, Theme] = {}
         self._theme_before = ""
-        self._inert = Inert()   # one for good: what it has made of a line is kept by its identity
+        self._inert = Inert()  # one for good: what it has made of a line is kept by its identity
         self._crash_folder = crash_folder or Path(tempfile.gettempdir())
         self.register_theme(GROUND)
         self.theme = GROUND.name

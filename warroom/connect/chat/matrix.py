@@ -119,9 +119,7 @@ class Matrix:
             await self._pin(channel.id, receipt.id)
         return receipt
 
-    async def show_status(
-        self, channel: Channel, message: Message, previous: Receipt | None, key: str
-    ) -> Receipt:
+    async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
         """Edit the status message (the receipt stays the first event's), or post it where there is none."""
         # An edit says everything twice: for clients that know edits, and for those that do not.
         content = self._content(message, _EVENT_BYTES // 2 if previous and previous.id else _EVENT_BYTES)

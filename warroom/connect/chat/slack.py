@@ -140,9 +140,7 @@ class Slack:
             await self._pin(channel.id, receipt.id)
         return receipt
 
-    async def show_status(
-        self, channel: Channel, message: Message, previous: Receipt | None, key: str
-    ) -> Receipt:
+    async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
         """Edit the status message, or post it anew where there is none (left).
 
         May be repeated after any failure: an edit is the same edit, and a first post is looked for by its key.
@@ -358,9 +356,7 @@ class Slack:
             raise self._http.doubt("gave no message id")
         return self._receipt(channel, ts)
 
-    async def _update(
-        self, channel: str, message: Message, previous: Receipt, key: str
-    ) -> Receipt | None:
+    async def _update(self, channel: str, message: Message, previous: Receipt, key: str) -> Receipt | None:
         """The edited message, None if it is gone or may no longer be edited."""
         # parse is "client" by default here, unlike in chat.postMessage: that would bring @names to life.
         text = _message(self.render(message), key)

@@ -81,9 +81,7 @@ class Transcript:
         await asyncio.to_thread(_append, path, key, text)
         return Receipt(id=key, url=path.as_uri())
 
-    async def show_status(
-        self, channel: Channel, message: Message, previous: Receipt | None, key: str
-    ) -> Receipt:
+    async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
         """Nothing: a transcript is not rewritten."""
         return Receipt()
 

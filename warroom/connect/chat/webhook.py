@@ -79,15 +79,11 @@ class Webhook:
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
         """Post. Any 2xx is success, whatever its body; an ``id`` in it is kept."""
         header = {"Idempotency-Key": inert(key, newlines=False).encode("ascii", "replace").decode()}
-        answer = await self._http.send(
-            "POST", json_body=self._body(message, key), headers=header, wants_json=False
-        )
+        answer = await self._http.send("POST", json_body=self._body(message, key), headers=header, wants_json=False)
         found = answer.data.get("id", "")
         return Receipt(id=inert(str(found)) if isinstance(found, str | int) else "")
 
-    async def show_status(
-        self, channel: Channel, message: Message, previous: Receipt | None, key: str
-    ) -> Receipt:
+    async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
         """Nothing: a webhook cannot edit."""
         return Receipt()
 

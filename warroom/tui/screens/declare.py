@@ -422,9 +422,7 @@ class DeclareScreen(WritingScreen):
                 started_at=started, drill=self.rehearsal, source=alert.event.source if alert else "",
             )  # fmt: skip
             done = await self.bridge.work(
-                lambda: room.declare(
-                    declare, commander=values["leads"].strip(), alert=alert.seq if alert else 0
-                )
+                lambda: room.declare(declare, commander=values["leads"].strip(), alert=alert.seq if alert else 0)
             )
         except WarroomError as error:
             self.busy = False

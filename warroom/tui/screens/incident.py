@@ -68,7 +68,7 @@ class IncidentScreen(PlaceScreen):
         self.incident_id = incident_id
         self.glance: Glance | None = None
         self._early: list[str] = []
-        self._ahead: list[events.Key] | None = None   # what is typed while a form is on its way
+        self._ahead: list[events.Key] | None = None  # what is typed while a form is on its way
 
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -358,8 +358,7 @@ class IncidentScreen(PlaceScreen):
         zone, now = self.bridge.zone, self.bridge.now
         known = self.incident.milestones
         choices = tuple(
-            (m, f"{m:<13} {known[m].astimezone(zone):%Y-%m-%d %H:%M:%S}" if m in known else m)
-            for m in MILESTONES
+            (m, f"{m:<13} {known[m].astimezone(zone):%Y-%m-%d %H:%M:%S}" if m in known else m) for m in MILESTONES
         )
         self.ask(
             "amend a milestone",

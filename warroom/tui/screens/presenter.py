@@ -46,7 +46,6 @@ class PresenterScreen(IncidentScreen):
         yield Bar(id="next")
         yield KeyBar()
 
-
     def show_glance(self, glance: Glance) -> None:
         self.tick()
 

@@ -62,7 +62,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         self._view = LogView(zone=bridge.zone, wall=bridge.now, max_bytes=kept)
         self._box = LogBox(self._view, empty=NO_LOGS, id="log-box")
         self._watching = False
-        self._leap: float | None = None   # of the errors in the log, until somebody has looked
+        self._leap: float | None = None  # of the errors in the log, until somebody has looked
         self._rung: set[str] = set()
         self._ticked = ""
 

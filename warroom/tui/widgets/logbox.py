@@ -94,12 +94,23 @@ class LogBox(Vertical):
     def ask(self, what: Asked, about: str = "") -> None:
         """Opens the line to type in."""
         self._asked = what
-        before = {"search": "/", "filter_in": "only", "filter_out": "without", "go_to": "go to",
-                  "filter_drop": "drop filter", "source": "hide or show", "watch": "watch"}[what]
+        before = {
+            "search": "/",
+            "filter_in": "only",
+            "filter_out": "without",
+            "go_to": "go to",
+            "filter_drop": "drop filter",
+            "source": "hide or show",
+            "watch": "watch",
+        }[what]
         again = f"; ↵ again for “{self._last}”" if self._last else ""
-        hint = {"search": f"text or regular expression{again}", "filter_in": "show only records that have …",
-                "filter_out": "hide records that have …", "go_to": "line 88213, time 14:03, -10m",
-                "watch": "a file, folder or pattern, journal:UNIT, docker:NAME, run:COMMAND"}.get(what, about)
+        hint = {
+            "search": f"text or regular expression{again}",
+            "filter_in": "show only records that have …",
+            "filter_out": "hide records that have …",
+            "go_to": "line 88213, time 14:03, -10m",
+            "watch": "a file, folder or pattern, journal:UNIT, docker:NAME, run:COMMAND",
+        }.get(what, about)
         self._prompt.open(before, hint)
 
     def _drop_filter(self) -> None:
@@ -114,8 +125,9 @@ class LogBox(Vertical):
         if len(sources) < 2:
             self.pane.say("there is one source only")
             return
-        about = "  ".join(f"{n} {source.label}{' (hidden)' if source.hidden else ''}"
-                          for n, source in enumerate(sources, 1))
+        about = "  ".join(
+            f"{n} {source.label}{' (hidden)' if source.hidden else ''}" for n, source in enumerate(sources, 1)
+        )
         self.ask("source", about)
 
     def on_log_prompt_typed(self, event: LogPrompt.Typed) -> None:
@@ -159,7 +171,7 @@ class LogBox(Vertical):
 
         view = self.pane.view
         try:
-            for source in gather.sources(os.path.expanduser(name.strip()), view.add):   # noqa: PTH111 - no path yet
+            for source in gather.sources(os.path.expanduser(name.strip()), view.add):  # noqa: PTH111 - no path yet
                 view.add(source)
         except (ValueError, OSError) as error:
             self.call_later(self.pane.say, f"that names no log: {error}")

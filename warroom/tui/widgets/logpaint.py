@@ -38,8 +38,8 @@ PARTS = {
 }
 """The component classes that ``CSS`` gives a look."""
 
-_STRIPS = 400        # drawn rows that are kept
-_HEAD = 7            # cells before a label or a text: where the cursor is, and the level
+_STRIPS = 400  # drawn rows that are kept
+_HEAD = 7  # cells before a label or a text: where the cursor is, and the level
 _PLAIN = frozenset(("info", "debug", "trace"))
 
 Names = tuple[str, ...]
@@ -136,15 +136,15 @@ class Painter:
                 hue = f"hue{row.feed.place % len(HUES)}"
                 head += [(set_cell_size(label, look.label), (*base, hue)), ("│ ", base)]
             # A character is at least one cell, or joins one that is: enough of them for the width, no more.
-            text = one_line(self._drawn(row))[:2 * (side + space) + 64]
+            text = one_line(self._drawn(row))[: 2 * (side + space) + 64]
             body = []
             done = 0
             for start, end in look.query.spans(text) if look.query else ():
                 body += [(text[done:start], base), (text[start:end], (*base, "match"))]
                 done = end
             body.append((text[done:], base))
-        if len(body) == 1 and text.isascii():   # the ordinary line, without counting cells
-            body = [(body[0][0][side:side + space].ljust(space), body[0][1])]
+        if len(body) == 1 and text.isascii():  # the ordinary line, without counting cells
+            body = [(body[0][0][side : side + space].ljust(space), body[0][1])]
             if space and not look.label:
                 return Strip(self._segments(head + body), look.width)
         left, right = Strip(self._segments(head)), Strip(self._segments(body)).crop(side, side + space)
@@ -169,7 +169,7 @@ class Painter:
             elif text:
                 joined.append((text, names))
         segments = [Segment(text, self._style(*names)) for text, names in joined]
-        if self._ground is None:   # worked out anew from all that lies below, each time it is asked for
+        if self._ground is None:  # worked out anew from all that lies below, each time it is asked for
             self._ground = self._pane.background_colors[1]
         for line_filter in self._pane.get_line_filters():
             segments = line_filter.apply(segments, self._ground)

@@ -35,14 +35,14 @@ from warroom.logs.view import LogView
 from warroom.redact import inert
 from warroom.tui.widgets.logpaint import CSS, HUES, PARTS, Look, Painter, one_line, text_room
 
-FRAMES = 15          # repaints a second at most, while lines pour in
-_BURST = 3           # repaints that may come before that
-_APART = 0.015       # seconds between two repaints at least
-_BEHIND = 1.0        # the same behind a form: Textual then draws the form anew each time as well
-_WHEEL = 3           # rows a notch of the wheel
-_SIDE = 16           # cells a step to the side
-_LABEL = 16          # cells of a source's label at most
-_TITLED = 48         # cells that the names of the sources take in the title at most
+FRAMES = 15  # repaints a second at most, while lines pour in
+_BURST = 3  # repaints that may come before that
+_APART = 0.015  # seconds between two repaints at least
+_BEHIND = 1.0  # the same behind a form: Textual then draws the form anew each time as well
+_WHEEL = 3  # rows a notch of the wheel
+_SIDE = 16  # cells a step to the side
+_LABEL = 16  # cells of a source's label at most
+_TITLED = 48  # cells that the names of the sources take in the title at most
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -52,7 +52,7 @@ def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
     def call(pane: LogPane) -> None:
         try:
             method(pane)
-        except Exception as error:   # noqa: BLE001 - a broken pane must not take the incident console with it
+        except Exception as error:  # noqa: BLE001 - a broken pane must not take the incident console with it
             pane.log.error(f"log pane: {type(error).__name__}")
             pane.say(f"the log pane failed ({type(error).__name__}); end to try again")
 
@@ -78,10 +78,14 @@ class LogPane(Widget, can_focus=True):
     DEFAULT_CSS = "LogPane { height: 1fr; color: $foreground;" + CSS + "}"
     COMPONENT_CLASSES: ClassVar[set[str]] = PARTS
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False), Binding("down", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False), Binding("pagedown", "page(1)", show=False),
-        Binding("home", "first", show=False), Binding("end", "follow", show=False),
-        Binding("left", "side(-1)", show=False), Binding("right", "side(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "first", show=False),
+        Binding("end", "follow", show=False),
+        Binding("left", "side(-1)", show=False),
+        Binding("right", "side(1)", show=False),
         Binding("enter", "open", show=False),
     ]
 
@@ -146,15 +150,15 @@ class LogPane(Widget, can_focus=True):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._view = view
-        self._empty = empty           # what is said while there is no source
+        self._empty = empty  # what is said while there is no source
         self._clock = clock
-        self._top = 0                 # position of the first row shown
+        self._top = 0  # position of the first row shown
         self._cursor = 0
-        self._cursor_seq: Seq = (0, 0)   # the row the cursor is on, wherever a filter moves it
-        self._lost_seq: Seq | None = None   # … while the filter has not come so far yet
+        self._cursor_seq: Seq = (0, 0)  # the row the cursor is on, wherever a filter moves it
+        self._lost_seq: Seq | None = None  # … while the filter has not come so far yet
         self._following = True
-        self._seen = 0                # positions before this one have been on the screen, or were there when paused
-        self._side = 0                # cells scrolled to the side
+        self._seen = 0  # positions before this one have been on the screen, or were there when paused
+        self._side = 0  # cells scrolled to the side
         self._wrap = False
         self._generation = -1
         self._layout = -1
@@ -168,15 +172,15 @@ class LogPane(Widget, can_focus=True):
         self._hunt: Hunt | None = None
         self._errors = Hunt(view, None)
         self._seeker = Seeker()
-        self._answers = 0             # the number of the search whose answers are awaited
-        self._matches = ""            # how many lines match, in words
-        self._from: tuple[bool, Seq, int] | None = None   # where a search began, to go back to
+        self._answers = 0  # the number of the search whose answers are awaited
+        self._matches = ""  # how many lines match, in words
+        self._from: tuple[bool, Seq, int] | None = None  # where a search began, to go back to
         self._leapt = False
         self._painter = Painter(self, view.drawn_text)
         self._window_key: tuple[object, ...] = ()
         self._window: list[tuple[Row, int, int]] = []
         self._chip_rows = self._label_width = 0
-        self._listening = False       # the view will wake us at its next change
+        self._listening = False  # the view will wake us at its next change
         self._gone = False
 
     # -- what the screen calls
@@ -526,7 +530,7 @@ class LogPane(Widget, can_focus=True):
             self._place(max(now.first, now.end - 1))
             self._seen = now.end
             return
-        if not now.first <= self._cursor < now.end:   # its line has gone
+        if not now.first <= self._cursor < now.end:  # its line has gone
             self._place(min(max(self._cursor, now.first), now.end - 1))
         self._top = max(now.first, min(self._top, now.end - 1))
         self._seen = max(self._seen, min(now.end, self._top + room))
@@ -583,7 +587,7 @@ class LogPane(Widget, can_focus=True):
         if not self._gone:
             try:
                 self.post_message(self._News())
-            except RuntimeError:   # the loop has closed under us
+            except RuntimeError:  # the loop has closed under us
                 self._gone = True
 
     def _on_log_pane__news(self, message: _News) -> None:
@@ -593,7 +597,7 @@ class LogPane(Widget, can_focus=True):
         held = self._held()
         wait = max((1 - self._earned(now)) / FRAMES, _APART - (now - self._painted), held)
         if held == inf:
-            return   # drawn again when it is seen again
+            return  # drawn again when it is seen again
         if wait <= 0:
             self._spend()
         else:
@@ -602,7 +606,7 @@ class LogPane(Widget, can_focus=True):
     def _held(self) -> float:
         """Seconds a repaint has to wait because of what lies over the pane; for ever under a full screen."""
         stack = self.app.screen_stack
-        above = stack[stack.index(self.screen) + 1:] if self.screen in stack else ()
+        above = stack[stack.index(self.screen) + 1 :] if self.screen in stack else ()
         if any(not screen.is_modal for screen in above):
             return inf
         return _BEHIND if above else 0.0
@@ -632,7 +636,7 @@ class LogPane(Widget, can_focus=True):
         try:
             self._settle()
             self.refresh()
-        finally:   # listens on, whatever happened
+        finally:  # listens on, whatever happened
             if not self._listening and not self._gone:
                 self._listening = True
                 self._view.when_changed(self._generation, self._wake)
@@ -688,7 +692,8 @@ class LogPane(Widget, can_focus=True):
             return
         now = self._view.filter
         self._view.set_filter(
-            replace(now, within=(*now.within, query)) if within else replace(now, without=(*now.without, query)))
+            replace(now, within=(*now.within, query)) if within else replace(now, without=(*now.without, query))
+        )
         self._repaint()
         self._tick()
 
@@ -708,12 +713,16 @@ class LogPane(Widget, can_focus=True):
             if not self._gone:
                 try:
                     self.post_message(message)
-                except RuntimeError:   # the loop has closed under us
+                except RuntimeError:  # the loop has closed under us
                     self._gone = True
 
         self._seeker.start(
-            hunt, ways, lambda seq: post(self._Found(number, seq, what)),
-            lambda text: post(self._Counted(number, text)), count=count)
+            hunt,
+            ways,
+            lambda seq: post(self._Found(number, seq, what)),
+            lambda text: post(self._Counted(number, text)),
+            count=count,
+        )
 
     def _stop_search(self) -> None:
         self._answers += 1
@@ -781,21 +790,38 @@ class LogPane(Widget, can_focus=True):
                 return self._painter.line(words[y] if y < len(words) else "", size.width)
             row, part, position = lines[y]
             query = self._hunt.query if self._hunt else None
-            return self._painter.row(row, Look(
-                size.width, position == self._cursor and self.has_focus, row.seq in self._marks, self._side, part,
-                self._label_width, query))
-        except Exception as error:   # noqa: BLE001 - an error in a render ends the whole console
-            return Strip([Segment(f"cannot be drawn: {type(error).__name__}"[:size.width], self.rich_style)])
+            return self._painter.row(
+                row,
+                Look(
+                    size.width,
+                    position == self._cursor and self.has_focus,
+                    row.seq in self._marks,
+                    self._side,
+                    part,
+                    self._label_width,
+                    query,
+                ),
+            )
+        except Exception as error:  # noqa: BLE001 - an error in a render ends the whole console
+            return Strip([Segment(f"cannot be drawn: {type(error).__name__}"[: size.width], self.rich_style)])
 
     def _text_room(self, size: Size) -> int:
         return max(1, text_room(size.width, self._label_width))
 
     def _lines(self, size: Size) -> list[tuple[Row, int, int]]:
         """What stands in each line: the row, which part of it where lines are wrapped, and its position."""
-        key = (self._generation, self._layout, self._top, self._cursor, size, self._wrap, self._following,
-               bool(self._hint))
+        key = (
+            self._generation,
+            self._layout,
+            self._top,
+            self._cursor,
+            size,
+            self._wrap,
+            self._following,
+            bool(self._hint),
+        )
         if key != self._window_key:
-            if self._following:   # the first frame may come before anybody was told how large the pane is
+            if self._following:  # the first frame may come before anybody was told how large the pane is
                 self._top = max(self._view.snapshot().first, self._cursor - self._room() + 1)
             self._chip_rows = 1 if size.height > 1 and self._chips() else 0
             rows = self._view.rows(self._top, self._top + size.height)
@@ -811,14 +837,14 @@ class LogPane(Widget, can_focus=True):
         room, width = self._room(), self._text_room(self.size)
 
         def parts_of(row: Row) -> int:
-            return max(1, -(-cell_len(one_line(self._view.drawn_text(row))[:20 * width]) // width))
+            return max(1, -(-cell_len(one_line(self._view.drawn_text(row))[: 20 * width]) // width))
 
         parts = [(row, part, position) for row, _, position in lines for part in range(parts_of(row))]
         if self._following:
             return parts[-room:]
         # The cursor stays in sight, however many lines those above it take.
         at = max((n for n, line in enumerate(parts) if line[2] == self._cursor), default=0)
-        return parts[max(0, at - room + 1):][:room]
+        return parts[max(0, at - room + 1) :][:room]
 
     def _hint_text(self) -> str:
         if self._hint or self._following:

@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from warroom.redact import inert
 
-PAUSE = 0.15   # seconds without a key before what was typed so far is looked for
+PAUSE = 0.15  # seconds without a key before what was typed so far is looked for
 _LONGEST = 1000
 
 
@@ -31,7 +31,7 @@ class LogPrompt(Widget):
         & > .logprompt--cursor { text-style: reverse; }
     }
     """
-    COMPONENT_CLASSES = {"logprompt--quiet", "logprompt--what", "logprompt--cursor"}   # noqa: RUF012
+    COMPONENT_CLASSES = {"logprompt--quiet", "logprompt--what", "logprompt--cursor"}  # noqa: RUF012
 
     class Typed(Message):
         """So much has been typed, and then nothing for a moment."""
@@ -80,9 +80,9 @@ class LogPrompt(Widget):
         elif key in ("escape", "ctrl+c"):
             self._leave(None)
         elif key == "backspace" and at:
-            self._put(text[:at - 1] + text[at:], at - 1)
+            self._put(text[: at - 1] + text[at:], at - 1)
         elif key in ("backspace", "delete"):
-            self._put(text[:at] + text[at + 1:] if key == "delete" else text, at)
+            self._put(text[:at] + text[at + 1 :] if key == "delete" else text, at)
         elif key in ("left", "ctrl+b"):
             self._put(text, max(0, at - 1))
         elif key in ("right", "ctrl+f"):
@@ -104,7 +104,7 @@ class LogPrompt(Widget):
     def insert(self, text: str) -> None:
         """Text at the cursor, on one line and with nothing in it that a terminal would obey."""
         text = inert(" ".join(text.splitlines()) if len(text) > 1 else text, newlines=False)
-        whole = (self._text[:self._at] + text + self._text[self._at:])[:_LONGEST]
+        whole = (self._text[: self._at] + text + self._text[self._at :])[:_LONGEST]
         self._put(whole, min(self._at + len(text), _LONGEST))
 
     def _put(self, text: str, at: int) -> None:
@@ -139,7 +139,7 @@ class LogPrompt(Widget):
         what = f" {self._what} "
         told = f" {self._told} " if self._told else ""
         room = max(4, width - cell_len(what) - cell_len(told) - 1)
-        before, after = self._text[:self._at], self._text[self._at:] + " "
+        before, after = self._text[: self._at], self._text[self._at :] + " "
         while cell_len(before) >= room:
             before = before[1:]
         segments = [part(what, "what"), part(before), part(after[0], "cursor")]

@@ -146,9 +146,7 @@ def _stretch(phase: Phase, present: Phase, minutes: float, cells: int) -> Conten
     length = (phase.to_minute - phase.from_minute) if phase.to_minute else 60
     share = min(1.0, (minutes - phase.from_minute) / length)
     at = min(cells - 1, int(share * cells))
-    return Content.assemble(
-        ("━" * at, "$primary"), ("●", "$primary bold"), ("─" * (cells - at - 1), "$text-quiet")
-    )
+    return Content.assemble(("━" * at, "$primary"), ("●", "$primary bold"), ("─" * (cells - at - 1), "$text-quiet"))
 
 
 def _second(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int) -> Content:
@@ -235,9 +233,7 @@ KIND_STYLE = {
 }  # fmt: skip
 
 
-def timeline_rows(
-    incident: Incident, deliveries: Sequence[Delivery], zone: tzinfo, now: datetime
-) -> list[ListRow]:
+def timeline_rows(incident: Incident, deliveries: Sequence[Delivery], zone: tzinfo, now: datetime) -> list[ListRow]:
     """The entries: time, kind, words, who; for a post where it has arrived.
 
     Items that another entry ticked are left out: the checklist shows them, and that entry is here.
