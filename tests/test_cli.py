@@ -23,6 +23,7 @@ from warroom import wiring
 from warroom.cli import output
 from warroom.cli.arguments import Call, Verb
 from warroom.cli.main import cli, run
+from warroom.incident.decisions import ReceiveAlert
 from warroom.incident.errors import NotFound, SettingsError
 from warroom.logs.view import LogView
 from warroom.places import JOURNAL, Places
@@ -229,7 +230,8 @@ def test_a_time_may_begin_with_a_dash_and_end_with_an_h(at_work: Desk) -> None:
 
 def test_declare_json_is_the_shape_scripts_rely_on(desk: Desk) -> None:
     declared = desk.does("declare", "checkout-api", "Fail", "--severity", "high", "--json").json
-    assert declared == {"id": "INC-1", "severity": "high", "declared_at": "2026-01-28T03:04:06.123Z"}
+    at = "2026-01-28T03:04:06.123Z"
+    assert declared == {"id": "INC-1", "severity": "high", "drill": False, "declared_at": at}
 
 
 def test_status_json_is_the_shape_scripts_rely_on(at_work: Desk) -> None:
@@ -559,6 +561,27 @@ def test_what_a_careful_colleague_would_say_is_said(at_work: Desk) -> None:
 def test_a_drill_reaches_only_what_is_meant_for_drills(tmp_path: Path) -> None:
     desk = Desk(tmp_path, TWO)
     desk.does("declare", "x", "y", "--drill")
+    assert {row["destination"] for row in desk.does("deliveries", "--json").json} == {"boss"}
+
+
+def test_an_alert_from_outside_cannot_make_a_drill_of_a_real_incident(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, TWO)
+    kept = desk.does("alert", "error_rate", "--source", "drill: monitor", "--json").json[0]
+    assert kept["drill"] is False
+    told = desk.does("declare", "x", "y", "--alert", str(kept["alert"]), "--json").json
+    assert told["drill"] is False
+    assert {row["destination"] for row in desk.does("deliveries", "--json").json} == {"room", "boss"}
+
+
+def test_the_alert_of_a_drill_declares_a_drill_and_says_so(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, TWO)
+    with house(tmp_path, TWO) as home:
+        home.room.receive_alert(ReceiveAlert("error_rate", "monitor", fired_at=START, drill=True))
+    listed = desk.does("alert")
+    assert "(drill) error_rate" in listed.out
+    told = desk.does("declare", "x", "y", "--alert", "1")
+    assert "drill" in told.out and "belongs to a drill" in told.err
+    assert desk.status()["drill"] is True
     assert {row["destination"] for row in desk.does("deliveries", "--json").json} == {"boss"}
 
 

@@ -32,7 +32,6 @@ from textual.widgets import Input
 
 from warroom.incident.decisions import ReceiveAlert
 from warroom.incident.errors import NotSaved
-from warroom.room.drill import SOURCE
 from warroom.room.room import Done
 from warroom.tui.bridge import Bridge
 from warroom.tui.screens.declare import DeclareScreen, SeverityTable
@@ -245,11 +244,51 @@ async def test_a_real_alert_during_a_drill_is_declared_for_real(tmp_path: Path) 
 
 async def test_a_drills_alert_declares_a_rehearsal_whatever_runs(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage:
-        stage.room.receive_alert(ReceiveAlert("error_rate", f"{SOURCE}monitor", "checkout-api", "5xx"))
+        stage.room.receive_alert(ReceiveAlert("error_rate", "monitor", "checkout-api", "5xx", drill=True))
         async with on_glass(stage, declaring()) as pilot:
+            assert "Declare a rehearsal" in screen_text(pilot.app)
             await pilot.press("enter")
             await settle(pilot)
         assert stage.room.incident("INC-1").drill
+        assert not stage.room.team().alerts
+
+
+async def test_an_outside_alert_whose_source_reads_like_a_drills_is_declared_for_real(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        stage.room.receive_alert(ReceiveAlert("error_rate", "drill: monitor", "checkout-api", "5xx"))
+        async with on_glass(stage, declaring(), drill=Playing()) as pilot:
+            assert "this is real" in screen_text(pilot.app)
+            await pilot.press("enter")
+            await settle(pilot)
+        assert not stage.room.incident("INC-1").drill
+
+
+async def test_what_is_made_real_leaves_the_drills_alert_to_the_drill(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        stage.room.receive_alert(ReceiveAlert("error_rate", "monitor", "checkout-api", "5xx", drill=True))
+        async with on_glass(stage, declaring()) as pilot:
+            await pilot.press("ctrl+t")
+            assert "This is real" in screen_text(pilot.app)
+            await pilot.press("enter")
+            await settle(pilot)
+        incident = stage.room.incident("INC-1")
+        assert not incident.drill
+        assert "alert" not in [row.entry.event.kind for row in incident.rows]
+        assert stage.room.team().alerts
+
+
+async def test_a_draft_from_a_drill_that_has_ended_declares_a_real_incident(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        async with on_glass(stage, declaring(), drill=Playing()) as pilot:
+            await type_in(pilot, "checkout-api\tCard payments fail")
+            await pilot.press("escape")
+            await settle(pilot)
+        async with on_glass(stage, declaring(), drill=Playing(running=False)) as pilot:
+            assert "Declare an incident" in screen_text(pilot.app)
+            await pilot.press("enter")
+            await settle(pilot)
+        incident = stage.room.incident("INC-1")
+        assert incident.impact == "Card payments fail" and not incident.drill
 
 
 async def test_nobody_need_lead_yet(tmp_path: Path) -> None:

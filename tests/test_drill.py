@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from warroom.incident.decisions import Declare, RecordFix, Resolve
+from warroom.incident.decisions import Declare, ReceiveAlert, RecordFix, Resolve
 from warroom.incident.errors import BadInput, NotFound, SettingsError, WarroomError
 from warroom.incident.events import ChatHeard
 from warroom.incident.incident import Incident
 from warroom.places import shipped
 from warroom.redact import redact
-from warroom.room.drill import AFTERWARDS, SOURCE, UNHEEDED, Drill, ScaledClock, Script, parse_script
+from warroom.room.drill import AFTERWARDS, UNHEEDED, Drill, ScaledClock, Script, parse_script
 from warroom.wiring import House, open_house
 
 SAMPLES = shipped("sample_data")
@@ -251,7 +251,7 @@ def test_with_people_only_what_is_around_them_is_played_and_it_waits_for_them(pl
     log = played.logs[0]
     until(lambda: bool(room.team().alerts), "the alert comes by itself")
     alert = next(iter(room.team().alerts.values()))
-    assert alert.event.name == "errors" and alert.event.source.startswith(SOURCE)
+    assert alert.event.name == "errors" and alert.event.drill
     until(lambda: log.read_text().count("ERROR bad") > 100, "the log fails as one watches")
     assert room.summaries() == [], "nobody declares for the people"
 
@@ -316,6 +316,24 @@ def test_stopping_ends_the_logs_and_sets_its_alerts_aside(played: Drill) -> None
     until(lambda: played.clock() > moment + timedelta(seconds=60), "a minute of the drill passes")
     assert played.logs[0].stat().st_size == size
     played.stop()
+
+
+@pytest.mark.parametrize("source", ["drill: monitor", "drill", "DRILL: x"])
+def test_an_outside_alert_that_names_a_drill_as_its_source_outlives_the_drill(played: Drill, source: str) -> None:
+    room = played.room
+    room.receive_alert(ReceiveAlert("disk_full", source))
+    until(lambda: len(room.team().alerts) == 2, "the drill's own alert comes as well")
+    played.stop()
+    (left,) = room.team().alerts.values()
+    assert left.event.name == "disk_full"
+    assert not room.declare(Declare("db", "No writes"), alert=left.seq).incident.drill
+
+
+def test_the_drills_own_alert_makes_a_drill_of_whatever_is_declared_from_it(played: Drill) -> None:
+    room = played.room
+    until(lambda: bool(room.team().alerts), "the alert comes by itself")
+    done = room.declare(Declare("web", "Pages fail"), alert=next(iter(room.team().alerts)))
+    assert done.incident.drill
 
 
 def test_it_ends_by_itself_some_time_after_its_incident_is_resolved(played: Drill) -> None:

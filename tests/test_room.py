@@ -34,7 +34,7 @@ from warroom.incident.decisions import (
 )
 from warroom.incident.delivery import Channel, Message, Opening, Receipt, State
 from warroom.incident.errors import BadInput, Conflict, JournalError, NotFound, NotSaved, Refusal
-from warroom.incident.events import TEAM, ReadinessConfirmed, UpdatePosted
+from warroom.incident.events import TEAM, ReadinessConfirmed, UpdatePosted, parse_event
 from warroom.journal.sqlite import SqliteJournal
 from warroom.redact import inert, redact
 from warroom.room import room as rooms
@@ -222,6 +222,21 @@ def test_a_drill_is_marked_and_reaches_only_what_is_meant_for_drills(office: Off
     office.room.post_update(incident, "customer_initial", {}, approved_by="Ada")
     assert {delivery.destination for delivery in office.room.deliveries(incident)} == {"log"}
     assert all("DRILL" in m.text for d in office.room.deliveries() if (m := d.order.message) and m.kind == "status")
+
+
+def test_the_alert_of_a_drill_declares_a_drill(office: Office) -> None:
+    office.room.receive_alert(ReceiveAlert("error_rate", "monitor", drill=True))
+    (alert,) = office.room.team().alerts.values()
+    done = office.room.declare(Declare("web", "down"), alert=alert.seq)
+    assert done.incident.drill
+    assert {delivery.destination for delivery in office.room.deliveries(done.incident.id)} == {"log"}
+
+
+def test_an_alert_that_an_earlier_version_kept_declares_a_real_incident(office: Office) -> None:
+    event = parse_event('{"kind": "alert", "name": "errors", "source": "drill: monitor"}')
+    office.room.journal.append(TEAM, 0, [event], at=START, by="Ada")
+    (alert,) = office.room.team().alerts.values()
+    assert not office.room.declare(Declare("web", "down"), alert=alert.seq).incident.drill
 
 
 # several incidents

@@ -155,7 +155,9 @@ RUN = "Run the incident"
 @click.option("--detected", metavar="TIME", help="When somebody noticed.")
 @click.option("--commander", metavar="NAME", help="Who leads.")
 @click.option("--drill", is_flag=True, help="A rehearsal; posts only where drills may.")
-@click.option("--alert", type=int, metavar="N", help="The kept alert it comes from (see: warroom alert).")
+@click.option(
+    "--alert", type=int, metavar="N", help="The kept alert it comes from; a drill's alert makes it a drill."
+)
 def declare(
     call: Call,
     service: str,
@@ -190,17 +192,21 @@ def declare(
     leader = pick_person(room, commander) if commander else ""
     done = room.declare(command, commander=leader, alert=alert or 0)
     incident = done.incident
+    if incident.drill and not drill:
+        output.tell(f"! Alert {alert} belongs to a drill, so this is one: it posts only to drill destinations")
     if call.json:
         output.data(
             {
                 "id": incident.id,
                 "severity": incident.severity,
+                "drill": incident.drill,
                 "declared_at": incident.milestones["declared"],
             }
         )
     else:
         title = room.playbook.severity(incident.severity).title
-        output.say(f"{incident.id}  {title}  {incident.service} · {incident.impact}")
+        badge = "  drill" if incident.drill else ""
+        output.say(f"{incident.id}  {title}{badge}  {incident.service} · {incident.impact}")
     _deliver(call, incident.id, {entry.seq for entry in done.entries})
 
 
@@ -925,6 +931,7 @@ def alert(
                 {
                     "alert": kept.seq, "at": kept.event.fired_at or kept.at, "name": kept.event.name,
                     "source": kept.event.source, "service": kept.event.service, "detail": kept.event.detail,
+                    "drill": kept.event.drill,
                 }
                 for kept in waiting
             ]
@@ -938,7 +945,7 @@ def alert(
             str(kept.seq),
             output.when(kept.event.fired_at or kept.at, room.zone, now),
             kept.event.service,
-            kept.event.text,
+            ("(drill) " if kept.event.drill else "") + kept.event.text,
         ]
         for kept in waiting
     )

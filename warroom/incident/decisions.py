@@ -466,19 +466,20 @@ class Hear:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveAlert:
-    """Keep an alert that belongs to the incident."""
+    """Keep an alert that belongs to the incident. ``drill`` is set by the drill player alone."""
 
     name: str
     source: str = ""
     service: str = ""
     detail: str = ""
     fired_at: datetime | None = None
+    drill: bool = False
 
     def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
         return [
             AlertReceived(
                 name=_said(self.name, "The alert"), source=self.source, service=self.service,
-                detail=self.detail, fired_at=self.fired_at,
+                detail=self.detail, fired_at=self.fired_at, drill=self.drill,
             )
         ]  # fmt: skip
 

@@ -73,7 +73,10 @@ class Declared(Fact):
 
 
 class AlertReceived(Fact):
-    """A monitor said something: before the declaration in the team's own stream, later in the incident's."""
+    """A monitor said something: before the declaration in the team's own stream, later in the incident's.
+
+    ``drill`` is set by the drill player alone. No text from outside, its source included, makes an alert a drill's.
+    """
 
     kind: Literal["alert"] = "alert"
     name: str
@@ -81,6 +84,7 @@ class AlertReceived(Fact):
     service: str = ""
     detail: str = ""
     fired_at: Moment | None = None
+    drill: bool = False
 
     @property
     def text(self) -> str:

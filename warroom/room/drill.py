@@ -67,9 +67,6 @@ UNHEEDED = timedelta(hours=1)
 T = TypeVar("T")
 C = TypeVar("C", bound="Cue")
 
-SOURCE = "drill: "
-"""What the source of every alert of a drill begins with, so that nobody takes it for a real one."""
-
 
 class ScaledClock:
     """A clock that runs ``speed`` times as fast as the wall's, from ``start`` (default: now, UTC).
@@ -591,7 +588,7 @@ class Drill:
         """Set aside the alerts that nobody took."""
         try:
             for seq, alert in self.room.team().alerts.items():
-                if alert.event.source.startswith(SOURCE):
+                if alert.event.drill:
                     self.room.set_alert_aside(seq)
         except WarroomError as error:  # an alert left waiting can be set aside by hand
             self.trouble = error
@@ -661,7 +658,8 @@ class Drill:
             if self._incident().status != "closed":
                 self.room.hear(self.incident_id, Hear(cue.who, cue.via, cue.words))
             return
-        alert = ReceiveAlert(cue.name, SOURCE + (cue.source or "monitor"), self.script.service, cue.detail)
+        source = cue.source or "monitor"
+        alert = ReceiveAlert(cue.name, source, self.script.service, cue.detail, drill=True)
         if not self.incident_id:
             self.room.receive_alert(alert)
         elif self._incident().status != "closed":
@@ -694,7 +692,7 @@ class Drill:
             self.room.do(self._incident().id, act.command(), by=by)
 
     def _declare(self, act: Declares) -> None:
-        alert = next((a for a in self.room.team().alerts.values() if a.event.source.startswith(SOURCE)), None)
+        alert = next((a for a in self.room.team().alerts.values() if a.event.drill), None)
         detected = alert.event.fired_at if alert else None
         declare = Declare(
             self.script.service,

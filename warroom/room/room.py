@@ -192,11 +192,13 @@ class WarRoom:
         """Declare an incident; post the declaration to the team's destinations.
 
         ``commander`` gets the role at once. ``alert`` names the team entry that it comes from, which
-        is then taken.
+        is then taken; the alert of a drill declares a drill, whatever ``declare`` says.
         """
         declare = _clean(declare)
         desk = self._desk()
         waiting = self.team().alerts.get(alert)
+        if waiting and waiting.event.drill:
+            declare = replace(declare, drill=True)
         if waiting and declare.detected_at is None:
             fired = waiting.event.fired_at or waiting.at
             started = declare.started_at or fired
@@ -295,7 +297,7 @@ class WarRoom:
         clean = _clean(alert)
         event = AlertReceived(
             name=clean.name, source=clean.source, service=clean.service, detail=clean.detail,
-            fired_at=clean.fired_at or self.clock(),
+            fired_at=clean.fired_at or self.clock(), drill=clean.drill,
         )  # fmt: skip
         self._append_team([event])
 

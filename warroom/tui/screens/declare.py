@@ -20,7 +20,6 @@ from warroom.incident.decisions import Declare
 from warroom.incident.errors import BadInput, WarroomError
 from warroom.incident.playbook import Severity
 from warroom.incident.team import Alert
-from warroom.room.drill import SOURCE
 from warroom.tui.bridge import Bridge
 from warroom.tui.screens.form import FieldInput
 from warroom.tui.screens.writing import Draft, WritingScreen, told
@@ -164,8 +163,8 @@ class DeclareScreen(WritingScreen):
         self._people = bridge.room.people()
         self._kept_from = ""
         self.rehearsal = False
-        """Whether what is declared is a drill's. A drill's alert makes it so; a real alert does not, even while
-        a drill is running; without an alert a drill that runs does."""
+        """Whether a drill is declared. A drill's alert makes it one; a real alert does not, even while a drill is
+        running; without an alert a drill that is running does."""
 
     # ── the form ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -218,8 +217,11 @@ class DeclareScreen(WritingScreen):
         typed = {name: kept[name] for name in (*FIELDS, "severity") if name in kept}
         if self._wanted and alert:
             typed = {name: text for name, text in typed.items() if name in ("leads", "severity")}
-        elif "rehearsal" in kept:
-            self.rehearsal = kept["rehearsal"] == "yes"
+        elif kept.get("rehearsal") == "yes":
+            # A draft from a drill that has ended must not keep a real incident from the team.
+            self.rehearsal = self.rehearsal or self.bridge.rehearsing
+        elif kept.get("rehearsal") == "no":
+            self.rehearsal = False
         self._fill({**self._start.values, **typed})
         self.ready = True
         if typed:
@@ -237,7 +239,7 @@ class DeclareScreen(WritingScreen):
             values["impact"] = (event.detail or event.name).partition("\n")[0]
             values["started"] = self._typed(event.fired_at or alert.at)
         self._start = _Start(values, alert, waiting)
-        self.rehearsal = alert.event.source.startswith(SOURCE) if alert else self.bridge.rehearsing
+        self.rehearsal = alert.event.drill if alert else self.bridge.rehearsing
 
     def _typed(self, at: datetime) -> str:
         """A past time as a person would type it."""
@@ -286,7 +288,7 @@ class DeclareScreen(WritingScreen):
     # ── what it says ────────────────────────────────────────────────────────────────────────────────────
 
     def _show_alert(self) -> None:
-        alert, lines = self._start.alert, []
+        alert, lines = self._alert, []
         if alert:
             at = alert.event.fired_at or alert.at
             ago = timing.spoken(max(timedelta(0), self.bridge.now() - at))
@@ -295,7 +297,7 @@ class DeclareScreen(WritingScreen):
                 Content.styled(" ALERT ", "$sev-high-text on $sev-high bold"), lit(alert.event.name, "bold"),
                 lit(f"{alert.event.source or 'alert'}, {ago} ago{more}", "$text-quiet"), gap="  ",
             ))  # fmt: skip
-        elif self._start.waiting:
+        elif self._start.waiting and not self._start.alert:
             lines.append(Content.styled("An alert is waiting; ^r fills the form in from it", "$text-warning"))
         if self._kept_from:
             lines.append(Content.styled(self._kept_from, "$text-quiet"))
@@ -304,10 +306,12 @@ class DeclareScreen(WritingScreen):
             "Declare a rehearsal" if self.rehearsal else "Declare an incident"
         )
         if self.rehearsal:
-            words = "A rehearsal: only places meant for drills are told.  ^t makes it real"
+            words = "Drill: posts only to drill destinations.  ^t makes it real"
             lines.insert(0, Content.styled(words, "$text-warning bold"))
-        elif self.bridge.rehearsing:
+        elif self.bridge.rehearsing or alert is not self._start.alert:
             words = "A drill is running, but this is real.  ^t makes it a rehearsal"
+            if alert is not self._start.alert:
+                words = "This is real; the drill's alert is left alone.  ^t makes it a drill"
             lines.insert(0, Content.styled(words, "$text-warning bold"))
         said = self.query_one("#alert", Static)
         said.update(Content("\n").join(lines))
@@ -383,9 +387,16 @@ class DeclareScreen(WritingScreen):
                 field.value = (exact or found)[0]
                 field.cursor_position = len(field.value)
 
+    @property
+    def _alert(self) -> Alert | None:
+        """The alert that is taken with the declaration. A real incident leaves a drill's alert where it is."""
+        alert = self._start.alert
+        return None if alert and alert.event.drill and not self.rehearsal else alert
+
     def action_other(self) -> None:
-        """A real incident or a rehearsal; asked only where a drill is at work."""
-        if self.rehearsal or self.bridge.rehearsing:
+        """Switch between a real incident and a drill, where a drill or its alert is there to be meant."""
+        alert = self._start.alert
+        if self.rehearsal or self.bridge.rehearsing or (alert and alert.event.drill):
             self.rehearsal = not self.rehearsal
             self._show_alert()
             self.keep()
@@ -412,7 +423,7 @@ class DeclareScreen(WritingScreen):
             self.start(self._send)
 
     async def _send(self) -> None:
-        values, room, alert = self.values, self.bridge.room, self._start.alert
+        values, room, alert = self.values, self.bridge.room, self._alert
         try:
             started = None
             if values["started"].strip().lower() not in ("", "now"):

@@ -19,7 +19,7 @@ from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.panes import Pane
 from warroom.tui.widgets.rows import ListRow, RowList
-from warroom.tui.widgets.words import URGENCY_STYLE, join, lit
+from warroom.tui.widgets.words import DRILL_STYLE, URGENCY_STYLE, join, lit
 
 OPEN = 50
 """How many open incidents have a row; more than a team can hold is told in a line."""
@@ -106,9 +106,11 @@ class HomeScreen(TiledScreen):
             for alert in reversed(over.team.alerts.values()):
                 at = f"{alert.at.astimezone(self.bridge.zone):%H:%M:%S} "
                 service = f"{alert.event.service} · " if alert.event.service else ""
+                drill = Content.styled(" DRILL ", DRILL_STYLE) + " " if alert.event.drill else ""
                 words = Content.assemble(
-                    ("! ", "$text-warning bold"), (at, "$text-quiet"), lit(service), lit(alert.event.text, "bold")
-                )
+                    ("! ", "$text-warning bold"), (at, "$text-quiet"), drill, lit(service),
+                    lit(alert.event.text, "bold"),
+                )  # fmt: skip
                 rows.append(ListRow(f"alert:{alert.seq}", words, Content.styled("↵ declare", "$key")))
         live = sorted((row for row in over.summaries if row.open), key=self._rank)
         if live:
@@ -130,7 +132,7 @@ class HomeScreen(TiledScreen):
     def _open(self, row: Summary, now: datetime) -> ListRow:
         left = Content.assemble(
             panes.severity(row.severity, self.bridge.room.playbook), " ", lit(row.id, "bold"),
-            Content.styled(" DRILL ", "$status-late-text on $status-late bold") if row.drill else "", " ",
+            Content.styled(" DRILL ", DRILL_STYLE) if row.drill else "", " ",
             lit(f"{row.service} · {row.title}"),
         )  # fmt: skip
         due = None

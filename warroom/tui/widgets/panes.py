@@ -17,7 +17,7 @@ from warroom.incident.incident import Incident, Row
 from warroom.incident.playbook import Checklist, Phase, Playbook
 from warroom.incident.timing import Countdown
 from warroom.tui.widgets.rows import ListRow
-from warroom.tui.widgets.words import URGENCY_STYLE, URGENCY_WORD, join, lit, severity_badge
+from warroom.tui.widgets.words import DRILL_STYLE, URGENCY_STYLE, URGENCY_WORD, join, lit, severity_badge
 
 
 class Pane(Container):
@@ -70,7 +70,7 @@ def headline(
     incident: Incident, deliveries: Sequence[Delivery], playbook: Playbook, now: datetime, zone: tzinfo, width: int
 ) -> Content:
     """How bad, which, what, who leads, where we talk, what time it is: one line, cut in the middle if need be."""
-    drill = Content.styled(" DRILL ", "$status-late-text on $status-late bold") if incident.drill else None
+    drill = Content.styled(" DRILL ", DRILL_STYLE) if incident.drill else None
     status = Content("") if incident.status == "investigating" else lit(incident.status.upper(), "bold")
     left = join(severity(incident.severity, playbook), drill, lit(incident.id, "bold"), status)
     leader = lit(incident.commander, "bold") if incident.commander else lit("nobody", "$text-warning bold")

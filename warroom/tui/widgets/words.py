@@ -24,6 +24,9 @@ def join(*parts: Content | str | None, gap: str = " ") -> Content:
     return Content(gap).join([Content(p) if isinstance(p, str) else p for p in parts if p])
 
 
+DRILL_STYLE = "$status-late-text on $status-late bold"
+"""The badge of everything that belongs to a drill."""
+
 URGENCY_STYLE: dict[Urgency, str] = {
     "calm": "$status-ok-text on $status-ok",
     "soon": "$status-late-text on $status-late",
