@@ -18,13 +18,15 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from warroom import wiring
-from warroom.cli import output
-from warroom.cli.arguments import Call, Verb
+from warroom.cli import output, stdin
+from warroom.cli.arguments import Call, Verb, pick
 from warroom.cli.main import cli, run
 from warroom.incident.decisions import ReceiveAlert
-from warroom.incident.errors import NotFound, SettingsError
+from warroom.incident.errors import BadInput, NotFound, SettingsError
 from warroom.logs.view import LogView
 from warroom.places import JOURNAL, Places
 
@@ -396,6 +398,8 @@ def test_columns_line_up_for_wide_characters(capsys: pytest.CaptureFixture[str])
         (["declare", "a", "b", "--alert", "7"], "No alert 7"),
         (["declare", "a", "b", "--started", "+1h"], "future"),
         (["alert", "--aside", "7"], "No alert 7"),
+        (["alert", " "], "name is empty"),
+        (["assign", "lead", "Bob"], "technical_lead or communications_lead"),
         (["ready", "health"], "There are: on-call"),
         (["playbook", "poems"], "checklists"),
         (["open"], "needs a terminal"),
@@ -430,6 +434,12 @@ def test_a_refusal_says_why_and_writes_nothing(at_work: Desk, arguments: list[st
         (["export", "--format", "pdf"], "markdown"),
         (["demo", "--speed", "0"], "--speed"),
         (["logs"], "PATH"),
+        (["alert", "--service", "x"], "name is missing"),
+        (["alert", "--source", "x", "--detail", "y"], "name is missing"),
+        (["alert", "--fired", "-1m"], "name is missing"),
+        (["alert", "--aside", "1", "slow"], "--aside takes nothing else"),
+        (["note", "Pool is full", "--fidning"], "Did you mean '--finding'"),
+        (["note", "Pool is full", "-finding"], "put -- before it"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -438,6 +448,90 @@ def test_a_mistake_in_the_command_line_ends_with_2(at_work: Desk, arguments: lis
     assert told.status == 2, told
     assert words in told.err
     assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (["section", "went_well"], "went well: {}"),
+        (["note"], "{}"),
+        (["fix"], "{}"),
+        (["action"], " {}"),
+        (["pin", "app.log"], "{}"),
+        (["declare", "search"], "{}"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("text", ["- a", "-20 % of payments", "-> moved", "--- Traceback", "-1", "—dash"])
+def test_text_may_begin_with_a_dash(at_work: Desk, arguments: list[str], kept: str, text: str) -> None:
+    for words in ([text], ["--", f"{text} too"]):
+        at_work.does(*arguments, *words)
+        newest = at_work.does("list", "--json").json[0]["id"]
+        texts = [row["text"] for row in at_work.does("timeline", "--incident", newest, "--json").json]
+        assert any(kept.format(words[-1]) in told for told in texts), texts
+
+
+@pytest.mark.parametrize("arguments", [["note"], ["section", "summary"], ["fix"], ["alert"]])
+def test_text_from_stdin_is_kept_whole_or_refused(at_work: Desk, arguments: list[str]) -> None:
+    before = at_work.does("timeline", "--json").out
+    for text, why in ((" " * stdin.MAX_TEXT_BYTES + "x", "longer than 1 MiB"), ("\n", "stdin was empty")):
+        told = at_work.run(*arguments, "-", given=text)
+        assert (told.status, told.out) == (1, "") and why in told.err
+    assert at_work.does("timeline", "--json").out == before
+    assert at_work.does("alert", "--json").json == []
+    longest = "ab\n" * 349_525 + "c"
+    assert len(longest) == stdin.MAX_TEXT_BYTES
+    at_work.does(*arguments, "-", given=longest)
+    assert (
+        json.dumps(longest)[1:-1]
+        in at_work.does(*(["alert"] if arguments == ["alert"] else ["export"]), "--json").out
+    )
+
+
+@pytest.mark.parametrize("verb", ["note -", "section summary -", "alert -", "check -", "redact", "logs -"])
+def test_a_closed_stdin_is_told_in_words(at_work: Desk, verb: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "{sys.executable}" -m warroom {verb} <&-'],
+        capture_output=True, text=True, timeout=60, check=False, env={"PATH": "/usr/bin:/bin", **at_work.environ},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("warroom: stdin is closed\n")
+
+
+@pytest.mark.parametrize(
+    ("role", "title"),
+    [
+        ("comms", "Communications lead"),
+        ("comms-lead", "Communications lead"),
+        ("cmdr", "Incident commander"),
+        ("commander", "Incident commander"),
+        ("tech", "Technical lead"),
+        ("TL", "Technical lead"),
+    ],
+)
+def test_a_role_may_be_named_by_what_people_call_it(at_work: Desk, role: str, title: str) -> None:
+    assert f"{title}: Alice Adams" in at_work.does("assign", role, "alice").out
+    assert title in at_work.does("handover", role, "bob").out
+    assert title in at_work.does("release", role).out
+
+
+@given(typed=st.text(st.sampled_from("abcdelmnorstu -_"), max_size=12))
+def test_whatever_is_typed_for_a_role_means_one_of_those_it_fits_or_names_them(typed: str) -> None:
+    roles = [("incident_commander", "Incident commander"), ("technical_lead", "Technical lead"),
+             ("communications_lead", "Communications lead")]  # fmt: skip
+    try:
+        found = pick("role", typed, roles)
+    except BadInput as error:
+        assert sum(id in error.title for id, _ in roles) > 1
+    except NotFound as error:
+        assert all(id in error.remedy for id, _ in roles)
+    else:
+        assert pick("role", found, roles) == found
+        # Every word that was typed stands for a word of the role, or for its initials.
+        own = dict(roles)[found].casefold().split()
+        parts = typed.casefold().replace("-", " ").replace("_", " ").split()
+        assert all(any(part[0] == word[0] for word in own) for part in parts)
 
 
 def test_with_several_open_the_one_meant_is_asked_for(at_work: Desk) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -162,6 +163,19 @@ class Verb(click.Command):
             self._shared = [*(_waiting() if self.posts else ()), *_options()]
         return [*super().get_params(ctx), *self._shared]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, but words that only begin with a dash (``- item``, ``-20m``, ``-5 %``) are arguments.
+
+        A word with the form of an option (``--fidning``) stays one, so that a slip is told and not written down.
+        """
+        try:
+            return super().parse_args(ctx, _arguments_last(self.get_params(ctx), args))
+        except click.NoSuchOption as error:
+            hint = (
+                f'To begin an argument with a dash, put -- before it: {ctx.command_path} … -- "{error.option_name}"'
+            )
+            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from None
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verb's own options; of the globals only their names, they are explained once."""
         own = [*self.params, *(_waiting() if self.posts else ())]
@@ -178,6 +192,36 @@ class Verb(click.Command):
         with formatter.section("Example" if "\n" not in self.example else "Examples"):
             for line in self.example.splitlines():
                 formatter.write(f"{'':>{formatter.current_indent}}{line.strip()}\n")
+
+
+def _arguments_last(params: Sequence[click.Parameter], args: Sequence[str]) -> list[str]:
+    """``args`` with the arguments moved behind ``--``, where click takes them as they stand."""
+    takes_value = {
+        name: not (param.is_flag or param.count)
+        for param in params
+        if isinstance(param, click.Option)
+        for name in (*param.opts, *param.secondary_opts)
+    } | {"-h": False, "--help": False}
+    options: list[str] = []
+    arguments: list[str] = []
+    rest = iter(args)
+    for word in rest:
+        if word == "--":
+            arguments += rest
+        elif not _is_option(word, takes_value):
+            arguments.append(word)
+        else:
+            options.append(word)
+            if takes_value.get(word):
+                options += [value for value in (next(rest, None),) if value is not None]
+    return [*options, "--", *arguments] if arguments else options
+
+
+def _is_option(word: str, known: Collection[str]) -> bool:
+    if word in known or f"-{word}" in known:  # -finding is a slip for --finding
+        return True
+    short = word[:2] in known and not word.startswith(("--", "-h")) and not any(map(str.isspace, word))
+    return short or re.fullmatch(r"--[A-Za-z][A-Za-z0-9-]*(=.*)?", word, re.DOTALL) is not None
 
 
 class Verbs(click.Group):
@@ -228,13 +272,12 @@ def verb(
     example: str,
     posts: bool = False,
     reads: bool = False,
-    dashes: bool = False,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Verb]:
     """Make a function a verb. It is given the ``Call`` first, and its docstring is the help.
 
     ``posts`` adds --wait and --no-wait; ``reads`` promises that nothing will be posted, so that the house is
-    opened without trying out templates; ``dashes`` lets an argument begin with one, as ``-1h`` does.
+    opened without trying out templates.
     """
     assert section in SECTIONS
 
@@ -245,10 +288,7 @@ def verb(
             call.reads = reads
             return function(call, **arguments)
 
-        how = {"ignore_unknown_options": True, "help_option_names": ["--help"]} if dashes else {}
-        made: Verb = click.command(
-            name, cls=Verb, section=section, example=example, posts=posts, context_settings=how
-        )(run)
+        made: Verb = click.command(name, cls=Verb, section=section, example=example, posts=posts)(run)
         return made
 
     return decorate
@@ -257,10 +297,13 @@ def verb(
 # ── words that name one of several things ───────────────────────────────────────────────────────────────────
 
 
-def pick(what: str, typed: str, things: Sequence[tuple[str, str]], *, where: str = "") -> str:
+def pick(
+    what: str, typed: str, things: Sequence[tuple[str, str]], *, where: str = "", abbreviated: bool = True
+) -> str:
     """The id that ``typed`` means among ``things`` (id, title).
 
-    By id, by the beginning of an id, by the beginnings of words in the title, or by initials (``ic``). Raises
+    By id, by the beginning of an id, by the beginnings of words in the title, by initials (``ic``), or by
+    abbreviated words (``comms``) unless ``abbreviated`` is false: long texts have words for any letters. Raises
     ``NotFound`` or, where several fit, ``BadInput``; both name what there is. ``where`` says where to look it up.
     """
     from warroom.incident.errors import NotFound
@@ -277,7 +320,10 @@ def pick(what: str, typed: str, things: Sequence[tuple[str, str]], *, where: str
         lambda own, title: " ".join(own).startswith(" ".join(words)),
         lambda own, title: len(words) == 1 and "".join(word[0] for word in own) == words[0],
         lambda own, title: begin([*own, *title.casefold().split()]),
-    )
+        lambda own, title: abbreviated and all(
+            any(_abbreviates(part, word) for word in [*own, *title.casefold().split()]) for part in words
+        ),
+    )  # fmt: skip
     for way in ways if words else ():
         found = [id for id, own, title in names if way(own, title)]
         if len(found) == 1:
@@ -288,6 +334,12 @@ def pick(what: str, typed: str, things: Sequence[tuple[str, str]], *, where: str
     raise NotFound(f"There is no {what} {plain(typed) or '“”'}", f"There are: {known}.{where and ' ' + where}")
 
 
+def _abbreviates(part: str, word: str) -> bool:
+    """Whether ``part`` has at least two letters of ``word`` in their order, its first one first: ``comms``."""
+    letters = iter(word)
+    return len(part) > 1 and part[0] == word[:1] and all(letter in letters for letter in part)
+
+
 def pick_item(room: WarRoom, typed: str) -> str:
     """The item meant, by id or words, of the checklists that are worked once per incident."""
     from warroom.incident.decisions import INCIDENT_LISTS
@@ -296,7 +348,8 @@ def pick_item(room: WarRoom, typed: str) -> str:
 
     lists = [room.playbook.checklists[name] for name in INCIDENT_LISTS]
     try:
-        return pick("checklist item", typed, [(item.id, item.text) for one in lists for item in one.items])
+        items = [(item.id, item.text) for one in lists for item in one.items]
+        return pick("checklist item", typed, items, abbreviated=False)
     except NotFound:
         others = room.playbook.find_items(typed)
         remedy = "warroom playbook lists them."

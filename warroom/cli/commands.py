@@ -5,14 +5,13 @@ Everything but click is imported by the verb that needs it, so that help and the
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from warroom.cli import output
+from warroom.cli import output, stdin
 from warroom.cli.arguments import Call, pick, pick_item, pick_person, pick_role, pick_severity, usage, verb
 from warroom.incident.errors import BadInput, NotFound, Refusal, SettingsError, WarroomError
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from warroom.incident.events import Entry, Milestone, NoteKind, Section
     from warroom.incident.incident import Incident, Row
     from warroom.room.room import Done, WarRoom
-
-LONGEST_INPUT = 1 << 20
-"""How much is read from stdin where ``-`` stands for the text, in characters."""
 
 READINESS = ("preparation", "improvement")
 """The checklists that belong to the team and not to an incident."""
@@ -43,7 +39,7 @@ def _text(name: str = "words", metavar: str = "TEXT", *, required: bool = True) 
 
 def _joined(words: Sequence[str]) -> str:
     if list(words) == ["-"]:
-        return sys.stdin.read(LONGEST_INPUT).rstrip("\n")
+        return stdin.read_text()
     return " ".join(words)
 
 
@@ -393,7 +389,6 @@ def retract(call: Call, seq: int, reason: str) -> None:
 
 @verb(
     WRITE,
-    dashes=True,
     example='warroom milestone started -20m\nwarroom milestone detected 13:42 --reason "First alert"',
 )
 @click.argument("name")
@@ -887,7 +882,8 @@ def ready(call: Call, item: Sequence[str]) -> None:
     room = call.room
     items = [i for name in READINESS for i in room.playbook.checklists[name].items]
     if item:
-        chosen = pick("readiness item", _joined(item), [(i.id, i.text) for i in items], where="See: warroom ready.")
+        known_items = [(i.id, i.text) for i in items]
+        chosen = pick("readiness item", _joined(item), known_items, where="See: warroom ready.", abbreviated=False)
         room.confirm_ready(chosen)
         items = [i for i in items if i.id == chosen]
     known = room.team().ready
@@ -917,13 +913,25 @@ def alert(
     """Keep an alert for whoever declares next; without a name, list those that wait."""
     from warroom.incident.decisions import ReceiveAlert
 
+    about = {"--source": source, "--service": service, "--detail": detail, "--fired": fired}
+    given = [option for option, value in about.items() if value]
+    if aside is not None and (name or given):
+        raise click.UsageError("--aside takes nothing else. Set it aside, or keep a new alert, in two commands.")
+    if given and not name:
+        raise click.UsageError(
+            f"The alert's name is missing. {' and '.join(given)} {'says' if len(given) == 1 else 'say'} more about "
+            "an alert that is named: warroom alert NAME --service SERVICE"
+        )
     room = call.room
     if aside is not None:
         if aside not in room.team().alerts:
             raise NotFound(f"No alert {aside} is waiting", "warroom alert lists those that are.")
         room.set_alert_aside(aside)
     elif name:
-        room.receive_alert(ReceiveAlert(_joined(name), source, service, detail, call.moment(fired, "--fired")))
+        words = _joined(name)
+        if not words.strip():
+            raise BadInput("The alert's name is empty", "Name it: warroom alert NAME")
+        room.receive_alert(ReceiveAlert(words, source, service, detail, call.moment(fired, "--fired")))
     waiting = list(room.team().alerts.values())
     if call.json:
         output.data(
@@ -962,6 +970,7 @@ def redact_(call: Call) -> None:
     from warroom import wiring
     from warroom.cli.tail import copy_redacted
 
+    stdin.require_open()
     _, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
     wiring.use_redaction(settings)
     copy_redacted()

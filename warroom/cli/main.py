@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import click
 
 from warroom import __version__
-from warroom.cli import output
+from warroom.cli import output, stdin
 from warroom.cli.arguments import Call, Verbs, usage, verb
 from warroom.cli.commands import VERBS
 from warroom.incident.errors import WarroomError
@@ -133,6 +133,8 @@ def logs(
     PATH is a file (compressed ones too), a pattern, a folder, - for stdin, journal:UNIT, docker:CONTAINER or
     run:COMMAND. Several are merged by time.
     """
+    if "-" in paths:
+        stdin.require_open()
     if has_terminal(call) and not call.json:
         open_log_console(call, paths, level=level, grep=grep, since=since, until=until, masks=not no_redact)
         return
@@ -356,8 +358,14 @@ def show_console(
 
 def _keys_from_terminal() -> int:
     """Keep what is piped in as a log, and let the keys come from the terminal; the pipe's new number."""
+    stdin.require_open()
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise WarroomError(
+            "There is no terminal to read keys from while stdin is a log", "Name the log as a file instead of -."
+        ) from None
     pipe = os.dup(0)
-    terminal = os.open("/dev/tty", os.O_RDWR)
     os.dup2(terminal, 0)
     os.close(terminal)
     return pipe
