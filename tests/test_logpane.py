@@ -13,13 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 from textual import events
 from textual.app import App, ComposeResult
+from textual.color import Color
 from textual.pilot import Pilot
 from textual.screen import Screen
 
 from warroom.logs.source import Cutter, FileSource, Numbering
 from warroom.logs.view import LogView
+from warroom.tui.theme import contrast
+from warroom.tui.widgets.logpaint import ON_DARK, ON_LIGHT, hue, line_breaks, short_label
 from warroom.tui.widgets.logpane import FRAMES, LogPane
 
 pytestmark = pytest.mark.anyio
@@ -277,6 +283,115 @@ async def test_several_sources_have_labels_and_notices_are_rows(view: LogView, t
         title = "app.log worker.log none.log │ following │ 0 lines/s │ errors 0/min"
         await until(pilot, lambda: app.pane.title_text().plain == title)
     view.close()
+
+
+async def test_wrapped_lines_of_several_sources_are_whole(view: LogView) -> None:
+    app = Tiny(view)
+    words = " ".join(f"word{n:03}" for n in range(40))
+    Fed("a.log", view).say(f"INFO {words}\n")
+    Fed("b.log", view).say("INFO short\n")
+    async with app.run_test(size=(60, 14)) as pilot:
+        await until(pilot, lambda: "short" in "".join(app.lines()))
+        app.pane.toggle_wrap()
+        await until(pilot, lambda: "39" in app.lines()[7])
+        rows = [line for line in app.lines() if "a.log" in line]
+        assert [line[:14] for line in rows] == [" INFO  a.log│ "] + ["       a.log│ "] * (len(rows) - 1)
+        assert "".join(line[14:].ljust(46) for line in rows).rstrip() == f"INFO {words}"
+
+
+async def test_several_sources_scroll_to_the_side_step_by_step(view: LogView) -> None:
+    app = Tiny(view)
+    text = "INFO " + " ".join(f"word{n:03}" for n in range(12))
+    Fed("a.log", view).say(f"{text}\n")
+    Fed("b.log", view).say("INFO short\n")
+    async with app.run_test(size=(60, 4)) as pilot:
+        await until(pilot, lambda: "short" in "".join(app.lines()))
+        for step in range(1, 7):
+            await pilot.press("right")
+            assert app.lines()[0][14:] == text[16 * step :][:46].rstrip(), step
+
+
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=300), st.integers(2, 40))
+@example("漢字" * 30, 5)
+@example("e\u0301" * 30, 7)
+def test_wrapping_loses_no_character_and_fits(text: str, width: int) -> None:
+    breaks = line_breaks(text, width)
+    shown = [text[start:end] for start, end in breaks]
+    assert text.startswith("".join(shown)) and (len(breaks) == 20 or "".join(shown) == text)
+    assert all(cell_len(part) <= width for part in shown)
+
+
+async def test_a_wrapped_line_too_long_for_the_screen_says_that_it_goes_on(view: LogView) -> None:
+    app = Tiny(view)
+    Fed("a.log", view).say(f"INFO {'x' * 5000}\n")
+    async with app.run_test(size=(60, 30)) as pilot:
+        app.pane.toggle_wrap()
+        await until(pilot, lambda: app.lines()[19].endswith("x…"))
+        assert not app.lines()[20]
+
+
+async def test_a_notice_wraps_to_its_end(view: LogView) -> None:
+    app = Tiny(view)
+    fed = Fed("a.log", view)
+    words = "cannot be read " + "because of " * 12 + "that"
+    view.notice(fed, words)
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.pane.toggle_wrap()
+        await until(pilot, lambda: "that ──" in "".join(line[1:].ljust(39) for line in app.lines()))
+        assert f"── a.log {words} ──" in "".join(line[1:].ljust(39) for line in app.lines())
+
+
+async def test_a_filter_fills_the_screen_with_older_lines(view: LogView) -> None:
+    app = Tiny(view)
+    fed = Fed("app.log", view)
+    fed.say("".join(f"{'ERROR' if n % 4 == 0 else 'WARN'} n{n}\n" for n in range(400)))
+    async with app.run_test(size=(60, 20)) as pilot:
+        await until(pilot, lambda: "n399" in app.lines()[-1])
+        app.pane.set_threshold("warn")
+        for found in ("ERROR n396", "ERROR n392"):
+            app.pane.find_error(older=True)
+            await until(pilot, lambda text=found: (r := app.pane.evidence()) is not None and r.text == text)
+        app.pane.set_threshold("error")
+        assert [line.split()[-1] for line in app.lines()[:-1]] == [f"n{n}" for n in range(324, 400, 4)]
+
+
+async def test_paging_down_leaves_no_blank_lines(view: LogView) -> None:
+    app = Tiny(view)
+    Fed("app.log", view).say(numbered(100))
+    async with app.run_test(size=(60, 20)) as pilot:
+        await until(pilot, lambda: "n99" in app.lines()[-1])
+        await pilot.press(*["up"] * 20, "pagedown")
+        assert all(line for line in app.lines()), "\n".join(app.lines())
+
+
+@pytest.mark.parametrize("ground", ["#10151c", "#ffffff", "ansi_default"])
+def test_sources_look_different(ground: str) -> None:
+    looks = [hue(place, Color.parse(ground)) for place in range(60)]
+    assert all(len(set(looks[at : at + 24])) == 24 for at in range(30))
+    assert all(looks[at].split()[0] != looks[at + 1].split()[0] for at in range(59))
+
+
+@pytest.mark.parametrize(
+    ("hues", "grounds"), [(ON_DARK, ("#000000", "#1e252d")), (ON_LIGHT, ("#ffffff", "#e6ebf1"))]
+)
+def test_the_colours_of_sources_can_be_read(hues: tuple[str, ...], grounds: tuple[str, ...]) -> None:
+    assert min(contrast(one, ground) for one in hues for ground in grounds) >= 4.5
+
+
+async def test_eight_sources_have_eight_colours(view: LogView) -> None:
+    app = Tiny(view)
+    for n in range(8):
+        Fed(f"{n}.log", view).say("INFO x\n")
+    async with app.run_test(size=(60, 12)) as pilot:
+        await until(pilot, lambda: "7.log" in "".join(app.lines()))
+        labels = [next(s for s in app.pane.render_line(y) if ".log" in s.text) for y in range(8)]
+        assert len({str(label.style.color) for label in labels if label.style}) == 8
+
+
+def test_long_names_that_begin_alike_are_told_apart() -> None:
+    one, two = (short_label(f"checkout-service-{end}.log", 16) for end in ("blue", "green"))
+    assert one != two and cell_len(one) == cell_len(two) == 16 and one.endswith("blue.log")
+    assert short_label("a.log", 7) == "a.log  " and cell_len(short_label("漢" * 20, 9)) == 9
 
 
 async def test_nothing_hostile_is_drawn_and_secrets_are_masked(view: LogView) -> None:

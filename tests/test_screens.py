@@ -715,6 +715,19 @@ async def test_panes_are_tabs_on_a_small_screen_and_tiles_on_a_large_one(stage: 
         assert isinstance(top(pilot), WarRoomScreen)
 
 
+@pytest.mark.parametrize("size", [(90, 24), (100, 30), LARGE])
+async def test_a_tab_shows_a_title_as_plain_text(stage: Stage, size: tuple[int, int]) -> None:
+    incident_id = declared(stage)
+    async with in_war_room(stage, incident_id, size) as pilot:
+        other = stage.folder / "worker[b].log"
+        other.write_text("2026-01-28T13:14:00Z INFO up\n")
+        pilot.app.screen.query_one(LogPane).view.add(FileSource(other))
+        if size == LARGE:
+            await press(pilot, "4", "z")
+        await until(pilot, lambda: "4 Logs app.log worker[b].log" in screen_text(pilot.app))
+        assert "[$" not in screen_text(pilot.app)
+
+
 # ── the log of the war room ─────────────────────────────────────────────────────────────────────────────────
 
 TOKEN = "xoxb-" + "123456789012-1234567890123-" + "AbCdEfGhIjKlMnOpQrStUvWx"

@@ -81,9 +81,8 @@ class TiledScreen(PlaceScreen):
         down = self.has_class("-curtain")
         for pane in self.query(Pane):
             pane.show_curtain(down)
-        titles = [
-            (name, " ".join(str(self.pane(name).border_title).split(" │ ")[0].split())) for name in self.PANES
-        ]
+        # A border's title reads as markup: the pane's own text is plain.
+        titles = [(name, " ".join(self.pane(name).title.split(" │ ")[0].split())) for name in self.PANES]
         self.query_one("#tabs", Bar).say(
             Content(" ").join([
                 lit(f" {title} ", "$block-cursor-foreground on $block-cursor-background bold"

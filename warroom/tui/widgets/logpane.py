@@ -33,7 +33,7 @@ from warroom.logs.rows import Row, Seq
 from warroom.logs.search import BadPattern, Query
 from warroom.logs.view import LogView
 from warroom.redact import inert
-from warroom.tui.widgets.logpaint import CSS, HUES, PARTS, Look, Painter, one_line, text_room
+from warroom.tui.widgets.logpaint import CSS, PARTS, Look, Painter, one_line, text_room
 
 FRAMES = 15  # repaints a second at most, while lines pour in
 _BURST = 3  # repaints that may come before that
@@ -364,13 +364,13 @@ class LogPane(Widget, can_focus=True):
         """The border's text: sources, rates, errors, level, masks, whether it follows. Literal, never markup."""
         title = Content(self._title or self._status())
         at = 0
-        for name, hue in self._names() if len(self._view.sources) > 1 else ():
-            title = title.stylize(HUES[hue], at, at + len(name))
+        for name, place in self._names() if len(self._view.sources) > 1 else ():
+            title = title.stylize(self._painter.hue(place), at, at + len(name))
             at += len(name) + 1
         return title
 
     def _names(self) -> list[tuple[str, int]]:
-        """The sources that are shown, as far as there is room for their names, each with its hue."""
+        """The sources that are shown, as far as there is room for their names, each with its place."""
         room = _TITLED
         names: list[tuple[str, int]] = []
         for place, source in enumerate(self._view.sources):
@@ -378,7 +378,7 @@ class LogPane(Widget, can_focus=True):
             if room < 0 and names:
                 break
             if not source.hidden:
-                names.append((source.label, place % len(HUES)))
+                names.append((source.label, place))
         return names
 
     # -- movement
@@ -532,7 +532,8 @@ class LogPane(Widget, can_focus=True):
             return
         if not now.first <= self._cursor < now.end:  # its line has gone
             self._place(min(max(self._cursor, now.first), now.end - 1))
-        self._top = max(now.first, min(self._top, now.end - 1))
+        # Where fewer lines are left below than there is room for, older ones fill the screen.
+        self._top = max(now.first, min(self._top, now.end - room))
         self._seen = max(self._seen, min(now.end, self._top + room))
 
     def _moment(self, text: str) -> datetime | None:
@@ -577,9 +578,11 @@ class LogPane(Widget, can_focus=True):
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """Another theme: what was drawn is drawn anew."""
+        """Another theme: what was drawn is drawn anew, the colours of the title too."""
         super().notify_style_update()
         self._painter.clear()
+        if self.is_mounted and self._title:
+            self.post_message(self.StatusChanged(self))
 
     def _wake(self) -> None:
         """Called once by whichever thread changed the view."""
@@ -797,7 +800,7 @@ class LogPane(Widget, can_focus=True):
                     position == self._cursor and self.has_focus,
                     row.seq in self._marks,
                     self._side,
-                    part,
+                    part if self._wrap else None,
                     self._label_width,
                     query,
                 ),
@@ -834,12 +837,10 @@ class LogPane(Widget, can_focus=True):
         return self._window
 
     def _wrapped(self, lines: list[tuple[Row, int, int]]) -> list[tuple[Row, int, int]]:
-        room, width = self._room(), self._text_room(self.size)
-
-        def parts_of(row: Row) -> int:
-            return max(1, -(-cell_len(one_line(self._view.drawn_text(row))[: 20 * width]) // width))
-
-        parts = [(row, part, position) for row, _, position in lines for part in range(parts_of(row))]
+        room, look = self._room(), Look(self.size.width, part=0, label=self._label_width)
+        parts = [
+            (row, part, position) for row, _, position in lines for part in range(self._painter.parts(row, look))
+        ]
         if self._following:
             return parts[-room:]
         # The cursor stays in sight, however many lines those above it take.
