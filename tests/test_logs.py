@@ -12,14 +12,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warroom.logs.hunt import Hunt
 from warroom.logs.index import Piece, Sequence, count_back, cut_lines
 from warroom.logs.records import Level, level_of, rank, time_of
 from warroom.logs.rows import Cut, WovenCut
-from warroom.logs.search import BadPattern, Query
+from warroom.logs.search import BadPattern, Query, decoded
 from warroom.logs.sieve import Filter, Looks, Sieve, Span
 from warroom.logs.source import LINE_CAP, Cutter, FileSource, Numbering, StreamSource
 from warroom.logs.store import MemoryStore, Tape
@@ -727,7 +727,7 @@ def test_search_has_smart_case_and_reads_lines_alone() -> None:
     assert matching(Query.of(r"^\s*$", regex=True), text) == [""]
     assert matching(Query.of("ü"), "x ÜBER\nüber\nuber") == ["x ÜBER", "über"]
     assert matching(Query.of("b c"), "a \x1b[31mb\x1b[0m c\nb d") == ["a \x1b[31mb\x1b[0m c"]
-    assert Query.of("a").spans("banana") == [(1, 2), (3, 4), (5, 6)]
+    assert list(Query.of("a").spans("banana")) == [(1, 2), (3, 4), (5, 6)]
     assert Query.of("").starts(b"x\ny") == []
     assert Query.typed("foo(").text == "foo(" and matching(Query.typed("foo("), "foo(1)\nfoo") == ["foo(1)"]
 
@@ -758,10 +758,87 @@ def test_a_pattern_finds_the_same_lines_with_its_literal_and_without() -> None:
         assert matching(query, text) == want, pattern
 
 
-@pytest.mark.parametrize("pattern", ["(", "[a", "(a+)+$", "(x|y*)*z"])
-def test_a_bad_or_dangerous_pattern_is_refused(pattern: str) -> None:
-    with pytest.raises(BadPattern):
+@pytest.mark.parametrize(
+    "pattern", ["(a|aa)+$", "(a|a)*b", ".*.*.*.*x", "(a+)+b", "(x+x+)+y", r"(\w*)*\W", "(a?){60}b"]
+)
+def test_no_pattern_keeps_a_search_from_ending(pattern: str) -> None:
+    query = Query.typed(pattern)
+    for unit in ("a", "x", "ab", "a "):
+        text = unit * 30_000 + "!"
+        data = f"{text}\n\x1b[1m{text}\nplain b\n".encode()
+        # The time is bounded by the runner's timeout alone: with backtracking, these take longer than the universe.
+        assert bool(query.starts(data)) or not query.matches(text)
+        assert all(text[start:end] for start, end in query.spans(text[:2000]))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("(", r'not a regular expression: a "\)" is missing'),
+        ("[a", r'not a regular expression: a "\]" is missing'),
+        ("a(?=b)", "look-ahead"),
+        ("(?<!a)b", "look-behind"),
+        (r"(a)\1", "back-reference"),
+        ("(?P<x>a)(?P=x)", "back-reference"),
+        ("a{1,1001}", "at most 1,000 times"),
+        (r"\pL{900}", "too large"),
+        ("a" * 20_000, "has more than 10,000 characters"),
+        ("\udcff", "not valid UTF-8"),
+        ("(?-m)^a", "flag m"),
+    ],
+)
+def test_a_pattern_that_cannot_be_matched_is_refused_with_the_reason(pattern: str, why: str) -> None:
+    with pytest.raises(BadPattern, match=why):
         Query.of(pattern, regex=True)
+
+
+def test_what_is_typed_is_taken_as_it_is_unless_another_engine_would_understand_it() -> None:
+    assert matching(Query.typed("foo("), "foo(1)\nfoo") == ["foo(1)"]
+    assert matching(Query.typed(r"C:\1x"), "C:\\1x\nC:1x") == ["C:\\1x"]
+    for text in ("(?=a)b", "(?<!x)y", r"(a)\1", "a++"):
+        with pytest.raises(BadPattern):
+            Query.typed(text)
+
+
+def test_a_pattern_sees_each_line_as_it_is_shown() -> None:
+    """Line ends, colours and bytes that are not UTF-8, over many lines at once."""
+    data = b"end\r\n\x1b[31mend\x1b[0m\n\xff end\nendless\n\nend"
+    assert Query.of("end$", regex=True).starts(data) == [0, 5, 18, 33]
+    assert Query.of(r"^\W*end$", regex=True).starts(data) == [0, 5, 18, 33]
+    assert Query.of("^.end$", regex=True).starts(b"\xffend\n") == [0]
+    assert Query.of(r"\Aend\Z", regex=True).starts(b"x\nend\nend x\n") == [2]
+    assert Query.of(r"[^a]*", regex=True).starts(b"a\n\nb\n") == [0, 2, 3]
+    assert Query.of(r"x\s*y", regex=True).starts(b"x\ny\nx y\n") == [4]
+    assert Query.of("(?i)Needle", regex=True).starts(b"NEEDLE\n") == [0]
+    assert Query.of("[[:alpha:]]x", regex=True).starts(b"1x\nax\n") == [3]
+    assert matching(Query.of("caf\\u00e9{,1}!", regex=True), "caf!\ncaf\u00e9!") == ["caf!", "caf\u00e9!"]
+
+
+LINES = st.lists(st.text(st.sampled_from("ab1 \t\u00e9E=-"), max_size=9), max_size=12)
+PATTERNS = st.lists(
+    st.sampled_from(
+        ["a", "b", "1", " ", "\u00e9", r"\d", r"\s", "[^a]", ".", "ab|b", "(a|1)", "^", "$", "+", "*", r"\b", "{2}"]
+    ),
+    min_size=1, max_size=6,
+).map("".join)  # fmt: skip
+
+
+@given(LINES, PATTERNS, st.booleans(), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_searching_many_lines_at_once_finds_what_searching_each_does(
+    lines: list[str], pattern: str, crlf: bool, latin: bool
+) -> None:
+    try:
+        query = Query.of(pattern, regex=True)
+    except BadPattern:
+        return
+    data = ("\r\n" if crlf else "\n").join(lines).encode("latin-1" if latin else "utf-8")
+    want, at = [], 0
+    for line in data.split(b"\n"):
+        if at < len(data) and query.matches(decoded(line)):
+            want.append(at)
+        at += len(line) + 1
+    assert query.starts(data) == want
 
 
 # ---------------------------------------------------------------------------------------------- filters

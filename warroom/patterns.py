@@ -1,180 +1,147 @@
-"""Whether a regular expression's cost is bounded whatever the text; never runs one.
+"""Regular expressions that people and settings give: matched by RE2, in time linear in the text.
 
-Python's engine tries every way to match. That stays cheap as long as there are few: a repeated group must take a
-fixed number of characters each time, and between two repeats something must stand that the first cannot take.
-What is refused may be harmless; what is accepted costs at most about the square of the text's length.
+The syntax is RE2's (https://github.com/google/re2/wiki/Syntax). It has no look-around and no back-references:
+these can take forever. A pattern is matched within one line: ``^`` and ``$`` are the ends of a line, and nothing
+matches a newline. ``\\w``, ``\\d``, ``\\s`` and ``\\b`` know ASCII only; ``\\pL`` is any letter.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from re import _parser  # type: ignore[attr-defined]
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
-_FEW = 32  # rounds of a group; more count as any number
-_LENIENT = 4  # times an optional character may be taken either way: each doubles the cost
-# Characters: Latin-1 one by one, then all other letters and signs, blanks, digits.
-_OTHER, _BLANK, _DIGIT = 256, 257, 258
-_ALL = frozenset(range(259))
-_CATEGORIES = {"DIGIT": (r"\d", {_DIGIT}), "SPACE": (r"\s", {_BLANK}), "WORD": (r"\w", {_OTHER, _DIGIT})}
-_ONE = ("LITERAL", "NOT_LITERAL", "ANY", "IN")
-_REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+__all__ = ["BadPattern", "Pattern"]
 
-_CHOICE = "repeats a choice between alternatives: write them as one set, [abc]"
+_LONGEST = 10_000  # characters of a pattern
+_LARGEST = 20_000  # instructions of a compiled pattern; the worst case is this many steps for each character
+_MEMORY = 8 << 20  # bytes RE2 may take for one pattern, its cache of states included
+
+# What Python's `re` writes differently: \uXXXX, \Z and {,n}. RE2 would read the last as plain text.
+_UNICODE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|.)", re.DOTALL)
+_OUTSIDE_SETS = re.compile(r"\\(.)|\[\^?\]?(?:\\.|[^\]\\])*\]|\{,(?=\d)", re.DOTALL)
+_LINE_ENDS = {"A": "^", "Z": "$", "z": "$"}
+_FLAG_OFF = re.compile(r"\(\?[A-Za-z]*-[A-Za-z]*m")
+
+_BACK_REFERENCE = "has a back-reference"
+_UNSUPPORTED = {
+    "(?=": "has a look-ahead, (?=…)",
+    "(?!": "has a look-ahead, (?!…)",
+    "(?<=": "has a look-behind, (?<=…)",
+    "(?<!": "has a look-behind, (?<!…)",
+    "(?P": f"{_BACK_REFERENCE}, (?P=…)",
+    "(?(": f"{_BACK_REFERENCE}, (?(…)…)",
+}
+_SYNTAX = {
+    "missing )": 'a ")" is missing',
+    "unexpected )": 'a ")" has no "(" before it',
+    "missing ]": 'a "]" is missing',
+    "trailing \\": "it ends in a backslash",
+}
 
 
-class _Refused(Exception):
-    """Why, as the person who wrote the pattern is told."""
+class BadPattern(ValueError):
+    """A pattern cannot be used. ``str()`` says why, as what stands after "the pattern".
+
+    ``unsupported`` is true for what other engines know and RE2 refuses, and for what is too large; false for what
+    is no regular expression at all.
+    """
+
+    def __init__(self, reason: str, *, unsupported: bool = False) -> None:
+        super().__init__(reason)
+        self.unsupported = unsupported
 
 
-class _Open(NamedTuple):
-    """A repeat whose end is not settled yet: what it may take, and whether it is but an optional character."""
+class Pattern:
+    """A compiled pattern. May be used by several threads at once; RE2 releases the interpreter while it matches."""
 
-    taken: frozenset[int]
-    small: bool
+    __slots__ = ("_compiled", "text")
+
+    def __init__(self, text: str, *, ignore_case: bool = False, literal: bool = False) -> None:
+        """Raises BadPattern. ``literal`` takes the text as it is."""
+        import re2  # 15 ms, needed by nothing before the first search
+
+        self.text = text
+        if len(text) > _LONGEST:
+            raise BadPattern(f"has more than {_LONGEST:,} characters", unsupported=True)
+        options = re2.Options()
+        options.log_errors = False  # RE2 would write to the terminal
+        options.never_nl = True
+        options.max_mem = _MEMORY
+        try:
+            source = re2.escape(text) if literal else _translated(text)
+            self._compiled = re2.compile(("(?mi)" if ignore_case else "(?m)") + source, options)
+        except UnicodeEncodeError:
+            raise BadPattern("is not valid UTF-8") from None
+        except re2.error as error:
+            raise _explained(error.args[0] if error.args else b"", text) from None
+        if self._compiled.programsize > _LARGEST:
+            raise BadPattern("is too large: repeat fewer times", unsupported=True)
+
+    def found(self, text: str | bytes) -> bool:
+        """Whether it matches anywhere in the text, which may have several lines. Bytes must be UTF-8."""
+        return self._match(text) is not None
+
+    def search(self, data: bytes, at: int = 0) -> tuple[int, int] | None:
+        """Where it matches first from ``at`` on, as byte offsets. What stands before ``at`` is seen by ``^``."""
+        match = self._match(data, at)
+        return None if match is None else match.span()
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where it matches, as character offsets, from left to right; nothing of width zero."""
+        for match in self._compiled.finditer(_encodable(text)):
+            start, end = match.span()
+            if end > start:
+                yield start, end
+
+    def _match(self, text: str | bytes, at: int = 0) -> Any:
+        if isinstance(text, str):
+            text = text.encode("utf-8", "replace")
+        return self._compiled.search(text, at)
 
 
-def unbounded(pattern: str) -> str | None:
-    """Why the cost of ``pattern`` has no bound that is known, or None if it has. ``pattern`` must compile."""
+def _encodable(text: str) -> str:
+    """The text with a question mark for each lone surrogate."""
     try:
-        parsed = _parser.parse(pattern)
-        _Check(bool(int(parsed.state.flags) & re.IGNORECASE)).walk(list(parsed), None)
-    except _Refused as refused:
-        return str(refused)
-    except RecursionError:
-        return "is nested too deeply"
-    return None
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
-class _Check:
-    """Goes through one pattern."""
+def _translated(text: str) -> str:
+    """The pattern as RE2 writes it."""
 
-    def __init__(self, fold: bool) -> None:
-        self._fold = fold
-        self._lenient = 0
-        self._looped = 0  # repeated groups we are in
+    def code_point(match: re.Match[str]) -> str:
+        digits = match[1] or match[2]
+        return f"\\x{{{digits}}}" if digits else match[0]
 
-    def walk(self, items: Sequence[Any], before: _Open | None) -> _Open | None:
-        """Checks a sequence; what is open at its end, where ``before`` was open at its beginning."""
-        for op, value in items:
-            name = str(op)
-            if name in _REPEATS:
-                before = self._repeat(name, int(value[0]), int(value[1]), list(value[2]), before)
-            elif name in ("SUBPATTERN", "ATOMIC_GROUP"):
-                before = self.walk(list(value[-1] if name == "SUBPATTERN" else value), before)
-            elif name == "BRANCH":
-                if self._looped:
-                    raise _Refused(_CHOICE)
-                ends = [self.walk(list(branch), before) for branch in value[1]]
-                before = None
-                for end in ends:
-                    before = _either(before, end)
-            elif name in ("ASSERT", "ASSERT_NOT"):
-                self.walk(list(value[1]), None)
-            elif name in ("GROUPREF", "GROUPREF_EXISTS"):
-                raise _Refused("refers back to a group, and nobody can say what that costs")
-            elif name != "AT" and before is not None and not before.taken & self._chars(op, value):
-                before = None  # the repeat before ends where this stands, and nowhere else
-        return before
+    def outside_sets(match: re.Match[str]) -> str:
+        if match[1]:
+            return _LINE_ENDS.get(match[1], match[0])
+        return "{0," if match[0] == "{," else match[0]
 
-    def _repeat(self, name: str, low: int, high: int, inner: list[Any], before: _Open | None) -> _Open | None:
-        if len(inner) == 1 and str(inner[0][0]) in _ONE:
-            if low == high:
-                return self.walk(inner, before) if high else before
-            taken = self._chars(*inner[0])
-        elif high > _FEW:
-            taken = self._fixed(inner)
-        else:
-            self._looped += high > 3
-            after = self.walk(inner, before)
-            if high > 1:
-                after = self.walk(inner, after)
-            self._looped -= high > 3
-            return _either(after, before) if low == 0 else after
-        small = high - low == 1
-        if before is not None and before.taken & taken:
-            self._lenient += 1
-            if not (small or before.small) or self._lenient > _LENIENT:
-                raise _Refused(
-                    "has two repeats that may take the same characters: put something between them that "
-                    "the first cannot take"
-                )
-        if name == "POSSESSIVE_REPEAT":
-            return None
-        return _either(_Open(taken, small), before) if low == 0 else _Open(taken, small)
-
-    def _fixed(self, items: list[Any]) -> frozenset[int]:
-        """What one round of a repeat may take; its length must be fixed."""
-        taken: frozenset[int] = frozenset()
-        for op, value in items:
-            name = str(op)
-            if name in _REPEATS:
-                if int(value[0]) != int(value[1]):
-                    raise _Refused("repeats a group that itself repeats: that may take for ever")
-                taken |= self._fixed(list(value[2]))
-            elif name in ("SUBPATTERN", "ATOMIC_GROUP"):
-                taken |= self._fixed(list(value[-1] if name == "SUBPATTERN" else value))
-            elif name == "BRANCH":
-                raise _Refused(_CHOICE)
-            elif name in _ONE:
-                taken |= self._chars(op, value)
-            else:
-                raise _Refused("repeats something nobody can say the cost of")
-        return taken
-
-    def _chars(self, op: Any, value: Any) -> frozenset[int]:
-        """The characters one item may take."""
-        name = str(op)
-        if name == "ANY":
-            return _ALL
-        if name == "LITERAL":
-            return self._folded({_place(int(value))})
-        if name == "NOT_LITERAL":
-            return _ALL if self._fold or int(value) > 255 else _ALL - {int(value)}
-        found: set[int] = set()
-        negated = False
-        for kind, what in value:
-            part = str(kind)
-            if part == "NEGATE":
-                negated = True
-            elif part == "LITERAL":
-                found.add(_place(int(what)))
-            elif part == "RANGE":
-                found.update(range(int(what[0]), min(int(what[1]), 255) + 1))
-                found.update((_OTHER, _BLANK, _DIGIT) if int(what[1]) > 255 else ())
-            else:
-                found |= _category(str(what))
-        if not negated:
-            return self._folded(found)
-        # Of what is not Latin-1 a few characters excluded leave the rest.
-        named = {str(what) for kind, what in value if str(kind) == "CATEGORY"}
-        return _ALL if self._fold else _ALL - (found if named else {c for c in found if c < 256})
-
-    def _folded(self, found: set[int]) -> frozenset[int]:
-        if not self._fold:
-            return frozenset(found)
-        turned = {_place(ord(other)) for c in found if c < 256 for other in chr(c).lower() + chr(c).upper()}
-        return frozenset(found | turned | {_OTHER})
+    if _FLAG_OFF.search(re.sub(r"\\.", "", text)):
+        raise BadPattern("switches the flag m off; patterns are matched line by line", unsupported=True)
+    return _OUTSIDE_SETS.sub(outside_sets, _UNICODE.sub(code_point, text))
 
 
-def _place(code: int) -> int:
-    if code < 256:
-        return code
-    return _BLANK if chr(code).isspace() else _DIGIT if chr(code).isdecimal() else _OTHER
-
-
-def _category(name: str) -> frozenset[int]:
-    short = name.removeprefix("CATEGORY_").removeprefix("UNI_")
-    pattern, others = _CATEGORIES.get(short.removeprefix("NOT_"), (".", {_OTHER, _BLANK, _DIGIT}))
-    test = re.compile(pattern)
-    found = frozenset({c for c in range(256) if test.match(chr(c))} | others)
-    if not short.startswith("NOT_"):
-        return found
-    return _ALL - found if short != "NOT_WORD" else (_ALL - found) | {_OTHER}
-
-
-def _either(one: _Open | None, other: _Open | None) -> _Open | None:
-    if one is None or other is None:
-        return one or other
-    return _Open(one.taken | other.taken, one.small and other.small)
+def _explained(message: str | bytes, text: str) -> BadPattern:
+    """RE2's few words as a sentence."""
+    told = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
+    kind, _, what = told.partition(": ")
+    reason = _UNSUPPORTED.get(what) if kind == "invalid perl operator" else None
+    if kind == "invalid escape sequence" and what[1:2] in "123456789kg" and "(" in text:
+        reason = f"{_BACK_REFERENCE}, {what}"
+    if reason:
+        return BadPattern(f"{reason}: not supported, because matching it can take forever", unsupported=True)
+    if kind == "bad repetition operator" and what in ("*+", "++", "?+", "}+"):
+        return BadPattern(f'has a possessive repeat, "{what}": not supported, drop the last "+"', unsupported=True)
+    if what == "(?>":
+        return BadPattern("has an atomic group, (?>…): not supported, write (?:…)", unsupported=True)
+    if kind == "invalid repetition size":
+        return BadPattern(f"repeats too often, {what}: at most 1,000 times in all", unsupported=True)
+    if kind.startswith("pattern too large"):
+        return BadPattern("is too large: repeat fewer times", unsupported=True)
+    detail = _SYNTAX.get(kind) or told
+    return BadPattern(f"is not a regular expression: {detail}")

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
+from warroom.patterns import BadPattern, Pattern
+
 __all__ = [
     "RULES",
     "BadRule",
@@ -85,7 +87,7 @@ class BadRule(ValueError):
 
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,9}")
-_OWN_PIECE = 2048  # characters a team's pattern sees at once: even a quadratic one is done in milliseconds
+_OWN_PIECE = 2048  # characters a team's pattern sees at once: finding all matches may take the square of these
 _OWN_MOST = 100  # rules of a team's own
 
 
@@ -93,7 +95,7 @@ _OWN_MOST = 100  # rules of a team's own
 class Rules:
     """What is masked besides, and what is not: rules of the team's own, rules switched off, IP addresses."""
 
-    own: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    own: tuple[tuple[str, Pattern], ...] = ()
     off: frozenset[str] = frozenset()
     ips: bool = False
 
@@ -130,24 +132,16 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_pattern(pattern: str) -> re.Pattern[str]:
-    """The pattern compiled, if its cost is bounded whatever the text. Raises ``BadRule`` saying what is wrong.
-
-    Refused is what may take for ever: a repeated group that itself repeats, two repeats in a row that may take the
-    same characters, references back. What stays costs at most the square of 2,048 characters.
-    """
-    from warroom import patterns
-
-    try:
-        compiled = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise BadRule(f"is not a regular expression: {error}") from None
+def check_pattern(pattern: str) -> Pattern:
+    """The pattern compiled, as RE2 does it: in time linear in the text. Raises ``BadRule`` saying what is wrong."""
     if len(pattern) > 1000:
         raise BadRule("must be at most 1,000 characters")
-    if compiled.search(""):
+    try:
+        compiled = Pattern(pattern)
+    except BadPattern as error:
+        raise BadRule(str(error)) from None
+    if compiled.found(""):
         raise BadRule("matches nothing at all, so it would match everywhere")
-    if reason := patterns.unbounded(pattern):
-        raise BadRule(reason)
     return compiled
 
 
@@ -588,21 +582,19 @@ def _mask_own(text: str, hits: _Hits) -> str:
     return "".join(parts)
 
 
-def _sub_between_labels(rule: str, pattern: re.Pattern[str], text: str, hits: _Hits) -> str:
-    if not pattern.search(text):
+def _sub_between_labels(rule: str, pattern: Pattern, text: str, hits: _Hits) -> str:
+    if not pattern.found(text):
         return text
-    label = _label(rule)
-
-    def masked(match: re.Match[str]) -> str:
-        if not match[0]:
-            return ""
-        hits.append(rule)
-        return label
-
-    return "".join(
-        piece if piece.startswith("‹redacted:") else pattern.sub(masked, piece)
-        for piece in _LABEL_OR_NOT.split(text)
-    )
+    parts: list[str] = []
+    for piece in _LABEL_OR_NOT.split(text):
+        done = 0
+        if not piece.startswith("‹redacted:"):
+            for start, end in pattern.spans(piece):
+                parts += [piece[done:start], _label(rule)]
+                hits.append(rule)
+                done = end
+        parts.append(piece[done:])
+    return "".join(parts)
 
 
 _LABEL_OR_NOT = re.compile(r"(‹redacted:[a-z0-9-]{1,40}›)")

@@ -275,7 +275,8 @@ class RedactionRule(_Table):
     name: Annotated[str, AfterValidator(_rule_name)]
     """Small letters, digits and hyphens."""
     pattern: Annotated[str, AfterValidator(_rule_pattern)]
-    """A regular expression; what it matches is masked. One that could take for ever is refused."""
+    """A regular expression in RE2 syntax, at most 1,000 characters; what it matches is masked. It is matched
+    within each line, in linear time: look-around and back-references are refused."""
 
 
 class Redaction(_Table):

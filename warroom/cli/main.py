@@ -138,19 +138,18 @@ def logs(
     if has_terminal(call) and not call.json:
         open_log_console(call, paths, level=level, grep=grep, since=since, until=until, masks=not no_redact)
         return
-    import re
-
     from warroom import wiring
     from warroom.cli.tail import Wanted, show
+    from warroom.logs.search import BadPattern, Query
 
     settings = _masking_settings(call)
     now, zone = wiring.utc_now(), settings.team.zone
     try:
-        pattern = re.compile(grep, re.IGNORECASE if grep == grep.lower() else 0) if grep else None
-    except (re.error, RecursionError, OverflowError) as error:
-        raise click.BadParameter(f"not a regular expression: {error}", param_hint="--grep") from None
+        query = Query.of(grep, regex=True) if grep else None
+    except BadPattern as error:
+        raise click.BadParameter(str(error), param_hint="--grep") from None
     wanted = Wanted(
-        now, zone, level, pattern, _moment(since, "--since", now, zone), _moment(until, "--until", now, zone),
+        now, zone, level, query, _moment(since, "--since", now, zone), _moment(until, "--until", now, zone),
         call.json, not no_redact,
     )  # fmt: skip
     show(paths, wanted, follow=follow)

@@ -6,7 +6,6 @@ import heapq
 import json
 import os
 import queue
-import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from warroom.incident.toml import plain
 from warroom.logs import gather
 from warroom.logs.compressed import Unreadable, is_compressed, unfolded
 from warroom.logs.records import Level, Reader, rank, time_of
+from warroom.logs.search import Query
 from warroom.logs.source import Chunk, Cutter, Numbering, Source, StreamSource
 from warroom.redact import Redactor, redact, redact_stream
 
@@ -43,7 +43,7 @@ class Wanted:
     now: datetime
     zone: tzinfo
     level: Level | None = None
-    grep: re.Pattern[str] | None = None
+    grep: Query | None = None
     since: datetime | None = None
     until: datetime | None = None
     json: bool = False
@@ -76,7 +76,6 @@ class Printer:
         self._at: datetime | None = None  # of the last record that had a time
         self._fits = _Fits()
         self._lines = 0
-        self._scan = _scannable(wanted.grep) if wanted.grep else None
         self._tail = f', "source": {json.dumps(source, ensure_ascii=False)}, "line": '
 
     @property
@@ -112,9 +111,9 @@ class Printer:
                 return [(0.0, text) for text, _ in rows]
             line = self._redactor.line  # masked in order: a key spans lines
             return [(0.0, line(text).text) for text, _ in rows]
-        if self._scan and not wanted.timed and not self._redactor.inside:
+        if wanted.grep and not wanted.timed and not self._redactor.inside:
             joined = "\n".join([text for text, _ in rows])
-            if "PRIVATE KEY" not in joined and not self._scan.search(joined):
+            if "PRIVATE KEY" not in joined and not wanted.grep.matches(joined):
                 rows = self._edges(rows)
         return [told for text, number in rows for told in self._told(text, number)]
 
@@ -148,7 +147,7 @@ class Printer:
             self._fits = _Fits(time=not wanted.timed or self._in_time())
         fits = self._fits
         fits.level = fits.level or wanted.level is None or rank(level) >= rank(wanted.level)
-        fits.grep = fits.grep or wanted.grep is None or wanted.grep.search(text) is not None
+        fits.grep = fits.grep or wanted.grep is None or wanted.grep.matches(text)
         line = _Line(safe, text, number, level, at)
         if not (fits.time and fits.level and fits.grep):
             if len(self._held) < _HELD:
@@ -180,15 +179,6 @@ class Printer:
 
 
 _quoted = json.encoder.encode_basestring
-# In these the lines around one may decide whether it matches.
-_LOOKS_AROUND = re.compile(r"\(\?[^:i]|\\[AZ]|[*+?}]\+")
-
-
-def _scannable(pattern: re.Pattern[str]) -> re.Pattern[str] | None:
-    """The pattern to be searched in many lines at once: where it finds nothing, it would in none of them."""
-    if _LOOKS_AROUND.search(pattern.pattern):
-        return None
-    return re.compile(pattern.pattern, pattern.flags | re.MULTILINE)
 
 
 @dataclass(slots=True)

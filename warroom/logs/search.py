@@ -1,23 +1,21 @@
 """What is looked for in lines: a text or regular expression, and a literal it must have; never reads a file.
 
 Works on the bytes of many lines at once: the longest literal of a pattern is found first, at the speed of memory,
-and the pattern is tried on the lines that have it.
+and the pattern is tried on the lines that have it. A pattern without a literal is matched over all lines at once.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from warroom.patterns import BadPattern, Pattern
 from warroom.redact import uncoloured
 
-_NESTED = re.compile(r"\((?:[^()\\]|\\.)*(?<!\\)[*+}](?:[^()\\]|\\.)*\)\s*[*+{]")
-
-
-class BadPattern(ValueError):
-    """What was typed is no regular expression, or one whose cost nobody can foresee. ``str()`` says which."""
+__all__ = ["BadPattern", "Query", "decoded"]
 
 
 def decoded(line: bytes) -> str:
@@ -30,64 +28,61 @@ class Query:
     """What is looked for. Smart case: without a capital, case does not matter."""
 
     text: str
-    pattern: re.Pattern[str]
+    pattern: Pattern = field(compare=False)
     _literal: bytes = field(default=b"", compare=False)  # must be in a line that matches; lower case if _fold
     _alone: bool = field(default=False, compare=False)  # and that is all
     _fold: bool = field(default=False, compare=False)
-    _raw: re.Pattern[bytes] | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, text: str, *, regex: bool = False) -> Query:
         """Raises BadPattern. An empty text is found nowhere."""
-        if regex and _NESTED.search(text):
-            raise BadPattern("a repeated group that itself repeats may never end")
         fold = text == text.lower()
         try:
-            pattern = re.compile(text if regex else re.escape(text), re.IGNORECASE if fold else 0)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise BadPattern(f"not a regular expression: {getattr(error, 'msg', error)}") from error
-        if not regex:
-            literal, alone = text, True
-        else:
-            literal, alone = _longest_literal(text)
+            pattern = Pattern(text, ignore_case=fold, literal=not regex)
+        except BadPattern as error:
+            raise BadPattern(f"the pattern {error}", unsupported=error.unsupported) from None
+        literal, alone = _longest_literal(text) if regex else (text, True)
         if fold and not literal.isascii():  # bytes know no other case than ASCII's
             literal, alone = max(re.split(r"[^\x00-\x7f]+", literal), key=len), False
-        raw = None
-        if not literal and text.isascii():
-            raw = re.compile(text.encode(), re.MULTILINE | (re.IGNORECASE if fold else 0))
-        return cls(text, pattern, (literal.lower() if fold else literal).encode(), alone, fold, raw)
+        return cls(text, pattern, (literal.lower() if fold else literal).encode(), alone, fold)
 
     @classmethod
     def typed(cls, text: str) -> Query:
         """As somebody types it: a regular expression, or the text as it is where that is none (yet).
 
-        Raises BadPattern only for an expression that may never end.
+        Raises BadPattern only for an expression that other engines would take and this one refuses.
         """
         try:
             return cls.of(text, regex=True)
-        except BadPattern:
-            if _NESTED.search(text):
+        except BadPattern as error:
+            if error.unsupported:
                 raise
             return cls.of(text)
 
     def matches(self, text: str) -> bool:
-        """Whether it is in the text."""
-        return bool(self.text) and self.pattern.search(text) is not None
+        """Whether it is in the text: in one of its lines, if it has several."""
+        return bool(self.text) and self.pattern.found(text)
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where it is in the text, as character offsets, for showing; nothing of width zero."""
-        if not self.text:
-            return []
-        return [match.span() for match in self.pattern.finditer(text) if match.end() > match.start()]
+        return self.pattern.spans(text) if self.text else iter(())
 
     def starts(self, data: bytes) -> list[int]:
         """Where in ``data``, which begins with a line, lines begin that match."""
         if not self.text:
             return []
-        if b"\x1b" in data or not (self._literal or self._raw):  # colours may stand in the midst of a word
-            return self._starts_slowly(data)
-        if not self._literal:
-            return self._starts_raw(data)
+        if self._alone and b"\x1b" not in data:
+            return self._starts(data)
+        # Colours may stand in the midst of a word, and RE2 reads UTF-8 only.
+        if b"\x1b" in data or b"\r" in data or not _is_utf8(data):
+            clean = decoded(data).replace("\r\n", "\n").encode()
+            return _moved(self._starts(clean), clean, data)
+        return self._starts(data)
+
+    def _starts(self, data: bytes) -> list[int]:
+        return self._starts_by_literal(data) if self._literal else self._starts_by_pattern(data)
+
+    def _starts_by_literal(self, data: bytes) -> list[int]:
         found = []
         literal = self._literal
         hay = data.lower() if self._fold else data
@@ -96,41 +91,55 @@ class Query:
             start = data.rfind(b"\n", 0, at) + 1
             end = data.find(b"\n", at)
             end = end if end >= 0 else len(data)
-            if self._alone or self.pattern.search(decoded(data[start:end])):
+            if self._alone or self.pattern.found(data[start:end]):
                 found.append(start)
             at = hay.find(literal, end)
         return found
 
-    def _starts_raw(self, data: bytes) -> list[int]:
-        assert self._raw
+    def _starts_by_pattern(self, data: bytes) -> list[int]:
         found = []
         at = 0
-        while at < len(data) and (match := self._raw.search(data, at)):
-            start = data.rfind(b"\n", 0, match.start()) + 1
-            end = data.find(b"\n", match.start())
-            end = end if end >= 0 else len(data)
-            if match.end() <= end or self.pattern.search(decoded(data[start:end])):  # \s may leave the line
-                found.append(start)
-            at = end + 1
+        while at < len(data) and (span := self.pattern.search(data, at)):
+            start = data.rfind(b"\n", 0, span[0]) + 1
+            if start == len(data):  # an empty match behind the last line
+                break
+            found.append(start)
+            end = data.find(b"\n", span[0])
+            at = end + 1 if end >= 0 else len(data)
         return found
 
-    def _starts_slowly(self, data: bytes) -> list[int]:
-        found = []
-        at = 0
-        while at < len(data):
-            end = data.find(b"\n", at)
-            end = end if end >= 0 else len(data)
-            if self.pattern.search(decoded(data[at:end])):
-                found.append(at)
-            at = end + 1
-        return found
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _moved(starts: list[int], clean: bytes, data: bytes) -> list[int]:
+    """Beginnings of lines of ``clean`` as those of the same lines of ``data``."""
+    found = []
+    before = at = 0
+    for start in starts:
+        for _ in range(clean.count(b"\n", before, start)):
+            at = data.index(b"\n", at) + 1
+        before = start
+        found.append(at)
+    return found
 
 
 def _longest_literal(pattern: str) -> tuple[str, bool]:
     """The longest text that whatever matches must have, and whether it is the whole pattern."""
+    if "[:" in pattern:  # a class such as [[:alpha:]], which the parser below reads as a set
+        return "", False
     try:
-        # The standard library's own parser: the only one that reads patterns the way they will be matched.
+        # The standard library's own parser reads all of RE2's syntax that yields a literal, or fails.
         tree = import_module("re._parser").parse(pattern)
+        if tree.state.flags & (re.IGNORECASE | re.VERBOSE):
+            return "", False
         runs = [""]
         alone = _walk(tree, runs)
     except Exception:  # noqa: BLE001 - its shape is no promise; without a literal a search is only slower

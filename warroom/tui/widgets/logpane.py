@@ -744,11 +744,12 @@ class LogPane(Widget, can_focus=True):
         """Scrolls to the side as far as it takes to see what was found in the line under the cursor."""
         rows = self._view.rows(self._cursor, self._cursor + 1)
         query = self._hunt.query if self._hunt else None
-        spans = query.spans(one_line(self._view.drawn_text(rows[0]))) if rows and query else []
-        if self._wrap or not spans:
+        text = one_line(self._view.drawn_text(rows[0])) if rows and query else ""
+        span = next(query.spans(text), None) if query else None
+        if self._wrap or span is None:
             return
         room = self._text_room(self.size)
-        start, end = (cell_len(one_line(self._view.drawn_text(rows[0]))[:at]) for at in spans[0])
+        start, end = (cell_len(text[:at]) for at in span)
         if end <= room:
             self._side = 0
         elif not self._side <= start <= end <= self._side + room:
