@@ -512,6 +512,16 @@ class JournalContract:
         assert other.draft("INC-1/update") == ""
         other.close()
 
+    def test_a_draft_moves_to_another_key_once_and_replaces_nothing(self, journal: Journal) -> None:
+        assert not journal.move_draft("INC-1/update", "INC-1/update/Ada")
+        journal.save_draft("INC-1/update", "half")
+        journal.save_draft("INC-1/update/Bo", "mine")
+        assert not journal.move_draft("INC-1/update", "INC-1/update/Bo")
+        assert (journal.draft("INC-1/update"), journal.draft("INC-1/update/Bo")) == ("half", "mine")
+        assert journal.move_draft("INC-1/update", "INC-1/update/Ada")
+        assert (journal.draft("INC-1/update"), journal.draft("INC-1/update/Ada")) == ("", "half")
+        assert not journal.move_draft("INC-1/update", "INC-1/update/Cy")
+
     def test_a_draft_of_broken_text_is_kept_as_far_as_it_is_text(self, journal: Journal) -> None:
         journal.save_draft("k", "caf\udce9")
         assert journal.draft("k").startswith("caf")

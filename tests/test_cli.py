@@ -27,6 +27,7 @@ from warroom.cli.arguments import Call, Verb, pick
 from warroom.cli.main import cli, run
 from warroom.incident.decisions import ReceiveAlert
 from warroom.incident.errors import BadInput, NotFound, SettingsError
+from warroom.journal.sqlite import SqliteJournal
 from warroom.logs.view import LogView
 from warroom.places import JOURNAL, Places
 
@@ -627,6 +628,24 @@ def test_an_update_goes_where_its_audience_is(tmp_path: Path) -> None:
     told = desk.does("update", "--to", "boss")
     assert "✓ boss" in told.err and "✓ room" not in told.err
     assert desk.run("update", "--audience", "exec", "--to", "room").status == 1
+
+
+@pytest.mark.parametrize("template", ["update", "executive", "customer_update"])
+def test_an_update_just_after_somebody_elses_is_refused_and_its_text_kept(tmp_path: Path, template: str) -> None:
+    desk = Desk(tmp_path)
+    desk.does("declare", "x", "y")
+    mine = ("update", "--template", template, "--approved-by", "Bob", "--next", "+25m")
+    desk.environ["WARROOM_AS"] = "Alan Ay"
+    desk.does(*mine)
+    desk.environ["WARROOM_AS"] = "Bob"
+    desk.now += timedelta(seconds=20)
+    told = desk.run(*mine)
+    assert told.status == 1 and told.out == ""
+    assert re.search(r"Alan Ay posted update #2 to \w+.* 2\d s ago: ", told.err)
+    assert "warroom update --anyway" in told.err and "kept as a draft" in told.err
+    with SqliteJournal(desk.data / JOURNAL) as journal:
+        assert "+25m" in journal.draft(f"INC-1/{template}/Bob")
+    desk.does(*mine, "--anyway")
 
 
 def test_words_for_nobody_are_said_to_reach_nobody(tmp_path: Path) -> None:

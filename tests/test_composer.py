@@ -39,11 +39,11 @@ from warroom.incident.decisions import Declare, Note, Pin, RecordFix, Resolve
 from warroom.incident.delivery import Message
 from warroom.incident.errors import NotSaved, SettingsError
 from warroom.redact import redact
+from warroom.room.drafts import packed, unpacked
 from warroom.room.room import Done
 from warroom.settings import Destination
 from warroom.tui.bridge import Bridge
 from warroom.tui.screens.composer import ComposerScreen
-from warroom.tui.screens.writing import packed, unpacked
 
 pytestmark = pytest.mark.anyio
 ESC = "\x1b"
@@ -154,8 +154,8 @@ async def test_a_secret_is_masked_in_the_preview_and_said(tmp_path: Path) -> Non
             assert TOKEN not in shown.message.text
             await pilot.press("escape")
             await settle(pilot)
-        assert TOKEN not in stage.journal.draft("INC-1/update")
-        assert "rotated" in stage.journal.draft("INC-1/update")
+        assert TOKEN not in stage.journal.draft("INC-1/update/Alice")
+        assert "rotated" in stage.journal.draft("INC-1/update/Alice")
 
 
 async def test_a_text_that_is_too_long_is_said(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ async def test_sending_writes_the_event_and_then_the_deliveries(tmp_path: Path) 
         orders = [d for d in stage.room.deliveries("INC-1") if d.order.act == "post"]
         assert [d.order.message.marker for d in orders if d.order.message] == ["INC-1·u1", "INC-1·u2"]
         assert orders[-1].state == "pending"
-        assert stage.journal.draft("INC-1/update") == ""
+        assert stage.journal.draft("INC-1/update/Alice") == ""
 
 
 async def test_sent_twice_is_posted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,9 +392,72 @@ async def test_a_teammates_post_meanwhile_is_said(tmp_path: Path) -> None:
         async with on_glass(stage, composing(), LARGE) as pilot:
             await put(pilot, "status", "Mine")
             other.room.post_update("INC-1", "update", {})
-            await until(pilot, lambda: "Bob posted update 2 while you were writing" in screen_text(pilot.app))
+            await until(
+                pilot, lambda: "Bob posted update #2 at 14:21:00, while you were writing" in screen_text(pilot.app)
+            )
             await settle(pilot)
             assert value(pilot.app, "status") == "Mine"
+
+
+@pytest.mark.parametrize("template", ["update", "executive", "customer_initial"])
+async def test_a_second_update_within_a_minute_asks_before_it_goes_out(tmp_path: Path, template: str) -> None:
+    with incident(tmp_path) as stage, Stage(tmp_path, by="Bob", clock=stage.clock) as other:
+        before = len(posted(stage))
+        async with on_glass(stage, composing(template), LARGE) as pilot:
+            other.room.post_update("INC-1", template, {}, approved_by="Alice")
+            stage.clock.pass_(seconds=20)
+            await pilot.press("ctrl+s")
+            await settle(pilot)
+            text = screen_text(pilot.app)
+            assert f"Bob posted update #{before + 1} to" in text and "20 s ago" in text
+            assert "Post yours as well?" in text
+            await pilot.press("enter")  # the first answer keeps it back
+            await settle(pilot)
+            assert isinstance(pilot.app.screen, ComposerScreen) and len(posted(stage)) == before + 1
+            await pilot.press("ctrl+s")
+            await settle(pilot)
+            await pilot.press("down", "enter")
+            await settle(pilot)
+            assert [post.by for post in posted(stage)[before:]] == ["Bob", "Alice"]
+
+
+async def test_a_third_update_while_the_question_stands_is_asked_about_too(tmp_path: Path) -> None:
+    with incident(tmp_path) as stage, Stage(tmp_path, by="Bob", clock=stage.clock) as other:
+        async with on_glass(stage, composing(), LARGE) as pilot:
+            other.room.post_update("INC-1", "update", {})
+            await pilot.press("ctrl+s")
+            await settle(pilot)
+            other.room.post_update("INC-1", "update", {})
+            await pilot.press("down", "enter")
+            await settle(pilot)
+            assert "Bob posted update #3" in screen_text(pilot.app)
+            assert [post.by for post in posted(stage)] == ["Alice", "Bob", "Bob"]
+
+
+async def test_a_draft_is_not_shown_to_anybody_else(tmp_path: Path) -> None:
+    with incident(tmp_path) as stage, Stage(tmp_path, by="Bob", clock=stage.clock) as other:
+        async with on_glass(stage, composing()) as pilot:
+            await put(pilot, "status", "Half a sen")
+            await pilot.press("escape")
+            await settle(pilot)
+        async with on_glass(other, composing()) as pilot:
+            assert value(pilot.app, "status") == "Investigating"
+            await put(pilot, "status", "Bob's")
+            await pilot.press("escape")
+            await settle(pilot)
+        async with on_glass(stage, composing()) as pilot:
+            assert value(pilot.app, "status") == "Half a sen"
+
+
+async def test_a_draft_of_an_earlier_version_opens_and_is_said_to_be_anybodys(tmp_path: Path) -> None:
+    with incident(tmp_path) as stage, Stage(tmp_path, by="Bob", clock=stage.clock) as other:
+        other.room.do("INC-1", Note("seen on eu-1"))
+        stage.journal.save_draft("INC-1/update", packed({"field.status": "Half a sen"}))
+        async with on_glass(stage, composing()) as pilot:
+            assert value(pilot.app, "status") == "Half a sen"
+            assert any("did not record who wrote it" in words for words in said(pilot.app))
+        async with on_glass(other, composing()) as pilot:
+            assert value(pilot.app, "status") == "Investigating"
 
 
 # ── drafts ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -411,10 +474,10 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
                 await pilot.press("escape")
                 await settle(pilot)
             else:
-                await until(pilot, lambda: "Half a sen" in stage.journal.draft("INC-1/update"))
-                kept = stage.journal.draft("INC-1/update")
+                await until(pilot, lambda: "Half a sen" in stage.journal.draft("INC-1/update/Alice"))
+                kept = stage.journal.draft("INC-1/update/Alice")
         if leaving == "kill":
-            stage.journal.save_draft("INC-1/update", kept)
+            stage.journal.save_draft("INC-1/update/Alice", kept)
     clock.pass_(minutes=4)
     with Stage(tmp_path, clock=clock) as stage:
         stage.room.do("INC-1", Note("eu-1 only", "finding"))
@@ -422,7 +485,7 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
             # What happened since is added; what was cut is not brought back; the proposed time is a new one.
             assert value(pilot.app, "actions").splitlines() == ["Half a sen", "Found: eu-1 only"]
             assert value(pilot.app, "next_update") == "14:40"
-        assert "Half a sen" in stage.journal.draft("INC-1/update")
+        assert "Half a sen" in stage.journal.draft("INC-1/update/Alice")
 
 
 @pytest.mark.parametrize(
@@ -461,7 +524,7 @@ async def test_an_untouched_form_leaves_no_draft(tmp_path: Path) -> None:
         async with on_glass(stage, composing()) as pilot:
             await pilot.press("escape")
             await settle(pilot)
-        assert stage.journal.draft("INC-1/update") == ""
+        assert stage.journal.draft("INC-1/update/Alice") == ""
 
 
 # ── the editor ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -313,11 +313,11 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
                 await settle(pilot)
             else:  # nothing but a pause, and what is on the disk then is what a killed process leaves
                 started = time.monotonic()
-                await until(pilot, lambda: "14:05" in stage.journal.draft("new/declare"))
+                await until(pilot, lambda: "14:05" in stage.journal.draft("new/declare/Alice"))
                 assert time.monotonic() - started < 5
-                kept = stage.journal.draft("new/declare")
+                kept = stage.journal.draft("new/declare/Alice")
         if leaving == "kill":
-            stage.journal.save_draft("new/declare", kept)
+            stage.journal.save_draft("new/declare/Alice", kept)
     clock.pass_(minutes=7)
     with Stage(tmp_path, clock=clock) as stage:
         async with on_glass(stage, declaring()) as pilot:
@@ -329,7 +329,7 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
             await pilot.press("ctrl+r")
             await settle(pilot)
             assert value(pilot.app, "impact") == ""
-        assert stage.journal.draft("new/declare") == ""
+        assert stage.journal.draft("new/declare/Alice") == ""
 
 
 async def test_a_declared_form_leaves_no_draft(tmp_path: Path) -> None:
@@ -337,10 +337,10 @@ async def test_a_declared_form_leaves_no_draft(tmp_path: Path) -> None:
         async with on_glass(stage, declaring()) as pilot:
             await type_in(pilot, "checkout-api\tCard payments fail")
             await settle(pilot)
-            assert stage.journal.draft("new/declare")
+            assert stage.journal.draft("new/declare/Alice")
             await pilot.press("enter")
             await settle(pilot)
-        assert stage.journal.draft("new/declare") == ""
+        assert stage.journal.draft("new/declare/Alice") == ""
 
 
 async def test_a_waiting_alert_is_not_pushed_over_what_was_typed(tmp_path: Path) -> None:

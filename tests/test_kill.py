@@ -279,7 +279,7 @@ def assert_nothing_acknowledged_is_lost(story: Story, journal: SqliteJournal) ->
     drafts = [said["draft"] for said in story.said() if "draft" in said]
     if drafts:
         life, turn = map(int, drafts[-1].split("-")[1:])
-        kept = tuple(map(int, journal.draft("kill/note").split("-")[1:]))
+        kept = tuple(map(int, journal.draft("kill/note/Ada").split("-")[1:]))
         assert kept >= (life, turn), f"a draft is lost; {story.told()}"
     return len(acknowledged)
 

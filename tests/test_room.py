@@ -33,11 +33,12 @@ from warroom.incident.decisions import (
     WriteSection,
 )
 from warroom.incident.delivery import Channel, Message, Opening, Receipt, State
-from warroom.incident.errors import BadInput, Conflict, JournalError, NotFound, NotSaved, Refusal
+from warroom.incident.errors import BadInput, Conflict, JournalError, JustPosted, NotFound, NotSaved, Refusal
 from warroom.incident.events import TEAM, ReadinessConfirmed, UpdatePosted, parse_event
 from warroom.journal.sqlite import SqliteJournal
 from warroom.redact import inert, redact
 from warroom.room import room as rooms
+from warroom.room.drafts import OpenedDraft
 from warroom.room.room import WarRoom
 from warroom.settings import Destination, OnCall, Person, Settings, Team, load_playbook
 
@@ -393,7 +394,7 @@ def test_two_updates_at_the_same_moment_get_numbers_and_markers_of_their_own(
     _meanwhile(
         monkeypatch,
         office.room,
-        lambda: other.post_update(incident, "update", {"next_update": "+9m", "eta": "soon"}),
+        lambda: other.post_update(incident, "executive", {}),
     )
     office.room.post_update(incident, "update", {"next_update": "+15m"})
     assert [post.number for post in posted(office.room, incident)] == [1, 2, 3]
@@ -403,6 +404,114 @@ def test_two_updates_at_the_same_moment_get_numbers_and_markers_of_their_own(
     for post, number in zip(posted(office.room, incident), (1, 2, 3), strict=True):
         assert post.words.endswith(f"INC-1·u{number}"), "what it says of itself is its own number"
     assert all(m.text.endswith(m.marker) for m in messages if m)
+
+
+# two people, one update
+
+
+MESSAGES = ("update", "executive", "customer_initial")
+"""A template for each audience."""
+
+
+def post(room: WarRoom, incident: str, template: str, **how: Any) -> int:
+    """Post what the template drafts; the update's number."""
+    return room.post_update(incident, template, {}, approved_by="Ada", **how).incident.posts[-1].update.number
+
+
+@pytest.mark.parametrize("template", MESSAGES)
+def test_a_second_update_within_a_minute_of_somebody_elses_is_asked_about(office: Office, template: str) -> None:
+    bo, incident = office.desk("Bo"), office.declare()
+    number = post(office.room, incident, template)
+    office.clock.later(seconds=20)
+    with pytest.raises(JustPosted) as refused:
+        post(bo, incident, template)
+    assert f"Ada posted update #{number} to " in refused.value.title and " 20 s ago: " in refused.value.title
+    assert refused.value.number == number and "--anyway" in refused.value.remedy
+    assert len(posted(office.room, incident)) == number, "nothing was posted"
+    assert post(bo, incident, template, seen=number) == number + 1
+
+
+@pytest.mark.parametrize("template", ["resolution", "customer_resolution"])
+def test_a_second_all_clear_is_asked_about_too(office: Office, template: str) -> None:
+    bo, incident = office.desk("Bo"), office.declare()
+    office.room.do(incident, Resolve("gone by itself"))
+    post(office.room, incident, template)
+    with pytest.raises(JustPosted):
+        post(bo, incident, template)
+
+
+def test_having_read_one_update_is_not_having_read_the_next(office: Office) -> None:
+    bo, cy, incident = office.desk("Bo"), office.desk("Cy"), office.declare()
+    number = post(office.room, incident, "update")
+    post(cy, incident, "update", seen=number)
+    with pytest.raises(JustPosted) as refused:
+        post(bo, incident, "update", seen=number)
+    assert refused.value.number == number + 1
+
+
+def test_what_is_not_a_second_update_is_posted_without_a_question(office: Office) -> None:
+    bo, incident = office.desk("Bo"), office.declare()
+    post(bo, incident, "update")  # after the declaration, which is somebody else's
+    post(bo, incident, "update")  # after one's own
+    post(office.room, incident, "executive")  # to other readers
+    office.clock.later(seconds=61)
+    post(office.room, incident, "update")
+
+
+def test_of_two_consoles_that_post_at_once_one_is_asked(office: Office) -> None:
+    incident = office.declare()
+    desks = [office.desk("Bo"), office.desk("Cy")]
+    for _ in range(10):
+        office.clock.later(minutes=2)
+        before, start = len(posted(office.room, incident)), threading.Barrier(2)
+        asked: list[str] = []
+
+        def press(room: WarRoom, start: threading.Barrier = start, asked: list[str] = asked) -> None:
+            start.wait(10)
+            try:
+                post(room, incident, "update")
+            except JustPosted:
+                asked.append(room.by)
+
+        threads = [threading.Thread(target=press, args=(room,)) for room in desks]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert len(asked) == 1 and len(posted(office.room, incident)) == before + 1
+
+
+# drafts
+
+
+def test_a_draft_belongs_to_who_typed_it(office: Office) -> None:
+    bo, incident = office.desk("Bo"), office.declare()
+    office.room.save_draft(incident, "update", "half a sen")
+    assert bo.open_draft(incident, "update").text == bo.saved_draft(incident, "update") == ""
+    bo.save_draft(incident, "update", "mine")
+    bo.save_draft(incident, "update", "")
+    post(bo, incident, "update")
+    assert office.room.open_draft(incident, "update") == OpenedDraft("half a sen")
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_draft_kept_without_its_author_goes_to_one_person_and_says_so(office: Office, others: bool) -> None:
+    bo, incident = office.desk("Bo"), office.declare()
+    if others:
+        bo.do(incident, Note("seen on eu-1"))
+    office.journals[0].save_draft(f"{incident}/update", "half a sen")  # as 0.1.0 kept it
+    # Where nobody else has written in the incident, it can be nobody else's.
+    assert office.room.open_draft(incident, "update") == OpenedDraft("half a sen", ownerless=others)
+    assert office.room.open_draft(incident, "update") == OpenedDraft("half a sen"), "it is said once"
+    assert bo.open_draft(incident, "update") == OpenedDraft()
+
+
+def test_a_draft_kept_without_its_author_never_replaces_ones_own(office: Office) -> None:
+    incident = office.declare()
+    office.room.save_draft(incident, "update", "mine")
+    office.journals[0].save_draft(f"{incident}/update", "somebody's")
+    assert office.room.open_draft(incident, "update") == OpenedDraft("mine")
+    assert office.journals[0].draft(f"{incident}/update") == "somebody's"
 
 
 def test_a_conflict_that_never_ends_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

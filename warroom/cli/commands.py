@@ -13,7 +13,7 @@ import click
 
 from warroom.cli import output, stdin
 from warroom.cli.arguments import Call, pick, pick_item, pick_person, pick_role, pick_severity, usage, verb
-from warroom.incident.errors import BadInput, NotFound, Refusal, SettingsError, WarroomError
+from warroom.incident.errors import BadInput, JustPosted, NotFound, Refusal, SettingsError, WarroomError
 
 if TYPE_CHECKING:
     from warroom.incident.decisions import Command
@@ -426,6 +426,7 @@ TELL = "Tell people"
 @click.option("--template", metavar="ID", help="Another text than the audience's usual one.")
 @click.option("--to", multiple=True, metavar="DEST", help="Only to this destination; may be given several times.")
 @click.option("--approved-by", default="", metavar="NAME", help="Who approved words to customers.")
+@click.option("--anyway", is_flag=True, help="Post also if somebody else has just posted to the same audience.")
 @click.option("--preview", is_flag=True, help="Print what each destination would get; post nothing.")
 def update(
     call: Call,
@@ -439,6 +440,7 @@ def update(
     template: str | None,
     to: Sequence[str],
     approved_by: str,
+    anyway: bool,
     preview: bool,
 ) -> None:
     """Post an update; what you leave out is drafted from what happened since the last one."""
@@ -475,13 +477,34 @@ def update(
     for warning in room.preview_update(incident.id, chosen, fields, ()).warnings:
         output.tell(f"! {warning}")
     approver = pick_person(room, approved_by) if approved_by else ""
-    done = room.post_update(incident.id, chosen, fields, destinations=to or None, approved_by=approver)
+    seen = len(incident.posts) if anyway else 0
+    try:
+        done = room.post_update(
+            incident.id, chosen, fields, destinations=to or None, approved_by=approver, seen=seen
+        )
+    except JustPosted as error:
+        if _keep_as_draft(room, incident.id, chosen, fields):
+            error.remedy += " Yours is kept as a draft; the console opens it with u."
+        raise
     if not takers:
         output.tell(
             f"! No destination takes words to {wanted}: it stands in the timeline only. "
             f"To send it by hand: warroom update --audience {wanted} --preview"
         )
     _report(call, done)
+
+
+def _keep_as_draft(room: WarRoom, incident_id: str, template: str, fields: Mapping[str, str]) -> bool:
+    """Keep the text of a refused update where the composer looks for it. False if another draft lies there."""
+    from warroom.room.drafts import packed
+
+    if not fields or room.saved_draft(incident_id, template):
+        return False
+    drafted = room.draft_update(incident_id, template)  # tells the composer what is new once it opens
+    kept = {f"field.{name}": text for name, text in fields.items()}
+    kept |= {f"base.{name}": drafted.get(name, "") for name in fields}
+    room.save_draft(incident_id, template, packed(kept))
+    return True
 
 
 def _template(room: WarRoom, incident: Incident, audience: str, named: str | None) -> str:

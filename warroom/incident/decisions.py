@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import ClassVar, Protocol
 
 from warroom.incident.delivery import Audience, MessageKind
-from warroom.incident.errors import BadInput, NotFound, Refusal
+from warroom.incident.errors import BadInput, JustPosted, NotFound, Refusal
 from warroom.incident.events import (
     NOTE_KINDS,
     Acknowledged,
@@ -51,6 +51,9 @@ from warroom.incident.playbook import Playbook
 
 INCIDENT_LISTS = ("detection", "investigation", "resolution", "recovery", "post_incident")
 """The checklists that are worked once per incident; the others belong to the team."""
+
+JUST_POSTED = timedelta(minutes=1)
+"""For so long after somebody else's update a second one to the same audience is asked about."""
 
 PERMANENT_FIX_DAYS = 7
 """A temporary fix owes its permanent one by then: the framework reviews action items within a week."""
@@ -486,7 +489,11 @@ class ReceiveAlert:
 
 @dataclass(frozen=True, slots=True)
 class PostUpdate:
-    """Say something to an audience. Words to customers need the incident commander's ok."""
+    """Say something to an audience. Words to customers need the incident commander's ok.
+
+    ``seen`` is the number of the last update that whoever posts this has read. Somebody else's that came after
+    it, to the same audience and within ``JUST_POSTED``, is a reason to ask first.
+    """
 
     message: MessageKind
     template: str
@@ -497,6 +504,7 @@ class PostUpdate:
     next_update_at: datetime | None = None
     destinations: tuple[str, ...] = ()
     approved_by: str = ""
+    seen: int = 0
 
     def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
         words = _said(self.words, "The update")
@@ -518,6 +526,7 @@ class PostUpdate:
                     f"Ask {leader}, and name who approved it.",
                 )
             approved = desk.by
+        self._not_just_posted(incident, desk)
         return [
             UpdatePosted(
                 number=len(incident.posts) + 1, message=self.message, template=self.template,
@@ -526,6 +535,22 @@ class PostUpdate:
                 approved_by=approved,
             )
         ]  # fmt: skip
+
+    def _not_just_posted(self, incident: Incident, desk: Desk) -> None:
+        to_them = (post for post in reversed(incident.posts) if post.update.audience == self.audience)
+        last = next(to_them, None)
+        if last is None or last.update.message == "declaration" or last.by == desk.by:
+            return
+        age = abs(desk.now - last.at)  # two machines' clocks never quite agree
+        if last.update.number > self.seen and age < JUST_POSTED:
+            who = "the team" if self.audience == "team" else self.audience
+            about = last.update.fields.get("impact", "").strip() or last.update.title
+            raise JustPosted(
+                f"{last.by or 'Somebody'} posted update #{last.update.number} to {who}"
+                f" {int(age.total_seconds())} s ago: {about}",
+                "Read it first. If yours is still needed, post it as well: warroom update --anyway.",
+                last.update.number,
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 WarroomError              title + remedy; exit status 1
 ├── Refusal               a command the incident's state does not allow
-│   └── Conflict          somebody else wrote first; load again and decide again
+│   ├── Conflict          somebody else wrote first; load again and decide again
+│   └── JustPosted        somebody else has just posted to the same audience; ask whether to post as well
 ├── BadInput              what was typed cannot be read as what was asked for
 ├── NotFound              no such incident, person, role, item, entry
 ├── SettingsError         settings, playbook or theme: file, place, what is allowed; exit status 3
@@ -42,6 +43,14 @@ class Refusal(WarroomError):
 
 class Conflict(Refusal):
     """The incident moved on between loading and appending."""
+
+
+class JustPosted(Refusal):
+    """Somebody else posted update ``number`` to the same audience moments ago; whoever has read it may post too."""
+
+    def __init__(self, title: str, remedy: str, number: int) -> None:
+        super().__init__(title, remedy)
+        self.number = number
 
 
 class BadInput(WarroomError):

@@ -113,6 +113,10 @@ class Journal(Protocol):
         """The half-written text under ``key``, or ""."""
         ...
 
+    def move_draft(self, key: str, new: str) -> bool:
+        """Move the text under ``key`` to ``new``; False, and no change, if there is none or ``new`` has one."""
+        ...
+
     def close(self) -> None:
         """Let go of the file; later calls fail."""
         ...

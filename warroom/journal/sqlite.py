@@ -351,6 +351,12 @@ class SqliteJournal:
             row = db.execute("SELECT text FROM drafts WHERE key = ?", (key,)).fetchone()
         return row[0] if row else ""
 
+    def move_draft(self, key: str, new: str) -> bool:
+        """Move the text under ``key`` to ``new``; False, and no change, if there is none or ``new`` has one."""
+        with self._writing() as db:
+            moved = db.execute("UPDATE OR IGNORE drafts SET key = ? WHERE key = ?", (new, key))
+            return moved.rowcount > 0
+
     def check(self) -> str:
         """One line about the journal's health, for ``warroom doctor``.
 

@@ -675,7 +675,10 @@ class Drill:
         if isinstance(act, Declares):
             self._declare(act)
         elif isinstance(act, Posts):
-            self.room.post_update(self._incident().id, act.template, act.fields, approved_by=act.approved_by)
+            incident = self._incident()
+            self.room.post_update(
+                incident.id, act.template, act.fields, approved_by=act.approved_by, seen=len(incident.posts)
+            )
         elif isinstance(act, Pins):
             assert self._logs
             found = self._logs.last(act.log, act.contains)

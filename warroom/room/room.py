@@ -34,6 +34,7 @@ from warroom.incident.team import Team, fold_team
 from warroom.journal.port import Journal
 from warroom.redact import redact
 from warroom.reports import messages
+from warroom.room.drafts import Drafts, OpenedDraft
 from warroom.settings import Settings, on_call
 
 Clock = Callable[[], datetime]
@@ -109,6 +110,7 @@ class WarRoom:
         self.clock = clock
         self.chats = chats
         self.journal = journal
+        self._drafts = Drafts(journal, by)
         self._folded: dict[str, Incident] = {}
         self._previewers: dict[str, Chat] = {}
         self._previewing = threading.Lock()
@@ -272,16 +274,20 @@ class WarRoom:
         *,
         destinations: Sequence[str] | None = None,
         approved_by: str = "",
+        seen: int = 0,
     ) -> Done:
         """Post an update made from a template's fields; what is not given is drafted.
 
         ``next_update`` among the fields is a time as people type it. ``destinations`` leaves out others
-        that take the audience. Refusal, BadInput as ``PostUpdate`` says.
+        that take the audience. ``seen`` is the number of the last update that whoever posts has read. Refusal,
+        JustPosted, BadInput as ``PostUpdate`` says.
         """
-        # Composed anew where somebody else wrote first: its text tells the number it has among the posts.
-        done = self._do(
-            incident_id, lambda incident: _clean(self._update(incident, template, given, destinations, approved_by))
-        )
+
+        # Decided anew where somebody else wrote first: of two consoles that post at once, the second is asked.
+        def decided(incident: Incident) -> PostUpdate:
+            return replace(_clean(self._update(incident, template, given, destinations, approved_by)), seen=seen)
+
+        done = self._do(incident_id, decided)
         with suppress(WarroomError):  # it is posted, whatever becomes of its draft
             self.save_draft(incident_id, template, "")
         return done
@@ -322,12 +328,27 @@ class WarRoom:
     # ── drafts ──────────────────────────────────────────────────────────────────────────────────────────
 
     def save_draft(self, incident_id: str, form: str, text: str) -> None:
-        """Keep a half-written form ("" forgets it); it survives a kill."""
-        self.journal.save_draft(f"{incident_id}/{form}", redact(text, personal=False).text)
+        """Keep a half-written form for the person at this desk ("" forgets it); it survives a kill."""
+        self._drafts.save(incident_id, form, text)
 
     def saved_draft(self, incident_id: str, form: str) -> str:
-        """The half-written form, or ""."""
-        return self.journal.draft(f"{incident_id}/{form}")
+        """The half-written form of the person at this desk, or ""."""
+        return self._drafts.load(incident_id, form)
+
+    def open_draft(self, incident_id: str, form: str) -> OpenedDraft:
+        """The draft that a form opens with.
+
+        One that was kept without its author becomes this person's. It is called ownerless unless nobody else
+        has written in the incident, so that the form can say that it may be somebody else's.
+        """
+        text = self._drafts.load(incident_id, form)
+        if text or not self._drafts.adopt(incident_id, form):
+            return OpenedDraft(text)
+        text = self._drafts.load(incident_id, form)
+        with suppress(NotFound):  # the form that declares belongs to no incident
+            authors = {row.by for row in self.incident(incident_id).rows if row.by}
+            return OpenedDraft(text, ownerless=authors != {self.by})
+        return OpenedDraft(text, ownerless=True)
 
     # ── telling ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -98,6 +98,17 @@ class Bridge:
             self.tell(error)
             return None
 
+    async def open_draft(self, incident_id: str, form: str) -> str:
+        """The draft that a form opens with, "" for none; says so if it may be somebody else's."""
+        draft = await self.carry_out(lambda: self.room.open_draft(incident_id, form))
+        if draft and draft.ownerless:
+            self.say(
+                "This draft was kept by an earlier version, which did not record who wrote it."
+                " It is yours now; check it before you send it.",
+                "warning",
+            )
+        return draft.text if draft else ""
+
     def say(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
         """Say something in passing."""
         self.app.notify(inert(text), severity=severity, markup=False, timeout=6)

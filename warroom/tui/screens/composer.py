@@ -25,12 +25,13 @@ from textual.widgets import Input, Static, TextArea
 
 from warroom.incident import timing
 from warroom.incident.delivery import Audience
-from warroom.incident.errors import BadInput, WarroomError
+from warroom.incident.errors import BadInput, JustPosted, WarroomError
 from warroom.incident.incident import Incident
 from warroom.redact import inert
 from warroom.room.room import TEMPLATE_KINDS, Copy, Preview
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance, News
+from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form import FieldArea, FieldInput
 from warroom.tui.screens.writing import Draft, WritingScreen, told
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
@@ -285,6 +286,7 @@ class ComposerScreen(WritingScreen):
         elif before.incident.seq == event.value.incident.seq:
             return  # a draft was saved, a delivery went out: nothing that is written here
         else:
+            self._show_warnings()
             self.start(self._freshen, "freshen")
         self._show_head()
         self._show_keys()
@@ -426,7 +428,9 @@ class ComposerScreen(WritingScreen):
         return {**typed, **base, "off": "\n".join(off), "approved": approved}
 
     def _posted(self) -> int:
-        return sum(post.update.audience == self.audience for post in self.incident.posts)
+        """The number of the last update to this audience, 0 for none."""
+        to_them = [post.update.number for post in self.incident.posts if post.update.audience == self.audience]
+        return to_them[-1] if to_them else 0
 
     async def _freshen(self) -> None:
         """The incident moved on: fields nobody touched follow it, the others stay as they are."""
@@ -482,9 +486,10 @@ class ComposerScreen(WritingScreen):
 
     def _show_warnings(self) -> None:
         lines = list(self.shown.warnings) if self.shown else []
-        if self._posted() > self._posts:
+        if self.ready and self._posted() > self._posts:
             last = [post for post in self.incident.posts if post.update.audience == self.audience][-1]
-            lines.insert(0, f"{last.by} posted update {last.update.number} while you were writing")
+            at = f"{last.at.astimezone(self.bridge.zone):%H:%M:%S}"
+            lines.insert(0, f"{last.by} posted update #{last.update.number} at {at}, while you were writing")
         where = self.query_one(Destinations)
         if where.names and not where.ticked:
             lines.append("It goes nowhere: no destination is ticked")
@@ -626,15 +631,18 @@ class ComposerScreen(WritingScreen):
             self.busy = True
             self.start(self._send)
 
-    async def _send(self) -> None:
+    async def _send(self, seen: int = 0) -> None:
         room, template, values = self.bridge.room, self.template, self.values
         where, approved = self.query_one(Destinations).ticked, self._text("approved").strip()
         try:
             done = await self.bridge.work(
                 lambda: room.post_update(
-                    self.incident_id, template, values, destinations=where, approved_by=approved
+                    self.incident_id, template, values, destinations=where, approved_by=approved, seen=seen
                 )
             )
+        except JustPosted as error:
+            self._ask_to_post_as_well(error)
+            return
         except WarroomError as error:
             self.busy = False
             self._complain(told(error))
@@ -650,6 +658,19 @@ class ComposerScreen(WritingScreen):
         way = f"is on its way to {', '.join(where)}" if where else "is on record; it was posted nowhere"
         self.bridge.say(f"{self.incident_id}·u{number} {way}")
         self.leave()
+
+    def _ask_to_post_as_well(self, error: JustPosted) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.start(partial(self._send, seen=error.number))
+            else:
+                self.busy = False
+
+        question = Confirm(
+            f"{self.incident_id} · post an update", "Post yours as well?", about=error.title,
+            no="No, go back to my text", yes="Yes, post mine as well",
+        )  # fmt: skip
+        self.app.push_screen(question, answered)
 
     async def do_update(self) -> None:
         """This is where updates are posted."""

@@ -19,7 +19,8 @@ from textual.widgets import Input, Static, TextArea
 
 from warroom.incident.errors import Refusal, WarroomError
 from warroom.redact import inert
-from warroom.tui.screens.writing import PAUSE_S, packed, unpacked
+from warroom.room.drafts import packed, unpacked
+from warroom.tui.screens.writing import PAUSE_S
 from warroom.tui.widgets.bars import Key, KeyBar
 from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import block, lit

@@ -163,8 +163,8 @@ class IncidentScreen(PlaceScreen):
 
         async def show() -> None:
             try:
-                kept = await self.bridge.carry_out(lambda: room.saved_draft(incident_id, form)) if form else ""
-                shown = Form(f"{incident_id} · {title}", fields, submit, verb=verb, about=about, kept=kept or "",
+                kept = await self.bridge.open_draft(incident_id, form) if form else ""
+                shown = Form(f"{incident_id} · {title}", fields, submit, verb=verb, about=about, kept=kept,
                              keep=keep if form else None)  # fmt: skip
                 await self.app.push_screen(shown)
             finally:

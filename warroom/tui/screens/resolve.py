@@ -279,7 +279,7 @@ class ResolveScreen(IncidentScreen):
     # ── the draft ───────────────────────────────────────────────────────────────────────────────────────
 
     async def _bring_draft(self) -> None:
-        text = await self.bridge.carry_out(lambda: self.bridge.room.saved_draft(self.incident_id, FORM))
+        text = await self.bridge.open_draft(self.incident_id, FORM)
         field = self.query_one("#reason", FieldInput)
         if text and not field.value:
             field.value = text

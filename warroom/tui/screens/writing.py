@@ -13,7 +13,7 @@ from textual.keys import key_to_character
 from textual.worker import WorkType
 
 from warroom.incident.errors import Refusal, WarroomError
-from warroom.redact import redact
+from warroom.room.drafts import packed, unpacked
 from warroom.tui.actions import BY_ID
 from warroom.tui.bridge import Bridge
 from warroom.tui.screens.place import PlaceScreen
@@ -35,8 +35,7 @@ class Draft:
 
     async def load(self) -> dict[str, str]:
         """What was kept, {} for nothing."""
-        kept = await self._bridge.carry_out(lambda: self._bridge.room.saved_draft(*self._key))
-        self._text = self._kept = kept or ""
+        self._text = self._kept = await self._bridge.open_draft(*self._key)
         return unpacked(self._text)
 
     def put(self, values: Mapping[str, str]) -> bool:
@@ -65,29 +64,6 @@ class Draft:
             if text != self._kept:
                 self._bridge.room.save_draft(*self._key, text)
                 self._kept = text
-
-
-def packed(values: Mapping[str, str]) -> str:
-    """Values as the text of a draft, secrets masked: each name on a line of its own, then its lines, set in.
-
-    No quotes and no escapes: the room masks secrets in a draft as in any text, and must not break it by that.
-    """
-    lines = []
-    for name, value in values.items():
-        masked = redact(value, personal=False).text
-        lines += [name, *(f"  {line}" for line in masked.split("\n") if masked)]
-    return "\n".join(lines)
-
-
-def unpacked(text: str) -> dict[str, str]:
-    """The values of a draft, as ``packed`` wrote them."""
-    values: dict[str, list[str]] = {}
-    for line in text.split("\n") if text else ():
-        if line.startswith("  ") and values:
-            values[next(reversed(values))].append(line[2:])
-        else:
-            values[line] = []
-    return {name: "\n".join(lines) for name, lines in values.items()}
 
 
 class WritingScreen(PlaceScreen):
