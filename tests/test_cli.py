@@ -283,6 +283,25 @@ def test_deliveries_json_is_the_shape_scripts_rely_on(at_work: Desk) -> None:
     assert post["receipt"]["url"].startswith("file://")
 
 
+def test_the_list_says_on_which_day_an_incident_began(at_work: Desk) -> None:
+    at_work.now += timedelta(days=40)
+    assert "2026-01-28 04:04" in at_work.does("list").out  # in the team's zone
+
+
+def test_status_lists_the_milestones_in_the_order_they_happened(at_work: Desk) -> None:
+    at_work.does("resolve", "--reason", "test")
+    told = at_work.does("status").out
+    assert told.index("Declared") < told.index("Mitigated") < told.index("Resolved ")
+
+
+def test_a_section_can_be_left_empty(at_work: Desk) -> None:
+    assert "Draft from the timeline" in at_work.does("postmortem").out
+    at_work.does("section", "could_improve", "--empty")
+    assert "Left empty" in at_work.does("postmortem").out
+    told = at_work.run("section", "could_improve")
+    assert told.status == 2 and "--empty" in told.err
+
+
 def test_list_json_is_a_list_of_status_objects(at_work: Desk) -> None:
     at_work.does("declare", "search", "Slow")
     rows = at_work.does("list", "--json").json

@@ -511,11 +511,18 @@ def test_gaps_in_command_are_found() -> None:
     assert "Resolved before all was verified (No new errors in logs): the log is down" in told
 
 
-def test_suggestions_come_from_facts_and_are_kept_apart_from_peoples_words() -> None:
+def full_and(*told: tuple[float, str, Event]) -> Incident:
     events = [((r.entry.at - T0).total_seconds() / 60, r.by, r.entry.event) for r in full().rows]
-    incident = story(*events, (70, "A", SectionWritten(section="went_well", words="- We talked a lot")))
-    document = written(incident, [delivery(State.UNCERTAIN)])
-    assert document.went_well.words == "- We talked a lot"
+    return story(*events, *told)
+
+
+def section_of(markdown: str, title: str) -> str:
+    """What stands under a heading of the document."""
+    return markdown.partition(f"## {title}\n")[2].partition("\n## ")[0].strip()
+
+
+def test_a_section_that_nobody_has_written_holds_a_draft_from_the_facts() -> None:
+    document = written(deliveries=[delivery(State.UNCERTAIN)])
     assert "Acknowledged within 1 min, 5 min were allowed." in document.went_well.suggestions
     assert "Recovery was verified before it was called resolved." in document.went_well.suggestions
     told = "\n".join(document.could_improve.suggestions)
@@ -523,14 +530,85 @@ def test_suggestions_come_from_facts_and_are_kept_apart_from_peoples_words() -> 
     assert "The fix is temporary: the permanent one is still owed." in told
     assert "1 message to slack did not arrive for certain." in told
     assert document.root_cause.words == "" and "pool exhausted" in document.root_cause.suggestions[0]
-    section = render.to_markdown(document, BOOK).partition("## What Went Well")[2]
-    assert section.index("We talked a lot") < section.index("Suggested by the journal") < section.index("Acknowl")
+    markdown = render.to_markdown(document, BOOK)
+    for title in ("Summary", "Root Cause", "What Went Well", "What Could Be Improved"):
+        assert section_of(markdown, title).startswith("*Draft from the timeline"), title
+
+
+def test_a_section_that_was_written_holds_only_what_was_written() -> None:
+    words = {
+        "summary": "Payments failed.",
+        "root_cause": "The pool.",
+        "went_well": "We talked.",
+        "could_improve": "P",
+    }
+    sections = [(70.0, "A", SectionWritten(section=name, words=text)) for name, text in words.items()]  # type: ignore[arg-type]
+    markdown = render.to_markdown(written(full_and(*sections, (90, "A", Closed()))), BOOK)
+    titles = ("Summary", "Root Cause", "What Went Well", "What Could Be Improved")
+    assert [section_of(markdown, title) for title in titles] == list(words.values())
+    assert "Draft" not in markdown and "uggested" not in markdown
+
+
+def test_a_draft_that_was_deleted_is_gone_from_the_document() -> None:
+    incident = full_and((70, "A", SectionWritten(section="went_well", words="")))
+    assert section_of(render.to_markdown(written(incident), BOOK), "What Went Well") == "*Left empty.*"
+    assert "went_well" not in incident.unwritten
+    # A post-mortem without a root cause is not written, whatever somebody saved.
+    emptied = full_and((70, "A", SectionWritten(section="root_cause", words="")))
+    assert "root_cause" in emptied.unwritten
+
+
+def test_a_post_mortem_that_is_read_another_day_says_on_which_day_and_in_which_zone() -> None:
+    markdown = render.to_markdown(written(), BOOK)
+    assert "2026-01-28 14:00 CET (13:00 UTC) – 15:00 CET (14:00 UTC)" in markdown.splitlines()[2]
+    assert section_of(markdown, "Timeline").startswith("**2026-01-28** (CET, UTC+01:00)\n\n- **14:03** declared")
+    assert "| Resolved | 2026-01-28 15:00 CET (14:00 UTC) |" in markdown
+    assert "- **2026-01-28 14:10** evidence" in section_of(markdown, "Evidence")
+    exported = render.export(full(), BOOK, [], at(120), CET, "markdown")
+    assert "- **2026-01-28 14:03:00 CET** declared" in exported
+
+
+def test_a_timeline_over_midnight_and_a_clock_change_stays_unambiguous() -> None:
+    # Summer time began in Berlin on 2026-03-29 at 02:00.
+    start = (datetime(2026, 3, 28, 22, 30, tzinfo=UTC) - T0).total_seconds() / 60
+    incident = story(
+        (start, "A", declared(started_at=at(start))),
+        (start + 60, "A", Noted(note="finding", words="one")),
+        (start + 160, "A", Noted(note="finding", words="two")),
+    )
+    timeline = section_of(render.to_markdown(written(incident), BOOK), "Timeline")
+    assert "**2026-03-28** (CET, UTC+01:00)\n\n- **23:30** declared" in timeline
+    assert "**2026-03-29** (CET, UTC+01:00 then CEST, UTC+02:00)" in timeline
+    assert "- **00:30 CET** finding: one\n- **03:10 CEST** finding: two" in timeline
+
+
+def test_an_alert_stands_at_the_time_it_fired() -> None:
+    fired = AlertReceived(name="errors", source="am", fired_at=at(-20))
+    incident = story((0, "A", declared(started_at=at(-20))), (0, "A", fired))
+    assert [(row.kind, row.at, row.amended) for row in incident.timeline] == [
+        ("alert", at(-20), False), ("declared", at(0), False),
+    ]  # fmt: skip
+    assert [row.time for row in written(incident).timeline] == ["13:40", "14:00"]
+    # A monitor whose clock is ahead cannot put its alert after the entry that holds it.
+    ahead = story((0, "A", declared()), (1, "A", fired.model_copy(update={"fired_at": at(5)})))
+    assert ahead.timeline[-1].at == at(1)
+
+
+def test_milestones_are_listed_by_time_and_together_in_their_natural_order() -> None:
+    incident = story((3, "A", declared()), (4, "A", Acknowledged(who="A")), (60, "A", Resolved()))
+    markdown = render.to_markdown(written(incident), BOOK)
+    names = ["Started", "Detected", "Declared", "Acknowledged", "Mitigated", "Resolved"]
+    assert [line.split(" ")[1] for line in markdown.splitlines() if line.startswith("| ")][2:8] == names
+    amended = story(
+        (3, "A", declared()), (60, "A", Resolved()), (61, "A", MilestoneAmended(milestone="mitigated", at=at(30)))
+    )
+    assert list(written(amended).milestones)[-2:] == ["mitigated", "resolved"]
 
 
 def test_a_summary_is_told_where_nobody_wrote_one() -> None:
     assert written().summary.suggestions == (
-        "checkout-api: Half of card payments fail. Critical, from 14:00 CET (13:00 UTC) to 15:00 CET (14:00 UTC),"
-        " 1 h. A temporary fix was made: Rolled back 4.2.",
+        "checkout-api: Half of card payments fail. Critical, from 2026-01-28 14:00 CET (13:00 UTC)"
+        " to 15:00 CET (14:00 UTC), 1 h. A temporary fix was made: Rolled back 4.2.",
     )
 
 

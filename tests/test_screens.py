@@ -31,7 +31,7 @@ from pilot import (
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
 from warroom.incident.decisions import (
     Acknowledge,
@@ -1060,6 +1060,20 @@ async def test_a_section_is_written_by_enter_with_what_the_journal_suggests(stag
         await type_in(pilot, "The pool was too small.")
         await press(pilot, "ctrl+s")
         assert stage.room.incident(incident_id).sections["root_cause"] == "The pool was too small."
+
+
+async def test_a_section_begins_with_a_draft_that_can_be_deleted(stage: Stage) -> None:
+    incident_id = resolved(stage)
+    async with in_review(stage, incident_id) as pilot:
+        await press(pilot, "7", "home", *["down"] * SECTIONS.index("went_well"), "enter")
+        await until(pilot, lambda: "went well" in form_title(pilot))
+        assert "draft from the timeline" in screen_text(pilot.app)
+        draft = pilot.app.screen.query_one("#field-words", TextArea)
+        assert draft.text.startswith("- ")
+        draft.text = ""
+        await press(pilot, "ctrl+s")
+        assert stage.room.incident(incident_id).sections["went_well"] == ""
+        await until(pilot, lambda: "left empty" in screen_text(pilot.app))
 
 
 async def test_words_that_blame_are_pointed_at_with_what_to_write_instead(stage: Stage) -> None:

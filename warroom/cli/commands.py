@@ -642,15 +642,19 @@ def actions(call: Call) -> None:
 
 @verb(
     AFTER,
-    example='warroom section root_cause "A pool of 50 for 80 workers"\nwarroom section summary - < summary.md',
+    example='warroom section root_cause "A pool of 50 for 80 workers"\nwarroom section summary - < summary.md\n'
+    "warroom section went_well --empty",
 )
 @click.argument("name")
-@_text()
-def section(call: Call, name: str, words: Sequence[str]) -> None:
+@_text(required=False)
+@click.option("--empty", is_flag=True, help="Leave it empty: the draft from the timeline goes.")
+def section(call: Call, name: str, words: Sequence[str], empty: bool) -> None:
     """Write a section of the post-mortem: summary, root_cause, went_well, …"""
     from warroom.incident.decisions import WriteSection
     from warroom.incident.events import SECTIONS
 
+    if empty == bool(words):
+        raise click.UsageError("Give the section's text, or --empty to leave it empty.")
     which: Section = pick("section", name, [(s, s.replace("_", " ")) for s in SECTIONS])  # type: ignore[assignment]
     _act(call, WriteSection(which, _joined(words)))
 
@@ -723,6 +727,7 @@ def list_(call: Call, live: bool) -> None:
             row.id,
             row.severity.upper() + (" drill" if row.drill else ""),
             row.status,
+            f"{row.milestones['started'].astimezone(room.zone):%Y-%m-%d %H:%M}",
             clock(row.elapsed(now).total_seconds()),
             row.roles.get("incident_commander", "nobody leads") if row.open else "",
             f"{row.service} · {row.title}",
@@ -744,6 +749,7 @@ def status(call: Call) -> None:
         output.data(summarise(incident, room.playbook).public(room.playbook, room.clock()))
         return
     from warroom.incident import timing
+    from warroom.incident.incident import in_order
     from warroom.room.lookout import advise
 
     now, playbook = room.clock(), room.playbook
@@ -768,7 +774,7 @@ def status(call: Call) -> None:
         offered = f" (offered to {held.offered_to})" if held and held.offered_to else ""
         rows.append([role.title, f"{held.person}{offered}" if held else "nobody"])
     rows.append(["Checklist", f"{brief['checklist']['done']} of {brief['checklist']['total']}"])
-    for name, at in incident.milestones.items():
+    for name, at in in_order(incident.milestones).items():
         rows.append([name.capitalize(), output.when(at, room.zone, now)])
     deliveries = room.deliveries(incident.id)
     counts = Counter(one.state for one in deliveries if one.state.value != "delivered")

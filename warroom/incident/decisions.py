@@ -112,7 +112,7 @@ _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
     Noted: lambda e: (f"{e.note}-noted",),
     FixRecorded: lambda e: ("fix-recorded",),
     ActionAdded: lambda e: ("action-added",) if e.owner else (),
-    SectionWritten: lambda e: ("postmortem-written",) if e.section == "root_cause" else (),
+    SectionWritten: lambda e: ("postmortem-written",) if e.section == "root_cause" and e.words else (),
 }
 """What each event makes true, in the words of the playbook's ``done_by``."""
 
@@ -555,7 +555,7 @@ class PostUpdate:
 
 @dataclass(frozen=True, slots=True)
 class WriteSection:
-    """Write a section of the post-mortem; the last one written counts."""
+    """Write a section of the post-mortem; the last one written counts. No words leave it empty on purpose."""
 
     section: Section
     words: str

@@ -10,6 +10,8 @@ from typing import Any
 
 from warroom.incident.delivery import Audience, Channel
 from warroom.incident.events import (
+    MILESTONES,
+    SECTIONS,
     Acknowledged,
     ActionAdded,
     ActionDone,
@@ -73,7 +75,20 @@ class Row:
 
     @property
     def amended(self) -> bool:
-        return self.words is not None or self.at != self.entry.at
+        return self.words is not None or self.at != happened_at(self.entry)
+
+
+def happened_at(entry: Entry) -> datetime:
+    """When what the entry records happened: for an alert when it fired, else when the entry was written."""
+    event = entry.event
+    if isinstance(event, AlertReceived) and event.fired_at:
+        return min(event.fired_at, entry.at)
+    return entry.at
+
+
+def in_order(milestones: Mapping[Milestone, datetime]) -> dict[Milestone, datetime]:
+    """The milestones by time; those at the same time in their natural order."""
+    return dict(sorted(milestones.items(), key=lambda item: (item[1], MILESTONES.index(item[0]))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +191,12 @@ class Incident:
         return held.person if held else ""
 
     @property
+    def unwritten(self) -> list[Section]:
+        """The sections of the post-mortem still to be written. Any but the root cause may be left empty."""
+        may_be_empty = {name for name in self.sections if name != "root_cause"}
+        return [name for name in SECTIONS if not self.sections.get(name) and name not in may_be_empty]
+
+    @property
     def timeline(self) -> list[Row]:
         """The rows in the order in which things happened, amended times counted."""
         return sorted(self.rows, key=lambda row: row.at)
@@ -203,7 +224,7 @@ def fold(stream: str, entries: Iterable[Entry], base: Incident | None = None) ->
     incident = base.fresh_copy() if base else Incident(stream)
     for entry in entries:
         incident.seq = entry.seq
-        incident.rows.append(Row(entry, entry.at))
+        incident.rows.append(Row(entry, happened_at(entry)))
         _FOLDS[type(entry.event)](incident, entry, entry.event)
     return incident
 

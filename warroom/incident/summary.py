@@ -101,7 +101,9 @@ class Summary:
 
 def summarise(incident: Incident, playbook: Playbook) -> Summary:
     """The brief of an incident; what does not depend on the time of asking."""
-    from warroom.incident.timing import update_due  # loads the models, which reading a Summary must not
+    # These load the models, which reading a Summary must not.
+    from warroom.incident.incident import in_order
+    from warroom.incident.timing import update_due
 
     due = update_due(incident, playbook)
     return Summary(
@@ -111,7 +113,7 @@ def summarise(incident: Incident, playbook: Playbook) -> Summary:
         severity=incident.severity,
         status=incident.status,
         drill=incident.drill,
-        milestones=dict(incident.milestones),
+        milestones=in_order(incident.milestones),
         roles={role.role: role.person for role in incident.roles.values()},
         ticks=tuple(incident.ticks),
         next_update_at=due[1] if due else None,
@@ -121,5 +123,5 @@ def summarise(incident: Incident, playbook: Playbook) -> Summary:
             for item in incident.actions.values()
             if item.done_at is None
         ),
-        postmortem="root_cause" in incident.sections,
+        postmortem=bool(incident.sections.get("root_cause")),
     )

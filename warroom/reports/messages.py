@@ -244,6 +244,11 @@ def moment(at: datetime, zone: tzinfo, now: datetime | None = None) -> str:
     return f"{day}{here:%H:%M} {name}({there:%H:%M} UTC)"
 
 
+def dated(at: datetime, zone: tzinfo) -> str:
+    """As ``moment``, always with the date: for documents that are read another day."""
+    return f"{at.astimezone(zone):%Y-%m-%d} {moment(at, zone)}"
+
+
 def draft(template_id: str, incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -> dict[str, str]:
     """The template's fields as far as the incident itself can fill them in; "" where only a person can.
 

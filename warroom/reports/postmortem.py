@@ -1,4 +1,4 @@
-"""The post-mortem as a value, written from the journal: people's sections, and what the facts themselves suggest.
+"""The post-mortem as a value, written from the journal: people's sections, and drafts for those not yet written.
 
 It is blameless by construction: in everything told, names become roles ("the incident commander", "a responder");
 only action items keep their owners. Knows no Markdown, HTML or file.
@@ -36,11 +36,14 @@ from warroom.incident.events import (
     SectionWritten,
     UpdatePosted,
 )
-from warroom.incident.incident import Incident, Row
+from warroom.incident.events import (
+    Section as Name,
+)
+from warroom.incident.incident import Incident, Row, in_order
 from warroom.incident.playbook import Playbook
 from warroom.redact import redact
 from warroom.reports import metrics
-from warroom.reports.messages import moment, people
+from warroom.reports.messages import dated, moment, people
 from warroom.reports.metrics import Measured, PhaseTime, Promise
 
 COMMANDER = "incident_commander"
@@ -51,11 +54,14 @@ class _Value(BaseModel):
 
 
 class Told(_Value):
-    """A line of the timeline. ``time`` is in the team's zone; ``data`` says where it can be looked up."""
+    """A line of the timeline. ``day`` (ISO), ``time`` and ``offset`` (``CET, UTC+01:00``) are in the team's zone;
+    ``data`` says where it can be looked up."""
 
     seq: int
     at: datetime
+    day: str
     time: str
+    offset: str
     kind: str
     text: str
     data: str = ""
@@ -89,10 +95,12 @@ class Promised(Promise):
 
 
 class Section(_Value):
-    """What people wrote, and what the facts suggest. Suggestions are marked as such wherever they are shown."""
+    """What people wrote, or, while nobody has, a draft from the timeline in ``suggestions``, marked as a draft
+    wherever it is shown. ``left_empty``: somebody decided that there is nothing to write."""
 
     words: str = ""
     suggestions: tuple[str, ...] = ()
+    left_empty: bool = False
 
 
 class Action(_Value):
@@ -148,6 +156,12 @@ def write(
     gaps = tuple(_gaps(incident, playbook, now, zone))
     start, resolved = incident.milestones.get("started"), incident.milestones.get("resolved")
     words = {name: told.blameless(text, now) for name, text in incident.sections.items()}
+
+    def section(name: Name, suggestions: Iterable[str]) -> Section:
+        if name in words:
+            return Section(words=words[name], left_empty=not words[name])
+        return Section(suggestions=tuple(suggestions))
+
     return PostMortem(
         id=incident.id,
         title=told.blameless(incident.title, now),
@@ -157,12 +171,12 @@ def write(
         drill=incident.drill,
         written_at=now,
         zone=str(zone),
-        span=f"{moment(start, zone)} – {moment(resolved, zone, start) if resolved else 'ongoing'}" if start else "",
+        span=f"{dated(start, zone)} – {moment(resolved, zone, start) if resolved else 'ongoing'}" if start else "",
         duration_s=timing.elapsed(incident, now).total_seconds(),
-        summary=Section(words=words.get("summary", ""), suggestions=(told.summary(),)),
+        summary=section("summary", [told.summary()]),
         timeline=timeline,
-        milestones=dict(incident.milestones),
-        milestone_times={name: moment(at, zone, start) for name, at in incident.milestones.items()},
+        milestones=in_order(incident.milestones),
+        milestone_times={name: dated(at, zone) for name, at in incident.milestones.items()},
         measured=measured,
         phases=metrics.phases(incident, playbook, now),
         cadence=tuple(Promised(**dict(p), time=moment(p.due, zone, start)) for p in cadence),
@@ -172,15 +186,9 @@ def write(
         users_affected=words.get("users_affected", ""),
         business_impact=words.get("business_impact", ""),
         customer_impact=words.get("customer_impact", ""),
-        root_cause=Section(words=words.get("root_cause", ""), suggestions=tuple(told.causes())),
-        went_well=Section(
-            words=words.get("went_well", ""),
-            suggestions=tuple(_went_well(incident, playbook, measured, cadence, gaps)),
-        ),
-        could_improve=Section(
-            words=words.get("could_improve", ""),
-            suggestions=tuple(told.could_improve(measured, cadence, gaps)),
-        ),
+        root_cause=section("root_cause", told.causes()),
+        went_well=section("went_well", _went_well(incident, playbook, measured, cadence, gaps)),
+        could_improve=section("could_improve", told.could_improve(measured, cadence, gaps)),
         actions=tuple(
             Action(id=a.id, words=_safe(a.words), owner=_safe(a.owner), due=a.due, done=a.done_at is not None)
             for a in incident.actions.values()
@@ -267,24 +275,21 @@ class _Telling:
     def timeline(self) -> Iterable[Told]:
         # Not a file of this machine: the document is read elsewhere.
         links = {d.seq: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url.startswith("http")}
-        start = self.incident.milestones.get("started")
         for row in self.incident.timeline:
             event = row.entry.event
+            here = row.at.astimezone(self.zone)
             if row.retracted or isinstance(event, _UNTOLD) or (isinstance(event, ItemChecked) and event.because):
                 continue
             yield Told(
                 seq=row.seq,
                 at=row.at,
-                time=self._clock(row.at, start),
+                day=f"{here:%Y-%m-%d}",
+                time=f"{here:%H:%M}",
+                offset=_offset(here),
                 kind=row.kind,
                 text=self._text(row),
                 data=links.get(row.seq, "") or _safe(_data(row)),
             )
-
-    def _clock(self, at: datetime, start: datetime | None) -> str:
-        here = at.astimezone(self.zone)
-        same = start is None or here.date() == start.astimezone(self.zone).date()
-        return f"{here:%H:%M}" if same else f"{here:%Y-%m-%d %H:%M}"
 
     def _text(self, row: Row) -> str:
         event = row.entry.event
@@ -307,7 +312,7 @@ class _Telling:
         took = timing.spoken(timing.elapsed(incident, self.now))
         said = f"{incident.service}: {incident.impact.rstrip('. ')}. {self.severity}"
         if start:
-            said += f", from {moment(start, self.zone)}"
+            said += f", from {dated(start, self.zone)}"
         said += f" to {moment(resolved, self.zone, start)}, {took}." if resolved else f", ongoing for {took}."
         for _, fix in incident.fixes[-1:]:
             said += f" {'A temporary' if fix.temporary else 'A permanent'} fix was made: {fix.words.rstrip('. ')}."
@@ -441,6 +446,15 @@ def _data(row: Row) -> str:
     if isinstance(event, UpdatePosted):
         return ", ".join(event.destinations)
     return event.via if isinstance(event, ChatHeard) else ""
+
+
+def _offset(here: datetime) -> str:
+    """The zone of a local time as a document names it: ``CET, UTC+01:00``, ``UTC``."""
+    name, digits = here.tzname() or "", f"{here:%z}"
+    if not name[:1].isalpha():  # some zones are named by their offset only
+        name = ""
+    offset = "UTC" if int(digits) == 0 else f"UTC{digits[:3]}:{digits[3:5]}"
+    return offset if name in ("", offset) else f"{name}, {offset}"
 
 
 def _safe(text: str) -> str:

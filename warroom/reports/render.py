@@ -9,8 +9,9 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import groupby
 from typing import Any, Literal
 
 from warroom.incident import timing
@@ -33,7 +34,8 @@ LIMIT = 20_000_000
 """The longest document, in characters: a journal of a hundred thousand entries fits."""
 
 _NOTHING = "*Not written yet.*"
-_SUGGESTED = "*Suggested by the journal, to be kept, changed or deleted:*"
+_EMPTY = "*Left empty.*"
+_DRAFT = "*Draft from the timeline, not yet reviewed:*"
 
 
 # ── Markdown ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -72,7 +74,7 @@ def to_markdown(written: PostMortem, playbook: Playbook) -> str:
         "commander": "the incident commander",
         "minutes": "",
         "summary": _first(written.summary),
-        "timeline": _list(_row(row) for row in written.timeline),
+        "timeline": "\n\n".join(_days(written.timeline)),
         "milestones": _milestones(written),
         "phases": _table(
             ("Phase", "Time"), ((p.title, _spoken(p.seconds) + (" so far" * p.running)) for p in written.phases)
@@ -86,7 +88,7 @@ def to_markdown(written: PostMortem, playbook: Playbook) -> str:
         "action_items": _actions(written),
         "cadence": _cadence(written),
         "roles": _roles(written),
-        "evidence": _list(_row(row) for row in written.evidence) or "*None was pinned.*",
+        "evidence": _list(_row(row, f"{row.day} {row.time}") for row in written.evidence) or "*None was pinned.*",
     }
     template = playbook.template("postmortem")
     named = {name: values.get(name, "") for name in {*messages.FACTS, *template.fields}}
@@ -94,9 +96,19 @@ def to_markdown(written: PostMortem, playbook: Playbook) -> str:
     return drill + messages.render(template.text, named, name="postmortem", limit=LIMIT) + "\n"
 
 
-def _row(row: Told) -> str:
+def _days(rows: Iterable[Told]) -> Iterator[str]:
+    """The timeline day by day, each under its date and zone; where clocks change, a row names its zone itself."""
+    for day, group in groupby(rows, key=lambda row: row.day):
+        lines = list(group)
+        offsets = list(dict.fromkeys(row.offset for row in lines))
+        yield f"**{escape(day)}** ({escape(' then '.join(offsets))})"
+        own = len(offsets) > 1
+        yield _list(_row(row, f"{row.time} {row.offset.partition(',')[0]}" if own else row.time) for row in lines)
+
+
+def _row(row: Told, time: str) -> str:
     data = f" ({escape(row.data)})" if row.data and row.data not in row.text else ""
-    return f"**{escape(row.time)}** {escape(row.kind)}: {escape(row.text)}{data}"
+    return f"**{escape(time)}** {escape(row.kind)}: {escape(row.text)}{data}"
 
 
 def _list(rows: Iterable[str]) -> str:
@@ -104,14 +116,14 @@ def _list(rows: Iterable[str]) -> str:
 
 
 def _first(section: Section) -> str:
-    return prose(section.words) or "\n\n".join(escape(line) for line in section.suggestions) or _NOTHING
+    draft = "\n\n".join(escape(line) for line in section.suggestions)
+    return prose(section.words) or (f"{_DRAFT} {draft}" if draft else _EMPTY if section.left_empty else _NOTHING)
 
 
 def _section(section: Section) -> str:
-    parts = [prose(section.words) or _NOTHING]
     if section.suggestions:
-        parts += [_SUGGESTED, _list(escape(line) for line in section.suggestions)]
-    return "\n\n".join(parts)
+        return "\n\n".join([_DRAFT, _list(escape(line) for line in section.suggestions)])
+    return prose(section.words) or (_EMPTY if section.left_empty else _NOTHING)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -130,7 +142,7 @@ def _milestones(written: PostMortem) -> str:
         "resolved": ("after it started", measured.resolve_s),
     }
     rows = []
-    for name in sorted(written.milestones, key=written.milestones.__getitem__):
+    for name in written.milestones:
         since, seconds = took.get(name, ("", None))
         told = f"{_spoken(seconds)} {since}" if seconds is not None else ""
         rows.append((name.capitalize(), written.milestone_times[name], told))
@@ -356,7 +368,7 @@ def _record(incident: Incident, now: datetime, zone: tzinfo) -> Iterable[str]:
         told = ("*retracted:* " if row.retracted else "") + escape(_safe(row.text))
         by = f" · {escape(_safe(row.by))}" if row.by else ""
         amended = " *(amended)*" if row.amended else ""
-        when = f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        when = f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
         yield f"- **{when}** {escape(row.kind)}{by}: {told}{amended}"
 
 

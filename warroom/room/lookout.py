@@ -136,7 +136,7 @@ def _afterwards(incident: Incident, playbook: Playbook) -> Iterator[Advice]:
     since = incident.milestones["resolved"]
     if not any(post.update.message == "resolution" and post.at >= since for post in incident.posts):
         yield Advice("update", "Tell everybody it is resolved", "soon")
-    if "root_cause" not in incident.sections:
+    if not incident.sections.get("root_cause"):
         yield Advice("review", "Write the post-mortem: what caused it?", "calm", "root_cause")
     for item in playbook.checklists["post_incident"].items:
         if item.id not in incident.ticks:

@@ -393,9 +393,9 @@ class IncidentScreen(PlaceScreen):
 
     async def do_write(self) -> None:
         """Which section, then its words: a form of its own each, so that no text lands under another title."""
-        written = self.incident.sections
-        missing = next((name for name in SECTIONS if name not in written), SECTIONS[0])
-        choices = tuple((name, f"{'✓' if name in written else '○'} {section_title(name)}") for name in SECTIONS)
+        todo = self.incident.unwritten
+        missing = todo[0] if todo else SECTIONS[0]
+        choices = tuple((name, f"{'○' if name in todo else '✓'} {section_title(name)}") for name in SECTIONS)
 
         async def submit(values: dict[str, str]) -> None:
             self.ask_section(cast(Section, values["section"]))
@@ -404,7 +404,7 @@ class IncidentScreen(PlaceScreen):
         self.app.push_screen(Form(f"{self.incident_id} · write the post-mortem", (field,), submit, verb="write"))
 
     def ask_section(self, section: Section) -> None:
-        """Write one section of the post-mortem, with what the journal suggests beside it."""
+        """Write one section of the post-mortem, beginning with the draft from the timeline where nobody has."""
 
         async def show() -> None:
             written = await self.bridge.carry_out(self.post_mortem)
@@ -412,11 +412,11 @@ class IncidentScreen(PlaceScreen):
             suggested = part.suggestions if isinstance(part, postmortem.Section) else ()
             about = "Tell what and how, not who: the roles, not the names."
             words = self.incident.sections.get(section, "")
-            if section == "summary" and not words and suggested:
-                words = suggested[0]
+            if suggested and section == "root_cause":  # findings are where it begins, not what it says
+                about += "\nFrom the timeline:\n" + "\n".join(f"  · {line}" for line in suggested)
             elif suggested:
-                about += "\nThe journal suggests, and the document keeps below your words:\n"
-                about += "\n".join(f"  · {line}" for line in suggested)
+                words = suggested[0] if section == "summary" else "\n".join(f"- {line}" for line in suggested)
+                about += "\nThis is a draft from the timeline. Edit it, or delete it to leave the section empty."
             self.ask(
                 section_title(section).lower(),
                 (Field("words", section_title(section), words, long=True, hint="In a few sentences."),),

@@ -115,14 +115,14 @@ class ReviewScreen(TiledScreen, IncidentScreen):
         rows: list[ListRow] = []
         for name in SECTIONS:
             words = incident.sections.get(name, "")
-            if not words:
+            if name in incident.unwritten:
                 todo = Content.assemble("○ ", lit(section_title(name), "bold"))
                 rows.append(ListRow(name, todo, lit("to write")))
                 continue
             done = Content.assemble(("✓ ", "$text-success bold"), lit(section_title(name), "$text-quiet"))
             hints = postmortem.lint(words, names)
-            said = lit(f"! {len(hints)} to rephrase" if hints else "", "$text-warning")
-            rows.append(ListRow(name, done, said if hints else None))
+            said = lit(f"! {len(hints)} to rephrase", "$text-warning") if hints else None
+            rows.append(ListRow(name, done, said or (None if words else lit("left empty", "$text-quiet"))))
             for n, hint in enumerate(hints):
                 lines = wrap(hint, max(20, parts.content_size.width - 5)) or [hint]
                 rows += [
@@ -130,7 +130,7 @@ class ReviewScreen(TiledScreen, IncidentScreen):
                     for m, line in enumerate(lines)
                 ]
         parts.show(rows)
-        written = sum(bool(incident.sections.get(name)) for name in SECTIONS)
+        written = len(SECTIONS) - len(incident.unwritten)
         self.pane("sections").show_title(Content(f"7 To write  {written}/{len(SECTIONS)}"))
 
     def _show_actions(self, incident: Incident, now: datetime) -> None:
@@ -187,7 +187,7 @@ class ReviewScreen(TiledScreen, IncidentScreen):
             )
         due = summarise(incident, playbook).postmortem_due(playbook.nudges.postmortem_hours)
         if due is None:
-            missing = [name for name in SECTIONS if name not in incident.sections]
+            missing = incident.unwritten
             said = "post-mortem written" if not missing else f"root cause written, {len(missing)} sections to go"
             if "root_cause" in missing:
                 said = "a drill owes no post-mortem" if incident.drill else f"{incident.id} is closed"
@@ -206,7 +206,7 @@ class ReviewScreen(TiledScreen, IncidentScreen):
         advice = advise(incident, playbook, deliveries, now)[0]
         action, words = advice.action, advice.text
         if action == "review":  # we are in it: what is to be done is to write, or to hand it on
-            missing = [name for name in SECTIONS if name not in incident.sections]
+            missing = incident.unwritten
             action = "write" if missing else "export"
             words = words if advice.subject else (
                 f"Write the section {section_title(missing[0]).lower()}" if missing
