@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -301,6 +302,34 @@ def test_a_command_is_followed_and_ends_with_us(tmp_path: Path) -> None:
     deadline = time.monotonic() + 10
     while Path(f"/proc/{pid}").exists() and " Z" not in Path(f"/proc/{pid}/stat").read_text():
         assert time.monotonic() < deadline
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no /dev/fd")
+def test_an_open_pipe_is_read_though_its_writer_has_ended() -> None:
+    read, write = os.pipe()
+    try:
+        os.write(write, b"2026-01-28T03:00:00Z INFO piped\n")
+        os.close(write)
+        done = subprocess.run(
+            [sys.executable, "-m", "warroom", "logs", f"/dev/fd/{read}"],
+            capture_output=True,
+            timeout=60,
+            check=True,
+            pass_fds=[read],
+            env={**ENV, "HOME": os.environ["HOME"]},
+        )
+    finally:
+        os.close(read)
+    assert done.stdout == b"2026-01-28T03:00:00Z INFO piped\n"
+
+
+@pytest.mark.parametrize("how", [["--follow"], []])
+def test_a_socket_and_a_device_are_refused(tmp_path: Path, how: list[str]) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "s"))
+        _, err = run("logs", *how, str(tmp_path / "s"), status=1)
+    assert "is a socket, not a log" in err and "Name a file, a pipe" in err
+    assert "/dev/zero is a device, not a log" in run("logs", *how, "/dev/zero", status=1)[1]
 
 
 # ---------------------------------------------------------------------------------------------- redact

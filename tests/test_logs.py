@@ -300,11 +300,12 @@ def test_an_unreadable_file_says_so_until_it_can_be_read(view: LogView, tmp_path
     shows(view, "(cannot be read: Permission denied)", "(can be read again)", "secret")
 
 
-def test_a_directory_and_a_fifo_do_not_hang(view: LogView, tmp_path: Path) -> None:
+def test_what_is_no_file_is_told_and_does_not_hang(view: LogView, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    follow(view, tmp_path / "fifo")
-    follow(view, tmp_path)
-    wait_for(lambda: texts(view) == ["(is not a regular file)"] * 2, "two notices")
+    for path in (tmp_path / "fifo", tmp_path, Path("/dev/null")):
+        follow(view, path)
+    told = {"(is a pipe now; add it again)", "(is a folder, not a log)", "(is a device, not a log)"}
+    wait_for(lambda: set(texts(view)) == told, "three notices")
 
 
 def test_binary_data_is_told_once(view: LogView, tmp_path: Path) -> None:

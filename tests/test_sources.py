@@ -18,7 +18,7 @@ import pytest
 from warroom.logs import gather
 from warroom.logs.command import CommandSource, _Complaints, _Echo
 from warroom.logs.compressed import CompressedSource, Unreadable, is_compressed, unfolded
-from warroom.logs.source import Chunk, FileSource, Source
+from warroom.logs.source import Chunk, FifoSource, FileSource, Source, StreamSource
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
@@ -66,6 +66,63 @@ def taken() -> Iterator[Taken]:
     yield taken
     for source in taken.sources:
         source.close()
+
+
+# ---------------------------------------------------------------------------------------------- pipes
+
+
+def test_a_pipe_is_read_from_one_writer_after_the_other(taken: Taken, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    taken.add(FifoSource(fifo, again=0.01))
+    nobody, ended = "(nobody writes to this pipe yet; waiting)", "(its writer closed the pipe; waiting for another)"
+    wait_for(lambda: taken.rows == [nobody], "waiting for a writer")
+    fifo.write_text("one\ntwo")
+    wait_for(lambda: taken.rows == [nobody, "one", "two", ended], "the first writer")
+    fifo.write_text("three\n")
+    wait_for(lambda: taken.rows[4:] == ["three", ended], "the second writer")
+
+
+def test_a_pipe_with_a_silent_writer_waits_without_a_word(taken: Taken, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = os.open(fifo, os.O_RDWR)
+    try:
+        taken.add(FifoSource(fifo))
+        os.write(writer, b"one\n")
+        wait_for(lambda: taken.rows == ["one"], "its line")
+    finally:
+        os.close(writer)
+
+
+def test_a_pipe_that_is_made_anew_is_read_on(taken: Taken, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    taken.add(FifoSource(fifo, again=0.01))
+    wait_for(lambda: len(taken.rows) == 1, "waiting for a writer")
+    fifo.unlink()
+    os.mkfifo(fifo)
+    fifo.write_text("one\n")
+    wait_for(lambda: "one" in taken.rows, "the line of the new one")
+
+
+def test_closing_a_pipe_nobody_writes_to_ends_its_thread(taken: Taken, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    source = FifoSource(tmp_path / "fifo")
+    taken.add(source)
+    wait_for(lambda: len(taken.rows) == 1, "waiting for a writer")
+    source.close()
+    wait_for(lambda: not source.running, "its end")
+
+
+def test_a_pipe_that_cannot_be_opened_says_so(taken: Taken, tmp_path: Path) -> None:
+    taken.add(FifoSource(tmp_path / "none"))
+    taken.add(FifoSource(tmp_path))
+    wait_for(lambda: len(taken.rows) == 2, "two notices")
+    assert set(taken.notices) == {
+        "cannot be read: No such file or directory",
+        "cannot be read: it is no pipe any more; add it again",
+    }
 
 
 # ---------------------------------------------------------------------------------------------- commands
@@ -142,8 +199,7 @@ def test_no_shell_reads_the_words_of_a_command(taken: Taken, tmp_path: Path) -> 
 
 def test_a_command_has_no_input_and_no_terminal_to_ask_on(taken: Taken) -> None:
     command(taken, python("import sys, os; print(repr(sys.stdin.read()), os.getsid(0) == os.getpid())"))
-    wait_for(lambda: bool(taken.rows), "a line")
-    assert taken.rows[0] == "'' True"
+    wait_for(lambda: taken.rows[:1] == ["'' True"], "a line")
 
 
 FAMILY = (
@@ -454,6 +510,12 @@ def test_a_name_stands_for_its_source(tmp_path: Path) -> None:
     assert isinstance(one(str(tmp_path / "[odd].log")), FileSource)
     assert isinstance(one(str(tmp_path / "app.log.gz")), CompressedSource)
     assert isinstance(one(str(tmp_path)), gather.Watch)
+    os.mkfifo(tmp_path / "fifo")
+    assert isinstance(one(str(tmp_path / "fifo")), FifoSource)
+    read, write = os.pipe()
+    assert isinstance(one(f"/dev/fd/{read}"), StreamSource)
+    os.close(read)
+    os.close(write)
     journal, docker, run = one("journal:nginx"), one("docker:web"), one("run:ssh web 'tail -F /var/log/x'")
     assert isinstance(journal, CommandSource) and isinstance(docker, CommandSource)
     assert isinstance(run, CommandSource)

@@ -272,6 +272,30 @@ def test_a_log_on_its_own_opens_on_what_was_asked_for(log: Path) -> None:
         assert terminal.end() == 0
 
 
+def test_a_named_pipe_is_opened_before_anybody_writes_to_it(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with running("logs", str(fifo), size=(120, 24)) as terminal:
+        terminal.until("nobody writes to this pipe yet")
+        fifo.write_text("2026-01-28T14:00:00Z INFO through the pipe\n")
+        terminal.until("through the pipe")
+        terminal.press("\x11")
+        assert terminal.end() == 0
+
+
+def test_a_log_that_a_shell_pipes_in_by_name_is_shown(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.write(write, b"2026-01-28T14:00:00Z INFO through the pipe\n")
+    os.close(write)
+    os.set_inheritable(read, True)
+    with running("logs", f"/dev/fd/{read}", size=(120, 24)) as terminal:
+        os.close(read)
+        terminal.until("through the pipe")
+        terminal.until("end of input")
+        terminal.press("\x11")
+        assert terminal.end() == 0
+
+
 def test_secrets_are_shown_on_their_own_only_to_who_asks(log: Path) -> None:
     with running("logs", str(log), "--no-redact", size=(120, 24)) as terminal:
         terminal.until("NOTHING MASKED")

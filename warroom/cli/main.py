@@ -130,9 +130,10 @@ def logs(
 ) -> None:
     """Watch logs full-screen; in a pipe, or with --json, print them: one line or object a record, secrets masked.
 
-    PATH is a file (compressed ones too), a pattern, a folder, - for stdin, journal:UNIT, docker:CONTAINER or
-    run:COMMAND. Several are merged by time.
+    PATH is a file (compressed ones too), a pipe, a pattern, a folder, - for stdin, journal:UNIT, docker:CONTAINER
+    or run:COMMAND. Several are merged by time.
     """
+    paths = ["-" if path in _STDIN else path for path in paths]
     if "-" in paths:
         stdin.require_open()
     if has_terminal(call) and not call.json:
@@ -153,6 +154,10 @@ def logs(
         call.json, not no_redact,
     )  # fmt: skip
     show(paths, wanted, follow=follow)
+
+
+_STDIN = frozenset(("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"))
+"""Other names of stdin: read as ``-`` is, which leaves the keys to the terminal."""
 
 
 def _moment(text: str | None, option: str, now: datetime, zone: tzinfo) -> datetime | None:
@@ -235,7 +240,9 @@ def open_log_console(
                 made.add(FileSource(str(log)))
         else:
             from warroom import wiring
+            from warroom.cli.tail import refuse_kinds
 
+            refuse_kinds([log for log in logs if isinstance(log, str)])
             wiring.add_logs(made, logs)
         return made
 
@@ -260,9 +267,11 @@ def _has_rules(call: Call) -> bool:
 def _is_plain_file(log: str) -> bool:
     """Whether it can only mean this file, as it is: what most are, and costs nothing to find out."""
     try:
+        if not Path(log).is_file():  # opening a pipe would wait for its writer
+            return False
         with Path(log).open("rb") as file:
             # Compressed files begin with one of these.
-            return Path(log).is_file() and file.read(2) not in (b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5")
+            return file.read(2) not in (b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5")
     except (OSError, ValueError):
         return False
 
@@ -281,6 +290,7 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
         raise WarroomError(
             "The console needs a terminal", "In scripts use a verb: warroom status --json; see warroom --help."
         )
+    logs = ["-" if log in _STDIN else log for log in logs]
     # A path is meant from here; journal:… and the like are no paths.
     named = tuple(f"{prefix}:" for prefix in ("journal", "docker", "run"))
     more: list[Path | str | int] = [

@@ -219,6 +219,7 @@ def show(names: Sequence[str], wanted: Wanted, *, follow: bool) -> None:
         commands = [name for name in names if name != "-" and gather.command_of(name)]
     except ValueError as error:
         raise BadInput(f"That names no log: {error}", "Write run:COMMAND, each quote closed.") from None
+    refuse_kinds(names)
     if follow or commands:
         _follow(names, wanted)
         return
@@ -250,6 +251,16 @@ def show(names: Sequence[str], wanted: Wanted, *, follow: bool) -> None:
     if unread:
         named = ", ".join(plain(name, 500) for name in unread)
         raise NotFound(f"Could not be read: {named}", "Check the paths and the rights to them.")
+
+
+def refuse_kinds(names: Sequence[str]) -> None:
+    """Raise ``BadInput`` for a name of something that can never be read as a log, such as a socket or a device."""
+    for name in names:
+        with suppress(ValueError):  # a name that means nothing is told of where its source is made
+            if name != "-" and (kind := gather.kind_refused(name)):
+                raise BadInput(
+                    f"{plain(name, 500)} is {kind}, not a log", "Name a file, a pipe, a folder or run:COMMAND."
+                )
 
 
 def _name(file: Path | None) -> str:
@@ -294,7 +305,7 @@ def _bytes(file: Path | None, wanted: Wanted) -> Iterator[tuple[bytes, int]]:
         for data in unfolded(file):
             yield data, 0
         return
-    fd = 0 if file is None else os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    fd = 0 if file is None else gather.open_to_read(file)
     try:
         before = _skip_to(fd, wanted.since, wanted) if file is not None and wanted.since else 0
         while data := os.read(fd, _READ):

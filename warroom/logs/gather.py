@@ -1,4 +1,4 @@
-"""What a name stands for: a file, a compressed one, a pattern, a directory, a journal unit; reads none of them.
+"""What a name stands for: a file, a compressed one, a pipe, a pattern, a directory, a unit; reads none of them.
 
 Patterns and directories are looked at again and again, so that files which appear later join.
 """
@@ -11,12 +11,13 @@ import shlex
 import stat
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from glob import glob
 from pathlib import Path
 
 from warroom.logs.command import CommandSource
 from warroom.logs.compressed import SUFFIXES, CompressedSource, is_compressed
-from warroom.logs.source import FileSource, Sink, Source
+from warroom.logs.source import FifoSource, FileSource, Sink, Source, StreamSource, no_log
 
 AGAIN = 2.0  # seconds between two looks at a pattern or directory
 MOST = 100  # files of one pattern or directory
@@ -25,6 +26,8 @@ PREFIXES = ("journal", "docker", "run")
 
 # What lies in a log directory and is no live log: rotated, packed, or not text at all.
 _ASIDE = re.compile(r"\.\d+$|-\d{8}(?:-\d+)?$|~$|^\.|\.(?:db|sqlite3?|journal|pid|lock|sock|swp|old|bak|zip|tar)$")
+# What shells name an open pipe: `warroom logs <(kubectl logs -f checkout)`.
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")
 
 
 def command_of(name: str) -> list[str] | None:
@@ -59,8 +62,31 @@ def files(name: str) -> list[Path]:
 
 
 def file_source(path: Path) -> Source:
-    """The source that reads this file."""
+    """The source that reads this file, which may be a pipe, also one that is open in this process (/dev/fd/63)."""
+    with suppress(OSError):  # not there yet
+        if stat.S_ISFIFO(path.stat().st_mode):
+            opened = _DESCRIPTOR.fullmatch(str(path))
+            return StreamSource(int(opened[1]), str(path)) if opened else FifoSource(path)
     return CompressedSource(path) if is_compressed(path) else FileSource(path)
+
+
+def open_to_read(path: Path) -> int:
+    """A descriptor of the file or pipe. Waits for a named pipe's writer, but not for that of an open one, which
+    may have come and gone."""
+    opened = _DESCRIPTOR.fullmatch(str(path))
+    if opened and stat.S_ISFIFO(os.fstat(int(opened[1])).st_mode):
+        return os.dup(int(opened[1]))
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def kind_refused(name: str) -> str:
+    """What a name stands for if that can never be a log: a socket, a device; else ``""``."""
+    if command_of(name) is not None or is_many(name):
+        return ""
+    try:
+        return no_log(Path(name).stat().st_mode)
+    except OSError:  # it may come
+        return ""
 
 
 def sources(name: str, add: Callable[[Source], object]) -> list[Source]:

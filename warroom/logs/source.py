@@ -34,6 +34,7 @@ _READ = 256 * 1024  # bytes a read: a chunk is decoded and split in about a mill
 _BACKLOG = 64 * 1024 * 1024  # bytes behind, beyond which following would only show what is thrown away at once
 _GONE = 10  # looks a file must be missing: a rotation leaves it missing for a moment
 _RETIRED = 40  # looks at a rotated file after its last line: its writer may reopen late
+FIFO_AGAIN = 1.0  # seconds between two looks whether a pipe that nobody writes to has been replaced
 _OPEN = 4  # rotated files that stay open, to be looked at
 
 
@@ -353,8 +354,9 @@ class FileSource:
     def _enter(self, *, history: bool, quietly: bool = False) -> None:
         fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # never hangs on a FIFO
         if not stat.S_ISREG(os.fstat(fd).st_mode):
+            mode = os.fstat(fd).st_mode
             os.close(fd)
-            self._say("is not a regular file")
+            self._say(f"is {kind}, not a log" if (kind := no_log(mode)) else "is a pipe now; add it again")
             return
         current = self._open = _Open(fd)
         self._seen = True
@@ -496,6 +498,13 @@ class FileSource:
         return False
 
 
+def no_log(mode: int) -> str:
+    """What a file of this mode is, if that is nothing that can be read as a log; else ``""``."""
+    if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
+        return ""
+    return "a socket" if stat.S_ISSOCK(mode) else "a folder" if stat.S_ISDIR(mode) else "a device"
+
+
 def _beginning(fd: int, before: int) -> int:
     """Where the line begins in whose middle ``before`` is; as far back as one line is kept at most."""
     while before > 0:
@@ -521,7 +530,8 @@ class StreamSource:
 
     def __init__(self, fd: int, name: str = "stdin") -> None:
         self.name = name
-        self._fd = os.dup(fd)
+        self._fd = os.dup(fd) if fd >= 0 else -1  # -1: nothing is open yet
+        self._cutter = Cutter(Numbering(0))
         self._wake_read, self._wake_write = os.pipe()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -552,31 +562,21 @@ class StreamSource:
 
     def _release(self) -> None:
         for fd in (self._fd, self._wake_read, self._wake_write):
-            os.close(fd)
+            if fd >= 0:
+                os.close(fd)
         self._released = True
 
     def _run(self, sink: Sink) -> None:
-        cutter = Cutter(Numbering(0))
         binary = False
-        poll = select.poll()
-        poll.register(self._fd, select.POLLIN)
-        poll.register(self._wake_read, select.POLLIN)
         try:
             while not self._stop.is_set():
-                ready = {fd for fd, _ in poll.poll()}
-                if self._wake_read in ready:
-                    return
-                try:
-                    data = os.read(self._fd, _READ)
-                except BlockingIOError:
-                    continue
-                if not data:
-                    sink.notice(self, "end of input")
+                data = self._read(sink)
+                if data is None:
                     return
                 if not binary and b"\0" in data:
                     binary = True
                     sink.notice(self, "holds binary data; what is not text is shown as ␀ or �")
-                if chunk := cutter.feed(data):
+                if chunk := self._cutter.feed(data):
                     sink.lines(self, chunk)
         except OSError as error:
             if not self._stop.is_set():
@@ -584,3 +584,80 @@ class StreamSource:
         finally:
             with self._lock:
                 self._release()
+
+    def _read(self, sink: Sink) -> bytes | None:
+        """The next bytes; None when it is over."""
+        while self._ready():
+            try:
+                if data := os.read(self._fd, _READ):
+                    return data
+            except BlockingIOError:
+                continue
+            sink.notice(self, "end of input")
+            return None
+        return None
+
+    def _ready(self, seconds: float | None = None) -> bool | None:
+        """Waits until there is something to read. False once this is closed, None after so many ``seconds``."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(None if seconds is None else 1000 * seconds)}
+        return False if self._wake_read in ready else True if ready else None
+
+
+class FifoSource(StreamSource):
+    """Reads a named pipe, one writer after the other, until closed. Opening it waits for nobody."""
+
+    def __init__(self, path: Path | str, *, name: str | None = None, again: float = FIFO_AGAIN) -> None:
+        self.path = Path(path)
+        super().__init__(-1, name or self.path.name)
+        self._again = again
+        self._identity = (0, 0)
+        self._waiting = False  # no writer has it open, as far as was seen
+
+    def _read(self, sink: Sink) -> bytes | None:
+        if self._fd < 0:
+            self._open()
+            with suppress(BlockingIOError):  # it has a writer that has written nothing so far
+                if data := os.read(self._fd, _READ):
+                    return data
+                self._waiting = True
+                sink.notice(self, "nobody writes to this pipe yet; waiting")
+        while (ready := self._ready(self._again if self._waiting else None)) is not False:
+            if ready is None:  # removed and made anew, perhaps
+                if self._replaced():
+                    self._open()
+                continue
+            try:
+                if data := os.read(self._fd, _READ):
+                    self._waiting = False
+                    return data
+            except BlockingIOError:
+                self._waiting = False
+                continue
+            # Opened anew before it is closed: what another writer has written meanwhile stays.
+            self._cutter.finish()
+            self._waiting = True
+            self._open()
+            sink.notice(self, "its writer closed the pipe; waiting for another")
+        return None
+
+    def _open(self) -> None:
+        fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        status = os.fstat(fd)
+        if not stat.S_ISFIFO(status.st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "it is no pipe any more; add it again")
+        with self._lock:
+            old, self._fd = self._fd, fd
+        self._identity = (status.st_dev, status.st_ino)
+        if old >= 0:
+            os.close(old)
+
+    def _replaced(self) -> bool:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) != self._identity
