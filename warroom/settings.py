@@ -652,6 +652,12 @@ def save_theme(path: Path, name: str) -> None:
 
     Raises ``SettingsError``, and changes nothing, where that cannot be done for certain.
     """
+    if path.exists() and not path.is_file():  # reading a pipe again would wait for ever
+        raise SettingsError(
+            "cannot be changed: it is not a regular file",
+            f'Write theme = "{toml.plain(name)}" under [console] where it comes from.',
+            place=shown(path),
+        )
     if not path.exists():
         import tomli_w
 

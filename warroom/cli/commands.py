@@ -126,12 +126,12 @@ def _write(path: str | None, text: str, call: Call) -> None:
         return
     from pathlib import Path
 
-    from warroom.places import write_atomically
+    from warroom.places import write_document
 
     try:
-        write_atomically(Path(path), text)
+        write_document(Path(path), text)
     except SettingsError as error:  # no settings: a file of the person's own choosing
-        raise WarroomError(error.title, "Name another with --output.") from None
+        raise WarroomError(error.title, f"{error.remedy} Another name goes after --output.") from None
     if call.json:
         output.data({"path": path})
     else:

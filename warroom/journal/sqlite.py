@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from warroom.incident.delivery import Delivery, Order, Receipt, State, delivery_id
 from warroom.incident.errors import Conflict, JournalError, NewerJournal, NotFound, NotSaved, Refusal
 from warroom.incident.events import TEAM, Entry, Event, parse_event
+from warroom.places import make_folder
 
 APPLICATION_ID = 0x57_52_4F_4D
 """``WROM`` in the file's header: tells a journal from any other SQLite database."""
@@ -545,7 +546,7 @@ def _connect(path: Path, mode: str, wait_s: float) -> sqlite3.Connection:
 def _prepare(path: Path, wait_s: float) -> None:
     """Make the file and its folder for this person alone; turn away, untouched, one that is not ours to open."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             # Made before SQLite makes it, which would leave it to the umask; its -wal and -shm take after it.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

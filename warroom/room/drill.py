@@ -46,6 +46,7 @@ from warroom.incident.errors import BadInput, NotFound, WarroomError
 from warroom.incident.events import NoteKind, Section
 from warroom.incident.incident import Incident
 from warroom.incident.timing import read_duration
+from warroom.places import make_folder
 from warroom.redact import redact
 from warroom.room.room import WarRoom
 
@@ -407,7 +408,7 @@ class _Logs:
         self._random = random.Random(script.title)
         self._written = begin
         self._due: list[tuple[datetime, int, Lines]] = []
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         for path in self.paths.values():
             path.unlink(missing_ok=True)  # an earlier drill's: whoever follows it sees a file take its place
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))

@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict
 from warroom.connect.chat import headline, spoken, unmentioned
 from warroom.incident.delivery import Channel, Line, Message, Opening, Receipt
 from warroom.incident.errors import NotSent, Refused
+from warroom.places import make_folder
 from warroom.redact import inert
 
 _BEGIN = re.compile(rb"^<!-- warroom (\S+) (\d{1,9}) -->\n", re.MULTILINE)
@@ -152,7 +153,7 @@ def _opened(path: Path, *, create: bool) -> Iterator[int]:
     try:
         new = create and not path.exists()
         if create:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(path.parent)
         # Not blocking: a pipe in the file's place must not hang the courier.
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_CREAT if create else 0), 0o600)
         if not stat.S_ISREG(os.fstat(file).st_mode):
