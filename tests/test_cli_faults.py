@@ -3,10 +3,12 @@ what happened is said in words."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -233,12 +235,12 @@ def test_a_post_is_waited_for_and_told(tmp_path: Path) -> None:
 def test_a_server_that_never_answers_leaves_a_question_not_a_lie(tmp_path: Path) -> None:
     with servers.RawServer(...) as server:
         program = Program(tmp_path, hook(server.url))
-        _, err = program.does("declare", "x", "y", "--wait", "0.5s")
+        _, err = program.does("declare", "x", "y", "--wait", "3s")
         assert "? hook: outcome unknown" in err
         assert "warroom delivery INC-1.4.hook.post --sent or --resend" in err
         assert program.states()["INC-1.4.hook.post"] == "uncertain"
         assert len(keys(server)) == 1
-        program.does("deliveries", "--wait", "0.5s")
+        program.does("deliveries", "--wait", "2s")
         assert len(keys(server)) == 1, "it must not be tried again blindly"
     out, _ = program.does("delivery", "INC-1.4.hook.post", "--sent")
     assert "delivered" in out
@@ -270,7 +272,7 @@ def test_what_could_not_go_out_is_kept_and_goes_with_the_next_verb_that_posts(tm
     port = servers.free_port()
     program = Program(tmp_path, hook(f"http://127.0.0.1:{port}"))
     began = time.monotonic()
-    status, _, err = program.run("declare", "x", "y", "--wait", "0.8s")
+    status, _, err = program.run("declare", "x", "y", "--wait", "2s")
     assert status == 0 and "↻ hook" in err and "kept" in err
     assert time.monotonic() - began < 5
     assert program.states()["INC-1.4.hook.post"] == "pending"
@@ -371,6 +373,120 @@ def test_a_verb_that_is_stopped_while_it_waits_has_kept_everything(
     assert not (program.data / f"{JOURNAL}-wal").exists(), "the journal was closed"
     assert program.shows("status")["id"] == "INC-1"
     assert program.states()["INC-1.4.hook.post"] == "uncertain"
+
+
+# ── calls that never return ─────────────────────────────────────────────────────────────────────────────────
+
+STUCK_LOOKUP = """
+import socket, time
+look_up = socket.getaddrinfo
+def getaddrinfo(host, *more, **named):
+    if host in ("dead.example", b"dead.example"):
+        time.sleep(600)
+    return look_up(host, *more, **named)
+socket.getaddrinfo = getaddrinfo
+"""
+"""A name server that never answers, as the C library shows it: the call does not return and cannot be cancelled."""
+
+
+def stuck(tmp_path: Path, what: str) -> Program:
+    """A program whose only destination can never be reached because of ``what``."""
+    table = hook("https://dead.example")
+    if what == "token pipe":
+        os.mkfifo(tmp_path / "token")
+        table = hook("http://127.0.0.1:9", more=f'headers = {{ A = {{ file = "{tmp_path}/token" }} }}')
+    elif what == "secret command":
+        script = f"echo $$ > {tmp_path}/pid; exec sleep 600"
+        command = json.dumps(["sh", "-c", script])
+        table = hook("http://127.0.0.1:9", more=f"headers = {{ A = {{ command = {command} }} }}")
+    elif what == "locked transcript":
+        table = '[destinations.hook]\nbackend = "transcript"\npath = "kept.md"\n'
+    program = Program(tmp_path, table)
+    if what == "name look-up":
+        (tmp_path / "sitecustomize.py").write_text(STUCK_LOOKUP)
+        program.environ["PYTHONPATH"] = str(tmp_path)
+    return program
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Any:
+    """The transcript, locked by another process for as long as the test runs."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    with (tmp_path / "data" / "kept.md").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+STUCK = ["name look-up", "secret command", "locked transcript"]
+ENOUGH_S = 20.0
+"""Far more than a verb needs on a busy machine, far less than the ten minutes of a stuck call."""
+
+
+@pytest.mark.parametrize("what", STUCK)
+@pytest.mark.usefixtures("locked")
+def test_what_never_returns_holds_a_verb_no_longer_than_its_wait_and_nothing_counts_as_sent(
+    tmp_path: Path, what: str
+) -> None:
+    program = stuck(tmp_path, what)
+    began = time.monotonic()
+    status, out, err = program.run("declare", "x", "y", "--wait", "3s")
+    assert time.monotonic() - began < ENOUGH_S
+    assert status == 0 and out.startswith("INC-1"), err
+    assert "↻ hook: " in err and "kept" in err
+    assert program.states()["INC-1.4.hook.post"] == "pending", "nothing had left"
+    if what == "secret command":
+        pid = int((tmp_path / "pid").read_text())
+        until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+@pytest.mark.parametrize(
+    ("what", "number", "status"),
+    [
+        ("name look-up", signal.SIGINT, 130),
+        ("secret command", signal.SIGTERM, 143),
+        ("locked transcript", signal.SIGTERM, 143),
+        ("locked transcript", signal.SIGINT, 130),
+    ],
+)
+@pytest.mark.usefixtures("locked")
+def test_a_signal_ends_a_verb_whatever_call_is_stuck(
+    tmp_path: Path, what: str, number: signal.Signals, status: int
+) -> None:
+    program = stuck(tmp_path, what)
+    process = program.start("declare", "x", "y", "--wait", "300s")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("INC-1"), "it is said the moment it is on disk"
+    until(lambda: "sending" in program.states().values())
+    process.send_signal(number)
+    _, err = process.communicate(timeout=ENOUGH_S)
+    assert process.returncode == status, err
+    assert "Traceback" not in err and "exception" not in err
+    assert "uncertain" not in program.states().values()
+
+
+def test_a_server_whose_queue_is_full_leaves_the_post_pending(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        where = server.getsockname()
+        waiting = [socket.socket() for _ in range(8)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(where)  # never accepted: what comes after them gets no answer at all
+        program = Program(tmp_path, hook(f"http://127.0.0.1:{where[1]}"))
+        _, err = program.does("declare", "x", "y", "--wait", "1.5s")
+        for one in waiting:
+            one.close()
+    assert "↻ hook: " in err and "connect" in err
+    assert program.states()["INC-1.4.hook.post"] == "pending"
+
+
+def test_doctor_can_be_stopped_while_a_look_up_is_stuck(tmp_path: Path) -> None:
+    (tmp_path / "kept.md").touch()
+    program = stuck(tmp_path, "secret command")
+    process = program.start("doctor")
+    until((tmp_path / "pid").exists)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=ENOUGH_S)
+    assert process.returncode == 130
 
 
 # ── bugs ────────────────────────────────────────────────────────────────────────────────────────────────────

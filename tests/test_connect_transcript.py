@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from warroom.connect.attempt import Attempt, post_under
 from warroom.connect.chat import spoken, transcript, unmentioned
 from warroom.connect.chat.transcript import Transcript
 from warroom.connect.ports import Chat
@@ -275,6 +276,33 @@ def test_a_console_waits_while_another_writes(tmp_path: Path) -> None:
         assert path.read_bytes() == after
     waiting.join(10)
     assert b"\nthird\n" in path.read_bytes()
+
+
+async def test_a_file_that_stays_locked_is_not_sent_for_now_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcript, "LOCK_S", 0.1)
+    chat = backend(tmp_path)
+    channel = await chat.open(OPENING, "INC-7.1.transcript.open")
+    with Path(channel.id).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(NotSent, match="another program keeps it locked"):
+            await chat.post(channel, message(), "INC-7.3.transcript.post")
+        with pytest.raises(NotSent, match="locked"):
+            await chat.find(channel, "INC-7.3.transcript.post")
+    assert (await chat.post(channel, message(), "INC-7.3.transcript.post")).id
+
+
+async def test_an_attempt_that_has_ended_writes_nothing_more(tmp_path: Path) -> None:
+    chat = backend(tmp_path)
+    channel = await chat.open(OPENING, "INC-7.1.transcript.open")
+    before = Path(channel.id).read_bytes()
+    attempt = Attempt()
+    post_under(attempt)
+    assert attempt.end() is False
+    with pytest.raises(NotSent):
+        await chat.post(channel, message(), "INC-7.3.transcript.post")
+    assert Path(channel.id).read_bytes() == before
 
 
 def test_consoles_at_the_same_time_write_each_post_once(tmp_path: Path) -> None:

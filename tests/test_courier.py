@@ -14,12 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import servers
+from pydantic import SecretStr
 
+from warroom.connect.attempt import leaving
+from warroom.connect.chat.webhook import Webhook, WebhookOptions
 from warroom.connect.ports import Chat
 from warroom.incident.decisions import Declare
 from warroom.incident.delivery import Channel, Delivery, Message, Opening, Receipt, State
 from warroom.incident.errors import NotSent, Refusal, Refused, SettingsError, Uncertain
 from warroom.journal.sqlite import SqliteJournal
+from warroom.room import background
 from warroom.room import courier as couriers
 from warroom.room.courier import Courier, backoff
 from warroom.room.room import WarRoom
@@ -546,6 +551,142 @@ def test_a_status_message_in_doubt_is_looked_for_before_a_second_one_is_made(des
             at.carry()
     key = at.state("status").id
     assert at.state("status").state is State.DELIVERED and chat.arrived.count(key) == 1
+
+
+# attempts that are cut off
+
+
+@dataclass
+class CutOff(FakeChat):
+    """A chat that has the work on it cancelled at one named point, and says when something leaves."""
+
+    at: str = ""
+    tells_when_it_sends: bool = True
+
+    async def _pass(self, point: str) -> None:
+        if point == self.at:
+            task = asyncio.current_task()
+            assert task
+            task.cancel()
+        await asyncio.sleep(0)
+
+    async def open(self, opening: Opening, key: str) -> Channel:
+        await self._pass("opening")
+        return await super().open(opening, key)
+
+    async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
+        await self._pass("connecting")
+        leaving()
+        await self._pass("sending")
+        receipt = await super().post(channel, message, key)
+        await self._pass("reading the answer")
+        return receipt
+
+
+@pytest.mark.parametrize("at_point", ["opening", "connecting"])
+def test_an_attempt_cut_off_before_anything_left_is_not_uncertain(desk: Callable[..., Desk], at_point: str) -> None:
+    chat = CutOff(at=at_point)
+    at = desk({"a": chat})
+    at.declare()
+    cut_off(at, until="post" if at_point == "connecting" else "open")
+    delivery = at.post if at_point == "connecting" else at.state("open")
+    assert (delivery.state, delivery.attempts, delivery.next_attempt_at) == (State.PENDING, 0, None)
+    assert delivery.error.startswith("Not sent: time ran out while ")
+    chat.at = ""
+    at.carry()
+    assert at.post.state is State.DELIVERED and chat.arrived.count(at.post.id) == 1
+
+
+@pytest.mark.parametrize("at_point", ["sending", "reading the answer"])
+def test_an_attempt_cut_off_after_something_left_is_uncertain(desk: Callable[..., Desk], at_point: str) -> None:
+    at = desk({"a": CutOff(at=at_point)})
+    at.declare()
+    cut_off(at, until="post")
+    assert (at.post.state, at.post.attempts) == (State.UNCERTAIN, 1)
+
+
+def test_a_backend_that_does_not_tell_is_uncertain_from_the_call_on(desk: Callable[..., Desk]) -> None:
+    at = desk({"a": CutOff(at="connecting", tells_when_it_sends=False)})
+    at.declare()
+    cut_off(at, until="post")
+    assert at.post.state is State.UNCERTAIN
+
+
+def test_secrets_that_are_still_looked_up_leave_everything_not_sent(desk: Callable[..., Desk]) -> None:
+    at = desk({"a": FakeChat()})
+    over = threading.Event()
+
+    def chat(name: str) -> Chat:
+        over.wait(60)
+        return at.chats[name]
+
+    at.room.chats = chat
+    try:
+        at.declare()
+        begun = time.monotonic()
+        deliveries = at.courier.drain(0.2)
+        assert time.monotonic() - begun < 30, "a look-up that is stuck is left behind"
+        assert {(d.state, d.attempts) for d in deliveries} == {(State.PENDING, 0)}
+        assert "secrets" in deliveries[0].error
+    finally:
+        over.set()
+
+
+def test_a_delivery_in_doubt_that_is_cut_off_stays_in_doubt_and_is_not_left_to_a_person(
+    desk: Callable[..., Desk],
+) -> None:
+    chat = FakeChat(reads_back=True, outcomes=[(Uncertain("no answer"),)])
+    at = desk({"a": chat})
+    at.declare()
+    at.carry()
+    at.clock.later(couriers.READ_BACK_S)
+    over = threading.Event()
+    at.courier = Courier(at.room)
+    at.room.chats = lambda name: over.wait(60) and chat  # type: ignore[assignment, return-value]
+    try:
+        at.courier.drain(0.2)
+        assert at.post.state is State.UNCERTAIN and at.post.next_attempt_at is not None
+        assert at.post.error == "no answer"
+    finally:
+        over.set()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144])
+def test_a_webhook_cut_off_anywhere_is_uncertain_if_and_only_if_its_request_may_have_left(
+    desk: Callable[..., Desk], steps: int
+) -> None:
+    with servers.RawServer(...) as server:
+        options = WebhookOptions(url=SecretStr(f"{server.url}/in"))
+        at = desk({"hook": Webhook(options)})  # type: ignore[dict-item]
+        at.declare()
+        cut_off(at, until="post", steps=steps)
+        state = at.post.state
+        assert state in (State.PENDING, State.UNCERTAIN)
+    assert state is State.UNCERTAIN or not any(at.post.id.encode() in request for request in server.requests)
+
+
+def cut_off(at: Desk, *, until: str, steps: int | None = None) -> None:
+    """Carry what is due up to the first delivery with this act, and cancel that one's attempt.
+
+    At the point the chat names, or after ``steps`` turns of the loop.
+    """
+
+    async def work() -> None:
+        while True:
+            claimed = at.journal.claim(at.courier.holder, at.clock())
+            assert claimed
+            task = asyncio.create_task(at.courier._carry(claimed))
+            if claimed.order.act == until:
+                for _ in range(steps or 0):
+                    await asyncio.sleep(0)
+                if steps is not None:
+                    task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                return
+            await task
+
+    background.run(work())
 
 
 # kills, and several couriers

@@ -6,6 +6,8 @@ import os
 import re
 import stat
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from warroom import secret_sources
 from warroom import settings as module
 from warroom.incident import toml
 from warroom.incident.errors import SettingsError
@@ -382,6 +385,39 @@ def test_a_secret_that_cannot_be_had_is_told_without_it(ref: Secret, run: Callab
     assert told in str(caught.value)
     chain = [caught.value, caught.value.__cause__, caught.value.__context__]
     assert TOKEN not in "".join(map(repr, chain)) + str(caught.value)
+
+
+def test_a_secret_file_that_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(SettingsError, match="not a regular file"):
+            resolve(Secret(file=str(place)), {})
+
+
+def test_a_secret_that_never_ends_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"x" * 10_000_000)
+    with pytest.raises(SettingsError, match="more than"):
+        resolve(Secret(file=str(tmp_path / "token")), {})
+    with pytest.raises(SettingsError, match="more than"):
+        resolve(Secret(command=("yes", TOKEN)), {})
+
+
+def test_a_secret_command_that_is_late_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+    script = f"sleep 600 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/parent; wait"
+    begun = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        secret_sources.run_command(("sh", "-c", script), timeout=1.0)
+    assert time.monotonic() - begun < 30
+    for name in ("child", "parent"):
+        gone(int((tmp_path / name).read_text()))
+
+
+def gone(pid: int) -> None:
+    """Wait until the process has ended."""
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+        assert time.monotonic() < deadline, "it still runs"
+        threading.Event().wait(0.02)
 
 
 def slack(**options: Any) -> Destination:

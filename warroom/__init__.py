@@ -13,6 +13,7 @@ by the **tui**, started by the **cli**.
     redact.py        makes text inert and masks secrets, before it is drawn, kept, posted, exported or printed
     patterns.py      whether a regular expression somebody wrote has a bounded cost
     settings.py      the settings file and its manual, who sits here, who is on call, secrets by reference
+    secret_sources.py  reads a secret from a file or a command, in bounded time
     places.py        where files lie on this machine, and how one is written
     room/            the desk: WarRoom decides and writes, the courier delivers, the lookout says what is due,
                      the drill rehearses

@@ -32,6 +32,7 @@ from pydantic import (
     model_validator,
 )
 
+from warroom import secret_sources
 from warroom.incident import toml
 from warroom.incident.delivery import Audience
 from warroom.incident.errors import SettingsError
@@ -561,7 +562,7 @@ class Secret(_Table):
 def resolve(
     ref: Secret,
     environ: Mapping[str, str],
-    run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run,
+    run: Callable[..., subprocess.CompletedProcess[bytes]] | None = None,
 ) -> str:
     """The secret, without the one line break its keeper may put after it.
 
@@ -577,23 +578,16 @@ def resolve(
 
 
 def _look_up(
-    ref: Secret, environ: Mapping[str, str], run: Callable[..., subprocess.CompletedProcess[bytes]]
+    ref: Secret, environ: Mapping[str, str], run: Callable[..., subprocess.CompletedProcess[bytes]] | None
 ) -> tuple[str, str | None]:
     """The value, or why there is none. Raises nothing: no traceback shall hold what a command printed."""
     try:
         if ref.env:
             return environ.get(ref.env, ""), None if ref.env in environ else "the variable is not set"
         if ref.file:
-            found = expanded(ref.file).read_bytes()
+            found = secret_sources.read_file(expanded(ref.file))
         else:
-            done = run(
-                ref.command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=_COMMAND_TIMEOUT_S,
-                check=False,
-            )
+            done = (run or secret_sources.run_command)(ref.command or (), timeout=_COMMAND_TIMEOUT_S)
             if done.returncode:
                 return "", f"the command ended with status {done.returncode}"
             found = done.stdout
@@ -612,7 +606,7 @@ def resolve_options(
     destination: Destination,
     secret_fields: Collection[str],
     environ: Mapping[str, str],
-    run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run,
+    run: Callable[..., subprocess.CompletedProcess[bytes]] | None = None,
 ) -> dict[str, Any]:
     """The destination's options, with the references in ``secret_fields`` looked up.
 

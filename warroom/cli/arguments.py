@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,14 @@ class Call:
         self.incident_id: str | None = None
         self.json = False
         self.wait_s = WAIT_S
+        self.began = time.monotonic()
         self.reads = False
         self._clock = clock
         self._house: House | None = None
+
+    def wait_left(self) -> float:
+        """How much of --wait is left, in seconds: it bounds the whole verb, from its start."""
+        return max(0.0, self.began + self.wait_s - time.monotonic())
 
     @property
     def house(self) -> House:
@@ -135,7 +141,7 @@ def _waiting() -> list[click.Parameter]:
     return [
         click.Option(
             ["--wait", "waiting"], metavar="TIME", expose_value=False, callback=_seconds,
-            help="How long to wait for delivery.  [default: 10s]",
+            help="How long the verb may take, waiting for delivery.  [default: 10s]",
         ),
         click.Option(
             ["--no-wait"], is_flag=True, expose_value=False, callback=_not_at_all,

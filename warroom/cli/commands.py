@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -78,9 +79,11 @@ def _deliver(call: Call, incident_id: str, seqs: Collection[int]) -> list[Delive
     """Wait for the incident's deliveries and tell how those of the entries ``seqs`` went; these, as they stand."""
     from warroom.incident.delivery import State
 
+    with suppress(BrokenPipeError, WarroomError):  # told at the end: what is recorded is sent all the same
+        output.flush()  # what was recorded is said before it is waited for
     left = call.room.deliveries(incident_id)
     if call.wait_s and any(delivery.state is State.PENDING and delivery.seq in seqs for delivery in left):
-        left = call.house.courier().drain(call.wait_s, incident_id)
+        left = call.house.courier().drain(call.wait_left(), incident_id)
     ours = [delivery for delivery in left if delivery.seq in seqs]
     _tell_deliveries(ours, left)
     return ours
@@ -557,10 +560,10 @@ def deliveries(call: Call, every: bool, waiting: str | None) -> None:
     room = call.room
     if waiting is not None:
         try:
-            seconds = read_duration(waiting)
+            call.wait_s = read_duration(waiting)
         except BadInput as error:
             raise usage(error, "--wait") from None
-        call.house.courier().drain(seconds, call.incident_id and call.incident().id)
+        call.house.courier().drain(call.wait_left(), call.incident_id and call.incident().id)
     if call.incident_id:
         rows = room.deliveries(call.incident().id)
     else:

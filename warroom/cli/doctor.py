@@ -18,6 +18,7 @@ from warroom.cli.arguments import Call
 from warroom.incident.errors import WarroomError
 from warroom.journal.sqlite import SqliteJournal
 from warroom.places import Places, shipped, shown
+from warroom.room import background
 from warroom.settings import Settings, load_playbook, on_call, who
 
 CHECK_S = 15.0
@@ -55,7 +56,7 @@ def examine(call: Call) -> list[Finding]:
     found += _team(settings)
     found.append(_try("playbook", lambda: _playbook(settings)))
     found += _journal(places)
-    found += asyncio.run(_destinations(places, settings, call))
+    found += background.start(lambda: _destinations(places, settings, call)).result()
     found += _logs(settings)
     found += _theme(places, settings)
     return found

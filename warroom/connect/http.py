@@ -30,6 +30,7 @@ import httpx
 from pydantic import SecretStr
 
 from warroom import __version__
+from warroom.connect.attempt import leaving
 from warroom.incident.errors import DeliveryError, NotSent, Refused, SettingsError, Uncertain
 from warroom.redact import inert, redact
 
@@ -152,9 +153,14 @@ class Http:
         repeatable = repeatable or method == "GET"
         started = False
 
-        async def trace(event: str, _info: Mapping[str, Any]) -> None:
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
             nonlocal started
-            started = started or event.endswith("send_request_headers.started")
+            # A proxy is asked for its tunnel with a request of its own, which carries nothing of ours.
+            tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
+            if event.endswith("send_request_headers.started") and not tunnel:
+                started = True
+                if not repeatable:
+                    leaving()
 
         client = self._open_client()
         content = None
@@ -162,6 +168,8 @@ class Http:
         if json_body is not None:
             content = json.dumps(json_body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
             sent_headers["Content-Type"] = "application/json; charset=utf-8"
+        if self._transport is not None and not repeatable:
+            leaving()  # a transport that is passed in may not tell when it sends
         response: httpx.Response | None = None
         body = b""
         failure: DeliveryError | None = None

@@ -86,9 +86,11 @@ class Journal(Protocol):
         receipt: Receipt | None = None,
         error: str = "",
         next_attempt_at: datetime | None = None,
+        attempted: bool = True,
     ) -> bool:
         """Record how an attempt ended and let go: ``delivered``, ``pending`` (again at ``next_attempt_at``),
         ``uncertain`` (looked into again at ``next_attempt_at``; None waits for a person) or ``failed``.
+        With ``attempted`` false nothing was tried: the claim is taken off the count of attempts.
         False, and no change, if ``holder`` does not hold it any more.
         """
         ...

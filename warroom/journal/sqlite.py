@@ -284,6 +284,7 @@ class SqliteJournal:
         receipt: Receipt | None = None,
         error: str = "",
         next_attempt_at: datetime | None = None,
+        attempted: bool = True,
     ) -> bool:
         """See the port. ``next_attempt_at`` counts for ``pending`` and ``uncertain`` only."""
         if outcome not in _OUTCOMES:
@@ -292,12 +293,14 @@ class SqliteJournal:
         with self._writing() as db:
             changed = db.execute(
                 "UPDATE deliveries SET state = ?, receipt = ?, error = ?, next_attempt_at = ?,"
-                " holder = '', lease_until = 0 WHERE id = ? AND holder = ? AND holder <> ''",
+                " attempts = max(0, attempts - ?), holder = '', lease_until = 0"
+                " WHERE id = ? AND holder = ? AND holder <> ''",
                 (
                     outcome.value,
                     receipt.model_dump_json() if receipt else None,
                     error,
                     _to_ms(next_attempt_at) if waits and next_attempt_at else None,
+                    0 if attempted else 1,
                     delivery_id,
                     holder,
                 ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import random
 import secrets
@@ -12,8 +13,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 
+from warroom.connect.attempt import Attempt, post_under
 from warroom.connect.ports import Chat
 from warroom.incident.delivery import Channel, Delivery, Opening, Receipt, State
 from warroom.incident.errors import (
@@ -26,6 +30,7 @@ from warroom.incident.errors import (
     WarroomError,
 )
 from warroom.incident.incident import Incident
+from warroom.room import background
 from warroom.room.room import WarRoom
 
 LEASE_S = 120.0
@@ -45,12 +50,22 @@ GIVE_UP_READING = 6
 
 LONGEST_WAIT_S = 300.0
 
+GRACE_S = 0.7
+"""How long a request under way may still take once the work is told to stop, in seconds."""
+
+CLOSE_S = 0.3
+"""How long the connections of one destination may take to close, in seconds."""
+
 
 def backoff(attempts: int, wish: float | None, jitter: Callable[[], float] = random.random) -> float:
     """Seconds until the next try: 1, 2, 4 … 300, stretched by up to a quarter so that desks do not march in
     step; never sooner than the service wishes (its wish capped at five minutes)."""
     wait = min(LONGEST_WAIT_S, 2.0 ** min(attempts - 1, 9)) * (1 + jitter() / 4)
     return max(wait, min(wish or 0.0, LONGEST_WAIT_S))
+
+
+def _cut_off(attempt: Attempt) -> str:
+    return f"Not sent: time ran out while {attempt.doing}"
 
 
 class _Unseen(Uncertain):
@@ -68,7 +83,7 @@ class Courier:
         self._stop = threading.Event()
         self._chats: dict[str, asyncio.Task[Chat]] = {}
         self._looks: Counter[str] = Counter()
-        self._thread: threading.Thread | None = None
+        self._work_done: Future[None] | None = None
         self.trouble: WarroomError | None = None
         """Why the outbox cannot be worked on just now (the disk, say); None while all is well."""
 
@@ -76,31 +91,27 @@ class Courier:
 
     def start(self) -> None:
         """Work in a thread of its own until ``stop``: neither a stalled terminal nor a busy screen delays it."""
-        self._thread = threading.Thread(target=self.run, name="courier", daemon=True)
-        self._thread.start()
+        self._work_done = background.start(lambda: self._work(self._stop.is_set))
 
-    def stop(self, patience_s: float = 3.0) -> None:
-        """End the thread; a request under way gets ``patience_s`` to finish. What is left is sent next time."""
+    def stop(self, patience_s: float = GRACE_S + 0.4) -> None:
+        """End the work within ``patience_s``; a request under way gets ``GRACE_S`` of it to finish.
+
+        What is left is sent next time. A call that is stuck is left behind.
+        """
         self._stop.set()
         self._wake.set()
-        if self._thread:
-            self._thread.join(patience_s)
-
-    def run(self) -> None:
-        """Work until stopped."""
-        asyncio.run(self._work(lambda: self._stop.is_set()))
+        if self._work_done:
+            futures.wait([self._work_done], patience_s)
 
     def drain(self, wait_s: float, incident_id: str | None = None) -> list[Delivery]:
         """Work until nothing of the incident is on its way; its deliveries as they then stand.
 
-        At most ``wait_s``, and 2 s more for an answer that is awaited then. What cannot be tried again within
-        that time is not waited for.
+        At most ``wait_s`` seconds, and no longer for a call that is stuck. What cannot be tried again within that
+        time is not waited for. A signal ends it at once.
         """
         end, until = time.monotonic() + wait_s, self.room.clock() + timedelta(seconds=wait_s)
 
         def done() -> bool:
-            if time.monotonic() >= end:
-                return True
             lanes: dict[tuple[str, str], Delivery] = {}
             for delivery in self.room.deliveries(incident_id):
                 on_its_way = delivery.state in (State.PENDING, State.SENDING) or delivery.next_attempt_at
@@ -109,19 +120,33 @@ class Courier:
             # The first of a lane holds up what stands behind it.
             return all(first.next_attempt_at and first.next_attempt_at > until for first in lanes.values())
 
-        asyncio.run(self._work(done, look_s=0.05))
+        self._work_done = background.start(lambda: self._work(done, end=end, look_s=0.05))
+        try:
+            self._work_done.result(max(0.0, end - time.monotonic()) + CLOSE_S)
+        except TimeoutError:
+            pass
+        finally:
+            if not self._work_done.done():
+                self.stop()
         return self.room.deliveries(incident_id)
 
     # ── the round ───────────────────────────────────────────────────────────────────────────────────────
 
-    async def _work(self, done: Callable[[], bool], look_s: float = LOOK_S) -> None:
+    async def _work(self, done: Callable[[], bool], *, end: float = math.inf, look_s: float = LOOK_S) -> None:
+        """Until ``done``, ``stop`` or the moment ``end`` of the monotonic clock."""
         under_way: set[asyncio.Task[None]] = set()
+
+        def over() -> bool:
+            return self._stop.is_set() or time.monotonic() >= end
+
         try:
-            while not done():
+            while not (over() or done()):
                 self._wake.clear()
                 try:
-                    while claimed := await asyncio.to_thread(
-                        self.journal.claim, self.holder, self.room.clock(), LEASE_S
+                    while not over() and (
+                        claimed := await asyncio.to_thread(
+                            self.journal.claim, self.holder, self.room.clock(), LEASE_S
+                        )
                     ):
                         task = asyncio.create_task(self._carry(claimed))
                         under_way.add(task)
@@ -129,19 +154,23 @@ class Courier:
                     self.trouble = None
                 except WarroomError as error:
                     self.trouble = error
-                await self._pause(under_way, look_s)
+                await self._pause(under_way, min(look_s, max(0.0, end - time.monotonic())))
         finally:
-            if under_way:
-                await asyncio.wait(under_way, timeout=2.0)
+            if under_way and self._stop.is_set():
+                await asyncio.wait(under_way, timeout=GRACE_S)
+            await asyncio.sleep(0)  # a task that is cancelled before it runs would never let go of its claim
             for task in under_way:
                 task.cancel()
             if under_way:
                 await asyncio.wait(under_way)
-            for name in self._chats:
-                if chat := self._made(name):
-                    with contextlib.suppress(DeliveryError):
-                        await chat.close()
+            await asyncio.gather(*map(self._close, self._chats))
             self._chats.clear()
+
+    async def _close(self, name: str) -> None:
+        if chat := self._made(name):
+            with contextlib.suppress(DeliveryError, TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await chat.close()
 
     async def _pause(self, under_way: set[asyncio.Task[None]], look_s: float) -> None:
         """Until a send ends, something is written, or it is time to look again."""
@@ -152,22 +181,35 @@ class Courier:
             await nap
 
     async def _carry(self, delivery: Delivery) -> None:
+        attempt = Attempt()
         in_doubt = delivery.state is State.UNCERTAIN
         now = self.room.clock
-        outcome, receipt, error, again = State.DELIVERED, None, "", None
+        outcome, receipt, error, again, attempted = State.DELIVERED, None, "", None, True
         try:
             async with asyncio.timeout(ATTEMPT_S):
-                receipt = await (self._find_out(delivery) if in_doubt else self._attempt(delivery))
-        except asyncio.CancelledError:  # the work ends before the answer is here: nobody knows
+                receipt = await (self._find_out if in_doubt else self._attempt)(delivery, attempt)
+        except asyncio.CancelledError:  # the work ends before the answer is here
+            left = attempt.end()
+            if in_doubt:
+                outcome, error, again = State.UNCERTAIN, delivery.error, now()
+            elif left:
+                outcome, error = State.UNCERTAIN, "no answer while it was waited for"
+                again = self._look_again(delivery)
+            else:
+                outcome, error, attempted = State.PENDING, _cut_off(attempt), False
             with contextlib.suppress(WarroomError):
                 self.journal.settle(
-                    delivery.id, holder=self.holder, outcome=State.UNCERTAIN,
-                    error="no answer while it was waited for", next_attempt_at=self._look_again(delivery),
+                    delivery.id, holder=self.holder, outcome=outcome, error=error, next_attempt_at=again,
+                    attempted=attempted,
                 )  # fmt: skip
             raise
         except TimeoutError:
-            outcome, error = State.UNCERTAIN, f"{delivery.destination} took too long to answer"
-            again = self._look_again(delivery)
+            if attempt.end() or in_doubt:
+                outcome, error = State.UNCERTAIN, f"{delivery.destination} took too long to answer"
+                again = self._look_again(delivery)
+            else:
+                outcome, error = State.PENDING, _cut_off(attempt)
+                again = now() + timedelta(seconds=backoff(delivery.attempts, None))
         except NotSent as no:
             outcome, error = State.PENDING, no.title
             again = now() + timedelta(seconds=backoff(delivery.attempts, no.retry_after))
@@ -177,22 +219,36 @@ class Courier:
             outcome, error = State.UNCERTAIN, str(unseen)
             again = now() + timedelta(seconds=unseen.retry_after) if unseen.retry_after else None
         except Uncertain as perhaps:
-            outcome, error = State.UNCERTAIN, perhaps.title
-            again = self._look_again(delivery)
+            error = perhaps.title
+            if attempt.end() or in_doubt:
+                outcome, again = State.UNCERTAIN, self._look_again(delivery)
+            else:  # about the channel: the post itself was not tried
+                outcome, again = State.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
         except (JournalError, Conflict) as wrong:  # all of it is read or written before a post is sent
             outcome, error = State.UNCERTAIN if in_doubt else State.PENDING, wrong.title
             again = now() + timedelta(seconds=backoff(delivery.attempts, None))
         except WarroomError as wrong:  # the destination's settings, its secret
             outcome, error = State.UNCERTAIN if in_doubt else State.FAILED, str(wrong)
         except Exception as bug:  # noqa: BLE001 — one backend's fault must not end the others' deliveries
-            outcome, error = State.UNCERTAIN, f"{delivery.destination} broke: {type(bug).__name__}"
-        with contextlib.suppress(WarroomError):  # not kept: the lease runs out, and it is looked into then
-            await asyncio.to_thread(
+            error = f"{delivery.destination} broke: {type(bug).__name__}"
+            if attempt.end() or in_doubt:
+                outcome = State.UNCERTAIN
+            else:
+                outcome, again = State.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
+        settling = asyncio.ensure_future(
+            asyncio.to_thread(
                 lambda: self.journal.settle(
                     delivery.id, holder=self.holder, outcome=outcome, receipt=receipt, error=error,
                     next_attempt_at=again,
                 )
-            )  # fmt: skip
+            )
+        )  # fmt: skip
+        with contextlib.suppress(WarroomError):  # not kept: the lease runs out, and it is looked into then
+            try:
+                await asyncio.shield(settling)
+            except asyncio.CancelledError:  # the outcome is known: ending must not make it unknown
+                await settling
+                raise
         self.room.wake()
 
     def _look_again(self, delivery: Delivery) -> datetime | None:
@@ -200,9 +256,9 @@ class Courier:
         chat = self._made(delivery.destination)
         self._looks[delivery.id] += 1
         looks = self._looks[delivery.id]
-        if chat and self._repeatable(delivery, chat):
+        if chat is None or self._repeatable(delivery, chat):  # None: nobody has looked yet
             wait = backoff(looks, None)
-        elif chat and chat.reads_back and looks <= GIVE_UP_READING:
+        elif chat.reads_back and looks <= GIVE_UP_READING:
             wait = READ_BACK_S * looks
         else:
             return None
@@ -215,14 +271,14 @@ class Courier:
         # A first status message is a post like any other; a backend that cannot read back does not show one.
         return delivery.order.act == "status" and (not chat.reads_back or self._status_shown(delivery) is not None)
 
-    async def _find_out(self, delivery: Delivery) -> Receipt | None:
+    async def _find_out(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
         """What became of a delivery in doubt; it is sent again only once it certainly has not arrived."""
         try:
             chat = await self._chat(delivery.destination)
         except Refused as no:
             raise _Unseen(f"It may have arrived: {no.title}", no.remedy) from None
         if self._repeatable(delivery, chat):
-            return await self._attempt(delivery)
+            return await self._attempt(delivery, attempt)
         if not chat.reads_back:
             raise Uncertain("It was being sent, and nobody can tell whether it arrived")
         if not self._looks[delivery.id]:  # somebody else's, killed a moment ago: it may be on its way still
@@ -237,19 +293,27 @@ class Courier:
             raise _Unseen(f"It may have arrived: {no.title}", retry_after=wait) from None
         except Refused as no:
             raise _Unseen(f"It may have arrived, and cannot be looked for: {no.title}", no.remedy) from None
-        return found or await self._attempt(delivery)
+        return found or await self._attempt(delivery, attempt)
 
-    async def _attempt(self, delivery: Delivery) -> Receipt | None:
+    async def _attempt(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
         name, order = delivery.destination, delivery.order
+        attempt.doing = "its settings and secrets were being read"
         chat = await self._chat(name)
         incident = await asyncio.to_thread(self.room.incident, delivery.incident)
         channel = incident.channels.get(name)
         if channel is None or order.act == "open":
+            attempt.doing = "its channel was being opened"
             channel = await self._open(chat, name, incident)
         if order.act == "open" or order.message is None:
             return Receipt(id=channel.id, url=channel.url)
+        shown = self._status_shown(delivery) if order.act == "status" else None
+        attempt.doing = "it was being connected to"
+        if getattr(chat, "tells_when_it_sends", False):
+            post_under(attempt)
+        elif not (order.act == "status" and self._repeatable(delivery, chat)):
+            attempt.leave()
         if order.act == "status":
-            return await chat.show_status(channel, order.message, self._status_shown(delivery), delivery.id)
+            return await chat.show_status(channel, order.message, shown, delivery.id)
         return await chat.post(channel, order.message, delivery.id)
 
     async def _chat(self, name: str) -> Chat:

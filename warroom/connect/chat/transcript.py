@@ -21,12 +21,14 @@ import fcntl
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
+from warroom.connect.attempt import leaving
 from warroom.connect.chat import headline, spoken, unmentioned
 from warroom.incident.delivery import Channel, Line, Message, Opening, Receipt
 from warroom.incident.errors import NotSent, Refused
@@ -39,6 +41,9 @@ _TORN_OPENING = re.compile(rb"<!-- warroom \S*(?: \d*(?: (?:-|--|-->)?)?)?")
 _PUNCTUATION = re.compile(r"([\\`*\[\]|~])")
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _AT_LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|>|=+(?=\s*$)|-(?=[\s-]|$)|\+(?=\s|$)|\d{1,9}(?=[.)](?:\s|$)))")
+
+LOCK_S = 2.0
+"""How long another program may keep the file locked before a record waits for the next try, in seconds."""
 
 
 class TranscriptOptions(BaseModel):
@@ -58,6 +63,7 @@ class Transcript:
     Options = TranscriptOptions
     dedupes = True
     reads_back = True
+    tells_when_it_sends = True
     max_length = 1_000_000
 
     def __init__(self, options: TranscriptOptions) -> None:
@@ -123,6 +129,7 @@ def _append(path: Path, key: str, text: str) -> None:
             _cut(file, len(whole))
         # A person may have written below without a last line break.
         glue = b"\n" if whole and not whole.endswith(b"\n") else b""
+        leaving()
         os.lseek(file, len(whole), os.SEEK_SET)
         try:
             _write(file, glue + record)
@@ -158,7 +165,7 @@ def _opened(path: Path, *, create: bool) -> Iterator[int]:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_CREAT if create else 0), 0o600)
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file, path)
         yield file
         if new:
             _sync_folder(path.parent)
@@ -173,6 +180,22 @@ def _opened(path: Path, *, create: bool) -> Iterator[int]:
             os.close(file)
     if failure is not None:
         raise failure
+
+
+def _lock(file: int, path: Path) -> None:
+    """Take the lock within ``LOCK_S``, else ``NotSent``: who holds it may never let go."""
+    give_up = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                break
+            time.sleep(0.02)
+    raise NotSent(
+        f"The transcript {path} was not written: another program keeps it locked", f"See who: fuser -v {path}"
+    )
 
 
 def _sync_folder(folder: Path) -> None:
