@@ -122,7 +122,7 @@ PEOPLE = (
     Person(name="Bob"),
     Person(name="Carol"),
 )
-SERVICES = (Service(name="checkout-api", description="Takes card payments"), Service(name="search-api"))
+SERVICES = (Service(name="checkout-api", description="Card payments"), Service(name="search-api"))
 DESTINATIONS = {
     "chat": Destination(name="chat", backend="told", audiences=("team", "executives"), drills=True),
     "mail": Destination(name="mail", backend="told", audiences=("customers",)),

@@ -337,6 +337,14 @@ async def test_the_commanders_own_ok_is_given(tmp_path: Path) -> None:
         assert posted(stage)[-1].update.approved_by == "Alice"
 
 
+def test_customers_read_the_service_as_the_settings_describe_it(tmp_path: Path) -> None:
+    with incident(tmp_path) as stage:
+        stage.room.post_update("INC-1", "customer_initial", {})
+        update = posted(stage)[-1].update
+        assert "issues with Card payments" in update.words and update.title == "Service Issue - Card payments"
+        assert "checkout-api" not in update.words and "INC-1" not in update.words
+
+
 async def test_customers_are_greeted_once_then_updated(tmp_path: Path) -> None:
     with incident(tmp_path) as stage:
         stage.room.post_update("INC-1", "customer_initial", {})

@@ -466,3 +466,10 @@ async def test_hostile_texts_come_back_from_a_real_server_as_sent(synapse: serve
     assert len(events) == 5
     assert all(event["content"]["m.mentions"] == {} for event in events)
     assert events[0]["content"]["body"].startswith("＠room ＠alice:warroom.test")
+
+
+def test_customers_read_no_marker_where_a_post_is_known_by_its_key() -> None:
+    words = message("Checkout is slow", audience="customers", marker="Ref 4F7K2Q")
+    chat = Matrix(Matrix.Options(homeserver="https://m.example", token=SecretStr("x"), room="!a:m.example"))
+    assert chat.render(words) == "Checkout is slow"
+    assert "4F7K2Q" not in json.dumps(chat._content(words))

@@ -526,3 +526,9 @@ async def test_a_receipt_is_a_link_once_the_workspace_is_known(workspace: FakeSl
     channel = await chat.open(OPENING, "k")
     receipt: Receipt = await chat.post(channel, message(), "b")
     assert receipt.url == f"{channel.url}/p{receipt.id.replace('.', '')}"
+
+
+def test_customers_read_no_marker_where_a_post_is_known_by_its_key() -> None:
+    words = message("Checkout is slow", audience="customers", marker="Ref 4F7K2Q")
+    chat = Slack(Slack.Options(token=SecretStr("x"), channel="C0123456789"))
+    assert chat.render(words) == "Checkout is slow"

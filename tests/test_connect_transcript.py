@@ -355,3 +355,8 @@ async def test_an_incidents_name_cannot_leave_the_folder(tmp_path: Path) -> None
 async def test_the_doctor_is_told_where_files_go_and_none_is_made(tmp_path: Path) -> None:
     assert str(tmp_path) in await backend(tmp_path, path="{incident}/log.md").check()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_customers_read_no_marker_where_a_post_is_known_by_its_key() -> None:
+    words = message("Checkout is slow", audience="customers", marker="Ref 4F7K2Q")
+    assert Transcript(Transcript.Options()).render(words) == "Checkout is slow"

@@ -199,3 +199,10 @@ async def test_a_hostile_text_arrives_inert_and_readable(hostile: str, arrives: 
 
 def test_times_are_utc() -> None:
     assert message().at.astimezone(UTC).hour == 18
+
+
+async def test_customers_read_a_reference_only_where_a_repeated_post_cannot_be_told_apart() -> None:
+    words = message("Checkout is slow", audience="customers", marker="Ref 4F7K2Q")
+    assert backend().render(words) == "Checkout is slow\nRef 4F7K2Q"
+    assert backend(idempotent=True).render(words) == "Checkout is slow"
+    assert backend().render(message()).endswith("INC-7·u3")

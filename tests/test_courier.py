@@ -18,6 +18,7 @@ import servers
 from pydantic import SecretStr
 
 from warroom.connect.attempt import leaving
+from warroom.connect.chat import headline
 from warroom.connect.chat.webhook import Webhook, WebhookOptions
 from warroom.connect.ports import Chat
 from warroom.incident.decisions import Declare
@@ -897,6 +898,9 @@ def test_audiences_reach_their_own_destinations(desk: Callable[..., Desk]) -> No
     at.room.post_update(incident, "customer_initial", {}, approved_by="Ada")
     at.carry()
     assert [act for act, _ in chats["public"].asked] == ["open", "post"]
+    (opening,) = chats["public"].openings
+    for words in (opening.name, headline(opening), opening.topic):
+        assert "inc-1" not in words.lower() and "checkout" not in words, "customers read the channel's name too"
     assert len(chats["a"].posts) == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html.parser
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -227,7 +228,7 @@ def test_an_estimate_is_offered_again_only_while_it_lies_ahead() -> None:
 
 def test_the_teams_words_on_the_impact_are_not_drafted_for_customers() -> None:
     drafted = messages.draft("customer_update", full(), BOOK, at(40), CET)
-    assert drafted["impact"] == "" and drafted["service_description"] == "checkout-api"
+    assert drafted["impact"] == "" and drafted["service_description"] == "Checkout"
 
 
 def test_a_resolution_promises_no_next_update() -> None:
@@ -288,11 +289,55 @@ def test_a_time_on_another_day_names_the_day_and_utc_is_told_once() -> None:
 
 def test_a_customer_mail_has_its_subject_as_title() -> None:
     message = composed("customer_initial", company="Example Ltd", service_description="card payments")
-    assert message.title == "Service Issue - checkout-api"
-    assert message.text.startswith("Service Issue - checkout-api\n\nHi there,\n\nWe're currently experiencing")
+    assert message.title == "Service Issue - Checkout"
+    assert message.text.startswith("Service Issue - Checkout\n\nHi there,\n\nWe're currently experiencing")
     assert "updates every 20 minutes" in message.text and "Team Example Ltd" in message.text
     assert (message.kind, message.audience) == ("customer", "customers")
-    assert "Team" not in composed("customer_initial").text.splitlines()[-3]
+    assert "Team" not in composed("customer_initial").text.splitlines()[-1]
+
+
+@pytest.mark.parametrize("template", [id for id, t in BOOK.templates.items() if t.audience == "customers"])
+@pytest.mark.parametrize("known_as", ["", "Card payments"])
+@pytest.mark.parametrize("incident", [full(), story((0, "A", declared()))])
+def test_customers_read_neither_the_internal_name_of_the_service_nor_of_the_incident(
+    template: str, known_as: str, incident: Incident
+) -> None:
+    fields = messages.draft(template, incident, BOOK, at(70), CET, known_as)
+    message = messages.compose(template, fields, incident, BOOK, at(70), CET, 3, known_as)
+    said = f"{message.title}\n{message.text}\n{message.marker}"
+    assert "checkout-api" not in said and "INC-7" not in said
+    assert (known_as or "Checkout") in message.title
+    assert not [told for told in messages.warnings(template, fields, message, incident) if "internal" in told]
+
+
+def test_a_customer_post_of_an_earlier_version_does_not_bring_the_internal_name_back() -> None:
+    old = update(1, None, "customers", service_description="checkout-api")
+    assert messages.draft("customer_update", story((0, "A", declared()), (1, "A", old)), BOOK, at(9), CET)[
+        "service_description"
+    ] == "Checkout"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [
+        ("checkout-api", "Checkout"), ("payment_gateway-svc-prod", "Payment gateway"), ("web", "Web"),
+        ("api", "Api"), ("shop.example.com", "shop.example.com"), ("Card payments", "Card payments"),
+        ("SSO", "SSO"), ("--", ""),
+    ],
+)  # fmt: skip
+def test_a_service_without_a_description_gets_a_plain_name(service: str, name: str) -> None:
+    assert messages.public_name(service) == (name or service)
+
+
+def test_internal_names_that_were_typed_for_customers_are_pointed_out() -> None:
+    told = warned("customer_update", impact="checkout-api is slow, see INC-7", eta="", company="Example Ltd")
+    assert "checkout-api is an internal name" in told and "INC-7 is an internal name" in told
+
+
+def test_a_reference_for_customers_is_steady_and_differs_between_posts() -> None:
+    marks = [messages.marker(f"INC-{n}", u, "customers") for n in range(1, 9) for u in range(1, 9)]
+    assert marks == [messages.marker(f"INC-{n}", u, "customers") for n in range(1, 9) for u in range(1, 9)]
+    assert len(set(marks)) == 64 and all(re.fullmatch(r"Ref [A-Z2-7]{6}", mark) for mark in marks)
 
 
 def test_messages_are_inert_and_redacted() -> None:

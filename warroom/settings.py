@@ -198,7 +198,7 @@ class Service(_Table):
     name: Name
     """The name to declare incidents by."""
     description: Text = ""
-    """One line for those who do not know it."""
+    """What it is called by those who use it, such as "Card payments": names it in the texts for customers."""
     links: dict[Name, Link] = {}
     """Web addresses worth having at hand."""
     logs: tuple[Annotated[str | LogCommand, PlainValidator(_log)], ...] = ()
@@ -346,7 +346,7 @@ _EXAMPLE: dict[str, Any] = {
     "services": [
         {
             "name": "checkout-api",
-            "description": "Takes card payments",
+            "description": "Card payments",
             "links": {
                 "dashboard": "https://grafana.example.com/d/checkout",
                 "runbook": "https://wiki.example.com/checkout",

@@ -30,8 +30,9 @@ class Message(BaseModel):
     """What is said, before any backend dresses it. Text is inert and already redacted.
 
     ``title`` is the first line of the text as well, so ``text`` alone says everything.
-    ``marker`` (``INC-7·u3``) stands at the end of every post: it threads mail, and lets a person or
-    a read-back recognise a post whose outcome is not known.
+    ``marker`` stands at the end of a post and lets a person recognise one whose outcome is not known: ``INC-7·u3``,
+    or to customers ``Ref 4F7K2Q``, which tells them nothing and stands only where the destination cannot tell
+    repeated posts apart.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -60,7 +61,8 @@ class Opening(BaseModel):
     """What a chat backend needs to open the incident's channel there.
 
     ``name`` is a proposal (``inc-7-checkout-api``, lower case, hyphens, at most 80 characters);
-    ``invite`` holds the backend's own handles of the people to invite; ``topic`` is one line.
+    ``invite`` holds the backend's own handles of the people to invite; ``topic`` is one line. ``public``: only
+    customers read there, so nothing that is shown names the incident by its id.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -70,6 +72,7 @@ class Opening(BaseModel):
     title: str
     topic: str
     invite: tuple[str, ...] = ()
+    public: bool = False
 
 
 class Channel(BaseModel):

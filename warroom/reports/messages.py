@@ -8,13 +8,15 @@ hang the console or fill its memory: what comes out is at most as long as the te
 from __future__ import annotations
 
 import re
+from base64 import b32encode
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from warroom.incident import timing, toml
-from warroom.incident.delivery import Message, MessageKind
+from warroom.incident.delivery import Audience, Message, MessageKind
 from warroom.incident.errors import BadInput, SettingsError
 from warroom.incident.events import (
     Acknowledged,
@@ -249,14 +251,47 @@ def dated(at: datetime, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d} {moment(at, zone)}"
 
 
-def draft(template_id: str, incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -> dict[str, str]:
+_TECHNICAL = frozenset({
+    "api", "app", "backend", "be", "svc", "service", "srv", "server", "worker", "prod", "production", "v1", "v2",
+})  # fmt: skip
+
+
+def public_name(service: str) -> str:
+    """A service's name as customers can read it, where the settings do not describe it: ``checkout-api`` is
+    ``Checkout``. A name that is no identifier stays as it is."""
+    if not re.fullmatch(r"[\w-]+", service):
+        return service
+    words = [word for word in re.split(r"[-_]+", service) if word] or [service]
+    while len(words) > 1 and words[-1].casefold() in _TECHNICAL:
+        words.pop()
+    name = " ".join(words)
+    return name[:1].upper() + name[1:] if name.islower() else name
+
+
+def marker(incident_id: str, number: int, audience: Audience) -> str:
+    """What the incident's post with this number is recognised by: its id, or a reference that tells customers
+    nothing."""
+    mark = f"{incident_id}·u{number}"
+    if audience != "customers":
+        return mark
+    return f"Ref {b32encode(sha256(mark.encode()).digest())[:6].decode()}"
+
+
+def draft(
+    template_id: str, incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, known_as: str = ""
+) -> dict[str, str]:
     """The template's fields as far as the incident itself can fill them in; "" where only a person can.
+
+    ``known_as`` is how customers know the service.
 
     ``actions`` tells what happened since the last post to the same audience, one thing a line. Raises
     ``NotFound`` for an unknown template.
     """
     template = playbook.template(template_id)
-    return {name: _drafted(name, template, incident, playbook, now, zone) for name in template.fields}
+    fields = {name: _drafted(name, template, incident, playbook, now, zone) for name in template.fields}
+    if "service_description" in fields and fields["service_description"] in ("", incident.service):
+        fields["service_description"] = known_as or public_name(incident.service)
+    return fields
 
 
 def _drafted(
@@ -287,8 +322,6 @@ def _drafted(
         return sections.get("customer_impact", "") or sections.get("users_affected", "")
     if name == "customer_name":
         return before.get(name, "there")
-    if name == "service_description":
-        return before.get(name, incident.service)
     return before.get(name, "")
 
 
@@ -374,30 +407,36 @@ def compose(
     now: datetime,
     zone: tzinfo,
     number: int,
+    known_as: str = "",
 ) -> Message:
     """The message that ``fields`` make of the template: inert, redacted, the marker (``INC-7·u3``) as last line.
 
+    Customers read neither marker nor the service's internal name; ``known_as`` is how they know it.
     ``number`` counts the incident's posts. Fields left out are empty; ``eta`` and ``next_update`` are told in the
     team's zone and UTC where they can be read as times. Raises ``SettingsError`` as ``render`` does, ``NotFound``
     for an unknown template.
     """
     template = playbook.template(template_id)
     values = _facts(template, incident, playbook, now, zone)
+    public = template.audience == "customers"
+    if public:
+        values["service"] = inert(known_as or public_name(incident.service))
     values |= {name: inert(fields.get(name, "")).strip() for name in template.fields}
     for name in ("eta", "next_update"):
         if values.get(name):
             values[name] = _told(values[name], now, zone)
     text = render(template.text, values, name=template_id)
-    text = redact(text, personal=template.audience == "customers").text.strip()
+    text = redact(text, personal=public).text.strip()
     title, _, rest = text.removeprefix("Subject: ").partition("\n")
-    title, marker = title.strip(), f"{incident.id}·u{number}"
+    title, mark = title.strip(), marker(incident.id, number, template.audience)
     if incident.drill:  # nobody who reads one must take it for the real thing
         title = f"DRILL · {title}"
     kind = _KINDS.get(template_id) or {"customers": "customer", "executives": "executive"}.get(template.audience)
     return Message(
         kind=kind or "update", audience=template.audience, incident=incident.id, severity=incident.severity,
-        status=incident.status, title=title, text="\n".join([title, *([rest] if rest else []), "", marker]),
-        marker=marker, at=now, pin=template_id == "declaration",
+        status=incident.status, title=title,
+        text="\n".join([title, *([rest] if rest else []), *([] if public else ["", mark])]),
+        marker=mark, at=now, pin=template_id == "declaration",
     )  # fmt: skip
 
 
@@ -421,11 +460,11 @@ def status(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) 
             rows.append(f"{role.title}: {held.person if held else 'nobody yet'}")
     if incident.open and (due := incident.promised.get("team")):
         rows.append(f"Next update: {moment(due, zone, now)}")
-    marker = f"{incident.id}·status"
-    text = redact("\n".join([*(inert(row, newlines=False) for row in rows), "", marker]), personal=False).text
+    mark = f"{incident.id}·status"
+    text = redact("\n".join([*(inert(row, newlines=False) for row in rows), "", mark]), personal=False).text
     return Message(
         kind="status", audience="team", incident=incident.id, severity=incident.severity, status=incident.status,
-        title=text.partition("\n")[0], text=text, marker=marker, at=now,
+        title=text.partition("\n")[0], text=text, marker=mark, at=now,
     )  # fmt: skip
 
 
@@ -501,7 +540,11 @@ def warnings(template_id: str, fields: Mapping[str, str], message: Message, inci
 def _public(body: str, incident: Incident) -> Iterable[str]:
     places = [match[0] for match in _IP.finditer(body)]
     places += [match[0] for match in _HOST.finditer(body)]
-    for place in dict.fromkeys(place for place in places if place not in {*_HARMLESS, incident.service}):
+    own = [incident.id, *([incident.service] if public_name(incident.service) != incident.service else [])]
+    for name in own:
+        if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", body, re.IGNORECASE):
+            yield f"{name} is an internal name; customers read this"
+    for place in dict.fromkeys(place for place in places if place not in {*_HARMLESS, *own, incident.service}):
         yield f"{place} looks like a host name or address; customers read this"
     for name in people(incident):
         if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", body):

@@ -30,6 +30,7 @@ from warroom.incident.errors import (
     WarroomError,
 )
 from warroom.incident.incident import Incident
+from warroom.reports.messages import marker
 from warroom.room import background
 from warroom.room.room import WarRoom
 
@@ -350,13 +351,20 @@ class Courier:
             for person in settings.team.people
             if person.name in wanted or not person.roles or len(settings.team.people) <= 5
         ]
+        to = tuple(handle for handle in handles if handle)
+        if set(settings.destinations[name].audiences) == {"customers"}:
+            known_as = self.room.known_as(incident)
+            ref = marker(incident.id, 0, "customers").rpartition(" ")[2].lower()
+            return Opening(
+                incident=incident.id, name=f"incident-{ref}", title=known_as, topic=known_as, invite=to, public=True
+            )
         words = "".join(c if c.isascii() and c.isalnum() else "-" for c in incident.service.lower()).strip("-")
         return Opening(
             incident=incident.id,
             name=f"{incident.id.lower()}-{words}"[:80].strip("-"),
             title=f"{incident.id} {incident.service}",
             topic=f"{incident.severity.capitalize()} · {incident.service} · {incident.impact}",
-            invite=tuple(handle for handle in handles if handle),
+            invite=to,
         )
 
     def _status_shown(self, delivery: Delivery) -> Receipt | None:

@@ -374,10 +374,17 @@ class WarRoom:
         return Desk(self.playbook, now, self.by if by is None else by, now.astimezone(self.zone).date())
 
     def _draft(self, incident: Incident, template: str) -> dict[str, str]:
-        drafted = messages.draft(template, incident, self.playbook, self.clock(), self.zone)
+        drafted = messages.draft(
+            template, incident, self.playbook, self.clock(), self.zone, self.known_as(incident)
+        )
         if "company" in self.playbook.templates[template].fields:
             drafted["company"] = self.settings.team.company or self.settings.team.name
         return drafted
+
+    def known_as(self, incident: Incident) -> str:
+        """How customers know the incident's service: by its description in the settings, else by a plain name."""
+        described = {service.name: service.description.strip() for service in self.settings.services}
+        return described.get(incident.service) or messages.public_name(incident.service)
 
     def destinations(self, audience: Audience, *, drill: bool) -> tuple[str, ...]:
         """The destinations an audience is reached by; a drill reaches only those meant for drills."""
@@ -409,8 +416,9 @@ class WarRoom:
         if promised and incident.open and kind != "resolution":
             next_at = timing.read_moment(promised, now, self.zone, ahead=True)
         message = messages.compose(
-            template, filled, incident, self.playbook, now, self.zone, len(incident.posts) + 1
-        )
+            template, filled, incident, self.playbook, now, self.zone, len(incident.posts) + 1,
+            self.known_as(incident),
+        )  # fmt: skip
         takers = self.destinations(audience, drill=incident.drill)
         unknown = [name for name in destinations or () if name not in self.settings.destinations]
         if unknown:
@@ -504,7 +512,7 @@ def _message(update: Any, incident: Incident, now: datetime) -> Message:
         status=incident.status,
         title=update.title,
         text=update.words,
-        marker=f"{incident.id}·u{number}",
+        marker=messages.marker(incident.id, number, update.audience),
         at=now,
         pin=update.message == "declaration",
     )

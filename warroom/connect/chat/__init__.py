@@ -16,8 +16,10 @@ _LINK = re.compile(r"\](?=[(\[])")
 _LINK_TARGET = re.compile(r"^(\s*\[[^\]\n]*\]):", re.MULTILINE)
 
 
-def spoken(message: Message) -> tuple[Line, ...]:
+def spoken(message: Message, *, recognises: bool = False) -> tuple[Line, ...]:
     """The lines of a post: the message's own, and its marker last unless they end with it already.
+
+    ``recognises``: the destination knows a post by its key, so customers need not read a marker.
 
     Control characters and the like were taken out when the text was written; this does it again, as a backend
     is the last place where it can be done.
@@ -25,6 +27,8 @@ def spoken(message: Message) -> tuple[Line, ...]:
     said = message.lines() or (Line(label="", text=""),)
     lines = tuple(Line(label=inert(line.label), text=inert(line.text, newlines=False)) for line in said)
     marker = inert(message.marker, newlines=False)
+    if recognises and message.audience == "customers":
+        return lines
     if not marker or lines[-1].text.rstrip().endswith(marker):
         return lines
     return (*lines, Line(label="", text=marker))
@@ -33,6 +37,8 @@ def spoken(message: Message) -> tuple[Line, ...]:
 def headline(opening: Opening) -> str:
     """The incident and its title in one line, the incident named once."""
     title = inert(opening.title, newlines=False).strip()
+    if opening.public:
+        return title
     known = re.match(rf"{re.escape(opening.incident)}(?!\w)", title)
     return title if known else f"{inert(opening.incident, newlines=False)} {title}".strip()
 

@@ -92,7 +92,7 @@ class Matrix:
 
     def render(self, message: Message) -> str:
         """The plain body; the HTML that goes with it says the same with bold labels."""
-        return unmentioned(plain(spoken(message)))
+        return unmentioned(plain(spoken(message, recognises=True)))
 
     async def open(self, opening: Opening, key: str) -> Channel:
         """The incident's room, made or found again by its alias, with people, topic, and a line in the shared room.
@@ -290,7 +290,7 @@ class Matrix:
             f"<strong>{html.escape(line.label)}:</strong> {html.escape(unmentioned(line.text))}"
             if line.label
             else html.escape(unmentioned(line.text))
-            for line in spoken(message)
+            for line in spoken(message, recognises=True)
         )
         return _words(body, "<br>".join(lines), limit)
 

@@ -111,7 +111,7 @@ class Slack:
         """The mrkdwn that is sent: labels bold, ``& < >`` escaped, which also stills mentions and links."""
         return "\n".join(
             f"*{_escaped(line.label)}:* {_escaped(line.text)}" if line.label else _escaped(line.text)
-            for line in spoken(message)
+            for line in spoken(message, recognises=True)
         )
 
     async def open(self, opening: Opening, key: str) -> Channel:

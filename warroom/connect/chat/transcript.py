@@ -71,7 +71,7 @@ class Transcript:
 
     def render(self, message: Message) -> str:
         """The Markdown of the post without its heading: every character of the text means itself."""
-        return _markdown(spoken(message))
+        return _markdown(spoken(message, recognises=True))
 
     async def open(self, opening: Opening, key: str) -> Channel:
         """Begin the incident's file, or find it begun."""

@@ -70,7 +70,7 @@ class Webhook:
     def render(self, message: Message) -> str:
         """The text that is sent; with a ``body`` of one's own, that body."""
         if not self._templated:
-            return still(plain(spoken(message)))
+            return still(plain(spoken(message, recognises=self.dedupes)))
         return json.dumps(self._body(message, "(key)"), ensure_ascii=False, indent=2)
 
     async def open(self, opening: Opening, key: str) -> Channel:
@@ -109,7 +109,7 @@ class Webhook:
             "severity": message.severity,
             "status": message.status,
             "title": message.title,
-            "text": plain(spoken(message)),
+            "text": plain(spoken(message, recognises=self.dedupes)),
             "at": message.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
         return self._shape({name: still(inert(value)) for name, value in said.items()})
