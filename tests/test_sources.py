@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from warroom.logs import command as command_module
 from warroom.logs import gather
 from warroom.logs.command import CommandSource, _Complaints, _Echo
 from warroom.logs.compressed import CompressedSource, Unreadable, is_compressed, unfolded
@@ -223,6 +225,45 @@ def test_closing_ends_the_command_and_all_it_started(taken: Taken, stubborn: boo
     assert time.monotonic() - began < 0.5
     wait_for(lambda: not any(map(alive, pids)), "their end")
     wait_for(lambda: not source.running, "the thread's end")
+
+
+LEAVES = "(setsid sleep 600 & echo $!); exec sleep 600"
+"""For a shell: starts a process that leaves its session and whose parent ends, and prints its number."""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere only the process group is known")
+@pytest.mark.parametrize("ends", [False, True])
+def test_what_left_the_commands_session_ends_with_it(taken: Taken, ends: bool) -> None:
+    source = command(
+        taken, ["sh", "-c", LEAVES.replace("exec sleep 600", "exit 3") if ends else LEAVES], first_wait=30.0
+    )
+    wait_for(lambda: bool(taken.rows), "the number")
+    pid = int(taken.rows[0])
+    if not ends:
+        assert alive(pid)
+        source.close()
+    wait_for(lambda: not alive(pid), "its end")
+    if ends:
+        wait_for(lambda: taken.rows[1:] == ["(ended with status 3; starting it again in 30 s)"], "its status")
+
+
+def test_the_supervisor_ends_all_when_who_asked_is_gone() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-I", "-S", command_module._SUPERVISOR, str(theirs.fileno()), "60", *python(STUBBORN)],
+            stdout=subprocess.PIPE,
+            pass_fds=[theirs.fileno()],
+        )
+    assert supervisor.stdout
+    pid = int(supervisor.stdout.readline())
+    assert alive(pid) and ours.recv(16) == b"R\n"
+    ours.close()
+    assert supervisor.wait(20) == 0 and not alive(pid)
+    supervisor.stdout.close()
+
+
+STUBBORN = "import os, signal, time; signal.signal(15, signal.SIG_IGN); print(os.getpid()); time.sleep(600)"
 
 
 def test_who_is_left_behind_with_the_pipe_does_not_keep_a_dead_command_alive(taken: Taken) -> None:

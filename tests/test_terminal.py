@@ -7,12 +7,14 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -294,6 +296,21 @@ def test_a_log_that_a_shell_pipes_in_by_name_is_shown(tmp_path: Path) -> None:
         terminal.until("end of input")
         terminal.press("\x11")
         assert terminal.end() == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere only the process group is known")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_what_a_command_started_ends_with_the_console(number: signal.Signals) -> None:
+    leaves = "run:sh -c '(setsid sleep 600 & echo started $!); exec sleep 600'"
+    with running("logs", leaves, size=(120, 24)) as terminal:
+        terminal.until(lambda: re.search(r"started \d+", terminal.text) is not None)
+        pid = int(re.findall(r"started (\d+)", terminal.text)[-1])
+        os.kill(terminal.pid, number)
+        terminal.end()
+    deadline, tick = time.monotonic() + DEADLINE_S, threading.Event()
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline, "it still runs"
+        tick.wait(0.02)
 
 
 def test_secrets_are_shown_on_their_own_only_to_who_asks(log: Path) -> None:

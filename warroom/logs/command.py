@@ -1,23 +1,27 @@
 """Log lines that a command prints: run without a shell, restarted when it ends, killed with all it started.
 
-What it writes to stderr, and that it ended and why, is said in the stream as notices. A command that repeats its
-last lines when it starts again (``journalctl -f``, ``kubectl logs -f``) does not show them twice.
+A small process of its own (``supervisor.py``) runs it, so that whatever a command starts ends with it, also what
+left its session, and also when the console is killed. What it writes to stderr, and that it ended and why, is said
+in the stream as notices. A command that repeats its last lines when it starts again (``journalctl -f``,
+``kubectl logs -f``) does not show them twice.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 import select
 import shlex
 import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from warroom.logs.source import Cutter, Numbering, Sink
 
@@ -25,6 +29,8 @@ FIRST_WAIT = 1.0  # seconds until it is started again; twice as long each time i
 LONGEST_WAIT = 60.0  # seconds
 STEADY = 60.0  # seconds after which a run counts as a good one, and waiting begins anew
 GRACE = 2.0  # seconds between asking to end and killing
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_ENDED = 5.0  # seconds beyond the grace in which the supervisor has killed what can be killed
 _READ = 256 * 1024  # bytes a read
 _REPEATS = 20_000  # lines remembered, to know them again
 _HELD = 8_000_000  # bytes of lines perhaps repeated that are held back at most
@@ -60,7 +66,7 @@ class CommandSource:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None  # to the supervisor of the present run
         self._wake_read, self._wake_write = os.pipe()
         self._cutter = Cutter(Numbering(0))
         self._echo = _Echo()
@@ -82,7 +88,7 @@ class CommandSource:
                 self._release()
                 return
             os.write(self._wake_write, b"x")
-            self._signal(signal.SIGTERM)
+            self._ask_to_end()
 
     @property
     def running(self) -> bool:
@@ -93,17 +99,12 @@ class CommandSource:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
-
-    def _kill(self) -> None:
-        """The program ends before the thread could see to it."""
-        self._signal(signal.SIGKILL)
+    def _ask_to_end(self) -> None:
+        if self._control is not None:
+            with suppress(OSError):
+                self._control.send(b"T")
 
     def _run(self, sink: Sink) -> None:
-        atexit.register(self._kill)
         wait, unable = self._first_wait, False
         try:
             while not self._stop.is_set():
@@ -122,7 +123,6 @@ class CommandSource:
                 self._cutter.finish()
                 self._echo.restarted()
         finally:
-            atexit.unregister(self._kill)
             with self._lock:
                 self._stop.set()
                 self._release()
@@ -138,40 +138,61 @@ class CommandSource:
         with self._lock:
             if self._stop.is_set():
                 return ""
-            try:
-                process = self._process = subprocess.Popen(
-                    self.argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    start_new_session=True,
-                )  # a process group of its own, and no terminal to ask on
-            except (OSError, ValueError) as error:
-                return f"cannot be started: {getattr(error, 'strerror', None) or error}"
-        if unable:
-            sink.notice(self, "could be started now")
-        ending = _ending(process.pid)
+            ours, theirs = socket.socketpair()
+            self._control = ours
+            with theirs:
+                try:
+                    process = subprocess.Popen(
+                        [
+                            *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
+                            *(str(theirs.fileno()), str(self._grace), *self.argv),
+                        ],
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE,
+                        start_new_session=True,  # no terminal to ask on
+                        pass_fds=[theirs.fileno()],
+                    )
+                except (OSError, ValueError) as error:
+                    self._hang_up()
+                    return f"cannot be started: {getattr(error, 'strerror', None) or error}"
+        told = _Told(ours)
         try:
-            self._read(sink, process, ending)
+            if self._running(told):
+                if unable:
+                    sink.notice(self, "could be started now")
+                self._read(sink, process, told)
         finally:
-            status = self._end(process, ending)
-        if status < 0:
-            with suppress(ValueError):
-                return f"was killed by {signal.Signals(-status).name}"
-        return f"ended with status {status}" if status else "ended"
+            self._end(process, told)
+        return told.ending()
 
-    def _read(self, sink: Sink, process: subprocess.Popen[bytes], ended: int | None) -> None:
+    def _hang_up(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+
+    def _running(self, told: _Told) -> bool:
+        """Whether the command could be started; false as well once this is closed."""
+        poll = select.poll()
+        for fd in (told.fileno(), self._wake_read):
+            poll.register(fd, select.POLLIN)
+        while not told.running and not told.over:
+            if self._wake_read in {fd for fd, _ in poll.poll()}:
+                return False
+            told.take()
+        return told.running
+
+    def _read(self, sink: Sink, process: subprocess.Popen[bytes], told: _Told) -> None:
         """Hands over what it prints, until it has ended and all is read, or this is closed."""
         assert process.stdout and process.stderr
-        out, err = process.stdout.fileno(), process.stderr.fileno()
+        out, err, control = process.stdout.fileno(), process.stderr.fileno(), told.fileno()
         complaints = _Complaints()
         poll = select.poll()
         open_ends = {out, err}
-        for fd in (out, err, self._wake_read, *(() if ended is None else (ended,))):
+        for fd in (out, err, control, self._wake_read):
             poll.register(fd, select.POLLIN)
-        last_look = False
         while open_ends and not self._stop.is_set():
-            waiting = self._echo.holds or complaints.holds or last_look or ended is None
+            waiting = self._echo.holds or complaints.holds or told.over
             ready = {fd for fd, _ in poll.poll(1000 * _QUIET if waiting else None)}
             if self._wake_read in ready:
                 return
@@ -191,11 +212,12 @@ class CommandSource:
                     complaints.take(data)
             for line in complaints.due():
                 sink.notice(self, line)
-            if ended is not None and ended in ready:
-                poll.unregister(ended)
-                last_look = True
+            if control in ready:
+                told.take()
+                if told.over:
+                    poll.unregister(control)
             # Somebody it left behind may hold its pipes for ever: what is silent now is over.
-            elif not ready and (last_look or (ended is None and process.poll() is not None)):
+            elif not ready and told.over:
                 break
         self._hand(sink, self._echo.let_go())
         for line in complaints.due(finished=True):
@@ -210,34 +232,64 @@ class CommandSource:
         if chunk := self._cutter.feed(data):
             sink.lines(self, chunk)
 
-    def _end(self, process: subprocess.Popen[bytes], ended: int | None) -> int:
-        """Sees the whole group ended, and the command reaped; its own status."""
-        self._signal(signal.SIGTERM)
-        # Not reaped before its group is killed: until then the group's number cannot mean anybody else.
-        if ended is None:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(self._grace)
-        else:
-            poll = select.poll()
-            poll.register(ended, select.POLLIN)
-            poll.poll(1000 * self._grace)
-            os.close(ended)
+    def _end(self, process: subprocess.Popen[bytes], told: _Told) -> None:
+        """Sees the command and all it started ended."""
         with self._lock:
-            self._signal(signal.SIGKILL)
-            self._process = None
-        status = process.wait()
+            self._ask_to_end()
+        try:
+            process.wait(self._grace + _ENDED)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        told.take()
+        with self._lock:
+            self._hang_up()
         for pipe in (process.stdout, process.stderr):
             if pipe:
                 pipe.close()
-        return status
 
 
-def _ending(pid: int) -> int | None:
-    """What becomes readable when the process ends; None where the system has no such thing."""
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return None
+class _Told:
+    """What the supervisor of one run has told through its socket."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._words = b""
+        self.running = False
+        self.over = False  # the command has ended, could not be started, or nobody is there to tell
+        self._status: int | None = None
+        self._error = 0
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return self._control.fileno()
+
+    def take(self) -> None:
+        """Take in what is there; waits if there is nothing."""
+        try:
+            data = self._control.recv(256)
+        except OSError:
+            data = b""
+        self.over = self.over or not data
+        *words, self._words = (self._words + data).split(b"\n")
+        for word in words:
+            self.running = self.running or word == b"R"
+            self.over = self.over or word != b"R"
+            if word[:1] == b"S":
+                self._status = int(word[1:])
+            elif word[:1] == b"E":
+                self._error = int(word[1:])
+
+    def ending(self) -> str:
+        """How the run ended, in words."""
+        if self._error:
+            return f"cannot be started: {os.strerror(self._error)}"
+        if self._status is None:
+            return "was killed" if self.running else "cannot be started: Python itself could not"
+        if self._status < 0:
+            with suppress(ValueError):
+                return f"was killed by {signal.Signals(-self._status).name}"
+        return f"ended with status {self._status}" if self._status else "ended"
 
 
 def _short(argv: Sequence[str]) -> str:
