@@ -352,13 +352,13 @@ async def test_what_is_typed_before_the_form_is_up_is_typed_into_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     incident_id = declared(stage)
-    told, saved = threading.Event(), stage.room.saved_draft
+    told, opened = threading.Event(), stage.room.open_draft
 
-    def late(*which: str) -> str | None:
+    def late(*which: str) -> Any:
         told.wait(DEADLINE_S)
-        return saved(*which)
+        return opened(*which)
 
-    monkeypatch.setattr(stage.room, "saved_draft", late)
+    monkeypatch.setattr(stage.room, "open_draft", late)
     try:
         async with in_war_room(stage, incident_id) as pilot:
             before = stage.room.incident(incident_id).seq
