@@ -294,6 +294,12 @@ def test_status_lists_the_milestones_in_the_order_they_happened(at_work: Desk) -
     assert told.index("Declared") < told.index("Mitigated") < told.index("Resolved ")
 
 
+def test_status_tells_the_impact_of_a_resolved_incident_as_past(at_work: Desk) -> None:
+    assert "checkout-api · Card payments fail" in at_work.does("status").out
+    at_work.does("resolve", "--reason", "test")
+    assert "checkout-api · impact was: Card payments fail" in at_work.does("status").out
+
+
 def test_a_section_can_be_left_empty(at_work: Desk) -> None:
     assert "Draft from the timeline" in at_work.does("postmortem").out
     at_work.does("section", "could_improve", "--empty")

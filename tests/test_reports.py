@@ -340,6 +340,57 @@ def test_a_reference_for_customers_is_steady_and_differs_between_posts() -> None
     assert len(set(marks)) == 64 and all(re.fullmatch(r"Ref [A-Z2-7]{6}", mark) for mark in marks)
 
 
+def mitigated(*more: tuple[float, str, Event]) -> Incident:
+    return story(
+        (0, "A", declared(impact="Six in ten card payments fail")),
+        (31, "A", StatusSet(status="mitigated", before="investigating")),
+        *more,
+    )
+
+
+@pytest.mark.parametrize("template", [id for id in BOOK.templates if id not in ("postmortem", "declaration")])
+@pytest.mark.parametrize("incident", [mitigated(), mitigated((40, "A", Resolved()))])
+def test_once_users_are_no_longer_affected_the_impact_is_told_as_past(template: str, incident: Incident) -> None:
+    fields = messages.draft(template, incident, BOOK, at(45), CET)
+    if "impact" in fields:
+        fields["impact"] = "Six in ten card payments fail"
+    text = messages.compose(template, fields, incident, BOOK, at(45), CET, 3).text
+    assert not re.search("^(Impact: |Six in ten)", text, re.MULTILINE)
+    assert "currently experiencing" not in text and "still working on the issue" not in text
+    if "impact" in fields:
+        past = "What was affected" if template.startswith("customer") else "Impact was"
+        assert f"{past}: Six in ten card payments fail" in text
+
+
+def test_an_update_says_since_when_it_is_mitigated() -> None:
+    assert "Mitigated: 14:31 CET (13:31 UTC)" in composed("update", mitigated(), 45).text
+    again = mitigated((50, "A", StatusSet(status="investigating", before="mitigated")))
+    text = composed("update", again, 55).text
+    assert "Impact: Six in ten card payments fail" in text and "Mitigated" not in text
+
+
+@pytest.mark.parametrize("status", ["Mitigated", "Resolved", "resolved since 14:40"])
+def test_a_status_typed_ahead_of_the_incidents_own_tells_the_impact_as_past_too(status: str) -> None:
+    assert "Impact was: Card payments fail" in composed("update", status=status).text
+
+
+def test_status_message_and_topic_tell_what_the_impact_was() -> None:
+    resolved = mitigated((40, "A", Resolved()))
+    assert "\nImpact was: Six in ten card payments fail\n" in messages.status(resolved, BOOK, at(45), CET).text
+    assert "Mitigated: 14:31" in messages.status(mitigated(), BOOK, at(45), CET).text
+    assert messages.status(resolved, BOOK, at(45), CET).title == "✓ INC-7 · Resolved · checkout-api · was Critical"
+    assert messages.topic(resolved).startswith("Resolved · checkout-api · Impact was: ")
+    assert messages.topic(mitigated()).startswith("Critical · Mitigated · checkout-api · Impact was: ")
+    assert messages.topic(story((0, "A", declared()))) == "Critical · checkout-api · Card payments fail"
+
+
+def test_the_timeline_tells_the_impact_of_a_later_update_as_past() -> None:
+    first = update(2, None, impact="Card payments fail")
+    assert first.text == "update 2: Card payments fail"
+    after = first.model_copy(update={"status": "resolved"})
+    assert after.text == "update 2: impact was: Card payments fail"
+
+
 def test_messages_are_inert_and_redacted() -> None:
     secret = "xoxb-123456789012-123456789012-abcdefghijklmnopqrstuvwx"
     message = composed("update", impact=f"\x1b[2J\u202e leaked {secret}")

@@ -761,7 +761,8 @@ def status(call: Call) -> None:
     drill = "  drill" if incident.drill else ""
     elapsed = timing.clock(timing.elapsed(incident, now).total_seconds())
     output.say(f"{incident.id}  {title.upper()}  {incident.status}{drill}  {elapsed}")
-    output.say(f"{incident.service} · {incident.impact}")
+    was = "impact was: " if incident.impact_ended else ""
+    output.say(f"{incident.service} · {was}{incident.impact}")
     rows = [["Phase", timing.phase(incident, playbook, now).title]]
     step = timing.step(incident, playbook, now)
     if step:

@@ -274,7 +274,8 @@ class UpdatePosted(Fact):
     def text(self) -> str:
         impact = self.fields.get("impact", "")
         to = "" if self.audience == "team" else f" to {self.audience}"
-        return f"{self.message} {self.number}{to}" + (f": {impact}" if impact else "")
+        was = "" if self.status == "investigating" else "impact was: "
+        return f"{self.message} {self.number}{to}" + (f": {was}{impact}" if impact else "")
 
 
 class ActionAdded(Fact):

@@ -185,6 +185,11 @@ class Incident:
         return self.exists and self.status not in ("resolved", "closed")
 
     @property
+    def impact_ended(self) -> bool:
+        """Whether users are no longer affected: mitigated, resolved or closed. The impact is then told as past."""
+        return self.status != "investigating"
+
+    @property
     def commander(self) -> str:
         """Who leads, or ""."""
         held = self.roles.get("incident_commander")

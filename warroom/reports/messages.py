@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from jinja2 import nodes
 
 FACTS = (
-    "incident", "title", "service", "severity", "status", "time", "started", "resolved", "duration", "commander",
-    "minutes",
+    "incident", "title", "service", "severity", "status", "time", "started", "mitigated", "resolved", "duration",
+    "commander", "minutes",
 )  # fmt: skip
 """What every template may name besides its own fields."""
 
@@ -422,6 +422,9 @@ def compose(
     if public:
         values["service"] = inert(known_as or public_name(incident.service))
     values |= {name: inert(fields.get(name, "")).strip() for name in template.fields}
+    if values["status"].casefold().startswith(("mitigated", "resolved", "closed")):
+        # Said so before the incident's own status was set: the impact is past all the same.
+        values["mitigated"] = values["mitigated"] or moment(now, zone)
     for name in ("eta", "next_update"):
         if values.get(name):
             values[name] = _told(values[name], now, zone)
@@ -447,10 +450,14 @@ def status(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) 
     glyph = f"{severity.glyph} " if severity else ""
     drill = "DRILL · " if incident.drill else ""
     title = f"{glyph}{drill}{incident.id} · {name} · {incident.service} · {incident.status.capitalize()}"
-    rows = [title, "", f"Impact: {incident.impact}"]
+    if not incident.open:
+        title = f"✓ {drill}{incident.id} · {incident.status.capitalize()} · {incident.service} · was {name}"
+    rows = [title, "", impact(incident)]
     start, resolved = incident.milestones.get("started"), incident.milestones.get("resolved")
     if start:
         rows.append(f"Started: {moment(start, zone, now)}")
+    if incident.status == "mitigated":
+        rows.append(f"Mitigated: {moment(incident.milestones['mitigated'], zone, now)}")
     if resolved:
         after = timing.spoken(timing.elapsed(incident, now))
         rows.append(f"Resolved: {moment(resolved, zone, now)}, after {after}")
@@ -468,10 +475,26 @@ def status(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) 
     )  # fmt: skip
 
 
+def impact(incident: Incident) -> str:
+    """The impact as a labelled line, as past once users are no longer affected."""
+    return f"{'Impact was' if incident.impact_ended else 'Impact'}: {incident.impact}"
+
+
+def topic(incident: Incident) -> str:
+    """One line on how the incident stands, for the topic of its channel."""
+    severity = incident.severity.capitalize()
+    if not incident.impact_ended:
+        return f"{severity} · {incident.service} · {incident.impact}"
+    status = incident.status.capitalize()
+    start = f"{severity} · {status}" if incident.open else status
+    return f"{start} · {incident.service} · {impact(incident)}"
+
+
 def _facts(
     template: Template, incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo
 ) -> dict[str, str]:
     start, resolved = incident.milestones.get("started"), incident.milestones.get("resolved")
+    mitigated = incident.milestones.get("mitigated") if incident.impact_ended else None
     minutes = timing.cadence(incident, playbook, template.audience) if incident.open else timedelta(0)
     facts = {
         "incident": incident.id,
@@ -481,6 +504,7 @@ def _facts(
         "status": incident.status.capitalize(),
         "time": moment(now, zone),
         "started": moment(start, zone, now) if start else "",
+        "mitigated": moment(mitigated, zone, now) if mitigated else "",
         "resolved": moment(resolved, zone, now) if resolved else "",
         "duration": timing.spoken(timing.elapsed(incident, now)),
         "commander": incident.commander,

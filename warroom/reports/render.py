@@ -69,6 +69,7 @@ def to_markdown(written: PostMortem, playbook: Playbook) -> str:
         "status": escape(written.status.capitalize()),
         "time": escape(written.span),
         "started": escape(written.milestone_times.get("started", "")),
+        "mitigated": escape(written.milestone_times.get("mitigated", "")),
         "resolved": escape(written.milestone_times.get("resolved", "")),
         "duration": escape(duration),
         "commander": "the incident commander",
@@ -358,7 +359,7 @@ def _record(incident: Incident, now: datetime, zone: tzinfo) -> Iterable[str]:
         ("Service", incident.service),
         ("Severity", incident.severity.capitalize()),
         ("Status", incident.status.capitalize()),
-        ("Impact", incident.impact),
+        ("Impact was" if incident.impact_ended else "Impact", incident.impact),
         ("Duration", timing.spoken(timing.elapsed(incident, now))),
         *((held.title, held.person) for held in incident.roles.values()),
     )

@@ -30,7 +30,7 @@ from warroom.incident.errors import (
     WarroomError,
 )
 from warroom.incident.incident import Incident
-from warroom.reports.messages import marker
+from warroom.reports.messages import marker, topic
 from warroom.room import background
 from warroom.room.room import WarRoom
 
@@ -363,7 +363,7 @@ class Courier:
             incident=incident.id,
             name=f"{incident.id.lower()}-{words}"[:80].strip("-"),
             title=f"{incident.id} {incident.service}",
-            topic=f"{incident.severity.capitalize()} · {incident.service} · {incident.impact}",
+            topic=topic(incident),
             invite=to,
         )
 

@@ -77,7 +77,7 @@ class PresenterScreen(IncidentScreen):
         public = [post for post in incident.posts if post.update.audience == "customers"]
         rows = [
             ("Status", incident.status.capitalize()),
-            ("Impact", incident.impact),
+            ("Impact was" if incident.impact_ended else "Impact", incident.impact),
             ("Commander", incident.commander or "nobody yet"),
             ("Phase", f"{timing.phase(incident, playbook, now).title}   {done} of {total} done"),
         ]

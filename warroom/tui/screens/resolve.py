@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from warroom.incident import timing
 from warroom.incident.decisions import Resolve, resolve_blockers
 from warroom.incident.errors import Refusal, WarroomError
+from warroom.reports import messages
 from warroom.tui.actions import key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
@@ -123,8 +124,8 @@ class ResolveScreen(IncidentScreen):
             panes.headline(incident, self.glance.deliveries, playbook, now, zone, width)
         )
         running = timing.spoken(timing.elapsed(incident, now))
-        about = Content.assemble(("Resolve", "bold"), "   running for ", (running, "bold"), "   impact: ")
-        self.query_one("#about", Bar).say((about + lit(incident.impact)).truncate(width, ellipsis=True))
+        about = Content.assemble(("Resolve", "bold"), "   running for ", (running, "bold"), "   ")
+        self.query_one("#about", Bar).say((about + lit(messages.impact(incident))).truncate(width, ellipsis=True))
         checklist = playbook.checklists["recovery"]
         wide = self.has_class("-wide")
         rows = self._rows(width * 3 // 5 if wide else width)
