@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,24 @@ settings.load_profile("ci")
 def anyio_backend() -> str:
     """The only event loop warroom runs on."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def faults(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
+    """The unexpected errors that a console survived: none, or the test fails (unless it is marked ``faults``)."""
+    from warroom.tui.faults import Faults
+
+    noted: list[BaseException] = []
+    note = Faults.note
+
+    def noting(self: Faults, error: BaseException) -> None:
+        noted.append(error)
+        note(self, error)
+
+    monkeypatch.setattr(Faults, "note", noting)
+    yield noted
+    if noted and not request.node.get_closest_marker("faults"):
+        raise noted[0]
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import random
 import re
 import select
 import signal
@@ -339,3 +340,80 @@ def test_wrong_settings_are_said_in_words_before_any_screen(tmp_path: Path) -> N
         assert "timezone" in terminal.text and "Traceback" not in terminal.text
         if ENTERED in terminal.bytes:
             assert_given_back(terminal)
+
+
+# ── endings ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+ENDINGS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+ENDS_WITHIN_S = 2.0
+"""What the program promises."""
+
+SLACK_S = 8.0
+"""What a busy machine may add to it."""
+
+
+def end_at(terminal: Terminal, seen: Callable[[], bool], number: signal.Signals) -> None:
+    """Send a signal once that is seen, and check how the program ends."""
+    terminal.until(seen)
+    os.kill(terminal.pid, number)
+    terminal.until(terminal.ended, ENDS_WITHIN_S + SLACK_S)
+    terminal.end()
+    # Before Python code of ours runs, a signal does what the system says; shells tell both as 128 + number.
+    assert terminal.status in (128 + number, -number)
+    if ENTERED in terminal.bytes:
+        assert terminal.status == 128 + number
+        assert_given_back(terminal)
+    written = terminal.bytes.decode("utf-8", "replace")
+    for complaint in ("Traceback", "never retrieved", "crashed", "Unexpected"):
+        assert complaint not in written
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_signal_at_any_moment_from_the_start_on_ends_it_with_its_status_and_the_terminal_restored(
+    data: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    # Moments are counted in what the program has written: it comes in the same order however slow the machine is.
+    count = int(chance.choice((0, 1, 100, 400, 1_000, 2_500, 5_000)) * chance.uniform(0.5, 1.5))
+    with running("--data", str(data), "open", "INC-1") as terminal:
+        end_at(terminal, lambda: len(terminal.bytes) >= count, ENDINGS[seed % 4])
+    assert not list(data.glob("crash-*.txt"))
+
+
+@pytest.mark.parametrize("number", ENDINGS, ids=lambda number: number.name)
+def test_a_terminal_that_takes_no_output_cannot_keep_it_alive(data: Path, number: signal.Signals) -> None:
+    with running("--data", str(data), "open", "INC-1", size=(160, 45)) as terminal:
+        terminal.until("1 Checklist")
+        # It draws and draws, and nobody reads.
+        for _ in range(400):
+            terminal.press("?\x1b")
+            if not select.select([], [terminal._fd], [], 0)[1]:
+                break
+            time.sleep(0.01)
+        os.kill(terminal.pid, number)
+        deadline = time.monotonic() + ENDS_WITHIN_S + SLACK_S
+        while not terminal.ended():
+            assert time.monotonic() < deadline, "it lives on"
+            time.sleep(0.02)
+        assert terminal.status == 128 + number
+        while terminal.read(0.2):
+            pass
+        assert_given_back(terminal)
+
+
+@pytest.mark.parametrize("how", ["quit", "SIGTERM"])
+def test_a_transcript_that_another_process_holds_cannot_keep_it_alive(data: Path, how: str) -> None:
+    transcript = data / "transcripts" / "INC-1.md"
+    transcript.parent.mkdir()
+    with transcript.open("wb") as file, running("--data", str(data), "open", "INC-1") as terminal:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        terminal.until("Acknowledge the alert  [k]")
+        terminal.press("2k")
+        terminal.until("acked")
+        if how == "quit":
+            terminal.press("\x11")
+        else:
+            os.kill(terminal.pid, signal.SIGTERM)
+        terminal.until(terminal.ended, ENDS_WITHIN_S + SLACK_S)
+        assert terminal.end() == (0 if how == "quit" else 143)
+        assert_given_back(terminal)

@@ -17,6 +17,8 @@ by the **tui**, started by the **cli**.
     places.py        where files lie on this machine, and how one is written
     room/            the desk: WarRoom decides and writes, the courier delivers, the lookout says what is due,
                      the drill rehearses
+    watchdog.py      ends the process in time after a signal or a quit, with the terminal restored
+    crash_report.py  writes down an unexpected error, redacted
     wiring.py        puts the house together; the one file that names concrete classes
     tui/             how it looks
     cli/             how it starts: main.py (argument tree, exit codes), commands.py (a verb for every action),

@@ -23,6 +23,7 @@ from warroom.cli import output, stdin
 from warroom.cli.arguments import Call, Verbs, usage, verb
 from warroom.cli.commands import VERBS
 from warroom.incident.errors import WarroomError
+from warroom.watchdog import watchdog
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -197,6 +198,7 @@ def open_log_console(
     Settings are read when log text stands on the screen already, but for those that must be known before: the
     team's own rules of what is masked, and the zone of a time that was typed.
     """
+    _end_at_once()
     from datetime import UTC, datetime
 
     from warroom.logs.search import BadPattern, Query
@@ -246,7 +248,7 @@ def open_log_console(
             wiring.add_logs(made, logs)
         return made
 
-    console = LogConsole(view, furnish=furnish)
+    console = LogConsole(view, furnish=furnish, crash_folder=_data_folder(call))
     console.run()
     if console.failed:
         raise console.failed
@@ -290,6 +292,7 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
         raise WarroomError(
             "The console needs a terminal", "In scripts use a verb: warroom status --json; see warroom --help."
         )
+    _end_at_once()
     logs = ["-" if log in _STDIN else log for log in logs]
     # A path is meant from here; journal:… and the like are no paths.
     named = tuple(f"{prefix}:" for prefix in ("journal", "docker", "run"))
@@ -310,8 +313,8 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
     from warroom.journal.glimpse import glimpse
     from warroom.places import Places
 
-    journal = Places.find(call.environ, {"data": call.data}).journal
-    here.exit(show_console(equip, lambda: glimpse(journal)))
+    places = Places.find(call.environ, {"data": call.data})
+    here.exit(show_console(equip, lambda: glimpse(places.journal), crash_folder=places.data))
 
 
 def equipment(
@@ -392,7 +395,11 @@ def main() -> None:
         with suppress(AttributeError):  # closed, or not a text stream of Python's
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup keeps its meaning
+            signal.signal(number, _end)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    watchdog.start()
     if "_WARROOM_COMPLETE" in os.environ:
         cli.main(prog_name="warroom")  # the shell asks how a word may go on
     try:
@@ -439,7 +446,25 @@ def _show_usage(error: click.ClickException) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    # An exception, so that everything that was opened is closed on the way out.
+    """End by this signal: an exception, so that everything that was opened is closed on the way out."""
+    loop = sys.modules["asyncio"].events._get_running_loop() if "asyncio" in sys.modules else None
+    if loop is not None:  # raised within a task it would be the task's result, and be complained about
+        loop.call_soon_threadsafe(_exit_by, number)
+    else:
+        _exit_by(number)
+
+
+def _end_at_once() -> None:
+    """Until a screen takes over there is nothing to close: an ending signal ends the process then and there.
+
+    An exception could be lost while modules are loaded, and the screen would come up all the same.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: os._exit(128 + number))
+
+
+def _exit_by(number: int) -> None:
     raise SystemExit(128 + number)
 
 
@@ -459,25 +484,14 @@ def _let_go() -> None:
 
 
 def _report_crash(error: BaseException, call: Call) -> str:
-    """Write down where it happened, without values, redacted; the file's path, or what to do without one."""
-    import platform
-    import tempfile
-    import traceback
-    from pathlib import Path
+    """Write down where it happened; the file's path, or what to do without one."""
+    from warroom.crash_report import write_report
 
-    from warroom.redact import redact
+    return write_report(error, _data_folder(call))
 
-    told = "".join(traceback.format_exception(error))
-    text = f"warroom {__version__}, Python {platform.python_version()}, {platform.system()}\n\n{redact(told).text}"
-    places = [Path(tempfile.gettempdir())]
-    with suppress(Exception):
-        from warroom.places import Places
 
-        places.insert(0, Places.find(call.environ, {"data": call.data}).make_data())
-    for folder in places:
-        with suppress(OSError):
-            number, path = tempfile.mkstemp(prefix="crash-", suffix=".txt", dir=folder)  # 0600
-            with os.fdopen(number, "w", encoding="utf-8", errors="replace") as file:
-                file.write(text)
-            return path
-    return "no file: none could be written"
+def _data_folder(call: Call) -> Path:
+    """Where reports go; it need not exist."""
+    from warroom.places import Places
+
+    return Places.find(call.environ, {"data": call.data}).data

@@ -79,7 +79,7 @@ class Console(Shell):
 
     def _look(self) -> None:
         self._ground.look()
-        self.call_after_refresh(lambda: self.run_worker(self._begin(), exit_on_error=True))
+        self.call_after_refresh(lambda: self.run_worker(self._begin()))
 
     async def _begin(self) -> None:
         from warroom.incident.errors import WarroomError
@@ -97,6 +97,7 @@ class Console(Shell):
         from warroom.tui.screens.home import HomeScreen
 
         await self.push_screen(HomeScreen(bridge))
+        self.goes_on = True
         if equipment.incident_id:
             self.open_incident(equipment.incident_id)
 
@@ -189,6 +190,8 @@ class Console(Shell):
         from warroom.tui.screens.tiles import TiledScreen
 
         for screen, widget in self._behind.items():
+            if screen not in self.screen_stack:
+                continue  # it was left behind the curtain
             if isinstance(screen, TiledScreen):
                 screen.go()  # to the pane that was asked for meanwhile
             elif widget.is_attached and screen.focused is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,6 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from warroom.incident.delivery import Delivery
-from warroom.incident.errors import WarroomError
 from warroom.incident.incident import Incident
 from warroom.incident.summary import Summary
 from warroom.incident.team import Team
@@ -20,6 +20,9 @@ from warroom.room.room import WarRoom
 
 LOOK_S = 0.2
 """How often the journal is asked whether anybody changed it; one cheap question."""
+
+RETRY_S = 1.0
+"""How long after a failure it is tried again."""
 
 T = TypeVar("T")
 
@@ -52,9 +55,9 @@ class News(Message, Generic[T]):
 
 
 class Trouble(Message):
-    """The journal cannot be read just now; what is on the screen stays."""
+    """What a screen shows cannot be loaded just now; what is on it stays."""
 
-    def __init__(self, error: WarroomError) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__()
         self.error = error
 
@@ -66,6 +69,7 @@ class Feed:
         self.room = room
         self._readers: dict[MessagePump, Callable[[], Any]] = {}
         self._fresh: set[MessagePump] = set()
+        self._failed: dict[MessagePump, float] = {}  # when to try again
         self._wake = room.wake_on_change()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -88,6 +92,7 @@ class Feed:
     def leave(self, reader: MessagePump) -> None:
         """Post nothing to ``reader`` any more."""
         self._readers.pop(reader, None)
+        self._failed.pop(reader, None)
 
     def glance(self, incident_id: str) -> Glance:
         """One incident and its deliveries, as they are now."""
@@ -102,16 +107,30 @@ class Feed:
         seen = -1
         while not self._stop.is_set():
             self._wake.clear()
+            readers = dict(self._readers)
             try:
                 count = self.room.change_count()
-                readers = dict(self._readers)
-                for reader, load in readers.items():
-                    if count != seen or reader in self._fresh:
-                        self._fresh.discard(reader)
-                        reader.post_message(News(load()))
-                seen = count
-            except WarroomError as error:
-                for reader in dict(self._readers):
+            except Exception as error:  # noqa: BLE001 — whoever shows it knows which error is expected
+                for reader in readers:
                     reader.post_message(Trouble(error))
-                self._stop.wait(1.0)
+                self._stop.wait(RETRY_S)
+                continue
+            now = time.monotonic()
+            for reader, load in readers.items():
+                again_at = self._failed.get(reader)
+                if now >= again_at if again_at else count != seen or reader in self._fresh:
+                    self._fresh.discard(reader)
+                    self._load(reader, load)
+            seen = count
             self._wake.wait(LOOK_S)
+
+    def _load(self, reader: MessagePump, load: Callable[[], Any]) -> None:
+        """Post what ``load`` gives. One that fails stops no other, and is tried again."""
+        try:
+            value = load()
+        except Exception as error:  # noqa: BLE001 — as above
+            self._failed[reader] = time.monotonic() + RETRY_S
+            reader.post_message(Trouble(error))
+        else:
+            self._failed.pop(reader, None)
+            reader.post_message(News(value))

@@ -37,6 +37,8 @@ class Ground(Vertical):
     def look(self) -> None:
         """Draw what is open and what was, as far as there is room."""
         rows = self._look()
+        if not self.is_attached:
+            return  # it is being left already
         live, past = [row for row in rows if row.open], [row for row in rows if not row.open]
         now = datetime.now(UTC)
         lines = [f"   {_words(row)}   {str(row.elapsed(now)).partition('.')[0]}" for row in live]

@@ -83,6 +83,7 @@ class LogConsole(Shell):
         yield KeyBar()
 
     def on_mount(self) -> None:
+        self.goes_on = True
         self._show_keys()
         self._box.pane.focus()
         self.call_after_refresh(lambda: self.set_timer(0.05, self._move_in))
@@ -91,7 +92,7 @@ class LogConsole(Shell):
         self._view.close()
 
     def _move_in(self) -> None:
-        self.run_worker(self._furnished(), exit_on_error=True)
+        self.run_worker(self._furnished())
 
     async def _furnished(self) -> None:
         from warroom.incident.errors import WarroomError

@@ -1,28 +1,36 @@
-"""The shell of every screen program: a terminal given back, themes, nothing raw drawn, crashes told safely."""
+"""The base of every screen program: restores the terminal, survives errors, has themes, draws nothing raw."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import select
 import signal
 import sys
 import tempfile
 import threading
-import time
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.segment import Segment
 from rich.text import Text
 from textual.app import App
 from textual.command import CommandPalette
+from textual.dom import DOMNode
 from textual.filter import LineFilter
+from textual.message import Message
+from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import Widget
+from textual.worker import WorkerFailed
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+from warroom.crash_report import write_report
+from warroom.tui.faults import Faults, summary
+from warroom.tui.guard import guard
+from warroom.watchdog import watchdog
+
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 LOST_TERMINAL = 128 + signal.SIGHUP
 
 
@@ -53,9 +61,10 @@ finds every variable it may use."""
 
 
 class Shell(App[None]):
-    """An app that ends well: by a signal, by a lost terminal, by a crash. End the process with ``return_code``.
+    """An app that ends well, by a signal or a lost terminal, and that survives an unexpected error. End the process
+    with ``return_code``.
 
-    ``crash_folder`` takes the report of a crash.
+    ``crash_folder`` takes the reports of such errors.
     """
 
     TITLE = "warroom"
@@ -74,6 +83,11 @@ class Shell(App[None]):
         self._theme_before = ""
         self._inert = Inert()  # one for good: what it has made of a line is kept by its identity
         self._crash_folder = crash_folder or Path(tempfile.gettempdir())
+        self.faults = Faults(self._crash_folder, self._tell_fault)
+        self.goes_on = False
+        """Whether an unexpected error is survived: from when there is a screen to go on with."""
+        self._ended_by = 0  # the signal
+        self._lent = False
         self.register_theme(GROUND)
         self.theme = GROUND.name
 
@@ -105,52 +119,120 @@ class Shell(App[None]):
 
     # ── beginning and end ───────────────────────────────────────────────────────────────────────────────
 
-    def on_mount(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, self.end_by, number)
-        if not self.is_headless:
-            _watch_terminal(loop, self.end_by)
+    def run(self, **how: Any) -> None:
+        """As Textual's. From the first moment on, a signal ends it in order, with the status that belongs to it."""
+        before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        threading.excepthook = lambda failed: self._handle_fault(failed.exc_value)
+        try:
+            with watchdog.screen():
+                super().run(**how)
+        finally:
+            threading.excepthook = threading.__excepthook__
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            if self._ended_by:
+                self._return_code = 128 + self._ended_by
 
-    def end_by(self, number: int) -> None:
-        """End as a process ended by this signal does."""
-        self.exit(return_code=128 + number)
+    def _on_signal(self, number: int, frame: object = None) -> None:
+        # Raising here would break off whatever runs, a task of Textual's or a write to the disk.
+        if self._lent and number in (signal.SIGINT, signal.SIGQUIT):
+            return  # a key that was meant for the program that has the terminal
+        self._ended_by = self._ended_by or number
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # closed: it is ending already
+                loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if self._ended_by:
+            self.exit(return_code=128 + self._ended_by)
+
+    def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
+        """End in order, and in time: the first call counts."""
+        if not self._exit:
+            super().exit(result, return_code, message)
+            watchdog.expect_end(return_code)
+
+    async def _process_messages(self, *given: Any, **named: Any) -> None:
+        self._end()  # a signal that came before there was a loop
+        if not named.get("headless"):
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, failed: self._handle_fault(failed.get("exception")))
+            _watch_terminal(lambda: self._on_signal(signal.SIGHUP))
+        await super()._process_messages(*given, **named)
+
+    @contextlib.contextmanager
+    def suspend(self) -> Iterator[None]:
+        """As Textual's; the signals of the keys go to the program that has the terminal."""
+        self._lent = True
+        try:
+            with super().suspend(), watchdog.keys_lent():
+                yield
+        finally:
+            self._lent = False
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._inert]
 
+    # ── faults ──────────────────────────────────────────────────────────────────────────────────────────
+    #
+    # Textual ends the app at the first exception in a handler, action, timer, worker or render. All those ways meet
+    # in the three methods below. Once there is a screen to go on with, the console goes on.
+
+    def _handle_exception(self, error: Exception) -> None:
+        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            error = error.error
+        if self.goes_on or self._exit:
+            self._handle_fault(error)
+        else:
+            super()._handle_exception(error)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:  # noqa: BLE001 — the edge
+            self._handle_exception(error)
+
+    def _register_child(self, parent: DOMNode, child: Widget, before: int | None, after: int | None) -> None:
+        """Every widget and screen, Textual's own too, comes to life here; scrollbars excepted."""
+        guard(child, self._handle_exception)
+        super()._register_child(parent, child, before, after)
+
+    def _handle_fault(self, error: BaseException | None) -> None:
+        """Report an error and go on. From any thread."""
+        if error is not None:
+            self.faults.note(error)
+
+    def _tell_fault(self, text: str) -> None:
+        from warroom.redact import inert
+
+        if not self._exit:
+            self.notify(inert(text), severity="error", markup=False, timeout=10)
+
+    def leave_broken(self, screen: Screen[Any]) -> None:
+        """Close a screen that could not be set up, so that nobody is stuck on half of one."""
+        if self.screen is screen and len(self.screen_stack) > 2:
+            self.pop_screen()
+
     def _fatal_error(self) -> None:
         """Textual's own report shows local variables, tokens among them; ours names a file with the bare trace."""
-        from warroom.redact import redact
-
-        error = sys.exc_info()[1] or self._exception
-        report = self._crash_folder / f"crash-{os.getpid()}.txt"
-        trace = "".join(traceback.format_exception(error)) if error else "unknown"
-        with contextlib.suppress(OSError):
-            descriptor = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(redact(trace).text)
-        name = type(error).__name__ if error else "an unknown error"
-        said = redact(str(error), personal=True).text.splitlines()[:1]
+        error = sys.exc_info()[1] or self._exception or RuntimeError("unknown error")
         self.bell()
         self._exit_renderables.append(
-            Text(f"warroom broke: {name}: {said[0] if said else ''}\n"
-                 f"Nothing that was entered is lost. The report is {report}.")
+            Text(f"warroom crashed: {summary(error)}\n"
+                 f"Nothing that was entered is lost. The report is {write_report(error, self._crash_folder)}.")
         )  # fmt: skip
         self._close_messages_no_wait()
 
 
-def _watch_terminal(loop: asyncio.AbstractEventLoop, end: Callable[[int], None], grace_s: float = 2.0) -> None:
-    """End the process when the terminal is gone, even if SIGHUP is ignored or the loop is stuck in a write."""
+def _watch_terminal(end: Callable[[], None]) -> None:
+    """Call ``end`` when the terminal is gone, even if SIGHUP is ignored or the loop is stuck in a write."""
 
     def watch() -> None:
         poll = select.poll()
         poll.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
         poll.poll()  # asks for nothing, so it returns on hang-up or error only
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(end, signal.SIGHUP)
-        time.sleep(grace_s)
-        os._exit(LOST_TERMINAL)
+        watchdog.expect_end(LOST_TERMINAL)
+        end()
 
     threading.Thread(target=watch, name="terminal", daemon=True).start()

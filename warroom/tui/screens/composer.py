@@ -691,7 +691,7 @@ class ComposerScreen(WritingScreen):
         elif isinstance(field, FieldArea):
             self._edit(editor, field)
 
-    @work(exclusive=True, group="editor", exit_on_error=False)
+    @work(exclusive=True, group="editor")
     async def _edit(self, editor: list[str], field: FieldArea) -> None:
         if self.draft:
             await self.draft.save()

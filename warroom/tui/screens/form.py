@@ -263,7 +263,7 @@ class Form(ModalScreen[bool]):
     def action_send(self) -> None:
         if not self._busy:
             self._busy = True
-            self.run_worker(self._send(), exit_on_error=False)
+            self.run_worker(self._send())
 
     async def _send(self) -> None:
         try:

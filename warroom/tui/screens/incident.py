@@ -157,9 +157,7 @@ class IncidentScreen(PlaceScreen):
             await self.bridge.work(lambda: room.do(incident_id, made))
 
         def keep(text: str) -> None:
-            self.run_worker(
-                self.bridge.carry_out(lambda: room.save_draft(incident_id, form, text)), exit_on_error=False
-            )
+            self.run_worker(self.bridge.carry_out(lambda: room.save_draft(incident_id, form, text)))
 
         async def show() -> None:
             try:

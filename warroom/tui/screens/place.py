@@ -74,8 +74,8 @@ class PlaceScreen(Screen[None]):
         self.bridge.say(f"{BY_ID[action_id].title}: {where}", "warning")
 
     def start(self, job: WorkType[None]) -> None:
-        """Run ``job`` as a worker. Its failure ends it, not the console; a call, so that none is left unawaited."""
-        self.run_worker(job, exit_on_error=False)
+        """Run ``job`` as a worker; a call, so that none is left unawaited."""
+        self.run_worker(job)
 
     async def action_back(self) -> None:
         """Leave this screen for the one below."""
@@ -103,6 +103,8 @@ class PlaceScreen(Screen[None]):
         ])  # fmt: skip
 
     def on_trouble(self, event: Trouble) -> None:
+        if not isinstance(event.error, WarroomError):
+            raise event.error  # from the feed's thread to where unexpected errors are reported
         self.bridge.tell(event.error)
 
     def tell(self, error: WarroomError) -> None:

@@ -294,9 +294,7 @@ class ResolveScreen(IncidentScreen):
         room, incident_id = self.bridge.room, self.incident_id
         text = self.query_one("#reason", FieldInput).value
         # The app's worker, because this screen may be gone before the disk has answered.
-        self.app.run_worker(
-            self.bridge.carry_out(lambda: room.save_draft(incident_id, FORM, text)), exit_on_error=False
-        )
+        self.app.run_worker(self.bridge.carry_out(lambda: room.save_draft(incident_id, FORM, text)))
 
     def _stop_keeping(self) -> None:
         if self._keeping:

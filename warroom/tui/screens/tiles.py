@@ -62,11 +62,15 @@ class TiledScreen(PlaceScreen):
         """To a pane, or the present one again: its tab, and the cursor in it."""
         self.active = name or self.active
         self._lay_out()
+        if not self.is_attached:
+            return
         for child in self.pane(self.active).children:
             if child.can_focus:
                 child.focus()
 
     def _lay_out(self) -> None:
+        if not self.is_attached:
+            return  # a resize can still come in while the screen is taken down
         width, height = self.TILED_FROM
         tiled = self.size.width >= width and self.size.height >= height and not self._zoomed
         self.set_class(tiled, "-tiled")

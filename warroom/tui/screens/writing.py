@@ -102,7 +102,7 @@ class WritingScreen(PlaceScreen):
 
     def start(self, job: WorkType[None], group: str = "default") -> None:
         """Run ``job`` as a worker; in a group of its own it takes the place of the one before it."""
-        self.run_worker(job, group=group, exclusive=group != "default", exit_on_error=False)
+        self.run_worker(job, group=group, exclusive=group != "default")
 
     def leave(self) -> None:
         """Go, if this screen is still the one that is seen."""

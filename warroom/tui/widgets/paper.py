@@ -97,7 +97,7 @@ class Paper(ScrollView, can_focus=True):
         if not self._setting and self._markdown and self.is_attached:
             self._setting = True
             job: WorkType[None] = self._typeset
-            self.run_worker(job, exit_on_error=False)
+            self.run_worker(job)
 
     async def _typeset(self) -> None:
         width = max(20, min(WIDEST, (self.scrollable_content_region.width or self.size.width) - 1))

@@ -1,0 +1,73 @@
+"""Unexpected errors of a console that goes on: one report each, a message now and then. Draws nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from warroom.crash_report import write_report
+
+AGAIN_S = 60.0
+"""How long nothing is said about a fault that was told; a clock that fails does so every second."""
+
+APART_S = 2.0
+"""How far apart two messages stand at least, so that they do not pile up on the screen."""
+
+MAX_REPORTS = 20
+"""How many reports one console writes."""
+
+
+class Faults:
+    """Takes note of errors nobody expected. ``folder`` takes the reports; ``tell`` shows a message.
+
+    Safe to call from any thread; the disk is not waited for.
+    """
+
+    def __init__(
+        self, folder: Path, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._folder = folder
+        self._tell = tell
+        self._clock = clock
+        self._told: dict[tuple[str, str, int], float] = {}
+        self._last = float("-inf")
+        self._lock = threading.Lock()
+        self.seen: Counter[tuple[str, str, int]] = Counter()
+        """How often each fault came: by its type and the line of code that raised it."""
+
+    def note(self, error: BaseException) -> None:
+        """Report this error, unless that was done already; say so, unless that was done just now."""
+        where = _origin(error)
+        with self._lock:
+            now = self._clock()
+            self.seen[where] += 1
+            writes = self.seen[where] == 1 and len(self.seen) <= MAX_REPORTS
+            tells = now - self._told.get(where, float("-inf")) >= AGAIN_S and now - self._last >= APART_S
+            if tells:
+                self._told[where] = self._last = now
+        if writes or tells:
+            threading.Thread(target=self._report, args=(error, writes, tells), name="fault", daemon=True).start()
+
+    def _report(self, error: BaseException, writes: bool, tells: bool) -> None:
+        report = write_report(error, self._folder) if writes else ""
+        if tells:
+            written = f"The report is {report}." if report else "It was reported before."
+            self._tell(f"Unexpected {summary(error)}\nThe console goes on. {written}")
+
+
+def summary(error: BaseException) -> str:
+    """The type and the first line of what an error says, secrets and people masked."""
+    from warroom.redact import redact
+
+    lines = redact(str(error), personal=True).text.splitlines()[:1]
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def _origin(error: BaseException) -> tuple[str, str, int]:
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    frame = frames[-1] if frames else None
+    return (type(error).__name__, frame.filename if frame else "", frame.lineno or 0 if frame else 0)

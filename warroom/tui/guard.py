@@ -1,0 +1,67 @@
+"""Keeps an exception in a widget from ending the app: it is reported, and the widget goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rich.segment import Segment
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+
+PLACEHOLDER = "‹cannot be shown›"
+"""Stands where a widget failed to draw itself."""
+
+
+def guard(widget: Widget, report: Callable[[Exception], None]) -> None:
+    """From now on what ``widget`` raises, handling a message or drawing itself, goes to ``report``.
+
+    Call it before the widget starts. A screen that cannot be set up is closed again.
+    """
+    dispatch, render, render_line = widget._dispatch_message, widget.render, widget.render_line
+    compose = widget.compose
+
+    async def dispatch_message(message: Message) -> None:
+        try:
+            await dispatch(message)
+        except Exception as error:  # noqa: BLE001 — the edge
+            report(error)
+            if message.handler_name == "on_mount":
+                leave()
+
+    def guarded_compose() -> Iterable[Widget]:
+        try:
+            yield from compose()
+        except Exception:
+            leave()
+            raise
+
+    def leave() -> None:
+        close: Callable[[Screen[Any]], None] | None = getattr(widget.app, "leave_broken", None)
+        if isinstance(widget, Screen) and close:
+            widget.app.call_later(close, widget)
+
+    def guarded_render() -> Any:
+        try:
+            return render()
+        except Exception as error:  # noqa: BLE001
+            report(error)
+            return Content(PLACEHOLDER)
+
+    def guarded_render_line(y: int) -> Strip:
+        try:
+            return render_line(y)
+        except Exception as error:  # noqa: BLE001
+            report(error)
+            return Strip([Segment(PLACEHOLDER)]).adjust_cell_length(widget.size.width)
+
+    # On the instance: Textual's own widgets are guarded too, and no class needs to know of it.
+    vars(widget).update(
+        _dispatch_message=dispatch_message,
+        compose=guarded_compose,
+        render=guarded_render,
+        render_line=guarded_render_line,
+    )
