@@ -46,13 +46,16 @@ from warroom.incident.decisions import (
     ReceiveAlert,
     RecordFix,
     Resolve,
+    SetStatus,
     WriteSection,
 )
+from warroom.incident.delivery import State
 from warroom.incident.events import SECTIONS
 from warroom.logs.source import FileSource
 from warroom.logs.view import LogView
 from warroom.settings import Console as ConsoleSettings
 from warroom.settings import Person, Team, shipped
+from warroom.tui import theme as themes
 from warroom.tui.actions import ACTIONS, BY_ID
 from warroom.tui.app import Console
 from warroom.tui.bridge import Equipment
@@ -69,9 +72,10 @@ from warroom.tui.screens.resolve import ResolveScreen
 from warroom.tui.screens.review import ReviewScreen
 from warroom.tui.screens.war_room import WarRoomScreen
 from warroom.tui.theme import load_themes
+from warroom.tui.widgets import panes
 from warroom.tui.widgets.logpane import LogPane
 from warroom.tui.widgets.logprompt import LogPrompt
-from warroom.tui.widgets.panes import Pane
+from warroom.tui.widgets.panes import Headline, Pane
 from warroom.tui.widgets.paper import Paper
 from warroom.tui.widgets.rows import RowList
 
@@ -666,6 +670,36 @@ async def test_presenter_mode_shows_the_five_answers_and_no_notes(stage: Stage, 
         assert SECRET not in text and "pool timeout" not in text
         await press(pilot, "f2")
         assert isinstance(top(pilot), WarRoomScreen)
+
+
+@pytest.mark.parametrize("key", ["", "f2", "v"], ids=["war room", "presenter", "review"])
+async def test_the_header_is_calmer_once_mitigated_and_green_once_resolved(stage: Stage, key: str) -> None:
+    incident_id = declared(stage, Acknowledge(), RecordFix("Rolled back"))
+    async with in_war_room(stage, incident_id) as pilot:
+        if key:
+            await press(pilot, key)
+
+        def ground() -> str:
+            return top(pilot).query_one(Headline).styles.background.hex
+
+        colours = themes.variables(pilot.app.current_theme)
+        assert ground().lower() == colours["sev-critical"].lower() and "CRITICAL" in screen_lines(pilot.app)[0]
+        stage.room.do(incident_id, SetStatus("mitigated"))
+        await settle(pilot)
+        assert ground().lower() == colours["panel"].lower() and "MITIGATED" in screen_lines(pilot.app)[0]
+        stage.room.do(incident_id, Resolve("test"))
+        await settle(pilot)
+        assert ground().lower() == colours["status-ok"].lower()
+        assert "✓ RESOLVED" in screen_lines(pilot.app)[0] and "CRITICAL" not in screen_lines(pilot.app)[0]
+
+
+def test_the_header_brings_no_text_colour_of_its_own_to_its_grounds(stage: Stage) -> None:
+    room, now = stage.room, stage.clock()
+    incident = room.declare(Declare("checkout-api", "Card payments fail")).incident
+    failed = room.deliveries()[0].model_copy(update={"state": State.FAILED})
+    line = panes.headline(incident, [failed], room.playbook, now, room.zone, 120)
+    own = [str(span.style) for span in line.spans if "$" in str(span.style)]
+    assert own == ["$sev-critical-text on $sev-critical bold"]
 
 
 # ── resizing ────────────────────────────────────────────────────────────────────────────────────────────────

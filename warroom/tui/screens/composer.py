@@ -34,9 +34,10 @@ from warroom.tui.feed import Glance, News
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form import FieldArea, FieldInput
 from warroom.tui.screens.writing import Draft, WritingScreen, told
+from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.rows import ListRow, RowList
-from warroom.tui.widgets.words import block, join, lit, severity_badge
+from warroom.tui.widgets.words import block, join, lit
 
 PREVIEW_S = 0.12
 """So long nothing may be typed before the preview is made anew."""
@@ -501,15 +502,13 @@ class ComposerScreen(WritingScreen):
 
     def _show_head(self) -> None:
         incident, playbook = self.incident, self.bridge.room.playbook
-        severity = playbook.severity(incident.severity)
-        badge = severity_badge(
-            incident.severity, playbook.rank(incident.severity), len(playbook.severities), severity.glyph
-        )
+        badge = panes.badge(incident.severity, incident.status, playbook)
         drill = Content.styled(" DRILL ", "$status-late-text on $status-late bold") if incident.drill else None
         leads = lit(f"IC {incident.commander}", "bold") if incident.commander else (
             Content.styled("no commander", "$text-warning")
         )  # fmt: skip
-        what = lit(f"{incident.service} · {incident.impact}")
+        was = "impact was: " if incident.impact_ended else ""
+        what = lit(f"{incident.service} · {was}{incident.impact}")
         room = max(8, self.size.width - 2 - badge.cell_length - len(incident.id) - leads.cell_length - 8)
         what = what.truncate(room, ellipsis=True)
         left = join(badge, drill, lit(incident.id, "bold"), what.pad_right(room - what.cell_length), gap="  ")

@@ -131,7 +131,7 @@ class HomeScreen(TiledScreen):
 
     def _open(self, row: Summary, now: datetime) -> ListRow:
         left = Content.assemble(
-            panes.severity(row.severity, self.bridge.room.playbook), " ", lit(row.id, "bold"),
+            panes.badge(row.severity, row.status, self.bridge.room.playbook), " ", lit(row.id, "bold"),
             Content.styled(" DRILL ", DRILL_STYLE) if row.drill else "", " ",
             lit(f"{row.service} · {row.title}"),
         )  # fmt: skip

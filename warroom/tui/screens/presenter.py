@@ -13,6 +13,7 @@ from warroom.tui.feed import Glance
 from warroom.tui.screens.incident import IncidentScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, KeyBar
+from warroom.tui.widgets.panes import Headline
 from warroom.tui.widgets.words import URGENCY_WORD, block, lit
 
 WIDE = 140
@@ -23,7 +24,6 @@ class PresenterScreen(IncidentScreen):
     """The incident for a shared screen. F2 or escape leaves."""
 
     CSS = """
-    PresenterScreen #headline { background: $panel; padding: 0 1; }
     PresenterScreen .clocks { height: auto; margin: 1 2; }
     PresenterScreen .clock { width: 1fr; height: auto; }
     PresenterScreen Digits { width: auto; }
@@ -34,7 +34,7 @@ class PresenterScreen(IncidentScreen):
     BAR = ("presenter", "update", "help")
 
     def compose(self) -> ComposeResult:
-        yield Bar(id="headline")
+        yield Headline(id="headline")
         with Horizontal(classes="clocks"):
             with Vertical(classes="clock"):
                 yield Static("Running for", classes="caption", markup=False)
@@ -54,9 +54,7 @@ class PresenterScreen(IncidentScreen):
             return
         glance, playbook = self.glance, self.bridge.room.playbook
         incident, now, zone = glance.incident, self.bridge.now(), self.bridge.zone
-        self.query_one("#headline", Bar).say(
-            panes.headline(incident, (), playbook, now, zone, max(20, self.size.width - 2))
-        )
+        self.query_one(Headline).show(incident, (), playbook, now, zone)
         _count(self.query_one("#elapsed", Digits), timing.clock(timing.elapsed(incident, now).total_seconds()))
         update = timing.next_update(incident, playbook, now)
         caption = "Next update in"

@@ -24,7 +24,7 @@ from warroom.tui.screens.form import FieldInput
 from warroom.tui.screens.incident import IncidentScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
-from warroom.tui.widgets.panes import Pane
+from warroom.tui.widgets.panes import Headline, Pane
 from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import block, join, lit
 
@@ -45,7 +45,6 @@ class ResolveScreen(IncidentScreen):
     """
 
     CSS = """
-    ResolveScreen #headline { background: $panel; padding: 0 1; }
     ResolveScreen #about { background: $surface; padding: 0 1; }
     ResolveScreen #body { layout: vertical; height: 1fr; }
     ResolveScreen #verify { height: 1fr; min-height: 5; }
@@ -76,7 +75,7 @@ class ResolveScreen(IncidentScreen):
         self._height: int | str = ""
 
     def compose(self) -> ComposeResult:
-        yield Bar(id="headline")
+        yield Headline(id="headline")
         yield Bar(id="about")
         with Horizontal(id="body"):
             yield Pane(RowList(id="items"), id="verify", title="1 Recovery verification", private=True)
@@ -120,9 +119,7 @@ class ResolveScreen(IncidentScreen):
             return
         incident, playbook = self.incident, self.bridge.room.playbook
         now, zone, width = self.bridge.now(), self.bridge.zone, max(20, self.size.width - 2)
-        self.query_one("#headline", Bar).say(
-            panes.headline(incident, self.glance.deliveries, playbook, now, zone, width)
-        )
+        self.query_one(Headline).show(incident, self.glance.deliveries, playbook, now, zone)
         running = timing.spoken(timing.elapsed(incident, now))
         about = Content.assemble(("Resolve", "bold"), "   running for ", (running, "bold"), "   ")
         self.query_one("#about", Bar).say((about + lit(messages.impact(incident))).truncate(width, ellipsis=True))

@@ -25,7 +25,7 @@ from warroom.tui.screens.incident import IncidentScreen, section_title
 from warroom.tui.screens.tiles import TiledScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, KeyBar
-from warroom.tui.widgets.panes import Pane
+from warroom.tui.widgets.panes import Headline, Pane
 from warroom.tui.widgets.paper import Paper
 from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import join, lit
@@ -36,7 +36,6 @@ class ReviewScreen(TiledScreen, IncidentScreen):
 
     PANES = ("checklist", "timeline", "draft", "actions", "sections")
     CSS = """
-    ReviewScreen #headline { background: $panel; padding: 0 1; }
     ReviewScreen #owed { background: $surface; padding: 0 1; }
     ReviewScreen #next { background: $surface; padding: 0 1; }
     ReviewScreen #left, ReviewScreen #right { width: 1fr; }
@@ -58,7 +57,7 @@ class ReviewScreen(TiledScreen, IncidentScreen):
         self._again = False
 
     def compose(self) -> ComposeResult:
-        yield Bar(id="headline")
+        yield Headline(id="headline")
         yield Bar(id="owed")
         yield Bar(id="tabs")
         with Horizontal():
@@ -169,10 +168,8 @@ class ReviewScreen(TiledScreen, IncidentScreen):
         if self.glance is None or not self.is_attached:
             return
         incident, playbook = self.incident, self.bridge.room.playbook
-        now, zone, width = self.bridge.now(), self.bridge.zone, max(20, self.size.width - 2)
-        self.query_one("#headline", Bar).say(
-            panes.headline(incident, self.glance.deliveries, playbook, now, zone, width)
-        )
+        now, zone = self.bridge.now(), self.bridge.zone
+        self.query_one(Headline).show(incident, self.glance.deliveries, playbook, now, zone)
         self.query_one("#owed", Bar).say(self._owed(incident, now))
         self.query_one("#next", Bar).say(self._next_line(incident, now))
         self.show_tabs()

@@ -26,7 +26,7 @@ from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.logbox import LogBox
 from warroom.tui.widgets.logpane import LogPane
-from warroom.tui.widgets.panes import Pane
+from warroom.tui.widgets.panes import Headline, Pane
 from warroom.tui.widgets.rows import RowList
 from warroom.tui.widgets.words import URGENCY_STYLE, lit
 
@@ -39,7 +39,6 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
 
     PANES = ("checklist", "timeline", "roles", "logs")
     CSS = """
-    WarRoomScreen #headline { background: $panel; height: 1; padding: 0 1; }
     WarRoomScreen #phase { height: 2; padding: 0 1; background: $surface; }
     WarRoomScreen #course { height: 2; }
     WarRoomScreen #elapsed { display: none; width: auto; margin-right: 3; }
@@ -67,7 +66,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         self._ticked = ""
 
     def compose(self) -> ComposeResult:
-        yield Bar(id="headline")
+        yield Headline(id="headline")
         with Horizontal(id="phase"):
             yield Digits(id="elapsed")
             yield Bar(id="course")
@@ -124,9 +123,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         glance, playbook = self.glance, self.bridge.room.playbook
         incident, now, zone = glance.incident, self.bridge.now(), self.bridge.zone
         width = max(20, self.size.width - 2)
-        self.query_one("#headline", Bar).say(
-            panes.headline(incident, glance.deliveries, playbook, now, zone, width)
-        )
+        self.query_one(Headline).show(incident, glance.deliveries, playbook, now, zone)
         tiled = self.has_class("-tiled")
         elapsed, digits = timing.clock(timing.elapsed(incident, now).total_seconds()), self.query_one(Digits)
         if digits.value != elapsed:

@@ -16,8 +16,18 @@ from warroom.incident.events import ItemChecked
 from warroom.incident.incident import Incident, Row
 from warroom.incident.playbook import Checklist, Phase, Playbook
 from warroom.incident.timing import Countdown
+from warroom.tui.widgets.bars import Bar
 from warroom.tui.widgets.rows import ListRow
-from warroom.tui.widgets.words import DRILL_STYLE, URGENCY_STYLE, URGENCY_WORD, join, lit, severity_badge
+from warroom.tui.widgets.words import (
+    DRILL_STYLE,
+    SEVERITY_SLOTS,
+    URGENCY_STYLE,
+    URGENCY_WORD,
+    join,
+    lit,
+    severity_badge,
+    severity_slot,
+)
 
 
 class Pane(Container):
@@ -59,23 +69,54 @@ class Pane(Container):
             self.border_subtitle = Content("hidden · F3 lifts the curtain") if down else ""
 
 
-def severity(incident_severity: str, playbook: Playbook) -> Content:
-    """The severity's badge."""
+def badge(severity: str, status: str, playbook: Playbook) -> Content:
+    """How bad it is while users are affected; then that they are not, and how bad it was."""
     known = {s.id: (rank, s.glyph) for rank, s in enumerate(playbook.severities)}
-    rank, glyph = known.get(incident_severity, (0, "●"))
-    return severity_badge(incident_severity, rank, len(playbook.severities), glyph)
+    rank, glyph = known.get(severity, (0, "●"))
+    if status == "investigating":
+        return severity_badge(severity, rank, len(playbook.severities), glyph)
+    if status == "mitigated":
+        return join(lit(" ◐ MITIGATED ", "$sev-low-text on $sev-low bold"), lit(severity))
+    return join(lit(f" ✓ {status.upper()} ", "$status-ok-text on $status-ok bold"), lit(f"was {severity}"))
+
+
+class Headline(Bar):
+    """The top line of every screen about an incident. Its ground shows the severity while users are affected,
+    and is green once the incident is resolved."""
+
+    DEFAULT_CSS = """
+    Headline { background: $panel; padding: 0 1; }
+    Headline.-critical { background: $sev-critical; color: $sev-critical-text; }
+    Headline.-high { background: $sev-high; color: $sev-high-text; }
+    Headline.-medium { background: $sev-medium; color: $sev-medium-text; }
+    Headline.-low { background: $sev-low; color: $sev-low-text; }
+    Headline.-resolved { background: $status-ok; color: $status-ok-text; }
+    """
+
+    def show(
+        self, incident: Incident, deliveries: Sequence[Delivery], playbook: Playbook, now: datetime, zone: tzinfo
+    ) -> None:
+        """Show the incident as it stands ``now``."""
+        self.say(headline(incident, deliveries, playbook, now, zone, max(20, self.screen.size.width - 2)))
+        ranks = {s.id: rank for rank, s in enumerate(playbook.severities)}
+        slot = severity_slot(incident.severity, ranks.get(incident.severity, 0), len(ranks))
+        ground = slot if incident.status == "investigating" else "" if incident.open else "resolved"
+        for name in (*SEVERITY_SLOTS, "resolved"):
+            self.set_class(name == ground, f"-{name}")
 
 
 def headline(
     incident: Incident, deliveries: Sequence[Delivery], playbook: Playbook, now: datetime, zone: tzinfo, width: int
 ) -> Content:
-    """How bad, which, what, who leads, where we talk, what time it is: one line, cut in the middle if need be."""
+    """How bad, which, what, who leads, where we talk, what time it is: one line, cut in the middle if need be.
+
+    Plain, bold and reversed alone: it stands on grounds of several colours.
+    """
     drill = Content.styled(" DRILL ", DRILL_STYLE) if incident.drill else None
-    status = Content("") if incident.status == "investigating" else lit(incident.status.upper(), "bold")
-    left = join(severity(incident.severity, playbook), drill, lit(incident.id, "bold"), status)
-    leader = lit(incident.commander, "bold") if incident.commander else lit("nobody", "$text-warning bold")
+    left = join(badge(incident.severity, incident.status, playbook), drill, lit(incident.id, "bold"))
+    leader = lit(incident.commander, "bold") if incident.commander else lit(" nobody ", "bold reverse")
     clock = f"{now.astimezone(zone):%H:%M:%S %Z}"
-    commander = Content.assemble(("IC ", "$text-quiet"), leader)
+    commander = Content.assemble("IC ", leader)
     right = join(commander, _channels(incident, deliveries), clock, gap="   ")
     space = width - left.cell_length - right.cell_length - 4
     if space < 12:  # a narrow screen: what it is matters more than where we talk
@@ -93,7 +134,7 @@ def _channels(incident: Incident, deliveries: Sequence[Delivery]) -> Content:
         channel = incident.channels.get(name)
         shown = (channel.name if channel else "") or name
         worst = delivery.state if delivery.state is not State.DELIVERED else _worst(deliveries, name)
-        style = "" if worst is State.DELIVERED else "$text-warning bold"
+        style = "" if worst is State.DELIVERED else "bold reverse"
         parts.append(lit(f"{shown} {worst.glyph}", style))
     return join(*parts)
 

@@ -38,10 +38,12 @@ URGENCY_WORD: dict[Urgency, str] = {"calm": "", "soon": "soon", "late": "LATE", 
 SEVERITY_SLOTS = ("critical", "high", "medium", "low")
 
 
-def severity_badge(severity: str, rank: int, of: int, glyph: str) -> Content:
-    """The severity on its own ground: glyph and word, so that colour is never the only sign.
+def severity_slot(severity: str, rank: int, of: int) -> str:
+    """Which of the four severity colours one gets: its own, else by its ``rank`` of ``of`` in the playbook."""
+    return severity if severity in SEVERITY_SLOTS else SEVERITY_SLOTS[min(3, rank * 4 // max(1, of))]
 
-    ``rank`` of ``of`` severities picks the ground, for playbooks that name theirs otherwise.
-    """
-    known = severity if severity in SEVERITY_SLOTS else SEVERITY_SLOTS[min(3, rank * 4 // max(1, of))]
+
+def severity_badge(severity: str, rank: int, of: int, glyph: str) -> Content:
+    """The severity on its own ground: glyph and word, so that colour is never the only sign."""
+    known = severity_slot(severity, rank, of)
     return lit(f" {glyph} {severity.upper()} ", f"$sev-{known}-text on $sev-{known} bold")
