@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import servers
 from click.testing import CliRunner
+from leaks import ECHOES, holds
 
 from warroom.cli import commands
 from warroom.cli.arguments import Call
@@ -331,6 +332,31 @@ def test_no_secret_of_a_destination_is_ever_said(tmp_path: Path) -> None:
     assert "✗ hook" in err
     assert "s3cr3t" not in told
     assert b"s3cr3t" not in b"".join(file.read_bytes() for file in program.data.rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize("echo", ["zero-width spaces", "base64 in a text"])
+@pytest.mark.parametrize(("status", "ok"), [("200 OK", True), ("403 {}", False)])
+def test_a_service_that_gives_its_token_back_everywhere_spreads_it_nowhere(
+    tmp_path: Path, echo: str, status: str, ok: bool
+) -> None:
+    token = "s3cr3t/t0ken-abcdef"
+    word = ECHOES[echo](token)
+    names = ("error", "user", "team", "id", "ts", "name", "needed", "message", "stuff")
+    said = {**dict.fromkeys(names, word), "url": f"https://{word}@{word}/", "channel": {"id": word, "name": word}}
+    body = json.dumps({"ok": ok, **said, "channels": [said], "messages": [said]}).encode()
+    answer = servers.http_answer(status.format(ECHOES["as it is"](token)), body)
+    with servers.RawServer(answer) as server:
+        table = f'backend = "slack"\nchannel = "#ops"\nbase_url = "{server.url}"\ntoken = {{ env = "TOKEN" }}\n'
+        program = Program(tmp_path, f"[destinations.chat]\n{table}[destinations.hook]\nbackend = \"webhook\"\n"
+                                    f'url = "{server.url}"\nheaders = {{ Authorization = {{ env = "BASIC" }} }}\n'
+                                    "plain_secrets = true\n")  # fmt: skip
+        program.environ |= {"TOKEN": token, "BASIC": f"Basic {ECHOES['base64 after a user'](token)}"}
+        told = ["".join(program.does("declare", "x", "y")), *map("".join, [program.does("update")])]
+        told += ["".join(map(str, program.run(verb))) for verb in ("deliveries", "doctor", "export", "timeline")]
+        assert any(token.encode() in request for request in server.requests), "it was sent to the service"
+    told += [file.read_bytes().decode("utf-8", "replace") for file in tmp_path.rglob("*") if file.is_file()]
+    for text in told:
+        assert not holds(text, token), text
 
 
 # ── several processes ───────────────────────────────────────────────────────────────────────────────────────

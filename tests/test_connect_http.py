@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import functools
+import gzip
+import json
 import logging
 import socket
 import ssl
 import subprocess
 import sys
 import traceback
+import zlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -15,9 +21,12 @@ from typing import Any
 import httpx
 import pytest
 import servers
+from hypothesis import given
+from hypothesis import strategies as st
+from leaks import ECHOES, holds
 from pydantic import SecretStr
 
-from warroom.connect.http import LONGEST_WAIT, Answer, Answered, Http
+from warroom.connect.http import LONGEST_WAIT, Answer, Answered, Http, _body
 from warroom.incident.errors import DeliveryError, NotSent, Refused, SettingsError, Uncertain
 
 pytestmark = pytest.mark.anyio
@@ -245,6 +254,120 @@ async def test_nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Non
         assert TOKEN.encode() in server.requests[0]
     assert TOKEN not in caplog.text
     assert "xyzzyplugh1234" not in caplog.text
+
+
+PASSWORD = "p4ss/w0rd+plover"
+BASIC = f"Basic {base64.b64encode(f'bot:{PASSWORD}'.encode()).decode()}"
+
+
+def echoing(status: int, echo: str) -> bytes:
+    """An answer on the wire that gives the credentials back in every place it has, in that form."""
+    said = [ECHOES[echo](secret) for secret in (TOKEN, PASSWORD, f"bot:{PASSWORD}")]
+    word = " ".join(said)
+    line = "".join(c for c in word if c.isprintable() or not c.isascii()).encode()
+    data = dict.fromkeys(("error", "code", "message", "id", "errcode", "msg", "needed", "url", word), word)
+    body = json.dumps({**data, "list": [word, {"id": word}]}, ensure_ascii=False).encode()
+    head = b"HTTP/1.1 %d %s\r\nLocation: https://%s/%s\r\nRetry-After: %s\r\nX-Echo: %s\r\n" % (
+        status, line, *[line.replace(b" ", b"")] * 2, line, line,
+    )  # fmt: skip
+    return head + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 404, 429, 500])
+@pytest.mark.parametrize("echo", ECHOES)
+async def test_a_service_that_echoes_its_credentials_everywhere_is_not_quoted(status: int, echo: str) -> None:
+    said = []
+    for body in (None, b"plain: " + ECHOES[echo](TOKEN).encode(), ECHOES[echo](PASSWORD).encode()):
+        answer = echoing(status, echo)
+        if body is not None:  # as a service that is not JSON gives its reason
+            head = answer.partition(b"Content-Length")[0]
+            answer = head + b"Connection: close\r\n\r\n" + body
+        with servers.RawServer(answer) as server:
+            headers = {"Authorization": SecretStr(f"Bearer {TOKEN}"), "X-Basic": SecretStr(BASIC)}
+            http = Http("Chat", server.url, headers=headers)
+            try:
+                got = await http.send("POST", "x", json_body={})
+            except DeliveryError as error:
+                no_secret(error)
+                said.append(f"{error.title}\n{error.remedy}\n{getattr(error, 'code', '')}")
+            else:
+                found = got.data["id"]
+                said += [http.mask.identifier(found), http.mask.link(f"https://a.test/{found}"), http.clean(found)]
+            await http.close()
+    assert said
+    for text in said:
+        assert not holds(text, TOKEN) and not holds(text, PASSWORD), text
+
+
+async def test_the_reason_phrase_is_said_where_it_is_all_there_is() -> None:
+    with servers.RawServer(b"HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\n\r\n") as server:
+        assert (await caught(door(server.url))).title == "Chat refused: I'm a teapot (418)"
+
+
+# Compressed answers
+
+
+def compressed(data: bytes, times: int = 1) -> bytes:
+    for _ in range(times):
+        data = gzip.compress(data, 9)
+    return data
+
+
+async def test_no_compression_is_asked_for_and_one_that_comes_all_the_same_is_undone() -> None:
+    data = b'{"id": "%s"}' % (b"x" * 200_000)
+    for name, body in (("gzip", compressed(data)), ("Deflate", zlib.compress(data)), ("identity", data)):
+        with servers.RawServer(servers.http_answer("200 OK", body, f"Content-Encoding: {name}")) as server:
+            http = door(server.url)
+            assert (await http.send("POST", "x", json_body={})).data == json.loads(data)
+            await http.close()
+            assert b"\r\naccept-encoding: identity\r\n" in server.requests[0].lower()
+
+
+BOMB = """
+import asyncio, resource, sys
+from warroom.connect.http import Http
+from warroom.incident.errors import DeliveryError
+held = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) << 10
+resource.setrlimit(resource.RLIMIT_AS, (held + (128 << 20),) * 2)
+async def ask(url):
+    http = Http("Chat", url)
+    try:
+        print("answer", (await http.send("GET", "x")).data)
+    except DeliveryError as error:
+        print(type(error).__name__, error.title)
+    await http.close()
+asyncio.run(ask(sys.argv[1]))
+"""
+
+
+@functools.cache
+def bomb() -> bytes:
+    """256 MB of nothing, packed once."""
+    packed = zlib.compressobj(6, wbits=31)
+    return b"".join([*(packed.compress(bytes(1 << 20)) for _ in range(256)), packed.flush()])
+
+
+@pytest.mark.parametrize("encodings", ["gzip", "gzip, gzip, gzip", "gzip\r\nContent-Encoding: gzip"])
+def test_an_answer_that_unpacks_to_a_thousand_times_its_length_takes_little_memory(encodings: str) -> None:
+    body = compressed(bomb(), encodings.count("gzip") - 1)
+    with servers.RawServer(servers.http_answer("200 OK", body, f"Content-Encoding: {encodings}")) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", BOMB, server.url], capture_output=True, text=True, check=False, timeout=60
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("NotSent Chat ")
+
+
+@given(data=st.binary(max_size=3000), cut=st.integers(0, 4000), step=st.integers(1, 500))
+async def test_whatever_is_said_to_be_compressed_is_whole_or_nothing(data: bytes, cut: int, step: int) -> None:
+    packed = gzip.compress(data)
+
+    async def sent() -> AsyncIterator[bytes]:
+        for at in range(0, min(cut, len(packed)), step):
+            yield packed[: min(cut, len(packed))][at : at + step]
+
+    got = await _body(httpx.Response(200, headers={"content-encoding": "gzip"}, content=sent()))
+    assert got == (data if cut >= len(packed) else b"")
 
 
 @pytest.mark.parametrize("token", ["with\nbreak", "with\r\nX-Evil: 1", " padded", "ümlaut", "", "tab\tbed"])

@@ -261,11 +261,13 @@ def open_journal(places: Places) -> SqliteJournal:
 
 
 def make_chat(destination: Destination, places: Places, environ: Mapping[str, str]) -> Chat:
-    """The backend of ``destination`` with its options checked by its own model and its secrets looked up.
+    """The backend of ``destination``, guarded, its options checked by its own model and its secrets looked up.
 
-    Raises ``SettingsError`` with file, table and key; no secret stands in it.
+    Raises ``SettingsError`` with file, table and key, whatever the backend's own code does; no secret stands in it.
     """
     from warroom.connect import plugins
+    from warroom.connect.guard import GuardedChat, describe, is_ending
+    from warroom.connect.mask import SecretMask, secret_values
 
     place = _Place(destination.name, places)
     try:
@@ -280,13 +282,22 @@ def make_chat(destination: Destination, places: Places, environ: Mapping[str, st
         raise place.of(error) from None
     if "folder" in model.model_fields:
         options.setdefault("folder", places.data)
-    # A file of this one table, so that a mistake is found in the settings by its whole path.
-    file = create_model("File", destinations=(dict[str, model], ...))  # type: ignore[valid-type]
-    checked: Any = toml.check({"destinations": {destination.name: options}}, file, place.text, place.file)
+    name = destination.name
+    mask = SecretMask(secret_values([options[key] for key in secret if key in options]))
+    failure: SettingsError
     try:
-        return backend(checked.destinations[destination.name])
+        # A file of this one table, so that a mistake is found in the settings by its whole path.
+        file = create_model("File", destinations=(dict[str, model], ...))  # type: ignore[valid-type]
+        checked: Any = toml.check({"destinations": {name: options}}, file, place.text, place.file)
+        return GuardedChat(name, backend(checked.destinations[name]), mask)
     except SettingsError as error:  # an address that cannot be one, a token that no header can carry
-        raise place.of(error) from None
+        failure = error if error.place.startswith(place.file) else place.of(error)
+    except BaseException as error:
+        if is_ending(error):
+            raise
+        wrong = f"its chat backend cannot be set up: {describe(error, mask)}"
+        failure = place.of(SettingsError(wrong, "Check the options, or update the package of the backend."))
+    raise failure
 
 
 class _Place:

@@ -11,6 +11,9 @@ What an outcome means, for requests that change something:
 
 A request that is harmless to repeat (any GET, or ``repeatable``) never ends ``Uncertain``: nobody has to be
 asked whether to do it again, so the same outcomes are ``NotSent``.
+
+Nothing of an answer leaves this module with a secret of the request in it: every string of its JSON, and every word
+that goes into an error, has been through a ``SecretMask``.
 """
 
 from __future__ import annotations
@@ -20,8 +23,10 @@ import ipaddress
 import json
 import logging
 import math
+import re
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -31,8 +36,8 @@ from pydantic import SecretStr
 
 from warroom import __version__
 from warroom.connect.attempt import leaving
+from warroom.connect.mask import SecretMask, credentials
 from warroom.incident.errors import DeliveryError, NotSent, Refused, SettingsError, Uncertain
-from warroom.redact import inert, redact
 
 Transport = httpx.AsyncBaseTransport
 """What tests pass instead of the network."""
@@ -46,9 +51,12 @@ TOTAL_SECONDS = 20.0
 LONGEST_WAIT = 300.0
 """Seconds. A service that asks for a longer pause is asked again after this."""
 
-_LARGEST_ANSWER = 8 * 1024 * 1024
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+"""The longest answer that is read, counted after decompression."""
+
 _THROTTLED = {"M_LIMIT_EXCEEDED", "ratelimited", "rate_limited", "RATE_LIMIT_HIT"}
-_MASK = "‹redacted›"
+_INFLATED_AT_ONCE = 64 * 1024
+_COMPRESSION = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 _REMEDIES = {
     400: "The service does not accept what was sent. Check this destination's settings.",
@@ -72,7 +80,10 @@ class Answered(Refused):
 
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx answer. ``data`` is its JSON object, {} if it is none; ``retry_after`` is in seconds."""
+    """A 2xx answer. ``data`` is its JSON object, {} if it is none; ``retry_after`` is in seconds.
+
+    No secret of the request stands in ``data``, nor a control character.
+    """
 
     status: int
     data: Mapping[str, Any]
@@ -127,7 +138,10 @@ class Http:
                     f"{service}: the value of {name} holds characters a header cannot carry",
                     "Copy the token again, without line breaks or spaces around it.",
                 )
-        self._secrets = self._all_secrets(url if secret_address else None)
+        secrets = {one for value in self._headers.values() for one in credentials(value.get_secret_value())}
+        if secret_address or url.userinfo:
+            secrets |= credentials(address.strip())
+        self.mask = SecretMask(secrets)
         # httpx logs each request's whole address at INFO, and an address can be the secret.
         logging.getLogger("httpx").disabled = True
 
@@ -183,11 +197,9 @@ class Http:
                     headers=sent_headers,
                     extensions={"trace": trace},
                 ) as response:
-                    async for chunk in response.aiter_bytes():
-                        body += chunk
-                        if len(body) > _LARGEST_ANSWER:
-                            failure = self.doubt("sent an endless answer", repeatable)
-                            break
+                    body = await _body(response)
+                    if len(body) > MAX_ANSWER_BYTES:
+                        failure = self.doubt("sent an endless answer", repeatable)
         except TimeoutError:
             # Only this limit knows no phase by itself; the trace tells whether anything had left.
             failure = self.doubt("did not answer in time", repeatable) if started else self._unreached("")
@@ -203,10 +215,10 @@ class Http:
         if failure is not None:
             raise failure
         assert response is not None
-        failure = self._judged(response, body, repeatable, wants_json)
+        data = self._json_object(body)
+        failure = self._judged(response, body, data, repeatable, wants_json)
         if failure is not None:
             raise failure
-        data = _json_object(body)
         return Answer(response.status_code, data or {}, _wait(response, data or {}))
 
     async def close(self) -> None:
@@ -225,10 +237,7 @@ class Http:
 
     def clean(self, text: str, limit: int = 200) -> str:
         """A stranger's words for an error of ours: no secret, no control characters, at most ``limit`` long."""
-        for secret in self._secrets:
-            text = text.replace(secret.get_secret_value(), _MASK)
-        text = " ".join(redact(text).text.split())
-        return text if len(text) <= limit else text[: limit - 1] + "…"
+        return self.mask.line(text, limit)
 
     def _open_client(self) -> httpx.AsyncClient:
         if self._client is None:
@@ -241,6 +250,7 @@ class Http:
                 headers={
                     "User-Agent": f"warroom/{__version__}",
                     "Accept": "application/json",
+                    "Accept-Encoding": "identity",
                     **{name: value.get_secret_value() for name, value in self._headers.items()},
                 },
             )
@@ -250,32 +260,32 @@ class Http:
         base = self._base.get_secret_value()
         return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
 
-    def _all_secrets(self, address: httpx.URL | None) -> tuple[SecretStr, ...]:
-        """Every string that gives access, and its parts, longest first so that no part outlives the whole."""
-        found = {self._base.get_secret_value()} if address else set()
-        for value in self._headers.values():
-            found |= {value.get_secret_value(), *value.get_secret_value().split()}
-        if address:
-            found |= {str(address), address.path, address.raw_path.decode(), address.password}
-            found |= {part for part in address.path.split("/") if len(part) >= 8}
-            found |= set(address.params.values())
-        # "Bearer" and the like are no secrets, and masking short words would make an error unreadable.
-        long = sorted((secret for secret in found if len(secret) >= 7), key=len, reverse=True)
-        return tuple(map(SecretStr, long))
+    def _json_object(self, body: bytes) -> dict[str, Any] | None:
+        """The JSON object in the body without the request's secrets; None for anything else."""
+        try:
+            value = self.mask.data(json.loads(body))
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
 
     def _unreached(self, why: str) -> NotSent:
-        detail = f" ({self.clean(why, 100)})" if why else ""
+        reason = self.clean(_without_numbers(why), 100)
+        detail = f" ({reason[:1].lower()}{reason[1:]})" if reason else ""
         return NotSent(
             f"{self.service} cannot be reached{detail}",
             f"Check the network and the address {self.host}. It will be tried again.",
         )
 
     def _judged(
-        self, response: httpx.Response, body: bytes, repeatable: bool, wants_json: bool
+        self,
+        response: httpx.Response,
+        body: bytes,
+        data: Mapping[str, Any] | None,
+        repeatable: bool,
+        wants_json: bool,
     ) -> DeliveryError | None:
         """The error this answer means, or None for one that keeps its promise."""
         status = response.status_code
-        data = _json_object(body)
         if 200 <= status < 300:
             if wants_json and data is None:
                 return self.doubt("gave an answer that cannot be read", repeatable)
@@ -294,7 +304,8 @@ class Http:
             return Answered(f"{self.service} points elsewhere ({status})", self._elsewhere(response), status)
         # A service that is not JSON (Slack's webhooks) says its reason in a short plain text.
         plain = self.clean(body[:200].decode("utf-8", "replace")) if data is None and len(body) <= 200 else ""
-        reason = next((text for text in (code, words, plain) if text), response.reason_phrase or "no reason")
+        phrase = self.clean(response.reason_phrase, 60)
+        reason = next(text for text in (code, words, plain, phrase, "no reason") if text)
         detail = words if words and words != reason else ""
         remedy = self._remedies.get(code) or _REMEDIES.get(status, "Check this destination's settings.")
         return Answered(
@@ -307,7 +318,7 @@ class Http:
         except httpx.InvalidURL:
             host = ""
         # The host alone: the rest of the target can repeat a secret address.
-        where = f" at {inert(host)}" if host else ""
+        where = f" at {self.clean(host, 100)}" if host else ""
         return f"Redirects are not followed. Set the service's final address{where}."
 
 
@@ -336,12 +347,51 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _json_object(body: bytes) -> dict[str, Any] | None:
+async def _body(response: httpx.Response) -> bytes:
+    """The decoded body; b"" for one that cannot be decoded, and an end soon after ``MAX_ANSWER_BYTES``.
+
+    httpx would decode every chunk whole, however much comes out of it, and stacked encodings one after another; so
+    the header is taken from it, and one gzip or deflate, which some proxies send unasked, is undone here.
+    """
+    encodings = response.headers.get_list("content-encoding", split_commas=True)
+    response.headers.pop("content-encoding", None)
+    named = [name for name in (encoding.strip().lower() for encoding in encodings) if name not in ("", "identity")]
+    if not named:
+        return await _bounded(response.aiter_bytes())
+    if len(named) > 1 or named[0] not in _COMPRESSION:
+        return b""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+        return await _bounded(_inflated(response.aiter_bytes(), _COMPRESSION[named[0]]))
+    except zlib.error:
+        return b""
+
+
+async def _bounded(chunks: AsyncIterator[bytes]) -> bytes:
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            break
+    return bytes(body)
+
+
+async def _inflated(chunks: AsyncIterator[bytes], bits: int) -> AsyncIterator[bytes]:
+    inflate = zlib.decompressobj(bits)
+    async for chunk in chunks:
+        data, more = chunk, True
+        while more and not inflate.eof:
+            piece = inflate.decompress(data, _INFLATED_AT_ONCE)
+            yield piece
+            data = inflate.unconsumed_tail
+            # Output can be left over when all input is taken.
+            more = bool(data) or len(piece) == _INFLATED_AT_ONCE
+    if not inflate.eof:
+        raise zlib.error("the answer is cut off")
+
+
+def _without_numbers(reason: str) -> str:
+    """An exception's words without ``[Errno -2]``, ``[SSL: …]`` and ``(_ssl.c:1006)``."""
+    return re.sub(r"\[(?:Errno|SSL)[^\]]*\] ?| ?\(_ssl\.c:\d+\)", "", reason)
 
 
 def _first_text(data: Mapping[str, Any], *names: str) -> str:

@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from pydantic import BaseModel
 
+from warroom.connect.guard import describe, is_ending
 from warroom.connect.ports import ChatBackend
 from warroom.incident.errors import SettingsError
 
@@ -31,20 +32,22 @@ def load(name: str) -> ChatBackend:
         raise SettingsError(f'the chat backend "{name}" is registered twice, by {owners}', "Uninstall one of them.")
     (point,) = found
     try:
-        backend = point.load()
-    except Exception as error:  # a stranger's module may raise anything; it is said, with its name
+        backend: ChatBackend = point.load()
+        options = getattr(backend, "Options", None)
+        complete = callable(backend) and isinstance(options, type) and issubclass(options, BaseModel)
+    except BaseException as error:
+        if is_ending(error):
+            raise
         raise SettingsError(
-            f'the chat backend "{name}" cannot be loaded: {type(error).__name__}: {error}',
+            f'the chat backend "{name}" cannot be loaded: {describe(error)}',
             f"Reinstall or remove the package {_owner(point)}.",
         ) from error
-    options = getattr(backend, "Options", None)
-    if not (callable(backend) and isinstance(options, type) and issubclass(options, BaseModel)):
+    if not complete:
         raise SettingsError(
             f'the chat backend "{name}" is not a backend: {point.value} has no Options model',
             f"Update or remove the package {_owner(point)}.",
         )
-    made: ChatBackend = backend
-    return made
+    return backend
 
 
 def load_all() -> tuple[dict[str, ChatBackend], tuple[SettingsError, ...]]:

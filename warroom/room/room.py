@@ -262,9 +262,9 @@ class WarRoom:
                 if name not in self._previewers:
                     self._previewers[name] = self.chats(name)
             chat = self._previewers[name]
+            return Copy(name, chat.render(message), chat.max_length)
         except WarroomError as error:
             return Copy(name, message.text, len(message.text), str(error))
-        return Copy(name, chat.render(message), chat.max_length)
 
     def post_update(
         self,

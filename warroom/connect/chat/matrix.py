@@ -167,9 +167,9 @@ class Matrix:
 
     async def check(self) -> str:
         """Who the token is, and that the shared room can be found."""
-        who = f"Matrix: {inert(await self._user())} at {self._http.host}"
+        who = f"Matrix: {self._http.clean(await self._user(), 80)} at {self._http.host}"
         if self._options.room.strip():
-            return f"{who}, shared room {inert(await self._shared())}"
+            return f"{who}, shared room {self._http.clean(await self._shared(), 80)}"
         return who
 
     async def close(self) -> None:
@@ -182,7 +182,8 @@ class Matrix:
         room = await self._shared()
         if not await self._joined(room):
             raise Answered(
-                "Matrix: the account is not in the shared room", f"Invite {inert(await self._user())} to it."
+                "Matrix: the account is not in the shared room",
+                f"Invite {self._http.clean(await self._user(), 80)} to it.",
             )
         return self._channel(room, self._options.room.strip())
 
@@ -280,7 +281,9 @@ class Matrix:
             raise NotSent(error.title, "It will be tried again; Matrix keeps one of them.") from None
 
     def _channel(self, room: str, name: str) -> Channel:
-        return Channel(id=room, name=inert(name), url=f"https://matrix.to/#/{_quoted(name or room)}")
+        room = self._http.mask.identifier(room)
+        url = self._http.mask.link(f"https://matrix.to/#/{_quoted(name or room)}")
+        return Channel(id=room, name=self._http.clean(name), url=url)
 
     # Messages
 
@@ -326,7 +329,8 @@ class Matrix:
         return [one for one in pinned if isinstance(one, str)] if isinstance(pinned, list) else []
 
     def _receipt(self, room: str, event: str) -> Receipt:
-        return Receipt(id=event, url=f"https://matrix.to/#/{_quoted(room)}/{_quoted(event)}")
+        event = self._http.mask.identifier(event)
+        return Receipt(id=event, url=self._http.mask.link(f"https://matrix.to/#/{_quoted(room)}/{_quoted(event)}"))
 
     # Calls
 

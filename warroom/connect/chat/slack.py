@@ -202,9 +202,10 @@ class Slack:
     async def check(self) -> str:
         """Who the token is, and that the shared channel can be found."""
         answer = await self._ask("auth.test", {})
-        who = f"Slack: {inert(_text(answer.data, 'user'))} in {inert(_text(answer.data, 'team'))}"
+        user, team = (self._http.clean(_text(answer.data, name), 80) for name in ("user", "team"))
+        who = f"Slack: {user} in {team}"
         if self._options.channel.strip("# "):
-            return f"{who}, shared channel {await self._shared()}"
+            return f"{who}, shared channel {self._http.clean(await self._shared(), 80)}"
         return who
 
     async def close(self) -> None:
@@ -291,9 +292,9 @@ class Slack:
         if not channel:
             raise self._http.doubt("gave no channel id", repeatable=True)
         if not self._workspace:
-            self._workspace = _text((await self._ask("auth.test", {})).data, "url")
-        url = f"{self._workspace}archives/{channel}" if self._workspace.startswith("https://") else ""
-        return Channel(id=channel, name=f"#{inert(name).lstrip('#')}", url=inert(url))
+            self._workspace = self._http.mask.link(_text((await self._ask("auth.test", {})).data, "url"))
+        channel = self._http.mask.identifier(channel)
+        return Channel(id=channel, name=f"#{inert(name).lstrip('#')}", url=self._link(channel))
 
     async def _invite(self, channel: str, handles: tuple[str, ...]) -> None:
         """Invite everybody who can be; a handle that is not known costs nobody else the invitation."""
@@ -376,9 +377,12 @@ class Slack:
             await self._do("pins.add", {"channel": channel, "timestamp": ts}, repeatable=True)
 
     def _receipt(self, channel: str, ts: str) -> Receipt:
+        return Receipt(id=self._http.mask.identifier(ts), url=self._link(channel, f"/p{ts.replace('.', '')}"))
+
+    def _link(self, channel: str, post: str = "") -> str:
+        """The address of the channel or of a post in it, "" where the workspace's is not known."""
         known = self._workspace.startswith("https://")
-        url = f"{self._workspace}archives/{channel}/p{ts.replace('.', '')}" if known else ""
-        return Receipt(id=ts, url=inert(url))
+        return self._http.mask.link(f"{self._workspace}archives/{channel}{post}") if known else ""
 
     # Calls
 

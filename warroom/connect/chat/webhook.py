@@ -82,7 +82,7 @@ class Webhook:
         header = {"Idempotency-Key": inert(key, newlines=False).encode("ascii", "replace").decode()}
         answer = await self._http.send("POST", json_body=self._body(message, key), headers=header, wants_json=False)
         found = answer.data.get("id", "")
-        return Receipt(id=inert(str(found)) if isinstance(found, str | int) else "")
+        return Receipt(id=self._http.mask.identifier(str(found)) if isinstance(found, str | int) else "")
 
     async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
         """Nothing: a webhook cannot edit."""
