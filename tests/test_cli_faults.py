@@ -6,6 +6,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import random
+import re
 import resource
 import signal
 import socket
@@ -17,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -180,6 +183,70 @@ def test_a_file_that_is_no_journal_is_refused_untouched(program: Program) -> Non
     assert status == 1
     assert "not a journal" in err
     assert file.read_text().startswith("my shopping list")
+
+
+def test_a_damaged_entry_is_told_by_every_verb_on_its_incident_and_by_doctor(program: Program) -> None:
+    program.does("declare", "web", "down")
+    program.does("note", "the pool is empty", "--incident", "INC-1")
+    program.does("declare", "search", "slow")
+    with sqlite3.connect(program.data / JOURNAL) as db:
+        db.execute("UPDATE entries SET body = replace(body, 'pool', 'pond') WHERE body LIKE '%pool%'")
+    db.close()
+    for verb in ("status", "timeline", "export", "postmortem"):
+        _, err = program.does(verb, "--incident", "INC-1")
+        assert len(re.findall(r"! INC-1 is damaged from entry \d+ on", err)) == 1
+        assert program.does(verb, "--incident", "INC-2")[1] == ""
+    status, out, _ = program.run("doctor")
+    assert status == 1
+    assert "INC-1 is damaged from entry" in out and "are sound and can be read" in out
+
+
+def test_entries_lost_with_the_log_are_told_until_the_note_of_it_is_deleted(program: Program) -> None:
+    program.does("declare", "web", "down")
+    file = program.data / JOURNAL
+    older = file.read_bytes()
+    program.does("note", "gone with the disk")
+    file.write_bytes(older)
+    for verb in ("list", "status", "ack"):
+        _, err = program.does(verb)
+        assert "! INC-1: entry 8 was saved and not found again" in err and f"delete {file}-lost" in err
+    status, out, _ = program.run("doctor")
+    assert status == 1 and "INC-1: entry 8 was saved" in out
+    Path(f"{file}-lost").unlink()
+    assert program.does("list")[1] == ""
+    assert program.does("doctor")
+
+
+def test_whatever_bytes_are_damaged_every_verb_ends_in_words(tmp_path: Path) -> None:
+    environ = {"WARROOM_DATA": str(tmp_path), "WARROOM_AS": "Bob", "HOME": str(tmp_path)}
+
+    def runs(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(
+            SimpleNamespace(main=lambda args, **_: sys.exit(run(args, Call(environ=environ))), name="warroom"),  # type: ignore[arg-type]
+            list(arguments),
+        )
+        return done.exit_code, done.stderr
+
+    for words in ("one", "two"):
+        assert runs("declare", "wéb", words, "--no-wait")[0] == 0
+        assert runs("note", "größer " * 40, "--incident", "INC-1")[0] == 0
+    file = tmp_path / JOURNAL
+    whole = file.read_bytes()
+    chance = random.Random(6)
+    refused = 0
+    for _ in range(25):
+        data = bytearray(whole)
+        size = 4096 if chance.random() < 0.4 else len(data)
+        for _ in range(chance.choice([1, 5, 80])):
+            data[chance.randrange(size)] = chance.randrange(256)
+        for name in tmp_path.glob(f"{JOURNAL}*"):
+            name.unlink()
+        file.write_bytes(data)
+        for verb in (["list"], ["status", "--incident", "INC-1"], ["export", "--incident", "INC-2"], ["alert"]):
+            status, err = runs(*verb)
+            assert status in (0, 1) and "unexpected" not in err, (verb, err)
+            refused += status
+    assert refused > 4, "the damage must have been met for this to mean anything"
 
 
 def test_output_that_cannot_be_written_is_told_but_done_is_done(program: Program) -> None:

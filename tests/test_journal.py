@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -34,7 +35,8 @@ from journal_contract import (  # noqa: E402
 )
 
 from warroom.incident.delivery import State  # noqa: E402
-from warroom.incident.errors import JournalError, NewerJournal, NotSaved  # noqa: E402
+from warroom.incident.errors import Conflict, JournalError, NewerJournal, NotSaved  # noqa: E402
+from warroom.incident.events import TEAM  # noqa: E402
 from warroom.journal.port import Journal  # noqa: E402
 from warroom.journal.sqlite import MIGRATIONS, SqliteJournal  # noqa: E402
 
@@ -96,7 +98,7 @@ def test_the_files_and_a_new_folder_are_for_this_person_alone(path: Path, umask:
             journal.read("INC-1")
             assert mode(path.parent) == 0o700
             assert {name.name: mode(name) for name in path.parent.iterdir()} == {
-                "journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600,
+                "journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600, "journal.db-saved": 0o600,
             }  # fmt: skip
     finally:
         os.umask(before)
@@ -115,10 +117,10 @@ def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
     assert mode(tmp_path) == 0o755
 
 
-def test_a_clean_close_leaves_one_file(path: Path) -> None:
+def test_a_clean_close_leaves_the_whole_journal_in_one_file(path: Path) -> None:
     with SqliteJournal(path) as journal:
         write(journal, post())
-    assert [name.name for name in path.parent.iterdir()] == ["journal.db"]
+    assert {name.name for name in path.parent.iterdir()} == {"journal.db", "journal.db-saved"}
 
 
 def test_an_append_waits_for_the_disk(journal: SqliteJournal) -> None:
@@ -415,7 +417,7 @@ def test_an_entry_of_an_unknown_kind_is_named_and_spoils_nothing_else(path: Path
     assert [entry.seq for entry in journal.read("INC-1", 2)] == [3]
     assert len(journal.read("INC-2")) == 1 and len(journal.summaries()) == 2
     assert journal.append("INC-1", 3, [note()], at=NOW, by="Ann")
-    with pytest.raises(JournalError, match="Entry 2 of INC-1"):
+    with pytest.raises(JournalError, match="INC-1 is damaged from entry 2 on"):
         journal.check()
 
 
@@ -430,7 +432,10 @@ def test_the_check_finds_a_gap_and_a_torn_page(path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("DELETE FROM entries WHERE seq = 2")
     db.close()
-    with SqliteJournal(path) as journal, pytest.raises(JournalError, match="INC-1 has 49 entries of 50"):
+    with (
+        SqliteJournal(path) as journal,
+        pytest.raises(JournalError, match="INC-1 is damaged from entry 2 on: it is missing"),
+    ):
         journal.check()
     data = bytearray(path.read_bytes())
     for page in range(12, len(data) // 4096):
@@ -438,6 +443,231 @@ def test_the_check_finds_a_gap_and_a_torn_page(path: Path) -> None:
     path.write_bytes(data)
     with SqliteJournal(path) as journal, pytest.raises(JournalError, match="damaged"):
         journal.check()
+
+
+# ── damage and loss ─────────────────────────────────────────────────────────────────────────────────────────
+
+V1 = Path(__file__).parent / "data" / "journal_v1.sql"
+
+
+def in_file(path: Path, *statements: str) -> None:
+    """Change the closed journal's rows, as damage or another program would."""
+    db = sqlite3.connect(path)
+    for statement in statements:
+        db.execute(statement)
+    db.commit()
+    db.close()
+
+
+def killed(path: Path, body: str) -> None:
+    """A process that runs ``body`` with a ``journal`` and is then killed, its log not folded in."""
+    code = f"""{OPENING}import os, signal, sys
+sys.path[:0] = [{str(Path(__file__).parent)!r}]
+from journal_contract import NOW, note
+journal = SqliteJournal(Path({str(path)!r}))
+{body}
+os.kill(os.getpid(), signal.SIGKILL)"""
+    done = subprocess.run([sys.executable, "-c", code], env=PYTHON, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_a_journal_of_the_first_version_opens_and_goes_on(path: Path) -> None:
+    path.parent.mkdir()
+    db = sqlite3.connect(path)
+    db.executescript(V1.read_text("utf-8"))
+    before = db.execute("SELECT stream, seq, at, by, kind, body FROM entries ORDER BY 1, 2").fetchall()
+    db.close()
+    with SqliteJournal(path) as journal:
+        assert "all sound" in journal.check() and journal.lost == ()
+        assert (
+            len(journal.read("INC-1")) + len(journal.read("INC-2")) + len(journal.read(TEAM)) == len(before) == 18
+        )
+        journal.append("INC-2", journal.length("INC-2"), [note()], at=NOW, by="Ann")
+        assert "all sound" in journal.check()
+    in_file(path, "UPDATE entries SET by = 'Mallory' WHERE stream = 'INC-1' AND seq = 3")
+    with SqliteJournal(path) as journal:
+        assert "INC-1 is damaged from entry 3 on" in journal.damage("INC-1") and journal.damage("INC-2") == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ("UPDATE entries SET body = replace(body, 'p99', 'p98') WHERE stream = 'INC-1' AND seq = 4", 4),
+        ("UPDATE entries SET body = CAST(x'ff' || body AS TEXT) WHERE stream = 'INC-1' AND seq = 4", 4),
+        ("UPDATE entries SET by = 'Eve' WHERE stream = 'INC-1' AND seq = 4", 4),
+        ("UPDATE entries SET at = at + 1 WHERE stream = 'INC-1' AND seq = 4", 4),
+        ("UPDATE entries SET at = 'soon' WHERE stream = 'INC-1' AND seq = 4", 4),
+        ("DELETE FROM entries WHERE stream = 'INC-1' AND seq = 4", 4),
+        ("DELETE FROM entries WHERE stream = 'INC-1' AND seq > 6", 7),
+        ("UPDATE streams SET length = 9 WHERE stream = 'INC-1'", 9),
+        ("UPDATE streams SET length = 7 WHERE stream = 'INC-1'", 9),
+    ],
+)  # fmt: skip
+def test_damage_is_placed_to_the_entry_and_the_rest_can_be_read(path: Path, change: str, where: int) -> None:
+    with SqliteJournal(path) as journal:
+        for stream in ("INC-1", "INC-2"):
+            for n in range(8):
+                journal.append(stream, n, [note()], at=NOW, by="Ann")
+    in_file(path, change)
+    with SqliteJournal(path) as journal:
+        told = journal.damage("INC-1")
+        assert f"INC-1 is damaged from entry {where} on" in told
+        with pytest.raises(JournalError) as caught:
+            journal.check()
+        assert told in caught.value.title and "1 of 2 streams are sound" in caught.value.remedy
+        assert "backup" in caught.value.remedy
+        assert journal.damage("INC-2") == "" and len(journal.read("INC-2")) == 8
+        assert len(journal.summaries()) == 2
+
+
+def test_entries_that_change_places_are_damage(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        for n in range(4):
+            journal.append("INC-1", n, [note(f"words {n}")], at=NOW, by="Ann")
+    in_file(
+        path, "PRAGMA foreign_keys = OFF", "UPDATE entries SET seq = 99 WHERE seq = 2",
+        "UPDATE entries SET seq = 2 WHERE seq = 3", "UPDATE entries SET seq = 3 WHERE seq = 99",
+    )  # fmt: skip
+    with SqliteJournal(path) as journal:
+        assert "from entry 2 on" in journal.damage("INC-1")
+
+
+@pytest.mark.parametrize("cut", ["deleted", "emptied", "half"])
+def test_entries_lost_with_a_cut_log_are_noticed_until_somebody_has_seen_to_it(path: Path, cut: str) -> None:
+    with SqliteJournal(path) as journal:
+        journal.append("INC-1", 0, [note()], at=NOW, by="Ann")
+    killed(path, 'for n in range(1, 9): journal.append("INC-1", n, [note("x" * 2000)], at=NOW, by="Ann")')
+    log = Path(f"{path}-wal")
+    whole = log.read_bytes()
+    assert len(whole) > 8 * 4096
+    if cut == "deleted":
+        log.unlink()
+    else:
+        log.write_bytes(whole[: len(whole) // 2] if cut == "half" else b"")
+    for _ in range(2):  # and it is told again, until a person has deleted the note of it
+        with SqliteJournal(path) as journal:
+            length = journal.length("INC-1")
+            assert 1 <= length < 9
+            assert len(journal.lost) == 1
+            assert journal.lost[0].startswith(f"INC-1: entries {length + 1} to 9 were saved and not found again")
+            assert "all sound" in journal.check(), "what is left is whole"
+    with SqliteJournal(path) as journal:
+        journal.append("INC-1", length, [note()] * 20, at=NOW, by="Ann")
+    with SqliteJournal(path) as journal:
+        assert len(journal.lost) == 1, "writing on does not make it forgotten"
+    Path(f"{path}-lost").unlink()
+    with SqliteJournal(path) as journal:
+        assert journal.lost == ()
+
+
+def test_an_older_copy_in_the_journals_place_is_noticed(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        journal.append("INC-1", 0, [note()], at=NOW, by="Ann")
+    shutil.copy(path, path.with_suffix(".backup"))
+    with SqliteJournal(path) as journal:
+        journal.append("INC-1", 1, [note("before")], at=NOW, by="Ann")
+        journal.append("INC-2", 0, [note()], at=NOW, by="Ann")
+    path.with_suffix(".backup").replace(path)
+    with SqliteJournal(path) as journal:
+        assert journal.lost == (
+            "INC-1: entry 2 was saved and not found again: the journal is older than it was",
+            "INC-2: entry 1 was saved and not found again: the journal is older than it was",
+        )
+
+
+def test_a_kill_at_any_moment_and_other_processes_raise_no_false_alarm(path: Path) -> None:
+    for n in range(4):
+        killed(path, f'journal.append("INC-{n}", 0, [note()] * 3, at=NOW, by="Ann"); journal.new_incident()')
+        with SqliteJournal(path) as journal, SqliteJournal(path) as other:
+            journal.append("INC-9", 2 * n, [note()], at=NOW, by="Ann")
+            other.append("INC-9", 2 * n + 1, [note()], at=NOW, by="Bob")
+            assert journal.lost == other.lost == ()
+    Path(f"{path}-saved").write_bytes(Path(f"{path}-saved").read_bytes()[:-7] + b"\0" * 40 + b"INC-1\t77\tab")
+    with SqliteJournal(path) as journal:  # as a power cut may leave it
+        assert journal.lost == () and "all sound" in journal.check()
+
+
+def test_what_is_noted_of_saved_entries_stays_small(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        for n in range(60):
+            journal.append(f"INC-{n}", 0, [note()], at=NOW, by="Ann")
+            for seq in range(1, 6):
+                journal.append(f"INC-{n}", seq, [note()], at=NOW, by="Ann")
+    assert Path(f"{path}-saved").stat().st_size < 9_000
+    with SqliteJournal(path) as journal:
+        assert journal.lost == ()
+
+
+@pytest.mark.parametrize("left", ["missing", "empty"])
+def test_a_log_whose_journal_is_gone_is_refused_and_nothing_is_touched(path: Path, left: str) -> None:
+    killed(path, 'journal.append("INC-1", 0, [note()] * 3, at=NOW, by="Ann")')
+    log = Path(f"{path}-wal")
+    whole, aside = log.read_bytes(), path.with_suffix(".aside")
+    assert whole
+    path.rename(aside)
+    if left == "empty":
+        path.touch()
+    with pytest.raises(JournalError, match=f"is {left}, but its write-ahead log") as caught:
+        SqliteJournal(path)
+    assert "backup" in caught.value.remedy and log.read_bytes() == whole
+    assert path.exists() == (left == "empty")
+    aside.replace(path)
+    with SqliteJournal(path) as journal:
+        assert len(journal.read("INC-1")) == 3 and journal.lost == ()
+
+
+def test_a_journal_with_damaged_bytes_is_read_right_or_refused_in_words(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        for n in range(12):
+            text = f"größer {n} " * 30
+            journal.append(
+                f"INC-{n % 3}", n // 3, [note(text)], [(0, post(text="…" + text))], at=NOW, by="Änn", summary="{}"
+            )
+        journal.save_draft("k", "draft")
+    whole = path.read_bytes()
+    with SqliteJournal(path) as journal:
+        right = {stream: journal.read(stream) for stream, _, _ in journal.summaries()}
+    chance = random.Random(22)
+    refused = damaged = 0
+    for _ in range(250):
+        data = bytearray(whole)
+        if chance.random() < 0.2:
+            del data[chance.randrange(len(data)) :]
+        else:
+            # The first page holds the schema: half of all flips go there.
+            size = 4096 if chance.random() < 0.5 else len(data)
+            for _ in range(chance.choice([1, 1, 4, 60])):
+                data[chance.randrange(size)] = chance.randrange(256)
+        for name in path.parent.iterdir():
+            name.unlink()
+        path.write_bytes(data)
+        try:
+            with SqliteJournal(path) as journal:
+                for look in (journal.summaries, journal.deliveries, journal.change_count, journal.check):
+                    with contextlib.suppress(JournalError):
+                        look()
+                for stream, entries in right.items():
+                    try:
+                        if journal.read(stream) != entries:
+                            assert journal.damage(stream), "read wrong, and not noticed"
+                            damaged += 1
+                    except JournalError as error:
+                        assert error.title and error.remedy
+                        damaged += 1
+                for change in (
+                    lambda: journal.append("INC-1", 4, [note()], at=NOW, by="Ann"),
+                    lambda: journal.save_draft("k", "v"),
+                    lambda: take(journal),
+                    journal.new_incident,
+                ):
+                    with contextlib.suppress(JournalError, Conflict):
+                        change()
+        except JournalError as error:
+            assert error.title and error.remedy
+            refused += 1
+    assert refused > 20 and damaged > 20, (
+        "the damage must have reached schema and entries for this to mean anything"
+    )
 
 
 # ── kill -9 ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -494,7 +724,7 @@ def test_whatever_was_said_to_be_written_survives_kill_nine(path: Path) -> None:
         while b"born" not in heard:
             heard += os.read(out, 65536)
         # Anything between the opening of the file and a few dozen appends.
-        patience = chance.choice([0.0, 0.005, 0.02, 0.05]) * chance.random() * 2
+        patience = chance.choice([0.0, 0.005, 0.02, 0.05, 5.0]) * chance.random() * 2
         enough = chance.randrange(40)
         while heard.count(b"\n") < enough and select.select([out], [], [], patience)[0]:
             heard += os.read(out, 65536)
@@ -524,5 +754,5 @@ def test_whatever_was_said_to_be_written_survives_kill_nine(path: Path) -> None:
     nursery.stdin.close()
     nursery.wait(30)
     with SqliteJournal(path) as journal:
-        assert "all sound" in journal.check()
+        assert "all sound" in journal.check() and journal.lost == (), "no kill is taken for a loss"
     assert len(promised) > 50, "the writers must have got somewhere for this to mean anything"

@@ -44,6 +44,8 @@ class Call:
         self.wait_s = WAIT_S
         self.began = time.monotonic()
         self.reads = False
+        self.has_screen = False
+        self._warned: set[str] = set()
         self._clock = clock
         self._house: House | None = None
 
@@ -62,6 +64,8 @@ class Call:
                 clock=self._clock or wiring.utc_now,
             )  # fmt: skip
             click.get_current_context().find_root().call_on_close(self._house.close)
+            if not self.has_screen:
+                self._warn(*self._house.room.notices())
         return self._house
 
     @property
@@ -70,8 +74,19 @@ class Call:
         return self.house.room
 
     def incident(self) -> Incident:
-        """The incident meant: by --incident, or the one that is open."""
-        return self.room.the_incident(self.incident_id)
+        """The incident meant: by --incident, or the one that is open. Says so if its entries are damaged."""
+        incident = self.room.the_incident(self.incident_id)
+        if not self.has_screen:
+            self._warn(self.room.damage(incident.id))
+        return incident
+
+    def _warn(self, *sentences: str) -> None:
+        from warroom.cli import output
+
+        for sentence in sentences:
+            if sentence and sentence not in self._warned:
+                self._warned.add(sentence)
+                output.tell(f"! {sentence}")
 
     def moment(self, text: str | None, option: str, *, ahead: bool = False) -> datetime | None:
         """A time as it was typed after ``option``, UTC; None if it was not. A usage error if it is none."""

@@ -121,6 +121,8 @@ def _journal(places: Places) -> Iterator[Finding]:
         yield Finding("data folder", "look", f"{shown(folder)} is open to others: chmod 700 it")
     try:
         with SqliteJournal(file) as journal:
+            for notice in journal.notices():
+                yield Finding("journal", "wrong", notice)
             yield Finding("journal", "fine", journal.check())
             states = Counter(delivery.state.value for delivery in journal.deliveries())
     except WarroomError as error:

@@ -302,6 +302,7 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
     if "-" in logs:
         more.append(_keys_from_terminal())
     here = click.get_current_context()
+    call.has_screen = True  # which shows what has to be said
 
     def equip() -> Equipment:
         with here.scope(cleanup=False):  # a thread of its own, to which click's context is not known

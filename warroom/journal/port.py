@@ -18,6 +18,11 @@ class Journal(Protocol):
     opening; ``Conflict`` where said.
     """
 
+    def notices(self) -> tuple[str, ...]:
+        """What whoever opens the journal has to know, a sentence each with what to do: entries that were saved once
+        and are gone."""
+        ...
+
     def new_incident(self) -> str:
         """A fresh incident id, ``INC-1`` upwards, never given twice, even to two processes at once.
 
@@ -48,6 +53,13 @@ class Journal(Protocol):
 
     def read(self, stream: str, after: int = 0) -> list[Entry]:
         """The stream's entries with ``seq > after``, in order."""
+        ...
+
+    def damage(self, stream: str) -> str:
+        """What is not as it was written in the stream and from which entry on, a sentence; "" if all is sound.
+
+        Reads the stream's every entry: for opening an incident, not for each look at it.
+        """
         ...
 
     def length(self, stream: str) -> int:

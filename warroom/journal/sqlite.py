@@ -14,16 +14,16 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from warroom.incident.delivery import Delivery, Order, Receipt, State, delivery_id
 from warroom.incident.errors import Conflict, JournalError, NewerJournal, NotFound, NotSaved, Refusal
 from warroom.incident.events import TEAM, Entry, Event, parse_event
+from warroom.journal.chain import Damage, chain_all, find_damage, last_link, link
+from warroom.journal.saved import Saved
 from warroom.places import make_folder
 
 APPLICATION_ID = 0x57_52_4F_4D
@@ -31,7 +31,7 @@ APPLICATION_ID = 0x57_52_4F_4D
 
 # Append only: a step that has been released is never edited. A new kind of event is a step too (an empty one will
 # do), so that an older warroom refuses the file instead of stumbling over the entry.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] = (
     (
         """CREATE TABLE streams (
             stream  TEXT PRIMARY KEY,
@@ -71,11 +71,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
         "INSERT INTO counter VALUES ('incident', 0)",
     ),
+    ("ALTER TABLE entries ADD COLUMN chain BLOB", chain_all),  # a checksum over this entry and all before it
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _NUMBERED = re.compile(r"INC-(\d{1,15})")
+# What the driver raises over a file whose bytes are damaged: text that is no UTF-8 even in the error's own words,
+# lengths beyond all memory.
+_FAULTS = (sqlite3.Error, UnicodeError, OverflowError, MemoryError)
 _OPEN = "state IN ('pending', 'sending', 'uncertain')"  # word for word the index's condition, or it is not used
 _OUTCOMES = (State.DELIVERED, State.PENDING, State.UNCERTAIN, State.FAILED)
 _DELIVERY = "id, stream, seq, body, state, attempts, next_attempt_at, receipt, error"
@@ -102,6 +106,8 @@ class SqliteJournal:
             self._writer = self._connect("rw")
             self._enter_wal(self._writer)
             self._migrate(self._writer)
+            self._saved = Saved(self.path)
+            self.lost = self._find_lost(self._writer)
             # SQLite keeps working on a file that was deleted or replaced under it; the inode gives that away.
             self._inode = self._identity()
             # This connection never writes, so its data_version moves with every change, our own included.
@@ -113,10 +119,18 @@ class SqliteJournal:
         except BaseException as error:
             if self._writer is not None:
                 self._writer.close()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, _FAULTS):
                 what, remedy = _told(error, self.path)
                 raise NotSaved(f"The journal cannot be opened: {what}", remedy) from error
             raise
+
+    def notices(self) -> tuple[str, ...]:
+        """See the port."""
+        remedy = (
+            "Look for a newer copy of the journal. If this older one is meant to be here, or once you have seen to"
+            f" it, delete {self._saved.lost_path}"
+        )
+        return tuple(f"{sentence}. {remedy}" for sentence in self.lost)
 
     # Facts
 
@@ -146,16 +160,19 @@ class SqliteJournal:
         if any(not 0 <= index < len(entries) for index, _ in orders):
             raise ValueError("an order names an event that is not appended with it")
         moment = _to_ms(at)
-        rows = [
-            (stream, entry.seq, moment, by, entry.event.kind, entry.event.model_dump_json()) for entry in entries
-        ]
+        texts = [(entry.seq, entry.event.kind, entry.event.model_dump_json()) for entry in entries]
         with self._writing() as db:
             found = db.execute("SELECT length FROM streams WHERE stream = ?", (stream,)).fetchone()
             length: int = found[0] if found else 0
             if length != expected:
                 raise self._conflict(db, stream, expected, length)
-            if not rows and found is None:
+            if not texts and found is None:
                 return []
+            chain = last_link(db, stream, length)
+            rows = []
+            for seq, kind, body in texts:
+                chain = link(chain, stream, seq, moment, by.encode(), kind.encode(), body.encode())
+                rows.append((stream, seq, moment, by, kind, body, chain))
             numbered = _NUMBERED.fullmatch(stream)
             number = int(numbered[1]) if numbered else 0
             db.execute(
@@ -165,8 +182,10 @@ class SqliteJournal:
             )
             # An incident that came with its number (an import) must not get a namesake later.
             db.execute("UPDATE counter SET value = ? WHERE name = 'incident' AND value < ?", (number, number))
-            db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             self._write_orders(db, entries, orders)
+        if rows:
+            self._saved.note(stream, length + len(rows), chain)
         return entries
 
     def _write_orders(
@@ -332,7 +351,7 @@ class SqliteJournal:
         try:
             with self._watch_lock:
                 row = self._watch.execute("PRAGMA data_version").fetchone()
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise self._unread(error) from error
         return int(row[0])
 
@@ -361,41 +380,70 @@ class SqliteJournal:
             moved = db.execute("UPDATE OR IGNORE drafts SET key = ? WHERE key = ?", (new, key))
             return moved.rowcount > 0
 
+    def damage(self, stream: str) -> str:
+        """See the port."""
+        with self._reading() as db:
+            return str(find_damage(db, stream) or "")
+
     def check(self) -> str:
         """One line about the journal's health, for ``warroom doctor``.
 
         Reads everything, so takes seconds on a large journal. ``JournalError`` says what is damaged.
         """
+        problems: list[str] = []
+        damaged: list[Damage] = []
+        total, streams = 0, []
         with self._reading() as db:
             try:
                 db.execute("BEGIN")  # one view of it all, whatever is written meanwhile
+                streams = [row[0] for row in db.execute("SELECT stream FROM streams ORDER BY number, rowid")]
+                damaged = [found for stream in streams if (found := find_damage(db, stream))]
+                total = db.execute("SELECT count(*) FROM entries").fetchone()[0]
                 problems = [row[0] for row in db.execute("PRAGMA quick_check(5)") if row[0] != "ok"]
                 for table, _, parent, _ in db.execute("PRAGMA foreign_key_check").fetchmany(5):
                     problems.append(f"{table} without their {parent}")
-                counts = db.execute(
-                    "SELECT s.stream, s.length, count(e.seq), coalesce(max(e.seq), 0)"
-                    " FROM streams s LEFT JOIN entries e USING (stream) GROUP BY s.stream"
-                ).fetchall()
+            except _FAULTS as error:
+                problems.append(_told(error, self.path)[0])
             finally:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-        problems += [
-            f"{stream} has {count} entries of {length}"
-            for stream, length, count, last in counts
-            if not length == count == last
-        ]
+                with contextlib.suppress(sqlite3.Error):
+                    if db.in_transaction:
+                        db.execute("ROLLBACK")
+        broken = {found.stream for found in damaged}
+        for look in [lambda stream=stream: self.read(stream) for stream in streams if stream not in broken] + [
+            self.deliveries
+        ]:
+            try:
+                look()
+            except JournalError as error:
+                problems.append(error.title)
+        problems = [*map(str, damaged), *problems]
         if not problems:
-            for stream, *_ in counts:
-                self.read(stream)
-            self.deliveries()
-            total = sum(count for _, _, count, _ in counts)
             entries = f"{total} {'entry' if total == 1 else 'entries'}"
-            streams = f"{len(counts)} {'stream' if len(counts) == 1 else 'streams'}"
-            return f"{self.path}: {entries} in {streams}, all sound"
+            count = f"{len(streams)} {'stream' if len(streams) == 1 else 'streams'}"
+            return f"{self.path}: {entries} in {count}, all sound"
+        sound = len(streams) - len(broken)
         raise JournalError(
             f"The journal is damaged: {'; '.join(problems)}",
-            f"Stop every warroom, keep a copy of {self.path}, and bring it back from a backup.",
+            f"{sound} of {len(streams)} streams are sound and can be read. {_restore(self.path)}",
         )
+
+    def _find_lost(self, db: sqlite3.Connection) -> tuple[str, ...]:
+        """What was saved here once and is not in the journal now, a sentence each; noted until it is seen to."""
+        lost: list[str] = []
+        with contextlib.suppress(*_FAULTS):  # a journal that cannot be read says so elsewhere
+            for stream, (seq, chain) in self._saved.last().items():
+                row = db.execute("SELECT chain FROM entries WHERE stream = ? AND seq = ?", (stream, seq)).fetchone()
+                if row is not None:
+                    if row[0] != chain:
+                        lost.append(f"{stream}: entry {seq} is not the one that was saved")
+                    continue
+                found = db.execute("SELECT length FROM streams WHERE stream = ?", (stream,)).fetchone()
+                length = found[0] if found else 0
+                if length < seq:
+                    which = f"entry {seq} was" if length + 1 == seq else f"entries {length + 1} to {seq} were"
+                    lost.append(f"{stream}: {which} saved and not found again: the journal is older than it was")
+        self._saved.report(lost)
+        return tuple(dict.fromkeys([*self._saved.lost(), *lost]))
 
     def close(self) -> None:
         """Move everything into the one file and let go of it; later calls raise ``JournalError``."""
@@ -448,8 +496,11 @@ class SqliteJournal:
             try:
                 version = _version(db, self.path)  # another process may have done it while we waited
                 if version < len(MIGRATIONS):
-                    for statement in MIGRATIONS[version]:
-                        db.execute(statement)
+                    for step in MIGRATIONS[version]:
+                        if callable(step):
+                            step(db)
+                        else:
+                            db.execute(step)
                     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                     db.execute(f"PRAGMA user_version = {version + 1}")
                 db.execute("COMMIT")
@@ -483,7 +534,7 @@ class SqliteJournal:
                 db.execute("COMMIT")
             except BaseException as error:
                 self._undo()
-                if isinstance(error, sqlite3.Error):
+                if isinstance(error, _FAULTS):
                     what, remedy = _told(error, self.path)
                     raise NotSaved(f"Not saved: {what}", remedy) from error
                 raise
@@ -514,7 +565,7 @@ class SqliteJournal:
                 if self._closed:  # while we read: what close() did not see is closed here
                     with contextlib.suppress(IndexError):
                         self._readers.pop().close()
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise self._unread(error) from error
 
     def _new_reader(self) -> sqlite3.Connection:
@@ -526,7 +577,7 @@ class SqliteJournal:
             )
         return db
 
-    def _unread(self, error: sqlite3.Error) -> JournalError:
+    def _unread(self, error: BaseException) -> JournalError:
         what, remedy = _told(error, self.path)
         return JournalError(f"The journal cannot be read: {what}", remedy)
 
@@ -550,6 +601,7 @@ def _prepare(path: Path, wait_s: float) -> None:
     """Make the file and its folder for this person alone; turn away, untouched, one that is not ours to open."""
     try:
         make_folder(path.parent)
+        _refuse_lone_log(path)
         try:
             # Made before SQLite makes it, which would leave it to the umask; its -wal and -shm take after it.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -568,6 +620,18 @@ def _prepare(path: Path, wait_s: float) -> None:
             f"The journal cannot be opened: {reason}: {error.filename or path}",
             "Check that the folder exists, is yours, and is on a disk that can be written.",
         ) from error
+    for last in (False, False, True):
+        try:
+            _recognise(path, wait_s)
+            return
+        except (JournalError, *_FAULTS):
+            if last:
+                raise
+            time.sleep(0.02)  # another process may have been folding its log in while we looked
+
+
+def _recognise(path: Path, wait_s: float) -> None:
+    """Raise unless the file is a journal of ours or holds nothing yet; leave it as it is."""
     # Never with open(): closing it would drop the locks other connections of this process have on the file.
     # Never read-write: closing the last such connection folds the write-ahead log into the file. And where there
     # is a log, never without it: the file alone may be old, or half way through taking it in.
@@ -582,12 +646,29 @@ def _prepare(path: Path, wait_s: float) -> None:
                     f"{path} is a database of another program",
                     "Name another file for the journal; this one has been left untouched.",
                 )
-    except sqlite3.DatabaseError as error:
+    except _FAULTS as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_NOTADB:
             raise
         raise JournalError(
             f"{path} is not a journal", "Name another file for the journal; this one has been left untouched."
         ) from error
+
+
+def _refuse_lone_log(path: Path) -> None:
+    """A write-ahead log whose journal is missing or empty: SQLite would delete it and begin with nothing."""
+    log = Path(f"{path}-wal")
+    # In this order: whoever makes a new journal writes the file before its log.
+    if log.exists() and log.stat().st_size and not (path.exists() and path.stat().st_size):
+        state = "empty" if path.exists() else "missing"
+        raise JournalError(
+            f"{path} is {state}, but its write-ahead log {log.name} holds {log.stat().st_size} bytes",
+            f"Put the file back beside its log, from where it was moved to or from a backup, with {path.name}-wal"
+            " left in place. To begin with an empty journal instead, move that log away.",
+        )
+
+
+def _restore(path: Path) -> str:
+    return f"Stop every warroom, keep a copy of {path.parent}, and bring {path.name} back from a backup."
 
 
 def _sync_folder(folder: Path) -> None:
@@ -610,9 +691,10 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _told(error: sqlite3.Error, path: Path) -> tuple[str, str]:
+def _told(error: BaseException, path: Path) -> tuple[str, str]:
     """What went wrong, in words, and its remedy."""
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+    code = getattr(error, "sqlite_errorcode", None)
+    match code and code & 0xFF:
         case sqlite3.SQLITE_FULL:
             return "the disk is full", f"Free some space for {path.parent}, then do it again."
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
@@ -623,9 +705,10 @@ def _told(error: sqlite3.Error, path: Path) -> tuple[str, str]:
             return "another process keeps the journal locked", f"Do it again; if it lasts, see: fuser -v {path}"
         case sqlite3.SQLITE_IOERR:
             return "the disk gave an error", f"Check space, quota and health of the disk that holds {path.parent}."
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return f"{path} is damaged", "Run warroom doctor; bring the file back from a backup."
-    return f"{error} ({path})", "Run warroom doctor."
+        case sqlite3.SQLITE_CONSTRAINT | sqlite3.SQLITE_MISUSE | sqlite3.SQLITE_INTERRUPT | sqlite3.SQLITE_ABORT:
+            return f"{error} ({path})", "Run warroom doctor."
+    # What is left is a file that is not as it was written. The driver's own words may quote its content.
+    return f"{path} is damaged", f"warroom doctor says which incidents are sound. {_restore(path)}"
 
 
 class _Row(NamedTuple):
@@ -682,7 +765,7 @@ def _to_entry(stream: str, row: tuple[int, int, str, str, str]) -> Entry:
     seq, at, by, kind, body = row
     try:
         return Entry(stream=stream, seq=seq, at=_from_ms(at), by=by, event=parse_event(body))
-    except ValidationError as error:
+    except (ValueError, TypeError, OverflowError) as error:  # a ValidationError is a ValueError
         raise JournalError(
             f"Entry {seq} of {stream} cannot be read (kind “{kind}”)",
             "If a newer warroom wrote it, upgrade this one. If not, the journal is damaged: run warroom doctor"
@@ -704,7 +787,7 @@ def _to_delivery(row: tuple[str, str, int, str, str, int, int | None, str | None
             receipt=None if receipt is None else Receipt.model_validate_json(receipt),
             error=error,
         )
-    except ValueError as problem:
+    except (ValueError, TypeError, OverflowError) as problem:
         raise JournalError(
             f"Delivery {identity} cannot be read",
             "The journal is damaged: run warroom doctor and bring it back from a backup.",

@@ -25,7 +25,7 @@ from warroom.incident.decisions import (
     decide,
 )
 from warroom.incident.delivery import Audience, Channel, Delivery, Message, MessageKind, Order, State
-from warroom.incident.errors import BadInput, Conflict, NotFound, Refusal, WarroomError
+from warroom.incident.errors import BadInput, Conflict, JournalError, NotFound, Refusal, WarroomError
 from warroom.incident.events import TEAM, AlertReceived, AlertTaken, Entry, Event
 from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
@@ -131,11 +131,28 @@ class WarRoom:
         with self._lock:
             known = self._folded.get(incident_id)
             entries = self.journal.read(incident_id, known.seq if known else 0)
-            incident = fold(incident_id, entries, known) if entries or not known else known
+            try:
+                incident = fold(incident_id, entries, known) if entries or not known else known
+            except (LookupError, ValueError, TypeError, AttributeError) as error:
+                damage = self.journal.damage(incident_id)
+                if not damage:
+                    raise
+                raise JournalError(
+                    damage, "Run warroom doctor, and bring the journal back from a backup."
+                ) from error
             if not incident.exists:
                 raise NotFound(f"There is no incident {incident_id}", "warroom list shows the incidents there are.")
             self._folded[incident_id] = incident
             return incident
+
+    def damage(self, incident_id: str) -> str:
+        """What in the incident's entries is not as it was written, and from where on; "" if all is sound."""
+        damage = self.journal.damage(incident_id)
+        return damage and f"{damage}. What stands before it is sound; warroom doctor says more"
+
+    def notices(self) -> tuple[str, ...]:
+        """What whoever opens the journal has to know, a sentence each."""
+        return self.journal.notices()
 
     def summaries(self) -> list[Summary]:
         """Every incident in brief, newest first."""

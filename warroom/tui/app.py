@@ -98,6 +98,8 @@ class Console(Shell):
 
         await self.push_screen(HomeScreen(bridge))
         self.goes_on = True
+        for notice in bridge.room.notices():
+            bridge.say(notice, "error", timeout=60)
         if equipment.incident_id:
             self.open_incident(equipment.incident_id)
 
@@ -140,6 +142,12 @@ class Console(Shell):
         while len(self.screen_stack) > 2:
             self.pop_screen()
         self.push_screen(WarRoomScreen(self.bridge, incident_id))
+        self.run_worker(self._verify(incident_id), group="verify", exit_on_error=False)
+
+    async def _verify(self, incident_id: str) -> None:
+        damage = await self.bridge.carry_out(lambda: self.bridge.room.damage(incident_id))
+        if damage:
+            self.bridge.say(damage, "error", timeout=60)
 
     async def do_home(self) -> None:
         while len(self.screen_stack) > 2:

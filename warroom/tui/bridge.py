@@ -109,9 +109,11 @@ class Bridge:
             )
         return draft.text if draft else ""
 
-    def say(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
-        """Say something in passing."""
-        self.app.notify(inert(text), severity=severity, markup=False, timeout=6)
+    def say(
+        self, text: str, severity: Literal["information", "warning", "error"] = "information", *, timeout: float = 6
+    ) -> None:
+        """Say something in passing, for ``timeout`` seconds."""
+        self.app.notify(inert(text), severity=severity, markup=False, timeout=timeout)
 
     def tell(self, error: WarroomError) -> None:
         """Say what went wrong, all that stands in the way, and what to do."""
