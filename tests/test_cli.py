@@ -300,6 +300,42 @@ def test_status_tells_the_impact_of_a_resolved_incident_as_past(at_work: Desk) -
     assert "checkout-api · impact was: Card payments fail" in at_work.does("status").out
 
 
+@pytest.fixture
+def noisy(tmp_path: Path) -> Desk:
+    """A desk with INC-1 declared, whose service logs errors at this moment."""
+    log = tmp_path / "app.log"
+    log.write_text(f"{START + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ} ERROR pool timeout\n" * 3)
+    desk = Desk(tmp_path, SETTINGS + f'logs = ["{log}"]\n')
+    desk.does("declare", "checkout-api", "Card payments fail")
+    return desk
+
+
+def test_an_item_that_the_log_speaks_against_is_ticked_only_with_anyway(noisy: Desk) -> None:
+    told = noisy.run("check", "no-new-errors")
+    assert told.status == 1 and "3 errors in the last minute" in told.err and "--anyway" in told.err
+    assert "although: 3 errors in the last minute" in noisy.does("check", "no-new-errors", "--anyway").out
+    assert noisy.status()["ticked_against"] == {"no-new-errors": "3 errors in the last minute"}
+    assert "3 errors in the last minute" in noisy.does("status").out
+    assert "was ticked although: 3 errors" in noisy.does("postmortem").out
+
+
+@pytest.mark.parametrize("verb", [["resolve"], ["state", "resolved"]])
+def test_what_the_log_speaks_against_is_not_resolved_without_a_reason(noisy: Desk, verb: list[str]) -> None:
+    noisy.does("fix", "Rolled back")
+    for item in ("health-checks", "journeys", "baseline", "customer-reports"):
+        noisy.does("check", item)
+    noisy.does("check", "no-new-errors", "--anyway")
+    told = noisy.run(*verb)
+    assert told.status == 1 and "does not hold: No new errors in logs (3 errors" in told.err
+    noisy.now += timedelta(minutes=2)
+    noisy.does(*verb)
+
+
+def test_a_quiet_log_is_ticked_without_asking(noisy: Desk) -> None:
+    noisy.now += timedelta(minutes=2)
+    assert "although" not in noisy.does("check", "no-new-errors").out
+
+
 def test_a_section_can_be_left_empty(at_work: Desk) -> None:
     assert "Draft from the timeline" in at_work.does("postmortem").out
     at_work.does("section", "could_improve", "--empty")

@@ -74,6 +74,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.incident import Incident, fold
+from warroom.incident.summary import summarise
 
 PLAYBOOK = playbooks.parse(
     (Path(warroom.__file__).parent / "playbooks" / "small-team.toml").read_text(encoding="utf-8"), "small-team.toml"
@@ -286,6 +287,31 @@ def test_resolving_over_blockers_keeps_them_with_the_reason() -> None:
     blockers = resolve_blockers(case.incident, PLAYBOOK)
     assert case.do(Resolve("The vendor says so"))[0] == Resolved(overridden=blockers, reason="The vendor says so")
     assert not case.incident.open
+
+
+def test_evidence_against_an_item_is_ticked_over_only_when_asked_to_and_is_kept() -> None:
+    case = declared()
+    refused = case.refused(Check("no-new-errors", "953 errors in the last minute"))
+    assert "953 errors in the last minute" in refused.title and "--anyway" in refused.remedy
+    (ticked,) = case.do(Check("no-new-errors", "953 errors in the last minute", anyway=True))
+    assert "although: 953 errors in the last minute" in ticked.text
+    assert case.incident.ticks["no-new-errors"].against == "953 errors in the last minute"
+    assert summarise(case.incident, PLAYBOOK).public(PLAYBOOK, case.now)["ticked_against"] == {
+        "no-new-errors": "953 errors in the last minute"
+    }
+
+
+def test_a_tick_does_not_outweigh_what_the_log_says_when_it_is_to_be_resolved() -> None:
+    case = declared()
+    case.do(RecordFix("Rolled back"), *(Check(item) for item in RECOVERY))
+    against = {"no-new-errors": "953 errors in the last minute"}
+    refused = case.refused(Resolve(against=against))
+    assert isinstance(refused, Refusal)
+    blocker = "Ticked, but does not hold: No new errors in logs (953 errors in the last minute)"
+    assert refused.blockers == (blocker,)
+    assert case.do(Resolve("A noisy neighbour", against)) == [
+        Resolved(overridden=(blocker,), reason="A noisy neighbour")
+    ]
 
 
 def test_a_verified_incident_resolves_without_a_reason() -> None:

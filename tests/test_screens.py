@@ -53,12 +53,14 @@ from warroom.incident.delivery import State
 from warroom.incident.events import SECTIONS
 from warroom.logs.source import FileSource
 from warroom.logs.view import LogView
+from warroom.room.evidence import Reading
 from warroom.settings import Console as ConsoleSettings
 from warroom.settings import Person, Team, shipped
 from warroom.tui import theme as themes
 from warroom.tui.actions import ACTIONS, BY_ID
 from warroom.tui.app import Console
 from warroom.tui.bridge import Equipment
+from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.declare import DeclareScreen
 from warroom.tui.screens.deliveries import DeliveriesScreen
 from warroom.tui.screens.detail import Detail
@@ -963,12 +965,68 @@ async def test_items_are_ticked_by_space_and_by_enter_each_with_who_and_when(sta
 
 async def test_evidence_stands_beside_its_item(stage: Stage) -> None:
     incident_id = declared(stage)
-    known = {"no-new-errors": "none in the last 8 min (was 41/min)"}
-    async with on_glass(
-        stage, lambda bridge: ResolveScreen(bridge, incident_id, lambda item: known.get(item, ""))
-    ) as pilot:
+    known = {"no-new-errors": Reading("no errors in the last 8 min (was 41/min)", "for")}
+    async with on_glass(stage, lambda bridge: ResolveScreen(bridge, incident_id, known.get)) as pilot:
         line = next(line for line in screen_lines(pilot.app) if "No new errors in logs" in line)
-        assert "none in the last 8 min (was 41/min)" in line
+        assert "no errors in the last 8 min (was 41/min)" in line
+
+
+AGAINST = Reading("953 errors in the last minute", "against")
+
+
+async def test_an_item_that_the_log_speaks_against_is_ticked_only_after_asking(stage: Stage) -> None:
+    incident_id = declared(stage, RecordFix("Rolled back"))
+    known = {"no-new-errors": AGAINST}
+    ids = [item.id for item in stage.room.playbook.checklists["recovery"].items]
+
+    async with on_glass(stage, lambda bridge: ResolveScreen(bridge, incident_id, known.get)) as pilot:
+        await press(pilot, *["down"] * ids.index("no-new-errors"), "space")
+        assert isinstance(top(pilot), Confirm) and "953 errors in the last minute" in screen_text(pilot.app)
+        await press(pilot, "enter")  # alone it leaves everything as it is
+        assert "no-new-errors" not in stage.room.incident(incident_id).ticks
+        await press(pilot, "space", "down", "enter")
+        assert stage.room.incident(incident_id).ticks["no-new-errors"].against == AGAINST.text
+        assert "although: 953 errors" in stage.room.incident(incident_id).rows[-1].text
+
+
+async def test_an_incident_that_the_log_speaks_against_is_not_resolved_without_a_reason(stage: Stage) -> None:
+    incident_id = declared(stage, RecordFix("Rolled back"))
+    verified(stage, incident_id)
+    known = {"no-new-errors": AGAINST}
+    async with on_glass(stage, lambda bridge: ResolveScreen(bridge, incident_id, known.get), LARGE) as pilot:
+        assert "does not hold: No new errors in logs (953" in screen_text(pilot.app)
+        await press(pilot, "ctrl+s")
+        assert stage.room.incident(incident_id).open
+        known.clear()
+        await press(pilot, "ctrl+s")
+        assert not stage.room.incident(incident_id).open
+
+
+@pytest.mark.parametrize(("reading", "colour"), [
+    (AGAINST, "$text-warning"), (Reading("no errors in the last 8 min", "for"), "$text-success"),
+    (Reading("no log is watched here"), "$text-quiet"),
+])  # fmt: skip
+async def test_only_evidence_for_an_item_is_green(stage: Stage, reading: Reading, colour: str) -> None:
+    incident_id = declared(stage)
+    known = {"no-new-errors": reading}
+    async with on_glass(stage, lambda bridge: ResolveScreen(bridge, incident_id, known.get)) as pilot:
+        row = next(row for row in pilot.app.screen.query_one("#items", RowList)._rows if row.id == "no-new-errors")
+        assert row.tail is not None and reading.text in row.tail.plain
+        assert [colour in str(span.style) for span in row.tail.spans] == [True]
+
+
+async def test_the_war_room_asks_before_it_ticks_over_its_log(stage: Stage) -> None:
+    incident_id = declared(stage, RecordFix("Rolled back"))
+    stamp = f"{stage.clock() - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
+    async with in_war_room(stage, incident_id, log=f"{stamp} ERROR pool timeout\n" * 3) as pilot:
+        screen = top(pilot)
+        assert isinstance(screen, WarRoomScreen)
+        await until(pilot, lambda: bool((reading := screen.evidence("no-new-errors")) and reading.against))
+        await press(pilot, "1")
+        screen.query_one("#items", RowList).put_cursor("no-new-errors")
+        await press(pilot, "space")
+        assert isinstance(top(pilot), Confirm) and "3 errors in the last minute" in screen_text(pilot.app)
+        assert "no-new-errors" not in stage.room.incident(incident_id).ticks
 
 
 async def test_the_log_of_the_war_room_is_evidence(stage: Stage) -> None:
@@ -976,7 +1034,7 @@ async def test_the_log_of_the_war_room_is_evidence(stage: Stage) -> None:
     async with in_war_room(stage, incident_id) as pilot:
         await press(pilot, "r")
         line = next(line for line in screen_lines(pilot.app) if "No new errors in logs" in line)
-        assert "none in the last" in line or "in the last minute" in line
+        assert "no errors in the last" in line or "in the last minute" in line
 
 
 async def test_resolving_over_blockers_takes_a_reason_that_the_timeline_keeps(stage: Stage) -> None:

@@ -258,11 +258,27 @@ def accept(call: Call, role: str) -> None:
 
 @verb(RUN, example="warroom check health")
 @_text("item", "ITEM")
-def check(call: Call, item: Sequence[str]) -> None:
+@click.option("--anyway", is_flag=True, help="Tick it although the log speaks against it; the timeline says so.")
+def check(call: Call, item: Sequence[str], anyway: bool) -> None:
     """Tick a checklist item, by its id or a few of its words."""
     from warroom.incident.decisions import Check
 
-    _act(call, Check(pick_item(call.room, _joined(item))))
+    chosen = pick_item(call.room, _joined(item))
+    _act(call, Check(chosen, _against(call, [chosen]).get(chosen, ""), anyway))
+
+
+def _against(call: Call, items: Iterable[str] | None = None) -> dict[str, str]:
+    """What the service's log files say now against checklist items (default: the recovery's), by item."""
+    recovery = call.room.playbook.checklists["recovery"].items
+    wanted = [item for item in recovery if item.probe == "errors" and (items is None or item.id in items)]
+    if not wanted:
+        return {}
+    from warroom.logs.recent import errors_in_last_minute
+    from warroom.room.evidence import of_last_minute
+
+    logs = [log for log in call.house.service_logs(call.incident().service) if isinstance(log, str)]
+    errors = errors_in_last_minute(logs, call.room.clock(), call.room.zone)
+    return {item.id: of_last_minute(errors).text for item in wanted} if errors else {}
 
 
 @verb(RUN, example="warroom uncheck health-checks")
@@ -289,10 +305,11 @@ def severity(call: Call, level: str, reason: str) -> None:
 @click.option("--reason", default="", metavar="TEXT", help="What led to it.")
 def state(call: Call, status: str, reason: str) -> None:
     """Say how far it is: investigating, mitigated or resolved."""
-    from warroom.incident.decisions import SetStatus
+    from warroom.incident.decisions import Resolve, SetStatus
 
     states = [(name, name) for name in ("investigating", "mitigated", "resolved")]
-    _act(call, SetStatus(pick("status", status, states), reason))
+    chosen = pick("status", status, states)
+    _act(call, Resolve(reason, _against(call)) if chosen == "resolved" else SetStatus(chosen, reason))
 
 
 @verb(RUN, posts=True, example='warroom resolve\nwarroom resolve --reason "Customer reports come in tomorrow"')
@@ -301,7 +318,7 @@ def resolve(call: Call, reason: str) -> None:
     """Say that service is restored; lists everything that still stands against it."""
     from warroom.incident.decisions import Resolve
 
-    _act(call, Resolve(reason))
+    _act(call, Resolve(reason, _against(call)))
     if not call.json:
         output.tell("Now tell everybody: warroom update. Then: warroom postmortem")
 
@@ -778,6 +795,8 @@ def status(call: Call) -> None:
         offered = f" (offered to {held.offered_to})" if held and held.offered_to else ""
         rows.append([role.title, f"{held.person}{offered}" if held else "nobody"])
     rows.append(["Checklist", f"{brief['checklist']['done']} of {brief['checklist']['total']}"])
+    for item, evidence in brief["ticked_against"].items():
+        rows.append(["Ticked although", f"{evidence} ({item})"])
     for name, at in in_order(incident.milestones).items():
         rows.append([name.capitalize(), output.when(at, room.zone, now)])
     deliveries = room.deliveries(incident.id)

@@ -6,7 +6,7 @@ facts. Nothing is written here, and nothing but the incident's state and the pla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Protocol
@@ -217,27 +217,37 @@ class SetStatus:
         return [StatusSet(status=status, before=incident.status, reason=self.reason.strip())]
 
 
-def resolve_blockers(incident: Incident, playbook: Playbook) -> tuple[str, ...]:
-    """Everything that still stands between the incident and being resolved, in the order to work on it."""
+def resolve_blockers(
+    incident: Incident, playbook: Playbook, against: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Everything that still stands between the incident and being resolved, in the order to work on it.
+
+    ``against`` holds live evidence against recovery items, by item; a tick does not outweigh it.
+    """
     blockers = [] if incident.fixes else ["No fix is recorded"]
-    blockers += [
-        f"Not verified: {item.text}"
-        for item in playbook.checklists["recovery"].items
-        if item.id not in incident.ticks
-    ]
+    for item in playbook.checklists["recovery"].items:
+        evidence = (against or {}).get(item.id, "")
+        if item.id not in incident.ticks:
+            blockers.append(f"Not verified: {item.text}" + (f" ({evidence})" if evidence else ""))
+        elif evidence:
+            blockers.append(f"Ticked, but does not hold: {item.text} ({evidence})")
     return tuple(blockers)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Say that service is restored. ``reason`` resolves over what is still open."""
+    """Say that service is restored. ``reason`` resolves over what is still open.
+
+    ``against`` is live evidence against recovery items, by item.
+    """
 
     reason: str = ""
+    against: dict[str, str] = field(default_factory=dict)
 
     def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
         if not incident.open:
             raise Refusal(f"{incident.id} is {incident.status} already", "Nothing to do.")
-        blockers = resolve_blockers(incident, desk.playbook)
+        blockers = resolve_blockers(incident, desk.playbook, self.against)
         if blockers and not self.reason.strip():
             raise Refusal(
                 f"{incident.id} cannot be resolved yet",
@@ -363,15 +373,23 @@ class AcceptHandover:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Tick a checklist item."""
+    """Tick a checklist item. ``against`` is live evidence against it; only ``anyway`` ticks over that."""
 
     item: str
+    against: str = ""
+    anyway: bool = False
 
     def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
         item = desk.playbook.item(self.item)
         if item.id in incident.ticks:
             raise Refusal(f"“{item.text}” is done already", "Nothing to do.")
-        return [ItemChecked(item=item.id, title=item.text)]
+        against = self.against.strip()
+        if against and not self.anyway:
+            raise Refusal(
+                f"“{item.text}” does not hold: {against}",
+                "Look into it first, or tick it with --anyway; the timeline keeps the evidence.",
+            )
+        return [ItemChecked(item=item.id, title=item.text, against=against)]
 
 
 @dataclass(frozen=True, slots=True)

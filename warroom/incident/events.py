@@ -148,16 +148,19 @@ class HandoverOffered(Fact):
 
 
 class ItemChecked(Fact):
-    """A checklist item is done. ``because`` names the fact that ticked it, "" if a person did."""
+    """A checklist item is done. ``because`` names the fact that ticked it, "" if a person did; ``against`` is the
+    evidence against it that the person saw and overrode."""
 
     kind: Literal["checked"] = "checked"
     item: str
     title: str
     because: str = ""
+    against: str = ""
 
     @property
     def text(self) -> str:
-        return f"✓ {self.title}" + (f" ({self.because})" if self.because else "")
+        because = f" ({self.because})" if self.because else ""
+        return f"✓ {self.title}{because}" + (f" — although: {self.against}" if self.against else "")
 
 
 class ItemUnchecked(Fact):

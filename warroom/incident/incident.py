@@ -93,11 +93,13 @@ def in_order(milestones: Mapping[Milestone, datetime]) -> dict[Milestone, dateti
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A checklist item that is done. ``because`` names the fact that ticked it, "" if a person did."""
+    """A checklist item that is done. ``because`` names the fact that ticked it, "" if a person did; ``against`` is
+    evidence that the person overrode."""
 
     at: datetime
     by: str
     because: str = ""
+    against: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +282,7 @@ def _offered(inc: Incident, entry: Entry, event: HandoverOffered) -> None:
 
 
 def _checked(inc: Incident, entry: Entry, event: ItemChecked) -> None:
-    inc.ticks[event.item] = Tick(entry.at, entry.by, event.because)
+    inc.ticks[event.item] = Tick(entry.at, entry.by, event.because, event.against)
 
 
 def _unchecked(inc: Incident, entry: Entry, event: ItemUnchecked) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,8 @@ class Summary:
     updates: int
     actions: tuple[OpenAction, ...]
     postmortem: bool
+    against: dict[str, str] = field(default_factory=dict)
+    """Evidence that a tick overrode, by item."""
 
     @property
     def open(self) -> bool:
@@ -81,6 +83,7 @@ class Summary:
             "next_update_at": self.next_update_at,
             "milestones": self.milestones,
             "drill": self.drill,
+            "ticked_against": self.against,
         }
 
     def to_json(self) -> str:
@@ -124,4 +127,5 @@ def summarise(incident: Incident, playbook: Playbook) -> Summary:
             if item.done_at is None
         ),
         postmortem=bool(incident.sections.get("root_cause")),
+        against={item: tick.against for item, tick in incident.ticks.items() if tick.against},
     )

@@ -346,6 +346,8 @@ class _Telling:
             if isinstance(event, Resolved) and event.overridden and not row.retracted:
                 open_items = ", ".join(event.overridden)
                 yield self.blameless(f"Resolved before all was verified ({open_items}): {event.reason}", row.at)
+            if isinstance(event, ItemChecked) and event.against and not row.retracted:
+                yield self.blameless(f"“{event.title}” was ticked although: {event.against}.", row.at)
         temporary = [fix for _, fix in incident.fixes if fix.temporary]
         if temporary and not any(not fix.temporary for _, fix in incident.fixes):
             yield "The fix is temporary: the permanent one is still owed."
@@ -381,7 +383,8 @@ def _went_well(
         yield "Every fix had its rollback ready."
     for row in incident.rows:
         event = row.entry.event
-        if isinstance(event, Resolved) and not event.overridden and not row.retracted:
+        overrode = any(tick.against for tick in incident.ticks.values())
+        if isinstance(event, Resolved) and not event.overridden and not row.retracted and not overrode:
             yield "Recovery was verified before it was called resolved."
             break
 

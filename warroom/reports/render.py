@@ -304,7 +304,7 @@ def _exported(incident: Incident, deliveries: Sequence[Delivery], written: PostM
             "milestones": dict(incident.milestones),
             "roles": {role: {"person": held.person, "since": held.since} for role, held in incident.roles.items()},
             "checklist": {
-                item: {"at": tick.at, "by": tick.by, "because": tick.because}
+                item: {"at": tick.at, "by": tick.by, "because": tick.because, "against": tick.against}
                 for item, tick in incident.ticks.items()
             },
             "actions": [

@@ -22,6 +22,7 @@ from warroom.tui.shell import Shell
 if TYPE_CHECKING:
     from warroom.incident.errors import WarroomError
     from warroom.incident.summary import Summary
+    from warroom.room.evidence import Reading
     from warroom.tui.bridge import Bridge, Equipment
 
 
@@ -270,10 +271,11 @@ class Console(Shell):
 
         incident_id = self._subject()
 
-        def evidence(item_id: str) -> str:
+        def evidence(item_id: str) -> Reading | None:
             # Whichever screen of this incident is open below knows, such as the war room with its logs.
-            below = (s for s in self.screen_stack if isinstance(s, IncidentScreen) and s.incident_id == incident_id)
-            return next((words for s in below if (words := s.evidence(item_id))), "")
+            below = [s for s in self.screen_stack if isinstance(s, IncidentScreen) and s.incident_id == incident_id]
+            below = [s for s in below if not isinstance(s, ResolveScreen)]  # which asks the others
+            return next((reading for s in below if (reading := s.evidence(item_id))), None)
 
         if incident_id:
             self.push_screen(ResolveScreen(self.bridge, incident_id, evidence))

@@ -39,10 +39,12 @@ from warroom.incident.incident import Incident
 from warroom.places import shown, write_atomically
 from warroom.reports import postmortem, render
 from warroom.reports.postmortem import PostMortem
+from warroom.room.evidence import Reading
 from warroom.room.lookout import advise
 from warroom.tui.actions import BY_ID, bindings
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance, News
+from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form import Field, Form
 from warroom.tui.screens.place import PlaceScreen
@@ -135,9 +137,26 @@ class IncidentScreen(PlaceScreen):
         """The action item that finishing means."""
         return ""
 
-    def evidence(self, item_id: str) -> str:
-        """What this screen knows at once about a recovery item, in a few words; "" if nothing."""
-        return ""
+    def evidence(self, item_id: str) -> Reading | None:
+        """What this screen measures about a checklist item now; None if nothing."""
+        return None
+
+    def tick_over(self, item_id: str, reading: Reading) -> None:
+        """Ask whether to tick an item that a reading speaks against; the timeline keeps the reading."""
+        item = self.bridge.room.playbook.item(item_id)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.start(self._tick_over(item_id, reading.text))
+
+        question = Confirm(
+            f"{self.incident_id} · {item.text}", f"{reading.text}. Tick it anyway?",
+            no="No, look into it first", yes="Yes, tick it; the timeline keeps the evidence",
+        )  # fmt: skip
+        self.app.push_screen(question, answered)
+
+    async def _tick_over(self, item_id: str, evidence: str) -> None:
+        await self.carry(Check(item_id, evidence, anyway=True))
 
     # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -253,6 +272,8 @@ class IncidentScreen(PlaceScreen):
             self.bridge.say("Every item of this phase is ticked")
         elif item in self.incident.ticks:
             await self.carry(Uncheck(item))
+        elif (reading := self.evidence(item)) and reading.against:
+            self.tick_over(item, reading)
         else:
             await self.carry(Check(item))
 

@@ -17,6 +17,7 @@ from warroom.incident import timing
 from warroom.incident.decisions import Resolve, resolve_blockers
 from warroom.incident.errors import Refusal, WarroomError
 from warroom.reports import messages
+from warroom.room.evidence import Reading
 from warroom.tui.actions import key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
@@ -39,7 +40,7 @@ WIDE, HIGH = 120, 30
 
 
 class ResolveScreen(IncidentScreen):
-    """The last look before it is called over. ``evidence`` says in a few words what is known about an item now.
+    """The last look before it is called over. ``evidence`` gives what is measured about an item now.
 
     Ctrl+s resolves; while something stands in the way it asks for a reason, which the timeline keeps.
     """
@@ -66,9 +67,11 @@ class ResolveScreen(IncidentScreen):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "send", "Resolve", show=False, priority=True)]
     BAR: ClassVar[tuple[str, ...]] = ("check", "fix", "note", "palette", "help")
 
-    def __init__(self, bridge: Bridge, incident_id: str, evidence: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self, bridge: Bridge, incident_id: str, evidence: Callable[[str], Reading | None] | None = None
+    ) -> None:
         super().__init__(bridge, incident_id)
-        self._evidence = evidence or (lambda item_id: "")
+        self._evidence = evidence or (lambda item_id: None)
         self._busy = False
         self._keeping: Timer | None = None
         self._known: Glance | None = None
@@ -130,7 +133,7 @@ class ResolveScreen(IncidentScreen):
         done = sum(item.id in incident.ticks for item in checklist.items)
         title = f"1 {checklist.title}  {done}/{len(checklist.items)}"
         self.query_one("#verify", Pane).show_title(lit(title))
-        blockers = resolve_blockers(incident, playbook) if incident.open else ()
+        blockers = resolve_blockers(incident, playbook, self._against()) if incident.open else ()
         self.set_class(bool(blockers), "-blocked")
         # Where there is room, the question stands right below what it is about, not at the far end.
         least = min(max(len(rows), len(blockers)) + 2, self.size.height - 8)
@@ -148,13 +151,13 @@ class ResolveScreen(IncidentScreen):
         incident, zone = self.incident, self.bridge.zone
         rows: list[ListRow] = []
         for item in self.bridge.room.playbook.checklists["recovery"].items:
-            tick = incident.ticks.get(item.id)
-            glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold")
-            said = self._evidence(item.id)
+            tick, reading = incident.ticks.get(item.id), self.evidence(item.id)
+            against = reading is not None and reading.against
+            glyph = ("✓ ", f"{'$text-warning' if against else '$text-success'} bold") if tick else ("○ ", "bold")
             by = f"{tick.by} {tick.at.astimezone(zone):%H:%M}".strip() if tick else ""
             # The item is read first: what is known gets the room that is left.
             space = max(8, width - len(item.text) - len(by) - 12)
-            known = lit(said, "$text-accent").truncate(space, ellipsis=True) if said else None
+            known = _shown(reading).truncate(space, ellipsis=True) if reading else None
             tail = join(known, lit(by, "$text-quiet") if by else None, gap="  ")
             words = Content.assemble(glyph, lit(item.text, "$text-quiet" if tick else ""))
             rows.append(ListRow(item.id, words, tail or None))
@@ -189,12 +192,24 @@ class ResolveScreen(IncidentScreen):
             words, key = "Everything is verified: resolve", "^s"
         elif not self.incident.fixes:
             words, key = "Record what was done", key_of("fix", self.bridge.keys)
+        elif not any(words.startswith("Not verified: ") for words in blockers):
+            words, key = "Look into what does not hold, or give a reason", "tab"
         else:
-            left = blockers[0].removeprefix("Not verified: ")
+            left = next(words for words in blockers if words.startswith("Not verified: "))
+            left = left.removeprefix("Not verified: ")
             words, key = f"Verify: {left}", key_of("check", self.bridge.keys)
         return Content.assemble(("Next  ", "$text-primary bold"), lit(words), "  ", (f"[{key}]", "$key bold"))
 
     # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
+
+    def evidence(self, item_id: str) -> Reading | None:
+        return self._evidence(item_id)
+
+    def _against(self) -> dict[str, str]:
+        """The evidence against recovery items now, by item."""
+        items = self.bridge.room.playbook.checklists["recovery"].items
+        readings = {item.id: self.evidence(item.id) for item in items}
+        return {id_: reading.text for id_, reading in readings.items() if reading and reading.against}
 
     def item_under_cursor(self) -> str:
         items = self.bridge.room.playbook.checklists["recovery"].items
@@ -210,7 +225,9 @@ class ResolveScreen(IncidentScreen):
     async def do_check(self) -> None:
         rows = self.query_one("#items", RowList)
         item = self.item_under_cursor()
-        ticking, here = item not in self.incident.ticks, item == rows.cursor_id
+        reading = self.evidence(item)
+        asks = reading is not None and reading.against
+        ticking, here = item not in self.incident.ticks and not asks, item == rows.cursor_id
         await super().do_check()
         if ticking and here:
             rows.action_move(1)
@@ -254,7 +271,8 @@ class ResolveScreen(IncidentScreen):
         room, incident_id = self.bridge.room, self.incident_id
         reason = self.query_one("#reason", FieldInput).value
         try:
-            await self.bridge.work(lambda: room.do(incident_id, Resolve(reason)))
+            resolve = Resolve(reason, self._against())
+            await self.bridge.work(lambda: room.do(incident_id, resolve))
         except WarroomError as error:
             self._complain(error)
         else:
@@ -303,3 +321,10 @@ class ResolveScreen(IncidentScreen):
             self._stop_keeping()
             self._keep()
         await super().action_back()
+
+
+def _shown(reading: Reading) -> Content:
+    """A reading in the colour of what it says; evidence against an item carries a sign as well."""
+    if reading.against:
+        return lit(f"! {reading.text}", "$text-warning bold")
+    return lit(reading.text, "$text-success" if reading.speaks == "for" else "$text-quiet")

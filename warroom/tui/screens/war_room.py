@@ -15,6 +15,7 @@ from warroom.incident.decisions import Pin
 from warroom.incident.timing import Urgency
 from warroom.logs.records import Record
 from warroom.logs.view import LogView
+from warroom.room.evidence import Reading, of_errors
 from warroom.room.lookout import Advice, advise
 from warroom.tui.actions import BY_ID, LOG_ACTIONS, key_of
 from warroom.tui.bridge import Bridge
@@ -199,17 +200,12 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
 
     # ── the log ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def evidence(self, item_id: str) -> str:
+    def evidence(self, item_id: str) -> Reading | None:
         """What the log says about errors: for how long there was none, or how many there are, and were."""
         if self.bridge.room.playbook.item(item_id).probe != "errors":
-            return ""
+            return None
         figures = self._view.figures()
-        if not figures.labels:
-            return "no log is watched here"
-        worst = max(figures.errors)
-        was = f" (was {worst}/min)" if worst else ""
-        quiet = next((n for n, errors in enumerate(reversed(figures.errors)) if errors), len(figures.errors))
-        return f"none in the last {quiet} min{was}" if quiet else f"{figures.errors[-1]} in the last minute{was}"
+        return of_errors(figures.errors) if figures.labels else Reading("no log is watched here")
 
     async def do_pin(self) -> None:
         record = self._box.pane.evidence()
