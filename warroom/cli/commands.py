@@ -436,7 +436,7 @@ TELL = "Tell people"
     example='warroom update --impact "One in ten payments fails" --next +15m\n'
     "warroom update --audience customers --eta 15:30 --approved-by Alice\nwarroom update --preview",
 )
-@click.option("--impact", metavar="TEXT", help="What users notice now.")
+@click.option("--impact", metavar="TEXT", help="What users notice; once mitigated, what they noticed.")
 @click.option("--actions", multiple=True, metavar="TEXT", help="What was done; may be given several times.")
 @click.option("--eta", metavar="TIME", help="When it is expected to be over.")
 @click.option("--next", "next_update", metavar="TIME", help="When the next update comes: +15m, 14:30.")

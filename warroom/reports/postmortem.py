@@ -273,7 +273,6 @@ class _Telling:
         return "a responder"
 
     def timeline(self) -> Iterable[Told]:
-        # Not a file of this machine: the document is read elsewhere.
         links = {d.seq: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url.startswith("http")}
         for row in self.incident.timeline:
             event = row.entry.event
@@ -445,7 +444,8 @@ def _data(row: Row) -> str:
     if isinstance(event, AlertReceived):
         return event.source
     if isinstance(event, ChannelOpened):
-        return event.url
+        # Not a file of this machine: the document is read elsewhere.
+        return event.url if event.url.startswith("http") else ""
     if isinstance(event, UpdatePosted):
         return ", ".join(event.destinations)
     return event.via if isinstance(event, ChatHeard) else ""

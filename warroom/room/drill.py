@@ -735,6 +735,8 @@ class _Told:
         if drill.incident_id:
             rows = drill.room.incident(drill.incident_id).rows
             for row in rows[self._seq :]:
+                if row.kind == "alert" and row.at < row.entry.at:
+                    continue  # the alert it was declared from, told when it came
                 self._line(row.at, row.kind, row.by, row.text)
             self._seq = len(rows)
 

@@ -372,7 +372,8 @@ class ComposerScreen(WritingScreen):
         self._preview_soon()
 
     def _row(self, name: str, value: str) -> Widget:
-        label = Static(_label(name), classes="label", markup=False)
+        past = name == "impact" and (self.incident.impact_ended or self.template == "resolution")
+        label = Static("Impact was" if past else _label(name), classes="label", markup=False)
         if name in LONG or "\n" in value:
             area = FieldArea(value, id=f"field-{name}", placeholder=_hint(name))
             area.add_class("-two" if name in ("impact", "timeline") else "-tall" if name == "actions" else "-some")
