@@ -157,7 +157,7 @@ class Stage:
         self.clock = clock or Clock()
         self.settings = settings(**changes)
         self.chats = dict(chats or {name: ToldChat(name) for name in self.settings.destinations})
-        self.journal = SqliteJournal(folder / "journal.sqlite")
+        self.journal = SqliteJournal(folder / "journal.sqlite", reads_anyway=True)
         self.room = WarRoom(
             self.journal, playbook or load_playbook(self.settings), self.settings,
             by=by, clock=self.clock, chats=lambda name: self.chats[name],

@@ -3,6 +3,7 @@ what happened is said in words."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -15,9 +16,11 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -75,6 +78,13 @@ class Program:
     def states(self) -> dict[str, str]:
         """How each delivery stands."""
         return {row["id"]: row["state"] for row in self.shows("deliveries")}
+
+
+def in_process(environ: dict[str, str], *arguments: str) -> tuple[int, str, str]:
+    """As ``Program.run``, in this process: for where many are run."""
+    command = SimpleNamespace(main=lambda args, **_: sys.exit(run(args, Call(environ=environ))), name="warroom")
+    done = CliRunner().invoke(command, list(arguments))  # type: ignore[arg-type]
+    return done.exit_code, done.stdout, done.stderr
 
 
 @pytest.fixture
@@ -161,6 +171,172 @@ def test_on_a_full_disk_nothing_is_half_kept_and_it_is_said(program: Program) ->
     program.does("note", "and now there is room")
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own, which can be filled up and mounted read-only."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    try:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", place], capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        pytest.skip("there is no mount command")
+    if done.returncode:
+        pytest.skip(f"file systems cannot be mounted here: {done.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.fixture
+def on_disk(disk: Path, tmp_path: Path) -> Program:
+    """The program with an incident in a journal on that disk."""
+    program = Program(tmp_path)
+    program.environ["WARROOM_DATA"] = str(disk / "data")
+    program.data = disk / "data"
+    program.does("declare", "web", "payments fail", "--no-wait")
+    return program
+
+
+def fill_up(disk: Path) -> None:
+    with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def leave_hot(program: Program) -> None:
+    """A log that is not folded in: what a killed console leaves."""
+    code = (
+        "import os, sys; from datetime import datetime, UTC; from pathlib import Path\n"
+        "from warroom.journal.sqlite import SqliteJournal; from warroom.incident.events import Noted\n"
+        f"j = SqliteJournal(Path({str(program.data / JOURNAL)!r})); n = j.length('INC-1')\n"
+        "j.append('INC-1', n, [Noted(note='note', words='only in the log')], at=datetime.now(UTC), by='Ann')\n"
+        "os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert (program.data / f"{JOURNAL}-wal").stat().st_size > 0
+
+
+LOOKING = [
+    [verb]
+    for verb in ["list", "status", "timeline", "deliveries", "postmortem", "export", "actions", "ready", "alert"]
+]
+READ_ONLY = "! The journal is read-only here ({}): showing what is saved; nothing can be recorded."
+
+
+@pytest.mark.parametrize("hot", [False, True], ids=["closed", "killed"])
+@pytest.mark.parametrize("state", ["full", "full, temporary folder too", "read-only"])
+def test_verbs_that_only_look_work_on_a_disk_that_cannot_be_written(
+    on_disk: Program, disk: Path, state: str, hot: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = on_disk
+    monkeypatch.setattr(tempfile, "tempdir", str(program.folder))
+
+    def does(*verb: str) -> tuple[str, str]:
+        status, out, err = in_process(program.environ, *verb)
+        assert status == 0, (verb, out, err)
+        return out, err
+
+    if hot:
+        leave_hot(program)
+        (program.data / f"{JOURNAL}-shm").unlink()  # as after a restart of the machine
+    if state == "read-only":
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        reason = "the disk is mounted read-only"
+    else:
+        if state != "full":
+            (disk / "tmp").mkdir()
+            monkeypatch.setattr(tempfile, "tempdir", str(disk / "tmp"))
+        fill_up(disk)
+        reason = "the disk is full"
+    before = {path.name: path.read_bytes() for path in program.data.glob(f"{JOURNAL}*") if path.suffix != "-shm"}
+    for verb in LOOKING:
+        out, err = does(*verb)
+        assert err.startswith(READ_ONLY.format(reason)), (verb, err)
+        assert err.count("read-only here") == 1
+    assert "payments fail" in does("list")[0]
+    assert ("only in the log" in does("timeline")[0]) == hot
+    for verb in (["note", "x"], ["declare", "a", "b"], ["ack"], ["alert", "fire", "--service", "web"]):
+        status, out, err = in_process(program.environ, *verb)
+        assert (status, out) == (1, "") and f"Not saved: {reason}" in err, err
+    status, out, _ = in_process(program.environ, "doctor")
+    assert reason in out
+    after = {path.name: path.read_bytes() for path in program.data.glob(f"{JOURNAL}*") if path.suffix != "-shm"}
+    assert {name: after.get(name) for name in before} == before, "what is saved is left as it is"
+    assert [name for name in os.listdir(program.folder) if name.startswith("warroom-")] == [], "no copy is left"
+    if state == "read-only":
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    else:
+        (disk / "ballast").unlink()
+    _, err = does("note", "and now it can be written")
+    assert "read-only" not in err
+    assert ("only in the log" in does("timeline")[0]) == hot
+
+
+def test_an_append_that_finds_the_disk_full_says_full(on_disk: Program, disk: Path) -> None:
+    from warroom.incident.errors import NotSaved
+    from warroom.journal.sqlite import SqliteJournal
+
+    with SqliteJournal(on_disk.data / JOURNAL) as journal:
+        fill_up(disk)
+        with pytest.raises(NotSaved, match="the disk is full") as caught:
+            journal.save_draft("k", "x" * 900_000)
+        assert "Free some space" in caught.value.remedy
+        assert journal.read("INC-1")
+
+
+def test_too_many_open_files_are_called_that(program: Program) -> None:
+    program.does("declare", "web", "down", "--no-wait")
+    code = f"""
+import os, resource
+from pathlib import Path
+import encodings.idna, tempfile, random
+from warroom.incident.errors import JournalError
+from warroom.journal.sqlite import SqliteJournal
+path = Path({str(program.data / JOURNAL)!r})
+resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
+held = []
+try:
+    while True: held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError: pass
+for spare in range(6):
+    try:
+        SqliteJournal(path, reads_anyway=True).close()
+        print("opened")
+    except JournalError as error:
+        print(error.title)
+    os.close(held.pop())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0] == "The journal cannot be opened: too many files are open"
+    assert set(lines) <= {lines[0], "opened"}
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"), (errno.EDQUOT, "your disk quota is used up"),
+        (errno.EROFS, "the disk is mounted read-only"), (errno.EMFILE, "too many files are open"),
+        (errno.EFBIG, "a file may not grow any more"), (errno.EACCES, "cannot be written"),
+    ],
+)  # fmt: skip
+def test_why_nothing_can_be_written_is_told_by_what_the_system_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, words: str
+) -> None:
+    from warroom.journal import fallback
+
+    def fails(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    assert fallback.why_not_written(tmp_path) is None
+    monkeypatch.setattr(os, "fsync", fails)
+    told = fallback.why_not_written(tmp_path)
+    assert told and words in told[0] and told[1]
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_journal_of_a_newer_warroom_is_refused_untouched(program: Program) -> None:
     program.does("declare", "x", "y")
     file = program.data / JOURNAL
@@ -221,11 +397,8 @@ def test_whatever_bytes_are_damaged_every_verb_ends_in_words(tmp_path: Path) -> 
     environ = {"WARROOM_DATA": str(tmp_path), "WARROOM_AS": "Bob", "HOME": str(tmp_path)}
 
     def runs(*arguments: str) -> tuple[int, str]:
-        done = CliRunner().invoke(
-            SimpleNamespace(main=lambda args, **_: sys.exit(run(args, Call(environ=environ))), name="warroom"),  # type: ignore[arg-type]
-            list(arguments),
-        )
-        return done.exit_code, done.stderr
+        status, _, err = in_process(environ, *arguments)
+        return status, err
 
     for words in ("one", "two"):
         assert runs("declare", "wéb", words, "--no-wait")[0] == 0

@@ -20,7 +20,7 @@ import click
 
 from warroom import __version__
 from warroom.cli import output, stdin
-from warroom.cli.arguments import WITHOUT_SETTINGS, Call, Verbs, usage, verb
+from warroom.cli.arguments import Call, Verbs, usage, verb
 from warroom.cli.commands import VERBS
 from warroom.incident.errors import WarroomError
 from warroom.watchdog import watchdog
@@ -60,8 +60,6 @@ def cli(context: click.Context) -> None:
     """
     call = context.ensure_object(Call)
     if context.invoked_subcommand is None:
-        if call.no_settings:
-            output.tell(f"! {WITHOUT_SETTINGS}")
         open_console(call)
 
 
@@ -180,7 +178,7 @@ def _masking_settings(call: Call) -> Settings:
     """The settings, their rules of what is masked in force from now on."""
     from warroom import wiring
 
-    _, settings, _ = call.read_settings()
+    _, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
     wiring.use_redaction(settings)
     return settings
 
@@ -219,7 +217,7 @@ def open_log_console(
         from warroom.tui.actions import keymap
         from warroom.tui.theme import load_themes
 
-        places, settings, _ = call.read_settings()
+        places, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
         wiring.use_redaction(settings)
         themes = {theme.name: theme for folder in places.themes for theme in load_themes(folder)}
         keys = keymap(settings.console.keys)
@@ -311,7 +309,7 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
             house = call.house
             opened = call.incident().id if war_room else ""
         drill = house.drill(house.places.data / "drill")
-        return equipment(house, drill, logs=more, incident_id=opened, no_settings=call.no_settings)
+        return equipment(house, drill, logs=more, incident_id=opened)
 
     from warroom.journal.glimpse import glimpse
     from warroom.places import Places
@@ -327,18 +325,13 @@ def equipment(
     incident_id: str = "",
     logs: Sequence[Path | str | int] = (),
     rehearses: bool = False,
-    no_settings: bool = False,
 ) -> Equipment:
-    """What the console works with in this house; ``rehearses`` plays the drill from the start.
-
-    With ``no_settings`` the themes beside the settings are left alone too, and no theme is written there.
-    """
+    """What the console works with in this house; ``rehearses`` plays the drill from the start."""
     from warroom.settings import save_theme
     from warroom.tui.bridge import Equipment
     from warroom.tui.theme import load_themes
 
-    folders = house.places.themes[:1] if no_settings else house.places.themes
-    themes = {theme.name: theme for folder in folders for theme in load_themes(folder)}
+    themes = {theme.name: theme for folder in house.places.themes for theme in load_themes(folder)}
 
     def watch_logs(view: LogView, service: str) -> None:
         played = drill.logs if drill.running and service == drill.script.service else ()
@@ -348,13 +341,13 @@ def equipment(
         house.room,
         watch_logs,
         themes=list(themes.values()),
-        courier=house.courier(),
+        # What became of a delivery could not be recorded, and it would go out again.
+        courier=None if house.room.read_only else house.courier(),
         drill=drill,
         rehearses=rehearses,
         incident_id=incident_id,
         # The demo's settings are everybody's.
-        save_theme=None if rehearses or no_settings else lambda name: save_theme(house.places.settings, name),
-        notice=WITHOUT_SETTINGS if no_settings else "",
+        save_theme=None if rehearses else lambda name: save_theme(house.places.settings, name),
     )
 
 

@@ -30,11 +30,7 @@ class WarroomError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        """Two lines that also read as two sentences where they are shown in one."""
-        if not self.remedy:
-            return self.title
-        end = "" if self.title.rstrip().endswith((".", "?", "!", ":")) else "."
-        return f"{self.title.rstrip()}{end}\n{self.remedy}"
+        return f"{self.title}\n{self.remedy}" if self.remedy else self.title
 
 
 class Refusal(WarroomError):

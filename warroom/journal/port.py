@@ -18,9 +18,12 @@ class Journal(Protocol):
     opening; ``Conflict`` where said.
     """
 
+    read_only: str
+    """Why nothing can be recorded from here, such as "the disk is full"; "" where it can."""
+
     def notices(self) -> tuple[str, ...]:
-        """What whoever opens the journal has to know, a sentence each with what to do: entries that were saved once
-        and are gone."""
+        """What whoever opens the journal has to know, a sentence each with what to do: that nothing can be
+        recorded, entries that were saved once and are gone."""
         ...
 
     def new_incident(self) -> str:

@@ -23,6 +23,7 @@ from warroom.incident.delivery import Delivery, Order, Receipt, State, delivery_
 from warroom.incident.errors import Conflict, JournalError, NewerJournal, NotFound, NotSaved, Refusal
 from warroom.incident.events import TEAM, Entry, Event, parse_event
 from warroom.journal.chain import Damage, chain_all, find_damage, last_link, link
+from warroom.journal.fallback import describe, private_copy, remove_copy, why_not_written
 from warroom.journal.saved import Saved
 from warroom.places import make_folder
 
@@ -74,12 +75,17 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
     ("ALTER TABLE entries ADD COLUMN chain BLOB", chain_all),  # a checksum over this entry and all before it
 )
 
+_UNOPENED = "The journal cannot be opened: "
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _NUMBERED = re.compile(r"INC-(\d{1,15})")
 # What the driver raises over a file whose bytes are damaged: text that is no UTF-8 even in the error's own words,
 # lengths beyond all memory.
 _FAULTS = (sqlite3.Error, UnicodeError, OverflowError, MemoryError)
+_UNWRITTEN = (
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+)  # fmt: skip
 _OPEN = "state IN ('pending', 'sending', 'uncertain')"  # word for word the index's condition, or it is not used
 _OUTCOMES = (State.DELIVERED, State.PENDING, State.UNCERTAIN, State.FAILED)
 _DELIVERY = "id, stream, seq, body, state, attempts, next_attempt_at, receipt, error"
@@ -91,46 +97,100 @@ class SqliteJournal:
     ``wait_s`` is how long, in seconds, a change waits for another process to finish its own before it is
     ``NotSaved``. Opening raises ``NewerJournal`` for a file of a newer warroom and ``JournalError`` for one that
     is no journal, both left byte for byte as they were. Not to be carried across a fork: open it again there.
+
+    A journal that cannot be written is ``NotSaved`` on opening. With ``reads_anyway`` it is opened all the same:
+    ``read_only`` says why, every change is ``NotSaved``, and what is saved can be read.
     """
 
-    def __init__(self, path: Path, *, wait_s: float = 5.0) -> None:
+    def __init__(self, path: Path, *, wait_s: float = 5.0, reads_anyway: bool = False) -> None:
         self.path = path.absolute()
+        self.read_only = ""
+        self.lost: tuple[str, ...] = ()
         self._wait_s = wait_s
         self._pid = os.getpid()
         self._closed = False
         self._lock = threading.Lock()
+        self._watch_lock = threading.Lock()
         self._readers: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
+        self._saved = Saved(self.path)
+        self._source = self.path
+        self._copy: Path | None = None
         try:
-            _prepare(self.path, wait_s)
+            self._open_to_write()
+        except NotSaved as error:
+            if not (reads_anyway and self._open_to_read()):
+                raise
+            self.read_only, self._remedy = error.title.removeprefix(_UNOPENED), error.remedy
+        # SQLite keeps working on a file that was deleted or replaced under it; the inode gives that away.
+        self._inode = self._identity()
+
+    def _open_to_write(self) -> None:
+        try:
+            _prepare(self.path, self._wait_s)
             self._writer = self._connect("rw")
             self._enter_wal(self._writer)
             self._migrate(self._writer)
-            self._saved = Saved(self.path)
             self.lost = self._find_lost(self._writer)
-            # SQLite keeps working on a file that was deleted or replaced under it; the inode gives that away.
-            self._inode = self._identity()
             # This connection never writes, so its data_version moves with every change, our own included.
             self._watch = self._connect("ro")
-            self._watch_lock = threading.Lock()
             for name in ("", "-wal", "-shm"):
                 with contextlib.suppress(OSError):  # not ours, or not there
                     Path(f"{self.path}{name}").chmod(0o600)
         except BaseException as error:
             if self._writer is not None:
                 self._writer.close()
+                self._writer = None
             if isinstance(error, _FAULTS):
                 what, remedy = _told(error, self.path)
-                raise NotSaved(f"The journal cannot be opened: {what}", remedy) from error
+                raise NotSaved(f"{_UNOPENED}{what}", remedy) from error
             raise
+
+    def _open_to_read(self) -> bool:
+        """Open what is saved without writing beside it: in its place, or a private copy; False if neither works.
+
+        A disk that is read-only or full has no place for the files SQLite needs beside a write-ahead log. Never
+        with SQLite's ``immutable``, which passes over that log.
+        """
+        if not self.path.is_file():
+            return False
+        with contextlib.suppress(*_FAULTS, JournalError):
+            self._watch = self._connect("ro")
+            if _version(self._watch, self.path) == len(MIGRATIONS):
+                self.lost = self._find_lost(self._watch)
+                return True
+            self._watch.close()
+        self._copy = private_copy(self.path)
+        if self._copy is None:
+            return False
+        self._source = self._copy
+        try:
+            _recognise(self._source, self._wait_s)
+            with contextlib.closing(self._connect("rw")) as db:
+                self._enter_wal(db)
+                self._migrate(db)
+                self.lost = self._find_lost(db)
+            self._watch = self._connect("ro")
+        except (JournalError, *_FAULTS) as error:
+            remove_copy(self._copy)
+            if isinstance(error, NewerJournal):
+                raise
+            return False
+        return True
 
     def notices(self) -> tuple[str, ...]:
         """See the port."""
+        read_only = (
+            f"The journal is read-only here ({self.read_only}): showing what is saved; nothing can be recorded."
+            f" {self._remedy}"
+            if self.read_only
+            else ""
+        )
         remedy = (
             "Look for a newer copy of the journal. If this older one is meant to be here, or once you have seen to"
             f" it, delete {self._saved.lost_path}"
         )
-        return tuple(f"{sentence}. {remedy}" for sentence in self.lost)
+        return (*filter(None, [read_only]), *(f"{sentence}. {remedy}" for sentence in self.lost))
 
     # Facts
 
@@ -461,6 +521,8 @@ class SqliteJournal:
                     self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._writer.close()
                 self._writer = None
+            if self._copy is not None:
+                remove_copy(self._copy)
 
     def __enter__(self) -> SqliteJournal:
         return self
@@ -471,7 +533,7 @@ class SqliteJournal:
     # Connections
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        connection = _connect(self.path, mode, self._wait_s)
+        connection = _connect(self._source, mode, self._wait_s)
         if mode == "rw":
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone stops at the drive's cache
@@ -519,6 +581,8 @@ class SqliteJournal:
         """One transaction: whole and on the disk, or not at all and ``NotSaved``."""
         with self._lock:
             self._usable()
+            if self.read_only:
+                raise NotSaved(f"Not saved: {self.read_only}", self._remedy)
             try:
                 if self._writer is None:
                     self._writer = self._connect("rw")
@@ -583,7 +647,7 @@ class SqliteJournal:
 
     def _identity(self) -> tuple[int, int] | None:
         try:
-            status = self.path.stat()
+            status = self._source.stat()
         except OSError:
             return None
         return status.st_dev, status.st_ino
@@ -615,10 +679,11 @@ def _prepare(path: Path, wait_s: float) -> None:
             if path.stat().st_size == 0:
                 return
     except OSError as error:
-        reason = error.strerror or "the folder cannot be used"
+        known = describe(error.errno, path.parent)
+        reason = f"{error.strerror or 'the folder cannot be used'}: {error.filename or path}"
         raise NotSaved(
-            f"The journal cannot be opened: {reason}: {error.filename or path}",
-            "Check that the folder exists, is yours, and is on a disk that can be written.",
+            f"{_UNOPENED}{known[0] if known else reason}",
+            known[1] if known else "Check that the folder exists, is yours, and is on a disk that can be written.",
         ) from error
     for last in (False, False, True):
         try:
@@ -694,6 +759,8 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
 def _told(error: BaseException, path: Path) -> tuple[str, str]:
     """What went wrong, in words, and its remedy."""
     code = getattr(error, "sqlite_errorcode", None)
+    if code and code & 0xFF in _UNWRITTEN and (found := why_not_written(path.parent)):
+        return found
     match code and code & 0xFF:
         case sqlite3.SQLITE_FULL:
             return "the disk is full", f"Free some space for {path.parent}, then do it again."

@@ -150,6 +150,11 @@ class WarRoom:
         damage = self.journal.damage(incident_id)
         return damage and f"{damage}. What stands before it is sound; warroom doctor says more"
 
+    @property
+    def read_only(self) -> str:
+        """Why nothing can be recorded from here; "" where it can."""
+        return self.journal.read_only
+
     def notices(self) -> tuple[str, ...]:
         """What whoever opens the journal has to know, a sentence each."""
         return self.journal.notices()

@@ -19,7 +19,7 @@ from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.panes import Pane
 from warroom.tui.widgets.rows import ListRow, RowList
-from warroom.tui.widgets.words import DRILL_STYLE, URGENCY_STYLE, join, lit
+from warroom.tui.widgets.words import DRILL_STYLE, READ_ONLY, URGENCY_STYLE, join, lit
 
 OPEN = 50
 """How many open incidents have a row; more than a team can hold is told in a line."""
@@ -90,8 +90,9 @@ class HomeScreen(TiledScreen):
         now, over = self.bridge.now(), self._overview
         team = self.bridge.room.settings.team.name
         on_call = Content.assemble("on call ", lit(over.on_call, "bold")) if over.on_call else None
+        unsaved = READ_ONLY if self.bridge.room.read_only else None
         self.query_one("#top", Bar).say(
-            join(Content.styled("warroom", "bold"), lit(team) if team else None, on_call,
+            join(Content.styled("warroom", "bold"), unsaved, lit(team) if team else None, on_call,
                  f"{now.astimezone(self.bridge.zone):%a %d %b  %H:%M:%S %Z}", gap="   ")
         )  # fmt: skip
         self.query_one("#all", RowList).show(self._incidents(over, now))

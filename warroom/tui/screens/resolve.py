@@ -122,7 +122,14 @@ class ResolveScreen(IncidentScreen):
             return
         incident, playbook = self.incident, self.bridge.room.playbook
         now, zone, width = self.bridge.now(), self.bridge.zone, max(20, self.size.width - 2)
-        self.query_one(Headline).show(incident, self.glance.deliveries, playbook, now, zone)
+        self.query_one(Headline).show(
+            incident,
+            self.glance.deliveries,
+            playbook,
+            now,
+            zone,
+            read_only=bool(self.bridge.room.read_only),
+        )
         running = timing.spoken(timing.elapsed(incident, now))
         about = Content.assemble(("Resolve", "bold"), "   running for ", (running, "bold"), "   ")
         self.query_one("#about", Bar).say((about + lit(messages.impact(incident))).truncate(width, ellipsis=True))

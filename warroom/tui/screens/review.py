@@ -169,7 +169,14 @@ class ReviewScreen(TiledScreen, IncidentScreen):
             return
         incident, playbook = self.incident, self.bridge.room.playbook
         now, zone = self.bridge.now(), self.bridge.zone
-        self.query_one(Headline).show(incident, self.glance.deliveries, playbook, now, zone)
+        self.query_one(Headline).show(
+            incident,
+            self.glance.deliveries,
+            playbook,
+            now,
+            zone,
+            read_only=bool(self.bridge.room.read_only),
+        )
         self.query_one("#owed", Bar).say(self._owed(incident, now))
         self.query_one("#next", Bar).say(self._next_line(incident, now))
         self.show_tabs()

@@ -124,7 +124,14 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         glance, playbook = self.glance, self.bridge.room.playbook
         incident, now, zone = glance.incident, self.bridge.now(), self.bridge.zone
         width = max(20, self.size.width - 2)
-        self.query_one(Headline).show(incident, glance.deliveries, playbook, now, zone)
+        self.query_one(Headline).show(
+            incident,
+            glance.deliveries,
+            playbook,
+            now,
+            zone,
+            read_only=bool(self.bridge.room.read_only),
+        )
         tiled = self.has_class("-tiled")
         elapsed, digits = timing.clock(timing.elapsed(incident, now).total_seconds()), self.query_one(Digits)
         if digits.value != elapsed:

@@ -20,6 +20,7 @@ from warroom.tui.widgets.bars import Bar
 from warroom.tui.widgets.rows import ListRow
 from warroom.tui.widgets.words import (
     DRILL_STYLE,
+    READ_ONLY,
     SEVERITY_SLOTS,
     URGENCY_STYLE,
     URGENCY_WORD,
@@ -94,10 +95,18 @@ class Headline(Bar):
     """
 
     def show(
-        self, incident: Incident, deliveries: Sequence[Delivery], playbook: Playbook, now: datetime, zone: tzinfo
+        self,
+        incident: Incident,
+        deliveries: Sequence[Delivery],
+        playbook: Playbook,
+        now: datetime,
+        zone: tzinfo,
+        *,
+        read_only: bool = False,
     ) -> None:
-        """Show the incident as it stands ``now``."""
-        self.say(headline(incident, deliveries, playbook, now, zone, max(20, self.screen.size.width - 2)))
+        """Show the incident as it stands ``now``; with ``read_only`` that nothing can be recorded."""
+        width = max(20, self.screen.size.width - 2)
+        self.say(headline(incident, deliveries, playbook, now, zone, width, read_only=read_only))
         ranks = {s.id: rank for rank, s in enumerate(playbook.severities)}
         slot = severity_slot(incident.severity, ranks.get(incident.severity, 0), len(ranks))
         ground = slot if incident.status == "investigating" else "" if incident.open else "resolved"
@@ -106,14 +115,22 @@ class Headline(Bar):
 
 
 def headline(
-    incident: Incident, deliveries: Sequence[Delivery], playbook: Playbook, now: datetime, zone: tzinfo, width: int
+    incident: Incident,
+    deliveries: Sequence[Delivery],
+    playbook: Playbook,
+    now: datetime,
+    zone: tzinfo,
+    width: int,
+    *,
+    read_only: bool = False,
 ) -> Content:
     """How bad, which, what, who leads, where we talk, what time it is: one line, cut in the middle if need be.
 
     Plain, bold and reversed alone: it stands on grounds of several colours.
     """
     drill = Content.styled(" DRILL ", DRILL_STYLE) if incident.drill else None
-    left = join(badge(incident.severity, incident.status, playbook), drill, lit(incident.id, "bold"))
+    unsaved = READ_ONLY if read_only else None
+    left = join(badge(incident.severity, incident.status, playbook), drill, unsaved, lit(incident.id, "bold"))
     leader = lit(incident.commander, "bold") if incident.commander else lit(" nobody ", "bold reverse")
     clock = f"{now.astimezone(zone):%H:%M:%S %Z}"
     commander = Content.assemble("IC ", leader)

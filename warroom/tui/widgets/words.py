@@ -24,6 +24,9 @@ def join(*parts: Content | str | None, gap: str = " ") -> Content:
     return Content(gap).join([Content(p) if isinstance(p, str) else p for p in parts if p])
 
 
+READ_ONLY = Content.styled(" READ-ONLY ", "bold reverse")
+"""Stands in the first line of a screen while nothing can be recorded."""
+
 DRILL_STYLE = "$status-late-text on $status-late bold"
 """The badge of everything that belongs to a drill."""
 
