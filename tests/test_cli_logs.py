@@ -206,6 +206,17 @@ def big(file: Path, lines: int) -> datetime:
     return begin
 
 
+def test_a_time_behind_other_columns_is_found_by_halves_too(tmp_path: Path) -> None:
+    file = tmp_path / "bgl.log"
+    begin = 1_131_500_000
+    lines = (f"- {begin + n} 2005.11.09 node{n % 7} RAS KERNEL INFO {'x' * 60} {n}" for n in range(60_000))
+    file.write_text("\n".join(lines) + "\n")
+    assert file.stat().st_size > 5_000_000
+    since, until = (datetime.fromtimestamp(begin + n, UTC).isoformat() for n in (59_000, 59_003))
+    got = rows("--since", since, "--until", until, str(file))
+    assert [(row["line"], row["level"]) for row in got] == [(n, "info") for n in (59_001, 59_002, 59_003)]
+
+
 def test_a_time_in_a_large_file_is_found_by_halves(tmp_path: Path) -> None:
     file = tmp_path / "big.log"
     begin = big(file, 120_000)

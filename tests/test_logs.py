@@ -416,7 +416,7 @@ def test_windows_of_several_files_hold_every_line_once_and_in_the_order_of_their
             start, line = end, line + count
         histories.append(pieces[::-1])
 
-    def when(text: bytes) -> datetime | None:
+    def when(piece: Piece, text: bytes) -> datetime | None:
         return time_of(text.decode(), now=NOW)
 
     got: list[str] = []

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from warroom.logs.records import (
     LEVELS,
     Level,
-    Reader,
     is_continuation,
     level_of,
     rank,
     time_of,
     unfold,
 )
+from warroom.logs.shapes import Reader
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)
 

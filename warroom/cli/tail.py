@@ -19,8 +19,9 @@ from warroom.incident.errors import BadInput, NotFound, WarroomError
 from warroom.incident.toml import plain
 from warroom.logs import gather
 from warroom.logs.compressed import Unreadable, is_compressed, unfolded
-from warroom.logs.records import Level, Reader, rank, time_of
+from warroom.logs.records import Level, rank
 from warroom.logs.search import Query
+from warroom.logs.shapes import LineShape, Reader, learn
 from warroom.logs.source import Chunk, Cutter, Numbering, Source, StreamSource
 from warroom.redact import Redactor, redact, redact_stream
 
@@ -111,6 +112,7 @@ class Printer:
                 return [(0.0, text) for text, _ in rows]
             line = self._redactor.line  # masked in order: a key spans lines
             return [(0.0, line(text).text) for text, _ in rows]
+        self._reader.learn([text for text, _ in rows], now=wanted.now, zone=wanted.zone)
         if wanted.grep and not wanted.timed and not self._redactor.inside:
             joined = "\n".join([text for text, _ in rows])
             if "PRIVATE KEY" not in joined and not wanted.grep.matches(joined):
@@ -326,9 +328,10 @@ def _skip_to(fd: int, since: datetime, wanted: Wanted) -> int:
     except OSError:  # a pipe
         return 0
     low, high = 0, size
+    shape = _shape_of(os.pread(fd, 64 * 1024, 0), wanted)
     while high - low > _BISECT:
         middle = (low + high) // 2
-        at = _first_time(os.pread(fd, 64 * 1024, middle), wanted)
+        at = _first_time(os.pread(fd, 64 * 1024, middle), shape, wanted)
         if at is None:  # who knows where we are: what is known to be earlier is passed over, no more
             break
         low, high = (middle, high) if at < since else (low, middle)
@@ -346,9 +349,15 @@ def _skip_to(fd: int, since: datetime, wanted: Wanted) -> int:
     return lines
 
 
-def _first_time(data: bytes, wanted: Wanted) -> datetime | None:
+def _shape_of(data: bytes, wanted: Wanted) -> LineShape:
+    """How the lines are written that ``data`` begins with."""
+    lines = [line[:4096].decode("utf-8", "replace") for line in data.split(b"\n")[:-1]]
+    return learn(lines, now=wanted.now, zone=wanted.zone)
+
+
+def _first_time(data: bytes, shape: LineShape, wanted: Wanted) -> datetime | None:
     for line in data.split(b"\n")[1:200]:
-        if at := time_of(line[:4096].decode("utf-8", "replace"), now=wanted.now, zone=wanted.zone):
+        if at := shape.time(line[:4096].decode("utf-8", "replace"), now=wanted.now, zone=wanted.zone):
             return at
     return None
 

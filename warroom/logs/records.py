@@ -3,8 +3,9 @@
 Recognised: ISO 8601 and its relatives, syslog (RFC 3164 and 5424), log4j, logback and Python logging, glog and
 klog, nginx and Apache access and error logs (an access line's level is that of its HTTP status), PostgreSQL, Rails,
 Redis, JSON lines (bunyan, pino, zap, structlog, ECS, GCP, journald, GELF …), logfmt, epoch seconds to nanoseconds;
-each also behind the prefix a container runtime or syslog puts before it. A ``Reader`` remembers which of them its
-source is written in. But for JSON only the head of a line is read, so that the cost does not grow with the line.
+each also behind the prefix a container runtime or syslog puts before it. What lines of another kind say is learned
+from their neighbours (``shapes``). But for JSON only the head of a line is read, so that the cost does not grow
+with the line.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal, NamedTuple, get_args
+
+from warroom.logs.stamps import MONTH, STAMP, Ask, Stamp, found_in, moment, stamp_at, value_stamp
 
 Level = Literal["trace", "debug", "info", "warn", "error", "fatal"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -52,68 +55,9 @@ class Said(NamedTuple):
     continues: bool
 
 
-class Reader:
-    """Reads the lines of one source; remembers the format of those before, and sniffs anew where it does not fit.
-
-    One for each source, used by one thread at a time.
-    """
-
-    def __init__(self) -> None:
-        self._format: _Format | None = None
-        self._month_first: bool | None = None  # 03/05/2025: nobody can know before a 13th has been seen
-        self._stamped = False  # the records of this source begin with a time
-
-    @property
-    def format(self) -> str | None:
-        """The name of the format remembered."""
-        return self._format.__name__.strip("_") if self._format else None
-
-    def level(self, text: str) -> Level | None:
-        """As ``level_of``."""
-        return self._read(text).level
-
-    def time(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
-        """As ``time_of``; where day and month could be either, as the source's other lines have it."""
-        return self._when(self._read(text), now, zone)
-
-    def read(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> Said:
-        """Level, time and whether it ``continues``, at little more than the cost of one of them."""
-        found = self._read(text)
-        return Said(found.level, self._when(found, now, zone), self._goes_on(text, found))
-
-    def _when(self, found: _Reading, now: datetime, zone: tzinfo) -> datetime | None:
-        if found.stamp is None:
-            return None
-        if found.stamp.kind == "numeric" and self._month_first is None:
-            self._month_first = _month_first(found.stamp.text)
-        return _moment(found.stamp, _Ask(now, zone, self._month_first))
-
-    def continues(self, text: str) -> bool:
-        """Whether the line belongs to the record before it.
-
-        It does if ``is_continuation``, or if the source's records begin with a time and this line has none.
-        """
-        return self._goes_on(text, self._read(text))
-
-    def _goes_on(self, text: str, found: _Reading) -> bool:
-        if found.stamp is not None:
-            return _PG_PART.search(text, 0, _HEAD) is not None
-        return self._stamped or is_continuation(text)
-
-    def _read(self, text: str) -> _Reading:
-        if self._format is not None and (found := self._format(text)):
-            return found
-        for form in _FORMATS:
-            if form is not self._format and (found := form(text)):
-                self._format = form
-                self._stamped = found.stamp is not None and form is not _anything
-                return found
-        return _anything(text)  # says nothing about the lines to come
-
-
 def level_of(text: str) -> Level | None:
     """The level the line states, or None; lower case words count only where they are marked as a level."""
-    return _sniff(text).level
+    return sniff(text).level
 
 
 def time_of(text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
@@ -122,8 +66,8 @@ def time_of(text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
     A time without an offset is read in ``zone``. A time without a year (syslog, klog) or without a date is the
     latest such time that is not after ``now`` by more than a day (an hour, where the date is missing).
     """
-    stamp = _sniff(text).stamp
-    return _moment(stamp, _Ask(now, zone, None)) if stamp else None
+    stamp = sniff(text).stamp
+    return moment(stamp, Ask(now, zone)) if stamp else None
 
 
 def is_continuation(text: str) -> bool:
@@ -133,7 +77,7 @@ def is_continuation(text: str) -> bool:
         return bool(text)
     if text[0] in "0123456789<{" and ":  " not in text[:_HEAD]:
         return False
-    return _GOES_ON.match(text, 0, 2 * _HEAD) is not None or _PG_PART.search(text, 0, _HEAD) is not None
+    return _GOES_ON.match(text, 0, 2 * _HEAD) is not None or PG_PART.search(text, 0, _HEAD) is not None
 
 
 _GOES_ON = re.compile(
@@ -145,13 +89,13 @@ _GOES_ON = re.compile(
     r"|\[signal SIG|[\w./-]{1,200}+(?:\(\*?[\w.\[\]]{1,100}\)[\w.\[\]]{1,100}+)?\((?:0x|\{|\.\.\.|\)$)"
     r"|stack backtrace:|note: run with `RUST_BACKTRACE|--- End of |---> [\w.]+(?:Exception|Error)"
 )
-_PG_PART = re.compile(r"\[\d+(?:-\d+)?\][: ][^:]{0,120}?(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
+PG_PART = re.compile(r"\[\d+(?:-\d+)?\][: ][^:]{0,120}?(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
 
 
 # ---------------------------------------------------------------------------------------------- levels
 
 _HEAD = 240  # characters: a level stands before the message
-_NAMES: dict[str, Level] = {
+NAMES: dict[str, Level] = {
     "trace": "trace",
     "verbose": "trace",
     "finest": "trace",
@@ -208,8 +152,8 @@ _LETTERS: dict[str, Level] = {
     "P": "fatal",
 }
 
-_ANY = "|".join(sorted(_NAMES, key=len, reverse=True))
-_CAPS = "|".join(sorted((name.upper() for name in _NAMES if name not in ("log", "system")), key=len, reverse=True))
+_ANY = "|".join(sorted(NAMES, key=len, reverse=True))
+_CAPS = "|".join(sorted((name.upper() for name in NAMES if name not in ("log", "system")), key=len, reverse=True))
 # In capitals, a whole word. The pattern begins with a set of letters so that the search skips at full speed;
 # the character before is looked at afterwards.
 _CAPITALS = re.compile(
@@ -245,11 +189,11 @@ def _stated(text: str, at: int = 0) -> Level | None:
     for match in _CAPITALS.finditer(head):
         start = match.start()
         if start == 0 or not (head[start - 1].isalnum() or head[start - 1] in "_/"):
-            return _NAMES[match[0].lower()]
+            return NAMES[match[0].lower()]
     if ("level" in head or "lvl" in head or "severity" in head) and (field := _FIELD.search(head)):
-        return _NAMES.get(field[1].lower()) if field[1] else _numbered(int(field[2]))
+        return NAMES.get(field[1].lower()) if field[1] else _numbered(int(field[2]))
     if (":" in head or "]" in head or " - " in head) and (word := _LOWER.search(head)):
-        return _NAMES[word[1].lower()]
+        return NAMES[word[1].lower()]
     return "error" if _BAD_ENDS.match(head) else None
 
 
@@ -271,61 +215,14 @@ def _numbered(number: float) -> Level | None:
 # ---------------------------------------------------------------------------------------------- formats
 
 
-class _Stamp(NamedTuple):
-    """A time as it is written, not yet worked out; ``kind`` says how."""
-
-    kind: str
-    text: str
-
-
-class _Reading(NamedTuple):
+class Reading(NamedTuple):
     level: Level | None
-    stamp: _Stamp | None
+    stamp: Stamp | None
 
 
-_Format = Callable[[str], "_Reading | None"]
-_NOTHING = _Reading(None, None)
+Format = Callable[[str], "Reading | None"]
+NOTHING = Reading(None, None)
 
-_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_ZONES = {
-    "Z": 0,
-    "UTC": 0,
-    "GMT": 0,
-    "WET": 0,
-    "CET": 1,
-    "WEST": 1,
-    "CEST": 2,
-    "EET": 2,
-    "EEST": 3,
-    "MSK": 3,
-    "JST": 9,
-    "AEST": 10,
-    "AEDT": 11,
-    "NZST": 12,
-    "NZDT": 13,
-    "EDT": -4,
-    "EST": -5,
-    "CDT": -5,
-    "MDT": -6,
-    "MST": -7,
-    "PDT": -7,
-    "PST": -8,
-}  # hours; those that mean one thing only
-_OFFSET = rf"(?:Z|[+-]\d\d(?::?\d\d)?(?![\d:])| (?:[+-]\d\d:?\d\d(?!\d)|(?:{'|'.join(_ZONES)})(?!\w)))?"
-_STAMPS = {
-    "iso": r"\d{4}[-/.]\d\d[-/.]\d\d(?:[T _:]| - )\d\d:\d\d(?::\d\d(?:[.,:]\d{1,9})?)?" + _OFFSET,
-    "compact": r"\d{8}T\d{6}(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?(?!\w)",
-    "named": rf"\d\d?[-/ ]{_MONTH}[-/ ]\d{{4}}[: T]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?" + _OFFSET,
-    "ctime": rf"(?:[A-Z][a-z]{{2}} )?{_MONTH} {{1,2}}\d{{1,2}},? (?:\d{{4}},? (?=\d\d?:))?\d\d?:\d\d:\d\d"
-    r"(?:[.,]\d{1,9})?(?: [AP]M)?(?: UTC| GMT)?(?: \d{4}(?![\d:]))?",
-    "rfc2822": rf"[A-Z][a-z]{{2}}, \d\d? {_MONTH} \d{{4}} \d\d:\d\d:\d\d" + _OFFSET,
-    "klog": r"[IWEFD](?:\d{4}|\d{2})?\d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})?",
-    "numeric": r"\d\d?[./-]\d\d?[./-]\d{4},? \d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: [AP]M)?",
-    "monthday": r"\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?",
-    "clock": r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AP]M)(?!\w)|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?![\d:])",
-    "epoch": r"[12]\d{9}(?:\d{9}|\d{6}|\d{3})?(?:\.\d{1,9})?(?![\w.:-])",
-}
-_STAMP = re.compile("(?:" + "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _STAMPS.items()) + ")")
 # A host or a container writes its name before a time; a sentence that mentions a time is longer.
 _BEFORE = re.compile(r"(?:http|https|h2|wss?) $|(?!(?:[a-z]{1,20} ){1,3}$)(?:\S{1,63}\s{1,20}){0,3}\S{0,24}$")
 _TAG = re.compile(r"(?:[\w.-](?:[\w.-]|:(?=[\w:])){0,254} )?[\w./@()-]{1,64}(?:\[[\w.-]{1,30}\])?: ")
@@ -336,18 +233,7 @@ _PG = re.compile(
 )
 
 
-def _stamp_at(text: str, at: int) -> tuple[_Stamp, int] | None:
-    """The time written at ``at``, and where it ends."""
-    match = _STAMP.match(text, at, at + 60)
-    return (_found(match), match.end()) if match else None
-
-
-def _found(match: re.Match[str]) -> _Stamp:
-    assert match.lastgroup
-    return _Stamp(match.lastgroup, match[0])
-
-
-def _json(text: str) -> _Reading | None:
+def _json(text: str) -> Reading | None:
     """JSON lines, whoever wrote them."""
     if text[:1] != "{" and (text[:1] != " " or text.lstrip(" ")[:1] != "{"):
         return None
@@ -357,9 +243,9 @@ def _json(text: str) -> _Reading | None:
         level = _FIELD.search(text, 0, 2000)
         stamp = _JSON_TIME.search(text, 0, 2000)
         number = level and level[2] and _numbered(int(level[2]))
-        return _Reading(
-            number or (_NAMES.get(level[1].lower()) if level and level[1] else None),
-            _value_stamp(stamp[1]) if stamp else None,
+        return Reading(
+            number or (NAMES.get(level[1].lower()) if level and level[1] else None),
+            value_stamp(stamp[1]) if stamp else None,
         )
     if not isinstance(fields, dict):
         return None
@@ -367,7 +253,7 @@ def _json(text: str) -> _Reading | None:
     level_ = _first(_json_level(key, fields[key]) for key in _LEVEL_KEYS if key in fields)
     if level_ is None:
         level_ = _inner_level(fields)
-    return _Reading(level_, stamp_)
+    return Reading(level_, stamp_)
 
 
 _JSON_TIME = re.compile(r'"(?:@?timestamp|time|ts|t|@t|date)"\s?:\s?"?([^",}]{8,40})')
@@ -425,8 +311,8 @@ def _json_level(key: str, value: object) -> Level | None:
         if key in ("PRIORITY", "priority") and value.isdecimal() and len(value) == 1:
             return _SYSLOG[int(value) & 7]
         if key in ("s", "l"):  # MongoDB writes I, W, E, F, D1 … D5
-            return _LETTERS.get(value[:1]) if len(value) <= 2 else _NAMES.get(value.lower())
-        if known := _NAMES.get(value.lower()):
+            return _LETTERS.get(value[:1]) if len(value) <= 2 else NAMES.get(value.lower())
+        if known := NAMES.get(value.lower()):
             return known
         return _numbered(float(value)) if value.isdecimal() and len(value) < 4 else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1000:
@@ -440,11 +326,11 @@ def _inner_level(fields: Mapping[str, Any]) -> Level | None:
     """The level of JSON that has none at its top: nested, an HTTP status, or of the text that was wrapped."""
     log = fields.get("log")
     if isinstance(log, dict) and isinstance(log.get("level"), str):  # ECS, nested
-        return _NAMES.get(log["level"].lower())
+        return NAMES.get(log["level"].lower())
     for key in ("status", "response_code", "statusCode", "status_code"):
         status = fields.get(key)
-        if isinstance(status, str) and status.lower() in _NAMES:  # Datadog
-            return _NAMES[status.lower()]
+        if isinstance(status, str) and status.lower() in NAMES:  # Datadog
+            return NAMES[status.lower()]
         if isinstance(status, str) and status.isdecimal() and len(status) == 3:
             status = int(status)
         if isinstance(status, int) and not isinstance(status, bool):
@@ -454,11 +340,11 @@ def _inner_level(fields: Mapping[str, Any]) -> Level | None:
     for key in ("log", "MESSAGE", "message"):  # what docker or journald wrapped speaks for itself
         inner = fields.get(key)
         if isinstance(inner, str):
-            return _sniff(inner, depth=1).level
+            return sniff(inner, depth=1).level
     return None
 
 
-def _json_stamp(key: str, fields: Mapping[str, Any]) -> _Stamp | None:
+def _json_stamp(key: str, fields: Mapping[str, Any]) -> Stamp | None:
     value = fields[key]
     if isinstance(value, dict):
         if "$date" in value:  # MongoDB
@@ -468,34 +354,27 @@ def _json_stamp(key: str, fields: Mapping[str, Any]) -> _Stamp | None:
             nanos = value.get("nanoOfSecond", value.get("nanos", 0))
             if not isinstance(seconds, int) or not isinstance(nanos, int) or not 0 <= nanos < 10**9:
                 return None
-            return _value_stamp(f"{seconds}.{nanos:09}")
+            return value_stamp(f"{seconds}.{nanos:09}")
     if key == "timestampSeconds" and isinstance(nanos := fields.get("timestampNanos"), int):
-        return _value_stamp(f"{value}.{abs(nanos):09}")
+        return value_stamp(f"{value}.{abs(nanos):09}")
     if isinstance(value, float):
-        return _value_stamp(f"{value:.6f}")
+        return value_stamp(f"{value:.6f}")
     if isinstance(value, int | str) and not isinstance(value, bool):
-        return _value_stamp(str(value) if isinstance(value, str) or abs(value) < 10**20 else "")
+        return value_stamp(str(value) if isinstance(value, str) or abs(value) < 10**20 else "")
     return None
 
 
-def _value_stamp(value: str) -> _Stamp | None:
-    """The time a field's value is."""
-    value = value.strip().strip('"')
-    found = _stamp_at(value, 0)
-    return found[0] if found else None
-
-
-def _syslog(text: str) -> _Reading | None:
+def _syslog(text: str) -> Reading | None:
     """Syslog with its priority, RFC 3164 and 5424."""
     if text[:1] != "<" or not (pri := _PRI.match(text)):
         return None
     at = pri.end()
-    if not (found := _stamp_at(text, at)) and text[at : at + 2] != "- ":
+    if not (found := stamp_at(text, at)) and text[at : at + 2] != "- ":
         return None
     stamp, at = found or (None, at + 1)
     level = _SYSLOG[int(pri[1]) & 7]
     # Whoever cannot tell says notice or info: then the message knows better.
-    return _Reading((level == "info" and _message_level(text, at)) or level, stamp)
+    return Reading((level == "info" and _message_level(text, at)) or level, stamp)
 
 
 _PRI = re.compile(r"<(\d{1,3})>(?:\d{1,2} (?=\d{4}-|- ))?")
@@ -505,66 +384,66 @@ _HEADER = re.compile(r" [^\s:]{1,255} \S{1,255} \S{1,128} \S{1,32} (?:-|\[[^\]]{
 def _message_level(text: str, at: int) -> Level | None:
     """The level of a message behind syslog's host and program."""
     tag = _HEADER.match(text, at) or _TAG.match(text, at + 1)
-    return _sniff(text[tag.end() :], depth=1).level if tag else _stated(text, at)
+    return sniff(text[tag.end() :], depth=1).level if tag else _stated(text, at)
 
 
-def _access(text: str) -> _Reading | None:
+def _access(text: str) -> Reading | None:
     """nginx's and Apache's access logs, combined or common, also behind a virtual host or a logger's name."""
     if '"' not in text[:_HEAD] or not (match := _ACCESS.match(text)):
         return None
     stamp = match["stamp"]
-    return _Reading(_of_status(int(match["status"])), _value_stamp(stamp) if stamp else None)
+    return Reading(_of_status(int(match["status"])), value_stamp(stamp) if stamp else None)
 
 
 _ACCESS = re.compile(
     r"(?:[A-Z]{4,8}:(?: {1,6}|\w{1,40}:))?[\w.:,%-]{1,255}(?: [^\s\"\[]{1,128}){1,3}?"
-    rf" (?:\[(?P<stamp>\d\d/{_MONTH}/\d{{4}}[: ][^\]]{{8,24}})\] (?:[\w.:-]{{1,255}} )?)?"
+    rf" (?:\[(?P<stamp>\d\d/{MONTH}/\d{{4}}[: ][^\]]{{8,24}})\] (?:[\w.:-]{{1,255}} )?)?"
     r'"[^"\\]*+(?:\\.[^"\\]*+)*+" (?P<status>[1-5]\d\d)(?= (?:\d+|-)|$| [A-Z])'
 )
 
 
-def _klog(text: str) -> _Reading | None:
+def _klog(text: str) -> Reading | None:
     """glog and klog, and CockroachDB's."""
-    if text[:1] not in _KLOG_LETTERS or not (found := _stamp_at(text, 0)) or found[0].kind != "klog":
+    if text[:1] not in _KLOG_LETTERS or not (found := stamp_at(text, 0)) or found[0].kind != "klog":
         return None
-    return _Reading(_LETTERS[text[0]], found[0])
+    return Reading(_LETTERS[text[0]], found[0])
 
 
 _KLOG_LETTERS = frozenset("IWEFD")
 
 
-def _stamped(text: str) -> _Reading | None:
+def _stamped(text: str) -> Reading | None:
     """A time first, a level soon after: log4j, logback, Python, nginx and Apache errors, PostgreSQL, syslog."""
     first = text[:1]
-    found = _stamp_at(text, 1 if first in "[(" and first else 0)
-    return _after_stamp(text, *found) if found and found[0].kind != "klog" else None
+    found = stamp_at(text, 1 if first in "[(*" and first else 0)
+    return after_stamp(text, *found) if found and found[0].kind != "klog" else None
 
 
-def _after_stamp(text: str, stamp: _Stamp, at: int) -> _Reading:
+def after_stamp(text: str, stamp: Stamp, at: int) -> Reading:
     if ":  " in text[at : at + _HEAD] and (pg := _PG.match(text, at, at + _HEAD)):
-        return _Reading(_NAMES[pg["level"].lower()], stamp)
-    if _PG_PART.match(text, at + 1, at + _HEAD):
-        return _Reading(None, stamp)
+        return Reading(NAMES[pg["level"].lower()], stamp)
+    if PG_PART.match(text, at + 1, at + _HEAD):
+        return Reading(None, stamp)
     if slot := _SLOT.match(text, at, at + _HEAD):
         letter = slot["letter"]
         word = slot["caps"] or slot["boxed"] or slot["told"]
-        return _Reading(_LETTERS[letter] if letter else _NAMES[word.lower()], stamp)
+        return Reading(_LETTERS[letter] if letter else NAMES[word.lower()], stamp)
     if cri := _CRI.match(text, at):
-        return _Reading(_sniff(text[cri.end() :], depth=1).level, stamp)
+        return Reading(sniff(text[cri.end() :], depth=1).level, stamp)
     if stamp.kind == "monthday" and (cat := _LOGCAT.match(text, at)):
-        return _Reading(_LETTERS[cat[1]], stamp)
+        return Reading(_LETTERS[cat[1]], stamp)
     rest = text[at : at + 1]
-    if rest == " " and (text[at + 1 : at + 2] == "{" or _STAMP.match(text, at + 1, at + 60)):
-        return _Reading(_sniff(text[at + 1 :], depth=1).level, stamp)  # a stamp before a line that has its own
+    if rest == " " and (text[at + 1 : at + 2] == "{" or STAMP.match(text, at + 1, at + 60)):
+        return Reading(sniff(text[at + 1 :], depth=1).level, stamp)  # a stamp before a line that has its own
     if rest == " " and stamp.kind in ("ctime", "iso") and (tag := _TAG.match(text, at + 1)):
-        return _Reading(_sniff(text[tag.end() :], depth=1).level or _stated(text, at), stamp)
-    return _Reading(_stated(text, at), stamp)
+        return Reading(sniff(text[tag.end() :], depth=1).level or _stated(text, at), stamp)
+    return Reading(_stated(text, at), stamp)
 
 
 _LOGCAT = re.compile(r" {1,2}\d+ {1,3}\d+ ([VDIWEF]) ")
 
 
-def _levelled(text: str) -> _Reading | None:
+def _levelled(text: str) -> Reading | None:
     """The level first: Python's default, Dropwizard, Ruby's logger, .NET, java.util.logging's second line."""
     match = _FIRST.match(text)
     if match is None:
@@ -572,12 +451,12 @@ def _levelled(text: str) -> _Reading | None:
     if "HTTP/" in text[:2300] and (request := _access(text)):  # uvicorn, werkzeug
         return request
     letter = match["letter"]
-    level = _LETTERS[letter] if letter else _NAMES[(match["word"] or match["told"]).lower()]
+    level = _LETTERS[letter] if letter else NAMES[(match["word"] or match["told"]).lower()]
     at = match.end()
     while text[at : at + 1] in (" ", "[", "(", "\t", "-", "|") and at < match.end() + 8:
         at += 1
-    found = _stamp_at(text, at)
-    return _Reading(level, found[0] if found else None)
+    found = stamp_at(text, at)
+    return Reading(level, found[0] if found else None)
 
 
 _FIRST = re.compile(
@@ -586,25 +465,25 @@ _FIRST = re.compile(
 )
 
 
-def _logfmt(text: str) -> _Reading | None:
+def _logfmt(text: str) -> Reading | None:
     """key=value pairs: logrus, go-kit, log15, slog, Heroku's router, lograge."""
     if "=" not in text[:60] or not _PAIR_HEAD.match(text):
         return None
     level: Level | None = None
-    stamp: _Stamp | None = None
+    stamp: Stamp | None = None
     status: Level | None = None
     for pair in _PAIR.finditer(text, 0, 2000):
         key = pair["key"]
         if key in _LOGFMT_LEVELS and level is None:
             value = (pair["quoted"] or pair["bare"] or "").lower()
-            level = _NAMES.get(value) or (_numbered(int(value)) if value.isdecimal() and len(value) < 4 else None)
+            level = NAMES.get(value) or (_numbered(int(value)) if value.isdecimal() and len(value) < 4 else None)
         elif key in _LOGFMT_TIMES and stamp is None:
-            stamp = _value_stamp(pair["quoted"] or pair["bare"] or "")
+            stamp = value_stamp(pair["quoted"] or pair["bare"] or "")
         elif key == "status" and (pair["bare"] or "").isdecimal() and len(pair["bare"]) == 3:
             status = _of_status(int(pair["bare"]))
         elif key == "msg" and (audit := _AUDIT.match(text, pair.start())):
-            stamp = _Stamp("epoch", audit[1])
-    return _Reading(level or status, stamp)
+            stamp = Stamp("epoch", audit[1])
+    return Reading(level or status, stamp)
 
 
 _PAIR_HEAD = re.compile(r"[A-Za-z_@][\w.@/-]{0,60}=")
@@ -617,13 +496,13 @@ _LOGFMT_LEVELS = frozenset(("level", "lvl", "severity", "loglevel", "log.level",
 _LOGFMT_TIMES = frozenset(("time", "ts", "timestamp", "t", "@timestamp", "date", "datetime"))
 
 
-def _rails(text: str) -> _Reading | None:
+def _rails(text: str) -> Reading | None:
     """Rails' plain request log."""
     if text[:1] not in ("S", "C", "P") or not (match := _RAILS.match(text)):
         return None
     stamp = match["stamp"]
-    return _Reading(
-        _of_status(int(match["status"])) if match["status"] else "info", _value_stamp(stamp) if stamp else None
+    return Reading(
+        _of_status(int(match["status"])) if match["status"] else "info", value_stamp(stamp) if stamp else None
     )
 
 
@@ -633,43 +512,43 @@ _RAILS = re.compile(
 )
 
 
-def _redis(text: str) -> _Reading | None:
+def _redis(text: str) -> Reading | None:
     """Redis and Valkey."""
     if not (match := _REDIS.match(text)):
         return None
-    return _Reading(_REDIS_LEVELS[match["level"]], _value_stamp(match["stamp"]))
+    return Reading(_REDIS_LEVELS[match["level"]], value_stamp(match["stamp"]))
 
 
-_REDIS = re.compile(rf"\d{{1,8}}:[MSCX] (?P<stamp>\d\d {_MONTH} \d{{4}} [\d:.]{{12}}) (?P<level>[.*#-]) ")
+_REDIS = re.compile(rf"\d{{1,8}}:[MSCX] (?P<stamp>\d\d {MONTH} \d{{4}} [\d:.]{{12}}) (?P<level>[.*#-]) ")
 _REDIS_LEVELS: dict[str, Level] = {".": "debug", "-": "trace", "*": "info", "#": "warn"}
 
 
-def _wrapped(text: str) -> _Reading | None:
+def _wrapped(text: str) -> Reading | None:
     """Behind the name of a container: docker compose, kubectl --prefix, stern."""
     match = _PREFIX.match(text)
     if match is None:
         return None
-    inner = _sniff(text[match.end() :], depth=1)
-    return inner if inner != _NOTHING else None
+    inner = sniff(text[match.end() :], depth=1)
+    return inner if inner != NOTHING else None
 
 
 _PREFIX = re.compile(r"[\w./-]{1,100} {1,40}\| |\[pod/[\w./-]{1,200}\] ")
 
 
-def _anything(text: str) -> _Reading:
+def anything(text: str) -> Reading:
     """No known form: a time among the first words, a level wherever it is marked as one."""
-    match = _STAMP.search(text, 0, 120)
+    match = STAMP.search(text, 0, 120)
     if (
         match
         and (match.start() == 0 or not text[match.start() - 1].isalnum())
         and (match.lastgroup not in ("epoch", "klog", "clock") and _BEFORE.match(text, 0, match.start()))
     ):
-        found = _after_stamp(text, _found(match), match.end())
-        return found if found.level else _Reading(_stated(text), found.stamp)
-    return _Reading(_stated(text), None)
+        found = after_stamp(text, found_in(match), match.end())
+        return found if found.level else Reading(_stated(text), found.stamp)
+    return Reading(_stated(text), None)
 
 
-_FORMATS: tuple[_Format, ...] = (
+FORMATS: tuple[Format, ...] = (
     _json,
     _syslog,
     _access,
@@ -683,7 +562,7 @@ _FORMATS: tuple[_Format, ...] = (
 )
 
 
-def _sniff(text: str, depth: int = 0) -> _Reading:
+def sniff(text: str, depth: int = 0) -> Reading:
     """Of all formats the first that fits. What is wrapped three times is not unwrapped any further."""
     if depth and len(text) > 8192:
         text = text[:8192]
@@ -692,220 +571,37 @@ def _sniff(text: str, depth: int = 0) -> _Reading:
         for form in _UNWRAPPED:
             if found := form(text):
                 return found
-        return _Reading(_stated(text), None)
-    for form in _FORMATS:
+        return Reading(_stated(text), None)
+    for form in FORMATS:
         if found := form(text):
             return found
-    return _anything(text)
+    return anything(text)
 
 
-def _plainly(text: str) -> _Reading | None:
+def _plainly(text: str) -> Reading | None:
     """As ``_stamped``, without looking into what follows the level's place."""
-    found = _stamp_at(text, 1 if text[:1] == "[" else 0)
+    found = stamp_at(text, 1 if text[:1] == "[" else 0)
     if found is None or found[0].kind == "klog":
         return None
     stamp, at = found
     slot = _SLOT.match(text, at, at + _HEAD)
     word = slot and (slot["caps"] or slot["boxed"] or slot["told"])
-    return _Reading(_NAMES[word.lower()] if word else _stated(text, at), stamp)
+    return Reading(NAMES[word.lower()] if word else _stated(text, at), stamp)
 
 
-def _flat_json(text: str) -> _Reading | None:
+def _flat_json(text: str) -> Reading | None:
     """As ``_json`` inside something else: its own fields only."""
     if text[:1] != "{":
         return None
     level, stamp = _FIELD.search(text, 0, 2000), _JSON_TIME.search(text, 0, 2000)
-    named = _NAMES.get(level[1].lower()) if level and level[1] else None
-    return _Reading(
+    named = NAMES.get(level[1].lower()) if level and level[1] else None
+    return Reading(
         named or (_numbered(int(level[2])) if level and level[2] else None),
-        _value_stamp(stamp[1]) if stamp else None,
+        value_stamp(stamp[1]) if stamp else None,
     )
 
 
-_UNWRAPPED: tuple[_Format, ...] = (_flat_json, _access, _klog, _redis, _plainly, _levelled, _logfmt, _rails)
-
-
-# ---------------------------------------------------------------------------------------------- times
-
-
-class _Ask(NamedTuple):
-    now: datetime
-    zone: tzinfo
-    month_first: bool | None
-
-
-_MONTHS = {
-    "jan": 1,
-    "feb": 2,
-    "mar": 3,
-    "apr": 4,
-    "may": 5,
-    "jun": 6,
-    "jul": 7,
-    "aug": 8,
-    "sep": 9,
-    "oct": 10,
-    "nov": 11,
-    "dec": 12,
-}
-_CLOCK = re.compile(r"(\d\d?):(\d\d)(?::(\d\d)(?:[.,:](\d{1,9}))?)?(?: ?([AP])M)?")
-_NAMED_DATE = re.compile(r"(\d\d?)[-/ ]([A-Z][a-z]{2})[-/ ](\d{4})[: T]")
-_NUMBERS = re.compile(r"\d+")
-_YEAR = re.compile(r"(?<![\d:.,])\d{4}(?![\d:])")
-_ISO_TAIL = re.compile(r"(?:Z|UTC|GMT|[A-Z]{3,4}|[+-]\d\d(?::?\d\d)?)$")
-
-
-def _moment(stamp: _Stamp, ask: _Ask) -> datetime | None:
-    """The time a stamp means, in UTC; None where there is no such time (2025-13-45)."""
-    try:
-        return _WORK_OUT[stamp.kind](stamp.text, ask)
-    except (ValueError, KeyError, OverflowError, OSError):
-        return None
-
-
-def _iso(text: str, ask: _Ask) -> datetime:
-    return _utc(int(text[:4]), int(text[5:7]), int(text[8:10]), _clock(text, 11), _offset(text[16:]) or ask.zone)
-
-
-def _compact(text: str, ask: _Ask) -> datetime:
-    fraction = re.match(r"[.,](\d+)", text[15:])
-    clock = (int(text[9:11]), int(text[11:13]), int(text[13:15]), _micro(fraction[1] if fraction else None))
-    return _utc(int(text[:4]), int(text[4:6]), int(text[6:8]), clock, _offset(text[15:]) or ask.zone)
-
-
-def _named(text: str, ask: _Ask) -> datetime:
-    date = _NAMED_DATE.match(text)
-    if date is None:
-        raise ValueError(text)
-    day, name, year = date.groups()
-    return _utc(
-        int(year),
-        _MONTHS[name.lower()],
-        int(day),
-        _clock(text, date.end()),
-        _offset(text[date.end() + 8 :]) or ask.zone,
-    )
-
-
-def _ctime(text: str, ask: _Ask) -> datetime:
-    parts = text.replace(",", " ").split()
-    if parts[1].lower()[:3] in _MONTHS:  # the day of the week comes first
-        parts = parts[1:]
-    clock = _clock(text, text.index(":") - 2)
-    zone = UTC if "UTC" in text or "GMT" in text else ask.zone
-    year = _YEAR.search(text)
-    return _recent(_MONTHS[parts[0].lower()], int(parts[1]), clock, zone, ask.now, int(year[0]) if year else None)
-
-
-def _rfc2822(text: str, ask: _Ask) -> datetime:
-    _, day, name, year, *_ = text.split()
-    return _utc(
-        int(year),
-        _MONTHS[name.lower()],
-        int(day),
-        _clock(text, text.index(":") - 2),
-        _offset(text[text.index(":") + 6 :]) or ask.zone,
-    )
-
-
-def _klog_time(text: str, ask: _Ask) -> datetime:
-    date = text[1 : text.index(" ")]
-    year = None if len(date) == 4 else int(date[:-4]) if len(date) == 8 else 2000 + int(date[:2])
-    return _recent(int(date[-4:-2]), int(date[-2:]), _clock(text, len(date) + 2), ask.zone, ask.now, year)
-
-
-def _numeric(text: str, ask: _Ask) -> datetime:
-    """05.03.2025 is a day first wherever dots are written; with a slash it depends on who wrote it."""
-    first, second, year = (int(part) for part in _NUMBERS.findall(text)[:3])
-    own = _month_first(text)
-    turned = own if own is not None else ask.month_first if ask.month_first is not None else "/" in text[:3]
-    month, day = (first, second) if turned else (second, first)
-    return _utc(year, month, day, _clock(text, text.index(":") - 2), ask.zone)
-
-
-def _month_first(text: str) -> bool | None:
-    first, second = (int(part) for part in _NUMBERS.findall(text)[:2])
-    return True if second > 12 else False if first > 12 or "." in text[:3] else None
-
-
-def _monthday(text: str, ask: _Ask) -> datetime:
-    return _recent(int(text[:2]), int(text[3:5]), _clock(text, 6), ask.zone, ask.now, None)
-
-
-def _clock_only(text: str, ask: _Ask) -> datetime:
-    today = ask.now.astimezone(ask.zone)
-    time = _utc(today.year, today.month, today.day, _clock(text, 0), ask.zone)
-    return time if time <= ask.now + timedelta(hours=1) else time - timedelta(days=1)
-
-
-def _epoch(text: str, ask: _Ask) -> datetime:
-    whole, _, fraction = text.partition(".")
-    digits = whole[10:] + fraction if len(whole) == 10 else whole[10:]
-    return datetime.fromtimestamp(int(whole[:10]), UTC).replace(microsecond=_micro(digits or None))
-
-
-_WORK_OUT: dict[str, Callable[[str, _Ask], datetime]] = {
-    "iso": _iso,
-    "compact": _compact,
-    "named": _named,
-    "ctime": _ctime,
-    "rfc2822": _rfc2822,
-    "klog": _klog_time,
-    "numeric": _numeric,
-    "monthday": _monthday,
-    "clock": _clock_only,
-    "epoch": _epoch,
-}
-
-
-def _clock(text: str, at: int) -> tuple[int, int, int, int]:
-    """Hour, minute, second and microsecond of the time of day at or after ``at``."""
-    match = _CLOCK.search(text, max(at, 0))
-    if match is None:
-        raise ValueError(text)
-    hour = int(match[1])
-    if match[5]:
-        hour = hour % 12 + (12 if match[5] == "P" else 0)
-    # A leap second is written as :60.
-    return hour, int(match[2]), min(int(match[3] or 0), 59), _micro(match[4])
-
-
-def _micro(fraction: str | None) -> int:
-    return int(fraction[:6].ljust(6, "0")) if fraction else 0
-
-
-def _utc(year: int, month: int, day: int, clock: tuple[int, int, int, int], zone: tzinfo) -> datetime:
-    time = datetime(year, month, day, *clock, tzinfo=zone)
-    return time if zone is UTC else time.astimezone(UTC)
-
-
-def _offset(text: str) -> tzinfo | None:
-    """The zone written at the end of a time, if any."""
-    match = _ISO_TAIL.search(text)
-    if match is None:
-        return None
-    zone = match[0]
-    if zone[0] not in "+-":
-        hours = _ZONES.get(zone)
-        return None if hours is None else timezone(timedelta(hours=hours)) if hours else UTC
-    minutes = int(zone[1:3]) * 60 + (int(zone[-2:]) if len(zone) > 3 else 0)
-    return timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes))
-
-
-def _recent(
-    month: int, day: int, clock: tuple[int, int, int, int], zone: tzinfo, now: datetime, year: int | None
-) -> datetime:
-    if year:
-        return _utc(year, month, day, clock, zone)
-    this = now.astimezone(zone).year
-    for candidate in (this + 1, this):
-        try:
-            time = _utc(candidate, month, day, clock, zone)
-        except ValueError:  # 29 February
-            continue
-        if time <= now + timedelta(days=1):
-            return time
-    return _utc(this - 1, month, day, clock, zone)
+_UNWRAPPED: tuple[Format, ...] = (_flat_json, _access, _klog, _redis, _plainly, _levelled, _logfmt, _rails)
 
 
 # ---------------------------------------------------------------------------------------------- one record

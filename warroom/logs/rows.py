@@ -9,8 +9,9 @@ from heapq import merge
 from typing import Protocol
 
 from warroom.logs.index import PIECE, Piece
-from warroom.logs.records import Level, level_of
+from warroom.logs.records import Level
 from warroom.logs.search import decoded
+from warroom.logs.shapes import LineShape
 from warroom.logs.sieve import LOOK_BACK, Sieve
 from warroom.logs.source import LINE_CAP
 from warroom.logs.store import Numbering
@@ -22,11 +23,19 @@ Seq = tuple[int, int]
 """What a row is known by, whatever the filter: its store and its first byte there."""
 
 
+When = Callable[[Piece, bytes], datetime | None]
+"""Says when a line of a piece was written."""
+
+
 class Origin(Protocol):
     """Where a row comes from: a source, by the name it is shown by and its place among the others, from 0."""
 
     label: str
     place: int
+
+    @property
+    def shape(self) -> LineShape:
+        """How its lines are read."""
 
 
 class Row:
@@ -54,7 +63,7 @@ class Row:
     def own_level(self) -> Level | None:
         """The level the line itself states."""
         if self._level is False:
-            self._level = None if self.notice else level_of(self.text)
+            self._level = None if self.notice else self.feed.shape.level(self.text)
         return self._level  # type: ignore[return-value]
 
     @property
@@ -134,10 +143,10 @@ class WovenCut:
     Those of each strand stay in their order, one without a time with the one before it.
     """
 
-    def __init__(self, cuts: Sequence[tuple[Piece, Cut]], when: Callable[[bytes], datetime | None]) -> None:
+    def __init__(self, cuts: Sequence[tuple[Piece, Cut]], when: When) -> None:
         self._cuts = cuts
         self._when = when
-        strands = (self._timed(number, cut) for number, (_, cut) in enumerate(cuts))
+        strands = (self._timed(number, piece, cut) for number, (piece, cut) in enumerate(cuts))
         self.starts = [(number, index) for _, number, index in merge(*strands, key=lambda line: line[0])]
         self._places: dict[tuple[int, int], int] | None = None
 
@@ -160,11 +169,11 @@ class WovenCut:
                 return self.place(number, index)
         return None
 
-    def _timed(self, number: int, cut: Cut) -> Iterator[tuple[float, int, int]]:
+    def _timed(self, number: int, piece: Piece, cut: Cut) -> Iterator[tuple[float, int, int]]:
         latest = 0.0
         for index, start in enumerate(cut.starts):
             line, _ = cut.line(start)
-            if (when := self._when(line[:4096])) is not None:
+            if (when := self._when(piece, line[:4096])) is not None:
                 latest = max(latest, when.timestamp())
             yield latest, number, index
 

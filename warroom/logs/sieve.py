@@ -14,8 +14,9 @@ from datetime import datetime, tzinfo
 from itertools import islice
 from threading import Lock
 
-from warroom.logs.records import Level, is_continuation, level_of, rank
+from warroom.logs.records import Level, is_continuation, rank
 from warroom.logs.search import Query, decoded
+from warroom.logs.shapes import SAMPLE, Learner, LineShape
 
 LOOK_BACK = 16 * 1024  # bytes before a piece in which the beginning of its first record is looked for
 _KNOWN = 20_000  # beginnings that are remembered
@@ -81,6 +82,7 @@ class Looks:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._learner = Learner()
         self.stamped = False
         self.lines = 0  # that were learned from
         self.columns: tuple[int, ...] = ()  # bytes up to the level, where these are always as many
@@ -89,13 +91,35 @@ class Looks:
         self._begun = 0
         self._harmless: dict[int, re.Pattern[bytes] | None] = {}
 
+    @property
+    def shape(self) -> LineShape:
+        """How a line is read."""
+        return self._learner.shape
+
+    def recognise(self, data: bytes, now: datetime, zone: tzinfo) -> bool:
+        """Learns the shape from the first lines of a source; whether it is another one now, so that levels and
+        times told before may be others."""
+        if self._learner.done:
+            return False
+        lines = data.split(b"\n")
+        if not data.endswith(b"\n"):
+            lines.pop()
+        lines = lines[:: max(1, len(lines) // SAMPLE)]
+        changed = self._learner.take([decoded(line[:_LONG]) for line in lines], now=now, zone=zone)
+        if changed:
+            with self._lock:
+                self._looks, self._levels, self._harmless = {}, 0, {}
+                self.lines = self._begun = 0
+                self.columns = ()
+        return changed
+
     def learn(self, data: bytes) -> None:
         """Takes some of the lines of ``data``, which begins with a line, into account."""
         lines = data.split(b"\n")
         if not data.endswith(b"\n"):
             lines.pop()
         read = [
-            (line, text, level_of(text))
+            (line, text, self.shape.level(text))
             for line in lines[:: max(1, len(lines) // _SAMPLE)]
             if (text := decoded(line[:_LONG]))
         ]
@@ -318,7 +342,7 @@ class Sieve:
         if _NEW_LINE.match(text):
             return False
         if self.looks.stamped:
-            return level_of(text) is None
+            return self.looks.shape.level(text) is None
         return is_continuation(text)
 
     def _end(self, data: bytes, at: int) -> int:
@@ -369,7 +393,10 @@ class Sieve:
         if data and self._continues(data, 0):
             ahead = before()
             start = self._last_record(ahead)
-            if rank(level_of(decoded(ahead[start : start + _LONG].split(b"\n", 1)[0]))) >= self._least:
+            if (
+                rank(self.looks.shape.level(decoded(ahead[start : start + _LONG].split(b"\n", 1)[0])))
+                >= self._least
+            ):
                 done = self._end(data, 0)
                 records.append((0, done))
         for start, end in self._stating(data):
@@ -422,15 +449,22 @@ class Sieve:
             head = data[start : min(end, start + column + 6)].translate(_ZEROS)
             known = self._known.get(head)
             if known is None:
-                known = rank(level_of(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n"))))
-                if known < 0 or rank(level_of(decoded(data[start : start + column + 6].split(b"\n")[0]))) != known:
+                known = rank(self.looks.shape.level(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n"))))
+                if (
+                    known < 0
+                    or rank(self.looks.shape.level(decoded(data[start : start + column + 6].split(b"\n")[0])))
+                    != known
+                ):
                     known = -2
                 if len(self._known) >= _KNOWN:
                     self._known.clear()
                 self._known[head] = known
             if known != -2:
                 return known >= self._least
-        return rank(level_of(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n")))) >= self._least
+        return (
+            rank(self.looks.shape.level(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n"))))
+            >= self._least
+        )
 
 
 @dataclass(frozen=True, slots=True)

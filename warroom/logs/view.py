@@ -19,13 +19,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from heapq import merge
 
 from warroom.logs.index import PIECE, Piece, Sequence, cut_lines
 from warroom.logs.rates import HOUR, Rates
-from warroom.logs.records import Level, Record, time_of
+from warroom.logs.records import Level, Record
 from warroom.logs.rows import Cut, Row, Seq, WovenCut, before, starts
 from warroom.logs.search import Query, decoded
+from warroom.logs.shapes import LineShape
 from warroom.logs.sieve import Filter, Looks, Sieve
 from warroom.logs.source import LINE_CAP, Chunk, Source, human_bytes
 from warroom.logs.store import FileStore, MemoryStore, Numbering, Store
@@ -59,6 +61,11 @@ class _Feed:
         self.origin: FileStore | None = None  # the file whose history was there before we looked
         self.behind: list[Piece] = []  # that history, newest first, as far as it has been counted
         self.counted = False  # … which is all of it
+
+    @property
+    def shape(self) -> LineShape:
+        """How its lines are read."""
+        return self.looks.shape
 
 
 @dataclass(slots=True)
@@ -206,6 +213,8 @@ class LogView:
 
     def lines(self, source: Source, chunk: Chunk) -> None:
         """Takes lines from a source (its ``Sink``); called from that source's thread."""
+        data = "\n".join(chunk.texts).encode("utf-8", "surrogatepass")
+        self._recognise(source, data if chunk.unfinished else data + b"\n")
         with self._lock:
             feed = self._feeds.get(id(source))
             if feed is None or self._closed:
@@ -215,7 +224,6 @@ class LogView:
                 if len(feed.stores) > 3:  # of files rotated long ago
                     del feed.stores[next(iter(feed.stores))]
                 store = feed.stores[chunk.numbering] = MemoryStore(chunk.numbering)
-            data = "\n".join(chunk.texts).encode("utf-8", "surrogatepass")
             tail = feed.tails.get(store.serial)
             if chunk.grows and tail and tail.open is not None:
                 if data.startswith(tail.open):
@@ -246,6 +254,7 @@ class LogView:
 
     def grew(self, source: Source, store: FileStore, data: bytes, *, history: bool) -> None:
         """Takes bytes of a file (its ``Keeper``): ``data`` is what the store now ends with."""
+        self._recognise(source, data)
         with self._lock:
             feed = self._feeds.get(id(source))
             if feed is None or self._closed:
@@ -372,7 +381,7 @@ class LogView:
     def time_of(self, row: Row) -> datetime | None:
         """When the row says it was written, UTC."""
         if row.when is False:
-            row.when = None if row.notice else self._when(row.text)
+            row.when = None if row.notice else self._when(row.feed.shape, row.text)
         return row.when if isinstance(row.when, datetime) else None
 
     def position_of(self, seq: Seq) -> int:
@@ -534,8 +543,11 @@ class LogView:
 
     # -- inside; all with the lock held
 
-    def _when(self, text: str) -> datetime | None:
-        return time_of(text, now=self._wall(), zone=self.zone)
+    def _when(self, shape: LineShape, text: str) -> datetime | None:
+        return shape.time(text, now=self._wall(), zone=self.zone)
+
+    def _when_of(self, piece: Piece, line: bytes) -> datetime | None:
+        return self._when(_owner(piece).shape, decoded(line))
 
     def _changed(self) -> list[Callable[[], None]]:
         self._generation += 1
@@ -636,6 +648,18 @@ class LogView:
 
     # -- figures
 
+    def _recognise(self, source: Source, data: bytes) -> None:
+        """Learns from a source's first lines how they are written, before they are shown; in its thread."""
+        feed = self._feeds.get(id(source))
+        if feed is None or not feed.looks.recognise(data, self._wall(), self.zone):
+            return
+        with self._lock:
+            feed.errors = Sieve("error", looks=feed.looks)
+            if feed.tails:  # some of its lines are shown already, and may state other levels now
+                self._rows.clear()
+                self._cuts.clear()
+                self._refilter()
+
     def _study(self, feed: _Feed, data: bytes, history: bool) -> None:
         """Learns from new lines and counts them; in their source's thread, without the lock."""
         if feed.looks.lines < 50 or (feed.looks.lines < 800 and not history):
@@ -657,7 +681,7 @@ class LogView:
         for start in feed.errors.heads(data)[-1000:]:
             end = data.find(b"\n", start)
             text = decoded(data[start : end if 0 <= end < start + 4096 else start + 4096])
-            when = self._when(text)
+            when = self._when(feed.shape, text)
             if when and 0 <= (age := int((wall - when).total_seconds())) < 60 * (HOUR + 2):
                 times.append(now - age)
         return times
@@ -672,7 +696,7 @@ class LogView:
                 break
             data = store.read(piece.start, piece.end - piece.start)
             looked += len(data)
-            when = time_of(decoded(data[:4096].split(b"\n", 1)[0]), now=wall, zone=self.zone)
+            when = self._when(feed.shape, decoded(data[:4096].split(b"\n", 1)[0]))
             if when and wall - when > timedelta(minutes=HOUR + 2):
                 break
             times = self._error_times(feed, data)
@@ -691,7 +715,7 @@ class LogView:
         if not self._filter or piece.notice:
             return None
         if feed.sieve is None:
-            feed.sieve = self._filter.sieve(feed.looks, self._when)
+            feed.sieve = self._filter.sieve(feed.looks, partial(self._when, feed.shape))
         return feed.sieve
 
     def _passing(self, piece: Piece) -> int:
@@ -858,7 +882,7 @@ class LogView:
             ends[store] = end = _last_line(store)
             recent.append(self._recent(feed, store, end))
             histories.append([*recent[-1], *feed.behind])
-        windows = list(weave(histories, lambda line: self._when(decoded(line)), stale))
+        windows = list(weave(histories, self._when_of, stale))
         with self._lock:
             if stale():
                 return
@@ -927,7 +951,6 @@ class LogView:
     def _keyed(self, pieces: list[Piece]) -> Iterator[tuple[float, Piece]]:
         """Each line as a piece of its own, with a time that never goes back: its own, or that of the one before."""
         latest = 0.0
-        wall = self._wall()
         for piece in pieces:
             store = piece.store
             if store is None:
@@ -937,7 +960,7 @@ class LogView:
             at = line = 0
             while at < len(data):
                 end = data.find(b"\n", at) + 1 or len(data)
-                when = time_of(decoded(data[at : min(end, at + 4096)].rstrip(b"\n")), now=wall, zone=self.zone)
+                when = self._when_of(piece, data[at : min(end, at + 4096)].rstrip(b"\n"))
                 if when is not None:
                     latest = max(latest, when.timestamp())
                 yield latest, Piece(piece.owner, store, piece.start + at, piece.start + end, piece.line + line, 1)
@@ -956,7 +979,7 @@ class LogView:
                     for strand in piece.strands
                     if not _owner(strand).hidden
                 ]
-                cut = WovenCut(shown, lambda line: self._when(decoded(line)))
+                cut = WovenCut(shown, self._when_of)
             else:
                 cut = Cut(piece, self._sieve(piece))
             self._cuts[key] = cut

@@ -10,17 +10,14 @@ A file is in the order of its times, more or less; where it is not, its lines st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from math import inf
 
 from warroom.logs.index import PIECE, Piece, cut_lines
+from warroom.logs.rows import When
 
 WINDOW = PIECE // 2  # bytes of the file that writes most; merging them takes some milliseconds
 _TIMELESS = 200  # lines without a time after which none is expected any more in a piece
 _HEAD = 4096  # bytes of a line in which its time stands
-
-When = Callable[[bytes], datetime | None]
-"""Says when a line was written."""
 
 
 def weave(
@@ -132,5 +129,7 @@ class _File:
     def _time(self, place: int) -> float | None:
         start = self._starts[place] if self._starts else 0
         end = self._data.find(b"\n", start, start + _HEAD)
-        when = self._when(self._data[start : end if end >= 0 else start + _HEAD])
+        piece = self.piece
+        assert piece
+        when = self._when(piece, self._data[start : end if end >= 0 else start + _HEAD])
         return when.timestamp() if when else None

@@ -136,7 +136,7 @@ class Painter:
 
     def row(self, row: Row, look: Look) -> Strip:
         """A row, or a part of it."""
-        key = (row.seq, len(row.text), look)
+        key = (row.seq, len(row.text), row.own_level, look)
         strip = self._strips.get(key)
         if strip is None:
             if len(self._strips) >= _STRIPS:
