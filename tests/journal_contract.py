@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from warroom.incident.delivery import Message, Order, Receipt, State
+from warroom.incident.delivery import LONGEST_RETRY_S, Message, Order, Receipt, State
 from warroom.incident.errors import Conflict, JournalError, NotFound, Refusal
 from warroom.incident.events import TEAM, AlertReceived, Declared, Noted, UpdatePosted
 from warroom.journal.port import Journal
@@ -470,6 +470,59 @@ class JournalContract:
             journal.answer("INC-9.9.none.post", sent=True, now=NOW)
         assert states(journal) == ["delivered"]
 
+    def test_a_status_message_that_a_newer_one_replaced_is_never_sent_again(self, journal: Journal) -> None:
+        (old,) = write(journal, status(text="investigating"))
+        take(journal)
+        journal.settle(old, holder=ME, outcome=State.FAILED, error="no such channel")
+        *_, other, new = write(journal, status("mail"), status(text="mitigated"))
+        with pytest.raises(Refusal, match=new):
+            journal.answer(old, sent=False, now=NOW)
+        assert [take(journal), take(journal), take(journal)] == [
+            (other, State.SENDING), (new, State.SENDING), None
+        ]  # fmt: skip
+        journal.settle(new, holder=ME, outcome=State.FAILED, error="no such channel")
+        assert journal.answer(new, sent=False, now=NOW).state is State.PENDING, "the newest may be"
+        assert journal.answer(old, sent=True, now=NOW).state is State.DELIVERED, (
+            "and a person may still say it is there"
+        )
+
+    def test_a_claim_leaves_destinations_to_others(self, journal: Journal) -> None:
+        a, b, c = write(journal, post(), post(), post("mail"))
+        claimed = journal.claim(ME, NOW, without={"slack"})
+        assert claimed and claimed.id == c
+        assert journal.claim(ME, NOW, without={"slack", "mail"}) is None
+        assert take(journal, holder=OTHER) == (a, State.SENDING), "they are free for another"
+        journal.settle(a, holder=OTHER, outcome=State.DELIVERED)
+        assert take(journal, holder=OTHER) == (b, State.SENDING)
+
+    def test_an_attempt_in_which_nothing_was_tried_is_not_counted(self, journal: Journal) -> None:
+        (a,) = write(journal, post())
+        for _ in range(3):
+            take(journal)
+            journal.settle(a, holder=ME, outcome=State.PENDING, error="no token here", attempted=False)
+        again = journal.claim(ME, NOW)
+        assert again and again.attempts == 1
+
+    @pytest.mark.parametrize("outcome", [State.PENDING, State.UNCERTAIN])
+    def test_a_clock_set_back_does_not_put_off_what_waits(self, journal: Journal, outcome: State) -> None:
+        a, b = write(journal, post(), post())
+        take(journal)
+        journal.settle(a, holder=ME, outcome=outcome, next_attempt_at=later(300))
+        assert take(journal, later(-60)) is None, "a small step back only adds to the wait"
+        yesterday = later(-86_400)
+        expected = State.SENDING if outcome is State.PENDING else State.UNCERTAIN
+        assert take(journal, yesterday) == (a, expected)
+        journal.settle(a, holder=ME, outcome=State.DELIVERED)
+        assert take(journal, yesterday) == (b, State.SENDING)
+
+    def test_a_clock_set_back_does_not_keep_a_lost_claim_for_a_day(self, journal: Journal) -> None:
+        (a,) = write(journal, post())
+        assert journal.claim(FAR, NOW, lease_s=30)
+        yesterday = -86_400.0
+        assert take(journal, later(yesterday)) is None, "it may be at work still"
+        assert take(journal, later(yesterday + 59)) is None
+        assert take(journal, later(yesterday + 60)) == (a, State.UNCERTAIN)
+
     # The rest
 
     def test_every_change_moves_the_count_and_reading_does_not(self, place: Place, journal: Journal) -> None:
@@ -555,7 +608,7 @@ class Known:
     id: str
     lane: tuple[str, str]
     state: str = "pending"
-    due: int | None = 0
+    due: int | None = None
     holder: str = ""
     lease: int = 0
     attempts: int = 0
@@ -589,11 +642,18 @@ class Outbox(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.clock += seconds
 
+    @rule()
+    def clock_is_set_back(self) -> None:
+        self.clock -= 86_400
+
     @rule(holder=st.sampled_from([ME, OTHER, FAR]))
     def claim(self, holder: str) -> None:
+        latest = self.clock + LONGEST_RETRY_S
         for one in self.known:
             if one.holder and one.lease <= self.clock:
                 one.state, one.due, one.holder = "uncertain", self.clock, ""
+            elif one.holder and one.lease > latest:
+                one.lease = self.clock + 30
         expected: Known | None = None
         closed: set[tuple[str, str]] = set()
         for one in self.known:
@@ -601,7 +661,8 @@ class Outbox(RuleBasedStateMachine):
             waits_for_a_person = one.state == "uncertain" and one.due is None and not one.holder
             if over or waits_for_a_person:
                 continue
-            if one.lane not in closed and not one.holder and (one.due or 0) <= self.clock:
+            waits = one.due is not None and self.clock < one.due <= latest
+            if one.lane not in closed and not one.holder and not waits:
                 expected = one
                 break
             closed.add(one.lane)

@@ -476,7 +476,7 @@ def test_a_post_is_waited_for_and_told(tmp_path: Path) -> None:
 def test_a_server_that_never_answers_leaves_a_question_not_a_lie(tmp_path: Path) -> None:
     with servers.RawServer(...) as server:
         program = Program(tmp_path, hook(server.url))
-        _, err = program.does("declare", "x", "y", "--wait", "3s")
+        _, err = program.does("declare", "x", "y", "--wait", "8s")
         assert "? hook: outcome unknown" in err
         assert "warroom delivery INC-1.4.hook.post --sent or --resend" in err
         assert program.states()["INC-1.4.hook.post"] == "uncertain"
@@ -545,6 +545,47 @@ def test_a_destination_that_asks_for_a_long_pause_holds_up_neither_another_nor_t
             assert "↻ slow: Webhook asks for a pause; kept" in err
             assert time.monotonic() - began < 15, "what cannot go within the wait is not waited for"
         assert len(keys(throttled)) == 1
+
+
+def test_a_process_without_the_secret_leaves_the_post_to_one_that_has_it(tmp_path: Path) -> None:
+    with servers.RawServer(OK) as server:
+        program = Program(tmp_path, hook(server.url, more='headers = { A = { env = "TOKEN" } }'))
+        program.environ["TOKEN"] = "s3cr3t-t0ken"
+        program.does("declare", "x", "y", "--no-wait")
+        del program.environ["TOKEN"]
+        for _ in range(3):
+            program.does("deliveries", "--wait", "5s")
+        _, err = program.does("update")
+        assert "↻ hook: " in err and "the variable is not set" in err and "kept, a warroom that can sends it" in err
+        assert "failed" not in program.states().values() and keys(server) == []
+        program.environ["TOKEN"] = "s3cr3t-t0ken"
+        program.does("deliveries", "--wait", "10s")
+        assert keys(server) == ["INC-1.4.hook.post", "INC-1.6.hook.post"]
+
+
+def test_a_secret_in_a_pipe_is_refused_with_its_place_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token")
+    program = Program(
+        tmp_path, hook("http://127.0.0.1:9", more=f'headers = {{ A = {{ file = "{tmp_path}/token" }} }}')
+    )
+    _, err = program.does("declare", "x", "y", "--wait", "300s")
+    assert "not a regular file" in err and "[destinations.hook.headers] A" in err and "kept" in err
+
+
+def test_the_remedy_names_the_post_and_resend_all_sends_everything(tmp_path: Path) -> None:
+    no = servers.http_answer("403 Forbidden", b'{"error": "no_permission"}')
+    with servers.RawServer(no, no, no, OK) as server:
+        program = Program(tmp_path, hook(server.url))
+        _, err = program.does("declare", "x", "y")
+        assert "Fix the cause, then: warroom delivery INC-1.4.hook.post --resend" in err
+        program.does("update")
+        program.does("update")
+        assert list(program.states().values()).count("failed") == 3
+        assert program.run("resend")[0] == 2
+        out, _ = program.does("resend", "--all")
+        assert out.count("✓") == 3
+        assert [*dict.fromkeys(keys(server)[3:])] == [f"INC-1.{n}.hook.post" for n in (4, 8, 9)]
+        assert "Nothing was refused" in program.does("resend", "--all")[1]
 
 
 def test_two_processes_that_send_at_once_send_each_post_once(tmp_path: Path) -> None:
@@ -658,10 +699,7 @@ socket.getaddrinfo = getaddrinfo
 def stuck(tmp_path: Path, what: str) -> Program:
     """A program whose only destination can never be reached because of ``what``."""
     table = hook("https://dead.example")
-    if what == "token pipe":
-        os.mkfifo(tmp_path / "token")
-        table = hook("http://127.0.0.1:9", more=f'headers = {{ A = {{ file = "{tmp_path}/token" }} }}')
-    elif what == "secret command":
+    if what == "secret command":
         script = f"echo $$ > {tmp_path}/pid; exec sleep 600"
         command = json.dumps(["sh", "-c", script])
         table = hook("http://127.0.0.1:9", more=f"headers = {{ A = {{ command = {command} }} }}")
@@ -738,7 +776,7 @@ def test_a_server_whose_queue_is_full_leaves_the_post_pending(tmp_path: Path) ->
             one.setblocking(False)
             one.connect_ex(where)  # never accepted: what comes after them gets no answer at all
         program = Program(tmp_path, hook(f"http://127.0.0.1:{where[1]}"))
-        _, err = program.does("declare", "x", "y", "--wait", "1.5s")
+        _, err = program.does("declare", "x", "y", "--wait", "4s")
         for one in waiting:
             one.close()
     assert "↻ hook: " in err and "connect" in err

@@ -179,6 +179,12 @@ class Desk:
         return next(delivery for delivery in self.room.deliveries() if delivery.order.act == "post")
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine must not cut off what a test lets the courier finish."""
+    monkeypatch.setattr(couriers, "GRACE_S", 20.0)
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     made: list[Desk] = []
@@ -335,7 +341,7 @@ def test_a_refusal_is_final_says_why_and_does_not_block_what_follows(desk: Calla
     incident = at.declare()
     at.carry()
     assert at.post.state is State.FAILED
-    assert at.post.error == "The channel is archived\nUnarchive it."
+    assert at.post.error == str(Refused("The channel is archived", "Unarchive it."))
     at.update(incident)
     at.carry()
     assert len(chat.arrived) == 2 and at.post.state is State.FAILED
@@ -355,26 +361,82 @@ def test_a_channel_that_cannot_be_opened_is_said_at_every_post(desk: Callable[..
     assert at.post.state is State.DELIVERED, "the post opens what the opening could not"
 
 
-def test_an_unknown_destination_fails_and_says_so(desk: Callable[..., Desk]) -> None:
-    at = desk({"a": FakeChat()})
-    at.declare()
-    at.room.settings = at.room.settings.model_copy(update={"destinations": {}})
-    assert all(d.state is State.FAILED and "no longer name a" in d.error for d in at.carry())
-
-
-def test_settings_that_are_wrong_fail_with_their_place_and_no_other_suffers(desk: Callable[..., Desk]) -> None:
+def test_what_this_process_cannot_send_is_left_to_one_that_can(desk: Callable[..., Desk]) -> None:
     at = desk({"a": FakeChat(), "b": FakeChat()})
 
-    def chat(name: str) -> Chat:
+    def without_token(name: str) -> Chat:
         if name == "a":
+            at.made.append(name)
             raise SettingsError('the secret { env = "T" } cannot be had', "Put it there.", "[destinations.a] token")
         return at.chats[name]
 
-    at.room.chats = chat
+    without = WarRoom(at.journal, PLAYBOOK, at.room.settings, by="cron", clock=at.clock, chats=without_token)
+    at.declare()
+    begun = time.monotonic()
+    left = Courier(without).drain(60)
+    assert time.monotonic() - begun < 30, "what cannot be sent from here is not waited for"
+    assert len(at.made) <= 2, "nor tried over and over; a claim may be on its way already"
+    waiting = [one for one in left if one.destination == "a"]
+    assert {(one.state, one.attempts, one.next_attempt_at) for one in waiting} == {(State.PENDING, 0, None)}
+    assert waiting[0].lacks_settings and "[destinations.a] token" in waiting[0].error
+    assert all(one.state is State.DELIVERED for one in left if one.destination == "b")
+    assert [one.id for one in at.room.stuck()] == [waiting[0].id], "it is shown"
+    assert {one.state for one in at.carry()} == {State.DELIVERED}, "and another may send it at once"
+    assert at.room.stuck() == []
+
+
+def test_a_destination_that_the_settings_lack_waits_for_others(desk: Callable[..., Desk]) -> None:
+    at = desk({"a": FakeChat()})
+    at.declare()
+    there = at.room.settings
+    at.room.settings = there.model_copy(update={"destinations": {}})
+    at.carry()
+    assert {one.state for one in at.room.deliveries()} == {State.PENDING}
+    assert "no longer name a" in at.room.deliveries()[0].error
+    at.room.settings = there
+    at.courier = Courier(at.room)
+    assert {one.state for one in at.carry()} == {State.DELIVERED}
+
+
+def test_a_process_tries_again_itself_once_what_was_missing_may_be_there(
+    desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = desk({"a": FakeChat()})
+    ready = at.room.chats
+
+    def missing(name: str) -> Chat:
+        raise SettingsError("the file is not there")
+
+    at.room.chats = missing
     at.declare()
     at.carry()
-    assert all("[destinations.a] token" in d.error for d in at.room.deliveries() if d.destination == "a")
-    assert all(d.state is State.DELIVERED for d in at.room.deliveries() if d.destination == "b")
+    at.room.chats = ready
+    at.carry()
+    assert at.post.state is State.PENDING, "not at once"
+    now = time.monotonic()
+    monkeypatch.setattr(couriers.time, "monotonic", lambda: now + couriers.UNABLE_S + 1)
+    at.carry()
+    assert at.post.state is State.DELIVERED
+
+
+def test_all_that_was_refused_is_sent_again_but_no_replaced_status_and_nothing_in_doubt(
+    desk: Callable[..., Desk],
+) -> None:
+    chat = FakeChat(refuses_to_open=Refused("missing scope"))
+    at = desk({"a": chat, "b": FakeChat(outcomes=[Uncertain("no answer")])})
+    incident = at.declare()
+    at.carry()
+    at.update(incident)
+    at.carry()
+    old, new = [one for one in at.room.deliveries() if one.id.endswith("a.status")]
+    assert {one.state for one in at.room.deliveries() if one.destination == "a"} == {State.FAILED}
+    chat.refuses_to_open = None
+    again = at.room.resend_failed()
+    assert old.id not in {one.id for one in again} and new.id in {one.id for one in again}
+    at.carry()
+    assert [title for _, title in chat.statuses] == [new.order.message.title]  # type: ignore[union-attr]
+    assert len(chat.posts) == 2 and at.room.resend_failed() == []
+    assert [one.state for one in at.room.stuck()] == [State.UNCERTAIN], "a replaced status asks nobody"
 
 
 def test_a_backend_that_breaks_leaves_its_post_in_doubt_and_others_alone(desk: Callable[..., Desk]) -> None:
@@ -475,18 +537,24 @@ def test_a_read_back_that_is_refused_leaves_the_question_to_a_person(
     assert chat.posts == [at.post.id]
 
 
-def test_a_destination_that_is_gone_while_in_doubt_leaves_the_question_to_a_person(
-    desk: Callable[..., Desk],
-) -> None:
+def test_a_destination_that_is_gone_while_in_doubt_stays_in_doubt_for_others(desk: Callable[..., Desk]) -> None:
     chat = FakeChat(reads_back=True, outcomes=[(Uncertain("no answer"),)])
     at = desk({"a": chat})
     at.declare()
     at.carry()
-    at.room.settings = at.room.settings.model_copy(update={"destinations": {}})
+    there = at.room.settings
+    at.room.settings = there.model_copy(update={"destinations": {}})
     at.clock.later(couriers.READ_BACK_S)
     at.carry()
-    assert at.post.state is State.UNCERTAIN and at.post.next_attempt_at is None
-    assert at.post.error.startswith("It may have arrived: The settings no longer name a")
+    assert at.post.state is State.UNCERTAIN and at.post.lacks_settings
+    assert at.post.error.startswith("It may have arrived. ") and "no longer name a" in at.post.error
+    assert [one.id for one in at.room.stuck()] == [at.post.id], "a person may know"
+    at.room.settings = there
+    at.courier = Courier(at.room)
+    at.carry()
+    at.clock.later(couriers.READ_BACK_S)
+    at.carry()
+    assert at.post.state is State.DELIVERED and chat.posts == [at.post.id]
 
 
 def test_read_backs_that_keep_failing_end_with_a_person(desk: Callable[..., Desk]) -> None:

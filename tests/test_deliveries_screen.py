@@ -94,6 +94,31 @@ async def test_what_arrived_is_not_asked_about(tmp_path: Path) -> None:
         assert "https://chat.example/chat/1" in (await below(pilot, "u1 declaration"))
 
 
+@pytest.mark.parametrize("sure", [True, False])
+async def test_all_that_was_refused_is_sent_again_once_confirmed(tmp_path: Path, sure: bool) -> None:
+    no = Refused("channel_is_archived", "Unarchive the channel.")
+    async with incident(tmp_path, no, no, no) as stage:
+        for _ in range(2):
+            stage.room.post_update("INC-1", "update", {})
+        await asyncio.to_thread(stage.carry, 1.0)
+        async with on_glass(stage, showing) as pilot:
+            await pilot.press("ctrl+r")
+            await settle(pilot)
+            text = screen_text(pilot.app)
+            assert "3 refused deliveries" in text and "Send them again to chat" in text
+            await pilot.press(*(("down",) if sure else ()), "enter")
+            await settle(pilot)
+            states = {d.state for d in stage.room.deliveries("INC-1") if d.order.act == "post"}
+            assert states == {State.PENDING if sure else State.FAILED}
+
+
+async def test_with_nothing_refused_there_is_nothing_to_send_again(tmp_path: Path) -> None:
+    async with incident(tmp_path) as stage, on_glass(stage, showing) as pilot:
+        await pilot.press("ctrl+r")
+        await settle(pilot)
+        assert said(pilot.app) == ["Nothing was refused"]
+
+
 async def below(pilot: object, what: str) -> str:
     """The screen with the cursor on the row of ``what``."""
     app = pilot.app  # type: ignore[attr-defined]

@@ -23,7 +23,7 @@ from warroom.incident.decisions import (
     WriteSection,
     decide,
 )
-from warroom.incident.delivery import Delivery, Order, State
+from warroom.incident.delivery import CANNOT_SEND, Delivery, Order, State
 from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
 from warroom.room.lookout import Advice, advise
@@ -113,6 +113,14 @@ def test_a_post_that_is_still_looked_into_is_not_asked_about() -> None:
 
 def test_a_refused_post_is_said() -> None:
     assert "slack" in next_thing(led(), 2, [delivery(state=State.FAILED)]).text
+    lacking = delivery(state=State.PENDING, error=f"{CANNOT_SEND}the token is missing")
+    assert "slack" in next_thing(led(), 2, [lacking]).text
+
+
+def test_a_status_message_that_a_newer_one_replaced_needs_nobody() -> None:
+    order = Order(act="status", destination="slack")
+    old = delivery(id="old", order=order, state=State.FAILED)
+    assert next_thing(led(), 2, [old, delivery(id="new", order=order, state=State.DELIVERED)]).action == "check"
 
 
 def test_a_handover_on_offer_is_brought_to_its_end() -> None:

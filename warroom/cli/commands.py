@@ -91,28 +91,39 @@ def _deliver(call: Call, incident_id: str, seqs: Collection[int]) -> list[Delive
 
 def _tell_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -> None:
     """One line a destination on stderr: how the worst of ``ours`` stands there, and what to do about it."""
-    from warroom.incident.delivery import State
+    from warroom.incident.delivery import State, superseded
 
+    everything = list(everything)
+    replaced = superseded(everything)
     order = (State.DELIVERED, State.PENDING, State.SENDING, State.UNCERTAIN, State.FAILED)
-    worst: dict[str, Delivery] = {}
+    worst: dict[str, list[Delivery]] = {}
     held_up = {one.destination: one for one in everything if one.state is State.PENDING and one.error}
     for one in ours:
         if one.order.act == "status" and one.state is State.DELIVERED and not (one.receipt and one.receipt.id):
             continue  # a destination that shows no status has nothing to say about it
-        known = worst.get(one.destination)
-        if known is None or order.index(one.state) >= order.index(known.state):
-            worst[one.destination] = one
-    for name, one in worst.items():
-        why = one.error.replace("\n", " ").rstrip(".")
+        if one.id in replaced and one.state in (State.FAILED, State.UNCERTAIN):
+            continue  # a newer status message makes it good
+        known = worst.setdefault(one.destination, [one])
+        if order.index(one.state) > order.index(known[0].state):
+            worst[one.destination] = [one]
+        elif one.state is known[0].state and one is not known[0]:
+            known.append(one)
+    for name, alike in worst.items():
+        # What people read comes first: a post opens the channel by itself, and brings what a status only sums up.
+        one = min(alike, key=lambda delivery: ("post", "open", "status").index(delivery.order.act))
+        why = _in_one_line(one.error)
         if one.state is State.DELIVERED:
-            output.tell(f"✓ {name}" + (f"  {one.receipt.url}" if one.receipt and one.receipt.url else ""))
+            url = next((each.receipt.url for each in (one, *alike) if each.receipt and each.receipt.url), "")
+            output.tell(f"✓ {name}" + (f"  {url}" if url else ""))
         elif one.state is State.FAILED:
-            output.tell(f"✗ {name}: {why}. Once mended: warroom delivery {one.id} --resend")
+            how = f"warroom delivery {one.id} --resend" if len(alike) == 1 else "warroom resend --all"
+            output.tell(f"✗ {name}: {why}. Fix the cause, then: {how}")
         elif one.state is State.PENDING:
             first = held_up.get(name)  # order is kept: what was not tried waits for what was
-            why = why or (first.error.replace("\n", " ").rstrip(".") if first else "")
-            glyph = "↻" if why else "…"
-            output.tell(f"{glyph} {name}: {why or 'not sent yet'}; kept, the next warroom that runs sends it")
+            why = why or (_in_one_line(first.error) if first else "")
+            lacks = one.lacks_settings or (first is not None and first.lacks_settings)
+            sender = "a warroom that can sends it" if lacks else "the next warroom that runs sends it"
+            output.tell(f"{'↻' if why else '…'} {name}: {why or 'not sent yet'}; kept, {sender}")
         elif one.state is State.UNCERTAIN and one.next_attempt_at:
             output.tell(f"? {name}: {why or 'no answer'}; the next warroom that runs finds out")
         else:
@@ -120,6 +131,10 @@ def _tell_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
                 f"? {name}: outcome unknown ({why or 'no answer'}); look there, then: "
                 f"warroom delivery {one.id} --sent or --resend"
             )
+
+
+def _in_one_line(error: str) -> str:
+    return ". ".join(line.rstrip(". ") for line in error.splitlines() if line.strip())
 
 
 def _write(path: str | None, text: str, call: Call) -> None:
@@ -585,20 +600,23 @@ def deliveries(call: Call, every: bool, waiting: str | None) -> None:
     if call.incident_id:
         rows = room.deliveries(call.incident().id)
     else:
-        live = {summary.id for summary in room.summaries() if every or summary.status != "closed"}
+        known = room.summaries()
+        # With none open, the latest incident is what is asked about, as with other verbs.
+        live = {one.id for one in known if every or one.status != "closed"} or {one.id for one in known[:1]}
         rows = [delivery for delivery in room.deliveries() if delivery.incident in live]
     if call.json:
         output.data([output.delivery(delivery) for delivery in rows])
         return
     if not rows:
-        output.tell("Nothing was to be sent yet.")
+        output.tell("Nothing has been sent yet.")
         return
     now = room.clock()
     table = []
     for one in rows:
-        again = f"again {output.when(one.next_attempt_at, room.zone, now)}" if one.next_attempt_at else ""
+        next_at = one.waits_until(now)
+        again = f"again {output.when(next_at, room.zone, now)}" if next_at else ""
         url = one.receipt.url if one.receipt else ""
-        told = " ".join(filter(None, (one.error.replace("\n", " "), again))) or url
+        told = ", ".join(filter(None, (_in_one_line(one.error), again))) or url
         table.append([one.state.glyph, one.id, one.state.value, f"{one.attempts}×", told])
     output.table(table)
 
@@ -620,6 +638,32 @@ def delivery(call: Call, delivery_id: str, answer: str | None) -> None:
         output.data(output.delivery(settled))
     else:
         output.say(f"{settled.state.glyph} {settled.id}  {settled.state.value}")
+
+
+@verb(TELL, posts=True, example="warroom resend --all\nwarroom resend --all --incident INC-7")
+@click.option(
+    "--all", "every", is_flag=True, help="Everything that was refused, of --incident or of all incidents."
+)
+def resend(call: Call, every: bool) -> None:
+    """Send everything again that was refused, once its cause is fixed.
+
+    Not what may have arrived: see warroom delivery. Not a status message that a newer one has replaced.
+    """
+    if not every:
+        raise click.UsageError("Say --all, or name one: warroom delivery ID --resend.")
+    room, chosen = call.room, call.incident_id and call.incident().id
+    again = room.resend_failed(chosen or None)
+    left = room.deliveries(chosen or None)
+    if again and call.wait_s:
+        left = call.house.courier().drain(call.wait_left(), chosen or None)
+    ids = {one.id for one in again}
+    rows = [one for one in left if one.id in ids]
+    if call.json:
+        output.data([output.delivery(one) for one in rows])
+        return
+    if not again:
+        output.tell("Nothing was refused.")
+    output.table([one.state.glyph, one.id, one.state.value, _in_one_line(one.error)] for one in rows)
 
 
 # ── afterwards ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -1052,7 +1096,7 @@ def doctor(call: Call) -> None:
 VERBS = (
     declare, ack, assign, release, handover, accept, check, uncheck, severity, state, resolve, reopen,
     note, pin, fix, amend, retract, milestone,
-    update, deliveries, delivery,
+    update, deliveries, delivery, resend,
     action, done, actions, section, postmortem, export, close,
     list_, status, timeline, playbook,
     init, ready, alert, redact_, reset_terminal, doctor,

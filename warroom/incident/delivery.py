@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -13,6 +14,12 @@ Audience = Literal["team", "customers", "executives"]
 AUDIENCES: tuple[Audience, ...] = ("team", "customers", "executives")
 
 MessageKind = Literal["declaration", "update", "resolution", "customer", "executive", "note", "status"]
+
+LONGEST_RETRY_S = 375.0
+"""No attempt is put off for longer, in seconds. A time further ahead was written before the clock was set back."""
+
+CANNOT_SEND = "The process that tried cannot send it: "
+"""In the error of a delivery that waits for a process with the settings and secrets it needs."""
 
 _LABEL = re.compile(r"([A-Z][A-Za-z ]{0,24}): (.*)")
 
@@ -150,6 +157,38 @@ class Delivery(BaseModel):
     def destination(self) -> str:
         """The name of the destination in the settings."""
         return self.order.destination
+
+    @property
+    def lacks_settings(self) -> bool:
+        """Whether it waits because no process that tried has the settings and secrets to send it."""
+        return self.state in (State.PENDING, State.UNCERTAIN) and CANNOT_SEND in self.error
+
+    def waits_until(self, now: datetime) -> datetime | None:
+        """When it is tried or looked into next, None if that is due."""
+        at = self.next_attempt_at
+        return at if at and now < at <= now + timedelta(seconds=LONGEST_RETRY_S) else None
+
+
+def superseded(deliveries: Iterable[Delivery]) -> set[str]:
+    """The ids of the status messages that a newer one replaces, of ``deliveries`` in the order they were written.
+
+    Sent now, they would put old news in the place of the newest.
+    """
+    found: set[str] = set()
+    newest: dict[tuple[str, str], str] = {}
+    for delivery in deliveries:
+        if delivery.order.act == "status":
+            shown = (delivery.incident, delivery.destination)
+            if shown in newest:
+                found.add(newest[shown])
+            newest[shown] = delivery.id
+    return found
+
+
+def resendable(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Those that were refused and can be sent again: not a status message that a newer one has replaced."""
+    replaced = superseded(deliveries)
+    return [one for one in deliveries if one.state is State.FAILED and one.id not in replaced]
 
 
 def delivery_id(incident: str, seq: int, destination: str, act: Act) -> str:

@@ -78,8 +78,12 @@ class Journal(Protocol):
         if any are named."""
         ...
 
-    def claim(self, holder: str, now: datetime, lease_s: float = 60.0) -> Delivery | None:
+    def claim(
+        self, holder: str, now: datetime, lease_s: float = 60.0, *, without: Collection[str] = ()
+    ) -> Delivery | None:
         """The next delivery that is due, held by ``holder`` until settled; None if there is none.
+
+        Those to the destinations ``without`` are left to others.
 
         Its state says what to do: ``sending`` (it was pending, and is so marked) — send it; ``uncertain`` —
         it may have arrived, find out first. ``attempts`` counts claims for sending.
@@ -89,6 +93,9 @@ class Journal(Protocol):
         that waits for a person (no ``next_attempt_at``), do not hold up their lane.
         A claim whose lease ran out, or whose holder is a process of this machine that no longer lives
         (holders are ``host:pid:…``, colons in the host's name made hyphens), becomes ``uncertain`` and due at once.
+
+        The clock may have been set back since a time was written: a ``next_attempt_at`` more than
+        ``LONGEST_RETRY_S`` ahead is due, and a lease that far ahead ends ``lease_s`` from now.
         """
         ...
 
@@ -113,7 +120,8 @@ class Journal(Protocol):
     def answer(self, delivery_id: str, *, sent: bool, now: datetime) -> Delivery:
         """A person's word on an ``uncertain`` or ``failed`` delivery: it was sent, or send it again.
 
-        ``NotFound`` if there is none; ``Refusal`` if it is in no such state.
+        ``NotFound`` if there is none; ``Refusal`` if it is in no such state, or to send again a status message
+        that a newer one has replaced.
         """
         ...
 

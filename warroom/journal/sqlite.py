@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from warroom.incident.delivery import Delivery, Order, Receipt, State, delivery_id
+from warroom.incident.delivery import LONGEST_RETRY_S, Delivery, Order, Receipt, State, delivery_id
 from warroom.incident.errors import Conflict, JournalError, NewerJournal, NotFound, NotSaved, Refusal
 from warroom.incident.events import TEAM, Entry, Event, parse_event
 from warroom.journal.chain import Damage, chain_all, find_damage, last_link, link
@@ -325,33 +325,37 @@ class SqliteJournal:
             ).fetchall()
         return [_to_delivery(row) for row in rows]
 
-    def claim(self, holder: str, now: datetime, lease_s: float = 60.0) -> Delivery | None:
+    def claim(
+        self, holder: str, now: datetime, lease_s: float = 60.0, *, without: Collection[str] = ()
+    ) -> Delivery | None:
         """See the port. ``holder`` is ``host:pid:token``; with any other shape only the lease ends a claim."""
         if not holder:
             raise ValueError("a holder needs a name")
-        moment = _to_ms(now)
+        moment, lease_until = _to_ms(now), _to_ms(now) + round(lease_s * 1000)
         with self._reading() as db:  # asked often, and mostly there is nothing: that must not take the write lock
-            lost, pick = _choose(db, moment)
-        if not lost and pick is None:
+            due = _choose(db, moment, without)
+        if due == _Due([], [], None):
             return None
         with self._writing() as db:
-            lost, pick = _choose(db, moment)
-            for n in lost:
+            due = _choose(db, moment, without)
+            for n in due.ahead:
+                db.execute("UPDATE deliveries SET lease_until = ? WHERE n = ?", (lease_until, n))
+            for n in due.lost:
                 db.execute(
                     "UPDATE deliveries SET state = 'uncertain', holder = '', lease_until = 0, next_attempt_at = ?"
                     " WHERE n = ?",
                     (moment, n),
                 )
-            if pick is None:
+            if due.pick is None:
                 return None
             db.execute(
                 "UPDATE deliveries SET holder = ?, lease_until = ?,"
                 " attempts = attempts + (state = 'pending'),"
                 " next_attempt_at = CASE state WHEN 'pending' THEN NULL ELSE next_attempt_at END,"
                 " state = CASE state WHEN 'pending' THEN 'sending' ELSE state END WHERE n = ?",
-                (holder, moment + round(lease_s * 1000), pick),
+                (holder, lease_until, due.pick),
             )
-            row = db.execute(f"SELECT {_DELIVERY} FROM deliveries WHERE n = ?", (pick,)).fetchone()
+            row = db.execute(f"SELECT {_DELIVERY} FROM deliveries WHERE n = ?", (due.pick,)).fetchone()
             return _to_delivery(row)
 
     def settle(
@@ -395,6 +399,16 @@ class SqliteJournal:
             state = State(row[0])
             if state not in (State.UNCERTAIN, State.FAILED):
                 raise Refusal(f"{delivery_id} is {state}: there is nothing to answer")
+            newer = db.execute(
+                "SELECT b.id FROM deliveries a JOIN deliveries b USING (stream, destination)"
+                " WHERE a.id = ? AND a.act = 'status' AND b.act = 'status' AND b.n > a.n ORDER BY b.n DESC",
+                (delivery_id,),
+            ).fetchone()
+            if newer and not sent:
+                raise Refusal(
+                    f"{delivery_id} is out of date: {newer[0]} has replaced this status message",
+                    "Nothing is lost by leaving it. To have the newest one sent again, name that one.",
+                )
             db.execute(
                 "UPDATE deliveries SET state = ?, next_attempt_at = ?, error = '', holder = '', lease_until = 0"
                 " WHERE id = ?",
@@ -788,11 +802,21 @@ class _Row(NamedTuple):
     lease_until: int
 
 
-def _choose(db: sqlite3.Connection, now: int) -> tuple[list[int], int | None]:
-    """The claims whose holder is lost, and the first delivery that is due once those are let go."""
+class _Due(NamedTuple):
+    """The claims whose holder is lost, those whose lease ends too far ahead, and the next delivery."""
+
+    lost: list[int]
+    ahead: list[int]
+    pick: int | None
+
+
+def _choose(db: sqlite3.Connection, now: int, without: Collection[str]) -> _Due:
     lost: list[int] = []
+    ahead: list[int] = []
     pick: int | None = None
     busy: set[tuple[str, str]] = set()
+    # Nothing is put off for longer: a later time was written before the clock was set back.
+    latest = now + round(LONGEST_RETRY_S * 1000)
     for values in db.execute(
         "SELECT n, stream, destination, state, next_attempt_at, holder, lease_until FROM deliveries"
         f" WHERE {_OPEN} ORDER BY n"
@@ -805,11 +829,14 @@ def _choose(db: sqlite3.Connection, now: int) -> tuple[list[int], int | None]:
             held, due = False, now
         elif row.state == "uncertain" and due is None:
             continue  # waits for a person, and holds nobody up meanwhile
+        elif held and row.lease_until > latest:
+            ahead.append(row.n)
         lane = (row.stream, row.destination)
-        if pick is None and lane not in busy and not held and (due is None or due <= now):
+        ready = not held and not now < (due or 0) <= latest
+        if pick is None and ready and lane not in busy and row.destination not in without:
             pick = row.n
         busy.add(lane)
-    return lost, pick
+    return _Due(lost, ahead, pick)
 
 
 def _is_dead(holder: str) -> bool:

@@ -19,13 +19,14 @@ from datetime import datetime, timedelta
 
 from warroom.connect.attempt import Attempt, post_under
 from warroom.connect.ports import Chat
-from warroom.incident.delivery import Channel, Delivery, Opening, Receipt, State
+from warroom.incident.delivery import CANNOT_SEND, LONGEST_RETRY_S, Channel, Delivery, Opening, Receipt, State
 from warroom.incident.errors import (
     Conflict,
     DeliveryError,
     JournalError,
     NotSent,
     Refused,
+    SettingsError,
     Uncertain,
     WarroomError,
 )
@@ -49,7 +50,12 @@ READ_BACK_S = 5.0
 GIVE_UP_READING = 6
 """After so many attempts in one session to learn what became of a post, a person is asked."""
 
-LONGEST_WAIT_S = 300.0
+LONGEST_WAIT_S = LONGEST_RETRY_S / 1.25
+"""The longest pause before the stretch, and the longest wish of a service that is granted, in seconds."""
+
+UNABLE_S = 15.0
+"""How long this process leaves a destination to others once its settings or secrets do not do; twice as long after
+each further try, up to ``LONGEST_WAIT_S``."""
 
 GRACE_S = 0.7
 """How long a request under way may still take once the work is told to stop, in seconds."""
@@ -69,6 +75,13 @@ def _cut_off(attempt: Attempt) -> str:
     return f"Not sent: time ran out while {attempt.doing}"
 
 
+class _Unable(Exception):
+    """This process cannot send to the destination: its settings or secrets do not do. Another one's may."""
+
+    def __init__(self, why: WarroomError) -> None:
+        super().__init__(str(why))
+
+
 class _Unseen(Uncertain):
     """Looking for a post failed: ``retry_after`` is when to look again, None leaves it to a person."""
 
@@ -84,6 +97,7 @@ class Courier:
         self._stop = threading.Event()
         self._chats: dict[str, asyncio.Task[Chat]] = {}
         self._looks: Counter[str] = Counter()
+        self._unable: dict[str, tuple[int, float]] = {}  # destination: how often, until when (monotonic)
         self._work_done: Future[None] | None = None
         self.trouble: WarroomError | None = None
         """Why the outbox cannot be worked on just now (the disk, say); None while all is well."""
@@ -119,7 +133,11 @@ class Courier:
                 if on_its_way and delivery.state is not State.DELIVERED:
                     lanes.setdefault((delivery.incident, delivery.destination), delivery)
             # The first of a lane holds up what stands behind it.
-            return all(first.next_attempt_at and first.next_attempt_at > until for first in lanes.values())
+            now, unable = self.room.clock(), self._unable_now()
+            return all(
+                first.destination in unable or ((next_at := first.waits_until(now)) and next_at > until)
+                for first in lanes.values()
+            )
 
         self._work_done = background.start(lambda: self._work(done, end=end, look_s=0.05))
         try:
@@ -146,7 +164,7 @@ class Courier:
                 try:
                     while not over() and (
                         claimed := await asyncio.to_thread(
-                            self.journal.claim, self.holder, self.room.clock(), LEASE_S
+                            self.journal.claim, self.holder, self.room.clock(), LEASE_S, without=self._unable_now()
                         )
                     ):
                         task = asyncio.create_task(self._carry(claimed))
@@ -157,8 +175,8 @@ class Courier:
                     self.trouble = error
                 await self._pause(under_way, min(look_s, max(0.0, end - time.monotonic())))
         finally:
-            if under_way and self._stop.is_set():
-                await asyncio.wait(under_way, timeout=GRACE_S)
+            if under_way and time.monotonic() < end:
+                await asyncio.wait(under_way, timeout=min(GRACE_S, end - time.monotonic()))
             await asyncio.sleep(0)  # a task that is cancelled before it runs would never let go of its claim
             for task in under_way:
                 task.cancel()
@@ -211,6 +229,14 @@ class Courier:
             else:
                 outcome, error = State.PENDING, _cut_off(attempt)
                 again = now() + timedelta(seconds=backoff(delivery.attempts, None))
+        except _Unable as unable:  # no time is set: another process may take it at once
+            times = self._unable.get(delivery.destination, (0, 0.0))[0]
+            pause = min(UNABLE_S * 2 ** min(times, 9), LONGEST_WAIT_S)
+            self._unable[delivery.destination] = (times + 1, time.monotonic() + pause)
+            if in_doubt:
+                outcome, error, again = State.UNCERTAIN, f"It may have arrived. {CANNOT_SEND}{unable}", now()
+            else:
+                outcome, error, attempted = State.PENDING, f"{CANNOT_SEND}{unable}", False
         except NotSent as no:
             outcome, error = State.PENDING, no.title
             again = now() + timedelta(seconds=backoff(delivery.attempts, no.retry_after))
@@ -228,7 +254,7 @@ class Courier:
         except (JournalError, Conflict) as wrong:  # all of it is read or written before a post is sent
             outcome, error = State.UNCERTAIN if in_doubt else State.PENDING, wrong.title
             again = now() + timedelta(seconds=backoff(delivery.attempts, None))
-        except WarroomError as wrong:  # the destination's settings, its secret
+        except WarroomError as wrong:
             outcome, error = State.UNCERTAIN if in_doubt else State.FAILED, str(wrong)
         except Exception as bug:  # noqa: BLE001 — one backend's fault must not end the others' deliveries
             error = f"{delivery.destination} broke: {type(bug).__name__}"
@@ -240,7 +266,7 @@ class Courier:
             asyncio.to_thread(
                 lambda: self.journal.settle(
                     delivery.id, holder=self.holder, outcome=outcome, receipt=receipt, error=error,
-                    next_attempt_at=again,
+                    next_attempt_at=again, attempted=attempted,
                 )
             )
         )  # fmt: skip
@@ -274,10 +300,7 @@ class Courier:
 
     async def _find_out(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
         """What became of a delivery in doubt; it is sent again only once it certainly has not arrived."""
-        try:
-            chat = await self._chat(delivery.destination)
-        except Refused as no:
-            raise _Unseen(f"It may have arrived: {no.title}", no.remedy) from None
+        chat = await self._chat(delivery.destination)
         if self._repeatable(delivery, chat):
             return await self._attempt(delivery, attempt)
         if not chat.reads_back:
@@ -318,18 +341,29 @@ class Courier:
         return await chat.post(channel, order.message, delivery.id)
 
     async def _chat(self, name: str) -> Chat:
-        """The destination's backend, made once. Refused if the settings name it no more, or what making raises."""
+        """The destination's backend, made once. ``_Unable`` if this process cannot make it."""
         if name not in self.room.settings.destinations:
-            raise Refused(f"The settings no longer name {name}", "Put it back, or leave this unsent.")
+            raise _Unable(
+                SettingsError(f"the settings no longer name {name}", "Put it back, or send this by hand.")
+            )
         making = self._chats.get(name)
         if making is None:
             # Secrets may come from a command that asks its keeper: never on the loop.
             making = self._chats[name] = asyncio.create_task(asyncio.to_thread(self.room.chats, name))
         try:
-            return await asyncio.shield(making)
+            chat = await asyncio.shield(making)
+        except WarroomError as error:
+            self._chats.pop(name, None)
+            raise _Unable(error) from None
         except Exception:
             self._chats.pop(name, None)
             raise
+        self._unable.pop(name, None)
+        return chat
+
+    def _unable_now(self) -> set[str]:
+        now = time.monotonic()
+        return {name for name, (_, until) in self._unable.items() if now < until}
 
     def _made(self, name: str) -> Chat | None:
         making = self._chats.get(name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from warroom.incident import timing
 from warroom.incident.decisions import close_blockers, resolve_blockers
-from warroom.incident.delivery import Delivery, State
+from warroom.incident.delivery import Delivery, State, resendable
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Item, Playbook
 from warroom.incident.timing import Urgency
@@ -44,15 +44,18 @@ def advise(
     return sorted(told, key=lambda advice: rank[advice.urgency])  # stable: the order of asking within an urgency
 
 
-def _deliveries(deliveries: Iterable[Delivery]) -> Iterator[Advice]:
+def _deliveries(deliveries: Sequence[Delivery]) -> Iterator[Advice]:
     for delivery in deliveries:
         if delivery.state is State.UNCERTAIN and delivery.next_attempt_at is None:
             message = delivery.order.message
             what = message.marker if message else delivery.order.act
             yield Advice("deliveries", f"Did {what} arrive on {delivery.destination}?", "late", delivery.id)
-    failed = {delivery.destination: delivery for delivery in deliveries if delivery.state is State.FAILED}
+    failed = {delivery.destination: delivery for delivery in resendable(deliveries)}
     for name, delivery in failed.items():
         yield Advice("deliveries", f"{name} did not take a post: see why", "soon", delivery.id)
+    unable = {delivery.destination: delivery for delivery in deliveries if delivery.lacks_settings}
+    for name, delivery in unable.items():
+        yield Advice("deliveries", f"Nothing can be sent to {name}: see why", "soon", delivery.id)
 
 
 def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterator[Advice]:

@@ -24,7 +24,17 @@ from warroom.incident.decisions import (
     confirm_ready,
     decide,
 )
-from warroom.incident.delivery import Audience, Channel, Delivery, Message, MessageKind, Order, State
+from warroom.incident.delivery import (
+    Audience,
+    Channel,
+    Delivery,
+    Message,
+    MessageKind,
+    Order,
+    State,
+    resendable,
+    superseded,
+)
 from warroom.incident.errors import BadInput, Conflict, JournalError, NotFound, Refusal, WarroomError
 from warroom.incident.events import TEAM, AlertReceived, AlertTaken, Entry, Event
 from warroom.incident.incident import Incident, fold
@@ -197,8 +207,18 @@ class WarRoom:
         return [one for one in self.journal.deliveries(incident_id) if not _placeless(one)]
 
     def stuck(self) -> list[Delivery]:
-        """Deliveries that nobody will send again by themselves: refused, or of unknown fate."""
-        return self.journal.deliveries(states=(State.UNCERTAIN, State.FAILED))
+        """Deliveries that need somebody: refused, of unknown outcome, or without the settings to send them."""
+        found = self.journal.deliveries(states=(State.UNCERTAIN, State.FAILED, State.PENDING))
+        replaced = {
+            id
+            for stream in {one.incident for one in found if one.order.act == "status"}
+            for id in superseded(self.journal.deliveries(stream))
+        }
+        return [
+            one
+            for one in found
+            if one.lacks_settings or (one.state is not State.PENDING and one.id not in replaced)
+        ]
 
     def on_call(self) -> str:
         """Who is on call now, or ""."""
@@ -319,6 +339,18 @@ class WarRoom:
         delivery = self.journal.answer(delivery_id, sent=sent, now=self.clock())
         self.wake()
         return delivery
+
+    def resend_failed(self, incident_id: str | None = None) -> list[Delivery]:
+        """Have everything sent again that was refused, of one incident or of all; what that is.
+
+        Not a status message that a newer one has replaced, and nothing of unknown outcome.
+        """
+        again = []
+        for failed in resendable(self.journal.deliveries(incident_id)):
+            with suppress(Refusal, NotFound):  # somebody else was faster
+                again.append(self.journal.answer(failed.id, sent=False, now=self.clock()))
+        self.wake()
+        return again
 
     def receive_alert(self, alert: ReceiveAlert) -> None:
         """Keep an alert for whoever declares next; NotSaved if it could not be kept."""

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from warroom.incident import timing
-from warroom.incident.delivery import Delivery, State
+from warroom.incident.delivery import Delivery, State, resendable
+from warroom.tui.actions import shown
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
 from warroom.tui.screens.form import Field, Form, Submit
@@ -28,6 +30,7 @@ STYLES = {
     State.FAILED: "$status-overdue-text on $status-overdue bold",
 }
 ARRIVED, AGAIN, LEAVE = "arrived", "again", "leave"
+RESEND = "ctrl+r"
 
 
 def what(delivery: Delivery) -> str:
@@ -48,10 +51,10 @@ def when(delivery: Delivery, now: datetime) -> str:
         return tried
     if delivery.next_attempt_at is None:
         waits = "asks you" if delivery.state is State.UNCERTAIN else ""
-    elif delivery.next_attempt_at <= now:
+    elif (next_at := delivery.waits_until(now)) is None:
         waits = "now"
     else:
-        left = timing.spoken(max(timedelta(seconds=1), delivery.next_attempt_at - now))
+        left = timing.spoken(max(timedelta(seconds=1), next_at - now))
         waits = f"{'looks again' if delivery.state is State.UNCERTAIN else 'again'} in {left}"
     return ", ".join(part for part in (tried, waits) if part)
 
@@ -79,6 +82,7 @@ class DeliveriesScreen(IncidentScreen):
     DeliveriesScreen #about { height: auto; }
     """
     BAR: ClassVar[tuple[str, ...]] = ("update", "note", "palette", "help")
+    BINDINGS: ClassVar[list[BindingType]] = [Binding(RESEND, "resend", "Send all refused again", show=False)]
 
     def __init__(self, bridge: Bridge, incident_id: str) -> None:
         super().__init__(bridge, incident_id)
@@ -154,6 +158,9 @@ class DeliveriesScreen(IncidentScreen):
         parts = []
         if chosen.error and chosen.state is not State.DELIVERED:
             parts.append(block(f"✗ {chosen.error}", "$text-error"))
+        if chosen.lacks_settings:
+            words = "It is kept and tried again here; a warroom that has what is missing sends it at once."
+            parts.append(block(words, "$text-warning"))
         if chosen.state is State.UNCERTAIN and chosen.next_attempt_at is None:
             words = "Nobody can tell whether it arrived. Look there, then press enter."
             parts.append(block(words, "$text-warning"))
@@ -175,7 +182,11 @@ class DeliveriesScreen(IncidentScreen):
     def show_keys(self, first: tuple[Key, ...] = ()) -> None:
         chosen = self._chosen()
         able = chosen is not None and chosen.state in (State.UNCERTAIN, State.FAILED)
-        super().show_keys((Key("↵", "settle it", "settle", able), Key("esc", "back", "back"), *first))
+        refused = bool(self.glance and resendable(self.glance.deliveries))
+        super().show_keys((
+            Key("↵", "settle it", "settle", able), Key(shown(RESEND), "resend all refused", "resend", refused),
+            Key("esc", "back", "back"), *first,
+        ))  # fmt: skip
 
     # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -211,6 +222,30 @@ class DeliveriesScreen(IncidentScreen):
                 f"on {delivery.destination}. {delivery.error}",
             )
         )
+
+    def action_resend(self) -> None:
+        """Send everything again that was refused, once the person has seen how much that is and where it goes."""
+        refused = resendable(self.glance.deliveries) if self.glance else []
+        if not refused:
+            self.bridge.say("Nothing was refused")
+            return
+        count = f"{len(refused)} refused {'delivery' if len(refused) == 1 else 'deliveries'}"
+        where = ", ".join(dict.fromkeys(one.destination for one in refused))
+        choices = ((LEAVE, "Leave them as they are"), (AGAIN, f"Send them again to {where}"))
+        self.app.push_screen(
+            Form(
+                f"{self.incident_id}: {count}",
+                (Field("answer", "Send again", choices=choices),),
+                self._resending,
+                verb="confirm",
+                about=f"The cause should be fixed first. {refused[-1].error}",
+            )
+        )
+
+    async def _resending(self, values: dict[str, str]) -> None:
+        if values["answer"] == AGAIN:
+            room = self.bridge.room
+            await self.bridge.work(lambda: room.resend_failed(self.incident_id))
 
     def _answering(self, delivery: Delivery) -> Submit:
         async def submit(values: dict[str, str]) -> None:
