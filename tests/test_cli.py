@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 import shlex
@@ -9,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,11 +27,14 @@ from warroom import wiring
 from warroom.cli import output, stdin
 from warroom.cli.arguments import Call, Verb, pick
 from warroom.cli.main import cli, run
+from warroom.connect.chat.transcript import Transcript
+from warroom.connect.guard import GuardedChat
 from warroom.incident.decisions import ReceiveAlert
 from warroom.incident.errors import BadInput, NotFound, SettingsError
 from warroom.journal.sqlite import SqliteJournal
 from warroom.logs.view import LogView
 from warroom.places import JOURNAL, Places
+from warroom.tui.actions import ACTIONS, key_mistakes, keymap
 
 START = datetime(2026, 1, 28, 3, 4, 5, 123000, tzinfo=UTC)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -810,13 +815,143 @@ def test_doctor_looks_at_everything_and_changes_nothing(desk: Desk) -> None:
         ("[team\n", "not valid TOML"),
         ('playbook = "gone.toml"\n', "no such file"),
         ('[console]\ntheme = "mauve"\n', "no theme mauve"),
+        ('[console.keys]\nupdat = "f5"\n', "settings.toml:2 [console.keys] updat: there is no such action"),
+        ('[console.keys]\nnote = "a"\n', "settings.toml:2 [console.keys] note: a is the key of assign already"),
+        ('[console.keys]\nfix = "f9"\nnote = "f9"\n', "f9 is the key of"),
+        ('[console.keys]\nnote = "f5,ctrl+s"\n', "settings.toml:2 [console.keys] note: ctrl+s moves within"),
+        ('[console.keys]\nnote = ""\n', "settings.toml:2 [console.keys] note: names no key"),
     ],
 )
-def test_doctor_ends_with_1_where_something_is_wrong(tmp_path: Path, settings: str, words: str) -> None:
+def test_doctor_ends_with_3_where_settings_are_wrong(tmp_path: Path, settings: str, words: str) -> None:
     told = Desk(tmp_path, settings).run("doctor")
-    assert told.status == 1
+    assert told.status == 3, told
     assert words in told.out
     assert "✗" in told.out
+
+
+def test_doctor_ends_with_1_where_something_else_is_wrong(desk: Desk) -> None:
+    desk.does("declare", "checkout-api", "x")
+    (desk.data / JOURNAL).write_bytes(b"not a journal")
+    for file in desk.data.glob(f"{JOURNAL}-*"):
+        file.unlink()
+    told = desk.run("doctor")
+    assert told.status == 1 and "✗" in told.out
+
+
+@pytest.mark.parametrize(
+    "keys", ['updat = "f5"', 'note = "a"', 'fix = "f9"\nnote = "f9"', 'note = "escape"', 'note = ""']
+)
+@pytest.mark.parametrize("verb", [["status"], ["declare", "x", "y"], ["logs", "-"], ["redact"]])
+def test_keys_the_console_refuses_are_refused_by_every_verb(tmp_path: Path, keys: str, verb: list[str]) -> None:
+    desk = Desk(tmp_path, f"[console.keys]\n{keys}\n")
+    told = desk.run(*verb)
+    assert told.status == 3 and "settings.toml:" in told.err and "[console.keys]" in told.err
+    with pytest.raises(SettingsError):
+        keymap(tomllib.loads(keys))
+
+
+@given(own=st.dictionaries(st.sampled_from(["note", "fix", "update", "nope"]),
+                           st.sampled_from(["a", "f5", "f6", "f5,f6", "enter", "", ",", "u"])))  # fmt: skip
+def test_keys_that_are_not_refused_mean_one_action_each(own: dict[str, str]) -> None:
+    wrong = key_mistakes(own)
+    assert {mistake.path[-1] for mistake in wrong} <= set(own)
+    if wrong:
+        return
+    keys = [key for action in ACTIONS for key in own.get(action.id, action.keys).split(",")]
+    assert len(keys) == len(set(keys)) and all(keys)
+
+
+def test_a_theme_file_the_console_cannot_read_is_told_by_doctor(desk: Desk) -> None:
+    themes = desk.settings.parent / "themes"
+    themes.mkdir()
+    (themes / "mauve.toml").write_text("primary = 'mauve'\n")
+    told = desk.run("doctor")
+    assert told.status == 3 and "mauve.toml:1 primary" in told.out
+
+
+def test_doctor_knows_who_can_be_reached_and_who_sits_there(tmp_path: Path) -> None:
+    people = '[[team.people]]\nname = "Alice"\nhandles = { slack = "U0123456" }\n[[team.people]]\nname = "Bob"\n'
+    desk = Desk(tmp_path, people)
+    told = desk.does("doctor").out
+    assert "no phone, e-mail or handle of Bob" in told
+    assert re.search(r"✓  you +Bob", told)
+    del desk.environ["WARROOM_AS"]
+    account = getpass.getuser()
+    told = desk.does("doctor").out
+    assert re.search(rf"!  you +{account}: the name of your account, which is not in \[\[team.people\]\]", told)
+    assert "Say who you are with --as NAME" in told
+    assert re.search(r"!  you +Zoe: a name that is not in", desk.does("doctor", "--as", "Zoe").out)
+
+
+def test_a_verb_says_as_whom_it_acts_where_only_the_account_is_known(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    del desk.environ["WARROOM_AS"]
+    warning = f"! Recorded as {getpass.getuser()}, who is not in [[team.people]]. Say who you are with --as NAME."
+    assert warning in desk.does("declare", "x", "y").err
+    assert warning in desk.does("note", "x").err
+    assert "Recorded as" not in desk.does("status").err
+    for somebody in ("Bob", "Zoe from the other team"):
+        assert "Recorded as" not in desk.does("note", "x", "--as", somebody).err
+
+
+BROKEN = {
+    "no TOML": "[team\n",
+    "unknown key": "[team]\nnmae = 'x'\n",
+    "no playbook": "playbook = 'gone.toml'\n",
+    "keys": "[console.keys]\nnote = 'a'\n",
+    "not there": None,
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("how", ["environment", "flag", "usual place"])
+def test_broken_settings_do_not_keep_anybody_from_declaring(
+    tmp_path: Path, home: Path, broken: str, how: str
+) -> None:
+    desk = Desk(tmp_path)
+    usual = home / ".config" / "warroom" / "settings.toml"
+    text = BROKEN[broken]
+    if text is None:
+        desk.settings.unlink()
+    else:
+        desk.settings.write_text(text)
+    where: list[str] = []
+    if how != "environment":
+        del desk.environ["WARROOM_DATA"]
+        del desk.environ["WARROOM_SETTINGS"]
+        where = ["--data", str(desk.data), *(["--settings", str(desk.settings)] if how == "flag" else [])]
+    if how == "usual place":
+        usual.parent.mkdir()
+        usual.write_text(text or "x")
+    told = desk.run("declare", "checkout-api", "Card payments fail", *where)
+    assert told.status == 3 and "To go on without settings, add --no-settings" in told.err
+    assert not desk.data.exists()
+    told = desk.does("declare", "checkout-api", "Card payments fail", "--no-settings", *where)
+    assert told.out.startswith("INC-1") and "✓ transcript" in told.err
+    assert told.err.startswith("! Settings are ignored (--no-settings)")
+    assert (desk.data / JOURNAL).exists() and (desk.data / "transcripts" / "INC-1.md").exists()
+    told = desk.does("--no-settings", "update", "--impact", "Half of them", *where)
+    assert "✓ transcript" in told.err
+
+    # Mended, it is an incident like any other.
+    desk.settings.write_text(SETTINGS)
+    usual.parent.mkdir(exist_ok=True)
+    usual.write_text(SETTINGS)
+    assert desk.does("status", "--json", *where).json["service"] == "checkout-api"
+    assert "alice" in desk.does("assign", "commander", "alice", *where).out.lower()
+    assert "Half of them" in desk.does("export", *where).out
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [["status"], ["note", "x"], ["ack"], ["update"], ["alert", "slow"], ["ready"], ["deliveries"], ["list"]],
+    ids=lambda verb: verb[0],
+)
+def test_every_verb_on_the_journal_names_the_way_round_broken_settings(at_work: Desk, verb: list[str]) -> None:
+    at_work.settings.write_text("[team\n")
+    told = at_work.run(*verb)
+    assert told.status == 3 and "--no-settings" in told.err
+    at_work.does(*verb, "--no-settings")
 
 
 # ── wiring ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -891,7 +1026,8 @@ def test_a_transcript_without_a_path_lies_in_the_data_folder(tmp_path: Path) -> 
     places = Places.find({}, {"data": str(tmp_path / "there")})
     with house(tmp_path, "") as home:
         chat = wiring.make_chat(home.settings.destinations["transcript"], places, {})
-        assert str(tmp_path / "there") in str(chat._path("INC-1"))  # type: ignore[attr-defined]
+        assert isinstance(chat, GuardedChat) and isinstance(chat.backend, Transcript)
+        assert str(tmp_path / "there") in str(chat.backend._path("INC-1"))
 
 
 def test_the_logs_of_a_service_are_files_patterns_and_commands(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from warroom import settings as settings_
 from warroom import wiring
 from warroom.cli.main import cli
+from warroom.connect.guard import GuardedChat
 from warroom.connect.ports import Chat
 from warroom.incident.decisions import Declare
 from warroom.incident.delivery import State
@@ -240,7 +241,7 @@ def test_the_example_is_found_by_its_entry_point_and_its_settings_are_accepted(
     places = Places.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
     phones = settings_.load(file, {}).destinations["phones"]
     chat = wiring.make_chat(phones, places, {"NTFY_TOKEN": "tk_secret"})
-    assert isinstance(chat, Chat) and type(chat).__name__ == "Ntfy"
+    assert isinstance(chat, GuardedChat) and type(chat.backend).__name__ == "Ntfy"
     plain = phones.model_copy(update={"options": {**phones.options, "token": "tk_secret"}})
     with pytest.raises(SettingsError, match="in clear"):
         wiring.make_chat(plain, places, {})

@@ -14,7 +14,7 @@ import subprocess
 import textwrap
 import tomllib
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -374,7 +374,16 @@ _EXAMPLE: dict[str, Any] = {
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Settings:
+KeyCheck = Callable[[Mapping[str, str]], Sequence[toml.Mistake]]
+"""Says what is wrong with [console.keys]. Which actions and keys there are is known to the screen alone."""
+
+
+def load(
+    path: Path | None,
+    environ: Mapping[str, str],
+    flags: Mapping[str, str | None] | None = None,
+    key_check: KeyCheck | None = None,
+) -> Settings:
     """The settings of ``path``, else of the file flags or environment name, else of the default place.
 
     Environment (WARROOM_THEME, WARROOM_PLAYBOOK) and then ``flags`` ("theme", "playbook") are laid over it.
@@ -386,7 +395,7 @@ def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, str 
     file = path or places.settings
     settings = Settings()
     if path or places.named or _there(file):
-        settings = _read(file)
+        settings = _read(file, key_check)
     theme, where = chosen("theme", environ, flags)
     if theme:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", theme):
@@ -398,10 +407,12 @@ def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, str 
     return settings
 
 
-def _read(file: Path) -> Settings:
+def _read(file: Path, key_check: KeyCheck | None = None) -> Settings:
     text = _text(file, "Name another file with --settings, or write one with: warroom init")
     settings = toml.parse(text, Settings, shown(file))
     mistakes = list(_contradictions(settings))
+    if key_check and settings.console.keys:
+        mistakes += key_check(settings.console.keys)
     if mistakes:
         raise toml.refuse(mistakes, text, shown(file))
     return _settle(settings, file.absolute().parent)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import SecretStr, create_model
 
@@ -27,6 +27,7 @@ from warroom.places import JOURNAL, Places, shipped, shown
 from warroom.room.room import WarRoom
 from warroom.settings import (
     Destination,
+    KeyCheck,
     LogCommand,
     Settings,
     load,
@@ -164,6 +165,15 @@ def add_logs(view: LogView, logs: Iterable[Path | str | int | LogCommand]) -> No
                 view.add(source)
 
 
+class Configuration(NamedTuple):
+    """What the files say, before anything is opened: ``read_configuration``."""
+
+    places: Places
+    settings: Settings
+    playbook: Playbook
+    flags: Mapping[str, str | None]
+
+
 def open_house(
     settings: str | Path | None = None,
     data: str | Path | None = None,
@@ -179,14 +189,38 @@ def open_house(
     ``SettingsError`` for settings and playbook, ``JournalError`` for the journal, with nothing left open.
     """
     environ = os.environ if environ is None else environ
-    places, chosen, flags = read_settings(settings, data, by, environ)
+    return open_configured(read_configuration(settings, data, by, environ, reading=reading), environ, clock)
+
+
+def read_configuration(
+    settings: str | Path | None,
+    data: str | Path | None,
+    by: str | None,
+    environ: Mapping[str, str],
+    *,
+    reading: bool = False,
+    ignored: bool = False,
+    key_check: KeyCheck | None = None,
+) -> Configuration:
+    """The settings and the playbook, checked as ``open_house`` says. Opens nothing.
+
+    ``ignored`` and ``key_check`` as for ``read_settings``.
+    """
+    places, chosen, flags = read_settings(settings, data, by, environ, ignored=ignored, key_check=key_check)
     playbook = load_playbook(chosen)
     if not reading:
         check_playbook(chosen, playbook)
-    person = who(chosen, environ, flags)
-    use_redaction(chosen)
-    journal = open_journal(places)
-    return House(places, chosen, playbook, journal, person, environ, clock)
+    return Configuration(places, chosen, playbook, flags)
+
+
+def open_configured(
+    configuration: Configuration, environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now
+) -> House:
+    """The house by what was read. ``SettingsError`` if nobody can be made out, ``JournalError`` for the journal."""
+    places, settings, playbook, flags = configuration
+    person = who(settings, environ, flags)
+    use_redaction(settings)
+    return House(places, settings, playbook, open_journal(places), person, environ, clock)
 
 
 def open_demo(
@@ -209,15 +243,26 @@ def open_demo(
 
 
 def read_settings(
-    settings: str | Path | None, data: str | Path | None, by: str | None, environ: Mapping[str, str]
+    settings: str | Path | None,
+    data: str | Path | None,
+    by: str | None,
+    environ: Mapping[str, str],
+    *,
+    ignored: bool = False,
+    key_check: KeyCheck | None = None,
 ) -> tuple[Places, Settings, dict[str, str | None]]:
-    """Where files lie, the settings complete with a place to post to, and the flags they were read by."""
+    """Where files lie, the settings complete with a place to post to, and the flags they were read by.
+
+    With ``ignored`` no settings file and no playbook of the team's is read: the defaults count, the transcript is
+    the only destination, and files lie where they lie otherwise. ``key_check`` checks [console.keys].
+    """
     flags = {
         "settings": str(settings) if settings else None,
         "data": str(data) if data else None,
         "as": by or None,
     }
-    return Places.find(environ, flags), furnished(load(None, environ, flags)), flags
+    chosen = Settings() if ignored else load(None, environ, flags, key_check)
+    return Places.find(environ, flags), furnished(chosen), flags
 
 
 def use_redaction(settings: Settings) -> None:

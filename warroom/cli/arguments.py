@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from warroom.incident.errors import BadInput, WarroomError
+from warroom.incident.errors import BadInput, SettingsError, WarroomError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from warroom.incident.incident import Incident
+    from warroom.incident.toml import Mistake
+    from warroom.places import Places
     from warroom.room.room import WarRoom
+    from warroom.settings import Settings
     from warroom.wiring import House
 
 WAIT_S = 10.0
@@ -46,6 +49,7 @@ class Call:
         self.reads = False
         self.has_screen = False
         self._warned: set[str] = set()
+        self.no_settings = False
         self._clock = clock
         self._house: House | None = None
 
@@ -59,14 +63,32 @@ class Call:
         if self._house is None:
             from warroom import wiring
 
-            self._house = wiring.open_house(
-                self.settings, self.data, self.by, environ=self.environ, reading=self.reads,
-                clock=self._clock or wiring.utc_now,
-            )  # fmt: skip
+            try:
+                configuration = wiring.read_configuration(
+                    self.settings, self.data, self.by, self.environ,
+                    reading=self.reads, ignored=self.no_settings, key_check=_check_keys,
+                )  # fmt: skip
+            except SettingsError as error:
+                error.remedy = f"{error.remedy} {WAY_ROUND}".strip()
+                raise
+            self._house = wiring.open_configured(configuration, self.environ, self._clock or wiring.utc_now)
             click.get_current_context().find_root().call_on_close(self._house.close)
             if not self.has_screen:
                 self._warn(*self._house.room.notices())
         return self._house
+
+    def read_settings(self) -> tuple[Places, Settings, dict[str, str | None]]:
+        """As ``wiring.read_settings``, by the globals that were given. Opens nothing."""
+        from warroom import wiring
+
+        return wiring.read_settings(
+            self.settings, self.data, self.by, self.environ, ignored=self.no_settings, key_check=_check_keys
+        )
+
+    @property
+    def by_account(self) -> bool:
+        """Whether nobody said who acts, so that the name of the system's account is taken."""
+        return not (self.by or self.environ.get("WARROOM_AS"))
 
     @property
     def room(self) -> WarRoom:
@@ -100,6 +122,20 @@ class Call:
             raise usage(error, option) from None
 
 
+WAY_ROUND = "To go on without settings, add --no-settings: shipped playbook, posts go to the transcript alone."
+
+WITHOUT_SETTINGS = (
+    "Settings are ignored (--no-settings): shipped playbook, built-in redaction rules, times in UTC. "
+    "Posts go to the transcript alone: tell your team yourself."
+)
+
+
+def _check_keys(keys: Mapping[str, str]) -> Sequence[Mistake]:
+    from warroom.tui.actions import key_mistakes  # only for who has keys of their own
+
+    return key_mistakes(keys)
+
+
 def usage(error: WarroomError, option: str) -> click.UsageError:
     """A mistake in what was typed, told as click tells its own."""
     return click.BadParameter(f"{error.title}. {error.remedy}", param_hint=option)
@@ -126,6 +162,10 @@ def _options() -> list[click.Parameter]:
 
     return [
         option("--settings", "settings", "FILE", "The team's settings (WARROOM_SETTINGS)."),
+        click.Option(
+            ["--no-settings", "global_no_settings"], is_flag=True, expose_value=False,
+            callback=_keep("no_settings"), help="Ignore broken settings; posts go to the transcript alone.",
+        ),
         option("--data", "data", "DIR", "Where the journal is kept (WARROOM_DATA)."),
         option("--as", "by", "NAME", "Who you are (WARROOM_AS)."),
         option("--incident", "incident_id", "INC-n", "Which incident, where several are open."),
@@ -205,7 +245,8 @@ class Verb(click.Command):
             formatter.write_dl([*rows, ("-h, --help", "Show this.")])
         formatter.write_paragraph()
         formatter.write_text(
-            "As everywhere: --settings FILE, --data DIR, --as NAME, --incident INC-n, --json (see warroom --help)."
+            "As everywhere: --settings FILE, --no-settings, --data DIR, --as NAME, --incident INC-n, --json "
+            "(see warroom --help)."
         )
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -307,6 +348,10 @@ def verb(
         def run(**arguments: Any) -> Any:
             call = click.get_current_context().ensure_object(Call)
             call.reads = reads
+            if call.no_settings:
+                from warroom.cli import output
+
+                output.tell(f"! {WITHOUT_SETTINGS}")
             return function(call, **arguments)
 
         made: Verb = click.command(name, cls=Verb, section=section, example=example, posts=posts)(run)

@@ -54,6 +54,7 @@ def _report(call: Call, done: Done) -> None:
 
     What is undelivered does not change the exit status: the fact is recorded, and its delivery is not lost.
     """
+    _tell_by_whom(call)
     if not call.json:
         _print_entries(call, done.entries)
     deliveries = _deliver(call, done.incident.id, {entry.seq for entry in done.entries})
@@ -65,6 +66,13 @@ def _report(call: Call, done: Done) -> None:
                 "deliveries": [output.delivery(delivery) for delivery in deliveries],
             }
         )
+
+
+def _tell_by_whom(call: Call) -> None:
+    """Say on stderr as whom it was recorded, where that is only an account's name and nobody of the team."""
+    people = call.room.settings.team.people
+    if call.by_account and people and call.room.by not in {person.name for person in people}:
+        output.tell(f"! Recorded as {call.room.by}, who is not in [[team.people]]. Say who you are with --as NAME.")
 
 
 def _print_entries(call: Call, entries: Iterable[Entry]) -> None:
@@ -205,6 +213,7 @@ def declare(
     )
     leader = pick_person(room, commander) if commander else ""
     done = room.declare(command, commander=leader, alert=alert or 0)
+    _tell_by_whom(call)
     incident = done.incident
     if incident.drill and not drill:
         output.tell(f"! Alert {alert} belongs to a drill, so this is one: it posts only to drill destinations")
@@ -1068,7 +1077,7 @@ def redact_(call: Call) -> None:
     from warroom.cli.tail import copy_redacted
 
     stdin.require_open()
-    _, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+    _, settings, _ = call.read_settings()
     wiring.use_redaction(settings)
     copy_redacted()
 
@@ -1089,8 +1098,7 @@ def doctor(call: Call) -> None:
         output.data([{"check": row.what, "state": row.state, "text": row.text} for row in rows])
     else:
         output.table([row.glyph, row.what, row.text] for row in rows)
-    if any(row.state == "wrong" for row in rows):
-        click.get_current_context().exit(1)
+    click.get_current_context().exit(max(row.status for row in rows))
 
 
 VERBS = (

@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ from warroom import __version__, wiring
 from warroom.cli.arguments import Call
 from warroom.incident.errors import WarroomError
 from warroom.journal.sqlite import SqliteJournal
-from warroom.places import Places, shipped, shown
+from warroom.places import Places, shown
 from warroom.room import background
 from warroom.settings import Settings, load_playbook, on_call, who
 
@@ -34,6 +34,8 @@ class Finding:
     what: str
     state: State
     text: str
+    status: int = 0
+    """The exit status it ends the program with: 3 for settings, 1 for all else that is wrong."""
 
     @property
     def glyph(self) -> str:
@@ -46,13 +48,11 @@ def examine(call: Call) -> list[Finding]:
     found = [Finding("warroom", "fine", f"{__version__}, Python {sys.version.split()[0]}")]
     found += _terminal(call)
     try:
-        places, settings, flags = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+        places, settings, flags = call.read_settings()
     except WarroomError as error:
         return [*found, _wrong("settings", error)]
-    file = shown(places.settings)
-    told = file if places.settings.exists() else f"{file} is not there: defaults. Write one with warroom init"
-    found.append(Finding("settings", "fine" if places.settings.exists() else "look", told))
-    found.append(_try("you", lambda: who(settings, call.environ, flags)))
+    found.append(_settings(places, call))
+    found.append(_you(settings, call, flags))
     found += _team(settings)
     found.append(_try("playbook", lambda: _playbook(settings)))
     found += _journal(places)
@@ -62,8 +62,30 @@ def examine(call: Call) -> list[Finding]:
     return found
 
 
+def _settings(places: Places, call: Call) -> Finding:
+    file = shown(places.settings)
+    if call.no_settings:
+        return Finding("settings", "look", f"{file} is ignored (--no-settings)")
+    if not places.settings.exists():
+        return Finding("settings", "look", f"{file} is not there: defaults. Write one with warroom init")
+    return Finding("settings", "fine", file)
+
+
+def _you(settings: Settings, call: Call, flags: Mapping[str, str | None]) -> Finding:
+    try:
+        name = who(settings, call.environ, flags)
+    except WarroomError as error:
+        return _wrong("you", error)
+    people = [person.name for person in settings.team.people]
+    if not people or name in people:
+        return Finding("you", "fine", name)
+    origin = "the name of your account, which" if call.by_account else "a name that"
+    remedy = "Say who you are with --as NAME or WARROOM_AS, or add yourself."
+    return Finding("you", "look", f"{name}: {origin} is not in [[team.people]]. {remedy}")
+
+
 def _wrong(what: str, error: WarroomError) -> Finding:
-    return Finding(what, "wrong", str(error))
+    return Finding(what, "wrong", str(error), error.exit_status)
 
 
 def _try(what: str, look: Callable[[], str]) -> Finding:
@@ -82,7 +104,7 @@ def _terminal(call: Call) -> Iterator[Finding]:
     columns, lines = shutil.get_terminal_size()
     term = call.environ.get("TERM", "")
     if term in ("", "dumb"):
-        yield Finding("terminal", "wrong", f"TERM is {term or 'not set'}: the console cannot be drawn")
+        yield Finding("terminal", "wrong", f"TERM is {term or 'not set'}: the console cannot be drawn", 1)
     elif columns < 80 or lines < 24:
         yield Finding("terminal", "look", f"{columns}×{lines}; the console wants 80×24")
     else:
@@ -93,10 +115,10 @@ def _team(settings: Settings) -> Iterator[Finding]:
     if not settings.team.people:
         yield Finding("team", "look", "nobody is named: add [[team.people]]")
         return
-    missing = [person.name for person in settings.team.people if not (person.phone or person.email)]
+    missing = [p.name for p in settings.team.people if not (p.phone or p.email or any(p.handles.values()))]
     told = f"{len(settings.team.people)} people, {settings.team.timezone}"
     if missing:
-        told += f"; no way to reach {', '.join(missing)}"
+        told += f"; no phone, e-mail or handle of {', '.join(missing)}"
     yield Finding("team", "look" if missing else "fine", told)
     now = on_call(settings, wiring.utc_now())
     yield Finding("on call", "fine" if now else "look", now or "nobody: add [on_call]")
@@ -113,7 +135,8 @@ def _journal(places: Places) -> Iterator[Finding]:
     if not file.exists():
         there = next(place for place in (folder, *folder.parents) if place.exists())
         if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-            yield Finding("journal", "wrong", f"{shown(folder)} cannot be made: {shown(there)} cannot be written")
+            reason = f"{shown(folder)} cannot be made: {shown(there)} cannot be written"
+            yield Finding("journal", "wrong", reason, 1)
         else:
             yield Finding("journal", "fine", f"{shown(file)} is made at the first declaration")
         return
@@ -152,7 +175,7 @@ async def _destinations(places: Places, settings: Settings, call: Call) -> list[
         except WarroomError as error:
             return _wrong(name, error)
         except TimeoutError:
-            return Finding(name, "wrong", f"did not answer within {CHECK_S:.0f} s")
+            return Finding(name, "wrong", f"did not answer within {CHECK_S:.0f} s", 1)
 
     return list(await asyncio.gather(*map(check, settings.destinations)))
 
@@ -181,6 +204,14 @@ def _logs(settings: Settings) -> Iterator[Finding]:
 
 
 def _theme(places: Places, settings: Settings) -> Iterator[Finding]:
-    name = f"{settings.console.theme}.toml"
-    if not any((folder / name).is_file() for folder in (shipped("themes"), *places.themes)):
-        yield Finding("theme", "wrong", f"there is no theme {settings.console.theme}")
+    """Whether the theme is there, and whether every theme of the team's can be read: the console reads them all."""
+    from warroom.tui.theme import load_themes
+
+    try:
+        names = {theme.name for folder in places.themes for theme in load_themes(folder)}
+    except WarroomError as error:
+        yield _wrong("theme", error)
+        return
+    if settings.console.theme not in names:
+        known = ", ".join(sorted(names))
+        yield Finding("theme", "wrong", f"there is no theme {settings.console.theme}. Themes: {known}", 3)

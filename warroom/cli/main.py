@@ -20,7 +20,7 @@ import click
 
 from warroom import __version__
 from warroom.cli import output, stdin
-from warroom.cli.arguments import Call, Verbs, usage, verb
+from warroom.cli.arguments import WITHOUT_SETTINGS, Call, Verbs, usage, verb
 from warroom.cli.commands import VERBS
 from warroom.incident.errors import WarroomError
 from warroom.watchdog import watchdog
@@ -60,6 +60,8 @@ def cli(context: click.Context) -> None:
     """
     call = context.ensure_object(Call)
     if context.invoked_subcommand is None:
+        if call.no_settings:
+            output.tell(f"! {WITHOUT_SETTINGS}")
         open_console(call)
 
 
@@ -178,7 +180,7 @@ def _masking_settings(call: Call) -> Settings:
     """The settings, their rules of what is masked in force from now on."""
     from warroom import wiring
 
-    _, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+    _, settings, _ = call.read_settings()
     wiring.use_redaction(settings)
     return settings
 
@@ -217,7 +219,7 @@ def open_log_console(
         from warroom.tui.actions import keymap
         from warroom.tui.theme import load_themes
 
-        places, settings, _ = wiring.read_settings(call.settings, call.data, call.by, call.environ)
+        places, settings, _ = call.read_settings()
         wiring.use_redaction(settings)
         themes = {theme.name: theme for folder in places.themes for theme in load_themes(folder)}
         keys = keymap(settings.console.keys)
@@ -309,7 +311,7 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
             house = call.house
             opened = call.incident().id if war_room else ""
         drill = house.drill(house.places.data / "drill")
-        return equipment(house, drill, logs=more, incident_id=opened)
+        return equipment(house, drill, logs=more, incident_id=opened, no_settings=call.no_settings)
 
     from warroom.journal.glimpse import glimpse
     from warroom.places import Places
@@ -325,13 +327,18 @@ def equipment(
     incident_id: str = "",
     logs: Sequence[Path | str | int] = (),
     rehearses: bool = False,
+    no_settings: bool = False,
 ) -> Equipment:
-    """What the console works with in this house; ``rehearses`` plays the drill from the start."""
+    """What the console works with in this house; ``rehearses`` plays the drill from the start.
+
+    With ``no_settings`` the themes beside the settings are left alone too, and no theme is written there.
+    """
     from warroom.settings import save_theme
     from warroom.tui.bridge import Equipment
     from warroom.tui.theme import load_themes
 
-    themes = {theme.name: theme for folder in house.places.themes for theme in load_themes(folder)}
+    folders = house.places.themes[:1] if no_settings else house.places.themes
+    themes = {theme.name: theme for folder in folders for theme in load_themes(folder)}
 
     def watch_logs(view: LogView, service: str) -> None:
         played = drill.logs if drill.running and service == drill.script.service else ()
@@ -347,7 +354,8 @@ def equipment(
         rehearses=rehearses,
         incident_id=incident_id,
         # The demo's settings are everybody's.
-        save_theme=None if rehearses else lambda name: save_theme(house.places.settings, name),
+        save_theme=None if rehearses or no_settings else lambda name: save_theme(house.places.settings, name),
+        notice=WITHOUT_SETTINGS if no_settings else "",
     )
 
 

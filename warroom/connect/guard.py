@@ -59,7 +59,7 @@ class GuardedChat:
 
     def __init__(self, name: str, chat: Chat, mask: SecretMask) -> None:
         self._name = name
-        self._chat = chat
+        self.backend = chat
         self._mask = mask
         failure: SettingsError | None = None
         try:
@@ -78,7 +78,7 @@ class GuardedChat:
         """As the backend renders it. ``WarroomError`` if it cannot."""
         failure: WarroomError | None = None
         try:
-            text = self._chat.render(message)
+            text = self.backend.render(message)
             if isinstance(text, str):
                 return text
             failure = WarroomError(f"{self._name} rendered no text", _UPDATE)
@@ -90,33 +90,33 @@ class GuardedChat:
 
     async def open(self, opening: Opening, key: str) -> Channel:
         """As the backend opens it, the answer bounded and without secrets."""
-        channel = await self._run(lambda: self._chat.open(opening, key), Channel)
+        channel = await self._run(lambda: self.backend.open(opening, key), Channel)
         return Channel(id=self._id(channel.id), name=self._mask.text(channel.name), url=self._link(channel.url))
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
         """As the backend posts, the receipt bounded and without secrets."""
-        return self._receipt(await self._run(lambda: self._chat.post(channel, message, key), Receipt))
+        return self._receipt(await self._run(lambda: self.backend.post(channel, message, key), Receipt))
 
     async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
         """As the backend shows it, the receipt bounded and without secrets."""
         return self._receipt(
-            await self._run(lambda: self._chat.show_status(channel, message, previous, key), Receipt)
+            await self._run(lambda: self.backend.show_status(channel, message, previous, key), Receipt)
         )
 
     async def find(self, channel: Channel, key: str) -> Receipt | None:
         """As the backend finds it, the receipt bounded and without secrets."""
-        found = await self._run(lambda: self._chat.find(channel, key), Receipt, NoneType)
+        found = await self._run(lambda: self.backend.find(channel, key), Receipt, NoneType)
         return self._receipt(found) if found else None
 
     async def check(self) -> str:
         """The backend's line for ``doctor``, inert and without secrets. ``WarroomError`` if it fails."""
-        return self._mask.line(await self._run(lambda: self._chat.check(), str, sends=False))
+        return self._mask.line(await self._run(lambda: self.backend.check(), str, sends=False))
 
     async def close(self) -> None:
         """Let go of connections, or give that up after ``CLOSE_S``: what was done before is not undone by it."""
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self._chat.close()
+                await self.backend.close()
         except BaseException as error:
             if is_ending(error):
                 raise

@@ -30,7 +30,11 @@ class WarroomError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.title}\n{self.remedy}" if self.remedy else self.title
+        """Two lines that also read as two sentences where they are shown in one."""
+        if not self.remedy:
+            return self.title
+        end = "" if self.title.rstrip().endswith((".", "?", "!", ":")) else "."
+        return f"{self.title.rstrip()}{end}\n{self.remedy}"
 
 
 class Refusal(WarroomError):

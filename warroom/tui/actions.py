@@ -6,13 +6,15 @@ means one thing everywhere and is written down once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from textual.binding import Binding
+from warroom.incident import toml
 
 if TYPE_CHECKING:
+    from textual.binding import Binding
+
     from warroom.incident.incident import Incident
 
 Place = Literal["anywhere", "incident"]
@@ -182,6 +184,8 @@ def shown(key: str) -> str:
 
 def bindings(*places: Place) -> list[Binding]:
     """The bindings of a screen in these places, for its ``BINDINGS``; their ids let a keymap move them."""
+    from textual.binding import Binding  # the command line checks keys without it
+
     return [
         Binding(action.keys, f"do('{action.id}')", action.title, id=action.id, show=False,
                 priority=action.keys.startswith(("ctrl+", "f2", "f3")))
@@ -195,31 +199,44 @@ RESERVED = frozenset({"enter", "escape", "tab", "shift+tab", "up", "down", "left
 """Keys that move within a screen or a form, and cannot be given to an action."""
 
 
-def keymap(own: Mapping[str, str]) -> dict[str, str]:
-    """A person's own keys (``[console] keys``: action id → keys), checked.
+def key_mistakes(own: Mapping[str, str]) -> list[toml.Mistake]:
+    """What is wrong with a person's own keys (``[console.keys]``: action id → keys), by their place in settings.
 
-    Raises SettingsError for an action that does not exist, a key that is taken, or one that is reserved.
+    Wrong are an action that does not exist, no key, a reserved key, and a key that another action has.
     """
-    from warroom.incident.errors import SettingsError
-
-    place = "[console.keys]"
-    for action_id in own:
-        if action_id not in BY_ID:
-            raise SettingsError(f"there is no action {action_id!r}", f"Actions: {', '.join(BY_ID)}.", place)
-    taken: dict[str, str] = {}
-    for action in ACTIONS:
+    wrong: list[toml.Mistake] = []
+    holders: dict[str, str] = {}
+    for action in (*(one for one in ACTIONS if one.id not in own), *(one for one in ACTIONS if one.id in own)):
         for key in _split(own.get(action.id, action.keys)):
-            if key in RESERVED:
-                raise SettingsError(f"{action.id}: {key} moves within a screen", "Choose another key.", place)
-            if key in taken:
-                raise SettingsError(
-                    f"{key} would mean both {taken[key]} and {action.id}", "Give one of them another key.", place
-                )
-            taken[key] = action.id
+            holder = holders.setdefault(key, action.id)
+            if holder != action.id:
+                what = f"{toml.plain(key)} is the key of {holder} already"
+                wrong.append(_key_mistake(action.id, what, f"Choose another, or give {holder} another."))
+    for action_id, keys in own.items():
+        named = _split(keys)
+        if action_id not in BY_ID:
+            remedy = toml.allowed(BY_ID, action_id)
+            wrong.append(_key_mistake(action_id, "there is no such action", remedy))
+        elif not named:
+            wrong.append(_key_mistake(action_id, "names no key", 'Write one, such as "f5", or remove the line.'))
+        for key in RESERVED.intersection(named):
+            what = f"{key} moves within a screen or a form"
+            wrong.append(_key_mistake(action_id, what, "Choose another key."))
+    return wrong
+
+
+def _key_mistake(action_id: str, what: str, remedy: str) -> toml.Mistake:
+    return toml.Mistake(("console", "keys", action_id), what, remedy)
+
+
+def keymap(own: Mapping[str, str]) -> dict[str, str]:
+    """A person's own keys, checked. Raises ``SettingsError`` as ``key_mistakes`` says."""
+    if wrong := key_mistakes(own):
+        raise toml.refuse(wrong, "", "settings")
     return dict(own)
 
 
-def _split(keys: str) -> Iterable[str]:
+def _split(keys: str) -> list[str]:
     return [key.strip() for key in keys.split(",") if key.strip()]
 
 

@@ -101,6 +101,8 @@ class Console(Shell):
         self.goes_on = True
         for notice in bridge.room.notices():
             bridge.say(notice, "error", timeout=60)
+        if equipment.notice:
+            bridge.say(equipment.notice, "warning", timeout=60)
         if equipment.incident_id:
             self.open_incident(equipment.incident_id)
 

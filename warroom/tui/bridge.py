@@ -51,6 +51,8 @@ class Equipment:
     rehearses: bool = False
     save_theme: Callable[[str], None] | None = None
     incident_id: str = ""
+    notice: str = ""
+    """What the person has to know from the start, said once the home screen is there."""
 
 
 class Bridge:
