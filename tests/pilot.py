@@ -39,6 +39,7 @@ from warroom.room.room import WarRoom
 from warroom.settings import Destination, OnCall, Person, Service, Settings, Team, load_playbook
 from warroom.tui.bridge import Bridge, Equipment
 from warroom.tui.screens.place import PlaceScreen
+from warroom.tui.shell import Shell
 from warroom.tui.theme import load_themes
 from warroom.tui.widgets.bars import KeyBar
 
@@ -190,16 +191,13 @@ class _Floor(PlaceScreen):
         yield KeyBar()
 
 
-class Glass(App[None]):
+class Glass(Shell):
     """The console with one screen and no home. What it is asked to do ``anywhere`` it only writes down."""
 
-    CSS = """
-    Screen { background: $background; color: $foreground; }
-    Toast { background: $panel; color: $foreground; }
-    """
+    takes_keys = True  # type: ignore[assignment]
 
     def __init__(self, stage: Stage, make: Callable[[Bridge], Screen[Any]], *, drill: Any = None) -> None:
-        super().__init__()
+        super().__init__(crash_folder=stage.folder)
         self.stage = stage
         self.bridge = Bridge(self, Equipment(stage.room, watch_logs=cast(Any, None), drill=drill))
         self.opened: list[str] = []
@@ -327,6 +325,7 @@ async def type_in(pilot: Pilot[Any], text: str) -> None:
         for letter in part:
             pilot.app.post_message(events.Key(names.get(letter) or _character_to_key(letter), letter))
         await pilot.pause()
+        await until(pilot, lambda: not cast(Shell, pilot.app).keys.waiting)
 
 
 def screen_lines(app: App[Any]) -> list[str]:

@@ -55,11 +55,9 @@ from warroom.logs.source import FileSource
 from warroom.logs.view import LogView
 from warroom.room.evidence import Reading
 from warroom.settings import Console as ConsoleSettings
-from warroom.settings import Person, Team, shipped
+from warroom.settings import Person, Team
 from warroom.tui import theme as themes
 from warroom.tui.actions import ACTIONS, BY_ID
-from warroom.tui.app import Console
-from warroom.tui.bridge import Equipment
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.declare import DeclareScreen
 from warroom.tui.screens.deliveries import DeliveriesScreen
@@ -73,7 +71,6 @@ from warroom.tui.screens.record import REVEALED_S, RecordScreen
 from warroom.tui.screens.resolve import ResolveScreen
 from warroom.tui.screens.review import ReviewScreen
 from warroom.tui.screens.war_room import WarRoomScreen
-from warroom.tui.theme import load_themes
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.logpane import LogPane
 from warroom.tui.widgets.logprompt import LogPrompt
@@ -325,32 +322,6 @@ async def test_a_key_that_is_off_is_dim_in_the_bar(stage: Stage) -> None:
         bar = pilot.app.screen.query("KeyBar").first()
         on = {key.action: key.on for key in bar._keys}
         assert not on["resolve"] and on["note"]
-
-
-async def test_no_key_is_lost_that_comes_before_the_first_word_of_the_incident(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    incident_id = declared(stage)
-    told, incident = threading.Event(), stage.room.incident
-
-    def late(wanted: str) -> Any:
-        told.wait(DEADLINE_S)
-        return incident(wanted)
-
-    monkeypatch.setattr(stage.room, "incident", late)
-    themes = load_themes(shipped("themes"))
-    app = Console(lambda: Equipment(stage.room, lambda view, service: None, themes, incident_id=incident_id))
-    try:
-        async with app.run_test(size=SMALL, notifications=True) as pilot:
-            await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen))
-            await pilot.press("question_mark")
-            await until(pilot, lambda: isinstance(top(pilot), HelpScreen))
-            await pilot.press("escape", "n")
-            told.set()
-            await until(pilot, lambda: isinstance(top(pilot), Form))
-            assert "write it down" in screen_text(pilot.app)
-    finally:
-        told.set()
 
 
 async def test_what_is_typed_before_the_form_is_up_is_typed_into_it(

@@ -1,15 +1,39 @@
-"""Where the program starts, installed or as ``python -m warroom``. Nothing else lives here."""
+"""Where the program starts, installed or as ``python -m warroom``. Decides what must not wait for an import."""
 
+import contextlib
+import os
 import signal
+import sys
+from collections.abc import Sequence
+
+from warroom.watchdog import watchdog
+
+CONSOLES = ("open", "demo", "logs")
+VALUES = ("--settings", "--data", "--as", "--incident")
+"""The options before a verb that take a value."""
+
+
+def opens_console(arguments: Sequence[str]) -> bool:
+    """Whether a screen is likely to be opened: what is typed from now on is for it."""
+    words = iter(arguments)
+    for word in words:
+        if word in VALUES:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word in CONSOLES
+    return True
 
 
 def main() -> None:
-    """Start. Until everything is imported there is nothing to clean up: ^C ends the process at once."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from warroom.cli.main import main as start
+    """Start. Until everything is imported there is nothing to clean up: a signal ends the process at once."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: watchdog.end_now(128 + number))
+    screen = opens_console(sys.argv[1:]) and os.isatty(0) and os.isatty(1)
+    with watchdog.screen() if screen else contextlib.nullcontext():
+        from warroom.cli.main import main as start
 
-    start()
+        start()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-END_WITHIN_S = 1.3
+END_WITHIN_S = 1.1
 """How long an orderly end may take. With the time to restore the terminal, the process ends within 2 s."""
 
 RESTORE_WITHIN_S = 0.4
@@ -86,29 +86,71 @@ class Watchdog:
     def screen(self) -> Iterator[None]:
         """Within this, a full-screen program has the terminal, and SIGQUIT ends it in order too.
 
-        What is to be restored is the state of the terminal on entering.
+        The terminal keeps what is typed, key by key and unseen, from the first moment on; afterwards it is as it
+        was. Within another such block this does nothing.
         """
-        import termios
-
+        if self._modes is not None:
+            yield
+            return
         self._signals.add(signal.SIGQUIT)
-        with contextlib.suppress(OSError, termios.error):
-            self._modes = termios.tcgetattr(0)
+        self._modes = _modes()
+        _set_modes(_key_by_key(self._modes))
         try:
             yield
         finally:
+            _set_modes(self._modes)
             self._modes = None
             self._signals.discard(signal.SIGQUIT)
+
+    def end_now(self, status: int) -> None:
+        """End the process at once, while nothing is open and nothing is drawn yet."""
+        _set_modes(self._modes)
+        os._exit(status)
 
     @contextlib.contextmanager
     def keys_lent(self) -> Iterator[None]:
         """Within this, another program has the terminal: the signals of its keys (^C, ^\\) are not for us."""
         modes, self._modes = self._modes, None
-        before = set(self._signals)
+        before, ours = set(self._signals), _modes()
         self._signals -= {signal.SIGINT, signal.SIGQUIT}
+        _set_modes(modes)
         try:
             yield
         finally:
+            _set_modes(ours)
             self._modes, self._signals = modes, before
+
+
+def _modes() -> list[Any] | None:
+    """The terminal's modes; None if the keys come from no terminal."""
+    import termios
+
+    try:
+        return termios.tcgetattr(0)
+    except (OSError, termios.error):
+        return None
+
+
+def _set_modes(modes: list[Any] | None) -> None:
+    import termios
+
+    if modes is not None:
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcsetattr(0, termios.TCSANOW, modes)
+
+
+def _key_by_key(modes: list[Any] | None) -> list[Any] | None:
+    """These modes without echo, without lines, and with ^S, ^Q and enter as they are; ^C still interrupts."""
+    import termios
+
+    if modes is None:
+        return None
+    input_, output, control, local, *speeds, characters = modes
+    input_ &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
+    local &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
+    characters = list(characters)
+    characters[termios.VMIN], characters[termios.VTIME] = 1, 0
+    return [input_, output, control, local, *speeds, characters]
 
 
 def restore_terminal(modes: list[Any]) -> None:

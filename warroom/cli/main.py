@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -200,7 +200,6 @@ def open_log_console(
     Settings are read when log text stands on the screen already, but for those that must be known before: the
     team's own rules of what is masked, and the zone of a time that was typed.
     """
-    _end_at_once()
     from datetime import UTC, datetime
 
     from warroom.logs.search import BadPattern, Query
@@ -250,8 +249,9 @@ def open_log_console(
             wiring.add_logs(made, logs)
         return made
 
-    console = LogConsole(view, furnish=furnish, crash_folder=_data_folder(call))
-    console.run()
+    with _terminal_taken():
+        console = LogConsole(view, furnish=furnish, crash_folder=_data_folder(call))
+        console.run()
     if console.failed:
         raise console.failed
     click.get_current_context().exit(console.return_code or 0)
@@ -294,7 +294,6 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
         raise WarroomError(
             "The console needs a terminal", "In scripts use a verb: warroom status --json; see warroom --help."
         )
-    _end_at_once()
     logs = ["-" if log in _STDIN else log for log in logs]
     # A path is meant from here; journal:… and the like are no paths.
     named = tuple(f"{prefix}:" for prefix in ("journal", "docker", "run"))
@@ -369,13 +368,28 @@ def show_console(
     ``glimpse`` gives the incidents that are drawn at once. ``equip`` is called after that; an error it raises is
     raised here, the screen gone.
     """
-    from warroom.tui.app import Console
+    with _terminal_taken():
+        from warroom.tui.app import Console
 
-    console = Console(equip, glimpse=glimpse, crash_folder=crash_folder)
-    console.run()
+        console = Console(equip, glimpse=glimpse, crash_folder=crash_folder)
+        console.run()
     if console.failed:
         raise console.failed
     return console.return_code or 0
+
+
+@contextmanager
+def _terminal_taken() -> Iterator[None]:
+    """Within this the terminal is the console's, while that is loaded too: what is typed is kept for it, unseen.
+
+    Until the screen takes over there is nothing to close, so an ending signal ends the process then and there: an
+    exception could be lost while modules are loaded, and the screen would come up all the same.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: watchdog.end_now(128 + number))
+    with watchdog.screen():
+        yield
 
 
 def _keys_from_terminal() -> int:
@@ -407,7 +421,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup keeps its meaning
             signal.signal(number, _end)
-    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     watchdog.start()
     if "_WARROOM_COMPLETE" in os.environ:
@@ -462,16 +476,6 @@ def _end(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(_exit_by, number)
     else:
         _exit_by(number)
-
-
-def _end_at_once() -> None:
-    """Until a screen takes over there is nothing to close: an ending signal ends the process then and there.
-
-    An exception could be lost while modules are loaded, and the screen would come up all the same.
-    """
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda number, _: os._exit(128 + number))
 
 
 def _exit_by(number: int) -> None:

@@ -6,7 +6,7 @@ Importing this loads Textual and little else: the first frame waits for nothing 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from warroom.incident.summary import Summary
     from warroom.room.evidence import Reading
     from warroom.tui.bridge import Bridge, Equipment
+
+SAVED_WITHIN_S = 0.8
+"""How long leaving waits for the disk to take the drafts."""
 
 
 def _action_commands() -> type[Provider]:
@@ -68,6 +71,7 @@ class Console(Shell):
         self._bridge: Bridge | None = None
         self.curtain = False
         self._behind: dict[Screen[Any], Widget] = {}
+        self._begun = False
 
     # ── beginning and end ───────────────────────────────────────────────────────────────────────────────
 
@@ -105,6 +109,7 @@ class Console(Shell):
             bridge.say(equipment.notice, "warning", timeout=60)
         if equipment.incident_id:
             self.open_incident(equipment.incident_id)
+        self._begun = True
 
     def _furnish(self) -> None:
         equipment = self._equip()
@@ -115,6 +120,10 @@ class Console(Shell):
         keymap(equipment.room.settings.console.keys)
         self._equipment = equipment
         self._bridge = Bridge(self, equipment)
+
+    @property
+    def takes_keys(self) -> bool:
+        return self._begun
 
     @property
     def equipment(self) -> Equipment:
@@ -134,7 +143,22 @@ class Console(Shell):
 
     async def action_quit(self) -> None:
         """Leave. Nothing is lost by it: every word is in the journal, drafts included."""
-        self.exit()
+        if not await self._drafts_stay(self.screen_stack):
+            self.exit()
+
+    async def _drafts_stay(self, screens: Sequence[Screen[Any]]) -> bool:
+        """Whether a draft on these screens cannot be saved, which is said; asked again it is given up."""
+        stays = False
+        for screen in screens:
+            let_go: Callable[[], Awaitable[WarroomError | None]] | None = getattr(screen, "let_go", None)
+            try:
+                why = await asyncio.wait_for(let_go(), SAVED_WITHIN_S) if let_go else None
+            except TimeoutError:  # a disk that hangs keeps nobody here
+                continue
+            if why:
+                self.bridge.tell(why)
+                stays = True
+        return stays
 
     # ── what can be done anywhere ───────────────────────────────────────────────────────────────────────
 
@@ -153,8 +177,9 @@ class Console(Shell):
             self.bridge.say(damage, "error", timeout=60)
 
     async def do_home(self) -> None:
-        while len(self.screen_stack) > 2:
-            self.pop_screen()
+        if not await self._drafts_stay(self.screen_stack[2:]):
+            while len(self.screen_stack) > 2:
+                self.pop_screen()
 
     async def do_declare(self) -> None:
         from warroom.tui.screens.declare import DeclareScreen

@@ -7,7 +7,10 @@ from typing import Any
 
 from rich.segment import Segment
 from textual.content import Content
+from textual.css.query import NoMatches
+from textual.dom import DOMNode
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
@@ -16,21 +19,32 @@ PLACEHOLDER = "‹cannot be shown›"
 """Stands where a widget failed to draw itself."""
 
 
-def guard(widget: Widget, report: Callable[[Exception], None]) -> None:
+def leaving(node: DOMNode) -> bool:
+    """Whether ``node`` is being taken down: its children are gone, and what still looks for them finds nothing."""
+    return any(getattr(above, "_pruning", False) for above in node.ancestors_with_self) or node.app._exit
+
+
+def guard(widget: Widget, report: Callable[[Exception], None], at_work: set[MessagePump]) -> None:
     """From now on what ``widget`` raises, handling a message or drawing itself, goes to ``report``.
 
-    Call it before the widget starts. A screen that cannot be set up is closed again.
+    While it handles a message it is in ``at_work``. Call this before the widget starts. A screen that cannot be set
+    up is closed again.
     """
     dispatch, render, render_line = widget._dispatch_message, widget.render, widget.render_line
     compose = widget.compose
 
     async def dispatch_message(message: Message) -> None:
+        at_work.add(widget)
         try:
             await dispatch(message)
         except Exception as error:  # noqa: BLE001 — the edge
+            if isinstance(error, NoMatches) and leaving(widget):
+                return
             report(error)
             if message.handler_name == "on_mount":
                 leave()
+        finally:
+            at_work.discard(widget)
 
     def guarded_compose() -> Iterable[Widget]:
         try:

@@ -15,22 +15,27 @@ from typing import Any
 
 from rich.segment import Segment
 from rich.text import Text
+from textual import events
 from textual.app import App
 from textual.command import CommandPalette
+from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.widget import Widget
-from textual.worker import WorkerFailed
+from textual.worker import WorkerFailed, get_current_worker
 
 from warroom.crash_report import write_report
 from warroom.tui.faults import Faults, summary
-from warroom.tui.guard import guard
+from warroom.tui.guard import guard, leaving
+from warroom.tui.key_queue import KeyQueue
 from warroom.watchdog import watchdog
 
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+AT_ONCE = ("ctrl+q", "f3")
 LOST_TERMINAL = 128 + signal.SIGHUP
 
 
@@ -86,6 +91,8 @@ class Shell(App[None]):
         self.faults = Faults(self._crash_folder, self._tell_fault)
         self.goes_on = False
         """Whether an unexpected error is survived: from when there is a screen to go on with."""
+        self._at_work: set[MessagePump] = set()
+        self.keys = KeyQueue(self, self._at_work, lambda: self.takes_keys, self._pass_on, self._tell_dropped)
         self._ended_by = 0  # the signal
         self._lent = False
         self.register_theme(GROUND)
@@ -174,6 +181,30 @@ class Shell(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._inert]
 
+    # ── keys ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether there is a screen for keys; before that they are held."""
+        return self.goes_on
+
+    async def on_event(self, event: events.Event) -> None:
+        # What leaves, and what hides things from a shared screen, never waits.
+        waits = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if waits and getattr(event, "key", "") not in AT_ONCE and self.keys.hold(event):  # type: ignore[arg-type]
+            self.run_worker(self.keys.hand_on(), group="keys")
+        else:
+            await super().on_event(event)
+
+    async def _pass_on(self, key: events.Key | events.Paste) -> None:
+        try:
+            await super().on_event(key)
+        except Exception as error:  # noqa: BLE001 — the edge
+            self._handle_exception(error)
+
+    def _tell_dropped(self, text: str) -> None:
+        self.notify(text, severity="warning", markup=False, timeout=6)
+
     # ── faults ──────────────────────────────────────────────────────────────────────────────────────────
     #
     # Textual ends the app at the first exception in a handler, action, timer, worker or render. All those ways meet
@@ -181,21 +212,28 @@ class Shell(App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            if isinstance(error.error, NoMatches) and leaving(get_current_worker().node):
+                return
             error = error.error
+        if self._exit and isinstance(error, NoMatches):
+            return  # what is taken down is not there any more
         if self.goes_on or self._exit:
             self._handle_fault(error)
         else:
             super()._handle_exception(error)
 
     async def _dispatch_message(self, message: Message) -> None:
+        self._at_work.add(self)
         try:
             await super()._dispatch_message(message)
         except Exception as error:  # noqa: BLE001 — the edge
             self._handle_exception(error)
+        finally:
+            self._at_work.discard(self)
 
     def _register_child(self, parent: DOMNode, child: Widget, before: int | None, after: int | None) -> None:
         """Every widget and screen, Textual's own too, comes to life here; scrollbars excepted."""
-        guard(child, self._handle_exception)
+        guard(child, self._handle_exception, self._at_work)
         super()._register_child(parent, child, before, after)
 
     def _handle_fault(self, error: BaseException | None) -> None:

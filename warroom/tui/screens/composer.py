@@ -334,6 +334,7 @@ class ComposerScreen(WritingScreen):
         """Put the fields of ``template`` on the screen: as they were left, or as drafted."""
         room = self.bridge.room
         if template not in room.playbook.templates:
+            self.troubled = True
             self.bridge.say(f"The playbook has no template {template}", "error")
             return
         if self.draft:
@@ -341,6 +342,7 @@ class ComposerScreen(WritingScreen):
         self.ready = False
         drafted = await self.bridge.carry_out(lambda: room.draft_update(self.incident_id, template))
         if drafted is None:
+            self.troubled = True
             return
         draft = Draft(self.bridge, self.incident_id, template)
         kept = await draft.load()
@@ -363,7 +365,7 @@ class ComposerScreen(WritingScreen):
         where.draw({})
         self._show_head()
         self._show_nowhere()
-        self._complain("")
+        self.complain("")
         self.ready = True
         first = fields.query("Input, TextArea").first()
         first.focus()
@@ -569,7 +571,7 @@ class ComposerScreen(WritingScreen):
             return lit(f"✗ {moment} is past", "$text-error")
         return lit(f"= {moment}, in {timing.spoken(max(timedelta(seconds=1), at - now))}")
 
-    def _complain(self, text: str) -> None:
+    def complain(self, text: str) -> None:
         problem = self.query_one("#problem", Static)
         problem.display = bool(text)
         problem.update(block(text))
@@ -645,7 +647,7 @@ class ComposerScreen(WritingScreen):
             return
         except WarroomError as error:
             self.busy = False
-            self._complain(told(error))
+            self.complain(told(error))
             wrong = "next_update" if "next" in error.title.lower() or isinstance(error, BadInput) else (
                 "approved" if "ok" in error.title.split() else ""
             )  # fmt: skip

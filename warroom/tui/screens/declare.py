@@ -344,7 +344,7 @@ class DeclareScreen(WritingScreen):
         ago = timing.spoken(max(timedelta(0), now - at))
         return lit(told if now - at < timedelta(seconds=1) else f"{told}, {ago} ago")
 
-    def _complain(self, text: str) -> None:
+    def complain(self, text: str) -> None:
         problem = self.query_one("#problem", Static)
         problem.display = bool(text)
         problem.update(block(text))
@@ -411,7 +411,7 @@ class DeclareScreen(WritingScreen):
         self._begin(alerts.get(self._wanted) or (alerts[max(alerts)] if alerts else None), len(alerts))
         self._kept_from = ""
         self._fill(self._start.values)
-        self._complain("")
+        self.complain("")
         self._show_alert()
         self._field("service").focus()
 
@@ -437,7 +437,7 @@ class DeclareScreen(WritingScreen):
             )
         except WarroomError as error:
             self.busy = False
-            self._complain(told(error))
+            self.complain(told(error))
             self._go_to(values, error)
             return
         if self.draft:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,8 +19,7 @@ from textual.widgets import Input, Static, TextArea
 
 from warroom.incident.errors import Refusal, WarroomError
 from warroom.redact import inert
-from warroom.room.drafts import packed, unpacked
-from warroom.tui.screens.writing import PAUSE_S
+from warroom.tui.screens.writing import PAUSE_S, Draft
 from warroom.tui.widgets.bars import Key, KeyBar
 from warroom.tui.widgets.rows import ListRow, RowList
 from warroom.tui.widgets.words import block, lit
@@ -102,7 +101,7 @@ class Form(ModalScreen[bool]):
     """Asks for ``fields``, then calls ``submit`` with them; closes once that succeeds.
 
     While it runs the form stays; a WarroomError it raises is shown in the form, with its remedy and every
-    blocker. Escape leaves; with ``keep``, what was typed is handed to it (packed) and comes back as ``kept``.
+    blocker. Escape leaves; what was typed is kept in ``draft``, if there is one, and comes back as ``kept``.
     """
 
     DEFAULT_CSS = """
@@ -143,8 +142,8 @@ class Form(ModalScreen[bool]):
         *,
         verb: str = "save",
         about: str = "",
-        kept: str = "",
-        keep: Callable[[str], None] | None = None,
+        draft: Draft | None = None,
+        kept: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self._title = title
@@ -152,10 +151,15 @@ class Form(ModalScreen[bool]):
         self._submit = submit
         self._verb = verb
         self._about = about
-        self._keep = keep
+        self._draft = draft
         self._busy = False
         self._pause: Timer | None = None
-        self._was = unpacked(kept)
+        self._was = kept or {}
+
+    @property
+    def takes_keys(self) -> bool:
+        """Not while it is being sent: what is typed then is for what comes after it."""
+        return not self._busy
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -183,7 +187,7 @@ class Form(ModalScreen[bool]):
             # In a long text enter begins a line; only a single short field is sent by it.
             Key("↵" if len(self._fields) == 1 and not self._fields[0].long else "^s", self._verb, "send"),
             *([Key("tab", "next field", "next")] if len(self._fields) > 1 else []),
-            Key("esc", "leave, keep the draft" if self._keep else "leave", "leave"),
+            Key("esc", "leave, keep the draft" if self._draft else "leave", "leave"),
         ])  # fmt: skip
         # A text that is all there is to the form gets the room, and goes on where it ends.
         self.set_class(len(self._fields) == 1 and self._fields[0].long, "-alone")
@@ -221,16 +225,30 @@ class Form(ModalScreen[bool]):
 
     def _keep_soon(self) -> None:
         """Keep the draft at the next pause: a kill costs no more than the last moment's typing."""
-        if self._keep:
+        if self._draft:
             if self._pause:
                 self._pause.stop()
             self._pause = self.set_timer(PAUSE_S, self._keep_now)
 
     def _keep_now(self) -> None:
-        if self._keep and not self._busy and self.is_attached:
-            values = self.values
-            changed = any(values[field.id] != field.value for field in self._fields)
-            self._keep(packed(values) if changed else "")
+        if self._draft and not self._busy and self.is_attached and self._draft.put(self._typed()):
+            self.run_worker(self._draft.save())
+
+    def _typed(self) -> Mapping[str, str]:
+        """The fields, {} if they are as they were at the start."""
+        values = self.values
+        return values if any(values[field.id] != field.value for field in self._fields) else {}
+
+    async def let_go(self) -> WarroomError | None:
+        """Save the draft before this form is left; why it has to stay if that fails."""
+        self._stop_keeping()
+        if not self._draft or self._busy:
+            return None
+        self._draft.put(self._typed())
+        why = await self._draft.let_go()
+        if why:
+            self.complain(why)
+        return why
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.action_next()
@@ -250,10 +268,9 @@ class Form(ModalScreen[bool]):
         else:
             self.focus_next()
 
-    def action_leave(self) -> None:
-        self._keep_now()
-        self._stop_keeping()
-        self.dismiss(False)
+    async def action_leave(self) -> None:
+        if not await self.let_go():
+            self.dismiss(False)
 
     def _stop_keeping(self) -> None:
         if self._pause:
@@ -272,8 +289,8 @@ class Form(ModalScreen[bool]):
             self.complain(error)
         else:
             self._stop_keeping()
-            if self._keep:
-                self._keep("")
+            if self._draft:
+                await self._draft.forget()
             self.dismiss(True)
         finally:
             self._busy = False

@@ -52,6 +52,10 @@ class HomeScreen(TiledScreen):
         super().__init__(bridge)
         self._overview: Overview | None = None
 
+    @property
+    def loaded(self) -> bool:
+        return self._overview is not None
+
     def compose(self) -> ComposeResult:
         yield Bar(id="top")
         yield Bar(id="tabs")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, cast
 
-from textual import events
 from textual.binding import BindingType
 
 from warroom.incident import decisions, timing
@@ -48,6 +47,7 @@ from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form import Field, Form
 from warroom.tui.screens.place import PlaceScreen
+from warroom.tui.screens.writing import Draft
 
 NOBODY = "‹nobody›"
 
@@ -69,8 +69,6 @@ class IncidentScreen(PlaceScreen):
         super().__init__(bridge)
         self.incident_id = incident_id
         self.glance: Glance | None = None
-        self._early: list[str] = []
-        self._ahead: list[events.Key] | None = None  # what is typed while a form is on its way
 
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -80,13 +78,14 @@ class IncidentScreen(PlaceScreen):
     def on_unmount(self) -> None:
         self.bridge.feed.leave(self)
 
-    async def on_news(self, event: News[Glance]) -> None:
+    @property
+    def loaded(self) -> bool:
+        return self.glance is not None
+
+    def on_news(self, event: News[Glance]) -> None:
         self.glance = event.value
         if not self.covered:
             self._show()
-        early, self._early = self._early, []
-        for action_id in early:
-            await self.action_do(action_id)
 
     def on_screen_resume(self) -> None:
         if self.glance:
@@ -112,9 +111,8 @@ class IncidentScreen(PlaceScreen):
         return self.glance.incident
 
     async def action_do(self, action_id: str) -> None:
-        # What is about the incident waits for the first word of it; no key that was pressed is lost.
         if self.glance is None and BY_ID[action_id].place == "incident":
-            self._early.append(action_id)
+            self.bridge.say(f"{self.incident_id} is not loaded yet", "warning")
         else:
             await super().action_do(action_id)
 
@@ -175,32 +173,26 @@ class IncidentScreen(PlaceScreen):
             made = command(values)
             await self.bridge.work(lambda: room.do(incident_id, made))
 
-        def keep(text: str) -> None:
-            self.run_worker(self.bridge.carry_out(lambda: room.save_draft(incident_id, form, text)))
-
         async def show() -> None:
+            draft = Draft(self.bridge, incident_id, form) if form else None
+            kept = await draft.load() if draft else {}
+            await self.app.push_screen(
+                Form(f"{incident_id} · {title}", fields, submit, verb=verb, about=about, draft=draft, kept=kept)
+            )
+
+        self.open(show)
+
+    def open(self, show: Callable[[], Awaitable[None]]) -> None:
+        """Run ``show``, which puts another screen on this one. Until it is there no key means a command."""
+
+        async def opening() -> None:
             try:
-                kept = await self.bridge.open_draft(incident_id, form) if form else ""
-                shown = Form(f"{incident_id} · {title}", fields, submit, verb=verb, about=about, kept=kept,
-                             keep=keep if form else None)  # fmt: skip
-                await self.app.push_screen(shown)
+                await show()
             finally:
-                ahead, self._ahead = self._ahead or [], None
-            shown.call_after_refresh(self._type, ahead)
+                self.opening -= 1
 
-        self._ahead = []
-        self.start(show)
-
-    def on_key(self, event: events.Key) -> None:
-        # A form's draft comes from the disk: whoever types at once does not mean commands.
-        if self._ahead is not None:
-            event.stop()
-            event.prevent_default()
-            self._ahead.append(event)
-
-    def _type(self, keys: Sequence[events.Key]) -> None:
-        for key in keys:
-            self.app.post_message(events.Key(key.key, key.character))
+        self.opening += 1
+        self.start(opening)
 
     def _people(self) -> tuple[str, ...]:
         return tuple(self.bridge.room.people())
@@ -443,7 +435,7 @@ class IncidentScreen(PlaceScreen):
                 about=about, form=f"section-{section}",
             )  # fmt: skip
 
-        self.start(show)
+        self.open(show)
 
     async def do_export(self) -> None:
         room, incident_id = self.bridge.room, self.incident_id

@@ -32,6 +32,10 @@ class PlaceScreen(Screen[None]):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self.bridge = bridge
+        self.opening = 0
+        """How many screens are on their way that this one opens: what is typed meanwhile is for them."""
+        self.troubled = False
+        """Whether what it shows could not be loaded the last time."""
 
     def on_mount(self) -> None:
         self.set_interval(1.0, self._beat)
@@ -45,6 +49,16 @@ class PlaceScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self.tick()
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether keys mean this screen, as it is now; until they do they are held."""
+        return not self.opening and (self.loaded or self.troubled)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it shows what it is about."""
+        return True
 
     @property
     def covered(self) -> bool:
@@ -103,6 +117,7 @@ class PlaceScreen(Screen[None]):
         ])  # fmt: skip
 
     def on_trouble(self, event: Trouble) -> None:
+        self.troubled = True
         if not isinstance(event.error, WarroomError):
             raise event.error  # from the feed's thread to where unexpected errors are reported
         self.bridge.tell(event.error)

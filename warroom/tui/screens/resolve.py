@@ -23,6 +23,7 @@ from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
 from warroom.tui.screens.form import FieldInput
 from warroom.tui.screens.incident import IncidentScreen
+from warroom.tui.screens.writing import Draft
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.panes import Headline, Pane
@@ -73,9 +74,14 @@ class ResolveScreen(IncidentScreen):
         super().__init__(bridge, incident_id)
         self._evidence = evidence or (lambda item_id: None)
         self._busy = False
+        self._draft = Draft(bridge, incident_id, FORM)
         self._keeping: Timer | None = None
         self._known: Glance | None = None
         self._height: int | str = ""
+
+    @property
+    def loaded(self) -> bool:
+        return super().loaded and not self._busy
 
     def compose(self) -> ComposeResult:
         yield Headline(id="headline")
@@ -284,7 +290,7 @@ class ResolveScreen(IncidentScreen):
             self._complain(error)
         else:
             self._stop_keeping()
-            await self.bridge.carry_out(lambda: room.save_draft(incident_id, FORM, ""))
+            await self._draft.forget()
             self.bridge.say(f"{incident_id} is resolved")
             if self.app.screen is self:  # who was quick may have opened another one meanwhile
                 self.dismiss()
@@ -302,7 +308,7 @@ class ResolveScreen(IncidentScreen):
     # ── the draft ───────────────────────────────────────────────────────────────────────────────────────
 
     async def _bring_draft(self) -> None:
-        text = await self.bridge.open_draft(self.incident_id, FORM)
+        text = await self._draft.load_text()
         field = self.query_one("#reason", FieldInput)
         if text and not field.value:
             field.value = text
@@ -313,10 +319,20 @@ class ResolveScreen(IncidentScreen):
         self._keeping = self.set_timer(KEEP_AFTER_S, self._keep)
 
     def _keep(self) -> None:
-        room, incident_id = self.bridge.room, self.incident_id
-        text = self.query_one("#reason", FieldInput).value
-        # The app's worker, because this screen may be gone before the disk has answered.
-        self.app.run_worker(self.bridge.carry_out(lambda: room.save_draft(incident_id, FORM, text)))
+        if self._draft.put_text(self.query_one("#reason", FieldInput).value):
+            self.start(self._draft.save)
+
+    async def let_go(self) -> WarroomError | None:
+        """Save the half-written reason before this screen is left; why it has to stay if that fails."""
+        if not self._keeping or self._busy:
+            return None
+        self._stop_keeping()
+        self._draft.put_text(self.query_one("#reason", FieldInput).value)
+        why = await self._draft.let_go()
+        if why:
+            self._keeping = self.set_timer(KEEP_AFTER_S, self._keep)
+            self._complain(why)
+        return why
 
     def _stop_keeping(self) -> None:
         if self._keeping:
@@ -324,10 +340,8 @@ class ResolveScreen(IncidentScreen):
             self._keeping = None
 
     async def action_back(self) -> None:
-        if self._keeping:
-            self._stop_keeping()
-            self._keep()
-        await super().action_back()
+        if not await self.let_go():
+            await super().action_back()
 
 
 def _shown(reading: Reading) -> Content:

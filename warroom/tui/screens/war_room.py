@@ -234,7 +234,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
             self._box.pane.focus()
 
     def on_key(self, event: events.Key) -> None:
-        if self._ahead is None and self._box.takes(event) and not self._box.pane.has_focus:
+        if self._box.takes(event) and not self._box.pane.has_focus:
             self.go("logs")
 
     async def action_do(self, action_id: str) -> None:

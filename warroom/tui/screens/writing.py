@@ -32,15 +32,24 @@ class Draft:
         self._kept = ""
         self._disk = threading.Lock()
         self._told = False
+        self._refused: str | None = None  # what could not be saved when the form was to be left
 
     async def load(self) -> dict[str, str]:
         """What was kept, {} for nothing."""
+        return unpacked(await self.load_text())
+
+    async def load_text(self) -> str:
+        """As ``load``, for a draft that is one text."""
         self._text = self._kept = await self._bridge.open_draft(*self._key)
-        return unpacked(self._text)
+        return self._text
 
     def put(self, values: Mapping[str, str]) -> bool:
         """Take the values ({} for none) to be saved next; True if they are not on the disk yet."""
-        self._text = packed(values)
+        return self.put_text(packed(values))
+
+    def put_text(self, text: str) -> bool:
+        """As ``put``, for a draft that is one text."""
+        self._text = text
         return self._text != self._kept
 
     async def save(self) -> None:
@@ -52,6 +61,21 @@ class Draft:
             if not self._told:
                 self._bridge.tell(error)
             self._told = True
+
+    async def let_go(self) -> WarroomError | None:
+        """Save what was put last, before the form is left. Why the form has to stay if that fails.
+
+        Asked again with the same text, the form may go: the person was told, and the text is discarded.
+        """
+        try:
+            await self._bridge.work(self._write)
+        except WarroomError as error:
+            if self._text != self._refused:
+                self._refused = self._text
+                remedy = f"{error.remedy} Leave again to discard what you typed.".strip()
+                return WarroomError(f"The draft is not saved: {error.title}", remedy)
+            self._text = self._kept
+        return None
 
     async def forget(self) -> None:
         """Nothing is half-written any more."""
@@ -83,6 +107,10 @@ class WritingScreen(PlaceScreen):
         self.busy = False
         """True while what was written is being sent."""
 
+    @property
+    def loaded(self) -> bool:
+        return self.ready and not self.busy
+
     def written(self) -> Mapping[str, str]:
         """What is half-written, {} if it is what it was at the start."""
         raise NotImplementedError
@@ -108,6 +136,24 @@ class WritingScreen(PlaceScreen):
         """Go, if this screen is still the one that is seen."""
         if self.app.screen is self and len(self.app.screen_stack) > 1:
             self.dismiss()
+
+    async def let_go(self) -> WarroomError | None:
+        """Save the draft before this screen is left; why it has to stay if that fails."""
+        if not self.draft or not self.ready or self.busy:
+            return None
+        self.draft.put(self.written())
+        why = await self.draft.let_go()
+        if why:
+            self.complain(told(why))
+        return why
+
+    def complain(self, text: str) -> None:
+        """Say in the form what is wrong; "" for nothing."""
+        raise NotImplementedError
+
+    async def action_back(self) -> None:
+        if not await self.let_go():
+            await super().action_back()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "do" and parameters:
