@@ -965,7 +965,7 @@ async def test_an_incident_that_the_log_speaks_against_is_not_resolved_without_a
     verified(stage, incident_id)
     known = {"no-new-errors": AGAINST}
     async with on_glass(stage, lambda bridge: ResolveScreen(bridge, incident_id, known.get), LARGE) as pilot:
-        assert "does not hold: No new errors in logs (953" in screen_text(pilot.app)
+        assert "does not hold: No new errors in logs — 953" in screen_text(pilot.app)
         await press(pilot, "ctrl+s")
         assert stage.room.incident(incident_id).open
         known.clear()

@@ -228,9 +228,9 @@ def resolve_blockers(
     for item in playbook.checklists["recovery"].items:
         evidence = (against or {}).get(item.id, "")
         if item.id not in incident.ticks:
-            blockers.append(f"Not verified: {item.text}" + (f" ({evidence})" if evidence else ""))
+            blockers.append(f"Not verified: {item.text}" + (f" — {evidence}" if evidence else ""))
         elif evidence:
-            blockers.append(f"Ticked, but does not hold: {item.text} ({evidence})")
+            blockers.append(f"Ticked, but does not hold: {item.text} — {evidence}")
     return tuple(blockers)
 
 

@@ -26,7 +26,8 @@ def of_errors(by_minute: Sequence[int]) -> Reading:
     quiet = next((n for n, errors in enumerate(reversed(by_minute)) if errors), len(by_minute))
     if quiet:
         return Reading(f"no errors in the last {quiet} min{was}", "for")
-    return of_last_minute(by_minute[-1], was)
+    before = max(by_minute[:-1], default=0)
+    return of_last_minute(by_minute[-1], f" (was {before}/min)" if before else "")
 
 
 def of_last_minute(errors: int, was: str = "") -> Reading:
