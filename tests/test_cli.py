@@ -302,7 +302,9 @@ def test_status_lists_the_milestones_in_the_order_they_happened(at_work: Desk) -
 def test_status_tells_the_impact_of_a_resolved_incident_as_past(at_work: Desk) -> None:
     assert "checkout-api · Card payments fail" in at_work.does("status").out
     at_work.does("resolve", "--reason", "test")
-    assert "checkout-api · impact was: Card payments fail" in at_work.does("status").out
+    told = at_work.does("status").out
+    assert "checkout-api · impact was: Card payments fail" in told
+    assert told.startswith("INC-1  RESOLVED  was Critical") and "CRITICAL" not in at_work.does("list").out
 
 
 @pytest.fixture

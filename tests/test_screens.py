@@ -664,6 +664,7 @@ async def test_the_header_is_calmer_once_mitigated_and_green_once_resolved(stage
         await settle(pilot)
         assert ground().lower() == colours["status-ok"].lower()
         assert "✓ RESOLVED" in screen_lines(pilot.app)[0] and "CRITICAL" not in screen_lines(pilot.app)[0]
+        assert "Running for" not in screen_text(pilot.app)
 
 
 def test_the_header_brings_no_text_colour_of_its_own_to_its_grounds(stage: Stage) -> None:

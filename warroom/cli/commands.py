@@ -799,7 +799,7 @@ def list_(call: Call, live: bool) -> None:
     output.table(
         [
             row.id,
-            row.severity.upper() + (" drill" if row.drill else ""),
+            (row.severity.upper() if row.open else row.severity) + (" drill" if row.drill else ""),
             row.status,
             f"{row.milestones['started'].astimezone(room.zone):%Y-%m-%d %H:%M}",
             clock(row.elapsed(now).total_seconds()),
@@ -831,7 +831,8 @@ def status(call: Call) -> None:
     title = next((s.title for s in playbook.severities if s.id == incident.severity), incident.severity)
     drill = "  drill" if incident.drill else ""
     elapsed = timing.clock(timing.elapsed(incident, now).total_seconds())
-    output.say(f"{incident.id}  {title.upper()}  {incident.status}{drill}  {elapsed}")
+    state = f"{title.upper()}  {incident.status}" if incident.open else f"{incident.status.upper()}  was {title}"
+    output.say(f"{incident.id}  {state}{drill}  {elapsed}")
     was = "impact was: " if incident.impact_ended else ""
     output.say(f"{incident.service} · {was}{incident.impact}")
     rows = [["Phase", timing.phase(incident, playbook, now).title]]

@@ -37,7 +37,7 @@ class PresenterScreen(IncidentScreen):
         yield Headline(id="headline")
         with Horizontal(classes="clocks"):
             with Vertical(classes="clock"):
-                yield Static("Running for", classes="caption", markup=False)
+                yield Static("Running for", classes="caption", markup=False, id="elapsed-caption")
                 yield Digits(id="elapsed")
             with Vertical(classes="clock"):
                 yield Static("Next update in", classes="caption", markup=False, id="due-caption")
@@ -56,6 +56,7 @@ class PresenterScreen(IncidentScreen):
         incident, now, zone = glance.incident, self.bridge.now(), self.bridge.zone
         self.query_one(Headline).show(incident, (), playbook, now, zone)
         _count(self.query_one("#elapsed", Digits), timing.clock(timing.elapsed(incident, now).total_seconds()))
+        _say(self.query_one("#elapsed-caption", Static), Content("Running for" if incident.open else "Took"))
         update = timing.next_update(incident, playbook, now)
         caption = "Next update in"
         if update is None:

@@ -137,7 +137,9 @@ class ResolveScreen(IncidentScreen):
             read_only=bool(self.bridge.room.read_only),
         )
         running = timing.spoken(timing.elapsed(incident, now))
-        about = Content.assemble(("Resolve", "bold"), "   running for ", (running, "bold"), "   ")
+        about = Content.assemble(
+            ("Resolve", "bold"), "   running for " if incident.open else "   took ", (running, "bold"), "   "
+        )
         self.query_one("#about", Bar).say((about + lit(messages.impact(incident))).truncate(width, ellipsis=True))
         checklist = playbook.checklists["recovery"]
         wide = self.has_class("-wide")
