@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import re
 import shlex
 import stat
@@ -954,6 +955,14 @@ def test_every_verb_on_the_journal_names_the_way_round_broken_settings(at_work: 
     told = at_work.run(*verb)
     assert told.status == 3 and "--no-settings" in told.err
     at_work.does(*verb, "--no-settings")
+
+
+def test_doctor_takes_a_pipe_for_a_log_and_a_device_for_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    logs = '[[services]]\nname = "{}"\nlogs = ["{}"]\n'
+    settings = logs.format("one", tmp_path / "fifo") + logs.format("two", "/dev/null")
+    told = Desk(tmp_path, settings).run("doctor").out
+    assert "/dev/null is a device, not a log" in told and "fifo, 1 to read" in told
 
 
 # ── wiring ──────────────────────────────────────────────────────────────────────────────────────────────────

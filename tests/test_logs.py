@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from warroom.logs.hunt import Hunt
 from warroom.logs.index import Piece, Sequence, count_back, cut_lines
-from warroom.logs.records import Level, level_of, rank, time_of
+from warroom.logs.records import Level, rank
 from warroom.logs.rows import Cut, WovenCut
 from warroom.logs.search import BadPattern, Query, decoded
+from warroom.logs.shapes import UNKNOWN
 from warroom.logs.sieve import Filter, Looks, Sieve, Span
 from warroom.logs.source import LINE_CAP, Cutter, FileSource, Numbering, StreamSource
 from warroom.logs.store import MemoryStore, Tape
@@ -61,13 +62,13 @@ def at(hour: int, minute: int, second: int, micro: int = 0, day: int = 5) -> dat
     ],
 )
 def test_a_line_tells_its_level_and_time(line: str, level: Level | None, time_: datetime | None) -> None:
-    assert level_of(line) == level
-    assert time_of(line, now=NOW) == time_
+    assert UNKNOWN.level(line) == level
+    assert UNKNOWN.time(line, now=NOW) == time_
 
 
 def test_a_time_without_offset_is_read_in_the_zone_given() -> None:
     zone = timezone(timedelta(hours=1))
-    assert time_of("2025-03-05 14:15:11 x", now=NOW, zone=zone) == at(13, 15, 11)
+    assert UNKNOWN.time("2025-03-05 14:15:11 x", now=NOW, zone=zone) == at(13, 15, 11)
 
 
 def test_no_line_however_hostile_makes_recognition_fail() -> None:
@@ -75,7 +76,7 @@ def test_no_line_however_hostile_makes_recognition_fail() -> None:
     alphabet = "0123456789:-/. TZ[]<>{}\"'=+,IWEFDMarerolv\x1b\x00é"
     for _ in range(3000):
         line = "".join(rng.choices(alphabet, k=rng.randrange(80)))
-        level_of(line), time_of(line, now=NOW)
+        UNKNOWN.level(line), UNKNOWN.time(line, now=NOW)
 
 
 # ---------------------------------------------------------------------------------------------- cutting
@@ -417,7 +418,7 @@ def test_windows_of_several_files_hold_every_line_once_and_in_the_order_of_their
         histories.append(pieces[::-1])
 
     def when(piece: Piece, text: bytes) -> datetime | None:
-        return time_of(text.decode(), now=NOW)
+        return UNKNOWN.time(text.decode(), now=NOW)
 
     got: list[str] = []
     for woven in reversed(list(weave(histories, when, lambda: False, window))):
@@ -894,7 +895,7 @@ def test_a_filter_by_level_misses_no_line_whatever_its_look(form: str, least: Le
     looks.learn(data[:40_000])
     sieve = Sieve(least, looks=looks)
     found = {data.count(b"\n", 0, start) for start in sieve.heads(data)}
-    want = {n for n, line in enumerate(lines) if rank(level_of(line)) >= rank(least) and line[:1] != " "}
+    want = {n for n, line in enumerate(lines) if rank(UNKNOWN.level(line)) >= rank(least) and line[:1] != " "}
     assert sorted(lines[n] for n in want ^ found) == []
     assert set(sieve.heads(data)) <= set(sieve.starts(data)) and sieve.count(data) == len(sieve.starts(data))
 
@@ -947,7 +948,7 @@ def test_a_span_lets_through_the_lines_written_in_it(
     span = Span(
         None if since is None else begin + timedelta(seconds=since),
         None if until is None else begin + timedelta(seconds=until),
-        lambda text: time_of(text, now=NOW),
+        lambda text: UNKNOWN.time(text, now=NOW),
     )
     sieve = Sieve(span=span)
     whole = [line.encode() + b"\n" for line in lines]

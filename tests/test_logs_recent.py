@@ -34,6 +34,17 @@ def test_the_files_of_a_folder_and_a_pattern_count_together(tmp_path: Path) -> N
     assert errors(tmp_path / "a.log", tmp_path / "b.log", tmp_path / "missing.log") == 2
 
 
+def test_times_that_have_to_be_learned_count_too(tmp_path: Path) -> None:
+    log = tmp_path / "bgl.log"
+    written = [(n, "FATAL" if n % 2 else "INFO") for n in range(100, 0, -10)]
+    log.write_text(
+        "".join(f"- {NOW.timestamp() - ago:.0f} 2026.01.28 R02 RAS KERNEL {level} x\n" for ago, level in written)
+    )
+    assert errors(log) == 0
+    log.write_text(log.read_text().replace("INFO", "FATAL"))
+    assert errors(log) == 6
+
+
 def test_of_a_large_file_only_the_end_is_read(tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     old, new = line(3600, "INFO"), line(5)

@@ -11,16 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warroom.logs.records import (
-    LEVELS,
-    Level,
-    is_continuation,
-    level_of,
-    rank,
-    time_of,
-    unfold,
-)
-from warroom.logs.shapes import Reader
+from warroom.logs.records import LEVELS, Level, is_continuation, rank, unfold
+from warroom.logs.shapes import UNKNOWN, Reader
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)
 
@@ -256,8 +248,8 @@ ALL = [(name, *sample) for name, samples in SAMPLES.items() for sample in sample
 
 @pytest.mark.parametrize(("form", "line", "level", "when"), ALL, ids=[f"{s[0]}: {s[1][:50]}" for s in ALL])
 def test_a_line_tells_its_level_and_time(form: str, line: str, level: Level | None, when: datetime | None) -> None:
-    assert level_of(line) == level
-    assert time_of(line, now=NOW) == when
+    assert UNKNOWN.level(line) == level
+    assert UNKNOWN.time(line, now=NOW) == when
 
 
 @pytest.mark.parametrize("form", SAMPLES)
@@ -288,13 +280,15 @@ def test_a_thirteenth_tells_which_number_is_the_month() -> None:
 
 def test_times_without_offset_year_or_date() -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    assert time_of("2025-03-05 15:02:11 x", now=NOW, zone=berlin) == T
-    assert time_of("2025-07-05 16:02:11 x", now=NOW, zone=berlin) == datetime(2025, 7, 5, 14, 2, 11, tzinfo=UTC)
-    assert time_of("Mar  5 15:02:11 h x: y", now=NOW, zone=timezone(timedelta(hours=1))) == T
-    assert time_of("Dec 31 23:00:00 h x: y", now=NOW) == datetime(2024, 12, 31, 23, tzinfo=UTC)
-    assert time_of("Feb 29 10:00:00 h x: y", now=NOW) is None or True
-    assert time_of("23:15:11 INFO x", now=NOW) == at(23, 15, 11, day=4)
-    assert time_of("2016-12-31T23:59:60Z leap", now=NOW) == datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert UNKNOWN.time("2025-03-05 15:02:11 x", now=NOW, zone=berlin) == T
+    assert UNKNOWN.time("2025-07-05 16:02:11 x", now=NOW, zone=berlin) == datetime(
+        2025, 7, 5, 14, 2, 11, tzinfo=UTC
+    )
+    assert UNKNOWN.time("Mar  5 15:02:11 h x: y", now=NOW, zone=timezone(timedelta(hours=1))) == T
+    assert UNKNOWN.time("Dec 31 23:00:00 h x: y", now=NOW) == datetime(2024, 12, 31, 23, tzinfo=UTC)
+    assert UNKNOWN.time("Feb 29 10:00:00 h x: y", now=NOW) is None or True
+    assert UNKNOWN.time("23:15:11 INFO x", now=NOW) == at(23, 15, 11, day=4)
+    assert UNKNOWN.time("2016-12-31T23:59:60Z leap", now=NOW) == datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def test_levels_have_an_order() -> None:
@@ -436,8 +430,8 @@ def ask_everything(line: str) -> None:
     for _ in range(2):
         reader.read(line, now=NOW)
         reader.continues(line)
-    level_of(line)
-    time_of(line, now=NOW, zone=ZoneInfo("Europe/Berlin"))
+    UNKNOWN.level(line)
+    UNKNOWN.time(line, now=NOW, zone=ZoneInfo("Europe/Berlin"))
     is_continuation(line)
     unfold(line)
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warroom.logs.records import Level, level_of, time_of
+from warroom.logs.records import Level
 from warroom.logs.shapes import SAMPLE, UNKNOWN, Learner, Reader, learn
 from warroom.logs.source import Cutter, FileSource, Numbering
 from warroom.logs.stamps import _WORK_OUT, STAMP
@@ -190,7 +190,7 @@ SPAN = (datetime(2002, 1, 1), datetime(2026, 11, 25))  # noqa: DTZ001 - hypothes
 @settings(max_examples=60)
 def test_a_date_of_each_family_means_the_time_it_was_made_of(family: str, at: datetime) -> None:
     line = f"{FAMILIES[family](at)} something happened"
-    got = time_of(line, now=NOW)
+    got = UNKNOWN.time(line, now=NOW)
     assert got is not None and abs(got - at) < timedelta(seconds=1), line
     shape = learn([line] * 3, now=NOW)
     assert shape.time(line, now=NOW) == got
@@ -297,7 +297,7 @@ def test_a_known_form_stays_what_it_was() -> None:
     ]
     for line, level in samples:
         shape = learn([line] * 20, now=NOW)
-        assert shape.pattern is None and shape.level(line) == level == level_of(line)
+        assert shape.pattern is None and shape.level(line) == level == UNKNOWN.level(line)
 
 
 def test_every_family_has_a_way_to_be_worked_out() -> None:

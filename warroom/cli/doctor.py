@@ -182,7 +182,7 @@ async def _destinations(places: Places, settings: Settings, call: Call) -> list[
 
 def _logs(settings: Settings) -> Iterator[Finding]:
     from warroom.incident import toml
-    from warroom.logs.gather import command_of
+    from warroom.logs.gather import command_of, kind_refused
     from warroom.logs.gather import files as files_of
     from warroom.settings import LogCommand
 
@@ -195,9 +195,12 @@ def _logs(settings: Settings) -> Iterator[Finding]:
                 continue
             assert isinstance(log, str)
             files = files_of(log) or [Path(log)]
-            unread = [file for file in files if not (file.is_file() and os.access(file, os.R_OK))]
+            unread = [file for file in files if kind_refused(str(file)) or not os.access(file, os.R_OK)]
             if unread:
-                why = "cannot be read" if unread[0].exists() else "is not there"
+                kind = kind_refused(str(unread[0]))
+                why = f"is {kind}, not a log" if kind else (
+                    "cannot be read" if unread[0].exists() else "is not there"
+                )  # fmt: skip
                 yield Finding(f"log of {service.name}", "look", f"{shown(unread[0])} {why}")
             else:
                 yield Finding(f"log of {service.name}", "fine", f"{shown(Path(log))}, {len(files)} to read")

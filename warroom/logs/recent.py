@@ -10,7 +10,6 @@ from pathlib import Path
 
 from warroom.logs import gather
 from warroom.logs.compressed import is_compressed
-from warroom.logs.records import time_of
 from warroom.logs.search import decoded
 from warroom.logs.sieve import Looks, Sieve
 
@@ -56,11 +55,12 @@ def _errors(path: Path, now: datetime, zone: tzinfo) -> int | None:
     if begin:  # the first line is cut off
         data = data[data.find(b"\n") + 1 :]
     looks = Looks()
+    looks.recognise(data, now, zone)
     looks.learn(data)
     count, told = 0, not data.strip()
     for start in reversed(Sieve("error", looks=looks).heads(data)):
         end = data.find(b"\n", start)
-        when = time_of(decoded(data[start : end if end >= 0 else None][:4096]), now=now, zone=zone)
+        when = looks.shape.time(decoded(data[start : end if end >= 0 else None][:4096]), now=now, zone=zone)
         if when is None:
             continue
         told = True
@@ -69,5 +69,5 @@ def _errors(path: Path, now: datetime, zone: tzinfo) -> int | None:
         count += 1
     if not told:  # no error with a time: quiet only if the other lines can be dated
         last = data.rstrip(b"\n").rpartition(b"\n")[2]
-        told = time_of(decoded(last[:4096]), now=now, zone=zone) is not None
+        told = looks.shape.time(decoded(last[:4096]), now=now, zone=zone) is not None
     return count if told else None

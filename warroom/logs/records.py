@@ -14,10 +14,10 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
-from warroom.logs.stamps import MONTH, STAMP, Ask, Stamp, found_in, moment, stamp_at, value_stamp
+from warroom.logs.stamps import MONTH, STAMP, Stamp, found_in, stamp_at, value_stamp
 
 Level = Literal["trace", "debug", "info", "warn", "error", "fatal"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -53,21 +53,6 @@ class Said(NamedTuple):
     level: Level | None
     time: datetime | None
     continues: bool
-
-
-def level_of(text: str) -> Level | None:
-    """The level the line states, or None; lower case words count only where they are marked as a level."""
-    return sniff(text).level
-
-
-def time_of(text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
-    """When the line says it was written, in UTC, or None.
-
-    A time without an offset is read in ``zone``. A time without a year (syslog, klog) or without a date is the
-    latest such time that is not after ``now`` by more than a day (an hour, where the date is missing).
-    """
-    stamp = sniff(text).stamp
-    return moment(stamp, Ask(now, zone)) if stamp else None
 
 
 def is_continuation(text: str) -> bool:

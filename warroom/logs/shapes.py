@@ -69,11 +69,16 @@ class LineShape:
         return sniff(text)
 
     def level(self, text: str) -> Level | None:
-        """The level the line states, or None."""
+        """The level the line states, or None; read on its own, lower case words count only where they are marked
+        as a level."""
         return self.read(text).level
 
     def time(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
-        """When the line says it was written, in UTC, or None; see ``records.time_of``."""
+        """When the line says it was written, in UTC, or None.
+
+        A time without an offset is read in ``zone``. A time without a year (syslog, klog) or without a date is the
+        latest such time that is not after ``now`` by more than a day (an hour, where the date is missing).
+        """
         stamp = self.read(text).stamp
         return moment(stamp, Ask(now, zone, self.dates)) if stamp else None
 
@@ -236,11 +241,11 @@ class Reader:
         return self._format.__name__.strip("_") if self._format else None
 
     def level(self, text: str) -> Level | None:
-        """As ``records.level_of``."""
+        """As ``LineShape.level``."""
         return self._read(text).level
 
     def time(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
-        """As ``records.time_of``; where day and month could be either, as the source's other lines have it."""
+        """As ``LineShape.time``; where day and month could be either, as the source's other lines have it."""
         return self._when(self._read(text), now, zone)
 
     def read(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> Said:
