@@ -7,11 +7,14 @@ import random
 import re
 import string
 import time
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from token_formats import formats, token_of
 
 from warroom.redact import (
     RULES,
@@ -24,6 +27,8 @@ from warroom.redact import (
     uncoloured,
     use,
 )
+from warroom.redact.forms import forms
+from warroom.redact.vendors import vendors
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufe0f\ud800-\udfff]")
 
@@ -372,6 +377,23 @@ def test_an_endless_key_does_not_swallow_the_log() -> None:
         "bearer ",
         "[(",
         "=",
+        "mysql -p ",
+        "<password>",
+        '"name":"token","value":"',
+        "token%3D",
+        "://a:b/",
+        "$6$",
+        "PASSWORD '",
+        '{"password",',
+        "password: a =",
+        "f(f(f(",
+        "echo a | ",
+        "\\\\u0026",
+        "%20",
+        "eyJa.eyJa.",
+        "SG.a.",
+        "12345678901234567-",
+        "‹redacted:jwt›",
     ],
 )
 def test_a_long_hostile_line_takes_linear_time(unit: str) -> None:
@@ -551,6 +573,182 @@ def test_ordinary_lines_of_every_format_are_left_alone() -> None:
     lines = [line for samples in SAMPLES.values() for line, *_ in samples]
     assert len(lines) > 150
     assert {line: redact(line).hits for line in lines if redact(line).count} == {}
+
+
+# ---------------------------------------------------------------------------------------------- vendors and forms
+
+PLACES = (
+    "2025-03-05 14:15:11,204 ERROR [main] c.f.Client - call with {} failed",
+    '{{"time":"2025-03-05T14:15:11Z","level":"error","msg":"{}","n":3}}',
+    '10.0.0.1 - - [05/Mar/2025:14:02:11 +0000] "GET /hook?x={}&y=1 HTTP/1.1" 200 12',
+    "+ curl -H 'X-Thing: {}' https://api.example.com",
+    "X-Thing: {}",
+    "args=[a,{}]",
+    "one\\n{}\\ntwo \\u0026{}\\u0026",
+)
+
+
+def leaks(secret: str, text: str) -> bool:
+    """Whether the secret, or so much of its end that it is no chance, is in the text."""
+    return secret in text or secret[-12:] in text
+
+
+def test_tokens_of_every_vendor_are_gone_wherever_they_stand() -> None:
+    rng = random.Random(6)
+    missed, made = Counter[str](), 0
+    for name, template in formats():
+        for place in PLACES:
+            token, secret = token_of(template, rng)
+            safe = redact(place.replace("{{", "{").replace("}}", "}").replace("{}", token))
+            made += 1
+            missed[f"{name} {template}"] += leaks(secret, safe.text) or not safe.count
+    assert made > 1500 and missed.total() * 100 <= made, missed.most_common(5)
+    assert max(missed.values()) < len(PLACES) // 2, missed.most_common(5)
+
+
+def test_a_token_is_found_though_it_is_split_by_what_nobody_sees() -> None:
+    rng = random.Random(7)
+    missed, made = Counter[str](), 0
+    for name, template in formats():
+        for hidden in ("\u200b", "\u2060", "\x1b[31m", "\ufeff"):
+            token, secret = token_of(template, rng)
+            at = token.index(secret) + len(secret) // 2
+            safe = redact(f"key {token[:at]}{hidden}{token[at:]} used")
+            made += 1
+            missed[name] += leaks(secret, uncoloured(safe.text)) or not safe.count
+    assert missed.total() * 100 <= made, missed.most_common(5)
+
+
+def test_every_rule_has_a_source_and_a_format_it_is_tested_by() -> None:
+    rows = vendors()
+    assert {row.name for row in rows} == {name for name, _ in formats()}
+    assert len({row.name for row in rows}) >= 200
+    for row in (*rows, *forms()):
+        assert re.match(r"https://|(?:gitleaks|trufflehog|kingfisher):\w", row.source), row
+        assert row.name in RULES
+
+
+def test_a_vendors_rule_can_be_switched_off() -> None:
+    rng = random.Random(8)
+    for name, template in (("stripe-key", "sk_live_{A24}"), ("terraform-token", "{A14}.atlasv1.{A67}")):
+        token, _ = token_of(template, rng)
+        assert redact(f"x {token} y").hits == (name,)
+        assert name not in redact(f"x {token} y", rules=Rules.of(off=[name])).hits
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ('password: Some("hunter2x")', "hunter2x"),
+        ('["password"]=> string(14) "hunter2x"', "hunter2x"),
+        ('["password"]=>\n  string(8) "hunter2x"', "hunter2x"),
+        ("https://0123456789abcdef0123456789abcdef01234567:x-oauth-basic@github.com/a/b", "0123456789abcdef"),
+        ("postgres://u:p/a#s?s@db.example.com:5432/x", "p/a#s"),
+        ("postgres://u:pa/ss@db/x", "pa/ss"),
+        ("https://0a1b2c3d4e5f60718293a4b5c6d7e8f9@o123.ingest.sentry.io/45", "0a1b2c3d4e5f"),
+        ('{"name":"DB_PASSWORD","value":"hunter2x"}', "hunter2x"),
+        ('{\\"name\\":\\"DB_PASSWORD\\",\\"value\\":\\"hunter2x\\"}', "hunter2x"),
+        ("- name: DB_PASSWORD\n  value: hunter2x", "hunter2x"),
+        ("<password>hunter2x</password>", "hunter2x"),
+        ('<ns:dbPassword type="text">hunter2x</ns:dbPassword>', "hunter2x"),
+        ("CREATE USER bob WITH PASSWORD 'hunter2x';", "hunter2x"),
+        ("ALTER USER bob IDENTIFIED BY 'hunter2x'", "hunter2x"),
+        ("SET PASSWORD FOR bob = PASSWORD('hunter2x')", "hunter2x"),
+        ("mysql -uroot -phunter2x db", "hunter2x"),
+        ("mysqldump -h x -u root -p'hunter2 x' db", "hunter2 x"),
+        ("sshpass -p hunter2x ssh a@b", "hunter2x"),
+        ("sshpass -p'hunter2x' ssh", "hunter2x"),
+        ("docker login -u bob -p hunter2x reg.io", "hunter2x"),
+        ("redis-cli -h cache -a hunter2x ping", "hunter2x"),
+        ('curl -b "sid=hunter2x; a=b" https://x', "hunter2x"),
+        ("curl -u bob:hunter2x https://x", "hunter2x"),
+        ("curl -sSu bob:hunter2x https://x", "hunter2x"),
+        ("Connect-Foo -User bob -Password hunter2x", "hunter2x"),
+        ("machine h login bob password hunter2x", "hunter2x"),
+        ("    client-key-data: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVkt", "LS0tLS1CRUdJTi"),
+        ("x?token%3Dhunter2xyz%26a=1", "hunter2xyz"),
+        ("root:$6$saltsalt$" + "a" * 86 + ":19000:0:99999:7:::", "a" * 40),
+        ("bob:$apr1$abcdefgh$bbbbbbbbbbbbbbbbbbbbbb", "bbbbbbbbbbbbbbbbbbbbbb"),
+        ('let password: &str = "hunter2x";', "hunter2x"),
+        ('password: String = "hunter2x"', "hunter2x"),
+        ("const apiKey: string = 'hunter2xyz'", "hunter2xyz"),
+        ('["mysql","--password","hunter2x"]', "hunter2x"),
+        ("password='it''shunter2x'", "shunter2x"),
+        ("password=ab&cdhunter2x", "cdhunter2x"),
+        ("password     =    hunter2x", "hunter2x"),
+        ('<add key="Password" value="hunter2x"/>', "hunter2x"),
+        ('ConvertTo-SecureString "hunter2x" -AsPlainText', "hunter2x"),
+        ("ldapsearch -D cn=x -w hunter2x -b dc=x", "hunter2x"),
+        ("echo hunter2x | docker login --password-stdin", "hunter2x"),
+        ("jdbc:oracle:thin:scott/hunter2x@db:1521/x", "hunter2x"),
+        ("DB_PASSWORD%3A+hunter2x&", "hunter2x"),
+        ("csrftoken=abcd1234efgh", "abcd1234efgh"),
+        ('password => "hunter2x"', "hunter2x"),
+        ("password := `hunter2x`", "hunter2x"),
+        ('Password: {SecretString("hunter2x")}', "hunter2x"),
+        ("\\u0026token=hunter2xyz", "hunter2xyz"),
+        ("a\\u0026ghp_a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1", "a1a1a1"),
+        ('"password": ["hunter2x"]', "hunter2x"),
+        ('password = b"hunter2x"', "hunter2x"),
+        ('{password, "hunter2x"}', "hunter2x"),
+        ('Password="hunter2x", ', "hunter2x"),
+        (':password => "hunter2x"', "hunter2x"),
+        ("APP_SECRET_KEY_BASE64=aHVudGVyMmh1bnRlcjI=", "aHVudGVy"),
+        ("STRIPE_KEY=abcdef1234567890", "abcdef1234567890"),
+        ("user=bob&password=hunter2x&x=1", "hunter2x"),
+        ("password=hunter2x&x=1", "hunter2x"),
+        ("Authorization: Bearer    abc123def456gh", "abc123def456gh"),
+        ("MYSQL_PWD=hunter2x", "hunter2x"),
+        ("7z x -phunter2x a.7z", "hunter2x"),
+        ("net use Z: \\\\srv\\s hunter2x /user:bob", "hunter2x"),
+        ("https://hunter2xhunter2xhunter2@github.com/a.git", "hunter2xhunter2x"),
+    ],
+)
+def test_the_secret_itself_is_gone_in_common_forms(text: str, secret: str) -> None:
+    safe = redact(text)
+    assert secret not in safe.text and safe.count
+    assert redact(safe.text).text == safe.text
+
+
+def test_the_value_of_a_name_in_the_line_before_is_masked_in_a_stream() -> None:
+    redactor = Redactor()
+    lines = ["  - name: DB_PASSWORD", "    value: hunter2x", "  - name: LOG_LEVEL", "    value: debug"]
+    assert [redactor.line(line).text for line in lines] == [
+        lines[0],
+        "    value: ‹redacted:secret›",
+        *lines[2:],
+    ]
+
+
+def test_what_only_looks_like_a_form_stays() -> None:
+    for text in (
+        "GET http://host:8080/users/bob@example/x 200",
+        "docker pull reg.io:5000/app@sha256:" + "ab" * 32,
+        "mysql -p db",
+        "curl -b jar.txt https://x",
+        "<password></password>",
+        "name: LOG_LEVEL\nvalue: debug",
+        "net use Z: \\\\srv\\share",
+        "login failed password incorrect",
+        "task-force-sk-folding-cube-animation-loader-widget s.ConfigurationManagerFactory",
+        "cd /hooks/abc; re_export; pk_index; test_thirty_long_names_are_kept_here; md5sum of file",
+    ):
+        assert redact(text, personal=False).text == text
+
+
+def test_names_and_ids_of_a_program_are_left_alone() -> None:
+    lines = [line for path in sorted(Path(random.__file__).parent.glob("[a-h]*.py")) for line in path.open()]
+    touched = [line for line in lines if redact(line, personal=False).count]
+    assert len(lines) > 20_000 and len(touched) * 1000 < len(lines), touched[:5]
+
+
+def test_a_hundred_rules_of_a_team_are_all_in_force() -> None:
+    rules = Rules.of([(f"kind-{n}", rf"zq{n}_[a-z0-9]{{8}}\b") for n in range(100)])
+    text = " ".join(f"zq{n}_abcdef12" for n in range(100))
+    safe = redact(text, rules=rules)
+    assert safe.text == " ".join(f"‹redacted:kind-{n}›" for n in range(100)) and safe.count == 100
+    assert redact("zq7_abcdef1 nothing", rules=rules).count == 0
+    assert redact("cus_1 begins\ncus_2", rules=Rules.of([("start", "^cus_[0-9]")])).count == 2
 
 
 # ---------------------------------------------------------------------------------------------- the filter

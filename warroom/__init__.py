@@ -10,8 +10,9 @@ by the **tui**, started by the **cli**.
     connect/         how the world is reached: ports.py, plugins.py, http.py (the only door to httpx), chat/
     logs/            how logs are read: sources, index, search, records; view.py is what a screen looks at
     reports/         what we say: messages, the post-mortem, its figures
-    redact.py        makes text inert and masks secrets, before it is drawn, kept, posted, exported or printed
-    patterns.py      whether a regular expression somebody wrote has a bounded cost
+    redact/          makes text inert and masks secrets, before it is drawn, kept, posted, exported or printed:
+                     vendors.py has the token formats, a line each
+    patterns.py      regular expressions somebody wrote, matched in linear time (RE2)
     settings.py      the settings file and its manual, who sits here, who is on call, secrets by reference
     secret_sources.py  reads a secret from a file or a command, in bounded time
     places.py        where files lie on this machine, and how one is written

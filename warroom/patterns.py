@@ -55,7 +55,7 @@ class BadPattern(ValueError):
 class Pattern:
     """A compiled pattern. May be used by several threads at once; RE2 releases the interpreter while it matches."""
 
-    __slots__ = ("_compiled", "text")
+    __slots__ = ("_compiled", "source", "text")
 
     def __init__(self, text: str, *, ignore_case: bool = False, literal: bool = False) -> None:
         """Raises BadPattern. ``literal`` takes the text as it is."""
@@ -71,6 +71,7 @@ class Pattern:
         try:
             source = re2.escape(text) if literal else _translated(text)
             self._compiled = re2.compile(("(?mi)" if ignore_case else "(?m)") + source, options)
+            self.source = source  # in RE2's syntax
         except UnicodeEncodeError:
             raise BadPattern("is not valid UTF-8") from None
         except re2.error as error:
