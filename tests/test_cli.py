@@ -992,7 +992,7 @@ def test_without_a_destination_a_transcript_takes_everything_drills_too(tmp_path
         (
             'backend = "webhook"\nurl = { env = "URL" }\nheaders = { Authorization = "Bearer tokentoken" }',
             ":4 [destinations.hook.headers] Authorization",
-            "clear",
+            "plain text",
         ),
     ],
 )

@@ -270,7 +270,7 @@ def test_an_empty_file_changes_nothing(book: Playbook) -> None:
         ("[severities.high]\nresponse_minutes = 'soon'\n", "team.toml:2 [severities.high] response_minutes",
          "a whole number", ""),
         ("[severities.high]\nresponse_minutes = 0\n", "team.toml:2 [severities.high] response_minutes",
-         "greater than or equal to 1, not 0", ""),
+         "must be at least 1, not 0", ""),
         ("[severities.high.update_minutes]\nclients = 3\n", "team.toml:2 [severities.high.update_minutes] clients",
          "not a choice", "team, customers, executives"),
         ("[templates.update]\naudience = 'public'\n", "team.toml:2 [templates.update] audience", "not a choice",

@@ -243,7 +243,7 @@ def test_the_example_is_found_by_its_entry_point_and_its_settings_are_accepted(
     chat = wiring.make_chat(phones, places, {"NTFY_TOKEN": "tk_secret"})
     assert isinstance(chat, GuardedChat) and type(chat.backend).__name__ == "Ntfy"
     plain = phones.model_copy(update={"options": {**phones.options, "token": "tk_secret"}})
-    with pytest.raises(SettingsError, match="in clear"):
+    with pytest.raises(SettingsError, match="plain text"):
         wiring.make_chat(plain, places, {})
 
 

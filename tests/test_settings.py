@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import stat
 import subprocess
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,16 +17,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from warroom import secret_sources
+from warroom import secret_sources, wiring
 from warroom import settings as module
 from warroom.incident import toml
 from warroom.incident.errors import SettingsError
-from warroom.places import Places
+from warroom.places import Places, shipped
 from warroom.settings import Destination, Secret, Settings, load, on_call, resolve, resolve_options, who
+from warroom.tui.actions import key_mistakes
 
 TEAM = """\
 [team]
@@ -140,8 +144,8 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
             "http",
         ),
         ("[[services]]\nname = 'x'\n[[services]]\nname = 'X'", ":4 [services #2] name", "twice"),
-        ("[on_call]\nrotation = ['Zoe']\nstarts = 2026-01-05", ":2 [on_call", "nobody"),
-        ("[on_call]\nrotation = []\nstarts = 2026-01-05", ":2 [on_call] rotation", "at least 1"),
+        ("[on_call]\nrotation = ['Zoe']\nstarts = 2026-01-05", ":2 [on_call", "is not in [[team.people]]"),
+        ("[on_call]\nrotation = []\nstarts = 2026-01-05", ":2 [on_call] rotation", "at least one"),
         (
             "[on_call]\nrotation = ['Bob']\nstarts = 2026-01-05\nevery = '1 fortnight'",
             ":4 [on_call] every",
@@ -150,7 +154,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
         ("[on_call]\nrotation = ['Bob']\nstarts = 2026-01-05\nevery = 7", ":4 [on_call] every", "days"),
         (
             "[on_call]\nrotation = ['Bob']\nstarts = 2026-01-05T08:00:00\nhandover = 09:00:00",
-            ":1 on_call",
+            ":1 [on_call]",
             "drop",
         ),
         ("[destinations.x]\naudiences = ['team']", "[destinations.x] backend", "missing"),
@@ -365,13 +369,13 @@ def test_a_command_is_really_run() -> None:
 @pytest.mark.parametrize(
     ("ref", "run", "told"),
     [
-        (Secret(env="NOPE"), printing(), 'env = "NOPE"'),
+        (Secret(env="NOPE"), printing(), "environment variable NOPE is not set"),
         (Secret(env="EMPTY"), printing(), "empty"),
         (Secret(file="/nowhere/token"), printing(), "/nowhere/token"),
         (Secret(file="/no\0where"), printing(), "cannot be used"),
         (Secret(command=("pass", TOKEN)), printing(TOKEN.encode(), status=2), "status 2"),
         (Secret(command=("pass", TOKEN)), printing(b"\xff" + TOKEN.encode()), "UTF-8"),
-        (Secret(command=("pass",)), printing(error=FileNotFoundError(2, "No such file", TOKEN)), '"pass"'),
+        (Secret(command=("pass",)), printing(error=FileNotFoundError(2, "No such file", TOKEN)), "command pass"),
         (
             Secret(command=("pass",)),
             printing(error=subprocess.TimeoutExpired("pass", 10, TOKEN.encode())),
@@ -428,7 +432,7 @@ def slack(**options: Any) -> Destination:
 def test_only_the_fields_that_are_secret_are_looked_up() -> None:
     ref = {"env": "T"}
     destination = slack(token=ref, channel="#inc", extra=ref, headers={"A": ref, "B": ref})
-    found = resolve_options(destination, {"token", "headers"}, {"T": TOKEN})
+    found = resolve_options(destination, {"token", "headers"}, {"T": TOKEN}, tables={"headers"})
     assert found == {"token": TOKEN, "channel": "#inc", "extra": ref, "headers": {"A": TOKEN, "B": TOKEN}}
 
 
@@ -437,7 +441,13 @@ def test_only_the_fields_that_are_secret_are_looked_up() -> None:
     [
         ({"token": TOKEN}, "[destinations.slack] token"),
         ({"token": {"env": "A", "file": TOKEN}}, "[destinations.slack] token"),
-        ({"token": {"env": 5}}, "[destinations.slack] token"),
+        ({"token": {"env": 5}}, "[destinations.slack] token.env"),
+        ({"token": {"evn": TOKEN}}, "[destinations.slack] token.evn"),
+        ({"token": {"command": TOKEN}}, "[destinations.slack] token.command"),
+        ({"token": [TOKEN]}, "[destinations.slack] token"),
+        ({"headers": {"A": {"evn": TOKEN}}}, "[destinations.slack] headers.A.evn"),
+        ({"headers": {"A": TOKEN}}, "[destinations.slack] headers.A"),
+        ({"headers": TOKEN}, "[destinations.slack] headers"),
         ({"token": {}}, "[destinations.slack] token"),
         ({"token": {"env": "MISSING"}}, "[destinations.slack] token"),
         ({"token": {"Authorization": TOKEN}}, "[destinations.slack] token.Authorization"),
@@ -445,7 +455,7 @@ def test_only_the_fields_that_are_secret_are_looked_up() -> None:
 )
 def test_a_secret_in_clear_is_refused_with_the_way_out(options: dict[str, Any], where: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        resolve_options(slack(**options), {"token"}, {})
+        resolve_options(slack(**options), {"token", "headers"}, {}, tables={"headers"})
     assert caught.value.place == where
     assert caught.value.remedy
     assert TOKEN not in str(caught.value)
@@ -582,7 +592,117 @@ def test_a_log_that_is_none_is_told_with_its_place(write: Callable[[str], Path],
     with pytest.raises(SettingsError) as caught:
         load(write(f'[[services]]\nname = "a"\nlogs = ["b.log", {log}]\n'), {})
     assert str(caught.value.place).endswith("settings.toml:3 [services #1.logs #2]")
-    assert "{ command = [" in str(caught.value)
+    assert "command" in str(caught.value)
+
+
+# --- messages ---------------------------------------------------------------------------------------------------
+
+WEBHOOK = '[destinations.x]\nbackend = "webhook"\n'
+ALLOWED_SECRET = "Allowed: env, file, command."
+
+MESSAGES = {
+    WEBHOOK + 'url = { evn = "HOOK" }':
+        f':3 [destinations.x.url] evn: unknown key. Did you mean "env"? {ALLOWED_SECRET}',
+    WEBHOOK + 'url = { env = "URL" }\nheaders = { A = { comand = ["x"] } }':
+        f':4 [destinations.x.headers.A] comand: unknown key. Did you mean "command"? {ALLOWED_SECRET}',
+    WEBHOOK + 'url = { env = "NOPE" }':
+        ':3 [destinations.x] url: environment variable NOPE is not set. Export it, or use { file = "…" }.',
+    WEBHOOK + 'url = { file = "/nowhere/token" }':
+        ":3 [destinations.x] url: file /nowhere/token does not exist. Correct the name, or put the secret there.",
+    WEBHOOK + 'url = { command = ["false", "x"] }':
+        ":3 [destinations.x] url: command false ended with status 1. Run it by hand to see why.",
+    WEBHOOK + 'url = { command = ["/nowhere/pass"] }':
+        ":3 [destinations.x] url: command /nowhere/pass does not exist. Correct the name, or put the secret there.",
+    WEBHOOK + 'url = { command = "pass show x" }':
+        ':3 [destinations.x.url] command: must be a list of words in quotes. '
+        'Write each word by itself: ["pass", "show", "…"].',
+    WEBHOOK + 'audiences = ["teams"]':
+        ':3 [destinations.x.audiences #1]: "teams" is not a choice. Did you mean "team"? '
+        "Allowed: team, customers, executives.",
+    WEBHOOK + "audiences = []":
+        ":3 [destinations.x] audiences: must be a list with at least one entry, not an empty one",
+    '[destinations.x]\nbackend = "webook"':
+        ':2 [destinations.x] backend: no chat backend is called "webook". Did you mean "webhook"? '
+        "Allowed: matrix, slack, transcript, webhook.",
+    WEBHOOK + 'url = { env = "URL" }\nmax_length = 0': ":4 [destinations.x] max_length: must be at least 1, not 0",
+    '[destinations.x]\nbackend = "slack"\nchannel_per_incident = false\ntoken = { env = "URL" }':
+        ":1 [destinations.x]: channel_per_incident = false needs channel",
+    '[team.people]\nname = "Ann"':
+        ":1 [team] people: must be a list, not a table. Write [[team.people]], in two brackets.",
+    '[[team.people]]\nname = "Ann"\nroles = "ic"':
+        ":3 [team.people #1] roles: must be a list, not text. Put it in brackets: [ … ].",
+    '[on_call]\nrotation = ["Ann"]\nstarts = "monday"':
+        ":3 [on_call] starts: must be a date such as 2026-01-05 or a date with a time such as 2026-01-05T09:00:00",
+    "[console]\nlog_mb = 2.5": ":2 [console] log_mb: must be a whole number, not 2.5",
+    '[redaction]\noff = ["phones"]': ':2 [redaction.off #1]: there is no rule of this name. Did you mean "phone"?',
+}  # fmt: skip
+"""What is wrong in a settings file → what is said, in one line."""
+
+
+def complaint(text: str, folder: Path) -> SettingsError | None:
+    """What is said to the whole of a settings file, destinations included."""
+    file = folder / "settings.toml"
+    file.write_text(text)
+    environ = {"URL": "https://x.test/secret-path"}
+    try:
+        places, found, _ = wiring.read_settings(file, folder, None, environ, key_check=key_mistakes)
+        for destination in found.destinations.values():
+            wiring.make_chat(destination, places, environ)
+    except SettingsError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("text", MESSAGES)
+def test_a_mistake_is_told_once_with_its_place_and_what_to_do(tmp_path: Path, text: str) -> None:
+    error = complaint(text, tmp_path)
+    assert " ".join(str(error).split("\n")).partition("settings.toml")[2] == MESSAGES[text]
+
+
+SAMPLE = tomllib.loads((shipped("sample_data") / "settings.toml").read_text("utf-8"))
+WRONG = st.one_of(
+    st.integers(-5, 5), st.booleans(), st.floats(-1, 1), st.sampled_from(["", "x", "teams", "1 month", "\x1b[31m"]),
+    st.just([]), st.just({}), st.just({"evn": "X"}), st.just([{"x": 1}]), st.just([""]), st.just({"env": ["X"]}),
+)  # fmt: skip
+
+
+def places_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in below:
+        yield (*path, key)
+        yield from places_in(inner, (*path, key))
+
+
+@given(st.data())
+def test_whatever_is_wrong_with_a_settings_file_is_told_in_plain_sentences(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    table = copy.deepcopy(SAMPLE)
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(sorted(places_in(table), key=str)))
+        here: Any = table
+        for key in path[:-1]:
+            here = here[key]
+        if data.draw(st.booleans()) and isinstance(here, dict):
+            here[f"{path[-1]}s"] = here.pop(path[-1])
+        else:
+            here[path[-1]] = data.draw(WRONG)
+    error = complaint(tomli_w.dumps(table), tmp_path_factory.mktemp("wrong"))
+    if error is None:
+        return
+    told = str(error)
+    assert "settings.toml" in told.splitlines()[0] or ".toml: cannot be read" in told
+    for foreign in ("Errno", "Input", "validation", "pydantic", "valid string", "dictionary", "tuple", "None"):
+        assert foreign not in told
+    for line in told.splitlines():
+        # No sentence begins without the one before it having ended.
+        assert not re.search(
+            r"[a-z0-9\])}] (Did|Allowed|Add|Write|Name|Correct|Give|Choose|Put|Export|Run)\b", line
+        ), line
+    if "\n" in told:
+        assert told.splitlines()[0].endswith((".", "?", "!", ":"))
+    complaints = [line.partition(": ")[0] for line in told.splitlines() if "settings.toml:" in line]
+    assert len(complaints) == len(set(complaints)), "one complaint for one place"
 
 
 # --- redaction --------------------------------------------------------------------------------------------------
@@ -607,7 +727,7 @@ def test_a_teams_rules_of_redaction(write: Callable[[str], Path]) -> None:
         ('rules = [{ name = "A b", pattern = "x" }]', "name", "small letters"),
         ('rules = [{ name = "jwt", pattern = "x" }]', "name", "give yours another"),
         ('rules = [{ name = "a", pattern = "x" }, { name = "a", pattern = "y" }]', "name", "stands here twice"),
-        ('off = ["fone"]', ":2 [redaction.off #1]", "must be the name of a rule"),
+        ('off = ["fone"]', ":2 [redaction.off #1]", "there is no rule of this name"),
         ('rules = [{ name = "a", patern = "x" }]', "[redaction.rules #1]", 'Did you mean "pattern"'),
     ],
 )  # fmt: skip

@@ -92,7 +92,7 @@ def test_a_wrong_type_says_what_is_wanted_and_found() -> None:
 
 def test_a_number_out_of_range_says_the_range() -> None:
     told = error('team = "a"\n[services.a]\nlines = -3\n')
-    assert "must be greater than or equal to 0, not -3" in told.title
+    assert "must be at least 0, not -3" in told.title
 
 
 def test_arrays_of_tables_and_lists_are_counted() -> None:

@@ -28,7 +28,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
-    ValidationError,
     model_validator,
 )
 
@@ -117,7 +116,7 @@ def _known_rule(name: str) -> str:
     from warroom import redact
 
     if name not in redact.RULES:
-        raise ValueError(f"must be the name of a rule: {', '.join(sorted(redact.RULES))}")
+        raise ValueError(f"there is no rule of this name. {toml.allowed(sorted(redact.RULES), name)}")
     return name
 
 
@@ -181,6 +180,8 @@ def _log(value: object) -> str | LogCommand:
         return value
     if isinstance(value, dict) and value.keys() <= {"command", "name"}:
         words, name = value.get("command"), value.get("name", "")
+        if not isinstance(words, list):
+            raise ValueError('needs command = ["…", "…"], a list with each word by itself')
         if (
             isinstance(words, list)
             and words
@@ -189,6 +190,11 @@ def _log(value: object) -> str | LogCommand:
             and all(isinstance(word, str) and len(word) <= 2000 for word in words)
         ):
             return LogCommand(tuple(map(_inert, words)), _inert(name).strip())
+    if isinstance(value, dict):
+        unknown = next((key for key in value if key not in ("command", "name")), "")
+        if unknown:
+            allowed = toml.allowed(["command", "name"], unknown)
+            raise ValueError(f"has an unknown key, {toml.plain(unknown)}. {allowed}")
     raise ValueError('must be a path, a pattern, a folder or { command = ["docker", "logs", "-f", "x"] }')
 
 
@@ -466,8 +472,8 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
             yield toml.Mistake(("redaction", "rules", number, "name"), f'"{name}" stands here twice', remedy)
     for number, name in enumerate(settings.on_call.rotation if settings.on_call else ()):
         if name not in people:
-            remedy = toml.allowed(people, name) if people else "Add them as [[team.people]]."
-            yield toml.Mistake(("on_call", "rotation", number), f'"{name}" is nobody in the team', remedy)
+            remedy = toml.allowed(people, name) if people else "Add each person there."
+            yield toml.Mistake(("on_call", "rotation", number), f'"{name}" is not in [[team.people]]', remedy)
 
 
 def _settle(settings: Settings, folder: Path) -> Settings:
@@ -563,11 +569,14 @@ class Secret(_Table):
             raise ValueError("must have exactly one of env, file, command")
         return self
 
-    def __str__(self) -> str:
-        if self.command:  # arguments are left out: some tools are given a password there
-            return f"{{ command = [{_toml_value(toml.plain(self.command[0]))}, …] }}"
-        key, value = ("env", self.env) if self.env else ("file", self.file)
-        return f"{{ {key} = {_toml_value(toml.plain(value or '', 200))} }}"
+    @property
+    def told(self) -> str:
+        """Where it is kept, in words. A command's arguments are left out: some are given a password there."""
+        if self.command:
+            return f"command {toml.plain(self.command[0], 200)}"
+        if self.env:
+            return f"environment variable {toml.plain(self.env, 200)}"
+        return f"file {shown(expanded(self.file or ''))}"
 
 
 def resolve(
@@ -579,38 +588,44 @@ def resolve(
 
     Raises ``SettingsError`` naming the reference, never what was found there.
     """
-    value, reason = _look_up(ref, environ, run)
+    value, trouble = _look_up(ref, environ, run)
     value = re.sub(r"\r?\n\Z", "", value)
-    if reason is None and not value:
-        reason = "it is empty"
-    if reason is not None:
-        raise SettingsError(f"the secret {ref} cannot be had: {reason}", "Put it there, or correct the reference.")
+    if trouble is None and not value:
+        trouble = ("is empty", "Put the secret there, or name another place.")
+    if trouble is not None:
+        what, remedy = trouble
+        raise SettingsError(f"{ref.told} {what}", remedy)
     return value
 
 
 def _look_up(
     ref: Secret, environ: Mapping[str, str], run: Callable[..., subprocess.CompletedProcess[bytes]] | None
-) -> tuple[str, str | None]:
-    """The value, or why there is none. Raises nothing: no traceback shall hold what a command printed."""
+) -> tuple[str, tuple[str, str] | None]:
+    """The value, or what is wrong and what to do. Raises nothing: no traceback may hold what a command printed."""
+    by_hand = "Run it by hand to see why."
     try:
         if ref.env:
-            return environ.get(ref.env, ""), None if ref.env in environ else "the variable is not set"
+            missing = ("is not set", 'Export it, or use { file = "…" }.')
+            return environ.get(ref.env, ""), None if ref.env in environ else missing
         if ref.file:
             found = secret_sources.read_file(expanded(ref.file))
         else:
             done = (run or secret_sources.run_command)(ref.command or (), timeout=_COMMAND_TIMEOUT_S)
             if done.returncode:
-                return "", f"the command ended with status {done.returncode}"
+                return "", (f"ended with status {done.returncode}", by_hand)
             found = done.stdout
         return found.decode("utf-8"), None
     except subprocess.TimeoutExpired:
-        return "", f"the command took longer than {_COMMAND_TIMEOUT_S:.0f} s"
+        return "", (f"took longer than {_COMMAND_TIMEOUT_S:.0f} s", by_hand)
     except UnicodeDecodeError:
-        return "", "it is not UTF-8 text"
+        return "", ("does not give UTF-8 text", "Store the secret as text.")
     except ValueError:
-        return "", "the reference cannot be used as it stands"
+        return "", ("cannot be used as it is written", "Correct it.")
+    except FileNotFoundError:
+        return "", ("does not exist", "Correct the name, or put the secret there.")
     except OSError as error:
-        return "", (error.strerror or "unknown reason").lower()
+        reason = (error.strerror or "unknown reason").lower()
+        return "", (f"cannot be read: {reason}", "Correct the name or its permissions.")
 
 
 def resolve_options(
@@ -618,35 +633,62 @@ def resolve_options(
     secret_fields: Collection[str],
     environ: Mapping[str, str],
     run: Callable[..., subprocess.CompletedProcess[bytes]] | None = None,
+    *,
+    tables: Collection[str] = (),
 ) -> dict[str, Any]:
     """The destination's options, with the references in ``secret_fields`` looked up.
 
-    A field may also be a table of secrets, each under its own name. Raises ``SettingsError`` for a secret
-    in clear (unless ``plain_secrets``), and for one that cannot be had.
+    A field that is also in ``tables`` holds a table of secrets, each under its own name. Raises ``SettingsError``
+    for a secret in clear (unless ``plain_secrets``), for what is no reference, and for one that cannot be read.
     """
 
     def secret(value: object, place: str) -> object:
-        if isinstance(value, dict) and not value.keys() <= {"env", "file", "command"}:
-            return {key: secret(below, f"{place}.{toml.plain(key)}") for key, below in value.items()}
         if not isinstance(value, dict):
             if destination.plain_secrets:
                 return value
             raise SettingsError(
-                "a secret stands here in clear", f"{_REFERENCE}; or set plain_secrets = true.", place
+                "this would be a secret in plain text", f"{_REFERENCE}; or set plain_secrets = true.", place
             )
+        _check_reference(value, place)
+        failure: SettingsError
         try:
             return resolve(Secret.model_validate(value), environ, run)
-        except ValidationError:
-            raise SettingsError("is not a reference to a secret", f"{_REFERENCE}.", place) from None
         except SettingsError as error:
-            raise SettingsError(error.title, error.remedy, place) from None
+            failure = SettingsError(error.title, error.remedy, place)
+        raise failure
 
-    return {
-        key: secret(value, f"[destinations.{destination.name}] {toml.plain(key)}")
-        if key in secret_fields
-        else value
-        for key, value in destination.options.items()
-    }
+    def field(key: str, value: object) -> object:
+        if key not in secret_fields:
+            return value
+        place = f"[destinations.{destination.name}] {toml.plain(key)}"
+        if key not in tables:
+            return secret(value, place)
+        if not isinstance(value, dict):
+            remedy = f'Write {toml.plain(key)} = {{ NAME = {{ env = "…" }} }}.'
+            raise SettingsError("must be a table", remedy, place)
+        return {name: secret(below, f"{place}.{toml.plain(name)}") for name, below in value.items()}
+
+    return {key: field(key, value) for key, value in destination.options.items()}
+
+
+def _check_reference(value: Mapping[str, Any], place: str) -> None:
+    """Raise ``SettingsError`` with the key for a table that is no reference to a secret."""
+    known = list(Secret.model_fields)
+    for key in value:
+        if key not in known:
+            raise SettingsError("unknown key", toml.allowed(known, key), f"{place}.{toml.plain(key)}")
+    if len(value) != 1:
+        what = f"names {len(value)} places" if value else "names no place where the secret is kept"
+        raise SettingsError(what, f"{_REFERENCE}.", place)
+    ((key, given),) = value.items()
+    below = f"{place}.{key}"
+    if key != "command" and not (isinstance(given, str) and given):
+        raise SettingsError("must be text in quotes, and not empty", f"{_REFERENCE}.", below)
+    if key == "command":
+        words = isinstance(given, list) and given and all(isinstance(word, str) for word in given)
+        if not words:
+            remedy = 'Write each word by itself: ["pass", "show", "…"].'
+            raise SettingsError("must be a list of words in quotes", remedy, below)
 
 
 # --- writing ------------------------------------------------------------------------------------------------

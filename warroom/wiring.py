@@ -321,8 +321,9 @@ def make_chat(destination: Destination, places: Places, environ: Mapping[str, st
         raise place.of(error, "backend") from None
     model = backend.Options
     secret = [name for name, field in model.model_fields.items() if _is_secret(field.annotation)]
+    tables = [name for name in secret if _is_table(model.model_fields[name].annotation)]
     try:
-        options = resolve_options(destination, secret, environ)
+        options = resolve_options(destination, secret, environ, tables=tables)
     except SettingsError as error:
         raise place.of(error) from None
     if "folder" in model.model_fields:
@@ -361,10 +362,12 @@ class _Place:
         key = key or error.place.removeprefix(table).strip()
         title = error.title.removeprefix(f"{error.place}: ")
         path = ("destinations", self.name, *(key.split(".") if key else ()))
-        told = toml.refuse([toml.Mistake(path, title, error.remedy)], self.text, self.file)
-        if key:
-            return told
-        return SettingsError(title, error.remedy, told.place.replace(f"[destinations] {self.name}", table))
+        return toml.refuse([toml.Mistake(path, title, error.remedy, table=not key)], self.text, self.file)
+
+
+def _is_table(annotation: object) -> bool:
+    """Whether an option is declared as a table, be it optional."""
+    return typing.get_origin(annotation) in (dict, Mapping) or any(map(_is_table, typing.get_args(annotation)))
 
 
 def _is_secret(annotation: object) -> bool:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from warroom.connect.guard import describe, is_ending
 from warroom.connect.ports import ChatBackend
+from warroom.incident import toml
 from warroom.incident.errors import SettingsError
 
 GROUP = "warroom.chat"
@@ -26,7 +27,7 @@ def load(name: str) -> ChatBackend:
     """
     found = _registered().get(name)
     if found is None:
-        raise SettingsError(f'no chat backend is called "{name}"', f"Installed: {', '.join(names()) or 'none'}.")
+        raise SettingsError(f'no chat backend is called "{toml.plain(name)}"', toml.allowed(names(), name))
     if len(found) > 1:
         owners = ", ".join(sorted({_owner(point) for point in found}))
         raise SettingsError(f'the chat backend "{name}" is registered twice, by {owners}', "Uninstall one of them.")

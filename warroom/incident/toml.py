@@ -34,9 +34,14 @@ TABLE_NAME = _TableName()
 ``[services.checkout]``. It is filled in from there, and is not a key of its own."""
 
 _AT_MOST = 20
+_LAST = 1 << 60  # sorts what stands in no line behind all that does
+_LONG_LIST = 30  # words: a longer list hides the one that was meant
 _SENSITIVE = re.compile(r"token|secret|pass|pwd|url|uri|header|key|auth|cred|cookie|sig|dsn|webhook", re.IGNORECASE)
 _WORD = re.compile(r"[\w.-]{1,16}")
 
+_DATE = "a date such as 2026-01-05"
+_DATE_AND_TIME = "a date with a time such as 2026-01-05T09:00:00"
+_TIME = "a time of day such as 09:00"
 _WANTED = {
     "string_type": "text in quotes",
     "int_type": "a whole number",
@@ -55,9 +60,16 @@ _WANTED = {
     "mapping_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
-    "datetime_type": "a date with a time",
-    "date_type": "a date",
-    "time_type": "a time",
+    "too_short": "a list with at least one entry",
+    "datetime_type": _DATE_AND_TIME,
+    "datetime_parsing": _DATE_AND_TIME,
+    "datetime_from_date_parsing": _DATE_AND_TIME,
+    "date_type": _DATE,
+    "date_parsing": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
+    "time_type": _TIME,
+    "time_parsing": _TIME,
 }
 
 
@@ -68,6 +80,8 @@ class Mistake:
     path: Path
     what: str
     remedy: str = ""
+    table: bool = False
+    """Whether the whole table at ``path`` is meant, and no key of the table around it."""
 
 
 def parse(text: str, model: type[M], source: str) -> M:
@@ -102,10 +116,12 @@ def check(table: Mapping[str, Any], model: type[M], text: str, source: str) -> M
         if not mistakes:
             return model.model_validate(named)
     except ValidationError as error:
-        mistakes = [
+        rows = error.errors(include_url=False)
+        mistakes = _one_a_place(
             _mistake(row["type"], row["loc"], row["msg"], row["input"], row.get("ctx", {}), table, model)
-            for row in error.errors(include_url=False)
-        ]
+            for row in rows
+            if not (row["type"] == "too_short" and _has_mistake_within(row["loc"], rows))
+        )
     except RecursionError:
         raise SettingsError("nested too deeply to be read", "Make it flatter.", place=plain(source)) from None
     raise refuse(mistakes, text, source)
@@ -133,15 +149,14 @@ def refuse(mistakes: Sequence[Mistake], text: str, source: str) -> SettingsError
     """The error to raise for ``mistakes`` (at least one), each with its place in ``text``; one a line."""
     lines = _lines(text)
     rows: list[tuple[str, Mistake]] = []
-    for mistake in mistakes:
-        row = (_place(mistake.path, lines, source), mistake)
+    for mistake in sorted(mistakes, key=lambda mistake: _line(mistake.path, lines) or _LAST):
+        row = (_place(mistake, lines, source), mistake)
         if row not in rows:
             rows.append(row)
     place, first = rows[0]
     if len(rows) == 1:
         return SettingsError(first.what, first.remedy, place=place)
-    told = [first.what + (f". {first.remedy}" if first.remedy else "")]
-    told += [f"{at}: {m.what}" + (f". {m.remedy}" if m.remedy else "") for at, m in rows[1:_AT_MOST]]
+    told = [_sentences(first), *(f"{at}: {_sentences(mistake)}" for at, mistake in rows[1:_AT_MOST])]
     if len(rows) > _AT_MOST:
         told.append(f"… and {len(rows) - _AT_MOST} more")
     remedy = f"Correct all {len(rows)} places; nothing of the file is used."
@@ -155,8 +170,15 @@ def allowed(words: Iterable[str], typed: str = "") -> str:
 
     near = difflib.get_close_matches(typed.lower(), words, n=1, cutoff=0.6) if len(typed) <= 60 else []
     guess = f'Did you mean "{plain(near[0])}"? ' if near else ""
+    if near and len(words) > _LONG_LIST:
+        return guess.strip()
     listed = ", ".join(plain(word) for word in words) or "nothing"
     return f"{guess}Allowed: {listed}."
+
+
+def _sentences(mistake: Mistake) -> str:
+    end = "" if mistake.what.endswith((".", "?")) else "."
+    return f"{mistake.what}{end}" + (f" {mistake.remedy}" if mistake.remedy else "")
 
 
 def plain(word: str, limit: int = 60) -> str:
@@ -191,16 +213,54 @@ def _mistake(
         words = _choices(ctx)
         return Mistake(path, f"{_echo(path, value)} is not a choice", allowed(words, str(value)))
     if sort in _WANTED:
-        return Mistake(path, f"must be {_WANTED[sort]}, not {_found(value)}")
+        found = "" if sort.endswith("_parsing") and isinstance(value, str) else f", not {_found(value)}"
+        if isinstance(value, float) and sort.startswith("int_"):
+            found = f", not {_echo(path, value)}"
+        return Mistake(path, f"must be {_WANTED[sort]}{found}", _bracket_remedy(sort, path, value))
     if sort == "union_tag_not_found":
         return Mistake(path, "missing key", f"Add {plain(str(ctx.get('discriminator', '')))} = … here.")
     what = re.sub(r"^(Value error|Assertion failed), ", "", message)
     what = re.sub(r"^(Input|String|List|Tuple|Dictionary|Value) should ", "must ", what)
+    what = what.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
     if isinstance(value, str) and len(value) > 3:  # a validator's words may repeat what it was given
         what = what.replace(value, _echo(path, value))
     if isinstance(value, int | float) and not isinstance(value, bool):
         what += f", not {_echo(path, value)}"
-    return Mistake(path, plain(what, 300))
+    return Mistake(path, plain(what, 300), table=isinstance(value, Mapping) and sort == "value_error")
+
+
+def _one_a_place(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    """The mistakes, those at one place (each member of a union has its own) as one: ``must be … or …``."""
+    by_path: dict[Path, list[Mistake]] = {}
+    for mistake in mistakes:
+        by_path.setdefault(mistake.path, []).append(mistake)
+    merged = []
+    for path, here in by_path.items():
+        wanted = [
+            found for one in here if (found := re.fullmatch(r"must be (.*?)(, not .*)?", one.what, re.DOTALL))
+        ]
+        if len(here) > 1 and len(wanted) == len(here):
+            kinds = dict.fromkeys(found[1] for found in wanted)
+            merged.append(Mistake(path, f"must be {' or '.join(kinds)}{wanted[0][2] or ''}", here[0].remedy))
+        else:
+            merged += here
+    return merged
+
+
+def _has_mistake_within(loc: tuple[str | int, ...], rows: Sequence[Any]) -> bool:
+    return any(len(row["loc"]) > len(loc) and row["loc"][: len(loc)] == loc for row in rows)
+
+
+def _bracket_remedy(sort: str, path: Path, value: object) -> str:
+    """What to write where a list and a table, or a single value, were taken for each other."""
+    name = ".".join(plain(str(part)) for part in path if isinstance(part, str))
+    if _WANTED[sort] == "a list":
+        if isinstance(value, Mapping):
+            return f"Write [[{name}]], in two brackets."
+        return "Put it in brackets: [ … ]."
+    if _WANTED[sort] == "a table" and isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return f"Write [{name}.NAME], in one bracket and with a name of its own."
+    return ""
 
 
 def _choices(ctx: Mapping[str, Any]) -> list[str]:
@@ -228,6 +288,8 @@ def _found(value: object) -> str:
         return "text"
     if isinstance(value, int | float):
         return "a number"
+    if isinstance(value, list | tuple) and not value:
+        return "an empty one"
     if isinstance(value, Mapping):
         return "a table"
     return "a list" if isinstance(value, list | tuple) else "a date or time"
@@ -315,15 +377,22 @@ def _members(kind: Any) -> list[Any]:
 # --- where things stand in the text ----------------------------------------------------------------------------
 
 
-def _place(path: Path, lines: Mapping[Path, int], source: str) -> str:
+def _line(path: Path, lines: Mapping[Path, int]) -> int:
+    """The line of ``path`` or else of the nearest table around it; 0 if it stands in none."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines[path] if path else 0
+
+
+def _place(mistake: Mistake, lines: Mapping[Path, int], source: str) -> str:
     """``file:line [table] key``; where the path is in no line, the line of the nearest table around it."""
-    known = path
-    while known and known not in lines:
-        known = known[:-1]
-    line = f":{lines[known]}" if known else ""
+    path = mistake.path
+    number = _line(path, lines)
+    line = f":{number}" if number else ""
     last = max((n for n, part in enumerate(path) if isinstance(part, str)), default=-1)
     # A path that ends in a table's own position names only the table; else its last key is told apart.
-    table, key = (path, "") if path and last < len(path) - 1 else (path[:-1], str(path[-1]) if path else "")
+    whole = mistake.table or (path and last < len(path) - 1)
+    table, key = (path, "") if whole else (path[:-1], str(path[-1]) if path else "")
     told = ""
     for part in table:
         told += f" #{part + 1}" if isinstance(part, int) else ("." if told else "") + plain(part)
