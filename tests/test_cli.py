@@ -196,7 +196,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(desk: Desk, tmp_path: Pa
 
     told_by = {row["by"] for row in do("timeline", "--json").json}
     assert told_by == {"Bob", ""}
-    elsewhere = {"open", "demo", "logs", "redact", "reset-terminal", "delivery"}
+    elsewhere = {"open", "demo", "logs", "redact", "reset-terminal", "delivery", "resend"}
     assert {*cli.commands} - desk.verbs == elsewhere, "a verb that no test runs"
 
 
