@@ -373,7 +373,8 @@ class Courier:
     async def _open(self, chat: Chat, name: str, incident: Incident) -> Channel:
         opening = self._opening(incident, name)
         channel = await chat.open(opening, f"{incident.id}.{name}.open")
-        await asyncio.to_thread(self.room.keep_channel, incident.id, name, channel, len(opening.invite))
+        if channel.id:  # where a backend has no channels, none was opened
+            await asyncio.to_thread(self.room.keep_channel, incident.id, name, channel, len(opening.invite))
         return channel
 
     def _opening(self, incident: Incident, name: str) -> Opening:

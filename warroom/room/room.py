@@ -202,7 +202,8 @@ class WarRoom:
     def deliveries(self, incident_id: str | None = None) -> list[Delivery]:
         """The outbox of one incident or of all, in the order it was written.
 
-        A status message that a destination has no place for is left out once it is settled: nothing was sent.
+        Where a destination has no channel to open or no status message, that delivery is left out once it is
+        complete: nothing was sent.
         """
         return [one for one in self.journal.deliveries(incident_id) if not _placeless(one)]
 
@@ -552,8 +553,13 @@ class _Story:
 
 
 def _placeless(delivery: Delivery) -> bool:
-    shown = delivery.receipt is not None and bool(delivery.receipt.id)
-    return delivery.order.act == "status" and delivery.state is State.DELIVERED and not shown
+    """Whether the destination has no channel to open or status message to show, so that nothing was sent."""
+    if delivery.state is not State.DELIVERED:
+        return False
+    receipt = delivery.receipt
+    if delivery.order.act == "open":
+        return receipt is not None and not receipt.id
+    return delivery.order.act == "status" and not (receipt and receipt.id)
 
 
 def _message(update: Any, incident: Incident, now: datetime) -> Message:
