@@ -226,7 +226,7 @@ class Glass(Shell):
     async def do_declare(self) -> None:
         self.did.append("declare")
 
-    async def do_update(self) -> None:
+    async def do_update(self, template: str = "") -> None:
         self.did.append("update")
 
     async def do_quit(self) -> None:

@@ -26,7 +26,7 @@ from warroom.incident.decisions import (
 from warroom.incident.delivery import CANNOT_SEND, Delivery, Order, State
 from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
-from warroom.room.lookout import Advice, advise
+from warroom.room.lookout import NextStep, next_steps
 from warroom.settings import Settings, load_playbook
 
 PLAYBOOK = load_playbook(Settings())
@@ -62,8 +62,8 @@ def update(next_minutes: float | None, kind: str = "update") -> PostUpdate:
     )  # fmt: skip
 
 
-def next_thing(incident: Incident, minutes: float, deliveries: list[Delivery] | None = None) -> Advice:
-    return advise(incident, PLAYBOOK, deliveries or [], T0 + timedelta(minutes=minutes))[0]
+def next_thing(incident: Incident, minutes: float, deliveries: list[Delivery] | None = None) -> NextStep:
+    return next_steps(incident, PLAYBOOK, deliveries or [], T0 + timedelta(minutes=minutes))[0]
 
 
 def delivery(**changes: Any) -> Delivery:
@@ -83,8 +83,8 @@ def test_a_missed_response_target_is_overdue_and_says_by_how_much() -> None:
 
 def test_who_leads_is_asked_before_anything_calm_and_pressed_after_two_minutes() -> None:
     incident = after(declared(), Acknowledge(), 1)
-    assert next_thing(incident, 1.5) == Advice(
-        "assign", "Assign an incident commander", "soon", "incident_commander"
+    assert next_thing(incident, 1.5) == NextStep(
+        "assign", "incident_commander", "Assign an incident commander", "soon"
     )
     assert next_thing(incident, 2.5).urgency == "late"
 
@@ -92,7 +92,7 @@ def test_who_leads_is_asked_before_anything_calm_and_pressed_after_two_minutes()
 def test_with_command_taken_the_checklist_leads() -> None:
     advice = next_thing(led(), 2)
     assert advice.action == "check"
-    assert advice.text == PLAYBOOK.item(advice.subject).text
+    assert advice.text == PLAYBOOK.item(advice.target).text
 
 
 def test_an_update_due_soon_comes_before_the_checklist_and_an_overdue_one_before_everything() -> None:
@@ -104,7 +104,7 @@ def test_an_update_due_soon_comes_before_the_checklist_and_an_overdue_one_before
 
 def test_a_post_of_unknown_fate_is_asked_about() -> None:
     advice = next_thing(led(), 2, [delivery(state=State.UNCERTAIN)])
-    assert (advice.action, advice.subject) == ("deliveries", "INC-1.2.slack.post")
+    assert (advice.action, advice.target) == ("deliveries", "INC-1.2.slack.post")
 
 
 def test_a_post_that_is_still_looked_into_is_not_asked_about() -> None:
@@ -131,13 +131,13 @@ def test_a_handover_on_offer_is_brought_to_its_end() -> None:
 
 def test_a_commander_of_three_hours_is_told_to_hand_over() -> None:
     incident = after(led(), update(300), 180)
-    told = advise(incident, PLAYBOOK, [], T0 + timedelta(minutes=200))
+    told = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=200))
     assert any(a.action == "hand_over" and a.urgency == "late" for a in told)
 
 
 def test_after_a_fix_the_recovery_is_verified_and_then_resolving_is_the_next_thing() -> None:
     incident = after(led(), RecordFix("rolled back"), 3)
-    told = advise(incident, PLAYBOOK, [], T0 + timedelta(minutes=3))
+    told = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=3))
     assert any(a.action == "resolve" and "Verify" in a.text for a in told)
     for item in PLAYBOOK.checklists["recovery"].items:
         incident = after(incident, Check(item.id), 4)
@@ -153,9 +153,7 @@ def test_once_resolved_everybody_is_told_then_the_post_mortem_is_written() -> No
     incident = resolved()
     assert next_thing(incident, 21).text == "Tell everybody it is resolved"
     incident = after(incident, update(None, "resolution"), 21)
-    assert next_thing(incident, 22) == Advice(
-        "review", "Write the post-mortem: what caused it?", "calm", "root_cause"
-    )
+    assert next_thing(incident, 22) == NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
 
 
 def test_an_old_resolution_does_not_count_for_a_new_one() -> None:
@@ -180,6 +178,6 @@ def test_closing_is_proposed_once_nothing_is_owed() -> None:
 def test_there_is_always_something_to_say_and_the_urgent_comes_first(minutes: float) -> None:
     rank = ["overdue", "late", "soon", "calm"]
     for incident in (declared(), led(), resolved()):
-        told = advise(incident, PLAYBOOK, [], T0 + timedelta(minutes=minutes))
+        told = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=minutes))
         assert told
         assert [rank.index(a.urgency) for a in told] == sorted(rank.index(a.urgency) for a in told)

@@ -197,6 +197,7 @@ def stays_in_the_log(pilot: Pilot[Any], stage: Stage, incident_id: str) -> bool:
 
 
 WHILE_OPEN: dict[str, Seen] = {
+    "next": lambda pilot, stage, i: "acknowledged" in stage.room.incident(i).milestones,
     "update": shows("Preview"),
     "note": opens_form("write it down"),
     "assign": opens_form("assign a role"),
@@ -482,9 +483,9 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         return any(line.strip().startswith("Next") and words in line for line in screen_lines(pilot.app))
 
     async with on_console(stage, size, watch_logs=watch_logs) as pilot:
-        # The alert waits at home; d declares it as it stands.
-        assert "error_rate_50percent" in screen_text(pilot.app) and named("[d]")
-        await press(pilot, "d")
+        # The alert waits at home; enter declares it as it stands.
+        assert "error_rate_50percent" in screen_text(pilot.app) and named("[↵]")
+        await press(pilot, "enter")
         await until(pilot, lambda: "Half the calls fail" in screen_text(pilot.app))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen))
@@ -932,6 +933,10 @@ async def test_items_are_ticked_by_space_and_by_enter_each_with_who_and_when(sta
         assert set(stage.room.incident(incident_id).ticks) >= {items[0].id, items[1].id}
         assert "Alice 14:15" in screen_text(pilot.app)
         await press(pilot, "up", "space")
+        await press(pilot, "enter")
+        assert items[1].id in stage.room.incident(incident_id).ticks, "enter alone leaves it ticked"
+        await press(pilot, "space")
+        await press(pilot, "down", "enter")
         assert items[1].id not in stage.room.incident(incident_id).ticks
 
 

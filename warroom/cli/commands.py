@@ -824,7 +824,7 @@ def status(call: Call) -> None:
         return
     from warroom.incident import timing
     from warroom.incident.incident import in_order
-    from warroom.room.lookout import advise
+    from warroom.room.lookout import next_steps
 
     now, playbook = room.clock(), room.playbook
     brief = summarise(incident, playbook).public(playbook, now)
@@ -859,7 +859,7 @@ def status(call: Call) -> None:
     if counts:
         told = ", ".join(f"{state.glyph} {count} {state.value}" for state, count in counts.items())
         rows.append(["Deliveries", told])
-    rows.append(["Next", advise(incident, playbook, deliveries, now)[0].text])
+    rows.append(["Next", next_steps(incident, playbook, deliveries, now)[0].text])
     output.table(rows)
 
 

@@ -78,13 +78,16 @@ def _resolved(incident: Incident | None) -> str:
 
 
 ACTIONS: tuple[Action, ...] = (
+    Action("next", "Do the next step", "ctrl+n", "What Next says, to what it names, wherever the cursor is.",
+           place="anywhere"),
     Action("update", "Post an update", "u", "Tell the team, customers or executives where it stands.",
            danger="posts", bar="update", why_off=_not_closed),
     Action("note", "Write a note", "n", "A note, finding, hypothesis, decision or change, into the timeline.",
            bar="note", why_off=_not_closed),
     Action("assign", "Assign a role", "a", "Say who leads, who fixes, who talks; or release them.",
            bar="assign", why_off=_not_closed),
-    Action("check", "Tick an item", "space", "Tick or untick the checklist item under the cursor, or the next one.",
+    Action("check", "Tick an item", "space",
+           "Tick the checklist item under the cursor, or the one that Next names; unticking asks first.",
            bar="check", why_off=_not_closed),
     Action("pin", "Pin evidence", "p", "Keep the log record under the cursor, or the marked lines, masked.",
            bar="pin", why_off=_not_closed),

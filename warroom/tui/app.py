@@ -280,19 +280,19 @@ class Console(Shell):
             self.bridge.say("Open an incident first", "warning")
         return subject
 
-    async def do_update(self) -> None:
+    async def do_update(self, template: str = "") -> None:
         from warroom.tui.screens.composer import ComposerScreen
 
         if incident_id := self._subject():
-            self.push_screen(ComposerScreen(self.bridge, incident_id))
+            self.push_screen(ComposerScreen(self.bridge, incident_id, template))
 
-    async def do_deliveries(self) -> None:
+    async def do_deliveries(self, delivery: str = "") -> None:
         from warroom.tui.screens.deliveries import DeliveriesScreen
 
         if incident_id := self._subject():
-            self.push_screen(DeliveriesScreen(self.bridge, incident_id))
+            self.push_screen(DeliveriesScreen(self.bridge, incident_id, delivery))
 
-    async def do_resolve(self) -> None:
+    async def do_resolve(self, item: str = "") -> None:
         from warroom.tui.screens.incident import IncidentScreen
         from warroom.tui.screens.resolve import ResolveScreen
 
@@ -307,8 +307,8 @@ class Console(Shell):
         if incident_id:
             self.push_screen(ResolveScreen(self.bridge, incident_id, evidence))
 
-    async def do_review(self) -> None:
-        self._review("draft")
+    async def do_review(self, section: str = "") -> None:
+        self._review("sections" if section else "draft")
 
     async def do_pane_draft(self) -> None:
         self._review("draft")

@@ -84,8 +84,9 @@ class DeliveriesScreen(IncidentScreen):
     BAR: ClassVar[tuple[str, ...]] = ("update", "note", "palette", "help")
     BINDINGS: ClassVar[list[BindingType]] = [Binding(RESEND, "resend", "Send all refused again", show=False)]
 
-    def __init__(self, bridge: Bridge, incident_id: str) -> None:
+    def __init__(self, bridge: Bridge, incident_id: str, delivery: str = "") -> None:
         super().__init__(bridge, incident_id)
+        self._wanted = delivery
         self._put = False
 
     def compose(self) -> ComposeResult:
@@ -105,7 +106,8 @@ class DeliveriesScreen(IncidentScreen):
             self._put = True
             asked = [d.id for d in glance.deliveries if d.state in (State.UNCERTAIN, State.FAILED)]
             rows = self.query_one("#list", RowList)
-            rows.put_cursor(asked[0] if asked else (glance.deliveries[-1].id if glance.deliveries else ""))
+            if not rows.put_cursor(self._wanted):
+                rows.put_cursor(asked[0] if asked else (glance.deliveries[-1].id if glance.deliveries else ""))
         self._show_detail()
 
     def on_resize(self) -> None:
@@ -256,7 +258,7 @@ class DeliveriesScreen(IncidentScreen):
 
         return submit
 
-    async def do_deliveries(self) -> None:
+    async def do_deliveries(self, delivery: str = "") -> None:
         """These are they."""
         self.query_one("#list").focus()
 

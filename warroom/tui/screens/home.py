@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -12,8 +12,10 @@ from textual.content import Content
 
 from warroom.incident import timing
 from warroom.incident.summary import Summary
+from warroom.room.lookout import NextStep
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import News, Overview
+from warroom.tui.screens.next_line import NextScreen
 from warroom.tui.screens.tiles import TiledScreen
 from warroom.tui.widgets import panes
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
@@ -34,7 +36,7 @@ READY_LISTS = ("preparation", "improvement")
 """The team's own checklists; each item shows when it last held true."""
 
 
-class HomeScreen(TiledScreen):
+class HomeScreen(TiledScreen, NextScreen):
     """The ground floor. Opening an incident goes up from here; escape comes back."""
 
     CSS = """
@@ -72,7 +74,7 @@ class HomeScreen(TiledScreen):
 
     def on_mount(self) -> None:
         self.query_one("#top", Bar).say(Content("warroom"))
-        self.show_keys((Key("↵", "open", "open"),))
+        self._show_keys()
 
     def on_screen_resume(self) -> None:
         self.bridge.feed.watch(self, self.bridge.feed.overview)
@@ -102,7 +104,7 @@ class HomeScreen(TiledScreen):
         self.query_one("#all", RowList).show(self._incidents(over, now))
         self.query_one("#owed", RowList).show(self._owed(over, now))
         self.query_one("#ready", RowList).show(self._ready(over, now))
-        self.query_one("#next", Bar).say(self._next(over))
+        self.show_next()
 
     def _incidents(self, over: Overview, now: datetime) -> list[ListRow]:
         rows: list[ListRow] = []
@@ -215,35 +217,83 @@ class HomeScreen(TiledScreen):
                 rows.append(ListRow(f"ready:{item.id}", Content.assemble(glyph, lit(item.text)), since))
         return rows
 
-    def _next(self, over: Overview) -> Content:
-        live = [row for row in over.summaries if row.open]
+    def find_steps(self) -> Sequence[NextStep]:
+        over = self._overview
+        if over is None:
+            return ()
+        live = sorted((row for row in over.summaries if row.open), key=self._rank)
         if over.team.alerts:
-            return _next("An alert is waiting: declare an incident", "d")
+            newest = f"alert:{max(over.team.alerts)}"
+            return (NextStep("declare", newest, "An alert is waiting: declare an incident"),)
         if self.bridge.rehearsing and not live:
-            return Content.assemble(("Next  ", "$text-primary bold"), "A drill is running: wait for its alert")
+            return (NextStep("", "", "A drill is running: wait for its alert"),)
         if live:
-            return _next(f"Open {live[0].id}", "↵")
-        owed = [row for row in over.summaries if row.postmortem_due(1)]
+            return (NextStep("open", live[0].id, f"Open {live[0].id}"),)
+        owed = next((row for row in over.summaries if row.postmortem_due(1)), None)
         if owed:
-            return _next(f"Write the post-mortem of {owed[0].id}", "↵")
-        return _next("All quiet. Rehearse", "D")
+            return (NextStep("open", owed.id, f"Write the post-mortem of {owed.id}"),)
+        return (NextStep("drill", "", "All quiet. Rehearse"),)
+
+    def lead(self) -> None:
+        self.query_one("#all", RowList).lead(self.step.target if self.step else "")
+
+    def target_of(self, action_id: str) -> str:
+        return ""  # the keys of home's actions are about no row; enter is
+
+    def own_key(self, step: NextStep) -> str:
+        if not step.target:
+            return super().own_key(step)
+        rows = self.query_one("#all", RowList)
+        return "↵" if self.focused is rows and rows.cursor_id == step.target else ""
+
+    def say_next(self) -> None:
+        super().say_next()
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        row_id = self._rows.cursor_id
+        words = {"alert": "declare", "ready": "confirm", "drill": "start a drill"}
+        word = words.get(row_id.partition(":")[0], "open")
+        self.show_keys((Key("↵", word, "open", on=bool(row_id)),))
+
+    @property
+    def _rows(self) -> RowList:
+        """The list that enter acts in."""
+        return self.focused if isinstance(self.focused, RowList) else self.query_one("#all", RowList)
 
     # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
-        kind, _, what = event.row_id.partition(":")
+        await self._choose(event.row_id)
+
+    async def _choose(self, row_id: str) -> None:
+        kind, _, what = row_id.partition(":")
         if kind == "alert":
             await self._declare_from(int(what))
         elif kind == "ready":
-            await self.bridge.carry_out(lambda: self.bridge.room.confirm_ready(what))
+            await self._confirm_ready(what)
         elif kind == "drill":
             await self.action_do("drill")
         else:
-            self._open_incident(event.row_id)
+            self._open_incident(row_id)
+
+    async def _confirm_ready(self, item: str) -> None:
+        """Record that an item of readiness holds true today; once a day is enough."""
+        room, zone = self.bridge.room, self.bridge.zone
+        at = self._overview.team.ready.get(item) if self._overview else None
+        if at and at.astimezone(zone).date() == self.bridge.now().astimezone(zone).date():
+            self.bridge.say("Confirmed today already")
+        else:
+            await self.bridge.carry_out(lambda: room.confirm_ready(item))
+
+    async def act(self, step: NextStep) -> None:
+        if step.target:
+            await self._choose(step.target)
+        else:
+            await super().act(step)
 
     async def action_open(self) -> None:
-        row = self.query_one("#all", RowList)
-        row.action_choose()
+        self._rows.action_choose()
 
     def _open_incident(self, incident_id: str) -> None:
         opener: Callable[[str], None] | None = getattr(self.app, "open_incident", None)
@@ -254,7 +304,3 @@ class HomeScreen(TiledScreen):
         from warroom.tui.screens.declare import DeclareScreen
 
         self.app.push_screen(DeclareScreen(self.bridge, self._open_incident, alert))
-
-
-def _next(words: str, key: str) -> Content:
-    return Content.assemble(("Next  ", "$text-primary bold"), lit(words), "  ", (f"[{key}]", "$key bold"))

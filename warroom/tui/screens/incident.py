@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -39,15 +41,16 @@ from warroom.places import shown, write_atomically
 from warroom.reports import postmortem, render
 from warroom.reports.postmortem import PostMortem
 from warroom.room.evidence import Reading
-from warroom.room.lookout import advise
-from warroom.tui.actions import BY_ID, bindings
+from warroom.room.lookout import NextStep, next_steps
+from warroom.tui.actions import BY_ID, bindings, key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance, News
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form import Field, Form
-from warroom.tui.screens.place import PlaceScreen
+from warroom.tui.screens.next_line import NextScreen
 from warroom.tui.screens.writing import Draft
+from warroom.tui.widgets.rows import RowList
 
 NOBODY = "‹nobody›"
 
@@ -60,10 +63,12 @@ def section_title(section: Section) -> str:
     return section.replace("_", " ").capitalize()
 
 
-class IncidentScreen(PlaceScreen):
+class IncidentScreen(NextScreen):
     """A screen about one incident. Subclasses draw ``glance`` in ``show_glance`` and say where the cursor is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("incident")]
+    LISTS: ClassVar[Mapping[str, str]] = {"check": "items", "assign": "people", "hand_over": "people"}
+    """The list, by its id, whose row under the cursor an action is done to while that list has the focus."""
 
     def __init__(self, bridge: Bridge, incident_id: str) -> None:
         super().__init__(bridge)
@@ -83,6 +88,8 @@ class IncidentScreen(PlaceScreen):
         return self.glance is not None
 
     def on_news(self, event: News[Glance]) -> None:
+        if self.glance is not None and event.value.incident.seq < self.glance.incident.seq:
+            return  # read before something that is shown already; the feed is about to bring that too
         self.glance = event.value
         if not self.covered:
             self._show()
@@ -110,26 +117,38 @@ class IncidentScreen(PlaceScreen):
         assert self.glance is not None
         return self.glance.incident
 
-    async def action_do(self, action_id: str) -> None:
+    async def action_do(self, action_id: str, target: str = "") -> None:
         if self.glance is None and BY_ID[action_id].place == "incident":
             self.bridge.say(f"{self.incident_id} is not loaded yet", "warning")
         else:
-            await super().action_do(action_id)
+            await super().action_do(action_id, target)
+
+    def find_steps(self) -> Sequence[NextStep]:
+        if self.glance is None:
+            return ()
+        return next_steps(self.incident, self.bridge.room.playbook, self.glance.deliveries, self.bridge.now())
+
+    def before(self, step: NextStep) -> Confirm | None:
+        if step.action != "close":
+            return None
+        return Confirm(f"{self.incident_id} · close", step.text, yes="Yes, close it", no="No, leave it resolved")
 
     # ── where the cursor is; subclasses that have such rows say more ────────────────────────────────────
 
-    def item_under_cursor(self) -> str:
-        """The checklist item that space means: the one the Next line would name."""
-        told = advise(self.incident, self.bridge.room.playbook, (), self.bridge.now())
-        return next((advice.subject for advice in told if advice.action == "check"), "")
+    def target_of(self, action_id: str) -> str:
+        name = self.LISTS.get(action_id, "")
+        rows = self.query_one(f"#{name}", RowList) if name and self.query(f"#{name}") else None
+        if rows is None or self.focused is not rows:
+            return super().target_of(action_id)
+        return self.target_in(rows)
+
+    def target_in(self, rows: RowList) -> str:
+        """What the row under the cursor of a list stands for; "" for nothing that can be acted on."""
+        return rows.cursor_id
 
     def entry_under_cursor(self) -> int:
         """The timeline entry that amending and retracting mean; 0 for none."""
         return 0
-
-    def role_under_cursor(self) -> str:
-        """The role that assigning means: the first that nobody holds."""
-        return next((r.id for r in self.bridge.room.playbook.roles if r.id not in self.incident.roles), "")
 
     def action_under_cursor(self) -> str:
         """The action item that finishing means."""
@@ -154,13 +173,23 @@ class IncidentScreen(PlaceScreen):
         self.app.push_screen(question, answered)
 
     async def _tick_over(self, item_id: str, evidence: str) -> None:
-        await self.carry(Check(item_id, evidence, anyway=True))
+        await self._tick(Check(item_id, evidence, anyway=True))
 
     # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def carry(self, command: Command) -> bool:
         """Carry out a command at once; what is refused is said. True if it was done."""
-        return await self.bridge.carry_out(lambda: self.bridge.room.do(self.incident_id, command)) is not None
+        done = await self.bridge.carry_out(lambda: self.bridge.room.do(self.incident_id, command))
+        if done is not None:
+            self.took_effect(done.incident)
+        return done is not None
+
+    def took_effect(self, incident: Incident) -> None:
+        """Show what was just done before the feed brings it: the next key must not act on what was before."""
+        if self.glance is not None and incident.seq > self.glance.incident.seq:
+            self.glance = replace(self.glance, incident=incident)
+            if not self.covered:
+                self._show()
 
     def ask(
         self, title: str, fields: Sequence[Field], command: Callable[[dict[str, str]], Command], *,
@@ -171,7 +200,7 @@ class IncidentScreen(PlaceScreen):
 
         async def submit(values: dict[str, str]) -> None:
             made = command(values)
-            await self.bridge.work(lambda: room.do(incident_id, made))
+            self.took_effect((await self.bridge.work(lambda: room.do(incident_id, made))).incident)
 
         async def show() -> None:
             draft = Draft(self.bridge, incident_id, form) if form else None
@@ -217,13 +246,14 @@ class IncidentScreen(PlaceScreen):
             form="note",
         )
 
-    async def do_assign(self) -> None:
+    async def do_assign(self, role: str = "") -> None:
         playbook, incident = self.bridge.room.playbook, self.incident
         roles = tuple(
             (role.id, f"{role.title} — {incident.roles[role.id].person if role.id in incident.roles else 'nobody'}")
             for role in playbook.roles
         )
-        wanted = self.role_under_cursor() or roles[0][0]
+        nobodys = next((role.id for role in playbook.roles if role.id not in incident.roles), roles[0][0])
+        wanted = role if role in dict(roles) else nobodys
         people = self._people()
 
         def command(v: dict[str, str]) -> Command:
@@ -238,36 +268,60 @@ class IncidentScreen(PlaceScreen):
         self.ask("assign a role", (Field("role", "Role", wanted, choices=roles), field), command,
                  verb="assign", about=about)  # fmt: skip
 
-    async def do_hand_over(self) -> None:
+    async def do_hand_over(self, role: str = "") -> None:
         held = tuple((a.role, f"{a.title} — {a.person}") for a in self.incident.roles.values())
+        wanted = role if role in self.incident.roles else ""
         people = self._people()
         person = (
             Field("to", "To", choices=tuple((p, p) for p in people)) if people else Field("to", "To", hint="a name")
         )
         self.ask(
             "hand over a role",
-            (Field("role", "Role", choices=held), person,
+            (Field("role", "Role", wanted, choices=held), person,
              Field("briefing", "Briefing", hint="what they must know")),
             lambda v: HandOver(v["role"], v["to"], v["briefing"]),
             verb="offer",
             about="They hold the role once they say yes and somebody presses y.",
         )  # fmt: skip
 
-    async def do_accept(self) -> None:
+    async def do_accept(self, role: str = "") -> None:
         offered = [a.role for a in self.incident.roles.values() if a.offered_to]
         if offered:
-            await self.carry(AcceptHandover(offered[0]))
+            await self.carry(AcceptHandover(role if role in offered else offered[0]))
 
-    async def do_check(self) -> None:
-        item = self.item_under_cursor()
+    async def do_check(self, item: str = "") -> None:
+        """Tick an item. One that is ticked is unticked only after a question: that goes into the post-mortem."""
+        tick = self.incident.ticks.get(item)
         if not item:
-            self.bridge.say("Every item of this phase is ticked")
-        elif item in self.incident.ticks:
-            await self.carry(Uncheck(item))
-        elif (reading := self.evidence(item)) and reading.against:
-            self.tick_over(item, reading)
+            key = key_of("pane_checklist", self.bridge.keys)
+            self.bridge.say(f"Put the cursor on a checklist item first ({key})", "warning")
+        elif tick is None:
+            if (reading := self.evidence(item)) and reading.against:
+                self.tick_over(item, reading)
+            else:
+                await self._tick(Check(item))
         else:
-            await self.carry(Check(item))
+            at = f"{tick.at.astimezone(self.bridge.zone):%H:%M}"
+            question = Confirm(
+                f"{self.incident_id} · untick", f"Untick “{self.bridge.room.playbook.item(item).text}”?",
+                about=f"Ticked by {tick.by or 'nobody known'} at {at}. Unticking it goes into the timeline.",
+                no="No, leave it ticked", yes="Yes, untick it",
+            )  # fmt: skip
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self.start(partial(self._untick, item))
+
+            self.app.push_screen(question, answered)
+
+    async def _tick(self, check: Check) -> None:
+        if await self.carry(check):  # the cursor goes on to what is to be done next
+            for rows in self.query("#items").results(RowList):
+                rows.lead_again()
+            self.say_next()
+
+    async def _untick(self, item: str) -> None:
+        await self.carry(Uncheck(item))
 
     async def do_severity(self) -> None:
         severities = self.bridge.room.playbook.severities
@@ -402,8 +456,11 @@ class IncidentScreen(PlaceScreen):
         room, incident = self.bridge.room, self.incident
         return postmortem.write(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
 
-    async def do_write(self) -> None:
+    async def do_write(self, section: str = "") -> None:
         """Which section, then its words: a form of its own each, so that no text lands under another title."""
+        if section in SECTIONS:
+            self.ask_section(section)
+            return
         todo = self.incident.unwritten
         missing = todo[0] if todo else SECTIONS[0]
         choices = tuple((name, f"{'○' if name in todo else '✓'} {section_title(name)}") for name in SECTIONS)

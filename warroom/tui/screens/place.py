@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.worker import WorkType
 
@@ -73,8 +74,8 @@ class PlaceScreen(Screen[None]):
         """The incident this screen is about, if it is about one and has heard of it."""
         return None
 
-    async def action_do(self, action_id: str) -> None:
-        """Do an action of the registry, or say why not."""
+    async def action_do(self, action_id: str, target: str = "") -> None:
+        """Do an action of the registry, to ``target`` where it is done to something; or say why not."""
         why = BY_ID[action_id].why_off(self.subject)
         if why:
             self.bridge.say(why, "warning")
@@ -82,7 +83,7 @@ class PlaceScreen(Screen[None]):
         for holder in (self, self.app):
             method = getattr(holder, f"do_{action_id}", None)
             if method:
-                await method()
+                await (method(target) if target else method())
                 return
         where = "in the war room, esc goes back" if self.subject else "open an incident first"
         self.bridge.say(f"{BY_ID[action_id].title}: {where}", "warning")
@@ -125,3 +126,9 @@ class PlaceScreen(Screen[None]):
     def tell(self, error: WarroomError) -> None:
         """Say what went wrong, and what to do about it."""
         self.bridge.tell(error)
+
+
+def is_letter(key: str) -> bool:
+    """Whether a key types something into a field that has the focus."""
+    character = key_to_character(key.strip())
+    return bool(character and character.isprintable())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Digits, Static
 
 from warroom.incident import timing
-from warroom.room.lookout import advise
+from warroom.room.lookout import NextStep, next_steps
 from warroom.tui.feed import Glance
 from warroom.tui.screens.incident import IncidentScreen
 from warroom.tui.widgets import panes
@@ -66,9 +68,13 @@ class PresenterScreen(IncidentScreen):
         _say(self.query_one("#due-caption", Static), Content(caption))
         _count(self.query_one("#due", Digits), timing.minutes(abs(update.left_s)) if update else "")
         _say(self.query_one("#facts", Static), self._facts(glance))
-        advice = advise(incident, playbook, (), now)[0]
-        said = Content.assemble(("Next  ", "$text-primary bold"), lit(advice.text, "bold"))
-        self.query_one("#next", Bar).say(said)
+        self.show_next()
+
+    def find_steps(self) -> Sequence[NextStep]:
+        if self.glance is None:
+            return ()
+        # Without the deliveries: where a post went wrong is not for everybody on the call.
+        return next_steps(self.incident, self.bridge.room.playbook, (), self.bridge.now())
 
     def _facts(self, glance: Glance) -> Content:
         incident, playbook, now = glance.incident, self.bridge.room.playbook, self.bridge.now()

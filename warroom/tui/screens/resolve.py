@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -18,9 +18,11 @@ from warroom.incident.decisions import Resolve, resolve_blockers
 from warroom.incident.errors import Refusal, WarroomError
 from warroom.reports import messages
 from warroom.room.evidence import Reading
+from warroom.room.lookout import NextStep
 from warroom.tui.actions import key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
+from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form import FieldInput
 from warroom.tui.screens.incident import IncidentScreen
 from warroom.tui.screens.writing import Draft
@@ -76,7 +78,6 @@ class ResolveScreen(IncidentScreen):
         self._busy = False
         self._draft = Draft(bridge, incident_id, FORM)
         self._keeping: Timer | None = None
-        self._known: Glance | None = None
         self._height: int | str = ""
 
     @property
@@ -111,13 +112,9 @@ class ResolveScreen(IncidentScreen):
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
     def show_glance(self, glance: Glance) -> None:
-        first = self._known is None
-        self._known = glance
         entries = panes.timeline_rows(glance.incident, glance.deliveries, self.bridge.zone, self.bridge.now())
         self.query_one("#entries", RowList).show(entries)
         self.tick()
-        if first:
-            self.query_one("#items", RowList).put_cursor(self.item_under_cursor())
 
     def show_keys(self, first: tuple[Key, ...] = ()) -> None:
         open_ = self.subject is None or self.subject.open
@@ -156,7 +153,7 @@ class ResolveScreen(IncidentScreen):
         if height != self._height:  # setting it lays the whole screen out
             self.query_one("#body").styles.height = self._height = height
         self._show_blockers(blockers)
-        self.query_one("#next", Bar).say(self._next_line(blockers))
+        self.show_next()
         down = self.has_class("-curtain")
         for pane in self.query(Pane):
             pane.show_curtain(down)
@@ -200,20 +197,46 @@ class ResolveScreen(IncidentScreen):
         if not (isinstance(shown, Content) and shown.is_same(said)):
             static.update(said)
 
-    def _next_line(self, blockers: tuple[str, ...]) -> Content:
+    def find_steps(self) -> Sequence[NextStep]:
+        if self.glance is None:
+            return ()
         if not self.incident.open:
-            words, key = "Go back to the war room", "esc"
-        elif not blockers:
-            words, key = "Everything is verified: resolve", "^s"
-        elif not self.incident.fixes:
-            words, key = "Record what was done", key_of("fix", self.bridge.keys)
-        elif not any(words.startswith("Not verified: ") for words in blockers):
-            words, key = "Look into what does not hold, or give a reason", "tab"
+            return (NextStep("back", "", "Go back to the war room"),)
+        items, against = self.bridge.room.playbook.checklists["recovery"].items, self._against()
+        left = [item for item in items if item.id not in self.incident.ticks]
+        left.sort(key=lambda item: item.id in against)  # what does not hold is not to be ticked yet
+        steps = [NextStep("check", item.id, f"Verify: {item.text}") for item in left]
+        if not self.incident.fixes:
+            return (NextStep("fix", "", "Record what was done"), *steps)
+        if not steps and against:
+            return (NextStep("reason", "", "Look into what does not hold, or give a reason"),)
+        return steps or (NextStep("send", "", "Everything is verified: resolve"),)
+
+    def lead(self) -> None:
+        unverified = next((step.target for step in self.steps if step.action == "check"), "")
+        marked = "fix" if self.step and self.step.action == "fix" else unverified
+        self.query_one("#items", RowList).lead(marked, unverified)
+
+    def own_key(self, step: NextStep) -> str:
+        if step.action == "reason":
+            here = self.focused.id if self.focused else ""
+            return {"reason": "^s", "items": "tab"}.get(here or "", "")
+        return {"back": "esc", "send": "^s"}.get(step.action) or super().own_key(step)
+
+    def before(self, step: NextStep) -> Confirm | None:
+        if step.action != "send":
+            return super().before(step)
+        return Confirm(f"{self.incident_id} · resolve", step.text, yes="Yes, resolve it", no="No, not yet")
+
+    async def act(self, step: NextStep) -> None:
+        if step.action == "send":
+            self.action_send()
+        elif step.action == "reason":
+            self.query_one("#reason", FieldInput).focus()
+        elif step.action == "back":
+            await self.action_back()
         else:
-            left = next(words for words in blockers if words.startswith("Not verified: "))
-            left = left.removeprefix("Not verified: ")
-            words, key = f"Verify: {left}", key_of("check", self.bridge.keys)
-        return Content.assemble(("Next  ", "$text-primary bold"), lit(words), "  ", (f"[{key}]", "$key bold"))
+            await super().act(step)
 
     # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
 
@@ -226,26 +249,13 @@ class ResolveScreen(IncidentScreen):
         readings = {item.id: self.evidence(item.id) for item in items}
         return {id_: reading.text for id_, reading in readings.items() if reading and reading.against}
 
-    def item_under_cursor(self) -> str:
+    def target_in(self, rows: RowList) -> str:
         items = self.bridge.room.playbook.checklists["recovery"].items
-        rows = self.query_one("#items", RowList)
-        if rows.has_focus and any(item.id == rows.cursor_id for item in items):
-            return rows.cursor_id
-        return next((item.id for item in items if item.id not in self.incident.ticks), "")
+        return rows.cursor_id if any(item.id == rows.cursor_id for item in items) else ""
 
     def entry_under_cursor(self) -> int:
         entries = self.query_one("#entries", RowList)
         return int(entries.cursor_id or 0) if entries.has_focus else 0
-
-    async def do_check(self) -> None:
-        rows = self.query_one("#items", RowList)
-        item = self.item_under_cursor()
-        reading = self.evidence(item)
-        asks = reading is not None and reading.against
-        ticking, here = item not in self.incident.ticks and not asks, item == rows.cursor_id
-        await super().do_check()
-        if ticking and here:
-            rows.action_move(1)
 
     async def do_pane_checklist(self) -> None:
         self.query_one("#items", RowList).focus()
@@ -266,7 +276,7 @@ class ResolveScreen(IncidentScreen):
 
     # ── resolving ───────────────────────────────────────────────────────────────────────────────────────
 
-    async def do_resolve(self) -> None:
+    async def do_resolve(self, item: str = "") -> None:
         """The key that opened this screen does not end the incident; it goes to what is still needed."""
         if self.has_class("-blocked"):
             self.query_one("#reason", FieldInput).focus()

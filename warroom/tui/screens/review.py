@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from textwrap import wrap
 from typing import ClassVar, cast
@@ -16,8 +17,8 @@ from warroom.incident.events import SECTIONS, Section
 from warroom.incident.incident import Incident
 from warroom.incident.summary import summarise
 from warroom.reports import messages, postmortem, render
-from warroom.room.lookout import advise
-from warroom.tui.actions import BY_ID, key_of
+from warroom.room.lookout import NextStep
+from warroom.tui.actions import key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
 from warroom.tui.screens.detail import Detail
@@ -35,6 +36,7 @@ class ReviewScreen(TiledScreen, IncidentScreen):
     """What was it, what do we learn, what is still owed. Open at any time; escape goes back."""
 
     PANES = ("checklist", "timeline", "draft", "actions", "sections")
+    LISTS: ClassVar[Mapping[str, str]] = {**IncidentScreen.LISTS, "write": "parts"}
     CSS = """
     ReviewScreen #owed { background: $surface; padding: 0 1; }
     ReviewScreen #next { background: $surface; padding: 0 1; }
@@ -178,7 +180,7 @@ class ReviewScreen(TiledScreen, IncidentScreen):
             read_only=bool(self.bridge.room.read_only),
         )
         self.query_one("#owed", Bar).say(self._owed(incident, now))
-        self.query_one("#next", Bar).say(self._next_line(incident, now))
+        self.show_next()
         self.show_tabs()
 
     def _owed(self, incident: Incident, now: datetime) -> Content:
@@ -204,20 +206,18 @@ class ReviewScreen(TiledScreen, IncidentScreen):
             state = lit(f"post-mortem due {due.astimezone(zone):%a %d %b %H:%M}, in {left}", "$text-warning")
         return Content.assemble(("Review", "bold"), "   took ", (took, "bold"), "   ") + state
 
-    def _next_line(self, incident: Incident, now: datetime) -> Content:
-        playbook = self.bridge.room.playbook
-        deliveries = self.glance.deliveries if self.glance else ()
-        advice = advise(incident, playbook, deliveries, now)[0]
-        action, words = advice.action, advice.text
-        if action == "review":  # we are in it: what is to be done is to write, or to hand it on
-            missing = incident.unwritten
-            action = "write" if missing else "export"
-            words = words if advice.subject else (
-                f"Write the section {section_title(missing[0]).lower()}" if missing
-                else "Every section is written: export it"
-            )  # fmt: skip
-        key = key_of(action, self.bridge.keys) if action in BY_ID else ""
-        return Content.assemble(("Next  ", "$text-primary bold"), lit(words), "  ", (f"[{key}]", "$key bold"))
+    def find_steps(self) -> Sequence[NextStep]:
+        steps = list(super().find_steps())
+        if steps and steps[0].action == "review":  # we are in it: what is to be done is to write, or to hand it on
+            missing = self.incident.unwritten
+            if steps[0].target:
+                steps[0] = NextStep("write", steps[0].target, steps[0].text)
+            elif missing:
+                words = f"Write the section {section_title(missing[0]).lower()}"
+                steps[0] = NextStep("write", missing[0], words)
+            else:
+                steps[0] = NextStep("export", "", "Every section is written: export it")
+        return steps
 
     # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
 
@@ -225,11 +225,8 @@ class ReviewScreen(TiledScreen, IncidentScreen):
         rows = self.query_one(f"#{name}", RowList)
         return rows.cursor_id if rows.has_focus else ""
 
-    def item_under_cursor(self) -> str:
-        if cursor := self._cursor("items"):
-            return cursor
-        items = self.bridge.room.playbook.checklists["post_incident"].items
-        return next((item.id for item in items if item.id not in self.incident.ticks), "")
+    def target_in(self, rows: RowList) -> str:
+        return rows.cursor_id.partition(":")[0]  # a hint below a section stands for the section
 
     def entry_under_cursor(self) -> int:
         # Only where one sees the cursor: what is struck out must be meant.
@@ -240,8 +237,8 @@ class ReviewScreen(TiledScreen, IncidentScreen):
 
     # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
 
-    async def do_review(self) -> None:
-        self.go("draft")
+    async def do_review(self, section: str = "") -> None:
+        self.go("sections" if section else "draft")
 
     async def do_pane_checklist(self) -> None:
         self.go("checklist")
@@ -257,13 +254,6 @@ class ReviewScreen(TiledScreen, IncidentScreen):
 
     async def do_pane_sections(self) -> None:
         self.go("sections")
-
-    async def do_write(self) -> None:
-        section = self._cursor("parts").partition(":")[0]
-        if section:
-            self.ask_section(cast(Section, section))
-        else:
-            await super().do_write()
 
     async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         """Enter on a section writes it, on an item ticks it, on an entry or action shows it in full."""

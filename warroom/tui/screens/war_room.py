@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
@@ -16,8 +17,8 @@ from warroom.incident.timing import Urgency
 from warroom.logs.records import Record
 from warroom.logs.view import LogView
 from warroom.room.evidence import Reading, of_errors
-from warroom.room.lookout import Advice, advise
-from warroom.tui.actions import BY_ID, LOG_ACTIONS, key_of
+from warroom.room.lookout import NextStep, next_steps
+from warroom.tui.actions import LOG_ACTIONS, key_of
 from warroom.tui.bridge import Bridge
 from warroom.tui.feed import Glance
 from warroom.tui.screens.incident import IncidentScreen
@@ -29,7 +30,6 @@ from warroom.tui.widgets.logbox import LogBox
 from warroom.tui.widgets.logpane import LogPane
 from warroom.tui.widgets.panes import Headline, Pane
 from warroom.tui.widgets.rows import RowList
-from warroom.tui.widgets.words import URGENCY_STYLE, lit
 
 NO_LOGS = """No log is watched. L adds one; --log FILE names one at the start, --log - takes a pipe,
 and the settings give a service its logs for good."""
@@ -64,7 +64,6 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         self._watching = False
         self._leap: float | None = None  # of the errors in the log, until somebody has looked
         self._rung: set[str] = set()
-        self._ticked = ""
 
     def compose(self) -> ComposeResult:
         yield Headline(id="headline")
@@ -140,29 +139,29 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         self.query_one("#course", Bar).say(
             panes.phase_lines(incident, playbook, now, zone, course, clock=not tiled)
         )
-        items = self.query_one("#items", RowList)
-        was = items.cursor_id
-        items.show(panes.checklist_rows(incident, playbook, now))
-        if not was or (was in incident.ticks and (not items.has_focus or was == self._ticked)):
-            items.put_cursor(self._next_item())
-            self._ticked = ""
+        self.query_one("#items", RowList).show(panes.checklist_rows(incident, playbook, now))
         done, total = panes.ticked(incident, playbook, now)
         self.query_one("#checklist", Pane).show_title(Content(f"1 Checklist  {done}/{total}"))
-        advice = advise(incident, playbook, glance.deliveries, now, self._leap)[0]
-        self.query_one("#next", Bar).say(self._next_line(advice))
-        self._ring(advice.urgency, advice.action)
+        self.show_next()
+        if self.step:
+            self._ring(self.step.urgency, self.step.action)
         self.show_tabs()
 
-    def _next_item(self) -> str:
-        return super().item_under_cursor()
+    def find_steps(self) -> Sequence[NextStep]:
+        if self.glance is None:
+            return ()
+        glance, playbook = self.glance, self.bridge.room.playbook
+        return next_steps(glance.incident, playbook, glance.deliveries, self.bridge.now(), self._leap)
 
-    def _next_line(self, advice: Advice) -> Content:
-        style = "$text-primary bold" if advice.urgency == "calm" else URGENCY_STYLE[advice.urgency]
-        action = BY_ID.get(advice.action)
-        key = key_of(action.id, self.bridge.keys) if action else ""
-        if advice.urgency == "calm":
-            return Content.assemble(("Next  ", style), lit(advice.text), "  ", (f"[{key}]", "$key bold"))
-        return Content.assemble((" Next ", style), " ", lit(advice.text, "bold"), "  ", (f"[{key}]", "$key bold"))
+    def lead(self) -> None:
+        super().lead()
+        items = self.query_one("#items", RowList)
+        target = self.step.target if self.step else ""
+        if not any(row.id == target for row in items.shown):
+            # Next is about something else: the cursor rests on the item that is to be ticked next.
+            items.lead("", next((step.target for step in self.steps if step.action == "check"), ""))
+        if items.cursor_id in self.incident.ticks and self.focused is not items:
+            items.lead_again()
 
     def _ring(self, urgency: Urgency, what: str) -> None:
         """The bell, once each time something falls overdue."""
@@ -178,23 +177,8 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
 
     # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
 
-    def item_under_cursor(self) -> str:
-        items = self.query_one("#items", RowList)
-        return (items.cursor_id if items.has_focus else "") or super().item_under_cursor()
-
     def entry_under_cursor(self) -> int:
         return int(self.query_one("#entries", RowList).cursor_id or 0)
-
-    def role_under_cursor(self) -> str:
-        people = self.query_one("#people", RowList)
-        return (people.cursor_id if people.has_focus else "") or super().role_under_cursor()
-
-    async def do_check(self) -> None:
-        item = self.item_under_cursor()
-        ticking = item not in self.incident.ticks
-        await super().do_check()
-        # Once the journal has it, the cursor goes on to what is to be done next.
-        self._ticked = item if ticking else ""
 
     async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         """Enter on an item ticks it, on a role assigns it, on an entry shows it in full."""
@@ -237,9 +221,9 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         if self._box.takes(event) and not self._box.pane.has_focus:
             self.go("logs")
 
-    async def action_do(self, action_id: str) -> None:
+    async def action_do(self, action_id: str, target: str = "") -> None:
         if action_id not in LOG_ACTIONS:
-            await super().action_do(action_id)
+            await super().action_do(action_id, target)
             return
         self.go("logs")
         self._box.do(action_id)

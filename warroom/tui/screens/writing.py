@@ -9,14 +9,13 @@ from functools import partial
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.keys import key_to_character
 from textual.worker import WorkType
 
 from warroom.incident.errors import Refusal, WarroomError
 from warroom.room.drafts import packed, unpacked
 from warroom.tui.actions import BY_ID
 from warroom.tui.bridge import Bridge
-from warroom.tui.screens.place import PlaceScreen
+from warroom.tui.screens.place import PlaceScreen, is_letter
 
 PAUSE_S = 0.2
 """So long nothing may be typed before the draft is written to the disk: what a kill can cost."""
@@ -159,17 +158,12 @@ class WritingScreen(PlaceScreen):
         if action == "do" and parameters:
             action_id = str(parameters[0])
             keys = self.bridge.keys.get(action_id, BY_ID[action_id].keys).split(",")
-            return not any(_is_letter(key.strip()) for key in keys)
+            return not any(is_letter(key) for key in keys)
         return super().check_action(action, parameters)
 
     def action_send(self) -> None:
         """Send what is written."""
         raise NotImplementedError
-
-
-def _is_letter(key: str) -> bool:
-    character = key_to_character(key)
-    return bool(character and character.isprintable())
 
 
 def told(error: WarroomError) -> str:

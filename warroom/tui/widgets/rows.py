@@ -28,7 +28,8 @@ class ListRow:
 class RowList(Widget, can_focus=True):
     """Rows, one line each. Up, down, page and end move; enter or a click on the cursor's row chooses.
 
-    With ``follow``, a cursor on the last row stays on the last row as rows are added.
+    With ``follow``, a cursor on the last row stays on the last row as rows are added. ``lead`` marks a row with →
+    and keeps the cursor on it until a person moves it away.
     """
 
     DEFAULT_CSS = """
@@ -77,6 +78,9 @@ class RowList(Widget, can_focus=True):
         self._top = 0
         self._follow = follow
         self._empty = empty
+        self._marked = ""
+        self._rest = ""
+        self._led = True
 
     # ── what it shows ───────────────────────────────────────────────────────────────────────────────────
 
@@ -114,6 +118,20 @@ class RowList(Widget, can_focus=True):
                 return True
         return False
 
+    def lead(self, marked: str, rest: str = "") -> None:
+        """Mark a row ("" for none). The cursor rests on it, or on ``rest``, until a person moves it away."""
+        if marked != self._marked:
+            self._marked = marked
+            self.refresh()
+        self._rest = rest or marked
+        if self._led and self._rest != self.cursor_id:
+            self.put_cursor(self._rest)
+
+    def lead_again(self) -> None:
+        """Bring the cursor back to where ``lead`` keeps it, at once and from now on."""
+        self._led = True
+        self.put_cursor(self._rest)
+
     def _last(self) -> int:
         return max((place for place, row in enumerate(self._rows) if row.id), default=-1)
 
@@ -128,20 +146,25 @@ class RowList(Widget, can_focus=True):
         while 0 <= place < len(self._rows) and not self._rows[place].id:
             place += by
         if 0 <= place < len(self._rows):
-            self._place(place)
+            self._go(place)
         elif by < 0:  # the heading above the first row comes into view
             self._top = 0
             self.refresh()
 
     def action_page(self, by: int) -> None:
-        self._place(self._nearest(min(max(0, self._cursor + by * max(1, self.size.height - 1)), len(self._rows))))
+        self._go(self._nearest(min(max(0, self._cursor + by * max(1, self.size.height - 1)), len(self._rows))))
 
     def action_go(self, place: int) -> None:
-        self._place(self._last() if place < 0 else self._nearest(0))
+        self._go(self._last() if place < 0 else self._nearest(0))
 
     def action_choose(self) -> None:
         if self.cursor_id:
             self.post_message(self.Chosen(self, self.cursor_id))
+
+    def _go(self, place: int) -> None:
+        """A person moves the cursor; back on the row that it is kept on, it is kept there again."""
+        self._led = 0 <= place < len(self._rows) and self._rows[place].id == self._rest
+        self._place(place)
 
     def _place(self, place: int) -> None:
         if place != self._cursor:
@@ -184,7 +207,7 @@ class RowList(Widget, can_focus=True):
         place = self._top + offset.y if offset else -1
         if 0 <= place < len(self._rows) and self._rows[place].id:
             again = place == self._cursor
-            self._place(place)
+            self._go(place)
             if again or event.chain > 1:
                 self.action_choose()
 
@@ -200,13 +223,15 @@ class RowList(Widget, can_focus=True):
         )
 
     def _line(self, row: ListRow, width: int, under_cursor: bool) -> Content:
-        # The mark in front tells the cursor from the rest without colour.
-        mark = "" if not row.id else "▸" if under_cursor else " "
+        # The mark in front tells the cursor, and the row of the next step, from the rest without colour.
+        next_ = bool(row.id) and row.id == self._marked
+        mark = "" if not row.id else "▸" if under_cursor else "→" if next_ else " "
         tail = row.tail.truncate(max(0, width - 8), ellipsis=True) if row.tail else Content("")
         room = width - len(mark) - tail.cell_length - (1 if tail else 0)
         text = row.content.truncate(max(1, room), ellipsis=True)
         text = text.pad_right(max(0, room - text.cell_length))
-        line = Content(mark) + text + ((Content(" ") + tail) if tail else Content(""))
+        front = Content.styled(mark, "$key bold") if next_ else Content(mark)
+        line = front + text + ((Content(" ") + tail) if tail else Content(""))
         if under_cursor:
             return line.without_spans.stylize("$block-cursor-foreground on $block-cursor-background bold")
         return line
