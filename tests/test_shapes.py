@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warroom.logs.records import Level
+from warroom.logs.records import Level, rank
 from warroom.logs.shapes import SAMPLE, UNKNOWN, Learner, Reader, learn
 from warroom.logs.source import Cutter, FileSource, Numbering
 from warroom.logs.stamps import _WORK_OUT, STAMP
@@ -71,6 +71,26 @@ def test_a_view_shows_a_public_log_with_its_times_and_levels(source: str) -> Non
     ]
     levels = [level for _, level, _ in PUBLIC[source]]
     assert levels[0] == "-" or [record.level for record in records if record] == levels
+
+
+@pytest.mark.parametrize("least", ["warn", "error"])
+@pytest.mark.parametrize("source", PUBLIC)
+def test_a_filter_shows_what_a_public_log_states(source: str, least: Level) -> None:
+    view = LogView(wall=lambda: NOW)
+    push(view, source, "".join(f"{line}\n" for line, _, _ in PUBLIC[source] * 20))
+    rows = view.rows(0, 100)
+    want = [row.text for row in rows if rank(row.own_level) >= rank(least)]
+    view.set_threshold(least)
+    now = view.snapshot()
+    assert [row.text for row in view.rows(now.first, now.end)] == want
+
+
+def test_a_word_in_the_path_of_a_request_hides_no_error() -> None:
+    request = '10.0.0.1 - - [05/Mar/2025:14:02:11 +0000] "GET /info HTTP/1.1" {} 512\n'
+    view = LogView(wall=lambda: NOW)
+    push(view, "access.log", (request.format(200) * 40 + request.format(500)) * 3)
+    view.set_threshold("error")
+    assert view.snapshot().end - view.snapshot().first == 3
 
 
 class Pushed:

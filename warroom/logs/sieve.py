@@ -23,6 +23,7 @@ _KNOWN = 20_000  # beginnings that are remembered
 _LONG = 4096  # bytes of a line that are read for its level
 _LOOKS = 8  # looks that are told apart at most
 _REACH = 200  # bytes within which a level stands
+_AFTER = 6  # bytes after a word that may mark it as a level: a bracket, a colon
 _SAMPLE = 400  # lines that are learned from at a time
 _TIMELESS = 200  # lines without a time after which none is expected any more
 
@@ -141,7 +142,7 @@ class Looks:
         elif match := _NUMBER.search(line, 0, _REACH):
             at, word = match.start(1), match[1]
             key = _general(line[:at])
-        elif match := _WORD[level].search(line, 0, _REACH):
+        elif match := self._stating(line, level):
             at, word = match.start(), match[0]
             key = _general(line[:at])
         elif match := _STATUS.match(line):
@@ -158,6 +159,14 @@ class Looks:
         look.lengths.add(at if at > 0 else -len(look.lengths))
         look.before = _BEFORE.search(line[: max(at, 0)])[0]  # type: ignore[index]
         look.words.setdefault(word, level)
+
+    def _stating(self, line: bytes, level: Level) -> re.Match[bytes] | None:
+        """The word that states the level: the line up to there states it too. A word elsewhere (``app.log``) does
+        not tell lines of this level from others that begin alike."""
+        for match in _WORD[level].finditer(line, 0, _REACH):
+            if self.shape.level(decoded(line[: match.end() + _AFTER])) == level:
+                return match
+        return None
 
     def harmless(self, least: int) -> re.Pattern[bytes] | None:
         """Matches a newline not followed by a line known to be below this rank; None if nothing is known."""
