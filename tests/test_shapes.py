@@ -310,6 +310,18 @@ def test_a_hundred_lines_are_enough() -> None:
     assert not learner.take(["2025-03-05 14:02:11 INFO x"] * SAMPLE, now=NOW)
 
 
+def test_a_banner_before_the_lines_is_learned_nothing_from() -> None:
+    learner = Learner()
+    learner.take(["welcome to node 7"] * 2 * SAMPLE, now=NOW)
+    assert not learner.done and learner.shape == UNKNOWN
+    assert learner.take([line for line, _, _ in PUBLIC["HPC"]] * SAMPLE, now=NOW)
+    assert learner.done and learner.shape.kind == "epoch"
+    plain = Learner()
+    for _ in range(10):
+        plain.take(["no time here"] * SAMPLE, now=NOW)
+    assert plain.done
+
+
 def test_a_known_form_stays_what_it_was() -> None:
     samples: list[tuple[str, Level]] = [
         ("2025-03-05 14:02:11,123 INFO an ERROR was avoided", "info"),

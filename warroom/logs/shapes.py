@@ -30,6 +30,7 @@ from warroom.logs.records import (
 from warroom.logs.stamps import FAMILIES, STAMP, Ask, Dates, Stamp, moment, only_order, order_of
 
 SAMPLE = 100  # lines that a shape is learned from
+_SAMPLES = 5  # after which nothing is expected of a source whose lines have nothing in common
 _LEAST = 3  # lines that have to agree
 _COLUMNS = 12  # columns before a time at most
 _REACH = 250  # characters within which time and level stand
@@ -187,11 +188,12 @@ def _slot(ends: Sequence[tuple[str, Level | None, int]]) -> int | None:
 
 
 class Learner:
-    """Learns the shape of a source as its lines come, from the first hundred or so."""
+    """Learns the shape of a source as its lines come, from the first hundred or so, or those after a banner."""
 
     def __init__(self) -> None:
         self.shape = UNKNOWN
         self._sample: list[str] = []
+        self._samples = 0  # full ones that were learned from
         self._enough = 1  # lines at which it is worth learning again
 
     def take(self, lines: Sequence[str], *, now: datetime, zone: tzinfo = UTC) -> bool:
@@ -204,7 +206,9 @@ class Learner:
         self._enough = min(2 * len(self._sample), SAMPLE)
         before, self.shape = self.shape, learn(self._sample, now=now, zone=zone)
         if len(self._sample) >= SAMPLE:
-            self._sample, self._enough = [], 0
+            self._samples += 1
+            known = self.shape != UNKNOWN or self._samples == _SAMPLES
+            self._sample, self._enough = [], 0 if known else SAMPLE
         return self.shape != before
 
     @property
