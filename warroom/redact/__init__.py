@@ -12,6 +12,7 @@ the text, whatever the text.
     keys.py       private key blocks
     personal.py   cards, e-mail addresses, phone and IP numbers
     rules.py      the rules' names, those of a team, the labels
+    clues.py      the short piece of a pattern that every match must have
     engine.py     one pass of an RE2 set over the text says which of all these can match; only they are tried
 
 To add a token format, add a line to ``vendors.py``. A team adds its own in the settings.

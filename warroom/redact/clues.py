@@ -9,7 +9,21 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["END", "START", "clue_of", "spaced"]
+__all__ = [
+    "ADDRESS_CLUE",
+    "BEARER_CLUE",
+    "CARD_CLUE",
+    "EMAIL_CLUE",
+    "END",
+    "FLAG_CLUE",
+    "IP_CLUE",
+    "NAME_CLUE",
+    "PHONE_CLUE",
+    "START",
+    "VALUE_CLUE",
+    "clue_of",
+    "spaced",
+]
 
 # A token starts where its own alphabet does not run on, or right after an escape as in "\\nxoxb-…" or "%20ghp_…".
 START = r"(?:^|[^0-9A-Za-z]|\\[nrtbf]|\\u[0-9a-fA-F]{4}|%[0-9A-Fa-f]{2})"
@@ -18,6 +32,25 @@ END = r"(?:$|[^0-9A-Za-z])"
 # The same for a text that went through `spaced`. RE2 shares a beginning that is one class among all pieces.
 _BEFORE = "[^0-9A-Za-z]"
 _ESCAPE = re.compile(r"\\[nrtbf]|\\u[0-9a-fA-F]{4}|%[0-9A-Fa-f]{2}")
+
+# In RE2 syntax: what a text must have for the functions of named.py and personal.py to find something.
+_SECRET_WORD = (
+    r"(?:pass(?:word|wd|wort|phrase|code|key)?|pwd|kennwort|wachtwoord|senha|contrasena|secrets?|tokens?|keys?"
+    r"|auth(?:orization)?|cred(?:ential)?s?|cookies?|bearer|jwt|pat|psk|mnemonic|sig(?:nature)?|code|session|sid"
+    r"|sess(?:ion)?id|pin|t?otp|cv[vc]|ssn|phone|mobile|msisdn|tel|cell|number)"
+)
+NAME_CLUE = (
+    rf"(?i){_SECRET_WORD}\d{{0,2}}(?:[_-]?(?:hash|confirmation|value|header|data|base64|b64|pem|text|plaintext|string))?"
+    r"[\\\"'`\]]{0,6}[ \t]*[=:]"
+)
+FLAG_CLUE = rf"(?i)-[\w-]*{_SECRET_WORD}[\w-]{{0,12}}(?:\s|\\{{0,4}}[\"'])"
+ADDRESS_CLUE = r"://[^\s\"'<>]+@"
+VALUE_CLUE = r"(?i)\bvalue\\{0,4}[\"']?\s*[:=]"
+BEARER_CLUE = r"(?i)(?:bearer|basic)\s"
+CARD_CLUE = r"(?:^|[^\w.+-])[2-6]\d{3}(?:[ -]?\d{4}[ -]?\d{4}|[ -]\d{6}[ -]\d)"
+EMAIL_CLUE = r"@[^\s@]+\.[A-Za-z]"
+PHONE_CLUE = r"\+\d[\d .()-]{6}|[2-9]\d\d-(?:[2-9]\d\d-)?\d{4}\b"
+IP_CLUE = r"\d\.\d|:[0-9A-Fa-f:]*:"
 
 _ENOUGH = 4  # literal characters at the start of a pattern that tell enough
 _LEAST = 2  # with fewer anywhere, the whole pattern is looked for

@@ -15,10 +15,10 @@ from itertools import chain
 from typing import Any
 
 from warroom.patterns import Pattern
-from warroom.redact import keys, named, personal
+from warroom.redact import clues
 from warroom.redact.clues import END, START, clue_of, spaced
 from warroom.redact.forms import forms
-from warroom.redact.rules import Hits, Rules, label
+from warroom.redact.rules import KEY_RULE, Hits, Rules, is_placeholder, label
 from warroom.redact.sanitize import inert, uncoloured
 from warroom.redact.vendors import Vendor, vendors
 
@@ -27,13 +27,10 @@ __all__ = ["Redacted", "Redactor", "redact", "redact_stream", "use"]
 _LONGEST = 1024 * 1024  # characters of one line that are held until its end comes
 _PIECE = 256 * 1024  # characters a pattern sees at once: no single call holds the interpreter for long
 _OWN_PIECE = 2048  # characters a team's pattern is located in: all its matches may take the square of these
+_KEY_LINES = 200  # a 16,384-bit RSA key takes 190 lines; after that the END line is not coming
 _PASSES = 8  # a mask may lay bare a boundary; ordinary text needs one pass, masked text two or three
 _MEMORY = 32 << 20  # bytes RE2 may take for the set of all rules
 
-_CARD_CLUE = r"(?:^|[^\w.+-])[2-6]\d{3}(?:[ -]?\d{4}[ -]?\d{4}|[ -]\d{6}[ -]\d)"
-_EMAIL_CLUE = r"@[^\s@]+\.[A-Za-z]"
-_PHONE_CLUE = r"\+\d[\d .()-]{6}|[2-9]\d\d-(?:[2-9]\d\d-)?\d{4}\b"
-_IP_CLUE = r"\d\.\d|:[0-9A-Fa-f:]*:"
 _LABEL_OR_NOT = re.compile(r"(‹redacted:[a-z0-9-]{1,40}›)")
 _SEAM = re.compile(r"(?<![:=,\s])[\s,;&]")
 
@@ -69,8 +66,8 @@ def redact(text: str, *, personal: bool = True, rules: Rules | None = None) -> R
         return _mask(text, personal, rules)
     hits = Hits(rules)
     # The one rule that spans many lines must see the whole.
-    if "PRIVATE KEY" in text and keys.KEY_RULE not in rules.off:
-        text = keys.mask_keys(text, hits)
+    if "PRIVATE KEY" in text and KEY_RULE not in rules.off:
+        text = _keys(text, personal, hits)
     parts: list[str] = []
     start = 0
     while start < len(text):
@@ -92,7 +89,7 @@ class Redactor:
     def __init__(self, *, personal: bool = True, inside: bool = False, rules: Rules | None = None) -> None:
         self._personal = personal
         self._rules = rules
-        self._left = keys.KEY_LINES if inside else 0
+        self._left = _KEY_LINES if inside else 0
         self._named = False
 
     @property
@@ -105,26 +102,42 @@ class Redactor:
         rules = _used if self._rules is None else self._rules
         if self._left:
             return self._key_line(text, rules)
-        if "PRIVATE KEY" in text and keys.KEY_RULE not in rules.off and keys.opens_key(text):
-            self._left = keys.KEY_LINES
+        if "PRIVATE KEY" in text and KEY_RULE not in rules.off and self._opens_key(text):
+            self._left = _KEY_LINES
         before: tuple[str, ...] = ()
         if self._named:
+            from warroom.redact import named
+
             hits = Hits(rules)
             text = named.mask_value_line(inert(text), hits)
             before = tuple(hits)
-        self._named = "name" in text and named.names_secret(text)
+        self._named = "name" in text and self._names_secret(text)
         safe = redact(text, personal=self._personal, rules=rules)
         return Redacted(safe.text, safe.count + len(before), before + safe.hits) if before else safe
 
+    @staticmethod
+    def _opens_key(text: str) -> bool:
+        from warroom.redact import keys
+
+        return keys.opens_key(text)
+
+    @staticmethod
+    def _names_secret(text: str) -> bool:
+        from warroom.redact import named
+
+        return named.names_secret(text)
+
     def _key_line(self, text: str, rules: Rules) -> Redacted:
+        from warroom.redact import keys
+
         self._left -= 1
         end = keys.end_of_key(text)
         if end is not None:
             self._left = 0
             rest = redact(text[end:], personal=self._personal, rules=rules)
-            return Redacted(label(keys.KEY_RULE) + rest.text, rest.count, rest.hits)
+            return Redacted(label(KEY_RULE) + rest.text, rest.count, rest.hits)
         if keys.is_key_line(text):
-            return Redacted(label(keys.KEY_RULE))
+            return Redacted(label(KEY_RULE))
         # Another writer's line in between, or the key's line behind a log prefix.
         return redact(keys.mask_key_runs(text), personal=self._personal, rules=rules)
 
@@ -253,21 +266,84 @@ class _Scanner:
 
 def _shipped_clues(off: frozenset[str], ips: bool) -> _Clues:
     """Of every rule of warroom's that is not switched off."""
-    if keys.KEY_RULE not in off:
-        yield "PRIVATE KEY", lambda text, _, hits: keys.mask_keys(text, hits)
+    if KEY_RULE not in off:
+        yield "PRIVATE KEY", _keys
     for vendor in chain(vendors(), forms()):
         if vendor.name not in off:
             yield clue_of(vendor.pattern), _Token(vendor)
-    yield named.NAME_CLUE, named.mask_pairs
-    yield r"(?i)\bvalue\\{0,4}[\"']?\s*[:=]", named.mask_named_values
-    yield named.FLAG_CLUE, named.mask_flags
-    yield r"(?i)(?:bearer|basic)\s", lambda text, _, hits: named.mask_bearers(text, hits)
-    yield named.ADDRESS_CLUE, lambda text, _, hits: named.mask_addresses(text, hits)
-    yield _CARD_CLUE, lambda text, _, hits: personal.mask_cards(text, hits)
-    yield _EMAIL_CLUE, lambda text, too, hits: personal.mask_emails(text, hits) if too else text
-    yield _PHONE_CLUE, lambda text, too, hits: personal.mask_phones(text, hits) if too else text
+    yield clues.NAME_CLUE, _pairs
+    yield clues.VALUE_CLUE, _named_values
+    yield clues.FLAG_CLUE, _flags
+    yield clues.BEARER_CLUE, _bearers
+    yield clues.ADDRESS_CLUE, _addresses
+    yield clues.CARD_CLUE, _cards
+    yield clues.EMAIL_CLUE, _emails
+    yield clues.PHONE_CLUE, _phones
     if ips:
-        yield _IP_CLUE, lambda text, _, hits: personal.mask_ips(text, hits)
+        yield clues.IP_CLUE, _ips
+
+
+# Each loads its patterns when the first text needs it: most start-ups need none.
+
+
+def _keys(text: str, _: bool, hits: Hits) -> str:
+    from warroom.redact import keys
+
+    return keys.mask_keys(text, hits)
+
+
+def _pairs(text: str, too: bool, hits: Hits) -> str:
+    from warroom.redact import named
+
+    return named.mask_pairs(text, too, hits)
+
+
+def _named_values(text: str, too: bool, hits: Hits) -> str:
+    from warroom.redact import named
+
+    return named.mask_named_values(text, too, hits)
+
+
+def _flags(text: str, too: bool, hits: Hits) -> str:
+    from warroom.redact import named
+
+    return named.mask_flags(text, too, hits)
+
+
+def _bearers(text: str, _: bool, hits: Hits) -> str:
+    from warroom.redact import named
+
+    return named.mask_bearers(text, hits)
+
+
+def _addresses(text: str, _: bool, hits: Hits) -> str:
+    from warroom.redact import named
+
+    return named.mask_addresses(text, hits)
+
+
+def _cards(text: str, _: bool, hits: Hits) -> str:
+    from warroom.redact import personal
+
+    return personal.mask_cards(text, hits)
+
+
+def _emails(text: str, too: bool, hits: Hits) -> str:
+    from warroom.redact import personal
+
+    return personal.mask_emails(text, hits) if too else text
+
+
+def _phones(text: str, too: bool, hits: Hits) -> str:
+    from warroom.redact import personal
+
+    return personal.mask_phones(text, hits) if too else text
+
+
+def _ips(text: str, _: bool, hits: Hits) -> str:
+    from warroom.redact import personal
+
+    return personal.mask_ips(text, hits)
 
 
 class _Token:
@@ -295,7 +371,7 @@ class _Token:
             group = next((n for n in range(2, self._compiled.groups + 1) if match[n] is not None), 1)
             start, end = match.span(group)
             value = text[start:end]
-            if named.is_placeholder(value) or not self._check(value) or (masked := hits.take(self._name)) is None:
+            if is_placeholder(value) or not self._check(value) or (masked := hits.take(self._name)) is None:
                 continue
             parts += [text[done:start], masked]
             done = end

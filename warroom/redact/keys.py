@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 
-from warroom.redact.rules import Hits, label
+from warroom.redact.rules import KEY_RULE, Hits, label
 
-__all__ = ["KEY_LINES", "KEY_RULE", "end_of_key", "is_key_line", "mask_key_runs", "mask_keys", "opens_key"]
+__all__ = ["end_of_key", "is_key_line", "mask_key_runs", "mask_keys", "opens_key"]
 
-KEY_RULE = "private-key"
-KEY_LINES = 200  # a 16,384-bit RSA key takes 190 lines; after that the END line is not coming
 _LONGEST = 256 * 1024  # characters of a whole block
 
 _KEY_BEGIN = re.compile(r"-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")

@@ -7,14 +7,10 @@ import binascii
 import re
 from functools import lru_cache
 
-from warroom.redact.rules import LABELS, Hits, label
+from warroom.redact.rules import LABELS, Hits, is_placeholder, label, words
 from warroom.redact.vendors import vendors
 
 __all__ = [
-    "ADDRESS_CLUE",
-    "FLAG_CLUE",
-    "NAME_CLUE",
-    "is_placeholder",
     "mask_addresses",
     "mask_bearers",
     "mask_flags",
@@ -23,10 +19,6 @@ __all__ = [
     "mask_value_line",
     "names_secret",
 ]
-
-
-def _words(words: str) -> frozenset[str]:
-    return frozenset(words.split())
 
 
 # name = value, name: value, "name": "value", ?name=value, name => value, also inside JSON inside JSON (\"name\").
@@ -57,7 +49,7 @@ _BEARER = re.compile(
     r"|basic[ \t]{1,4}(?P<basic>[A-Za-z0-9+/]{6,}+={0,2}))"
 )
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_PASSWORDS = _words(
+_PASSWORDS = words(
     "password passwd passwort pwd pass passphrase passcode passkey userpass dbpass keypass psk kennwort wachtwoord"
     " senha contrasena"
 )
@@ -68,9 +60,9 @@ _NOUNS = {
     "pin": "pin", "otp": "pin", "totp": "pin", "cvv": "pin", "cvc": "pin", "ssn": "pin",
 }  # fmt: skip
 # What a name may end in and still be a secret's: client-key-data, password_hash.
-_ENCODINGS = _words("data base text plaintext pem string b")
-_SUFFIXES = _words("hash confirmation value header") | _ENCODINGS
-_ENCODED = _words("key password passwd secret token passphrase")
+_ENCODINGS = words("data base text plaintext pem string b")
+_SUFFIXES = words("hash confirmation value header") | _ENCODINGS
+_ENCODED = words("key password passwd secret token passphrase")
 _GLUED = (
     ("password", "password"),
     ("passwd", "password"),
@@ -83,41 +75,24 @@ _GLUED = (
     ("sessid", "session"),
     ("jsessionid", "session"),
 )
-_SECRET_KEYS = _words(
+_SECRET_KEYS = words(
     "api access private secret client service signing encryption decryption master auth shared account ssh"
     " subscription webhook integration routing genie app application admin storage hmac aes rsa deploy"
 )
-_HARMLESS_TOKENS = _words(
+_HARMLESS_TOKENS = words(
     "next page continuation cancellation cancel stop eos bos pad unk mask prompt completion"
     " sync fencing max min per unexpected resume"
 )
-_QUERY_NAMES = _words("key sig signature code auth session sid credential")
-_PHONES = _words("phone mobile msisdn telephone tel cell phonenumber")
-_BENIGN = _words(
-    "true false null none nil undefined yes no ok on off required missing invalid expired empty unset set present"
-    " absent redacted masked hidden filtered n/a changed failed success valid denied rejected accepted incorrect"
-    " wrong string unknown default enabled disabled not too must is was for"
-)
-_PLACEHOLDER = re.compile(r"[*xX•.·#-]+|\$\{?[A-Z_][A-Z0-9_]*\}?|\$\{\{.*|%\(?\w*\)?s?|\{\w*\}|<[^>]*>?")
+_QUERY_NAMES = words("key sig signature code auth session sid credential")
+_PHONES = words("phone mobile msisdn telephone tel cell phonenumber")
 _RANDOM = re.compile(r"(?=[^0-9]*+[0-9])(?=[^A-Za-z]*+[A-Za-z]).{8,}|\S{24,}", re.DOTALL)
-_WHOLE_HEADER = _words("digest hmac signature oauth aws4-hmac-sha256 aws")
-_SINGLE_TOKEN = _words("basic bearer token bot negotiate ntlm apikey api-key geniekey splunk key")
+_WHOLE_HEADER = words("digest hmac signature oauth aws4-hmac-sha256 aws")
+_SINGLE_TOKEN = words("basic bearer token bot negotiate ntlm apikey api-key geniekey splunk key")
 
 
-# In RE2 syntax: what a text must have for any of the functions below to find something.
-_SECRET_WORD = (
-    r"(?:pass(?:word|wd|wort|phrase|code|key)?|pwd|kennwort|wachtwoord|senha|contrasena|secrets?|tokens?|keys?"
-    r"|auth(?:orization)?|cred(?:ential)?s?|cookies?|bearer|jwt|pat|psk|mnemonic|sig(?:nature)?|code|session|sid"
-    r"|sess(?:ion)?id|pin|t?otp|cv[vc]|ssn|phone|mobile|msisdn|tel|cell|number)"
-)
-NAME_CLUE = (
-    rf"(?i){_SECRET_WORD}\d{{0,2}}(?:[_-]?(?:hash|confirmation|value|header|data|base64|b64|pem|text|plaintext|string))?"
-    r"[\\\"'`\]]{0,6}[ \t]*[=:]"
-)
-FLAG_CLUE = rf"(?i)-[\w-]*{_SECRET_WORD}[\w-]{{0,12}}(?:\s|\\{{0,4}}[\"'])"
-ADDRESS_CLUE = r"://[^\s\"'<>]+@"
-
-_VENDOR_WORDS = frozenset(vendor.name.partition("-")[0] for vendor in vendors()) | _words(
+# A vendor's name before "key" makes it a secret's, as in STRIPE_KEY; some are ordinary words and do not count.
+_ORDINARY = words("age line linear modal password render resend segment square together ramp mercury")
+_VENDOR_WORDS = frozenset(vendor.name.partition("-")[0] for vendor in vendors()) - _ORDINARY | words(
     "abuseipdb amplitude appcenter auth0 beamer bittrex braze bugsnag cloudflare cloudinary codecov"
     " cohere cosmos coveralls datadog deepgram deepseek digitalocean drone droneci elasticsearch etherscan"
     " etsy eventbrite fastly finicity finnhub firebase fixer flickr freshbooks freshdesk gitter helpscout"
@@ -133,19 +108,19 @@ _VENDOR_WORDS = frozenset(vendor.name.partition("-")[0] for vendor in vendors())
 @lru_cache(maxsize=4096)
 def _kind(name: str, query: bool) -> str | None:
     """Which rule a value of this name falls under, by the words of the name: ``max_tokens`` is not a token."""
-    words = [word.lower() for word in _WORDS.findall(name)]
-    if not words:
+    parts = [word.lower() for word in _WORDS.findall(name)]
+    if not parts:
         return None
-    if words[-1] in _SUFFIXES and len(words) > 1 and (words[-1] not in _ENCODINGS or words[-2] in _ENCODED):
-        words.pop()
-    last, before = words[-1], words[-2] if len(words) > 1 else ""
+    if parts[-1] in _SUFFIXES and len(parts) > 1 and (parts[-1] not in _ENCODINGS or parts[-2] in _ENCODED):
+        parts.pop()
+    last, before = parts[-1], parts[-2] if len(parts) > 1 else ""
     if last in _PASSWORDS:
         return "password"
     if last in ("secret", "secrets", "mnemonic"):
         return "secret"
     if last == "token":
         return None if before in _HARMLESS_TOKENS else "token"
-    if last == "key" and (before in _SECRET_KEYS or not _VENDOR_WORDS.isdisjoint(words)):
+    if last == "key" and (before in _SECRET_KEYS or not _VENDOR_WORDS.isdisjoint(parts)):
         return "api-key"
     if last in _NOUNS:
         return _NOUNS[last]
@@ -158,15 +133,6 @@ def _kind(name: str, query: bool) -> str | None:
     if last.endswith("token"):  # in one word, as in csrftoken
         return None if last.removesuffix("token") in _HARMLESS_TOKENS else "token"
     return next((rule for ending, rule in _GLUED if last.endswith(ending)), None)
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether the value is a mask, a variable, or a word about a secret rather than the secret."""
-    return (
-        LABELS.fullmatch(value) is not None
-        or _PLACEHOLDER.fullmatch(value) is not None
-        or value.strip("<>[](){}.,:; ").lower() in _BENIGN
-    )
 
 
 def mask_pairs(text: str, personal: bool, hits: Hits) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from warroom.redact.rules import Hits
+from warroom.redact.rules import Hits, words
 
 __all__ = ["mask_cards", "mask_emails", "mask_ips", "mask_phones"]
 
@@ -26,26 +26,9 @@ _ID_NAME = re.compile(
 _EMAIL = re.compile(
     r"(?<![\w.+/-])(?P<user>[\w.+-]{1,64}+)@(?:[\w-]{1,63}+\.){1,5}(?P<top>[A-Za-z]{2,24})(?![\w-])"
 )
-_NOT_MAIL = frozenset(
-    [
-        "service",
-        "socket",
-        "timer",
-        "mount",
-        "slice",
-        "scope",
-        "target",
-        "device",
-        "path",
-        "swap",
-        "automount",
-        "internal",
-        "local",
-        "lan",
-        "localdomain",
-        "svc",
-        "cluster",
-    ]
+_NOT_MAIL = words(
+    "service socket timer mount slice scope target device path swap automount internal local lan"
+    " localdomain svc cluster"
 )
 _PHONES_ABROAD = re.compile(r"\+(?<![\w+./:-]\+)\d(?:[ .()-]{0,2}\d){7,14}(?!\w)")
 _PHONE = re.compile(r"(?<![\w+./:-])(?:\([2-9]\d\d\) ?|[2-9]\d\d-)[2-9]\d\d-\d{4}(?![\w-])")

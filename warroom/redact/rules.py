@@ -9,12 +9,26 @@ from dataclasses import dataclass
 from warroom.patterns import BadPattern, Pattern
 from warroom.redact.vendors import vendors
 
-__all__ = ["LABELS", "RULES", "BadRule", "Hits", "Rules", "check_name", "check_pattern", "label"]
+__all__ = [
+    "KEY_RULE",
+    "LABELS",
+    "RULES",
+    "BadRule",
+    "Hits",
+    "Rules",
+    "check_name",
+    "check_pattern",
+    "is_placeholder",
+    "label",
+    "words",
+]
+
+KEY_RULE = "private-key"
 
 RULES = frozenset(
     (
         *(vendor.name for vendor in vendors()),
-        "private-key", "password", "secret", "token", "api-key", "credential", "authorization", "cookie", "pin",
+        KEY_RULE, "password", "secret", "token", "api-key", "credential", "authorization", "cookie", "pin",
         "session", "query-secret", "url-password", "card", "email", "phone", "ip",
     )
 )  # fmt: skip
@@ -23,9 +37,31 @@ RULES = frozenset(
 LABELS = re.compile(r"(?:‹redacted:[a-z0-9-]{1,40}›)+")
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a list that is written as text."""
+    return frozenset(text.split())
+
+
+_BENIGN = words(
+    "true false null none nil undefined yes no ok on off required missing invalid expired empty unset set present"
+    " absent redacted masked hidden filtered n/a changed failed success valid denied rejected accepted incorrect"
+    " wrong string unknown default enabled disabled not too must is was for"
+)
+_PLACEHOLDER = re.compile(r"[*xX•.·#-]+|\$\{?[A-Z_][A-Z0-9_]*\}?|\$\{\{.*|%\(?\w*\)?s?|\{\w*\}|<[^>]*>?")
+
+
 def label(rule: str) -> str:
     """What stands where the rule found something."""
     return f"‹redacted:{rule}›"
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether the value is a mask, a variable, or a word about a secret rather than the secret."""
+    return (
+        LABELS.fullmatch(value) is not None
+        or _PLACEHOLDER.fullmatch(value) is not None
+        or value.strip("<>[](){}.,:; ").lower() in _BENIGN
+    )
 
 
 class BadRule(ValueError):
