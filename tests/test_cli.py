@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from warroom import wiring
 from warroom.cli import output, stdin
 from warroom.cli.arguments import Call, Verb, pick
-from warroom.cli.main import cli, run
+from warroom.cli.main import cli, equipment, run
 from warroom.connect.chat.transcript import Transcript
 from warroom.connect.guard import GuardedChat
 from warroom.incident.decisions import ReceiveAlert
@@ -943,6 +943,23 @@ def test_broken_settings_do_not_keep_anybody_from_declaring(
     assert desk.does("status", "--json", *where).json["service"] == "checkout-api"
     assert "alice" in desk.does("assign", "commander", "alice", *where).out.lower()
     assert "Half of them" in desk.does("export", *where).out
+
+
+def test_without_settings_nothing_that_waits_for_another_destination_is_given_up(tmp_path: Path) -> None:
+    slack = '[destinations.slack]\nbackend = "slack"\nchannel = "#x"\ntoken = { env = "NO_SUCH" }\n'
+    desk = Desk(tmp_path, slack)
+    desk.does("declare", "x", "y", "--no-wait")
+    desk.does("update", "--no-settings", "--wait", "3s")
+    states = {row["destination"]: row["state"] for row in desk.does("deliveries", "--json").json}
+    assert states == {"slack": "pending", "transcript": "delivered"}
+
+
+def test_a_console_without_settings_says_so_and_writes_no_theme(at_work: Desk) -> None:
+    with wiring.open_house(None, at_work.data, "Bob", environ={}) as home:
+        drill = home.drill(at_work.data / "drill")
+        with_them, without = (equipment(home, drill, no_settings=ignored) for ignored in (False, True))
+    assert "Settings are ignored" in without.notice and without.save_theme is None
+    assert not with_them.notice and with_them.save_theme is not None
 
 
 @pytest.mark.parametrize(

@@ -427,7 +427,27 @@ async def test_nobody_listening_is_not_sent() -> None:
 
 async def test_a_name_that_does_not_resolve_is_not_sent() -> None:
     # .invalid never resolves (RFC 6761).
-    assert type(await caught(door("https://chat.invalid"))) is NotSent
+    error = await caught(door("https://chat.invalid"))
+    assert type(error) is NotSent
+    assert "Errno" not in str(error) and "[" not in error.title
+    assert error.title.startswith("Chat cannot be reached (")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("[Errno -2] Name or service not known", "name or service not known"),
+        ("[Errno 111] Connection refused", "connection refused"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1006)",
+         "certificate verify failed: self-signed certificate"),
+    ],
+)  # fmt: skip
+async def test_why_a_service_cannot_be_reached_is_told_in_words(words: str, told: str) -> None:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError(words)
+
+    error = await caught(door(transport=httpx.MockTransport(handler)))
+    assert error.title == f"Chat cannot be reached ({told})"
 
 
 async def test_a_server_that_is_not_trusted_gets_nothing() -> None:
