@@ -7,7 +7,8 @@ by the **tui**, started by the **cli**.
 
     incident/        what an incident is: facts, decisions, time, the playbook. No clock, no I/O, no screen
     journal/         where facts are kept: port.py says what is asked, sqlite.py is the embedded default
-    connect/         how the world is reached: ports.py, plugins.py, http.py (the only door to httpx), chat/
+    connect/         how the world is reached: ports.py, plugins.py, http.py (the only door to httpx), chat/;
+                     guard.py keeps a backend's faults and mask.py its secrets from everything else
     logs/            how logs are read: sources, index, search, records; view.py is what a screen looks at
     reports/         what we say: messages, the post-mortem, its figures
     redact/          makes text inert and masks secrets, before it is drawn, kept, posted, exported or printed:
@@ -23,7 +24,7 @@ by the **tui**, started by the **cli**.
     wiring.py        puts the house together; the one file that names concrete classes
     tui/             how it looks
     cli/             how it starts: main.py (argument tree, exit codes), commands.py (a verb for every action),
-                     arguments.py (what every verb takes), output.py (sole owner of stdout)
+                     arguments.py (what every verb takes), stdin.py, output.py (sole owner of stdout)
     playbooks/       small-team.toml, the framework as shipped; themes/ and sample_data/ stand beside the package
 
 Imports run down this list of floors only, and siblings do not know each other:
