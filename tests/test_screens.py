@@ -677,6 +677,18 @@ def test_the_header_brings_no_text_colour_of_its_own_to_its_grounds(stage: Stage
     assert own == ["$sev-critical-text on $sev-critical bold"]
 
 
+async def test_home_tells_when_an_alert_fired_and_which_ones_are_a_drills(stage: Stage) -> None:
+    room, now = stage.room, stage.clock()
+    room.receive_alert(ReceiveAlert("errors", "am", "checkout-api", fired_at=now - timedelta(hours=15)))
+    room.receive_alert(ReceiveAlert("rehearsed", "am", "checkout-api", fired_at=now, drill=True))
+    async with on_console(stage, LARGE) as pilot:
+        lines = {
+            word: next(x for x in screen_lines(pilot.app) if word in x) for word in ("errors (am)", "rehearsed")
+        }
+        assert "27 Jan 23:15" in lines["errors (am)"] and "DRILL" not in lines["errors (am)"]
+        assert "14:15:00" in lines["rehearsed"] and "DRILL" in lines["rehearsed"]
+
+
 # ── resizing ────────────────────────────────────────────────────────────────────────────────────────────────
 
 

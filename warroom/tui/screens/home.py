@@ -111,7 +111,9 @@ class HomeScreen(TiledScreen, NextScreen):
         if over.team.alerts:
             rows.append(ListRow("", Content.styled("Alerts nobody has taken", "$text-warning bold")))
             for alert in reversed(over.team.alerts.values()):
-                at = f"{alert.at.astimezone(self.bridge.zone):%H:%M:%S} "
+                here = (alert.event.fired_at or alert.at).astimezone(self.bridge.zone)
+                today = here.date() == now.astimezone(self.bridge.zone).date()
+                at = f"{here:%H:%M:%S} " if today else f"{here:%d %b %H:%M} "
                 service = f"{alert.event.service} · " if alert.event.service else ""
                 drill = Content.styled(" DRILL ", DRILL_STYLE) + " " if alert.event.drill else ""
                 words = Content.assemble(
@@ -158,8 +160,9 @@ class HomeScreen(TiledScreen, NextScreen):
 
     def _past(self, row: Summary, now: datetime) -> ListRow:
         here = row.milestones["started"].astimezone(self.bridge.zone)
+        this_year = here.year == now.astimezone(self.bridge.zone).year
         left = Content.assemble(
-            (f"{here:%d %b %H:%M} ", "$text-quiet"), lit(f"{row.id} "),
+            (f"{here:%d %b %H:%M} " if this_year else f"{here:%d %b %Y} ", "$text-quiet"), lit(f"{row.id} "),
             lit(f"{row.severity:<8} ", "$text-quiet"), lit(f"{row.service} · {row.title}"),
         )  # fmt: skip
         due = row.postmortem_due(self.bridge.room.playbook.nudges.postmortem_hours)
