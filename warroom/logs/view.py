@@ -867,7 +867,7 @@ class LogView:
             threading.Thread(target=self._weave, args=(self._weaving, feeds), name="log weave", daemon=True).start()
 
     def _weave(self, job: int, feeds: list[_Feed]) -> None:
-        """All there is of the files until now, but for the last line of each, which may still be growing."""
+        """All there is of the files until now, but for the last line of each where that is still growing."""
 
         def stale() -> bool:
             return self._weaving != job or self._closed
@@ -1054,9 +1054,12 @@ def _owner(piece: Piece) -> _Feed:
 
 
 def _last_line(store: FileStore) -> int:
-    """The byte at which the last line of a store begins, as far as one can see."""
+    """The byte at which the unfinished last line of a store begins, as far as one can see; its end if there is
+    none."""
     end = store.end
     data = store.read(max(store.begin, end - PIECE), min(PIECE, end))
+    if data.endswith(b"\n"):
+        return end
     return end - len(data) + data.rfind(b"\n", 0, max(0, len(data) - 1)) + 1
 
 
