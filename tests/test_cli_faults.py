@@ -609,6 +609,20 @@ def test_the_remedy_names_the_post_and_resend_all_sends_everything(tmp_path: Pat
         assert "Nothing was refused" in program.does("resend", "--all")[1]
 
 
+def test_an_update_too_long_for_one_post_arrives_in_parts_whoever_sends_it(tmp_path: Path) -> None:
+    with servers.RawServer(OK) as server:
+        more = 'max_length = 2000\nheaders = { A = { env = "TOKEN" } }'
+        program = Program(tmp_path, hook(server.url, more=more))
+        program.does("declare", "x", "y", "--no-wait")  # no secret is needed to measure a text
+        program.does("update", "--impact", "No one can pay. " * 190, "--no-wait")
+        program.environ["TOKEN"] = "s3cr3t-t0ken"
+        program.does("deliveries", "--wait", "20s")
+        assert keys(server)[-2:] == ["INC-1.6.hook.post", "INC-1.6.hook.post.2"]
+        bodies = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.requests[-2:]]
+    assert all(len(body["text"]) <= 2000 for body in bodies)
+    assert sum(body["text"].count("pay.") for body in bodies) == 190
+
+
 def test_two_processes_that_send_at_once_send_each_post_once(tmp_path: Path) -> None:
     with servers.RawServer(OK) as server:
         program = Program(tmp_path, hook(server.url))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -158,11 +159,12 @@ async def test_a_secret_is_masked_in_the_preview_and_said(tmp_path: Path) -> Non
         assert "rotated" in stage.journal.draft("INC-1/update/Alice")
 
 
-async def test_a_text_that_is_too_long_is_said(tmp_path: Path) -> None:
+async def test_a_text_that_is_too_long_for_one_post_is_said(tmp_path: Path) -> None:
     with incident(tmp_path, chats={"chat": ToldChat("chat", max_length=120), "mail": ToldChat("mail")}) as stage:
         async with on_glass(stage, composing()) as pilot:
-            assert "too long" in screen_text(pilot.app)
-            assert "of 120 characters" in screen_text(pilot.app)
+            text = screen_text(pilot.app)
+            assert re.search(r"! \d+ of 120 characters: in \d posts", text)
+            assert "(1/" in text
 
 
 class SlowChat(ToldChat):

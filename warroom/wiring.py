@@ -6,6 +6,7 @@ message goes out, the template engine when a template is used.
 
 from __future__ import annotations
 
+import functools
 import os
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,7 +76,7 @@ class House:
         self.playbook = playbook
         self.journal = journal
         self.environ = environ
-        self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat)
+        self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat, measures=self.measure)
 
     def chat(self, name: str) -> Chat:
         """The destination of that name, its secrets looked up now. Opens no connection.
@@ -87,6 +88,14 @@ class House:
             known = ", ".join(self.settings.destinations)
             raise NotFound(f"There is no destination {toml.plain(name)}", f"The settings name: {known}.")
         return make_chat(destination, self.places, self.environ)
+
+    @functools.cache  # noqa: B019 — a house lives as long as its process
+    def measure(self, name: str) -> Chat:
+        """The destination of that name without its secrets: it measures texts and can send none."""
+        destination = self.settings.destinations.get(name)
+        if destination is None:
+            raise NotFound(f"There is no destination {toml.plain(name)}")
+        return make_chat(destination, self.places, self.environ, secrets=False)
 
     def courier(self) -> Courier:
         """Who carries this house's deliveries; ``start`` or ``drain`` it."""
@@ -305,9 +314,16 @@ def open_journal(places: Places) -> SqliteJournal:
     return SqliteJournal(places.make_data() / JOURNAL, reads_anyway=True)
 
 
-def make_chat(destination: Destination, places: Places, environ: Mapping[str, str]) -> Chat:
+PLACEHOLDER = "https://placeholder.invalid"
+"""Stands for a secret that is not looked up: an address and a header's value alike."""
+
+
+def make_chat(
+    destination: Destination, places: Places, environ: Mapping[str, str], *, secrets: bool = True
+) -> Chat:
     """The backend of ``destination``, guarded, its options checked by its own model and its secrets looked up.
 
+    Without ``secrets`` none is looked up: such a chat renders and measures texts, and can send none.
     Raises ``SettingsError`` with file, table and key, whatever the backend's own code does; no secret stands in it.
     """
     from warroom.connect import plugins
@@ -323,7 +339,11 @@ def make_chat(destination: Destination, places: Places, environ: Mapping[str, st
     secret = [name for name, field in model.model_fields.items() if _is_secret(field.annotation)]
     tables = [name for name in secret if _is_table(model.model_fields[name].annotation)]
     try:
-        options = resolve_options(destination, secret, environ, tables=tables)
+        if secrets:
+            options = resolve_options(destination, secret, environ, tables=tables)
+        else:
+            options = {key: _placeholder(value, key in tables) if key in secret else value
+                       for key, value in destination.options.items()}  # fmt: skip
     except SettingsError as error:
         raise place.of(error) from None
     if "folder" in model.model_fields:
@@ -344,6 +364,10 @@ def make_chat(destination: Destination, places: Places, environ: Mapping[str, st
         wrong = f"its chat backend cannot be set up: {describe(error, mask)}"
         failure = place.of(SettingsError(wrong, "Check the options, or update the package of the backend."))
     raise failure
+
+
+def _placeholder(value: object, is_table: bool) -> object:
+    return dict.fromkeys(value, PLACEHOLDER) if is_table and isinstance(value, dict) else PLACEHOLDER
 
 
 class _Place:

@@ -122,7 +122,10 @@ def _tell_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
         why = _in_one_line(one.error)
         if one.state is State.DELIVERED:
             url = next((each.receipt.url for each in (one, *alike) if each.receipt and each.receipt.url), "")
-            output.tell(f"✓ {name}" + (f"  {url}" if url else ""))
+            posts = Counter(each.seq for each in alike if each.order.act == "post")
+            parts = max(posts.values(), default=1)
+            said = f"✓ {name}" + (f", too long for one post: in {parts} parts" if parts > 1 else "")
+            output.tell(said + (f"  {url}" if url else ""))
         elif one.state is State.FAILED:
             how = f"warroom delivery {one.id} --resend" if len(alike) == 1 else "warroom resend --all"
             output.tell(f"✗ {name}: {why}. Fix the cause, then: {how}")
@@ -571,7 +574,10 @@ def _template(room: WarRoom, incident: Incident, audience: str, named: str | Non
 def _preview(call: Call, incident: Incident, template: str, fields: Mapping[str, str], to: Sequence[str]) -> None:
     seen = call.room.preview_update(incident.id, template, fields, to or None)
     if call.json:
-        copies = [{"destination": copy.destination, "text": copy.text, "limit": copy.limit} for copy in seen.copies]
+        copies = [
+            {"destination": copy.destination, "text": copy.text, "limit": copy.limit, "posts": copy.posts}
+            for copy in seen.copies
+        ]
         output.data(
             {
                 "template": template,
@@ -585,7 +591,8 @@ def _preview(call: Call, incident: Incident, template: str, fields: Mapping[str,
     if not seen.copies:
         output.say(seen.message.text)
     for copy in seen.copies:
-        output.say(f"── {copy.destination} ({len(copy.text)} of {copy.limit} characters)")
+        posts = f", in {copy.posts} posts" if copy.posts > 1 else ""
+        output.say(f"── {copy.destination} ({copy.length} of {copy.limit} characters{posts})")
         output.say(copy.text)
     for warning in seen.warnings:
         output.tell(f"! {warning}")

@@ -88,6 +88,20 @@ class GuardedChat:
             failure = self._as_ours(error, sends=False)
         raise failure
 
+    def measure(self, message: Message) -> int:
+        """How long the post is as the backend counts, or else in characters. ``WarroomError`` if it cannot tell."""
+        own = getattr(self.backend, "measure", None)
+        if own is None:
+            return len(self.render(message))
+        failure: WarroomError
+        try:
+            return int(own(message))
+        except BaseException as error:
+            if is_ending(error):
+                raise
+            failure = self._as_ours(error, sends=False)
+        raise failure
+
     async def open(self, opening: Opening, key: str) -> Channel:
         """As the backend opens it, the answer bounded and without secrets."""
         channel = await self._run(lambda: self.backend.open(opening, key), Channel)

@@ -30,7 +30,10 @@ class Chat(Protocol):
     """True where ``find`` can say for certain whether a post with a key has arrived."""
 
     max_length: int
-    """The longest text one post may have, in characters; the composer warns beyond it."""
+    """The longest text one post may have, in characters of ``render``; a longer update is split into several posts.
+
+    A backend whose service counts otherwise also has ``measure(message) -> int``, which is compared with it.
+    """
 
     def render(self, message: Message) -> str:
         """The exact text this backend will send, as the composer previews it."""

@@ -44,6 +44,7 @@ from warroom.incident.team import Team, fold_team
 from warroom.journal.port import Journal
 from warroom.redact import redact
 from warroom.reports import messages
+from warroom.room import parts
 from warroom.room.drafts import Drafts, OpenedDraft
 from warroom.settings import Settings, on_call
 
@@ -79,12 +80,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The exact text one destination will get. ``limit`` is in characters; ``problem`` is why it cannot go yet."""
+    """The exact text one destination will get, in how many ``posts`` (a blank line between them).
+
+    ``length`` and ``limit`` are as the destination counts. ``problem`` is why it cannot go yet.
+    """
 
     destination: str
     text: str
     limit: int
     problem: str = ""
+    length: int = 0
+    posts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +119,15 @@ class WarRoom:
         by: str,
         clock: Clock,
         chats: Callable[[str], Chat],
+        measures: Callable[[str], Chat] | None = None,
     ) -> None:
         self.playbook = playbook
         self.settings = settings
         self.by = by
         self.clock = clock
         self.chats = chats
+        self.measures = measures
+        """A destination made without its secrets, to measure texts by; None measures nothing."""
         self.journal = journal
         self._drafts = Drafts(journal, by)
         self._folded: dict[str, Incident] = {}
@@ -305,7 +314,10 @@ class WarRoom:
                 if name not in self._previewers:
                     self._previewers[name] = self.chats(name)
             chat = self._previewers[name]
-            return Copy(name, chat.render(message), chat.max_length)
+            posts = parts.split(chat, message)
+            problem = "" if posts else str(_too_long(name, chat, message))
+            text = "\n\n".join(chat.render(post) for post in posts or (message,))
+            return Copy(name, text, chat.max_length, problem, parts.length(chat, message), len(posts) or 1)
         except WarroomError as error:
             return Copy(name, message.text, len(message.text), str(error))
 
@@ -496,14 +508,34 @@ class WarRoom:
             elif event.kind == "update":
                 message = _message(event, incident, story.desk.now)
                 orders += [
-                    (place, Order(act="post", destination=name, message=message)) for name in event.destinations
+                    (place, Order(act="post", destination=name, message=post))
+                    for name in event.destinations
+                    for post in self._posts(name, message)
                 ]
             if event.kind in STATUS_KINDS:
                 news = place
         if news is not None:
-            message = messages.status(incident, self.playbook, story.desk.now, self.zone)
+            message = parts.shortened(messages.status(incident, self.playbook, story.desk.now, self.zone))
             orders += [(news, Order(act="status", destination=name, message=message)) for name in reach]
         return orders
+
+    def _posts(self, name: str, message: Message) -> Sequence[Message]:
+        """The posts a destination gets the message in. ``BadInput`` if it is too long for that.
+
+        A declaration is never refused: what is too long is cut, and the whole of it stands in the timeline.
+        """
+        if self.measures is None:
+            return (message,)
+        try:
+            chat = self.measures(name)
+            posts = parts.split(chat, message)
+            if not posts and message.kind == "declaration":
+                posts = (parts.cut(chat, message),)
+        except WarroomError:  # its settings are wrong: it is kept as it is, and not sent before they are right
+            return (message,)
+        if not posts:
+            raise _too_long(name, chat, message)
+        return posts
 
     def _append(self, story: _Story, expected: int) -> Done:
         entries = self.journal.append(
@@ -550,6 +582,14 @@ class _Story:
         ]
         self.incident = fold(incident.id, entries, incident)
         self.events += events
+
+
+def _too_long(name: str, chat: Chat, message: Message) -> BadInput:
+    return BadInput(
+        f"The text is too long for {name}: {parts.length(chat, message):,} characters, "
+        f"and {parts.MOST_PARTS} posts of {chat.max_length:,} would not hold it",
+        "Shorten it, or leave this destination out.",
+    )
 
 
 def _placeless(delivery: Delivery) -> bool:

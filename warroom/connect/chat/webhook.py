@@ -40,7 +40,7 @@ class WebhookOptions(BaseModel):
     """True if the receiver acts once on requests with the same Idempotency-Key: then a post whose answer was lost
     is tried again by itself, else a person is asked."""
     max_length: int = Field(default=4000, ge=1)
-    """The longest text the receiver takes, in characters; the composer warns beyond it."""
+    """The longest text the receiver takes, in characters; a longer one is sent in numbered parts."""
 
     @field_validator("body", mode="before")
     @classmethod
@@ -72,6 +72,10 @@ class Webhook:
         if not self._templated:
             return still(plain(spoken(message, recognises=self.dedupes)))
         return json.dumps(self._body(message, "(key)"), ensure_ascii=False, indent=2)
+
+    def measure(self, message: Message) -> int:
+        """The length of the text alone: that is what ``max_length`` limits, whatever stands around it."""
+        return len(still(plain(spoken(message))))
 
     async def open(self, opening: Opening, key: str) -> Channel:
         """There is nothing to open: the address decides where posts go."""

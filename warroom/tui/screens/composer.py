@@ -159,9 +159,9 @@ class Destinations(RowList):
 def _length(copy: Copy) -> Content:
     if copy.problem:
         return lit(f"✗ {copy.problem}", "$text-error bold")
-    words = f"{len(copy.text):,} of {copy.limit:,} characters"
-    if len(copy.text) > copy.limit:
-        return Content.styled(f"✗ {words}: too long", "$text-error bold")
+    words = f"{copy.length:,} of {copy.limit:,} characters"
+    if copy.posts > 1:
+        return Content.styled(f"! {words}: in {copy.posts} posts", "$text-warning bold")
     return Content.styled(words, "$text-quiet")
 
 

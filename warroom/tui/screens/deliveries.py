@@ -41,7 +41,8 @@ def what(delivery: Delivery) -> str:
     if order.act == "status" or order.message is None:
         return "status message and topic"
     number = order.message.marker.rpartition("·")[2]
-    return f"{number} {order.message.kind}"
+    part = delivery.id.rpartition(".post.")[2]
+    return f"{number} {order.message.kind}" + (f" part {part}" if part.isdigit() else "")
 
 
 def when(delivery: Delivery, now: datetime) -> str:
