@@ -648,7 +648,7 @@ def test_a_section_that_was_written_holds_only_what_was_written() -> None:
 def test_a_draft_that_was_deleted_is_gone_from_the_document() -> None:
     incident = full_and((70, "A", SectionWritten(section="went_well", words="")))
     assert section_of(render.to_markdown(written(incident), BOOK), "What Went Well") == "*Left empty.*"
-    assert "went_well" not in incident.unwritten
+    assert "went_well" not in incident.unwritten and incident.rows[-1].text == "went well: left empty"
     # A post-mortem without a root cause is not written, whatever somebody saved.
     emptied = full_and((70, "A", SectionWritten(section="root_cause", words="")))
     assert "root_cause" in emptied.unwritten

@@ -423,7 +423,7 @@ class SectionWritten(Fact):
 
     @property
     def text(self) -> str:
-        return f"{self.section.replace('_', ' ')}: {self.words}"
+        return f"{self.section.replace('_', ' ')}: {self.words or 'left empty'}"
 
 
 class AlertTaken(Fact):
