@@ -145,7 +145,7 @@ def _journal(places: Places) -> Iterator[Finding]:
     try:
         with SqliteJournal(file, reads_anyway=True) as journal:
             for notice in journal.notices():
-                yield Finding("journal", "wrong", notice)
+                yield Finding("journal", "wrong", notice, 1)
             yield Finding("journal", "fine", journal.check())
             states = Counter(delivery.state.value for delivery in journal.deliveries())
     except WarroomError as error:

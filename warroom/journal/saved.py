@@ -20,6 +20,8 @@ LONGEST = 8_000
 STREAMS = 32
 """How many streams are kept then."""
 
+# Not blocking: a pipe in the file's place must not hold up an append.
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _LINE = re.compile(r"(?P<stream>[^\t\n]{1,200})\t(?P<seq>\d{1,15})\t(?P<chain>[0-9a-f]{32})")
 
 
@@ -35,9 +37,7 @@ class Saved:
         # A line is written by one call, at the end, so processes do not mix; the leading newline ends a torn one.
         line = f"\n{stream}\t{seq}\t{chain.hex()}\n".encode()
         with suppress(OSError):
-            file = os.open(
-                self._saved, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
+            file = os.open(self._saved, _APPEND, 0o600)
             try:
                 os.write(file, line)
                 size = os.fstat(file).st_size
@@ -62,9 +62,7 @@ class Saved:
             return
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%MZ")
         with suppress(OSError):
-            file = os.open(
-                self.lost_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
+            file = os.open(self.lost_path, _APPEND, 0o600)
             try:
                 os.write(file, "".join(f"{now} {sentence}\n" for sentence in lost).encode())
             finally:
