@@ -285,6 +285,16 @@ def test_an_append_that_finds_the_disk_full_says_full(on_disk: Program, disk: Pa
         assert journal.read("INC-1")
 
 
+def test_a_demo_without_a_temporary_folder_says_so(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(**_: str) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", fails)
+    status, _, err = in_process(program.environ, "demo", "--plain")
+    assert status == 1
+    assert "no folder to play in: no space left" in err and "TMPDIR" in err
+
+
 def test_too_many_open_files_are_called_that(program: Program) -> None:
     program.does("declare", "web", "down", "--no-wait")
     code = f"""

@@ -91,7 +91,13 @@ def demo(call: Call, speed: float | None, plain: bool) -> None:
     from warroom import wiring
 
     headless = plain or call.json or not has_terminal(call)
-    folder = Path(tempfile.mkdtemp(prefix="warroom-demo-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="warroom-demo-"))
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise WarroomError(
+            f"The demo has no folder to play in: {reason}", "Free some space there, or name another with TMPDIR."
+        ) from None
     if headless:
         from warroom.cli.rehearsal import play
 
