@@ -889,12 +889,12 @@ def test_doctor_knows_who_can_be_reached_and_who_sits_there(tmp_path: Path) -> N
 def test_a_verb_says_as_whom_it_acts_where_only_the_account_is_known(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     del desk.environ["WARROOM_AS"]
-    warning = f"! Recorded as {getpass.getuser()}, who is not in [[team.people]]. Say who you are with --as NAME."
+    warning = f"! You act as {getpass.getuser()}, who is not in [[team.people]]. Say who you are with --as NAME."
     assert warning in desk.does("declare", "x", "y").err
     assert warning in desk.does("note", "x").err
-    assert "Recorded as" not in desk.does("status").err
+    assert "You act as" not in desk.does("status").err
     for somebody in ("Bob", "Zoe from the other team"):
-        assert "Recorded as" not in desk.does("note", "x", "--as", somebody).err
+        assert "You act as" not in desk.does("note", "x", "--as", somebody).err
 
 
 BROKEN = {

@@ -85,6 +85,13 @@ class Call:
             self.settings, self.data, self.by, self.environ, ignored=self.no_settings, key_check=_check_keys
         )
 
+    def stranger(self) -> str:
+        """What to say where the person acting is only an account's name and nobody of the team; else ""."""
+        people = self.room.settings.team.people
+        if not self.by_account or not people or self.room.by in {person.name for person in people}:
+            return ""
+        return f"You act as {self.room.by}, who is not in [[team.people]]. Say who you are with --as NAME."
+
     @property
     def by_account(self) -> bool:
         """Whether nobody said who acts, so that the name of the system's account is taken."""

@@ -69,10 +69,8 @@ def _report(call: Call, done: Done) -> None:
 
 
 def _tell_by_whom(call: Call) -> None:
-    """Say on stderr as whom it was recorded, where that is only an account's name and nobody of the team."""
-    people = call.room.settings.team.people
-    if call.by_account and people and call.room.by not in {person.name for person in people}:
-        output.tell(f"! Recorded as {call.room.by}, who is not in [[team.people]]. Say who you are with --as NAME.")
+    if warning := call.stranger():
+        output.tell(f"! {warning}")
 
 
 def _print_entries(call: Call, entries: Iterable[Entry]) -> None:

@@ -316,7 +316,9 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
             house = call.house
             opened = call.incident().id if war_room else ""
         drill = house.drill(house.places.data / "drill")
-        return equipment(house, drill, logs=more, incident_id=opened, no_settings=call.no_settings)
+        return equipment(
+            house, drill, logs=more, incident_id=opened, no_settings=call.no_settings, notice=call.stranger()
+        )
 
     from warroom.journal.glimpse import glimpse
     from warroom.places import Places
@@ -333,10 +335,12 @@ def equipment(
     logs: Sequence[Path | str | int] = (),
     rehearses: bool = False,
     no_settings: bool = False,
+    notice: str = "",
 ) -> Equipment:
     """What the console works with in this house; ``rehearses`` plays the drill from the start.
 
-    With ``no_settings`` the themes beside the settings are left alone too, and no theme is written there.
+    ``notice`` is said at its start. With ``no_settings`` the themes beside the settings are left alone too, and no
+    theme is written there.
     """
     from warroom.settings import save_theme
     from warroom.tui.bridge import Equipment
@@ -360,7 +364,7 @@ def equipment(
         incident_id=incident_id,
         # The demo's settings are everybody's.
         save_theme=None if rehearses or no_settings else lambda name: save_theme(house.places.settings, name),
-        notice=WITHOUT_SETTINGS if no_settings else "",
+        notice=WITHOUT_SETTINGS if no_settings else notice,
     )
 
 
