@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from token_formats import formats, token_of
 
+from warroom.patterns import Pattern
 from warroom.redact import (
     RULES,
     BadRule,
@@ -27,6 +28,7 @@ from warroom.redact import (
     uncoloured,
     use,
 )
+from warroom.redact.clues import END, START, clue_of, spaced
 from warroom.redact.forms import forms
 from warroom.redact.vendors import vendors
 
@@ -740,6 +742,20 @@ def test_names_and_ids_of_a_program_are_left_alone() -> None:
     lines = [line for path in sorted(Path(random.__file__).parent.glob("[a-h]*.py")) for line in path.open()]
     touched = [line for line in lines if redact(line, personal=False).count]
     assert len(lines) > 20_000 and len(touched) * 1000 < len(lines), touched[:5]
+
+
+def test_no_line_is_missed_by_looking_for_all_rules_at_once() -> None:
+    """What one pass says can match is all that is tried: each pattern's clue must be in all the pattern matches."""
+    rng = random.Random(10)
+    for row in vendors():
+        template = next(template for name, template in formats() if name == row.name)
+        token, _ = token_of(template, rng)
+        full = Pattern(f"{START}(?:{row.pattern}){END}")
+        if full.found(token):
+            assert all(
+                Pattern(clue_of(row.pattern)).found(spaced(text)[-1])
+                for text in (token, f"x\n{token}", f"x\\n{token}", f"%20{token}")
+            ), row
 
 
 def test_a_hundred_rules_of_a_team_are_all_in_force() -> None:

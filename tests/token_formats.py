@@ -46,7 +46,6 @@ matrix-token           syt_{A12}_{A20}_{A6}
 matrix-token           mct_{A30}_{A6}
 sendgrid-key           SG.{W22}.{W43}
 mailgun-key            key-{H32}
-mailgun-key            {H32}-{H8}-{H8}
 mailchimp-key          {H32}-us{D2}
 mandrill-key           md-{A22}
 brevo-key              xkeysib-{H64}-{A16}
@@ -62,7 +61,6 @@ tines-webhook          https://acme.tines.com/webhook/{H32}/<{H32}>
 pipedream-key          pd_live_{A32}
 intercom-token         dG9rO{B55}=
 line-token             {B166}/1O/w1cDnyilFU=
-webex-token            {A64}_{A4}_{G}
 github-token           ghp_{A36}
 github-token           gho_{A36}
 github-token           ghu_{A36}

@@ -13,6 +13,7 @@ __all__ = [
     "ADDRESS_CLUE",
     "BEARER_CLUE",
     "CARD_CLUE",
+    "ELEMENT_CLUE",
     "EMAIL_CLUE",
     "END",
     "FLAG_CLUE",
@@ -43,17 +44,17 @@ NAME_CLUE = (
     rf"(?i){_SECRET_WORD}\d{{0,2}}(?:[_-]?(?:hash|confirmation|value|header|data|base64|b64|pem|text|plaintext|string))?"
     r"[\\\"'`\]]{0,6}[ \t]*[=:]"
 )
-FLAG_CLUE = rf"(?i)-[\w-]*{_SECRET_WORD}[\w-]{{0,12}}(?:\s|\\{{0,4}}[\"'])"
-ADDRESS_CLUE = r"://[^\s\"'<>]+@"
+FLAG_CLUE = r"(?:^|[\s\"'\[(=,])--?[A-Za-z]"
+ADDRESS_CLUE = "://"
+ELEMENT_CLUE = "</"
 VALUE_CLUE = r"(?i)\bvalue\\{0,4}[\"']?\s*[:=]"
 BEARER_CLUE = r"(?i)(?:bearer|basic)\s"
-CARD_CLUE = r"(?:^|[^\w.+-])[2-6]\d{3}(?:[ -]?\d{4}[ -]?\d{4}|[ -]\d{6}[ -]\d)"
-EMAIL_CLUE = r"@[^\s@]+\.[A-Za-z]"
-PHONE_CLUE = r"\+\d[\d .()-]{6}|[2-9]\d\d-(?:[2-9]\d\d-)?\d{4}\b"
+CARD_CLUE = r"\d{4}[ -]?\d{4}[ -]?\d{4}|\d{4}[ -]\d{6}[ -]\d"
+EMAIL_CLUE = r"[\w.+-]@[A-Za-z0-9-]"
+PHONE_CLUE = r"[^\w+./:-](?:\+\d[\d .()-]{6}|(?:\([2-9]\d\d\)\s?|[2-9]\d\d-)[2-9]\d\d-\d{4})"
 IP_CLUE = r"\d\.\d|:[0-9A-Fa-f:]*:"
 
 _ENOUGH = 4  # literal characters at the start of a pattern that tell enough
-_LEAST = 2  # with fewer anywhere, the whole pattern is looked for
 _COUNTED = 8  # characters of a class behind a piece that belong to it
 _ATOM = re.compile(r"\\x\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()|]|[^\\]")
 _REPEAT = re.compile(r"(?:[*+?]|\{(\d+)(?:,\d*)?\})\??")
@@ -71,8 +72,8 @@ def clue_of(pattern: str) -> str:
     flags, body = ("(?i)", pattern[4:]) if pattern.startswith("(?i)") else ("", pattern)
     pieces = _pieces(body)
     first = pieces[0]
-    best = first if first.weight >= _ENOUGH else max(pieces, key=lambda piece: piece.weight)
-    if best.weight < _LEAST:
+    best = first if first.weight >= _ENOUGH else max(pieces, key=lambda piece: piece.weight + (piece is first))
+    if not best.weight:
         return f"{_BEFORE}(?:{pattern})"
     return f"{_BEFORE}{flags}{best.text}" if best is first else flags + best.text
 

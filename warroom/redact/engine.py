@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from itertools import chain
 from typing import Any
 
@@ -67,7 +68,7 @@ def redact(text: str, *, personal: bool = True, rules: Rules | None = None) -> R
     hits = Hits(rules)
     # The one rule that spans many lines must see the whole.
     if "PRIVATE KEY" in text and KEY_RULE not in rules.off:
-        text = _keys(text, personal, hits)
+        text = _Later("keys", "mask_keys")(text, personal, hits)
     parts: list[str] = []
     start = 0
     while start < len(text):
@@ -267,83 +268,38 @@ class _Scanner:
 def _shipped_clues(off: frozenset[str], ips: bool) -> _Clues:
     """Of every rule of warroom's that is not switched off."""
     if KEY_RULE not in off:
-        yield "PRIVATE KEY", _keys
+        yield "PRIVATE KEY", _Later("keys", "mask_keys")
     for vendor in chain(vendors(), forms()):
         if vendor.name not in off:
             yield clue_of(vendor.pattern), _Token(vendor)
-    yield clues.NAME_CLUE, _pairs
-    yield clues.VALUE_CLUE, _named_values
-    yield clues.FLAG_CLUE, _flags
-    yield clues.BEARER_CLUE, _bearers
-    yield clues.ADDRESS_CLUE, _addresses
-    yield clues.CARD_CLUE, _cards
-    yield clues.EMAIL_CLUE, _emails
-    yield clues.PHONE_CLUE, _phones
+    yield clues.NAME_CLUE, _Later("named", "mask_pairs")
+    yield clues.VALUE_CLUE, _Later("named", "mask_named_values")
+    yield clues.ELEMENT_CLUE, _Later("named", "mask_elements")
+    yield clues.FLAG_CLUE, _Later("named", "mask_flags")
+    yield clues.BEARER_CLUE, _Later("named", "mask_bearers")
+    yield clues.ADDRESS_CLUE, _Later("named", "mask_addresses")
+    yield clues.CARD_CLUE, _Later("personal", "mask_cards")
+    yield clues.EMAIL_CLUE, _Later("personal", "mask_emails")
+    yield clues.PHONE_CLUE, _Later("personal", "mask_phones")
     if ips:
-        yield clues.IP_CLUE, _ips
+        yield clues.IP_CLUE, _Later("personal", "mask_ips")
 
 
-# Each loads its patterns when the first text needs it: most start-ups need none.
+class _Later:
+    """A function of a module of this package. Loading it compiles many patterns, and most start-ups need none."""
 
+    __slots__ = ("_function", "_module", "_name")
 
-def _keys(text: str, _: bool, hits: Hits) -> str:
-    from warroom.redact import keys
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+        self._function: _Step | None = None
 
-    return keys.mask_keys(text, hits)
-
-
-def _pairs(text: str, too: bool, hits: Hits) -> str:
-    from warroom.redact import named
-
-    return named.mask_pairs(text, too, hits)
-
-
-def _named_values(text: str, too: bool, hits: Hits) -> str:
-    from warroom.redact import named
-
-    return named.mask_named_values(text, too, hits)
-
-
-def _flags(text: str, too: bool, hits: Hits) -> str:
-    from warroom.redact import named
-
-    return named.mask_flags(text, too, hits)
-
-
-def _bearers(text: str, _: bool, hits: Hits) -> str:
-    from warroom.redact import named
-
-    return named.mask_bearers(text, hits)
-
-
-def _addresses(text: str, _: bool, hits: Hits) -> str:
-    from warroom.redact import named
-
-    return named.mask_addresses(text, hits)
-
-
-def _cards(text: str, _: bool, hits: Hits) -> str:
-    from warroom.redact import personal
-
-    return personal.mask_cards(text, hits)
-
-
-def _emails(text: str, too: bool, hits: Hits) -> str:
-    from warroom.redact import personal
-
-    return personal.mask_emails(text, hits) if too else text
-
-
-def _phones(text: str, too: bool, hits: Hits) -> str:
-    from warroom.redact import personal
-
-    return personal.mask_phones(text, hits) if too else text
-
-
-def _ips(text: str, _: bool, hits: Hits) -> str:
-    from warroom.redact import personal
-
-    return personal.mask_ips(text, hits)
+    def __call__(self, text: str, personal: bool, hits: Hits) -> str:
+        if self._function is None:
+            function: _Step = getattr(import_module(f"warroom.redact.{self._module}"), self._name)
+            self._function = function
+        return self._function(text, personal, hits)
 
 
 class _Token:

@@ -50,9 +50,6 @@ password  -      (?i)[({]\s*["']?[\w.-]{0,40}(?:password|passwd|pwd|passphrase|s
 password  -      (?i)password\(\s*(?:'([^']{3,})'|"([^"]{3,})")                                   https://dev.mysql.com/doc/refman/8.4/en/set-password.html
 password  -      (?i)identified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+|values\s+)?(?:'([^']{3,})'|"([^"]{3,})")  https://dev.mysql.com/doc/refman/8.4/en/create-user.html
 password  -      (?i)(?:create|alter)\s+user\s+\S+\s+identified\s+by\s+([^\s"';]{3,})             https://docs.oracle.com/en/database/oracle/oracle-database/23/sqlrf/CREATE-USER.html
-password  -      (?i)<[\w.:-]{0,40}(?:password|passwd|passphrase|pwd)(?:\s[^<>]*)?>([^<]{3,})<      https://www.w3.org/TR/xml/
-secret    -      (?i)<[\w.:-]{0,40}(?:secret|secret-?key|private-?key|access-?key)(?:\s[^<>]*)?>([^<]{6,})<  https://www.w3.org/TR/xml/
-token     -      (?i)<[\w.:-]{0,40}(?:token|api-?_?key|session-?_?id)(?:\s[^<>]*)?>([^<]{8,})<     https://www.w3.org/TR/xml/
 password  -      (?i)(?:name|key|id)=["'][\w.-]{0,40}(?:password|passwd|passphrase|pwd|secret|token|api_?key)["'][^<>]*>([^<]{3,})<  https://www.w3.org/TR/xml/
 password  -      (?i)[\w.-]{0,40}(?:password|passwd|passphrase|pwd|secret|token|api_?key)(?:%5D)?(?:%22|%27)?(?:%3D|%3A)(?:%22|%27|%20|\+)*((?:[^\s&"'<>%]|%(?:[013-9A-F][0-9A-F]|2[013-589ABD-F]))+)  https://www.rfc-editor.org/rfc/rfc3986#section-2.1
 query-secret  -  SharedAccessSignature\s+\S*?sig=([\w%+/=-]{20,})                                https://learn.microsoft.com/en-us/rest/api/eventhub/generate-sas-token

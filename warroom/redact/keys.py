@@ -43,7 +43,7 @@ def mask_key_runs(line: str) -> str:
     return _KEY_RUN.sub(label(KEY_RULE), line)
 
 
-def mask_keys(text: str, hits: Hits) -> str:
+def mask_keys(text: str, _: bool, hits: Hits) -> str:
     """Whole blocks, and what is there of a block that was cut off."""
     parts: list[str] = []
     at = 0

@@ -13,6 +13,7 @@ from warroom.redact.vendors import vendors
 __all__ = [
     "mask_addresses",
     "mask_bearers",
+    "mask_elements",
     "mask_flags",
     "mask_named_values",
     "mask_pairs",
@@ -145,7 +146,7 @@ def mask_flags(text: str, personal: bool, hits: Hits) -> str:
     return _mask_values(text, _FLAG, personal, hits)
 
 
-def mask_bearers(text: str, hits: Hits) -> str:
+def mask_bearers(text: str, _: bool, hits: Hits) -> str:
     """Credentials after ``Bearer`` and ``Basic``, wherever they stand."""
     return _BEARER.sub(lambda match: _bearer(match, hits), text)
 
@@ -164,6 +165,25 @@ _VALUE_LINE = re.compile(r"\s*+[\"']?value[\"']?\s{0,4}:\s{0,4}")
 def mask_named_values(text: str, personal: bool, hits: Hits) -> str:
     """Values that stand apart from their names, in one line or two."""
     return _mask_values(text, _NAMED_VALUE, personal, hits)
+
+
+_ELEMENT = re.compile(r"<(?P<name>[A-Za-z_][\w.:-]{1,80}+)(?:\s[^<>]{0,400}+)?>(?P<value>[^<>]{3,400}+)</")
+
+
+def mask_elements(text: str, personal: bool, hits: Hits) -> str:
+    """Values of XML elements, as in <password>x</password>."""
+
+    def masked(match: re.Match[str]) -> str:
+        rule = _kind(match["name"], False)
+        if rule is None or (rule == "phone" and not personal):
+            return match[0]
+        return (
+            _group(match, "value", rule, hits)
+            if _is_secret(rule, match["name"], match["value"], "=", True)
+            else match[0]
+        )
+
+    return _ELEMENT.sub(masked, text)
 
 
 def names_secret(line: str) -> bool:
@@ -192,8 +212,10 @@ _ODD_USERINFO = re.compile(
 _USER_ALONE = re.compile(r"://(?P<value>[^\s/?#@:\"'<>\[\]‹›]{16,256}):?@(?=[\w\[%.-])")
 
 
-def mask_addresses(text: str, hits: Hits) -> str:
+def mask_addresses(text: str, _: bool, hits: Hits) -> str:
     """Passwords in addresses, and tokens in the place of the user: ``https://TOKEN:x-oauth-basic@host``."""
+    if "@" not in text:
+        return text
     text = _USERINFO.sub(lambda match: _userinfo(match, hits), text)
     text = _ODD_USERINFO.sub(lambda match: _userinfo(match, hits), text)
     return _USER_ALONE.sub(lambda match: _userinfo(match, hits), text)

@@ -39,24 +39,28 @@ _IP = re.compile(
 )
 
 
-def mask_cards(text: str, hits: Hits) -> str:
+def mask_cards(text: str, _: bool, hits: Hits) -> str:
     """Card numbers of the big schemes, with the right check digit, not named as an id."""
     return _CARD.sub(lambda match: _card(match, hits), text)
 
 
-def mask_emails(text: str, hits: Hits) -> str:
-    """E-mail addresses."""
+def mask_emails(text: str, personal: bool, hits: Hits) -> str:
+    """E-mail addresses, if personal data is to be masked."""
+    if not personal:
+        return text
     return _EMAIL.sub(lambda match: _email(match, hits), text)
 
 
-def mask_phones(text: str, hits: Hits) -> str:
-    """Phone numbers with a country code, or as they are written in North America."""
+def mask_phones(text: str, personal: bool, hits: Hits) -> str:
+    """Phone numbers with a country code or as North America writes them, if personal data is to be masked."""
+    if not personal:
+        return text
     if "+" in text:
         text = _PHONES_ABROAD.sub(lambda match: _phone(match, hits), text)
     return _PHONE.sub(lambda match: _phone(match, hits), text)
 
 
-def mask_ips(text: str, hits: Hits) -> str:
+def mask_ips(text: str, _: bool, hits: Hits) -> str:
     """IP addresses but for those of this machine."""
     return _IP.sub(lambda match: _ip(match, hits), text)
 

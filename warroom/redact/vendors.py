@@ -81,7 +81,6 @@ matrix-token           -      m[ac][tr]_[A-Za-z0-9]{20,40}_[A-Za-z0-9]{6}       
 sendgrid-key           -      SG\.[\w-]{16,}\.[\w=-]{16,}                                  https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys
 sendgrid-key           random SG\.[\w=.-]{66}                                              gitleaks:sendgrid-api-token
 mailgun-key            -      (?:pub)?key-[0-9a-z]{32}                                     trufflehog:mailgun
-mailgun-key            -      [0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}                         https://documentation.mailgun.com/docs/mailgun/user-manual/api-key-mgmt/
 mailchimp-key          -      [0-9a-f]{32}-us\d{1,2}                                       https://mailchimp.com/developer/marketing/guides/quick-start/
 mandrill-key           random md-[A-Za-z0-9_-]{22}                                         https://mailchimp.com/developer/transactional/docs/fundamentals/
 brevo-key              -      x(?:key|smtp)sib-[0-9a-f]{64}-[A-Za-z0-9]{16}                https://developers.brevo.com/docs/getting-started
@@ -97,7 +96,6 @@ tines-webhook          -      tines\.(?:com|io)/webhook/[0-9a-z]{32}/([0-9a-z]{3
 pipedream-key          -      pd_(?:live|test)_[A-Za-z0-9]{20,}                            https://pipedream.com/docs/rest-api/auth
 intercom-token         random dG9rO[A-Za-z0-9+/=]{50,}                                     https://developers.intercom.com/docs/build-an-integration/learn-more/authentication
 line-token             random [A-Za-z0-9+/]{150,}/?1O/w1cDnyilFU=                          https://developers.line.biz/en/docs/basics/channel-access-token/
-webex-token            random [A-Za-z0-9]{64}_[A-Za-z0-9]{4}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}  https://developer.webex.com/docs/bots
 # ---- source, builds and packages
 github-token           -      gh[pousr]_[A-Za-z0-9]{36,}                                   https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
 github-token           -      github_pat_\w{22,}                                           https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
@@ -208,7 +206,7 @@ cloudflare-token       -      v1\.0-[0-9a-f]{24}-[0-9a-f]{146}                  
 cloudflare-token       -      cf(?:[ua]t|k)_[A-Za-z0-9]{40}[0-9a-f]{8}                     trufflehog:cloudflareapitoken
 ngrok-token            random 2[A-Za-z0-9]{26}_[A-Za-z0-9]{20,}                            https://ngrok.com/docs/agent/#authtokens
 tailscale-key          -      tskey-(?:[a-z]{2,12}-)?[A-Za-z0-9]{6,}-[A-Za-z0-9]{8,}       https://tailscale.com/kb/1277/key-prefixes
-tailscale-key          -      (?:privkey|nlpriv|tlpriv):[0-9a-f]{64}  https://tailscale.com/kb/1277/key-prefixes
+tailscale-key          -      (?:privkey|nlpriv|tlpriv):[0-9a-f]{64}  https://github.com/tailscale/tailscale/blob/main/types/key/node.go
 planetscale-token      -      pscale_(?:tkn|oauth|pw|otkn)_[\w=.-]{32,}                    https://planetscale.com/docs/concepts/service-tokens
 neon-key               -      napi_[a-z0-9]{60,}                                           https://neon.com/docs/manage/api-keys
 neon-password          -      npg_[A-Za-z0-9]{10,}                                         https://neon.com/docs/connect/connect-from-any-app
@@ -333,7 +331,7 @@ hubspot-token          -      (?:pat|CiRu)-?(?:na|eu|ap)\d-[0-9A-Za-z]{8}-[0-9A-
 zoho-token             -      1000\.[0-9a-f]{32}\.[0-9a-f]{32}                             https://www.zoho.com/crm/developer/docs/api/v8/access-refresh.html
 adobe-secret           -      p8[es]-[\w-]{32,}                                            https://developer.adobe.com/developer-console/docs/guides/authentication/
 twitter-token          random A{22}[A-Za-z0-9%]{80,100}                                    https://docs.x.com/fundamentals/authentication/oauth-2-0/bearer-tokens
-twitter-token          mixed  \d{15,25}-[A-Za-z0-9]{27,40}                                 https://docs.x.com/fundamentals/authentication/oauth-1-0a/obtaining-user-access-tokens
+twitter-token          mixed  \d{12,22}\d\d\d-[A-Za-z0-9]{27,40}                         https://docs.x.com/fundamentals/authentication/oauth-1-0a/obtaining-user-access-tokens
 linkedin-token         random AQ[UVWX][\w-]{170,}                                          https://learn.microsoft.com/en-us/linkedin/shared/authentication/authorization-code-flow
 linkedin-secret        -      WPL_AP\d\.[A-Za-z0-9]{16}\.[A-Za-z0-9+/=]{8}                 https://learn.microsoft.com/en-us/linkedin/shared/authentication/authentication
 tiktok-token           -      act\.[A-Za-z0-9!*.]{60,}                                     https://developers.tiktok.com/doc/oauth-user-access-token-management
