@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warroom.incident.errors import WarroomError
+from warroom.watchdog import RESET
 
 if TYPE_CHECKING:
     from warroom.incident.delivery import Delivery
@@ -163,23 +164,14 @@ def delivery(one: Delivery) -> dict[str, Any]:
     }
 
 
-RESTORE = (
-    "\x1b[?1049l"  # leave the alternate screen
-    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"  # no mouse reports
-    "\x1b[?2004l\x1b[?1004l\x1b[?2026l"  # no bracketed paste, focus reports, held frames
-    "\x1b[<u\x1b[>4;0m"  # the plain keyboard protocol
-    "\x1b[?7h\x1b[?25h\x1b[0m\x1b(B\x0f\r\n"  # wrap, cursor, no colours, no line drawing
-)
-"""Undoes whatever a full-screen program may have set; what was not set is not changed by it."""
-
-
 def reset_terminal() -> None:
     """Give the terminal on stdout back: our own control sequences, and the line discipline's usual state."""
     if not sys.stdout.isatty():
         raise WarroomError("stdout is no terminal", "Run it in the terminal that is to be given back.")
     import termios
 
-    sys.stdout.write(RESTORE)
+    # What was not set is not changed by it; the end: the plain keyboard protocol, and no line drawing.
+    sys.stdout.write(RESET.decode("ascii") + "\x1b[>4;0m\x1b(B\x0f\r\n")
     sys.stdout.flush()
     file = sys.stdout.fileno()
     mode = termios.tcgetattr(file)
