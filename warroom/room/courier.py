@@ -331,7 +331,7 @@ class Courier:
         if order.act == "open" or order.message is None:
             return Receipt(id=channel.id, url=channel.url)
         shown = self._status_shown(delivery) if order.act == "status" else None
-        attempt.doing = "it was being connected to"
+        attempt.doing = "waiting for it"
         if getattr(chat, "tells_when_it_sends", False):
             post_under(attempt)
         elif not (order.act == "status" and self._repeatable(delivery, chat)):
