@@ -7,6 +7,7 @@ a set of them is searched at the speed of one pattern. The whole pattern is trie
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 __all__ = [
@@ -71,8 +72,9 @@ def clue_of(pattern: str) -> str:
     """A pattern that matches wherever ``pattern`` does, from its start or in its middle; cheap beside others."""
     flags, body = ("(?i)", pattern[4:]) if pattern.startswith("(?i)") else ("", pattern)
     pieces = _pieces(body)
-    first = pieces[0]
-    best = first if first.weight >= _ENOUGH else max(pieces, key=lambda piece: piece.weight + (piece is first))
+    first = best = next(pieces)
+    if first.weight < _ENOUGH:  # else the rest need not be taken apart
+        best = max([first, *pieces], key=lambda piece: piece.weight + (piece is first))
     if not best.weight:
         return f"{_BEFORE}(?:{pattern})"
     return f"{_BEFORE}{flags}{best.text}" if best is first else flags + best.text
@@ -86,9 +88,8 @@ def spaced(text: str) -> list[str]:
     return [first]
 
 
-def _pieces(body: str) -> list[_Piece]:
+def _pieces(body: str) -> Iterator[_Piece]:
     """The runs of a sequence that hold no repeat but, at their end, the beginning of one."""
-    pieces: list[_Piece] = []
     run = _Piece()
     at = 0
     while at < len(body):
@@ -107,9 +108,9 @@ def _pieces(body: str) -> list[_Piece]:
             run = run._replace(text=f"{run.text}{atom.text}{{{min(int(repeat[1]), _COUNTED)}}}")
         elif closed and repeat[0].startswith("+"):
             run = run._replace(text=run.text + atom.text)
-        pieces.append(run)
+        yield run
         run = _Piece()
-    return [*pieces, run]
+    yield run
 
 
 def _atom(body: str, at: int) -> tuple[_Piece, bool, int]:
@@ -126,7 +127,7 @@ def _atom(body: str, at: int) -> tuple[_Piece, bool, int]:
         depth += (match[0] == "(") - (match[0] == ")")
         if depth == 0:
             break
-    choices = [_pieces(choice) for choice in _choices(body[at + 1 : end - 1].removeprefix("?:"))]
+    choices = [list(_pieces(choice)) for choice in _choices(body[at + 1 : end - 1].removeprefix("?:"))]
     closed = all(len(choice) == 1 for choice in choices)
     text = "(?:" + "|".join(choice[0].text for choice in choices) + ")"
     return _Piece(text, min(choice[0].weight for choice in choices)), closed, end
