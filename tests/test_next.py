@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pilot import SMALL, START, Stage, on_console, said, screen_lines, screen_text, settle, until
+from pilot import SMALL, START, Stage, on_console, on_glass, said, screen_lines, screen_text, settle, until
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
@@ -49,6 +49,7 @@ from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
 from warroom.places import shipped
 from warroom.room.drill import Drill, ScaledClock, parse_script
+from warroom.room.evidence import Reading
 from warroom.room.lookout import NextStep, next_steps
 from warroom.settings import Settings, load_playbook
 from warroom.tui.screens.composer import ComposerScreen
@@ -341,6 +342,24 @@ async def test_resolving_names_a_key_that_works_while_a_reason_is_typed(stage: S
         await press(pilot, as_pressed(key))
         assert "health-checks" in stage.room.incident(incident_id).ticks and "Service health" in text
         assert top(pilot).query_one("#reason", Input).value == ""
+
+
+async def test_what_does_not_hold_is_no_next_step_before_the_rest_and_its_reason_is_asked_for(stage: Stage) -> None:
+    def evidence(item: str) -> Reading | None:
+        return Reading("12 errors in the last minute", "against") if item == "health-checks" else None
+
+    incident_id = declared(stage, Acknowledge(), RecordFix("rolled back"))
+    async with on_glass(stage, lambda bridge: ResolveScreen(bridge, incident_id, evidence), MIDDLE) as pilot:
+        assert named(pilot) == ("Verify: Key user journeys working", "space"), "not what speaks against it"
+        for item in PLAYBOOK.checklists["recovery"].items:
+            await asyncio.to_thread(stage.room.do, incident_id, Check(item.id))
+        await settle(pilot)
+        text, key = named(pilot)
+        assert "give a reason" in text and key == "tab"
+        await press(pilot, as_pressed(key))
+        assert pilot.app.focused and pilot.app.focused.id == "reason" and named(pilot)[1] == "^s"
+        await press(pilot, *"known", "ctrl+s")
+        assert stage.room.incident(incident_id).status == "resolved"
 
 
 async def test_ending_an_incident_by_the_key_of_next_asks_first(stage: Stage) -> None:
