@@ -425,19 +425,21 @@ for _verb in (open_, demo, logs, *VERBS):
 
 def main() -> None:
     """The program: ends the process with its exit status, whatever happens."""
+    watchdog.start()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # closed, or not a text stream of Python's
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup keeps its meaning
-            signal.signal(number, _end)
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    watchdog.start()
-    if "_WARROOM_COMPLETE" in os.environ:
-        cli.main(prog_name="warroom")  # the shell asks how a word may go on
     try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup keeps its meaning
+                signal.signal(number, _end)
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if "_WARROOM_COMPLETE" in os.environ:
+            cli.main(prog_name="warroom")  # the shell asks how a word may go on
         sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:  # before or after the command line is carried out
+        sys.exit(INTERRUPTED)
     finally:
         _let_go()
 
