@@ -57,7 +57,7 @@ UNABLE_S = 15.0
 """How long this process leaves a destination to others once its settings or secrets do not do; twice as long after
 each further try, up to ``LONGEST_WAIT_S``."""
 
-GRACE_S = 0.7
+GRACE_S = 0.5
 """How long a request under way may still take once the work is told to stop, in seconds."""
 
 CLOSE_S = 0.3
@@ -108,7 +108,7 @@ class Courier:
         """Work in a thread of its own until ``stop``: neither a stalled terminal nor a busy screen delays it."""
         self._work_done = background.start(lambda: self._work(self._stop.is_set))
 
-    def stop(self, patience_s: float = GRACE_S + 0.4) -> None:
+    def stop(self, patience_s: float = GRACE_S + CLOSE_S + 0.1) -> None:
         """End the work within ``patience_s``; a request under way gets ``GRACE_S`` of it to finish.
 
         What is left is sent next time. A call that is stuck is left behind.
