@@ -828,14 +828,20 @@ def test_a_server_whose_queue_is_full_leaves_the_post_pending(tmp_path: Path) ->
     assert program.states()["INC-1.4.hook.post"] == "pending"
 
 
-def test_doctor_can_be_stopped_while_a_look_up_is_stuck(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda v: str(v)
+)
+def test_doctor_can_be_stopped_while_a_look_up_is_stuck(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
     (tmp_path / "kept.md").touch()
     program = stuck(tmp_path, "secret command")
     process = program.start("doctor")
     until((tmp_path / "pid").exists)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=ENOUGH_S)
-    assert process.returncode == 130
+    process.send_signal(number)
+    _, err = process.communicate(timeout=ENOUGH_S)
+    assert process.returncode == status
+    assert "Task exception" not in err and "Traceback" not in err
 
 
 # ── bugs ────────────────────────────────────────────────────────────────────────────────────────────────────
