@@ -844,6 +844,29 @@ def test_doctor_can_be_stopped_while_a_look_up_is_stuck(
     assert "Task exception" not in err and "Traceback" not in err
 
 
+STOPPED_IN_A_TASK = """
+import asyncio, os, signal
+from warroom.cli import main
+
+async def part():
+    os.kill(os.getpid(), signal.SIGHUP)
+    await asyncio.sleep(60)
+
+async def all_():
+    await asyncio.gather(asyncio.create_task(part()), asyncio.sleep(60))
+
+main.run = lambda arguments: asyncio.run(all_())
+main.main()
+"""
+
+
+def test_a_signal_that_comes_while_a_task_runs_ends_it_without_a_complaint() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_IN_A_TASK], capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
+    assert (done.returncode, done.stderr) == (128 + signal.SIGHUP, "")
+
+
 # ── bugs ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
