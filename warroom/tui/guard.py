@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from rich.segment import Segment
+from textual.app import ScreenStackError
 from textual.content import Content
 from textual.css.query import NoMatches
-from textual.dom import DOMNode
+from textual.dom import DOMNode, NoScreen
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
+
+GONE = (NoMatches, NoScreen, ScreenStackError)
+"""What is raised by whoever still looks for a widget or screen that was taken down."""
 
 PLACEHOLDER = "‹cannot be shown›"
 """Stands where a widget failed to draw itself."""
@@ -38,7 +42,7 @@ def guard(widget: Widget, report: Callable[[Exception], None], at_work: set[Mess
         try:
             await dispatch(message)
         except Exception as error:  # noqa: BLE001 — the edge
-            if isinstance(error, NoMatches) and leaving(widget):
+            if isinstance(error, GONE) and leaving(widget):
                 return
             report(error)
             if message.handler_name == "on_mount":

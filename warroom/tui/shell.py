@@ -18,7 +18,6 @@ from rich.text import Text
 from textual import events
 from textual.app import App
 from textual.command import CommandPalette
-from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.message import Message
@@ -30,7 +29,7 @@ from textual.worker import WorkerFailed, get_current_worker
 
 from warroom.crash_report import write_report
 from warroom.tui.faults import Faults, summary
-from warroom.tui.guard import guard, leaving
+from warroom.tui.guard import GONE, guard, leaving
 from warroom.tui.key_queue import KeyQueue
 from warroom.watchdog import watchdog
 
@@ -212,10 +211,10 @@ class Shell(App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
-            if isinstance(error.error, NoMatches) and leaving(get_current_worker().node):
+            if isinstance(error.error, GONE) and leaving(get_current_worker().node):
                 return
             error = error.error
-        if self._exit and isinstance(error, NoMatches):
+        if self._exit and isinstance(error, GONE):
             return  # what is taken down is not there any more
         if self.goes_on or self._exit:
             self._handle_fault(error)
