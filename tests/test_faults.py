@@ -13,6 +13,7 @@ import pytest
 from pilot import DEADLINE_S, Stage, on_console, said, screen_text, settle, until
 from textual import events
 from textual.app import ComposeResult, RenderResult
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.strip import Strip
@@ -267,3 +268,22 @@ def test_a_folder_that_takes_nothing_is_no_second_fault(tmp_path: Path, monkeypa
     file.write_text("in the way", encoding="utf-8")
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(file))
     assert write_report(RuntimeError("x"), file) == "no file: none could be written"
+
+
+# ── what random keys found ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.anyio
+async def test_the_palette_below_presenter_mode_is_not_opened_a_second_time(stage: Stage) -> None:
+    async with on_console(stage, (120, 36), incident_id="INC-1") as pilot:
+        await pilot.press("ctrl+p", "f2", "ctrl+p")
+        await pilot.pause()
+        assert sum(isinstance(screen, CommandPalette) for screen in pilot.app.screen_stack) == 1
+
+
+@pytest.mark.anyio
+async def test_a_palette_that_lists_nothing_takes_page_keys(stage: Stage) -> None:
+    async with on_console(stage, (120, 36)) as pilot:
+        await pilot.press("ctrl+p", *"zzzzqqqq")
+        await pilot.press("pagedown", "pageup")
+        assert isinstance(pilot.app.screen, CommandPalette)

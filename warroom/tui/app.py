@@ -6,6 +6,7 @@ Importing this loads Textual and little else: the first frame waits for nothing 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -39,6 +40,14 @@ def _theme_commands() -> type[Provider]:
     from warroom.tui.palette import ThemeCommands
 
     return ThemeCommands
+
+
+class Palette(CommandPalette):
+    """Textual's, which fails at page up and down while it lists nothing."""
+
+    def _action_command_list(self, action: str) -> None:
+        with contextlib.suppress(KeyError):
+            super()._action_command_list(action)
 
 
 class Console(Shell):
@@ -241,7 +250,12 @@ class Console(Shell):
         return super().push_screen(screen, *rest, **named)
 
     async def do_theme(self) -> None:
-        self.push_screen(CommandPalette(providers=[_theme_commands()], placeholder="Choose a theme…"))
+        self.push_screen(Palette(providers=[_theme_commands()], placeholder="Choose a theme…"))
+
+    def action_command_palette(self) -> None:
+        """Open the palette, unless it is open already, below presenter mode too."""
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            self.push_screen(Palette())
 
     async def do_palette(self) -> None:
         self.action_command_palette()
