@@ -452,10 +452,10 @@ def test_a_clock_that_cannot_run_is_refused(speed: float) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "told"),
     [
-        ('service = "web"', 'service = "web"\nservise = 1', 'servise: unknown key Did you mean "service"?'),
+        ('service = "web"', 'service = "web"\nservise = 1', 'servise: unknown key. Did you mean "service"?'),
         ('every = "1s"', 'every = "often"', "[stages #1.lines #1] every: must be a duration such as 90s"),
         ('at = "20s"', 'at = "-20s"', "[alerts #1] at: must be a duration"),
-        ('log = "app"', 'log = "ap"', '[stages #1.lines #1] log: no such log Did you mean "app"?'),
+        ('log = "app"', 'log = "ap"', '[stages #1.lines #1] log: no such log. Did you mean "app"?'),
         ("%{1..9}", "%{9..1}", "[stages #1.lines #1.texts #1]: holds an unknown %{…}; there are %{time}"),
         ("%{time}", "%{tine}", "there are %{time} %{clf} %{hex:8} %{40..180} %{one|other}"),
         ('texts = ["%{time} ERROR bad"]', "texts = []", "[stages #2.lines #1] texts: must not be empty"),

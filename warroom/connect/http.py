@@ -29,9 +29,8 @@ import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import httpx
 from pydantic import SecretStr
 
 from warroom import __version__
@@ -39,7 +38,10 @@ from warroom.connect.attempt import leaving
 from warroom.connect.mask import SecretMask, credentials
 from warroom.incident.errors import DeliveryError, NotSent, Refused, SettingsError, Uncertain
 
-Transport = httpx.AsyncBaseTransport
+if TYPE_CHECKING:
+    import httpx
+
+Transport: TypeAlias = "httpx.AsyncBaseTransport"
 """What tests pass instead of the network."""
 
 CONNECT_SECONDS = 5.0
@@ -55,6 +57,7 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """The longest answer that is read, counted after decompression."""
 
 _THROTTLED = {"M_LIMIT_EXCEEDED", "ratelimited", "rate_limited", "RATE_LIMIT_HIT"}
+_PLAIN_ADDRESS = re.compile(r"(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::[0-9]{1,4})?(?:/[A-Za-z0-9_/.~-]*)?")
 _INFLATED_AT_ONCE = 64 * 1024
 _COMPRESSION = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -116,7 +119,7 @@ class Http:
         self._remedies = dict(remedies or {})
         self._transport = transport
         self._total = total_seconds
-        self._timeout = httpx.Timeout(total_seconds, connect=connect_seconds, pool=connect_seconds)
+        self._connect = connect_seconds
         self._client: httpx.AsyncClient | None = None
         secret_address = isinstance(base_url, SecretStr)
         address = base_url.get_secret_value() if isinstance(base_url, SecretStr) else base_url
@@ -139,7 +142,7 @@ class Http:
                     "Copy the token again, without line breaks or spaces around it.",
                 )
         secrets = {one for value in self._headers.values() for one in credentials(value.get_secret_value())}
-        if secret_address or url.userinfo:
+        if secret_address or url.has_user:
             secrets |= credentials(address.strip())
         self.mask = SecretMask(secrets)
         # httpx logs each request's whole address at INFO, and an address can be the secret.
@@ -164,6 +167,8 @@ class Http:
         ``path`` is appended to the base address as it stands, so the caller has quoted it. ``wants_json``
         promises a JSON object in the answer. Lone surrogates in ``json_body`` become ``?``.
         """
+        import httpx
+
         repeatable = repeatable or method == "GET"
         started = False
 
@@ -241,9 +246,11 @@ class Http:
 
     def _open_client(self) -> httpx.AsyncClient:
         if self._client is None:
+            import httpx
+
             self._client = httpx.AsyncClient(
                 transport=self._transport,
-                timeout=self._timeout,
+                timeout=httpx.Timeout(self._total, connect=self._connect, pool=self._connect),
                 follow_redirects=False,
                 verify=True,
                 trust_env=self._trust_env,
@@ -313,6 +320,8 @@ class Http:
         )
 
     def _elsewhere(self, response: httpx.Response) -> str:
+        import httpx
+
         try:
             host = httpx.URL(response.headers.get("location", "")).host
         except httpx.InvalidURL:
@@ -322,8 +331,18 @@ class Http:
         return f"Redirects are not followed. Set the service's final address{where}."
 
 
-def _address(service: str, address: str) -> httpx.URL:
+class _Address(NamedTuple):
+    scheme: str
+    host: str
+    has_user: bool
+
+
+def _address(service: str, address: str) -> _Address:
     """The address, or an error that does not repeat it (it may be a secret)."""
+    if plain := _PLAIN_ADDRESS.fullmatch(address):  # httpx takes 100 ms to load: not for a verb that sends nothing
+        return _Address(plain[1], plain[2], has_user=False)
+    import httpx
+
     wrong = SettingsError(
         f"{service}: the address is not a web address", "Write it as https://host/path, without spaces."
     )
@@ -335,7 +354,7 @@ def _address(service: str, address: str) -> httpx.URL:
         url, usable = None, False
     if url is None or not usable:
         raise wrong
-    return url
+    return _Address(url.scheme, url.host, has_user=bool(url.userinfo))
 
 
 def _is_loopback(host: str) -> bool:
