@@ -149,7 +149,7 @@ async def test_random_keys_over_all_screens_never_end_the_console(
                     await drained(pilot)
                     seen.add(type(pilot.app.screen))
                     if chance.random() < 0.1:
-                        await pilot.resize_terminal(chance.randrange(2, 170), chance.randrange(2, 50))
+                        await pilot.resize_terminal(chance.randrange(20, 170), chance.randrange(6, 50))
                 assert pilot.app.return_code is None, said(pilot.app)
             await go_home(pilot)
             await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen))
