@@ -41,7 +41,9 @@ from warroom.incident.errors import DeliveryError, NotSent, Refused, SettingsErr
 if TYPE_CHECKING:
     import httpx
 
-Transport: TypeAlias = "httpx.AsyncBaseTransport"
+    Transport: TypeAlias = httpx.AsyncBaseTransport
+else:  # httpx takes 100 ms to load: not before something is sent
+    Transport = Any
 """What tests pass instead of the network."""
 
 CONNECT_SECONDS = 5.0
@@ -339,7 +341,7 @@ class _Address(NamedTuple):
 
 def _address(service: str, address: str) -> _Address:
     """The address, or an error that does not repeat it (it may be a secret)."""
-    if plain := _PLAIN_ADDRESS.fullmatch(address):  # httpx takes 100 ms to load: not for a verb that sends nothing
+    if plain := _PLAIN_ADDRESS.fullmatch(address):
         return _Address(plain[1], plain[2], has_user=False)
     import httpx
 
