@@ -192,6 +192,7 @@ def test_a_line_that_breaks_ends_it_with_nothing_lost(data: Path) -> None:
         terminal.press("2k")
         terminal.until("acked")
         assert terminal.hang_up() == 128 + signal.SIGHUP
+    assert not list(data.rglob("crash-*.txt")), "a terminal that is gone is no fault of the program"
     assert_intact(data, "Alice acknowledged the alert")
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from warroom import __version__
+from warroom.places import make_folder
 
 KEPT = 20
 """How many reports a folder keeps; older ones make room."""
@@ -24,8 +25,7 @@ def write_report(error: BaseException, folder: Path) -> str:
     text = f"warroom {__version__}, Python {platform.python_version()}, {platform.system()}\n\n{_redacted(error)}"
     for place in (folder, Path(tempfile.gettempdir())):
         with suppress(OSError):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.mkdir(mode=0o700, exist_ok=True)
+            make_folder(place)
             number, path = tempfile.mkstemp(prefix="crash-", suffix=".txt", dir=place)  # O_EXCL, O_NOFOLLOW, 0600
             with os.fdopen(number, "w", encoding="utf-8", errors="replace") as file:
                 file.write(text)

@@ -19,6 +19,7 @@ from textual import events
 from textual.app import App
 from textual.command import CommandPalette
 from textual.dom import DOMNode
+from textual.drivers._writer_thread import WriterThread
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -128,7 +129,7 @@ class Shell(App[None]):
     def run(self, **how: Any) -> None:
         """As Textual's. From the first moment on, a signal ends it in order, with the status that belongs to it."""
         before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
-        threading.excepthook = lambda failed: self._handle_fault(failed.exc_value)
+        threading.excepthook = self._on_thread_failed
         try:
             with watchdog.screen():
                 super().run(**how)
@@ -245,6 +246,12 @@ class Shell(App[None]):
 
         if not self._exit:
             self.notify(inert(text), severity="error", markup=False, timeout=10)
+
+    def _on_thread_failed(self, failed: threading.ExceptHookArgs) -> None:
+        if isinstance(failed.thread, WriterThread) and isinstance(failed.exc_value, OSError):
+            self._on_signal(signal.SIGHUP)  # the terminal is gone, which is no fault of the program
+        else:
+            self._handle_fault(failed.exc_value)
 
     def leave_broken(self, screen: Screen[Any]) -> None:
         """Close a screen that could not be set up, so that nobody is stuck on half of one."""
