@@ -315,7 +315,7 @@ def open_journal(places: Places) -> SqliteJournal:
 
 
 PLACEHOLDER = "https://placeholder.invalid"
-"""Stands for a secret that is not looked up: an address and a header's value alike."""
+"""Replaces a secret that is not looked up: an address and a header's value alike."""
 
 
 def make_chat(
@@ -324,7 +324,7 @@ def make_chat(
     """The backend of ``destination``, guarded, its options checked by its own model and its secrets looked up.
 
     Without ``secrets`` none is looked up: such a chat renders and measures texts, and can send none.
-    Raises ``SettingsError`` with file, table and key, whatever the backend's own code does; no secret stands in it.
+    Raises ``SettingsError`` with file, table and key, whatever the backend does; it holds no secret.
     """
     from warroom.connect import plugins
     from warroom.connect.guard import GuardedChat, describe, is_ending

@@ -87,7 +87,7 @@ class Answered(Refused):
 class Answer:
     """A 2xx answer. ``data`` is its JSON object, {} if it is none; ``retry_after`` is in seconds.
 
-    No secret of the request stands in ``data``, nor a control character.
+    No secret of the request is in ``data``, nor a control character.
     """
 
     status: int

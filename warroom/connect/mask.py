@@ -83,7 +83,7 @@ class SecretMask:
         return url if usable and plain and len(url) <= MAX_LINK and self.text(url) == url else ""
 
     def data(self, value: Any) -> Any:
-        """Decoded JSON, no string in it shortened, without control characters and the secrets that stand in it.
+        """Decoded JSON, no string in it shortened, without control characters and secrets.
 
         Secrets under escapes are left to what takes a string out of it: looking under each escape of a long answer
         would take minutes. Raises ``RecursionError`` for what is nested too deeply.

@@ -34,7 +34,7 @@ TABLE_NAME = _TableName()
 ``[services.checkout]``. It is filled in from there, and is not a key of its own."""
 
 _AT_MOST = 20
-_LAST = 1 << 60  # sorts what stands in no line behind all that does
+_LAST = 1 << 60  # sorts what is in no line after everything that is
 _LONG_LIST = 30  # words: a longer list hides the one that was meant
 _SENSITIVE = re.compile(r"token|secret|pass|pwd|url|uri|header|key|auth|cred|cookie|sig|dsn|webhook", re.IGNORECASE)
 _WORD = re.compile(r"[\w.-]{1,16}")
@@ -378,7 +378,7 @@ def _members(kind: Any) -> list[Any]:
 
 
 def _line(path: Path, lines: Mapping[Path, int]) -> int:
-    """The line of ``path`` or else of the nearest table around it; 0 if it stands in none."""
+    """The line of ``path`` or else of the nearest table around it; 0 if it is in none."""
     while path and path not in lines:
         path = path[:-1]
     return lines[path] if path else 0

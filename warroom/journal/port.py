@@ -22,7 +22,7 @@ class Journal(Protocol):
     """Why nothing can be recorded from here, such as "the disk is full"; "" where it can."""
 
     def notices(self) -> tuple[str, ...]:
-        """What whoever opens the journal has to know, a sentence each with what to do: that nothing can be
+        """What the person who opens the journal must know, a sentence each with what to do: that nothing can be
         recorded, entries that were saved once and are gone."""
         ...
 

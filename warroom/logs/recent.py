@@ -38,7 +38,7 @@ def errors_in_last_minute(names: Iterable[str], now: datetime, zone: tzinfo) -> 
 
 def _errors(path: Path, now: datetime, zone: tzinfo) -> int | None:
     try:
-        # Not blocking: what stands in a log's place may be a pipe nobody writes to.
+        # Not blocking: the file may be a pipe that nobody writes to.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None

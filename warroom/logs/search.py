@@ -73,7 +73,7 @@ class Query:
             return []
         if self._alone and b"\x1b" not in data:
             return self._starts(data)
-        # Colours may stand in the midst of a word, and RE2 reads UTF-8 only.
+        # Colour codes may be in the middle of a word, and RE2 reads UTF-8 only.
         if b"\x1b" in data or b"\r" in data or not _is_utf8(data):
             clean = decoded(data).replace("\r\n", "\n").encode()
             return _moved(self._starts(clean), clean, data)

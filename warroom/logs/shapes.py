@@ -53,7 +53,7 @@ class LineShape:
     form: Format | None = None
     """The format most lines are in, tried first."""
     pattern: re.Pattern[str] | None = None
-    """The head of a line: ``stamp``, of the family ``kind``, and ``level`` if that stands in a place of its own."""
+    """The head of a line: ``stamp``, of the family ``kind``, and ``level`` if that has a place of its own."""
     kind: str = ""
     dates: Dates | None = None
     """How dates that can be read in several orders are meant."""

@@ -1,4 +1,4 @@
-"""Times as logs write them: where one stands in a line, and which moment it means. Knows no levels, no formats.
+"""Times as logs write them: where one is in a line, and which moment it means. Knows no levels, no formats.
 
 A family is a way dates are written; ``FAMILIES`` has a pattern for each. Where the numbers of a date can be read in
 several orders (03/05/2025, 17/06/09), ``order_of`` decides by several stamps of the same source.

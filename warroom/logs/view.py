@@ -563,7 +563,7 @@ class LogView:
         fresh: list[Piece] = []
         byte = store.end - len(data)
         at = 0
-        if tail and tail.open is not None:  # the rest of a line that stands in the stream already
+        if tail and tail.open is not None:  # the rest of a line that is in the stream already
             at = data.find(b"\n") + 1 or len(data)
             self._extend(tail.piece, at, 0)
         skipped = at

@@ -258,7 +258,7 @@ def _mask_values(text: str, pairs: re.Pattern[str], personal: bool, hits: Hits) 
 
 
 def _span(text: str, at: int, rule: str, sep: str, query: bool) -> tuple[int, int, bool]:
-    """Where the value at ``at`` begins and ends, and whether it stands in quotes."""
+    """Where the value at ``at`` begins and ends, and whether it is in quotes."""
     start, end, quoted = at, at, False
     if opening := _OPEN.match(text, at):
         quote, start, quoted = opening["quote"], opening.end(), True

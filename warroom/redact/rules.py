@@ -96,7 +96,7 @@ class Rules:
 
 
 def check_name(name: str) -> str:
-    """The name of a rule of one's own, as it stands in the label. Raises ``BadRule``."""
+    """The name of a rule of one's own, as the label shows it. Raises ``BadRule``."""
     if len(name) > 40 or not _NAME.fullmatch(name):
         raise BadRule("must be small letters a to z, digits and single hyphens, at most 40")
     if name in RULES:

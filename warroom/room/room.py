@@ -175,7 +175,7 @@ class WarRoom:
         return self.journal.read_only
 
     def notices(self) -> tuple[str, ...]:
-        """What whoever opens the journal has to know, a sentence each."""
+        """What the person who opens the journal must know, a sentence each."""
         return self.journal.notices()
 
     def summaries(self) -> list[Summary]:
@@ -522,7 +522,7 @@ class WarRoom:
     def _posts(self, name: str, message: Message) -> Sequence[Message]:
         """The posts a destination gets the message in. ``BadInput`` if it is too long for that.
 
-        A declaration is never refused: what is too long is cut, and the whole of it stands in the timeline.
+        A declaration is never refused: what is too long is cut, and the timeline keeps the whole of it.
         """
         if self.measures is None:
             return (message,)

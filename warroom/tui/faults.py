@@ -15,7 +15,7 @@ AGAIN_S = 60.0
 """How long nothing is said about a fault that was told; a clock that fails does so every second."""
 
 APART_S = 2.0
-"""How far apart two messages stand at least, so that they do not pile up on the screen."""
+"""The least time between two messages, so that they do not pile up on the screen."""
 
 MAX_REPORTS = 20
 """How many reports one console writes."""

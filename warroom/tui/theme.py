@@ -143,7 +143,7 @@ def _load(file: Path) -> Theme:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SettingsError(f"cannot be read: {reason}", "Mend or remove the file.", place=str(file)) from None
+        raise SettingsError(f"cannot be read: {reason}", "Fix or remove the file.", place=str(file)) from None
     values: dict[str, Any] = toml.parse(text, _ThemeFile, shown(file)).model_dump()
     return Theme(name=file.stem, **values)
 

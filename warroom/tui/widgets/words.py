@@ -25,7 +25,7 @@ def join(*parts: Content | str | None, gap: str = " ") -> Content:
 
 
 READ_ONLY = Content.styled(" READ-ONLY ", "bold reverse")
-"""Stands in the first line of a screen while nothing can be recorded."""
+"""Shown in the first line of a screen while nothing can be recorded."""
 
 DRILL_STYLE = "$status-late-text on $status-late bold"
 """The badge of everything that belongs to a drill."""
