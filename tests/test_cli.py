@@ -717,6 +717,16 @@ def test_an_update_just_after_somebody_elses_is_refused_and_its_text_kept(tmp_pa
     desk.does(*mine, "--anyway")
 
 
+def test_the_text_of_an_update_that_is_refused_is_kept(tmp_path: Path) -> None:
+    hook = '[destinations.h]\nbackend = "webhook"\nurl = { env = "H" }\nmax_length = 150\n'
+    desk = Desk(tmp_path, hook)
+    desk.does("declare", "x", "y", "--no-wait")
+    told = desk.run("update", "--impact", "No one can pay. " * 400, "--no-wait")
+    assert told.status == 1 and "too long for h" in told.err and "kept as a draft" in told.err
+    with SqliteJournal(desk.data / JOURNAL) as journal:
+        assert journal.draft("INC-1/update/Bob").count("No one can pay.") == 400
+
+
 def test_words_for_nobody_are_said_to_reach_nobody(tmp_path: Path) -> None:
     desk = Desk(tmp_path, TWO)
     desk.does("declare", "x", "y")

@@ -14,7 +14,7 @@ import click
 
 from warroom.cli import output, stdin
 from warroom.cli.arguments import Call, pick, pick_item, pick_person, pick_role, pick_severity, usage, verb
-from warroom.incident.errors import BadInput, JustPosted, NotFound, Refusal, SettingsError, WarroomError
+from warroom.incident.errors import BadInput, NotFound, Refusal, SettingsError, WarroomError
 
 if TYPE_CHECKING:
     from warroom.incident.decisions import Command
@@ -527,9 +527,10 @@ def update(
         done = room.post_update(
             incident.id, chosen, fields, destinations=to or None, approved_by=approver, seen=seen
         )
-    except JustPosted as error:
-        if _keep_as_draft(room, incident.id, chosen, fields):
-            error.remedy += " Yours is kept as a draft; the console opens it with u."
+    except (BadInput, Refusal) as error:
+        with suppress(WarroomError):  # the refusal is what has to be said
+            if _keep_as_draft(room, incident.id, chosen, fields):
+                error.remedy += " Your text is kept as a draft; the console opens it with u."
         raise
     if not takers:
         output.tell(
