@@ -37,7 +37,7 @@ class Message(BaseModel):
     """What is said, before any backend dresses it. Text is inert and already redacted.
 
     ``title`` is the first line of the text as well, so ``text`` alone says everything.
-    ``marker`` stands at the end of a post and lets a person recognise one whose outcome is not known: ``INC-7·u3``,
+    ``marker`` ends a post and lets a person recognise one whose outcome is not known: ``INC-7·u3``,
     or to customers ``Ref 4F7K2Q``, which tells them nothing and stands only where the destination cannot tell
     repeated posts apart.
     """

@@ -69,7 +69,7 @@ def proof(delivery: Delivery) -> str:
 
 
 class DeliveriesScreen(IncidentScreen):
-    """Every delivery of the incident, live; what is uncertain or failed is settled with enter."""
+    """Every delivery of the incident, live; what is uncertain or failed is confirmed with enter."""
 
     DEFAULT_CSS = """
     DeliveriesScreen #head { padding: 0 1; background: $panel; }
@@ -187,7 +187,7 @@ class DeliveriesScreen(IncidentScreen):
         able = chosen is not None and chosen.state in (State.UNCERTAIN, State.FAILED)
         refused = bool(self.glance and resendable(self.glance.deliveries))
         super().show_keys((
-            Key("↵", "settle it", "settle", able), Key(shown(RESEND), "resend all refused", "resend", refused),
+            Key("↵", "confirm", "settle", able), Key(shown(RESEND), "resend all refused", "resend", refused),
             Key("esc", "back", "back"), *first,
         ))  # fmt: skip
 
@@ -208,7 +208,7 @@ class DeliveriesScreen(IncidentScreen):
             return
         if delivery.state not in (State.UNCERTAIN, State.FAILED):
             arrived = delivery.state is State.DELIVERED
-            self.bridge.say("It arrived" if arrived else "It is on its way; there is nothing to settle")
+            self.bridge.say("It arrived" if arrived else "It is on its way; there is nothing to confirm")
             return
         choices = (
             (LEAVE, "Leave it as it is"),
@@ -220,7 +220,7 @@ class DeliveriesScreen(IncidentScreen):
                 f"{delivery.destination} · {what(delivery)} is {delivery.state}",
                 (Field("answer", "What became of it", choices=choices),),
                 self._answering(delivery),
-                verb="settle",
+                verb="confirm",
                 about=f"Look for {delivery.order.message.marker if delivery.order.message else 'the channel'} "
                 f"on {delivery.destination}. {delivery.error}",
             )

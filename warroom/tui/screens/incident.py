@@ -302,9 +302,10 @@ class IncidentScreen(NextScreen):
                 await self._tick(Check(item))
         else:
             at = f"{tick.at.astimezone(self.bridge.zone):%H:%M}"
+            how = f"by {tick.by}" if tick.by else "automatically"
             question = Confirm(
                 f"{self.incident_id} · untick", f"Untick “{self.bridge.room.playbook.item(item).text}”?",
-                about=f"Ticked by {tick.by or 'nobody known'} at {at}. Unticking it goes into the timeline.",
+                about=f"Ticked {how} at {at}. The timeline keeps the change.",
                 no="No, leave it ticked", yes="Yes, untick it",
             )  # fmt: skip
 
