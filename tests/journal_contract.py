@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from warroom.incident.delivery import LONGEST_RETRY_S, Message, Order, Receipt, State
-from warroom.incident.errors import Conflict, JournalError, NotFound, Refusal
+from warroom.errors import Conflict, JournalError, NotFound, Refusal
 from warroom.incident.events import TEAM, AlertReceived, Declared, Noted, UpdatePosted
 from warroom.journal.port import Journal
 

@@ -33,13 +33,13 @@ from textual.widgets import Static
 from warroom.incident.delivery import Channel, Delivery, Message, Opening, Receipt
 from warroom.incident.playbook import Playbook
 from warroom.journal.sqlite import SqliteJournal
-from warroom.places import shipped
-from warroom.room.courier import Courier
+from warroom.config.paths import shipped
+from warroom.room.outbox import Courier
 from warroom.room.room import WarRoom
-from warroom.settings import Destination, OnCall, Person, Service, Settings, Team, load_playbook
-from warroom.tui.bridge import Bridge, Equipment
-from warroom.tui.screens.place import PlaceScreen
-from warroom.tui.shell import Shell
+from warroom.config.settings import Destination, OnCall, Person, Service, Settings, Team, load_playbook
+from warroom.tui.context import Bridge, Equipment
+from warroom.tui.screens.base import PlaceScreen
+from warroom.tui.base import Shell
 from warroom.tui.theme import load_themes
 from warroom.tui.widgets.bars import KeyBar
 

@@ -72,7 +72,7 @@ def keys() -> str:
 
 def verbs() -> str:
     """Every verb with its arguments, by section, and which of them wait for delivery."""
-    from warroom.cli.arguments import SECTIONS
+    from warroom.cli.context import SECTIONS
     from warroom.cli.main import cli
 
     def usage(name: str, command: click.Command) -> str:
@@ -132,7 +132,7 @@ def _json(value: Any, folder: str) -> str:
 
 def speaker(folder: Path, **environ: str) -> Callable[..., str]:
     """A command line of its own in ``folder`` at ``AT``, Alice sitting at it: give words, get stdout."""
-    from warroom.cli.arguments import Call
+    from warroom.cli.context import Call
     from warroom.cli.main import run
 
     given = {"HOME": str(folder), "WARROOM_DATA": str(folder / "warroom"), "WARROOM_AS": "Alice", **environ}
@@ -236,14 +236,14 @@ async def picture(folder: Path) -> str:
     """The war room in the middle of the shipped drill, as SVG that needs nothing but itself."""
     from pilot import settle, until
 
-    from warroom import wiring
-    from warroom.logs.source import FileSource
+    from warroom import bootstrap as wiring
+    from warroom.logs.sources.file import FileSource
     from warroom.logs.view import LogView
-    from warroom.places import shipped
-    from warroom.room.drill import ScaledClock
+    from warroom.config.paths import shipped
+    from warroom.drill.player import ScaledClock
     from warroom.tui.app import Console
-    from warroom.tui.bridge import Equipment
-    from warroom.tui.screens.place import PlaceScreen
+    from warroom.tui.context import Equipment
+    from warroom.tui.screens.base import PlaceScreen
     from warroom.tui.theme import load_themes
 
     clock = ScaledClock(float("inf"), AT)

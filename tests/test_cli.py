@@ -24,17 +24,17 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warroom import wiring
+from warroom import bootstrap as wiring
 from warroom.cli import output, stdin
-from warroom.cli.arguments import Call, Verb, pick
+from warroom.cli.context import Call, Verb, pick
 from warroom.cli.main import cli, equipment, run
 from warroom.connect.chat.transcript import Transcript
-from warroom.connect.guard import GuardedChat
-from warroom.incident.decisions import ReceiveAlert
-from warroom.incident.errors import BadInput, NotFound, SettingsError
+from warroom.connect.guarded_chat import GuardedChat
+from warroom.incident.commands import ReceiveAlert
+from warroom.errors import BadInput, NotFound, SettingsError
 from warroom.journal.sqlite import SqliteJournal
 from warroom.logs.view import LogView
-from warroom.places import JOURNAL, Places
+from warroom.config.paths import JOURNAL, Places
 from warroom.tui.actions import ACTIONS, key_mistakes, keymap
 
 START = datetime(2026, 1, 28, 3, 4, 5, 123000, tzinfo=UTC)
@@ -1234,7 +1234,7 @@ def loaded(*arguments: str, **environ: str) -> set[str]:
 
 
 def test_help_loads_nothing_but_itself() -> None:
-    assert not loaded("--help") & {"pydantic", "rich", "sqlite3", "warroom.settings", "asyncio", "textual", "httpx"}
+    assert not loaded("--help") & {"pydantic", "rich", "sqlite3", "warroom.config.settings", "asyncio", "textual", "httpx"}
 
 
 @pytest.mark.parametrize(

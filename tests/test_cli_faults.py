@@ -30,10 +30,10 @@ import servers
 from click.testing import CliRunner
 from leaks import ECHOES, holds
 
-from warroom.cli import commands
-from warroom.cli.arguments import Call
+from warroom.cli.verbs import all_verbs as commands
+from warroom.cli.context import Call
 from warroom.cli.main import run
-from warroom.places import JOURNAL
+from warroom.config.paths import JOURNAL
 
 DEADLINE_S = 20.0
 
@@ -274,7 +274,7 @@ def test_verbs_that_only_look_work_on_a_disk_that_cannot_be_written(
 
 
 def test_an_append_that_finds_the_disk_full_says_full(on_disk: Program, disk: Path) -> None:
-    from warroom.incident.errors import NotSaved
+    from warroom.errors import NotSaved
     from warroom.journal.sqlite import SqliteJournal
 
     with SqliteJournal(on_disk.data / JOURNAL) as journal:
@@ -301,7 +301,7 @@ def test_too_many_open_files_are_called_that(program: Program) -> None:
 import os, resource
 from pathlib import Path
 import encodings.idna, tempfile, random
-from warroom.incident.errors import JournalError
+from warroom.errors import JournalError
 from warroom.journal.sqlite import SqliteJournal
 path = Path({str(program.data / JOURNAL)!r})
 resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
@@ -335,7 +335,7 @@ for spare in range(6):
 def test_why_nothing_can_be_written_is_told_by_what_the_system_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, words: str
 ) -> None:
-    from warroom.journal import fallback
+    from warroom.journal import read_only as fallback
 
     def fails(_: int) -> None:
         raise OSError(number, os.strerror(number))

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from warroom.cli.tail import Printer, Wanted, _pieces
-from warroom.logs.search import Query
-from warroom.logs.source import Cutter, Numbering
+from warroom.cli.log_printer import Printer, Wanted, _pieces
+from warroom.logs.query import Query
+from warroom.logs.sources.file import Cutter, Numbering
 
 ENV = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parent.parent)}
 PEAK = "import re; peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]); "

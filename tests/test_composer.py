@@ -36,14 +36,14 @@ from pilot import (
 from textual import events
 from textual.widgets import Input, TextArea
 
-from warroom.incident.decisions import Declare, Note, Pin, RecordFix, Resolve
+from warroom.incident.commands import Declare, Note, Pin, RecordFix, Resolve
 from warroom.incident.delivery import Message
-from warroom.incident.errors import NotSaved, SettingsError
-from warroom.redact import redact
+from warroom.errors import NotSaved, SettingsError
+from warroom.safety import redact
 from warroom.room.drafts import packed, unpacked
 from warroom.room.room import Done
-from warroom.settings import Destination
-from warroom.tui.bridge import Bridge
+from warroom.config.settings import Destination
+from warroom.tui.context import Bridge
 from warroom.tui.screens.composer import ComposerScreen
 
 pytestmark = pytest.mark.anyio

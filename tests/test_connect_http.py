@@ -27,7 +27,7 @@ from leaks import ECHOES, holds
 from pydantic import SecretStr
 
 from warroom.connect.http import LONGEST_WAIT, Answer, Answered, Http, _body
-from warroom.incident.errors import DeliveryError, NotSent, Refused, SettingsError, Uncertain
+from warroom.errors import DeliveryError, NotSent, Refused, SettingsError, Uncertain
 
 pytestmark = pytest.mark.anyio
 anyio_backend = servers.anyio_backend
@@ -326,7 +326,7 @@ async def test_no_compression_is_asked_for_and_one_that_comes_all_the_same_is_un
 BOMB = """
 import asyncio, resource, sys
 from warroom.connect.http import Http
-from warroom.incident.errors import DeliveryError
+from warroom.errors import DeliveryError
 held = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) << 10
 resource.setrlimit(resource.RLIMIT_AS, (held + (128 << 20),) * 2)
 async def ask(url):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leaks import ECHOES, holds
 
-from warroom.connect.mask import MAX_ID, MAX_LINK, SecretMask, credentials, secret_values
-from warroom.redact import inert
+from warroom.connect.secret_mask import MAX_ID, MAX_LINK, SecretMask, credentials, secret_values
+from warroom.safety import inert
 
 SECRETS = st.text(
     st.sampled_from("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_./+=:&%\"'\\<>~!@#$"), min_size=8, max_size=40

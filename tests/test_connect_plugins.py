@@ -14,15 +14,15 @@ import pytest
 from click.testing import CliRunner
 from pydantic import BaseModel
 
-from warroom import wiring
-from warroom.cli.arguments import Call
+from warroom import bootstrap as wiring
+from warroom.cli.context import Call
 from warroom.cli.main import run
 from warroom.connect import plugins
 from warroom.connect.ports import Chat
 from warroom.incident.delivery import Channel, Message, Opening
-from warroom.incident.errors import NotSent, SettingsError, Uncertain, WarroomError
-from warroom.places import Places
-from warroom.settings import Destination
+from warroom.errors import NotSent, SettingsError, Uncertain, WarroomError
+from warroom.config.paths import Places
+from warroom.config.settings import Destination
 
 OURS = {"transcript", "slack", "matrix", "webhook"}
 
@@ -222,7 +222,7 @@ def test_whatever_a_plugin_raises_is_an_error_of_ours(strangers: Path, fault: st
 
 
 def test_a_plugins_own_word_on_an_outcome_stands(strangers: Path) -> None:
-    raised = '__import__("warroom.incident.errors").incident.errors.NotSent("bad s3cr3t-t0ken", retry_after=7)'
+    raised = '__import__("warroom.errors").incident.errors.NotSent("bad s3cr3t-t0ken", retry_after=7)'
     chat = made(pager(strangers, "post", raised), strangers)
     with pytest.raises(NotSent) as info:
         CALLS["post"](chat)
@@ -255,8 +255,8 @@ def test_an_interrupt_and_a_cancellation_pass_through_a_plugin(strangers: Path) 
                 await asyncio.Event().wait()
                 return ""
 
-        from warroom.connect.guard import GuardedChat
-        from warroom.connect.mask import SecretMask
+        from warroom.connect.guarded_chat import GuardedChat
+        from warroom.connect.secret_mask import SecretMask
 
         task = asyncio.create_task(GuardedChat("slow", Slow(), SecretMask([])).check())  # type: ignore[arg-type]
         await asyncio.sleep(0)

@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from warroom.connect.chat.slack import Slack, _topic
 from warroom.connect.ports import Chat
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
-from warroom.incident.errors import DeliveryError, NotSent, Refused, Uncertain
+from warroom.errors import DeliveryError, NotSent, Refused, Uncertain
 
 pytestmark = [pytest.mark.anyio, servers.needs_contracts]
 anyio_backend = servers.anyio_backend

@@ -24,7 +24,7 @@ from warroom.connect.chat import spoken, transcript, unmentioned
 from warroom.connect.chat.transcript import Transcript
 from warroom.connect.ports import Chat
 from warroom.incident.delivery import Message, Opening, Receipt
-from warroom.incident.errors import NotSent, Refused
+from warroom.errors import NotSent, Refused
 
 pytestmark = pytest.mark.anyio
 anyio_backend = servers.anyio_backend

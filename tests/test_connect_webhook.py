@@ -18,7 +18,7 @@ from pydantic import SecretStr, ValidationError
 from warroom.connect.chat.webhook import Webhook
 from warroom.connect.ports import Chat
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
-from warroom.incident.errors import NotSent, Refused, SettingsError, Uncertain
+from warroom.errors import NotSent, Refused, SettingsError, Uncertain
 
 pytestmark = pytest.mark.anyio
 anyio_backend = servers.anyio_backend

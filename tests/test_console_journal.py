@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pilot import Stage, on_console, screen_text, settle, until
 
-from warroom.incident.decisions import Declare
-from warroom.incident.errors import NotSaved
+from warroom.incident.commands import Declare
+from warroom.errors import NotSaved
 from warroom.journal import sqlite
 
 pytestmark = pytest.mark.anyio

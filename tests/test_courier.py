@@ -21,15 +21,15 @@ from warroom.connect.attempt import leaving
 from warroom.connect.chat import headline
 from warroom.connect.chat.webhook import Webhook, WebhookOptions
 from warroom.connect.ports import Chat
-from warroom.incident.decisions import Declare
+from warroom.incident.commands import Declare
 from warroom.incident.delivery import Channel, Delivery, Message, Opening, Receipt, State
-from warroom.incident.errors import NotSent, Refusal, Refused, SettingsError, Uncertain
+from warroom.errors import NotSent, Refusal, Refused, SettingsError, Uncertain
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room import background
-from warroom.room import courier as couriers
-from warroom.room.courier import Courier, backoff
+from warroom.room import outbox as couriers
+from warroom.room.outbox import Courier, backoff
 from warroom.room.room import WarRoom
-from warroom.settings import Destination, Person, Settings, Team, load_playbook
+from warroom.config.settings import Destination, Person, Settings, Team, load_playbook
 
 START = datetime(2026, 1, 28, 12, 0, tzinfo=UTC)
 PLAYBOOK = load_playbook(Settings())
@@ -975,7 +975,7 @@ def test_audiences_reach_their_own_destinations(desk: Callable[..., Desk]) -> No
 def test_an_outbox_that_cannot_be_read_is_trouble_that_passes(
     desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from warroom.incident.errors import NotSaved
+    from warroom.errors import NotSaved
 
     at = desk({"a": FakeChat()})
     courier = Courier(at.room)
@@ -998,7 +998,7 @@ def test_an_outbox_that_cannot_be_read_is_trouble_that_passes(
 def test_a_channel_that_was_opened_but_could_not_be_kept_is_opened_again_not_given_up(
     desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from warroom.incident.errors import NotSaved
+    from warroom.errors import NotSaved
 
     chat = FakeChat()
     at = desk({"a": chat})

@@ -11,7 +11,7 @@ import pytest
 
 import warroom
 from warroom.incident import playbook as playbooks
-from warroom.incident.decisions import (
+from warroom.incident.commands import (
     AcceptHandover,
     Acknowledge,
     AddAction,
@@ -45,7 +45,7 @@ from warroom.incident.decisions import (
     decide,
     resolve_blockers,
 )
-from warroom.incident.errors import BadInput, NotFound, Refusal, WarroomError
+from warroom.errors import BadInput, NotFound, Refusal, WarroomError
 from warroom.incident.events import (
     Acknowledged,
     ActionAdded,

@@ -30,10 +30,10 @@ from textual import events
 from textual.screen import Screen
 from textual.widgets import Input
 
-from warroom.incident.decisions import ReceiveAlert
-from warroom.incident.errors import NotSaved
+from warroom.incident.commands import ReceiveAlert
+from warroom.errors import NotSaved
 from warroom.room.room import Done
-from warroom.tui.bridge import Bridge
+from warroom.tui.context import Bridge
 from warroom.tui.screens.declare import DeclareScreen, SeverityTable
 
 pytestmark = pytest.mark.anyio

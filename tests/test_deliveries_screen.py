@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from pilot import SIZES, SMALL, Stage, on_glass, said, screen_lines, screen_text, settle, type_in, until
 
-from warroom.incident.decisions import Declare
+from warroom.incident.commands import Declare
 from warroom.incident.delivery import Delivery, State
-from warroom.incident.errors import NotSaved, NotSent, Refused, Uncertain
-from warroom.tui.bridge import Bridge
+from warroom.errors import NotSaved, NotSent, Refused, Uncertain
+from warroom.tui.context import Bridge
 from warroom.tui.screens.deliveries import DeliveriesScreen
-from warroom.tui.screens.form import Form
+from warroom.tui.screens.form_dialog import Form
 
 pytestmark = pytest.mark.anyio
 

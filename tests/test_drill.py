@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from warroom.incident.decisions import Declare, ReceiveAlert, RecordFix, Resolve
-from warroom.incident.errors import BadInput, NotFound, SettingsError, WarroomError
+from warroom.incident.commands import Declare, ReceiveAlert, RecordFix, Resolve
+from warroom.errors import BadInput, NotFound, SettingsError, WarroomError
 from warroom.incident.events import ChatHeard
 from warroom.incident.incident import Incident
-from warroom.places import shipped
-from warroom.redact import redact
-from warroom.room.drill import AFTERWARDS, UNHEEDED, Drill, ScaledClock, Script, parse_script
-from warroom.wiring import House, open_house
+from warroom.config.paths import shipped
+from warroom.safety import redact
+from warroom.drill.player import AFTERWARDS, UNHEEDED, Drill, ScaledClock, Script, parse_script
+from warroom.bootstrap import House, open_house
 
 SAMPLES = shipped("sample_data")
 SCRIPTS = sorted((SAMPLES / "drills").glob("*.toml"))

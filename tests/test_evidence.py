@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from warroom.room.evidence import of_errors, of_last_minute
+from warroom.incident.readings import of_errors, of_last_minute
 
 
 @pytest.mark.parametrize(

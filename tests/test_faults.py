@@ -20,10 +20,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from warroom.crash_report import KEPT, write_report
-from warroom.incident.decisions import Declare, Note
+from warroom.diagnostics import KEPT, write_report
+from warroom.incident.commands import Declare, Note
 from warroom.tui.app import Console
-from warroom.tui.bridge import Equipment
+from warroom.tui.context import Equipment
 from warroom.tui.faults import AGAIN_S, APART_S, Faults
 from warroom.tui.guard import PLACEHOLDER
 from warroom.tui.screens.home import HomeScreen

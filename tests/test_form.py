@@ -12,9 +12,9 @@ from pilot import DEADLINE_S, SMALL, Stage, on_console, said, screen_text, settl
 from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
-from warroom.incident.decisions import Declare
-from warroom.incident.errors import NotSaved
-from warroom.tui.screens.form import Form
+from warroom.incident.commands import Declare
+from warroom.errors import NotSaved
+from warroom.tui.screens.form_dialog import Form
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ import pytest
 from pilot import LARGE, SMALL, Stage, on_console, screen_lines, screen_text, settle, until
 from textual.pilot import Pilot
 
-from warroom.incident.decisions import (
+from warroom.incident.commands import (
     Acknowledge,
     AddAction,
     Assign,
@@ -30,7 +30,7 @@ from warroom.incident.decisions import (
     Resolve,
     WriteSection,
 )
-from warroom.tui.widgets.paper import Paper
+from warroom.tui.widgets.markdown_view import Paper
 
 pytestmark = pytest.mark.anyio
 

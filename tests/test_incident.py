@@ -15,17 +15,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pydantic import ValidationError
 
 import warroom
-from warroom.incident import decisions as d
+from warroom.incident import commands as d
 from warroom.incident import events as ev
 from warroom.incident import playbook as playbooks
-from warroom.incident.decisions import Command, Desk, decide
+from warroom.incident.commands import Command, Desk, decide
 from warroom.incident.delivery import Channel
-from warroom.incident.errors import BadInput, NotFound, Refusal
+from warroom.errors import BadInput, NotFound, Refusal
 from warroom.incident.events import Entry, Event, parse_event
 from warroom.incident.incident import Incident, apply, fold
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import fold_team
-from warroom.redact import inert
+from warroom.safety import inert
 
 PLAYBOOK = playbooks.parse(
     (Path(warroom.__file__).parent / "playbooks" / "small-team.toml").read_text(encoding="utf-8"), "small-team.toml"

@@ -35,7 +35,7 @@ from journal_contract import (  # noqa: E402
 )
 
 from warroom.incident.delivery import State  # noqa: E402
-from warroom.incident.errors import Conflict, JournalError, NewerJournal, NotSaved  # noqa: E402
+from warroom.errors import Conflict, JournalError, NewerJournal, NotSaved  # noqa: E402
 from warroom.incident.events import TEAM  # noqa: E402
 from warroom.journal.port import Journal  # noqa: E402
 from warroom.journal.sqlite import MIGRATIONS, SqliteJournal  # noqa: E402
@@ -290,7 +290,7 @@ def test_a_full_disk_keeps_nothing_of_the_append_and_the_journal_recovers(path: 
 import resource, sys
 sys.path[:0] = {[str(Path(__file__).parent)]!r}
 from journal_contract import NOW, note, post
-from warroom.incident.errors import NotSaved
+from warroom.errors import NotSaved
 journal = SqliteJournal(Path({str(path)!r}))
 journal.append("INC-1", 0, [note()], [(0, post())], at=NOW, by="Ann")
 refused = 0
@@ -357,7 +357,7 @@ UNPRIVILEGED = "import os\nif os.getuid() == 0: os.setgid(65534); os.setuid(6553
 def test_a_place_that_cannot_be_written_is_said_so_on_opening(nobodys: Path) -> None:
     # The modules are imported first: an unprivileged process may not be able to reach them.
     code = f"""{OPENING}
-from warroom.incident.errors import NotSaved
+from warroom.errors import NotSaved
 import encodings.idna
 {UNPRIVILEGED}
 for path in ({str(nobodys)!r}, {str(nobodys.parent / "new.db")!r}, {str(nobodys.parent / "new" / "j.db")!r}):

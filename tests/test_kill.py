@@ -42,8 +42,8 @@ def serve() -> None:
     import warroom.connect.chat.webhook
     import warroom.connect.http
     import warroom.reports.messages
-    import warroom.room.courier
-    import warroom.wiring  # noqa: F401
+    import warroom.room.outbox
+    import warroom.bootstrap  # noqa: F401
 
     for line in sys.stdin:
         order = json.loads(line)
@@ -69,7 +69,7 @@ def _say(acks: Path, what: dict[str, Any]) -> None:
 
 
 def _live(settings: str, data: str, acks: str, life: int, last: bool) -> None:
-    from warroom.incident.decisions import (
+    from warroom.incident.commands import (
         Acknowledge,
         AddAction,
         Assign,
@@ -81,8 +81,8 @@ def _live(settings: str, data: str, acks: str, life: int, last: bool) -> None:
         Resolve,
         SetSeverity,
     )
-    from warroom.incident.errors import Refusal
-    from warroom.wiring import open_house
+    from warroom.errors import Refusal
+    from warroom.bootstrap import open_house
 
     chance = random.Random(life)
     turn = 0

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from pilot import screen_text, type_in, until
 
-from warroom.logs.source import FileSource
+from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
-from warroom.places import shipped
-from warroom.tui.log_console import Furniture, LogConsole
+from warroom.config.paths import shipped
+from warroom.tui.log_viewer import Furniture, LogConsole
 from warroom.tui.theme import load_themes
 
 pytestmark = pytest.mark.anyio

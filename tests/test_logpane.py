@@ -22,11 +22,11 @@ from textual.color import Color
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from warroom.logs.source import Cutter, FileSource, Numbering
+from warroom.logs.sources.file import Cutter, FileSource, Numbering
 from warroom.logs.view import LogView
 from warroom.tui.theme import contrast
-from warroom.tui.widgets.logpaint import ON_DARK, ON_LIGHT, hue, line_breaks, short_label
-from warroom.tui.widgets.logpane import FRAMES, LogPane
+from warroom.tui.panes.logs.painter import ON_DARK, ON_LIGHT, hue, line_breaks, short_label
+from warroom.tui.panes.logs.pane import FRAMES, LogPane
 
 pytestmark = pytest.mark.anyio
 

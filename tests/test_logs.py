@@ -15,17 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warroom.logs.hunt import Hunt
-from warroom.logs.index import Piece, Sequence, count_back, cut_lines
+from warroom.logs.finder import Hunt
+from warroom.logs.blocks import Piece, Sequence, count_back, cut_lines
 from warroom.logs.records import Level, rank
 from warroom.logs.rows import Cut, WovenCut
-from warroom.logs.search import BadPattern, Query, decoded
-from warroom.logs.shapes import UNKNOWN
-from warroom.logs.sieve import Filter, Looks, Sieve, Span
-from warroom.logs.source import LINE_CAP, Cutter, FileSource, Numbering, StreamSource
-from warroom.logs.store import MemoryStore, Tape
+from warroom.logs.query import BadPattern, Query, decoded
+from warroom.logs.line_shapes import UNKNOWN
+from warroom.logs.filter import Filter, Looks, Sieve, Span
+from warroom.logs.sources.file import LINE_CAP, Cutter, FileSource, Numbering, StreamSource
+from warroom.logs.stores import MemoryStore, Tape
 from warroom.logs.view import LogView
-from warroom.logs.weave import weave
+from warroom.logs.merge import weave
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from warroom.logs.recent import TAIL, errors_in_last_minute
+from warroom.logs.recent_errors import TAIL, errors_in_last_minute
 
 NOW = datetime(2026, 1, 28, 13, 15, tzinfo=UTC)
 

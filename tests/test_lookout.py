@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from warroom.incident.decisions import (
+from warroom.incident.commands import (
     AcceptHandover,
     Acknowledge,
     Assign,
@@ -26,8 +26,8 @@ from warroom.incident.decisions import (
 from warroom.incident.delivery import CANNOT_SEND, Delivery, Order, State
 from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
-from warroom.room.lookout import NextStep, next_steps
-from warroom.settings import Settings, load_playbook
+from warroom.incident.advice import NextStep, next_steps
+from warroom.config.settings import Settings, load_playbook
 
 PLAYBOOK = load_playbook(Settings())
 T0 = datetime(2026, 1, 28, 14, 0, tzinfo=UTC)
@@ -157,7 +157,7 @@ def test_once_resolved_everybody_is_told_then_the_post_mortem_is_written() -> No
 
 
 def test_an_old_resolution_does_not_count_for_a_new_one() -> None:
-    from warroom.incident.decisions import Reopen
+    from warroom.incident.commands import Reopen
 
     incident = after(resolved(), update(None, "resolution"), 21)
     incident = after(after(incident, Reopen("errors are back"), 30), Resolve("again"), 40)

@@ -16,8 +16,8 @@ from textual.command import CommandPalette
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
-from warroom.incident.decisions import Declare, Note, ReceiveAlert
-from warroom.logs.source import FileSource
+from warroom.incident.commands import Declare, Note, ReceiveAlert
+from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
 from warroom.room.room import WarRoom
 from warroom.tui.actions import ACTIONS
@@ -25,11 +25,11 @@ from warroom.tui.app import Console
 from warroom.tui.screens.composer import ComposerScreen
 from warroom.tui.screens.declare import DeclareScreen
 from warroom.tui.screens.deliveries import DeliveriesScreen
-from warroom.tui.screens.form import Form
+from warroom.tui.screens.form_dialog import Form
 from warroom.tui.screens.help import HelpScreen
 from warroom.tui.screens.home import HomeScreen
 from warroom.tui.screens.presenter import PresenterScreen
-from warroom.tui.screens.record import RecordScreen
+from warroom.tui.screens.record_detail import RecordScreen
 from warroom.tui.screens.resolve import ResolveScreen
 from warroom.tui.screens.review import ReviewScreen
 from warroom.tui.screens.war_room import WarRoomScreen

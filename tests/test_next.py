@@ -20,7 +20,7 @@ from pilot import SMALL, START, Stage, on_console, on_glass, said, screen_lines,
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from warroom.incident.decisions import (
+from warroom.incident.commands import (
     AcceptHandover,
     Acknowledge,
     AddAction,
@@ -44,25 +44,25 @@ from warroom.incident.decisions import (
     WriteSection,
     decide,
 )
-from warroom.incident.errors import Refusal
+from warroom.errors import Refusal
 from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
-from warroom.places import shipped
-from warroom.room.drill import Drill, ScaledClock, parse_script
-from warroom.room.evidence import Reading
-from warroom.room.lookout import NextStep, next_steps
-from warroom.settings import Settings, load_playbook
+from warroom.config.paths import shipped
+from warroom.drill.player import Drill, ScaledClock, parse_script
+from warroom.incident.readings import Reading
+from warroom.incident.advice import NextStep, next_steps
+from warroom.config.settings import Settings, load_playbook
 from warroom.tui.screens.composer import ComposerScreen
 from warroom.tui.screens.confirm import Confirm
-from warroom.tui.screens.form import Choices, Form
+from warroom.tui.screens.form_dialog import Choices, Form
 from warroom.tui.screens.home import HomeScreen
-from warroom.tui.screens.next_line import NextScreen
+from warroom.tui.screens.next_step_screen import NextScreen
 from warroom.tui.screens.presenter import PresenterScreen
 from warroom.tui.screens.resolve import ResolveScreen
 from warroom.tui.screens.review import ReviewScreen
 from warroom.tui.screens.war_room import WarRoomScreen
-from warroom.tui.widgets.rows import RowList
-from warroom.wiring import open_house
+from warroom.tui.widgets.row_list import RowList
+from warroom.bootstrap import open_house
 
 PLAYBOOK = load_playbook(Settings())
 SAMPLES = shipped("sample_data")
@@ -405,7 +405,7 @@ async def test_presenter_mode_names_the_key_of_its_next_step_too(stage: Stage) -
 
 
 async def test_a_delivery_that_next_asks_about_is_under_the_cursor(stage: Stage) -> None:
-    from warroom.incident.errors import Refused
+    from warroom.errors import Refused
     from warroom.tui.screens.deliveries import DeliveriesScreen
 
     stage.chats["chat"].fails = [Refused("channel not found")]

@@ -17,10 +17,10 @@ from warroom.connect.chat.matrix import Matrix, MatrixOptions
 from warroom.connect.chat.slack import Slack, SlackOptions
 from warroom.connect.chat.webhook import Webhook, WebhookOptions
 from warroom.connect.ports import Chat
-from warroom.incident.decisions import Declare
+from warroom.incident.commands import Declare
 from warroom.incident.delivery import Message
-from warroom.incident.errors import BadInput
-from warroom.room import parts
+from warroom.errors import BadInput
+from warroom.room import message_parts as parts
 
 TOKEN = SecretStr("not-a-token")
 TITLE = "INC-7 checkout-api: Update 3"

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from warroom.incident.errors import SettingsError
+from warroom.errors import SettingsError
 from warroom.journal.sqlite import SqliteJournal
-from warroom.places import make_folder, write_atomically, write_document
-from warroom.settings import save_theme
+from warroom.config.paths import make_folder, write_atomically, write_document
+from warroom.config.settings import save_theme
 
 WRITERS = [write_atomically, write_document]
 
@@ -66,7 +66,7 @@ def test_stdout_by_its_name_is_appended_to_like_stdout(tmp_path: Path, name: str
     log = tmp_path / "log"
     log.write_text("before\n")
     code = (
-        f"from pathlib import Path; from warroom.places import write_document as w; w(Path({name!r}), 'after\\n')"
+        f"from pathlib import Path; from warroom.config.paths import write_document as w; w(Path({name!r}), 'after\\n')"
     )
     with log.open("a") as file:
         subprocess.run([sys.executable, "-c", code], stdout=file, check=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from warroom.incident import playbook
-from warroom.incident.errors import NotFound, SettingsError
+from warroom.errors import NotFound, SettingsError
 from warroom.incident.playbook import Playbook
 
 TEXT = (Path(playbook.__file__).parents[1] / "playbooks" / "small-team.toml").read_text("utf-8")

@@ -18,16 +18,16 @@ import readme
 from pilot import Stage
 from pydantic import SecretStr
 
-from warroom import settings as settings_
-from warroom import wiring
+from warroom.config import settings as settings_
+from warroom import bootstrap as wiring
 from warroom.cli.main import cli
-from warroom.connect.guard import GuardedChat
+from warroom.connect.guarded_chat import GuardedChat
 from warroom.connect.ports import Chat
-from warroom.incident.decisions import Declare
+from warroom.incident.commands import Declare
 from warroom.incident.delivery import State
-from warroom.incident.errors import SettingsError
-from warroom.places import Places
-from warroom.settings import Destination
+from warroom.errors import SettingsError
+from warroom.config.paths import Places
+from warroom.config.settings import Destination
 
 README = readme.README.read_text(encoding="utf-8")
 GUIDE = readme.ROOT / "warroom" / "connect" / "WRITING_A_BACKEND.md"

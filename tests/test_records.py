@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warroom.logs.records import LEVELS, Level, is_continuation, rank, unfold
-from warroom.logs.shapes import UNKNOWN, Reader
+from warroom.logs.line_shapes import UNKNOWN, Reader
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)
 

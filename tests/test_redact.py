@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from token_formats import formats, token_of
 
-from warroom.patterns import Pattern
-from warroom.redact import (
+from warroom.safety.patterns import Pattern
+from warroom.safety import (
     RULES,
     BadRule,
     Redactor,
@@ -28,9 +28,9 @@ from warroom.redact import (
     uncoloured,
     use,
 )
-from warroom.redact.clues import END, START, clue_of, spaced
-from warroom.redact.forms import forms
-from warroom.redact.vendors import vendors
+from warroom.safety.prefilter import END, START, clue_of, spaced
+from warroom.safety.command_formats import forms
+from warroom.safety.token_formats import vendors
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufe0f\ud800-\udfff]")
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from warroom.incident import playbook as playbooks
 from warroom.incident.delivery import Delivery, Message, Order, Receipt, State
-from warroom.incident.errors import NotFound, SettingsError
+from warroom.errors import NotFound, SettingsError
 from warroom.incident.events import (
     Acknowledged,
     ActionAdded,

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warroom.connect.ports import Chat
-from warroom.incident.decisions import (
+from warroom.incident.commands import (
     Acknowledge,
     AddAction,
     Assign,
@@ -33,14 +33,14 @@ from warroom.incident.decisions import (
     WriteSection,
 )
 from warroom.incident.delivery import Channel, Message, Opening, Receipt, State
-from warroom.incident.errors import BadInput, Conflict, JournalError, JustPosted, NotFound, NotSaved, Refusal
+from warroom.errors import BadInput, Conflict, JournalError, JustPosted, NotFound, NotSaved, Refusal
 from warroom.incident.events import TEAM, ReadinessConfirmed, UpdatePosted, parse_event
 from warroom.journal.sqlite import SqliteJournal
-from warroom.redact import inert, redact
+from warroom.safety import inert, redact
 from warroom.room import room as rooms
 from warroom.room.drafts import OpenedDraft
 from warroom.room.room import WarRoom
-from warroom.settings import Destination, OnCall, Person, Settings, Team, load_playbook
+from warroom.config.settings import Destination, OnCall, Person, Settings, Team, load_playbook
 
 START = datetime(2026, 1, 28, 12, 0, tzinfo=UTC)
 PLAYBOOK = load_playbook(Settings())

@@ -32,7 +32,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from warroom.incident.decisions import (
+from warroom.incident.commands import (
     Acknowledge,
     AddAction,
     Assign,
@@ -51,32 +51,32 @@ from warroom.incident.decisions import (
 )
 from warroom.incident.delivery import State
 from warroom.incident.events import SECTIONS
-from warroom.logs.source import FileSource
+from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
-from warroom.room.evidence import Reading
-from warroom.settings import Console as ConsoleSettings
-from warroom.settings import Person, Team
+from warroom.incident.readings import Reading
+from warroom.config.settings import Console as ConsoleSettings
+from warroom.config.settings import Person, Team
 from warroom.tui import theme as themes
 from warroom.tui.actions import ACTIONS, BY_ID
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.declare import DeclareScreen
 from warroom.tui.screens.deliveries import DeliveriesScreen
 from warroom.tui.screens.detail import Detail
-from warroom.tui.screens.form import Form
+from warroom.tui.screens.form_dialog import Form
 from warroom.tui.screens.help import HelpScreen
 from warroom.tui.screens.home import HomeScreen
-from warroom.tui.screens.place import PlaceScreen
+from warroom.tui.screens.base import PlaceScreen
 from warroom.tui.screens.presenter import PresenterScreen
-from warroom.tui.screens.record import REVEALED_S, RecordScreen
+from warroom.tui.screens.record_detail import REVEALED_S, RecordScreen
 from warroom.tui.screens.resolve import ResolveScreen
 from warroom.tui.screens.review import ReviewScreen
 from warroom.tui.screens.war_room import WarRoomScreen
-from warroom.tui.widgets import panes
-from warroom.tui.widgets.logpane import LogPane
-from warroom.tui.widgets.logprompt import LogPrompt
-from warroom.tui.widgets.panes import Headline, Pane
-from warroom.tui.widgets.paper import Paper
-from warroom.tui.widgets.rows import RowList
+from warroom.tui.panes import incident_panes as panes
+from warroom.tui.panes.logs.pane import LogPane
+from warroom.tui.panes.logs.prompt import LogPrompt
+from warroom.tui.panes.incident_panes import Headline, Pane
+from warroom.tui.widgets.markdown_view import Paper
+from warroom.tui.widgets.row_list import RowList
 
 pytestmark = pytest.mark.anyio
 
@@ -1065,7 +1065,7 @@ async def test_no_reason_is_asked_for_once_all_is_verified(stage: Stage) -> None
 async def test_what_cannot_be_saved_is_said_and_the_reason_stays(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from warroom.incident.errors import NotSaved
+    from warroom.errors import NotSaved
 
     incident_id = declared(stage)
 

@@ -22,12 +22,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from warroom import secret_sources, wiring
-from warroom import settings as module
-from warroom.incident import toml
-from warroom.incident.errors import SettingsError
-from warroom.places import Places, shipped
-from warroom.settings import Destination, Secret, Settings, load, on_call, resolve, resolve_options, who
+from warroom.config import secrets as secret_sources
+from warroom import bootstrap as wiring
+from warroom.config import settings as module
+from warroom import toml
+from warroom.errors import SettingsError
+from warroom.config.paths import Places, shipped
+from warroom.config.settings import Destination, Secret, Settings, load, on_call, resolve, resolve_options, who
 from warroom.tui.actions import key_mistakes
 
 TEAM = """\

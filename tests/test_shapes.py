@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warroom.logs.records import Level, rank
-from warroom.logs.shapes import SAMPLE, UNKNOWN, Learner, Reader, learn
-from warroom.logs.source import Cutter, FileSource, Numbering
-from warroom.logs.stamps import _WORK_OUT, STAMP
+from warroom.logs.line_shapes import SAMPLE, UNKNOWN, Learner, Reader, learn
+from warroom.logs.sources.file import Cutter, FileSource, Numbering
+from warroom.logs.timestamps import _WORK_OUT, STAMP
 from warroom.logs.view import LogView
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from warroom.logs import command as command_module
-from warroom.logs import gather
-from warroom.logs.command import CommandSource, _Complaints, _Echo
-from warroom.logs.compressed import CompressedSource, Unreadable, is_compressed, unfolded
-from warroom.logs.source import Chunk, FifoSource, FileSource, Source, StreamSource
+from warroom.logs.sources import command as command_module
+from warroom.logs.sources import discovery as gather
+from warroom.logs.sources.command import CommandSource, _Complaints, _Echo
+from warroom.logs.sources.compressed import CompressedSource, Unreadable, is_compressed, unfolded
+from warroom.logs.sources.file import Chunk, FifoSource, FileSource, Source, StreamSource
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
@@ -276,7 +276,7 @@ def test_who_is_left_behind_with_the_pipe_does_not_keep_a_dead_command_alive(tak
 
 def test_a_program_that_ends_takes_its_commands_along() -> None:
     code = (
-        "import sys; from warroom.logs.command import CommandSource\n"
+        "import sys; from warroom.logs.sources.command import CommandSource\n"
         "class Sink:\n"
         "    def lines(self, source, chunk): print(chunk.texts[0], flush=True)\n"
         "    def notice(self, source, text): pass\n"
@@ -400,7 +400,7 @@ def test_a_bomb_costs_no_memory(tmp_path: Path) -> None:
         for _ in range(300):
             file.write(b"\n" * 1_000_000)
     code = (
-        "import re, sys\nfrom warroom.logs.compressed import CompressedSource\n"
+        "import re, sys\nfrom warroom.logs.sources.compressed import CompressedSource\n"
         "def peak(): return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])\n"
         "class Sink:\n"
         "    seen = 0\n"

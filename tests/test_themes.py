@@ -14,10 +14,10 @@ from textual.color import Color
 from textual.theme import Theme
 from textual.widgets import Static
 
-from warroom.incident.errors import SettingsError
-from warroom.places import shipped
+from warroom.errors import SettingsError
+from warroom.config.paths import shipped
 from warroom.tui import theme as themes
-from warroom.tui.shell import GROUND
+from warroom.tui.base import GROUND
 
 THEMES = {theme.name: theme for theme in themes.load_themes(shipped("themes"))}
 TUI = Path(themes.__file__).parent

@@ -14,7 +14,7 @@ import warroom
 from warroom.incident import events as ev
 from warroom.incident import playbook as playbooks
 from warroom.incident import timing
-from warroom.incident.errors import BadInput
+from warroom.errors import BadInput
 from warroom.incident.events import Entry, Event
 from warroom.incident.incident import Incident, fold
 from warroom.incident.summary import OpenAction, summarise

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from warroom.incident import toml
-from warroom.incident.errors import SettingsError
+from warroom import toml
+from warroom.errors import SettingsError
 
 
 class Log(BaseModel):

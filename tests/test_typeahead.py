@@ -14,13 +14,13 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from warroom.incident.decisions import Declare
-from warroom.settings import shipped
+from warroom.incident.commands import Declare
+from warroom.config.settings import shipped
 from warroom.tui import key_queue
 from warroom.tui.app import Console
-from warroom.tui.bridge import Equipment
+from warroom.tui.context import Equipment
 from warroom.tui.screens.declare import DeclareScreen
-from warroom.tui.screens.form import Form
+from warroom.tui.screens.form_dialog import Form
 from warroom.tui.screens.home import HomeScreen
 from warroom.tui.screens.war_room import WarRoomScreen
 from warroom.tui.theme import load_themes

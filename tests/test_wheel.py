@@ -69,8 +69,8 @@ def test_it_carries_nothing_else(wheel: Path) -> None:
 def test_it_finds_its_themes_samples_and_playbook(installed: Path, tmp_path: Path, home: Path) -> None:
     told = run(installed / "python", "-c", """
 import warroom
-from warroom.places import shipped
-from warroom.settings import Settings, load_playbook
+from warroom.config.paths import shipped
+from warroom.config.settings import Settings, load_playbook
 from warroom.tui.theme import load_themes
 print(warroom.__file__)
 print(*sorted(theme.name for theme in load_themes(shipped("themes"))))

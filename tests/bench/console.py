@@ -23,13 +23,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from warroom.incident.decisions import Acknowledge, Assign, Declare
+from warroom.incident.commands import Acknowledge, Assign, Declare
 from warroom.incident.events import Declared, Noted
 from warroom.incident.incident import fold
 from warroom.incident.summary import summarise
 from warroom.journal.sqlite import SqliteJournal
-from warroom.settings import load_playbook
-from warroom.wiring import open_house
+from warroom.config.settings import load_playbook
+from warroom.bootstrap import open_house
 
 RUNS = 9
 INCIDENTS, LENGTH = 1_000, 300
@@ -111,7 +111,7 @@ def cpu_s(pid: int) -> float:
 
 def fill(folder: Path) -> None:
     """A data folder with a thousand incidents of three hundred entries each."""
-    from warroom.settings import Settings
+    from warroom.config.settings import Settings
 
     playbook, journal = load_playbook(Settings()), SqliteJournal(folder / "journal.sqlite")
     start = datetime.now(UTC) - timedelta(days=400)

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.console import cpu_s, first_frame, on_terminal, read_until, swallow
-from warroom.logs.hunt import Hunt
-from warroom.logs.search import Query
-from warroom.logs.source import FileSource
+from warroom.logs.finder import Hunt
+from warroom.logs.query import Query
+from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
 
 RUNS = 5

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from warroom import __version__, wiring
-from warroom.cli.arguments import Call
-from warroom.incident.errors import WarroomError
+from warroom import __version__
+from warroom import bootstrap as wiring
+from warroom.cli.context import Call
+from warroom.errors import WarroomError
 from warroom.journal.sqlite import SqliteJournal
-from warroom.places import Places, shown
+from warroom.config.paths import Places, shown
 from warroom.room import background
-from warroom.settings import Settings, load_playbook, on_call, who
+from warroom.config.settings import Settings, load_playbook, on_call, who
 
 CHECK_S = 15.0
 """How long a destination may take to say who we are there, in seconds."""
@@ -181,10 +182,10 @@ async def _destinations(places: Places, settings: Settings, call: Call) -> list[
 
 
 def _logs(settings: Settings) -> Iterator[Finding]:
-    from warroom.incident import toml
-    from warroom.logs.gather import command_of, kind_refused
-    from warroom.logs.gather import files as files_of
-    from warroom.settings import LogCommand
+    from warroom import toml
+    from warroom.logs.sources.discovery import command_of, kind_refused
+    from warroom.logs.sources.discovery import files as files_of
+    from warroom.config.settings import LogCommand
 
     for service in settings.services:
         for log in service.logs:

@@ -20,9 +20,9 @@ import click
 
 from warroom import __version__
 from warroom.cli import output, stdin
-from warroom.cli.arguments import WITHOUT_SETTINGS, Call, Verbs, usage, verb
-from warroom.cli.commands import VERBS
-from warroom.incident.errors import WarroomError
+from warroom.cli.context import WITHOUT_SETTINGS, Call, Verbs, usage, verb
+from warroom.cli.verbs.all_verbs import VERBS
+from warroom.errors import WarroomError
 from warroom.watchdog import watchdog
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from warroom.incident.summary import Summary
     from warroom.logs.records import Level
     from warroom.logs.view import LogView
-    from warroom.room.drill import Drill
-    from warroom.settings import Settings
-    from warroom.tui.bridge import Equipment
-    from warroom.wiring import House
+    from warroom.drill.player import Drill
+    from warroom.config.settings import Settings
+    from warroom.tui.context import Equipment
+    from warroom.bootstrap import House
 
 INTERRUPTED = 128 + signal.SIGINT
 NOBODY_READS = 128 + signal.SIGPIPE
@@ -88,7 +88,7 @@ def demo(call: Call, speed: float | None, plain: bool) -> None:
     """Rehearse an incident on sample data; nothing of yours is touched, nothing is sent."""
     import tempfile
 
-    from warroom import wiring
+    from warroom import bootstrap as wiring
 
     headless = plain or call.json or not has_terminal(call)
     try:
@@ -99,7 +99,7 @@ def demo(call: Call, speed: float | None, plain: bool) -> None:
             f"The demo has no folder to play in: {reason}", "Free some space there, or name another with TMPDIR."
         ) from None
     if headless:
-        from warroom.cli.rehearsal import play
+        from warroom.cli.headless_demo import play
 
         house, drill = wiring.open_demo(folder, speed or float("inf"), call.by, environ=call.environ)
         with house:
@@ -148,9 +148,9 @@ def logs(
     if has_terminal(call) and not call.json:
         open_log_console(call, paths, level=level, grep=grep, since=since, until=until, masks=not no_redact)
         return
-    from warroom import wiring
-    from warroom.cli.tail import Wanted, show
-    from warroom.logs.search import BadPattern, Query
+    from warroom import bootstrap as wiring
+    from warroom.cli.log_printer import Wanted, show
+    from warroom.logs.query import BadPattern, Query
 
     settings = _masking_settings(call)
     now, zone = wiring.utc_now(), settings.team.zone
@@ -171,7 +171,7 @@ _STDIN = frozenset(("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"))
 
 def _moment(text: str | None, option: str, now: datetime, zone: tzinfo) -> datetime | None:
     """As ``Call.moment``, without opening the house."""
-    from warroom.incident.errors import BadInput
+    from warroom.errors import BadInput
     from warroom.incident.timing import read_moment
 
     if text is None:
@@ -184,7 +184,7 @@ def _moment(text: str | None, option: str, now: datetime, zone: tzinfo) -> datet
 
 def _masking_settings(call: Call) -> Settings:
     """The settings, their rules of what is masked in force from now on."""
-    from warroom import wiring
+    from warroom import bootstrap as wiring
 
     _, settings, _ = call.read_settings()
     wiring.use_redaction(settings)
@@ -208,11 +208,11 @@ def open_log_console(
     """
     from datetime import UTC, datetime
 
-    from warroom.logs.search import BadPattern, Query
-    from warroom.logs.sieve import Filter
-    from warroom.logs.source import FileSource
+    from warroom.logs.query import BadPattern, Query
+    from warroom.logs.filter import Filter
+    from warroom.logs.sources.file import FileSource
     from warroom.logs.view import LogView
-    from warroom.tui.log_console import Furniture, LogConsole
+    from warroom.tui.log_viewer import Furniture, LogConsole
 
     try:
         within = (Query.of(grep, regex=True),) if grep else ()
@@ -220,7 +220,7 @@ def open_log_console(
         raise click.BadParameter(str(error), param_hint="--grep") from None
 
     def furnish() -> Furniture:
-        from warroom import wiring
+        from warroom import bootstrap as wiring
         from warroom.tui.actions import keymap
         from warroom.tui.theme import load_themes
 
@@ -248,8 +248,8 @@ def open_log_console(
             for log in logs:
                 made.add(FileSource(str(log)))
         else:
-            from warroom import wiring
-            from warroom.cli.tail import refuse_kinds
+            from warroom import bootstrap as wiring
+            from warroom.cli.log_printer import refuse_kinds
 
             refuse_kinds([log for log in logs if isinstance(log, str)])
             wiring.add_logs(made, logs)
@@ -265,7 +265,7 @@ def open_log_console(
 
 def _has_rules(call: Call) -> bool:
     """Whether the settings speak of redaction at all: a look at the file that costs nothing."""
-    from warroom.places import Places
+    from warroom.config.paths import Places
 
     flags = {"settings": str(call.settings) if call.settings else None}
     try:
@@ -320,8 +320,8 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
             house, drill, logs=more, incident_id=opened, no_settings=call.no_settings, notice=call.stranger()
         )
 
-    from warroom.journal.glimpse import glimpse
-    from warroom.places import Places
+    from warroom.journal.summaries import glimpse
+    from warroom.config.paths import Places
 
     places = Places.find(call.environ, {"data": call.data})
     here.exit(show_console(equip, lambda: glimpse(places.journal), crash_folder=places.data))
@@ -342,8 +342,8 @@ def equipment(
     ``notice`` is said at its start. With ``no_settings`` the themes beside the settings are left alone too, and no
     theme is written there.
     """
-    from warroom.settings import save_theme
-    from warroom.tui.bridge import Equipment
+    from warroom.config.settings import save_theme
+    from warroom.tui.context import Equipment
     from warroom.tui.theme import load_themes
 
     folders = house.places.themes[:1] if no_settings else house.places.themes
@@ -511,13 +511,13 @@ def _let_go() -> None:
 
 def _report_crash(error: BaseException, call: Call) -> str:
     """Write down where it happened; the file's path, or what to do without one."""
-    from warroom.crash_report import write_report
+    from warroom.diagnostics import write_report
 
     return write_report(error, _data_folder(call))
 
 
 def _data_folder(call: Call) -> Path:
     """Where reports go; it need not exist."""
-    from warroom.places import Places
+    from warroom.config.paths import Places
 
     return Places.find(call.environ, {"data": call.data}).data

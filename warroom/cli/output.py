@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from warroom.incident.errors import WarroomError
+from warroom.errors import WarroomError
 from warroom.watchdog import RESET
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def inert(text: str) -> str:
     """As ``redact.inert``; most often there is nothing to do, and help starts without what does it."""
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
-    from warroom import redact
+    from warroom import safety as redact
 
     return redact.inert(text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from warroom.incident.errors import BadInput, WarroomError
+from warroom.errors import BadInput, WarroomError
 
 MAX_TEXT_BYTES = 1 << 20
 """The longest text that a verb takes from stdin."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextvars import ContextVar
 
-from warroom.incident.errors import NotSent
+from warroom.errors import NotSent
 
 
 class Attempt:

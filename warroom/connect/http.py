@@ -35,8 +35,8 @@ from pydantic import SecretStr
 
 from warroom import __version__
 from warroom.connect.attempt import leaving
-from warroom.connect.mask import SecretMask, credentials
-from warroom.incident.errors import DeliveryError, NotSent, Refused, SettingsError, Uncertain
+from warroom.connect.secret_mask import SecretMask, credentials
+from warroom.errors import DeliveryError, NotSent, Refused, SettingsError, Uncertain
 
 if TYPE_CHECKING:
     import httpx

@@ -6,10 +6,10 @@ from importlib.metadata import EntryPoint, entry_points
 
 from pydantic import BaseModel
 
-from warroom.connect.guard import describe, is_ending
+from warroom.connect.guarded_chat import describe, is_ending
 from warroom.connect.ports import ChatBackend
-from warroom.incident import toml
-from warroom.incident.errors import SettingsError
+from warroom import toml
+from warroom.errors import SettingsError
 
 GROUP = "warroom.chat"
 """The entry point group a package registers its backend in; warroom's own stand there the same way."""

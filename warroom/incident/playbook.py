@@ -13,10 +13,10 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from warroom.incident import toml
+from warroom import toml
 from warroom.incident.delivery import AUDIENCES, Audience
-from warroom.incident.errors import NotFound
-from warroom.incident.toml import Mistake
+from warroom.errors import NotFound
+from warroom.toml import Mistake
 
 FACTS = (
     "acknowledged", "channel-opened", "people-invited", "update-posted", "impact-stated", "severity-set",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Literal
 
 from warroom.incident.delivery import Audience
-from warroom.incident.errors import BadInput
+from warroom.errors import BadInput
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Phase, Playbook, Step
 

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from warroom.incident.delivery import LONGEST_RETRY_S, Delivery, Order, Receipt, State, delivery_id
-from warroom.incident.errors import Conflict, JournalError, NewerJournal, NotFound, NotSaved, Refusal
+from warroom.errors import Conflict, JournalError, NewerJournal, NotFound, NotSaved, Refusal
 from warroom.incident.events import TEAM, Entry, Event, parse_event
-from warroom.journal.chain import Damage, chain_all, find_damage, last_link, link
-from warroom.journal.fallback import describe, private_copy, remove_copy, why_not_written
-from warroom.journal.saved import Saved
-from warroom.places import make_folder
+from warroom.journal.checksums import Damage, chain_all, find_damage, last_link, link
+from warroom.journal.read_only import describe, private_copy, remove_copy, why_not_written
+from warroom.journal.loss_detection import Saved
+from warroom.config.paths import make_folder
 
 APPLICATION_ID = 0x57_52_4F_4D
 """``WROM`` in the file's header: tells a journal from any other SQLite database."""

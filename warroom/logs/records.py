@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
-from warroom.logs.stamps import MONTH, STAMP, Stamp, found_in, stamp_at, value_stamp
+from warroom.logs.timestamps import MONTH, STAMP, Stamp, found_in, stamp_at, value_stamp
 
 Level = Literal["trace", "debug", "info", "warn", "error", "fatal"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -32,7 +32,7 @@ def rank(level: Level | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line of one source, as it may be kept as evidence: ``text`` has been made safe by ``warroom.redact``.
+    """One line of one source, as it may be kept as evidence: ``text`` has been made safe by ``warroom.safety``.
 
     ``line`` counts from 1, and is None where lines cannot be numbered (yet); ``time`` is in UTC.
     """

@@ -8,14 +8,14 @@ from datetime import datetime
 from heapq import merge
 from typing import Protocol
 
-from warroom.logs.index import PIECE, Piece
+from warroom.logs.blocks import PIECE, Piece
 from warroom.logs.records import Level
-from warroom.logs.search import decoded
-from warroom.logs.shapes import LineShape
-from warroom.logs.sieve import LOOK_BACK, Sieve
-from warroom.logs.source import LINE_CAP
-from warroom.logs.store import Numbering
-from warroom.redact import Redacted, Redactor
+from warroom.logs.query import decoded
+from warroom.logs.line_shapes import LineShape
+from warroom.logs.filter import LOOK_BACK, Sieve
+from warroom.logs.sources.file import LINE_CAP
+from warroom.logs.stores import Numbering
+from warroom.safety import Redacted, Redactor
 
 _KEY = b"PRIVATE KEY-----"
 

@@ -22,17 +22,17 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from heapq import merge
 
-from warroom.logs.index import PIECE, Piece, Sequence, cut_lines
-from warroom.logs.rates import HOUR, Rates
+from warroom.logs.blocks import PIECE, Piece, Sequence, cut_lines
+from warroom.logs.statistics import HOUR, Rates
 from warroom.logs.records import Level, Record
 from warroom.logs.rows import Cut, Row, Seq, WovenCut, before, starts
-from warroom.logs.search import Query, decoded
-from warroom.logs.shapes import LineShape
-from warroom.logs.sieve import Filter, Looks, Sieve
-from warroom.logs.source import LINE_CAP, Chunk, Source, human_bytes
-from warroom.logs.store import FileStore, MemoryStore, Numbering, Store
-from warroom.logs.weave import weave, without
-from warroom.redact import inert, redact
+from warroom.logs.query import Query, decoded
+from warroom.logs.line_shapes import LineShape
+from warroom.logs.filter import Filter, Looks, Sieve
+from warroom.logs.sources.file import LINE_CAP, Chunk, Source, human_bytes
+from warroom.logs.stores import FileStore, MemoryStore, Numbering, Store
+from warroom.logs.merge import weave, without
+from warroom.safety import inert, redact
 
 MAX_BYTES = 64_000_000  # of sources that cannot be read again
 _MAX_PIECES = 40_000

@@ -15,9 +15,10 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from warroom.incident import timing, toml
+from warroom.incident import timing
+from warroom import toml
 from warroom.incident.delivery import Audience, Message, MessageKind
-from warroom.incident.errors import BadInput, SettingsError
+from warroom.errors import BadInput, SettingsError
 from warroom.incident.events import (
     Acknowledged,
     ChatHeard,
@@ -30,8 +31,8 @@ from warroom.incident.events import (
 )
 from warroom.incident.incident import Incident, Post, Row
 from warroom.incident.playbook import Playbook, Template
-from warroom.incident.toml import Mistake
-from warroom.redact import inert, redact
+from warroom.toml import Mistake
+from warroom.safety import inert, redact
 
 if TYPE_CHECKING:
     import jinja2

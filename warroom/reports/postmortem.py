@@ -41,7 +41,7 @@ from warroom.incident.events import (
 )
 from warroom.incident.incident import Incident, Row, in_order
 from warroom.incident.playbook import Playbook
-from warroom.redact import redact
+from warroom.safety import redact
 from warroom.reports import metrics
 from warroom.reports.messages import dated, moment, people
 from warroom.reports.metrics import Measured, PhaseTime, Promise

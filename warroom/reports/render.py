@@ -19,7 +19,7 @@ from warroom.incident.delivery import Delivery
 from warroom.incident.events import SECTIONS
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
-from warroom.redact import inert, redact
+from warroom.safety import inert, redact
 from warroom.reports import messages, postmortem
 from warroom.reports.postmortem import PostMortem, Section, Told
 

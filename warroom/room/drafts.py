@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from warroom.journal.port import Journal
-from warroom.redact import redact
+from warroom.safety import redact
 
 
 class Drafts:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from warroom.connect.ports import Chat
 from warroom.incident import timing
-from warroom.incident.decisions import (
+from warroom.incident.commands import (
     Assign,
     Command,
     Declare,
@@ -35,18 +35,18 @@ from warroom.incident.delivery import (
     resendable,
     superseded,
 )
-from warroom.incident.errors import BadInput, Conflict, JournalError, NotFound, Refusal, WarroomError
+from warroom.errors import BadInput, Conflict, JournalError, NotFound, Refusal, WarroomError
 from warroom.incident.events import TEAM, AlertReceived, AlertTaken, Entry, Event
 from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import Team, fold_team
 from warroom.journal.port import Journal
-from warroom.redact import redact
+from warroom.safety import redact
 from warroom.reports import messages
-from warroom.room import parts
+from warroom.room import message_parts as parts
 from warroom.room.drafts import Drafts, OpenedDraft
-from warroom.settings import Settings, on_call
+from warroom.config.settings import Settings, on_call
 
 Clock = Callable[[], datetime]
 C = TypeVar("C")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from warroom.incident import toml
+from warroom import toml
 
 if TYPE_CHECKING:
     from textual.binding import Binding

@@ -17,14 +17,14 @@ from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 from textual.widget import Widget
 
-from warroom.tui.ground import Ground
-from warroom.tui.shell import Shell
+from warroom.tui.splash import Ground
+from warroom.tui.base import Shell
 
 if TYPE_CHECKING:
-    from warroom.incident.errors import WarroomError
+    from warroom.errors import WarroomError
     from warroom.incident.summary import Summary
-    from warroom.room.evidence import Reading
-    from warroom.tui.bridge import Bridge, Equipment
+    from warroom.incident.readings import Reading
+    from warroom.tui.context import Bridge, Equipment
 
 SAVED_WITHIN_S = 0.8
 """How long leaving waits for the disk to take the drafts."""
@@ -96,7 +96,7 @@ class Console(Shell):
         self.call_after_refresh(lambda: self.run_worker(self._begin()))
 
     async def _begin(self) -> None:
-        from warroom.incident.errors import WarroomError
+        from warroom.errors import WarroomError
 
         try:
             await asyncio.to_thread(self._furnish)
@@ -123,7 +123,7 @@ class Console(Shell):
     def _furnish(self) -> None:
         equipment = self._equip()
         from warroom.tui.actions import keymap
-        from warroom.tui.bridge import Bridge
+        from warroom.tui.context import Bridge
         from warroom.tui.screens import war_room  # noqa: F401 — imported here, off the loop, for when it is shown
 
         keymap(equipment.room.settings.console.keys)
@@ -232,7 +232,7 @@ class Console(Shell):
         await self.do_presenter()
 
     def _give_focus_back(self) -> None:
-        from warroom.tui.screens.tiles import TiledScreen
+        from warroom.tui.screens.pane_screen import TiledScreen
 
         for screen, widget in self._behind.items():
             if screen not in self.screen_stack:
@@ -263,7 +263,7 @@ class Console(Shell):
     async def do_help(self) -> None:
         from warroom.tui.actions import ACTIONS
         from warroom.tui.screens.help import HelpScreen
-        from warroom.tui.screens.place import PlaceScreen
+        from warroom.tui.screens.base import PlaceScreen
 
         async def do(action_id: str | None) -> None:
             if action_id and isinstance(self.screen, PlaceScreen):
@@ -286,7 +286,7 @@ class Console(Shell):
 
     def _subject(self) -> str:
         """The incident that the screen is about; "", and a word about it, where there is none."""
-        from warroom.tui.screens.place import PlaceScreen
+        from warroom.tui.screens.base import PlaceScreen
 
         below = (screen for screen in reversed(self.screen_stack) if isinstance(screen, PlaceScreen))
         subject = next((screen.incident_id for screen in below), "")
@@ -307,7 +307,7 @@ class Console(Shell):
             self.push_screen(DeliveriesScreen(self.bridge, incident_id, delivery))
 
     async def do_resolve(self, item: str = "") -> None:
-        from warroom.tui.screens.incident import IncidentScreen
+        from warroom.tui.screens.incident_screen import IncidentScreen
         from warroom.tui.screens.resolve import ResolveScreen
 
         incident_id = self._subject()

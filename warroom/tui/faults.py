@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from warroom.crash_report import write_report
+from warroom.diagnostics import write_report
 
 AGAIN_S = 60.0
 """How long nothing is said about a fault that was told; a clock that fails does so every second."""
@@ -61,7 +61,7 @@ class Faults:
 
 def summary(error: BaseException) -> str:
     """The type and the first line of what an error says, secrets and people masked."""
-    from warroom.redact import redact
+    from warroom.safety import redact
 
     lines = redact(str(error), personal=True).text.splitlines()[:1]
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -8,8 +8,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from warroom.tui.actions import ACTIONS, key_of
-from warroom.tui.screens.place import PlaceScreen
-from warroom.tui.shell import Shell
+from warroom.tui.screens.base import PlaceScreen
+from warroom.tui.base import Shell
 
 THEME = "Theme: "
 """What stands before a theme's name in the palette."""

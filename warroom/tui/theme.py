@@ -20,9 +20,9 @@ from textual.color import Color, ColorParseError
 from textual.design import ColorSystem
 from textual.theme import Theme
 
-from warroom.incident import toml
-from warroom.incident.errors import SettingsError
-from warroom.places import shown
+from warroom import toml
+from warroom.errors import SettingsError
+from warroom.config.paths import shown
 
 SEVERITY_GLYPHS = {"critical": "●", "high": "▲", "medium": "■", "low": "○"}
 """One cell in every terminal, told apart without colour. The severity's word always stands beside it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from warroom.incident.delivery import Line, Message, Opening
-from warroom.redact import inert
+from warroom.safety import inert
 
 _MENTION = re.compile(r"@(?=everyone|here|all|channel|room|team|online)|(?<![\w.+-])@", re.IGNORECASE)
 _TAG = re.compile(r"<(?=[\w!@#&:/?%])")

@@ -20,8 +20,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, mode
 from warroom.connect.chat import headline, plain, spoken, unmentioned
 from warroom.connect.http import Answer, Answered, Http, Transport
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
-from warroom.incident.errors import DeliveryError, NotSent, Refused, Uncertain
-from warroom.redact import inert
+from warroom.errors import DeliveryError, NotSent, Refused, Uncertain
+from warroom.safety import inert
 
 _V3 = "_matrix/client/v3"
 _KEY = "warroom.key"

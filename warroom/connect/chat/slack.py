@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from warroom.connect.chat import headline, spoken
 from warroom.connect.http import Answer, Answered, Http, Transport
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
-from warroom.incident.errors import DeliveryError, NotSent, Refused, Uncertain
-from warroom.redact import inert
+from warroom.errors import DeliveryError, NotSent, Refused, Uncertain
+from warroom.safety import inert
 
 _EVENT = "warroom_delivery"
 _TOPIC_LIMIT = 250

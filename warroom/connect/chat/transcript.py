@@ -31,9 +31,9 @@ from pydantic import BaseModel, ConfigDict
 from warroom.connect.attempt import leaving
 from warroom.connect.chat import headline, spoken, unmentioned
 from warroom.incident.delivery import Channel, Line, Message, Opening, Receipt
-from warroom.incident.errors import NotSent, Refused
-from warroom.places import make_folder
-from warroom.redact import inert
+from warroom.errors import NotSent, Refused
+from warroom.config.paths import make_folder
+from warroom.safety import inert
 
 _BEGIN = re.compile(rb"^<!-- warroom (\S+) (\d{1,9}) -->\n", re.MULTILINE)
 _OPENING = b"<!-- warroom "

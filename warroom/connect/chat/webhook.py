@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_v
 from warroom.connect.chat import plain, spoken, still
 from warroom.connect.http import Http, Transport
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
-from warroom.incident.errors import SettingsError, Uncertain
-from warroom.redact import inert
+from warroom.errors import SettingsError, Uncertain
+from warroom.safety import inert
 
 _NAMES = ("key", "incident", "kind", "audience", "severity", "status", "title", "text", "at")
 

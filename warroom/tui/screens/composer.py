@@ -25,19 +25,19 @@ from textual.widgets import Input, Static, TextArea
 
 from warroom.incident import timing
 from warroom.incident.delivery import Audience
-from warroom.incident.errors import BadInput, JustPosted, WarroomError
+from warroom.errors import BadInput, JustPosted, WarroomError
 from warroom.incident.incident import Incident
-from warroom.redact import inert
+from warroom.safety import inert
 from warroom.room.room import TEMPLATE_KINDS, Copy, Preview
-from warroom.tui.bridge import Bridge
+from warroom.tui.context import Bridge
 from warroom.tui.feed import Glance, News
 from warroom.tui.screens.confirm import Confirm
-from warroom.tui.screens.form import FieldArea, FieldInput
-from warroom.tui.screens.writing import Draft, WritingScreen, told
-from warroom.tui.widgets import panes
+from warroom.tui.screens.form_dialog import FieldArea, FieldInput
+from warroom.tui.screens.form_screen import Draft, WritingScreen, told
+from warroom.tui.panes import incident_panes as panes
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
-from warroom.tui.widgets.rows import ListRow, RowList
-from warroom.tui.widgets.words import block, join, lit
+from warroom.tui.widgets.row_list import ListRow, RowList
+from warroom.tui.widgets.text import block, join, lit
 
 PREVIEW_S = 0.12
 """So long nothing may be typed before the preview is made anew."""

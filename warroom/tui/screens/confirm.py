@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from warroom.tui.screens.form import Field, Form
+from warroom.tui.screens.form_dialog import Field, Form
 
 
 class Confirm(Form):

@@ -16,16 +16,16 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
 from warroom.incident import timing
-from warroom.incident.decisions import Declare
-from warroom.incident.errors import BadInput, WarroomError
+from warroom.incident.commands import Declare
+from warroom.errors import BadInput, WarroomError
 from warroom.incident.playbook import Severity
 from warroom.incident.team import Alert
-from warroom.tui.bridge import Bridge
-from warroom.tui.screens.form import FieldInput
-from warroom.tui.screens.writing import Draft, WritingScreen, told
+from warroom.tui.context import Bridge
+from warroom.tui.screens.form_dialog import FieldInput
+from warroom.tui.screens.form_screen import Draft, WritingScreen, told
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
-from warroom.tui.widgets.rows import ListRow, RowList
-from warroom.tui.widgets.words import block, join, lit, severity_badge
+from warroom.tui.widgets.row_list import ListRow, RowList
+from warroom.tui.widgets.text import block, join, lit, severity_badge
 
 FIELDS = ("service", "impact", "started", "leads")
 

@@ -14,13 +14,13 @@ from textual.widgets import Static
 from warroom.incident import timing
 from warroom.incident.delivery import Delivery, State, resendable
 from warroom.tui.actions import shown
-from warroom.tui.bridge import Bridge
+from warroom.tui.context import Bridge
 from warroom.tui.feed import Glance
-from warroom.tui.screens.form import Field, Form, Submit
-from warroom.tui.screens.incident import IncidentScreen
+from warroom.tui.screens.form_dialog import Field, Form, Submit
+from warroom.tui.screens.incident_screen import IncidentScreen
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
-from warroom.tui.widgets.rows import ListRow, RowList
-from warroom.tui.widgets.words import block, join, lit
+from warroom.tui.widgets.row_list import ListRow, RowList
+from warroom.tui.widgets.text import block, join, lit
 
 STYLES = {
     State.PENDING: "$text-quiet",

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from warroom.tui.actions import BY_ID
-from warroom.tui.widgets.words import block, lit
+from warroom.tui.widgets.text import block, lit
 
 
 class Detail(ModalScreen[None]):

@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from warroom.tui.actions import Action, key_of
-from warroom.tui.widgets.rows import ListRow, RowList
-from warroom.tui.widgets.words import lit
+from warroom.tui.widgets.row_list import ListRow, RowList
+from warroom.tui.widgets.text import lit
 
 DANGERS = {"": "", "posts": "posts", "ends": "ends something"}
 

@@ -12,16 +12,16 @@ from textual.content import Content
 
 from warroom.incident import timing
 from warroom.incident.summary import Summary
-from warroom.room.lookout import NextStep
-from warroom.tui.bridge import Bridge
+from warroom.incident.advice import NextStep
+from warroom.tui.context import Bridge
 from warroom.tui.feed import News, Overview
-from warroom.tui.screens.next_line import NextScreen
-from warroom.tui.screens.tiles import TiledScreen
-from warroom.tui.widgets import panes
+from warroom.tui.screens.next_step_screen import NextScreen
+from warroom.tui.screens.pane_screen import TiledScreen
+from warroom.tui.panes import incident_panes as panes
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
-from warroom.tui.widgets.panes import Pane
-from warroom.tui.widgets.rows import ListRow, RowList
-from warroom.tui.widgets.words import DRILL_STYLE, READ_ONLY, URGENCY_STYLE, join, lit
+from warroom.tui.panes.incident_panes import Pane
+from warroom.tui.widgets.row_list import ListRow, RowList
+from warroom.tui.widgets.text import DRILL_STYLE, READ_ONLY, URGENCY_STYLE, join, lit
 
 OPEN = 50
 """How many open incidents have a row; more than a team can hold is told in a line."""

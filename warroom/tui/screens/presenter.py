@@ -10,13 +10,13 @@ from textual.content import Content
 from textual.widgets import Digits, Static
 
 from warroom.incident import timing
-from warroom.room.lookout import NextStep, next_steps
+from warroom.incident.advice import NextStep, next_steps
 from warroom.tui.feed import Glance
-from warroom.tui.screens.incident import IncidentScreen
-from warroom.tui.widgets import panes
+from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.panes import incident_panes as panes
 from warroom.tui.widgets.bars import Bar, KeyBar
-from warroom.tui.widgets.panes import Headline
-from warroom.tui.widgets.words import URGENCY_WORD, block, lit
+from warroom.tui.panes.incident_panes import Headline
+from warroom.tui.widgets.text import URGENCY_WORD, block, lit
 
 WIDE = 140
 """Beyond so many columns the letters are too small on a shared screen."""

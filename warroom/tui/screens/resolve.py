@@ -14,23 +14,23 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from warroom.incident import timing
-from warroom.incident.decisions import Resolve, resolve_blockers
-from warroom.incident.errors import Refusal, WarroomError
+from warroom.incident.commands import Resolve, resolve_blockers
+from warroom.errors import Refusal, WarroomError
 from warroom.reports import messages
-from warroom.room.evidence import Reading
-from warroom.room.lookout import NextStep
+from warroom.incident.readings import Reading
+from warroom.incident.advice import NextStep
 from warroom.tui.actions import key_of
-from warroom.tui.bridge import Bridge
+from warroom.tui.context import Bridge
 from warroom.tui.feed import Glance
 from warroom.tui.screens.confirm import Confirm
-from warroom.tui.screens.form import FieldInput
-from warroom.tui.screens.incident import IncidentScreen
-from warroom.tui.screens.writing import Draft
-from warroom.tui.widgets import panes
+from warroom.tui.screens.form_dialog import FieldInput
+from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.screens.form_screen import Draft
+from warroom.tui.panes import incident_panes as panes
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
-from warroom.tui.widgets.panes import Headline, Pane
-from warroom.tui.widgets.rows import ListRow, RowList
-from warroom.tui.widgets.words import block, join, lit
+from warroom.tui.panes.incident_panes import Headline, Pane
+from warroom.tui.widgets.row_list import ListRow, RowList
+from warroom.tui.widgets.text import block, join, lit
 
 FORM = "resolve"
 """The name the reason's draft is kept under."""

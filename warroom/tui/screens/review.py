@@ -17,19 +17,19 @@ from warroom.incident.events import SECTIONS, Section
 from warroom.incident.incident import Incident
 from warroom.incident.summary import summarise
 from warroom.reports import messages, postmortem, render
-from warroom.room.lookout import NextStep
+from warroom.incident.advice import NextStep
 from warroom.tui.actions import key_of
-from warroom.tui.bridge import Bridge
+from warroom.tui.context import Bridge
 from warroom.tui.feed import Glance
 from warroom.tui.screens.detail import Detail
-from warroom.tui.screens.incident import IncidentScreen, section_title
-from warroom.tui.screens.tiles import TiledScreen
-from warroom.tui.widgets import panes
+from warroom.tui.screens.incident_screen import IncidentScreen, section_title
+from warroom.tui.screens.pane_screen import TiledScreen
+from warroom.tui.panes import incident_panes as panes
 from warroom.tui.widgets.bars import Bar, KeyBar
-from warroom.tui.widgets.panes import Headline, Pane
-from warroom.tui.widgets.paper import Paper
-from warroom.tui.widgets.rows import ListRow, RowList
-from warroom.tui.widgets.words import join, lit
+from warroom.tui.panes.incident_panes import Headline, Pane
+from warroom.tui.widgets.markdown_view import Paper
+from warroom.tui.widgets.row_list import ListRow, RowList
+from warroom.tui.widgets.text import join, lit
 
 
 class ReviewScreen(TiledScreen, IncidentScreen):

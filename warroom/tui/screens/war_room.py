@@ -12,24 +12,24 @@ from textual.content import Content
 from textual.widgets import Digits
 
 from warroom.incident import timing
-from warroom.incident.decisions import Pin
+from warroom.incident.commands import Pin
 from warroom.incident.timing import Urgency
 from warroom.logs.records import Record
 from warroom.logs.view import LogView
-from warroom.room.evidence import Reading, of_errors
-from warroom.room.lookout import NextStep, next_steps
+from warroom.incident.readings import Reading, of_errors
+from warroom.incident.advice import NextStep, next_steps
 from warroom.tui.actions import LOG_ACTIONS, key_of
-from warroom.tui.bridge import Bridge
+from warroom.tui.context import Bridge
 from warroom.tui.feed import Glance
-from warroom.tui.screens.incident import IncidentScreen
-from warroom.tui.screens.record import RecordScreen
-from warroom.tui.screens.tiles import TiledScreen
-from warroom.tui.widgets import panes
+from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.screens.record_detail import RecordScreen
+from warroom.tui.screens.pane_screen import TiledScreen
+from warroom.tui.panes import incident_panes as panes
 from warroom.tui.widgets.bars import Bar, KeyBar
-from warroom.tui.widgets.logbox import LogBox
-from warroom.tui.widgets.logpane import LogPane
-from warroom.tui.widgets.panes import Headline, Pane
-from warroom.tui.widgets.rows import RowList
+from warroom.tui.panes.logs.box import LogBox
+from warroom.tui.panes.logs.pane import LogPane
+from warroom.tui.panes.incident_panes import Headline, Pane
+from warroom.tui.widgets.row_list import RowList
 
 NO_LOGS = """No log is watched. L adds one; --log FILE names one at the start, --log - takes a pipe,
 and the settings give a service its logs for good."""

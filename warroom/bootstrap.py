@@ -1,0 +1,399 @@
+"""The composition root: the one file that names concrete classes and puts a house together. Decides nothing.
+
+Nothing here loads what a verb does not need: a chat backend (and with it httpx) is imported when its first
+message goes out, the template engine when a template is used.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import SecretStr, create_model
+
+from warroom.connect.ports import Chat
+from warroom import toml
+from warroom.incident.delivery import AUDIENCES
+from warroom.errors import BadInput, NotFound, SettingsError
+from warroom.incident.playbook import Playbook
+from warroom.journal.sqlite import SqliteJournal
+from warroom.config.paths import JOURNAL, Places, shipped, shown
+from warroom.room.room import WarRoom
+from warroom.config.settings import (
+    Destination,
+    KeyCheck,
+    LogCommand,
+    Settings,
+    load,
+    load_playbook,
+    on_call,
+    resolve_options,
+    who,
+)
+
+if TYPE_CHECKING:
+    from warroom.logs.view import LogView
+    from warroom.room.outbox import Courier
+    from warroom.drill.player import Drill, ScaledClock
+
+DRILL = "checkout-down"
+"""The drill that is shipped."""
+
+TRANSCRIPT = "transcript"
+"""The backend that needs nobody: where no destination is named it takes every message, drills included."""
+
+
+def utc_now() -> datetime:
+    """The present, UTC."""
+    return datetime.now(UTC)
+
+
+class House:
+    """Everything one process works with, opened; a context manager that closes it.
+
+    ``places`` says where its files lie, ``by`` who sits here.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        settings: Settings,
+        playbook: Playbook,
+        journal: SqliteJournal,
+        by: str,
+        environ: Mapping[str, str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.places = places
+        self.settings = settings
+        self.playbook = playbook
+        self.journal = journal
+        self.environ = environ
+        self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat, measures=self.measure)
+
+    def chat(self, name: str) -> Chat:
+        """The destination of that name, its secrets looked up now. Opens no connection.
+
+        ``NotFound`` if the settings name none such; ``SettingsError`` with the place of what is wrong.
+        """
+        destination = self.settings.destinations.get(name)
+        if destination is None:
+            known = ", ".join(self.settings.destinations)
+            raise NotFound(f"There is no destination {toml.plain(name)}", f"The settings name: {known}.")
+        return make_chat(destination, self.places, self.environ)
+
+    @functools.cache  # noqa: B019 — a house lives as long as its process
+    def measure(self, name: str) -> Chat:
+        """The destination of that name without its secrets: it measures texts and can send none."""
+        destination = self.settings.destinations.get(name)
+        if destination is None:
+            raise NotFound(f"There is no destination {toml.plain(name)}")
+        return make_chat(destination, self.places, self.environ, secrets=False)
+
+    def courier(self) -> Courier:
+        """Who carries this house's deliveries; ``start`` or ``drain`` it."""
+        from warroom.room.outbox import Courier  # asyncio; not for verbs that only look
+
+        return Courier(self.room)
+
+    def drill(self, folder: Path, clock: ScaledClock | None = None, name: str = DRILL) -> Drill:
+        """The shipped drill of that name, its logs in ``folder``; ``clock`` is the room's if that is scaled."""
+        from warroom.drill.player import Drill, ScaledClock, parse_script
+
+        class WallClock(ScaledClock):
+            """The wall's own time: unlike a monotonic clock's it goes on while a laptop sleeps."""
+
+            def __call__(self) -> datetime:
+                return utc_now()
+
+        script = shipped("sample_data") / "drills" / f"{name}.toml"
+        return Drill(self.room, parse_script(script.read_text("utf-8"), script.name), folder, clock or WallClock())
+
+    def watch_logs(self, view: LogView, service: str, more: Sequence[Path | str | int] = ()) -> None:
+        """Have the view read the logs of a service, and ``more``: files, names as the settings have them, or open
+        pipes by number.
+
+        A file that is not there yet is waited for. Raises ``BadInput`` for a name that cannot be meant.
+        """
+        here = {path.name for path in more if isinstance(path, Path)}
+        # A file given by hand (a drill's) stands for the one of that name in the settings.
+        known = [
+            log for log in self.service_logs(service) if isinstance(log, LogCommand) or Path(log).name not in here
+        ]
+        add_logs(view, [*more, *known])
+
+    def service_logs(self, service: str) -> list[str | LogCommand]:
+        """The logs of a service as the settings name them."""
+        return [
+            log
+            for known in self.settings.services
+            if known.name.casefold() == service.casefold()
+            for log in known.logs
+        ]
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self.journal.close()
+
+    def __enter__(self) -> House:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def add_logs(view: LogView, logs: Iterable[Path | str | int | LogCommand]) -> None:
+    """Have the view read these logs: files, names (see ``logs.gather``), open pipes by number, commands.
+
+    Raises ``BadInput`` for a name that cannot be meant.
+    """
+    from warroom.logs.sources import discovery as gather
+    from warroom.logs.sources.command import CommandSource
+    from warroom.logs.sources.file import StreamSource
+
+    for log in logs:
+        if isinstance(log, int):
+            view.add(StreamSource(log))
+        elif isinstance(log, LogCommand):
+            view.add(CommandSource(log.command, log.name))
+        else:
+            try:
+                found = gather.sources(str(log), view.add)
+            except ValueError as error:
+                raise BadInput(f"{toml.plain(str(log))} names no log: {error}", "Write run:COMMAND.") from None
+            for source in found:
+                view.add(source)
+
+
+class Configuration(NamedTuple):
+    """What the files say, before anything is opened: ``read_configuration``."""
+
+    places: Places
+    settings: Settings
+    playbook: Playbook
+    flags: Mapping[str, str | None]
+
+
+def open_house(
+    settings: str | Path | None = None,
+    data: str | Path | None = None,
+    by: str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    reading: bool = False,
+) -> House:
+    """The house by these settings, data folder and person; each None falls back to environment, then default.
+
+    ``reading`` is for who will post nothing: a team's own templates are then not tried out. Raises
+    ``SettingsError`` for settings and playbook, ``JournalError`` for the journal, with nothing left open.
+    """
+    environ = os.environ if environ is None else environ
+    return open_configured(read_configuration(settings, data, by, environ, reading=reading), environ, clock)
+
+
+def read_configuration(
+    settings: str | Path | None,
+    data: str | Path | None,
+    by: str | None,
+    environ: Mapping[str, str],
+    *,
+    reading: bool = False,
+    ignored: bool = False,
+    key_check: KeyCheck | None = None,
+) -> Configuration:
+    """The settings and the playbook, checked as ``open_house`` says. Opens nothing.
+
+    ``ignored`` and ``key_check`` as for ``read_settings``.
+    """
+    places, chosen, flags = read_settings(settings, data, by, environ, ignored=ignored, key_check=key_check)
+    playbook = load_playbook(chosen)
+    if not reading:
+        check_playbook(chosen, playbook)
+    return Configuration(places, chosen, playbook, flags)
+
+
+def open_configured(
+    configuration: Configuration, environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now
+) -> House:
+    """The house by what was read. ``SettingsError`` if nobody can be made out, ``JournalError`` for the journal."""
+    places, settings, playbook, flags = configuration
+    person = who(settings, environ, flags)
+    use_redaction(settings)
+    return House(places, settings, playbook, open_journal(places), person, environ, clock)
+
+
+def open_demo(
+    folder: Path, speed: float, by: str | None = None, *, environ: Mapping[str, str] | None = None
+) -> tuple[House, Drill]:
+    """A house on the shipped sample data in ``folder``, whoever is on call there sitting at it, and its drill.
+
+    Its clock runs ``speed`` times as fast as the wall's; infinite plays without waiting. No setting of this
+    machine's counts but the theme.
+    """
+    from warroom.drill.player import ScaledClock
+
+    environ = os.environ if environ is None else environ
+    kept = {name: value for name, value in environ.items() if name[:8] != "WARROOM_" or name == "WARROOM_THEME"}
+    file = shipped("sample_data") / "settings.toml"
+    clock = ScaledClock(speed)
+    person = by or on_call(load(file, kept), clock())
+    house = open_house(file, folder, person, environ=kept, clock=clock)
+    return house, house.drill(folder / "logs", clock)
+
+
+def read_settings(
+    settings: str | Path | None,
+    data: str | Path | None,
+    by: str | None,
+    environ: Mapping[str, str],
+    *,
+    ignored: bool = False,
+    key_check: KeyCheck | None = None,
+) -> tuple[Places, Settings, dict[str, str | None]]:
+    """Where files lie, the settings complete with a place to post to, and the flags they were read by.
+
+    With ``ignored`` no settings file and no playbook of the team's is read: the defaults count, the transcript is
+    the only destination, and files lie where they lie otherwise. ``key_check`` checks [console.keys].
+    """
+    flags = {
+        "settings": str(settings) if settings else None,
+        "data": str(data) if data else None,
+        "as": by or None,
+    }
+    chosen = Settings() if ignored else load(None, environ, flags, key_check)
+    return Places.find(environ, flags), furnished(chosen), flags
+
+
+def use_redaction(settings: Settings) -> None:
+    """From now on everything in this process is masked by the team's rules too."""
+    from warroom import safety as redact
+
+    chosen = settings.redaction
+    redact.use(redact.Rules.of([(rule.name, rule.pattern) for rule in chosen.rules], chosen.off, ips=chosen.ips))
+
+
+def furnished(settings: Settings) -> Settings:
+    """The settings with somewhere to post to: without any destination a transcript in the data folder.
+
+    A transcript takes drills unless the settings say otherwise: it is a file of one's own.
+    """
+    destinations = dict(settings.destinations)
+    if not destinations:
+        destinations = {
+            TRANSCRIPT: Destination(name=TRANSCRIPT, backend=TRANSCRIPT, audiences=AUDIENCES, drills=True)
+        }
+    for name, destination in destinations.items():
+        if destination.backend == TRANSCRIPT and "drills" not in destination.model_fields_set:
+            destinations[name] = destination.model_copy(update={"drills": True})
+    return settings.model_copy(update={"destinations": destinations})
+
+
+def check_playbook(settings: Settings, playbook: Playbook) -> None:
+    """Try out every template of a team's own playbook; the shipped one is known to be good.
+
+    Raises ``SettingsError`` naming each template that cannot be used.
+    """
+    if settings.playbook:
+        from warroom.reports.messages import check_templates  # the template engine, which is dear
+
+        check_templates(playbook, shown(Path(settings.playbook)))
+
+
+def open_journal(places: Places) -> SqliteJournal:
+    """The journal of the data folder, both made if they are not there; read-only where nothing can be written."""
+    return SqliteJournal(places.make_data() / JOURNAL, reads_anyway=True)
+
+
+PLACEHOLDER = "https://placeholder.invalid"
+"""Replaces a secret that is not looked up: an address and a header's value alike."""
+
+
+def make_chat(
+    destination: Destination, places: Places, environ: Mapping[str, str], *, secrets: bool = True
+) -> Chat:
+    """The backend of ``destination``, guarded, its options checked by its own model and its secrets looked up.
+
+    Without ``secrets`` none is looked up: such a chat renders and measures texts, and can send none.
+    Raises ``SettingsError`` with file, table and key, whatever the backend does; it holds no secret.
+    """
+    from warroom.connect import plugins
+    from warroom.connect.guarded_chat import GuardedChat, describe, is_ending
+    from warroom.connect.secret_mask import SecretMask, secret_values
+
+    place = _Place(destination.name, places)
+    try:
+        backend = plugins.load(destination.backend)
+    except SettingsError as error:
+        raise place.of(error, "backend") from None
+    model = backend.Options
+    secret = [name for name, field in model.model_fields.items() if _is_secret(field.annotation)]
+    tables = [name for name in secret if _is_table(model.model_fields[name].annotation)]
+    try:
+        if secrets:
+            options = resolve_options(destination, secret, environ, tables=tables)
+        else:
+            options = {key: _placeholder(value, key in tables) if key in secret else value
+                       for key, value in destination.options.items()}  # fmt: skip
+    except SettingsError as error:
+        raise place.of(error) from None
+    if "folder" in model.model_fields:
+        options.setdefault("folder", places.data)
+    name = destination.name
+    mask = SecretMask(secret_values([options[key] for key in secret if key in options]))
+    failure: SettingsError
+    try:
+        # A file of this one table, so that a mistake is found in the settings by its whole path.
+        file = create_model("File", destinations=(dict[str, model], ...))  # type: ignore[valid-type]
+        checked: Any = toml.check({"destinations": {name: options}}, file, place.text, place.file)
+        return GuardedChat(name, backend(checked.destinations[name]), mask)
+    except SettingsError as error:  # an address that cannot be one, a token that no header can carry
+        failure = error if error.place.startswith(place.file) else place.of(error)
+    except BaseException as error:
+        if is_ending(error):
+            raise
+        wrong = f"its chat backend cannot be set up: {describe(error, mask)}"
+        failure = place.of(SettingsError(wrong, "Check the options, or update the package of the backend."))
+    raise failure
+
+
+def _placeholder(value: object, is_table: bool) -> object:
+    return dict.fromkeys(value, PLACEHOLDER) if is_table and isinstance(value, dict) else PLACEHOLDER
+
+
+class _Place:
+    """Where a destination stands in the settings, for what is wrong with it."""
+
+    def __init__(self, name: str, places: Places) -> None:
+        self.name = name
+        self.file = shown(places.settings)
+        self.text = ""
+        with suppress(OSError, ValueError):  # gone since it was read: then the table's name has to do
+            self.text = places.settings.read_text(encoding="utf-8")
+
+    def of(self, error: SettingsError, key: str = "") -> SettingsError:
+        """The error with the place of the table's ``key``, or of the key it names itself."""
+        table = f"[destinations.{self.name}]"
+        key = key or error.place.removeprefix(table).strip()
+        title = error.title.removeprefix(f"{error.place}: ")
+        path = ("destinations", self.name, *(key.split(".") if key else ()))
+        return toml.refuse([toml.Mistake(path, title, error.remedy, table=not key)], self.text, self.file)
+
+
+def _is_table(annotation: object) -> bool:
+    """Whether an option is declared as a table, be it optional."""
+    return typing.get_origin(annotation) in (dict, Mapping) or any(map(_is_table, typing.get_args(annotation)))
+
+
+def _is_secret(annotation: object) -> bool:
+    """Whether an option is declared as a secret, be it optional or a table of secrets."""
+    return annotation is SecretStr or any(map(_is_secret, typing.get_args(annotation)))

@@ -1,0 +1,457 @@
+"""What every verb takes: the globals, before it or after, and help for a stranger at 3 a.m. Holds no verb."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from warroom.errors import BadInput, SettingsError, WarroomError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from warroom.incident.incident import Incident
+    from warroom.toml import Mistake
+    from warroom.config.paths import Places
+    from warroom.room.room import WarRoom
+    from warroom.config.settings import Settings
+    from warroom.bootstrap import House
+
+WAIT_S = 10.0
+"""How long a verb that posts waits for delivery unless it is told otherwise, in seconds."""
+
+SECTIONS = (
+    "The console", "Run the incident", "Write it down", "Tell people", "Afterwards", "Look", "Set up and repair",
+)  # fmt: skip
+"""The order in which help tells the verbs."""
+
+
+class Call:
+    """One run of the program: the globals as they were given, and the house once a verb needs it."""
+
+    def __init__(
+        self, *, environ: Mapping[str, str] | None = None, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.settings: str | None = None
+        self.data: str | None = None
+        self.by: str | None = None
+        self.incident_id: str | None = None
+        self.json = False
+        self.wait_s = WAIT_S
+        self.began = time.monotonic()
+        self.reads = False
+        self.has_screen = False
+        self._warned: set[str] = set()
+        self.no_settings = False
+        self._clock = clock
+        self._house: House | None = None
+
+    def wait_left(self) -> float:
+        """How much of --wait is left, in seconds: it bounds the whole verb, from its start."""
+        return max(0.0, self.began + self.wait_s - time.monotonic())
+
+    @property
+    def house(self) -> House:
+        """The house, opened by the first who asks and closed when the verb ends."""
+        if self._house is None:
+            from warroom import bootstrap as wiring
+
+            try:
+                configuration = wiring.read_configuration(
+                    self.settings, self.data, self.by, self.environ,
+                    reading=self.reads, ignored=self.no_settings, key_check=_check_keys,
+                )  # fmt: skip
+            except SettingsError as error:
+                error.remedy = f"{error.remedy} {WAY_ROUND}".strip()
+                raise
+            self._house = wiring.open_configured(configuration, self.environ, self._clock or wiring.utc_now)
+            click.get_current_context().find_root().call_on_close(self._house.close)
+            if not self.has_screen:
+                self._warn(*self._house.room.notices())
+        return self._house
+
+    def read_settings(self) -> tuple[Places, Settings, dict[str, str | None]]:
+        """As ``wiring.read_settings``, by the globals that were given. Opens nothing."""
+        from warroom import bootstrap as wiring
+
+        return wiring.read_settings(
+            self.settings, self.data, self.by, self.environ, ignored=self.no_settings, key_check=_check_keys
+        )
+
+    def stranger(self) -> str:
+        """What to say where the person acting is only an account's name and nobody of the team; else ""."""
+        people = self.room.settings.team.people
+        if not self.by_account or not people or self.room.by in {person.name for person in people}:
+            return ""
+        return f"You act as {self.room.by}, who is not in [[team.people]]. Say who you are with --as NAME."
+
+    @property
+    def by_account(self) -> bool:
+        """Whether nobody said who acts, so that the name of the system's account is taken."""
+        return not (self.by or self.environ.get("WARROOM_AS"))
+
+    @property
+    def room(self) -> WarRoom:
+        """The house's room."""
+        return self.house.room
+
+    def incident(self) -> Incident:
+        """The incident meant: by --incident, or the one that is open. Says so if its entries are damaged."""
+        incident = self.room.the_incident(self.incident_id)
+        if not self.has_screen:
+            self._warn(self.room.damage(incident.id))
+        return incident
+
+    def _warn(self, *sentences: str) -> None:
+        from warroom.cli import output
+
+        for sentence in sentences:
+            if sentence and sentence not in self._warned:
+                self._warned.add(sentence)
+                output.tell(f"! {sentence}")
+
+    def moment(self, text: str | None, option: str, *, ahead: bool = False) -> datetime | None:
+        """A time as it was typed after ``option``, UTC; None if it was not. A usage error if it is none."""
+        if text is None:
+            return None
+        from warroom.incident.timing import read_moment
+
+        try:
+            return read_moment(text, self.room.clock(), self.room.zone, ahead=ahead)
+        except BadInput as error:
+            raise usage(error, option) from None
+
+
+WAY_ROUND = "To go on without settings, add --no-settings: shipped playbook, posts go to the transcript alone."
+
+WITHOUT_SETTINGS = (
+    "Settings are ignored (--no-settings): shipped playbook, built-in redaction rules, times in UTC. "
+    "Posts go to the transcript alone: tell your team yourself."
+)
+
+
+def _check_keys(keys: Mapping[str, str]) -> Sequence[Mistake]:
+    from warroom.tui.actions import key_mistakes  # only for who has keys of their own
+
+    return key_mistakes(keys)
+
+
+def usage(error: WarroomError, option: str) -> click.UsageError:
+    """A mistake in what was typed, told as click tells its own."""
+    return click.BadParameter(f"{error.title}. {error.remedy}", param_hint=option)
+
+
+# ── the globals ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:  # what stands after the verb is read later, and wins
+            setattr(context.ensure_object(Call), name, value)
+
+    return callback
+
+
+def _options() -> list[click.Parameter]:
+    """The globals, anew for each command; their variables are read where the settings are found."""
+
+    def option(flag: str, name: str, metavar: str, text: str) -> click.Option:
+        return click.Option(
+            [flag, f"global_{name}"], metavar=metavar, help=text, expose_value=False, callback=_keep(name)
+        )
+
+    return [
+        option("--settings", "settings", "FILE", "The team's settings (WARROOM_SETTINGS)."),
+        click.Option(
+            ["--no-settings", "global_no_settings"], is_flag=True, expose_value=False,
+            callback=_keep("no_settings"), help="Ignore broken settings; posts go to the transcript alone.",
+        ),
+        option("--data", "data", "DIR", "Where the journal is kept (WARROOM_DATA)."),
+        option("--as", "by", "NAME", "Who you are (WARROOM_AS)."),
+        option("--incident", "incident_id", "INC-n", "Which incident, where several are open."),
+        click.Option(
+            ["--json", "global_json"], is_flag=True, expose_value=False, callback=_keep("json"),
+            help="Print JSON on stdout; times are RFC 3339, UTC.",
+        ),
+    ]  # fmt: skip
+
+
+def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is None:
+        return
+    from warroom.incident.timing import read_duration
+
+    try:
+        context.ensure_object(Call).wait_s = read_duration(value)
+    except BadInput as error:
+        raise usage(error, "--wait") from None
+
+
+def _not_at_all(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Call).wait_s = 0.0
+
+
+def _waiting() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--wait", "waiting"], metavar="TIME", expose_value=False, callback=_seconds,
+            help="How long the verb may take, waiting for delivery.  [default: 10s]",
+        ),
+        click.Option(
+            ["--no-wait"], is_flag=True, expose_value=False, callback=_not_at_all,
+            help="Leave what is to be sent to the next warroom that runs.",
+        ),
+    ]  # fmt: skip
+
+
+# ── what a verb is ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Verb(click.Command):
+    """A command that knows its place in the help, shows an example, and takes the globals after its name."""
+
+    def __init__(self, *args: Any, section: str, example: str, posts: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+        self.example = example
+        self.posts = posts
+        self._shared: list[click.Parameter] | None = None
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its own parameters and the shared ones; those are made for the one verb that is called."""
+        if self._shared is None:
+            self._shared = [*(_waiting() if self.posts else ()), *_options()]
+        return [*super().get_params(ctx), *self._shared]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, but words that only begin with a dash (``- item``, ``-20m``, ``-5 %``) are arguments.
+
+        A word with the form of an option (``--fidning``) stays one, so that a slip is told and not written down.
+        """
+        try:
+            return super().parse_args(ctx, _arguments_last(self.get_params(ctx), args))
+        except click.NoSuchOption as error:
+            hint = (
+                f'To begin an argument with a dash, put -- before it: {ctx.command_path} … -- "{error.option_name}"'
+            )
+            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verb's own options; of the globals only their names, they are explained once."""
+        own = [*self.params, *(_waiting() if self.posts else ())]
+        rows = [row for param in own if isinstance(param, click.Option) and (row := param.get_help_record(ctx))]
+        with formatter.section("Options"):
+            formatter.write_dl([*rows, ("-h, --help", "Show this.")])
+        formatter.write_paragraph()
+        formatter.write_text(
+            "As everywhere: --settings FILE, --no-settings, --data DIR, --as NAME, --incident INC-n, --json "
+            "(see warroom --help)."
+        )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example last, where the eye is when the prompt comes back."""
+        with formatter.section("Example" if "\n" not in self.example else "Examples"):
+            for line in self.example.splitlines():
+                formatter.write(f"{'':>{formatter.current_indent}}{line.strip()}\n")
+
+
+def _arguments_last(params: Sequence[click.Parameter], args: Sequence[str]) -> list[str]:
+    """``args`` with the arguments moved behind ``--``, where click takes them as they stand."""
+    takes_value = {
+        name: not (param.is_flag or param.count)
+        for param in params
+        if isinstance(param, click.Option)
+        for name in (*param.opts, *param.secondary_opts)
+    } | {"-h": False, "--help": False}
+    options: list[str] = []
+    arguments: list[str] = []
+    rest = iter(args)
+    for word in rest:
+        if word == "--":
+            arguments += rest
+        elif not _is_option(word, takes_value):
+            arguments.append(word)
+        else:
+            options.append(word)
+            if takes_value.get(word):
+                options += [value for value in (next(rest, None),) if value is not None]
+    return [*options, "--", *arguments] if arguments else options
+
+
+def _is_option(word: str, known: Collection[str]) -> bool:
+    if word in known or f"-{word}" in known:  # -finding is a slip for --finding
+        return True
+    short = word[:2] in known and not word.startswith(("--", "-h")) and not any(map(str.isspace, word))
+    return short or re.fullmatch(r"--[A-Za-z][A-Za-z0-9-]*(=.*)?", word, re.DOTALL) is not None
+
+
+class Verbs(click.Group):
+    """All verbs in the order of an incident; the globals before the verb."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _options()
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """By section, and in it as they were added."""
+        return sorted(self.commands, key=lambda name: SECTIONS.index(self.section(name)))
+
+    def section(self, name: str) -> str:
+        """The section of help a verb stands in."""
+        command = self.commands[name]
+        return command.section if isinstance(command, Verb) else SECTIONS[-1]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a verb."""
+        width = max(map(len, self.commands))
+        for section in SECTIONS:
+            rows = [
+                (name.ljust(width), self.commands[name].get_short_help_str(96))
+                for name in self.list_commands(ctx)
+                if self.section(name) == section
+            ]
+            if rows:
+                with formatter.section(section):
+                    formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb typed; for a slip of the finger the one that may be meant."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.commands, n=3, cutoff=0.6)
+            guess = f"Did you mean {' or '.join(near)}?" if near else "warroom --help lists them all."
+            ctx.fail(f"There is no verb {args[0]!a}. {guess}")
+        return super().resolve_command(ctx, args)
+
+
+def verb(
+    section: str,
+    *,
+    example: str,
+    posts: bool = False,
+    reads: bool = False,
+    name: str | None = None,
+) -> Callable[[Callable[..., Any]], Verb]:
+    """Make a function a verb. It is given the ``Call`` first, and its docstring is the help.
+
+    ``posts`` adds --wait and --no-wait; ``reads`` promises that nothing will be posted, so that the house is
+    opened without trying out templates.
+    """
+    assert section in SECTIONS
+
+    def decorate(function: Callable[..., Any]) -> Verb:
+        @functools.wraps(function)
+        def run(**arguments: Any) -> Any:
+            call = click.get_current_context().ensure_object(Call)
+            call.reads = reads
+            if call.no_settings:
+                from warroom.cli import output
+
+                output.tell(f"! {WITHOUT_SETTINGS}")
+            return function(call, **arguments)
+
+        made: Verb = click.command(name, cls=Verb, section=section, example=example, posts=posts)(run)
+        return made
+
+    return decorate
+
+
+# ── words that name one of several things ───────────────────────────────────────────────────────────────────
+
+
+def pick(
+    what: str, typed: str, things: Sequence[tuple[str, str]], *, where: str = "", abbreviated: bool = True
+) -> str:
+    """The id that ``typed`` means among ``things`` (id, title).
+
+    By id, by the beginning of an id, by the beginnings of words in the title, by initials (``ic``), or by
+    abbreviated words (``comms``) unless ``abbreviated`` is false: long texts have words for any letters. Raises
+    ``NotFound`` or, where several fit, ``BadInput``; both name what there is. ``where`` says where to look it up.
+    """
+    from warroom.errors import NotFound
+    from warroom.toml import plain
+
+    words = typed.strip().casefold().replace("-", " ").replace("_", " ").split()
+    names = [(id, id.casefold().replace("-", " ").replace("_", " ").split(), title) for id, title in things]
+
+    def begin(own: list[str]) -> bool:
+        return all(any(word.startswith(part) for word in own) for part in words)
+
+    ways: tuple[Callable[[list[str], str], bool], ...] = (
+        lambda own, title: own == words,
+        lambda own, title: " ".join(own).startswith(" ".join(words)),
+        lambda own, title: len(words) == 1 and "".join(word[0] for word in own) == words[0],
+        lambda own, title: begin([*own, *title.casefold().split()]),
+        lambda own, title: abbreviated and all(
+            any(_abbreviates(part, word) for word in [*own, *title.casefold().split()]) for part in words
+        ),
+    )  # fmt: skip
+    for way in ways if words else ():
+        found = [id for id, own, title in names if way(own, title)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise BadInput(f"{plain(typed)} may be {' or '.join(found)}", "Type more of it.")
+    known = ", ".join(id for id, _ in things)
+    raise NotFound(f"There is no {what} {plain(typed) or '“”'}", f"There are: {known}.{where and ' ' + where}")
+
+
+def _abbreviates(part: str, word: str) -> bool:
+    """Whether ``part`` has at least two letters of ``word`` in their order, its first one first: ``comms``."""
+    letters = iter(word)
+    return len(part) > 1 and part[0] == word[:1] and all(letter in letters for letter in part)
+
+
+def pick_item(room: WarRoom, typed: str) -> str:
+    """The item meant, by id or words, of the checklists that are worked once per incident."""
+    from warroom.incident.commands import INCIDENT_LISTS
+    from warroom.errors import NotFound
+    from warroom.toml import plain
+
+    lists = [room.playbook.checklists[name] for name in INCIDENT_LISTS]
+    try:
+        items = [(item.id, item.text) for one in lists for item in one.items]
+        return pick("checklist item", typed, items, abbreviated=False)
+    except NotFound:
+        others = room.playbook.find_items(typed)
+        remedy = "warroom playbook lists them."
+        if others:
+            remedy = f"{others[0].id} belongs to the team, not to an incident: warroom ready {others[0].id}"
+        raise NotFound(f"No item of the incident's checklists is called {plain(typed) or '“”'}", remedy) from None
+
+
+def pick_role(room: WarRoom, typed: str) -> str:
+    """The role meant by id, word or initials."""
+    return pick("role", typed, [(role.id, role.title) for role in room.playbook.roles])
+
+
+def pick_severity(room: WarRoom, typed: str) -> str:
+    """The severity meant by id or its beginning."""
+    return pick("severity", typed, [(severity.id, severity.title) for severity in room.playbook.severities])
+
+
+def pick_person(room: WarRoom, typed: str) -> str:
+    """A name, completed from the team's list where only one person fits; others are taken as they are typed.
+
+    Raises ``BadInput`` where several fit: a role must not go to half a name.
+    """
+    from warroom.toml import plain
+
+    known = room.settings.person(typed)
+    wanted = typed.strip().casefold()
+    names = [person.name for person in room.settings.team.people]
+    found = [known.name] if known else [name for name in names if wanted and name.casefold().startswith(wanted)]
+    if len(found) > 1:
+        raise BadInput(f"{plain(typed)} may be {' or '.join(found)}", "Type more of the name.")
+    return found[0] if found else typed

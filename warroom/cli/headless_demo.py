@@ -1,0 +1,34 @@
+"""Plays the demo without a screen: says what happens, leaves the post-mortem behind. Decides nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from warroom.cli import output
+from warroom.config.paths import write_atomically
+from warroom.reports import postmortem, render
+from warroom.drill.player import Drill
+from warroom.bootstrap import House
+
+DELIVERY_S = 10.0
+"""How long is waited for the last posts of the demo, in seconds."""
+
+
+def play(house: House, drill: Drill, folder: Path, *, json: bool) -> None:
+    """Play it to its end; the post-mortem's path is the last line on stdout. With ``json`` an object instead."""
+    courier = house.courier()
+    courier.start()
+    try:
+        incident_id = drill.play(output.tell if json else output.say)
+    finally:
+        courier.stop()
+    deliveries = house.courier().drain(DELIVERY_S, incident_id)
+    room = house.room
+    incident = room.incident(incident_id)
+    written = postmortem.write(incident, room.playbook, deliveries, room.clock(), room.zone)
+    path = folder / f"{incident_id}-postmortem.md"
+    write_atomically(path, render.to_markdown(written, room.playbook))
+    if json:
+        output.data({"id": incident_id, "postmortem": str(path), "data": str(folder)})
+    else:
+        output.say(str(path))

@@ -1,0 +1,170 @@
+"""Stands between warroom and a chat backend, ours or a plugin's: whatever it does comes out as one of our errors.
+
+Nothing here sends by itself or decides what an outcome means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import NoneType
+from typing import TypeVar
+
+from warroom.connect.secret_mask import SecretMask
+from warroom.connect.ports import Chat
+from warroom.incident.delivery import Channel, Message, Opening, Receipt
+from warroom.errors import SettingsError, Uncertain, WarroomError
+from warroom.safety import inert, redact
+
+T = TypeVar("T")
+
+CLOSE_S = 2.0
+"""How long a backend may take to let go of its connections, in seconds."""
+
+_MAX_ID = 4096  # characters; a transcript's channel is the path of a file
+
+
+def is_ending(error: BaseException) -> bool:
+    """Whether ``error`` ends the program or the task, so that nobody may keep it: an interrupt, a cancellation.
+
+    A ``CancelledError`` that nobody asked for is a fault like any other.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return False
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
+
+
+def describe(error: BaseException, mask: SecretMask | None = None) -> str:
+    """A fault in somebody's code in one line: its kind, and its words where it has any."""
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 — even this may be broken
+        words = ""
+    kind = type(error).__name__
+    words = mask.line(words) if mask else " ".join(redact(words[:200]).text.split())
+    return inert(f"{kind}: {words}" if words else kind, newlines=False)
+
+
+class GuardedChat:
+    """A ``Chat`` whose every method keeps the promises of that protocol, whatever ``chat`` does.
+
+    Errors of warroom pass, without secrets. Any other ends ``Uncertain`` where something may have been sent, and
+    as a ``WarroomError`` where nothing was. ``close`` never raises. Raises ``SettingsError`` for a backend that
+    lacks what the protocol asks for.
+    """
+
+    def __init__(self, name: str, chat: Chat, mask: SecretMask) -> None:
+        self._name = name
+        self.backend = chat
+        self._mask = mask
+        failure: SettingsError | None = None
+        try:
+            self.dedupes = bool(chat.dedupes)
+            self.reads_back = bool(chat.reads_back)
+            self.max_length = int(chat.max_length)
+            self.tells_when_it_sends = bool(getattr(chat, "tells_when_it_sends", False))
+        except BaseException as error:
+            if is_ending(error):
+                raise
+            failure = SettingsError(f"its chat backend is not complete: {describe(error, mask)}", _UPDATE)
+        if failure:
+            raise failure
+
+    def render(self, message: Message) -> str:
+        """As the backend renders it. ``WarroomError`` if it cannot."""
+        failure: WarroomError | None = None
+        try:
+            text = self.backend.render(message)
+            if isinstance(text, str):
+                return text
+            failure = WarroomError(f"{self._name} rendered no text", _UPDATE)
+        except BaseException as error:
+            if is_ending(error):
+                raise
+            failure = self._as_ours(error, sends=False)
+        raise failure
+
+    def measure(self, message: Message) -> int:
+        """How long the post is as the backend counts, or else in characters. ``WarroomError`` if it cannot tell."""
+        own = getattr(self.backend, "measure", None)
+        if own is None:
+            return len(self.render(message))
+        failure: WarroomError
+        try:
+            return int(own(message))
+        except BaseException as error:
+            if is_ending(error):
+                raise
+            failure = self._as_ours(error, sends=False)
+        raise failure
+
+    async def open(self, opening: Opening, key: str) -> Channel:
+        """As the backend opens it, the answer bounded and without secrets."""
+        channel = await self._run(lambda: self.backend.open(opening, key), Channel)
+        return Channel(id=self._id(channel.id), name=self._mask.text(channel.name), url=self._link(channel.url))
+
+    async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
+        """As the backend posts, the receipt bounded and without secrets."""
+        return self._receipt(await self._run(lambda: self.backend.post(channel, message, key), Receipt))
+
+    async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
+        """As the backend shows it, the receipt bounded and without secrets."""
+        return self._receipt(
+            await self._run(lambda: self.backend.show_status(channel, message, previous, key), Receipt)
+        )
+
+    async def find(self, channel: Channel, key: str) -> Receipt | None:
+        """As the backend finds it, the receipt bounded and without secrets."""
+        found = await self._run(lambda: self.backend.find(channel, key), Receipt, NoneType)
+        return self._receipt(found) if found else None
+
+    async def check(self) -> str:
+        """The backend's line for ``doctor``, inert and without secrets. ``WarroomError`` if it fails."""
+        return self._mask.line(await self._run(lambda: self.backend.check(), str, sends=False))
+
+    async def close(self) -> None:
+        """Let go of connections, or give that up after ``CLOSE_S``: what was done before is not undone by it."""
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self.backend.close()
+        except BaseException as error:
+            if is_ending(error):
+                raise
+
+    async def _run(self, call: Callable[[], Awaitable[T]], *kinds: type, sends: bool = True) -> T:
+        try:
+            result = await call()
+            if isinstance(result, kinds):
+                return result
+            what = f"{self._name} gave no usable answer"
+            failure: WarroomError = Uncertain(what, _UPDATE) if sends else WarroomError(what, _UPDATE)
+        except BaseException as error:
+            if is_ending(error):
+                raise
+            failure = self._as_ours(error, sends=sends)
+        raise failure  # out here, where the plugin's exception, which may hold a secret, is not its context
+
+    def _as_ours(self, error: BaseException, *, sends: bool) -> WarroomError:
+        if isinstance(error, WarroomError):
+            error.title, error.remedy = self._mask.text(error.title), self._mask.text(error.remedy)
+            error.args = (error.title,)
+            return error
+        what = f"{self._name} broke: {describe(error, self._mask)}"
+        return Uncertain(what, _UPDATE) if sends else WarroomError(what, _UPDATE)
+
+    def _receipt(self, receipt: Receipt) -> Receipt:
+        return Receipt(id=self._id(receipt.id), url=self._link(receipt.url))
+
+    def _id(self, given: str) -> str:
+        return self._mask.secrets(given)[:_MAX_ID]
+
+    def _link(self, url: str) -> str:
+        # A transcript's is the address of a file on this machine.
+        return self._mask.secrets(url) if url.startswith("file:///") else self._mask.link(url)
+
+
+_UPDATE = "Update or remove the package of its backend."

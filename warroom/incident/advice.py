@@ -1,0 +1,152 @@
+"""The lookout: what is due and what to do next, most urgent first. Pure: asked with a ``now``, it only says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from warroom.incident import timing
+from warroom.incident.commands import close_blockers, resolve_blockers
+from warroom.incident.delivery import Delivery, State, resendable
+from warroom.incident.incident import Incident
+from warroom.incident.playbook import Item, Playbook
+from warroom.incident.timing import Urgency
+
+SEVERITY_ITEM = "assess-impact"
+"""The checklist item that is ticked once somebody has assessed the impact, and the severity with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """One thing to do, and to what.
+
+    ``action`` is an id in the registry of actions, ``text`` a few words for people. ``target`` is what the action
+    is done to: the id of a checklist item, role, delivery, template or section, or "" for the incident as a whole.
+    """
+
+    action: str
+    target: str
+    text: str
+    urgency: Urgency = "calm"
+
+
+def next_steps(
+    incident: Incident, playbook: Playbook, deliveries: Sequence[Delivery], now: datetime, leap: float | None = None
+) -> list[NextStep]:
+    """All that is worth doing now, most urgent first; the first is the ``Next`` line. Never empty.
+
+    ``leap``: how many times their own past the errors in a log have become, if nobody has looked yet.
+    """
+    if incident.status == "closed":
+        return [NextStep("home", "", f"{incident.id} is closed. Go home")]
+    told = list(_deliveries(deliveries))
+    if leap:
+        told.append(NextStep("pane_logs", "", f"Look at the log: errors are {leap:.0f}× the last hour", "soon"))
+    told += _while_open(incident, playbook, now) if incident.open else _afterwards(incident, playbook)
+    rank = {"overdue": 0, "late": 1, "soon": 2, "calm": 3}
+    return sorted(told, key=lambda step: rank[step.urgency])  # stable: the order of asking within an urgency
+
+
+def _deliveries(deliveries: Sequence[Delivery]) -> Iterator[NextStep]:
+    for delivery in deliveries:
+        if delivery.state is State.UNCERTAIN and delivery.next_attempt_at is None:
+            message = delivery.order.message
+            what = message.marker if message else delivery.order.act
+            yield NextStep("deliveries", delivery.id, f"Did {what} arrive on {delivery.destination}?", "late")
+    failed = {delivery.destination: delivery for delivery in resendable(deliveries)}
+    for name, delivery in failed.items():
+        yield NextStep("deliveries", delivery.id, f"{name} did not take a post: see why", "soon")
+    unable = {delivery.destination: delivery for delivery in deliveries if delivery.lacks_settings}
+    for name, delivery in unable.items():
+        yield NextStep("deliveries", delivery.id, f"Nothing can be sent to {name}: see why", "soon")
+
+
+def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterator[NextStep]:
+    limits = playbook.nudges
+    response = timing.response(incident, playbook, now)
+    if response:
+        late = response.urgency in ("late", "overdue")
+        words = f"Acknowledge the alert: {timing.minutes(-response.left_s)} past target" if late else (
+            "Acknowledge the alert"
+        )  # fmt: skip
+        yield NextStep("acknowledge", "", words, "overdue" if late else "soon")
+    if not incident.commander:
+        waited = now - incident.milestones["declared"]
+        pressing: Urgency = "late" if waited >= timedelta(minutes=limits.commander_minutes) else "soon"
+        yield NextStep("assign", "incident_commander", "Assign an incident commander", pressing)
+    for held in incident.roles.values():
+        if held.offered_to:
+            words = f"{held.offered_to}: take over as {held.title.lower()}?"
+            yield NextStep("accept", held.role, words, "soon")
+    update = timing.next_update(incident, playbook, now)
+    number = len(incident.posts) + 1
+    if update and update.urgency != "calm":
+        when = "now" if update.left_s <= 0 else f"in {timing.minutes(update.left_s)}"
+        yield NextStep("update", "update", f"Post update {number} {when}", update.urgency)
+    elif update is None:
+        yield NextStep("update", "update", f"Post update {number}: no next one is promised", "soon")
+    if _severity_in_doubt(incident, playbook, now):
+        yield NextStep("check", SEVERITY_ITEM, "Confirm that the severity still fits")
+    if incident.commander:
+        yield from _long_command(incident, now, limits.handover_minutes, limits.handover_insist_minutes)
+    if not resolve_blockers(incident, playbook):
+        yield NextStep("resolve", "", "Everything is verified: resolve", "soon")
+    elif incident.fixes:
+        unverified = [item for item in playbook.checklists["recovery"].items if item.id not in incident.ticks]
+        more = f" (+{len(unverified) - 1})" if len(unverified) > 1 else ""
+        yield NextStep("resolve", unverified[0].id, f"Verify the recovery: {unverified[0].text}{more}")
+    item = next_item(incident, playbook, now)
+    if item:
+        yield NextStep("check", item.id, item.text)
+    for role in playbook.roles:
+        if role.id not in incident.roles and role.id != "incident_commander":
+            yield NextStep("assign", role.id, f"Assign a {role.title.lower()}")
+    if not incident.fixes:
+        yield NextStep("fix", "", "Record the fix once there is one")
+    yield NextStep("update", "update", f"Post update {number}")
+
+
+def _severity_in_doubt(incident: Incident, playbook: Playbook, now: datetime) -> bool:
+    """Some minutes in: the severity was set at the declaration, and nobody has assessed the impact since."""
+    first = timedelta(minutes=playbook.nudges.severity_minutes)
+    if not first <= now - incident.milestones["declared"] < 3 * first or len(incident.severities) > 1:
+        return False
+    return SEVERITY_ITEM not in incident.ticks and any(
+        item.id == SEVERITY_ITEM for phase in playbook.phases for item in playbook.checklists[phase.checklist].items
+    )
+
+
+def _long_command(incident: Incident, now: datetime, prompt_min: int, insist_min: int) -> Iterator[NextStep]:
+    held = incident.roles["incident_commander"]
+    led = now - held.since
+    if not held.offered_to and led >= timedelta(minutes=prompt_min):
+        insist: Urgency = "late" if led >= timedelta(minutes=insist_min) else "calm"
+        words = f"{held.person} has led for {timing.spoken(led)}: hand over?"
+        yield NextStep("hand_over", "incident_commander", words, insist)
+
+
+def next_item(incident: Incident, playbook: Playbook, now: datetime) -> Item | None:
+    """The first checklist item not yet done, of the lists up to the present phase."""
+    present = timing.phase(incident, playbook, now)
+    for phase in playbook.phases:
+        for item in playbook.checklists[phase.checklist].items:
+            if item.id not in incident.ticks:
+                return item
+        if phase.id == present.id:
+            return None
+    return None
+
+
+def _afterwards(incident: Incident, playbook: Playbook) -> Iterator[NextStep]:
+    since = incident.milestones["resolved"]
+    if not any(post.update.message == "resolution" and post.at >= since for post in incident.posts):
+        yield NextStep("update", "resolution", "Tell everybody it is resolved", "soon")
+    if not incident.sections.get("root_cause"):
+        yield NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
+    for item in playbook.checklists["post_incident"].items:
+        if item.id not in incident.ticks:
+            yield NextStep("check", item.id, item.text)
+    if not close_blockers(incident, playbook):
+        yield NextStep("close", "", f"Everything is done: close {incident.id}", "soon")
+    yield NextStep("review", "", "Review the post-mortem")

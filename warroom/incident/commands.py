@@ -1,0 +1,729 @@
+"""What a person may do, each as a command that turns an incident into new facts, or is refused with a reason.
+
+A command is a frozen value; ``decide`` is pure: the same incident, playbook, person and ``now`` give the same
+facts. Nothing is written here, and nothing but the incident's state and the playbook is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import ClassVar, Protocol
+
+from warroom.incident.delivery import Audience, MessageKind
+from warroom.errors import BadInput, JustPosted, NotFound, Refusal
+from warroom.incident.events import (
+    NOTE_KINDS,
+    Acknowledged,
+    ActionAdded,
+    ActionDone,
+    AlertReceived,
+    ChannelOpened,
+    ChatHeard,
+    Closed,
+    Declared,
+    EntryAmended,
+    EntryRetracted,
+    Event,
+    EvidencePinned,
+    FixRecorded,
+    HandoverOffered,
+    ItemChecked,
+    ItemUnchecked,
+    Milestone,
+    MilestoneAmended,
+    Noted,
+    NoteKind,
+    ReadinessConfirmed,
+    Reopened,
+    Resolved,
+    RoleAssigned,
+    RoleReleased,
+    Section,
+    SectionWritten,
+    SeveritySet,
+    StatusSet,
+    UpdatePosted,
+)
+from warroom.incident.incident import Incident, moved_along
+from warroom.incident.playbook import Playbook
+
+INCIDENT_LISTS = ("detection", "investigation", "resolution", "recovery", "post_incident")
+"""The checklists that are worked once per incident; the others belong to the team."""
+
+JUST_POSTED = timedelta(minutes=1)
+"""For so long after somebody else's update a second one to the same audience is asked about."""
+
+PERMANENT_FIX_DAYS = 7
+"""A temporary fix owes its permanent one by then: the framework reviews action items within a week."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Who decides, when, by which playbook."""
+
+    playbook: Playbook
+    now: datetime
+    by: str
+    today: date
+    """The day in the team's own zone, which due dates count from."""
+
+
+class Command(Protocol):
+    """Something a person may do to an incident."""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        """The facts that follow. Raises Refusal (why, and what to do), BadInput or NotFound."""
+        ...
+
+
+def decide(incident: Incident, command: Command, desk: Desk) -> list[Event]:
+    """The facts of ``command``, and the checklist items that those facts tick by themselves."""
+    if not incident.exists and not isinstance(command, Declare):
+        raise NotFound(f"There is no incident {incident.id}", "warroom list shows the incidents there are.")
+    if incident.status == "closed" and not getattr(command, "after_closing", False):
+        raise Refusal(f"{incident.id} is closed", "Reopen it first: warroom reopen REASON.")
+    events = list(command.decide(incident, desk))
+    return events + _ticked_by(events, incident, desk.playbook)
+
+
+def _ticked_by(events: Iterable[Event], incident: Incident, playbook: Playbook) -> list[Event]:
+    done = set(incident.ticks)
+    ticks: list[Event] = []
+    for event in events:
+        facts = _FACTS[type(event)](event) if type(event) in _FACTS else ()
+        for name in INCIDENT_LISTS:
+            for item in playbook.checklists[name].items if facts else ():
+                if item.done_by in facts and item.id not in done:
+                    done.add(item.id)
+                    ticks.append(ItemChecked(item=item.id, title=item.text, because=event.kind))
+    return ticks
+
+
+_FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
+    Declared: lambda e: ("severity-set", "impact-stated"),
+    SeveritySet: lambda e: ("severity-set",),
+    Acknowledged: lambda e: ("acknowledged",),
+    ChannelOpened: lambda e: ("channel-opened", "people-invited") if e.invited else ("channel-opened",),
+    UpdatePosted: lambda e: ("resolution-posted" if e.message == "resolution" else "update-posted",),
+    RoleAssigned: lambda e: (f"role-assigned:{e.role}",),
+    EvidencePinned: lambda e: ("evidence-pinned",),
+    Noted: lambda e: (f"{e.note}-noted",),
+    FixRecorded: lambda e: ("fix-recorded",),
+    ActionAdded: lambda e: ("action-added",) if e.owner else (),
+    SectionWritten: lambda e: ("postmortem-written",) if e.section == "root_cause" and e.words else (),
+}
+"""What each event makes true, in the words of the playbook's ``done_by``."""
+
+
+def _said(text: str, what: str, remedy: str = "") -> str:
+    text = text.strip()
+    if not text:
+        raise BadInput(f"{what} is empty", remedy or "Say it in a few words.")
+    return text
+
+
+def _past(at: datetime, desk: Desk, what: str) -> datetime:
+    # A minute's grace: two machines' clocks never quite agree.
+    if at > desk.now + timedelta(minutes=1):
+        raise Refusal(f"{what} lies in the future", "Give a time that has been, such as -10m or 14:03.")
+    return at
+
+
+# ── the course of the incident ──────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Declare:
+    """Declare the incident."""
+
+    service: str
+    impact: str
+    severity: str = ""
+    started_at: datetime | None = None
+    detected_at: datetime | None = None
+    drill: bool = False
+    source: str = ""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        if incident.exists:
+            raise Refusal(f"{incident.id} is declared already", "Declare another incident instead.")
+        service = _said(self.service, "The service", "Name what is affected, such as checkout-api.")
+        impact = _said(self.impact, "The impact", "Say in a sentence what users notice.")
+        # The framework treats what is not yet known as the higher severity.
+        severity = desk.playbook.severity(self.severity or desk.playbook.severities[0].id)
+        started = _past(self.started_at or desk.now, desk, "The start")
+        detected = _past(self.detected_at, desk, "The detection") if self.detected_at else None
+        if detected and detected < started:
+            raise Refusal("It was detected before it started", "Give an earlier start.")
+        return [
+            Declared(
+                service=service, impact=impact, severity=severity.id, started_at=started,
+                detected_at=detected, drill=self.drill, source=self.source,
+            )
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Say that the alert is in hand."""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        if "acknowledged" in incident.milestones:
+            raise Refusal(f"{incident.id} is acknowledged already", "Nothing to do.")
+        if not incident.open:
+            raise Refusal(f"{incident.id} is {incident.status}", "Reopen it first if it is back.")
+        return [Acknowledged(who=desk.by)]
+
+
+@dataclass(frozen=True, slots=True)
+class SetSeverity:
+    """Raise the severity at once, or lower it with a reason."""
+
+    severity: str
+    reason: str = ""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        severity = desk.playbook.severity(self.severity)
+        if severity.id == incident.severity:
+            raise Refusal(f"{incident.id} is {severity.title} already", "Nothing to do.")
+        lower = desk.playbook.rank(severity.id) > desk.playbook.rank(incident.severity)
+        if lower and not self.reason.strip():
+            raise Refusal(
+                f"Lowering the severity to {severity.title} asks for a reason",
+                "Say why it is less bad than was thought; the timeline keeps it.",
+            )
+        return [SeveritySet(severity=severity.id, before=incident.severity, reason=self.reason.strip())]
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatus:
+    """Say that the impact is mitigated, or that it is being investigated again."""
+
+    status: str
+    reason: str = ""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        if self.status == "resolved":
+            return Resolve(reason=self.reason).decide(incident, desk)
+        if self.status not in ("investigating", "mitigated"):
+            raise BadInput(f"{self.status!r} is not a status", "Use investigating, mitigated or resolved.")
+        if not incident.open:
+            raise Refusal(f"{incident.id} is {incident.status}", "Reopen it first: warroom reopen REASON.")
+        if self.status == incident.status:
+            raise Refusal(f"{incident.id} is {self.status} already", "Nothing to do.")
+        status = "mitigated" if self.status == "mitigated" else "investigating"
+        return [StatusSet(status=status, before=incident.status, reason=self.reason.strip())]
+
+
+def resolve_blockers(
+    incident: Incident, playbook: Playbook, against: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Everything that still stands between the incident and being resolved, in the order to work on it.
+
+    ``against`` holds live evidence against recovery items, by item; a tick does not outweigh it.
+    """
+    blockers = [] if incident.fixes else ["No fix is recorded"]
+    for item in playbook.checklists["recovery"].items:
+        evidence = (against or {}).get(item.id, "")
+        if item.id not in incident.ticks:
+            blockers.append(f"Not verified: {item.text}" + (f" — {evidence}" if evidence else ""))
+        elif evidence:
+            blockers.append(f"Ticked, but does not hold: {item.text} — {evidence}")
+    return tuple(blockers)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Say that service is restored. ``reason`` resolves over what is still open.
+
+    ``against`` is live evidence against recovery items, by item.
+    """
+
+    reason: str = ""
+    against: dict[str, str] = field(default_factory=dict)
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        if not incident.open:
+            raise Refusal(f"{incident.id} is {incident.status} already", "Nothing to do.")
+        blockers = resolve_blockers(incident, desk.playbook, self.against)
+        if blockers and not self.reason.strip():
+            raise Refusal(
+                f"{incident.id} cannot be resolved yet",
+                "Verify these, or give a reason to resolve over them.",
+                blockers,
+            )
+        return [Resolved(overridden=blockers, reason=self.reason.strip() if blockers else "")]
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Say that it was not over. The recovery has to be verified anew."""
+
+    reason: str
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        if incident.open:
+            raise Refusal(f"{incident.id} is open", "Nothing to do.")
+        reason = _said(self.reason, "The reason", "Say what came back.")
+        unverified: list[Event] = [
+            ItemUnchecked(item=item.id, title=item.text)
+            for item in desk.playbook.checklists["recovery"].items
+            if item.id in incident.ticks
+        ]
+        return [Reopened(reason=reason), *unverified]
+
+
+def close_blockers(incident: Incident, playbook: Playbook) -> tuple[str, ...]:
+    """What is still owed after the incident, of the 48-hour list."""
+    return tuple(item.text for item in playbook.checklists["post_incident"].items if item.id not in incident.ticks)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Say that the follow-up is done. ``reason`` closes over what is still owed."""
+
+    reason: str = ""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        if incident.open:
+            raise Refusal(f"{incident.id} is not resolved", "Resolve it first.")
+        owed = close_blockers(incident, desk.playbook)
+        if owed and not self.reason.strip():
+            raise Refusal(
+                f"{incident.id} still owes its follow-up", "Do these, or give a reason to close over them.", owed
+            )
+        return [Closed(reason=self.reason.strip())]
+
+
+# ── roles ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give a role to a person, whoever held it before."""
+
+    role: str
+    person: str
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        role = desk.playbook.role(self.role)
+        person = _said(self.person, "The person", "Name who takes the role.")
+        held = incident.roles.get(role.id)
+        if held and held.person == person:
+            raise Refusal(f"{person} is {role.title} already", "Nothing to do.")
+        return [RoleAssigned(role=role.id, title=role.title, person=person)]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Take a role from its holder."""
+
+    role: str
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        role = desk.playbook.role(self.role)
+        held = incident.roles.get(role.id)
+        if not held:
+            raise Refusal(f"Nobody is {role.title}", "Nothing to do.")
+        return [RoleReleased(role=role.id, title=role.title, person=held.person)]
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Offer a role to another person; they hold it only once they accept."""
+
+    role: str
+    to: str
+    briefing: str = ""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        role = desk.playbook.role(self.role)
+        to = _said(self.to, "The person", "Name who takes over.")
+        held = incident.roles.get(role.id)
+        if not held:
+            raise Refusal(f"Nobody is {role.title}", f"Assign it: warroom assign {role.id} {to}.")
+        if held.person == to:
+            raise Refusal(f"{to} is {role.title} already", "Nothing to do.")
+        return [
+            HandoverOffered(
+                role=role.id, title=role.title, holder=held.person, to=to, briefing=self.briefing.strip()
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptHandover:
+    """Say yes to a role that is offered."""
+
+    role: str
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        role = desk.playbook.role(self.role)
+        held = incident.roles.get(role.id)
+        if not held or not held.offered_to:
+            raise Refusal(f"{role.title} is not offered to anybody", "Offer it first: warroom handover.")
+        return [RoleAssigned(role=role.id, title=role.title, person=held.offered_to, handed_over_by=held.person)]
+
+
+# ── the checklist ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Tick a checklist item. ``against`` is live evidence against it; only ``anyway`` ticks over that."""
+
+    item: str
+    against: str = ""
+    anyway: bool = False
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        item = desk.playbook.item(self.item)
+        if item.id in incident.ticks:
+            raise Refusal(f"“{item.text}” is done already", "Nothing to do.")
+        against = self.against.strip()
+        if against and not self.anyway:
+            raise Refusal(
+                f"“{item.text}” does not hold: {against}",
+                "Look into it first, or tick it with --anyway; the timeline keeps the evidence.",
+            )
+        return [ItemChecked(item=item.id, title=item.text, against=against)]
+
+
+@dataclass(frozen=True, slots=True)
+class Uncheck:
+    """Take the tick from a checklist item."""
+
+    item: str
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        item = desk.playbook.item(self.item)
+        if item.id not in incident.ticks:
+            raise Refusal(f"“{item.text}” is not done", "Nothing to do.")
+        return [ItemUnchecked(item=item.id, title=item.text)]
+
+
+# ── words ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write something down. A change names its rollback."""
+
+    words: str
+    note: NoteKind = "note"
+    because: str = ""
+    rollback: str = ""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        if self.note not in NOTE_KINDS:
+            raise BadInput(f"{self.note!r} is not a kind of note", f"Use one of {', '.join(NOTE_KINDS)}.")
+        words = _said(self.words, f"The {self.note}")
+        rollback = self.rollback.strip()
+        if self.note == "change" and not rollback:
+            raise Refusal(
+                "A change needs its rollback plan", "Say how to undo it, or “none” if it cannot be undone."
+            )
+        return [Noted(note=self.note, words=words, because=self.because.strip(), rollback=rollback)]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFix:
+    """Write down a fix. A temporary one makes the action item for the permanent one."""
+
+    words: str
+    temporary: bool = False
+    rollback: str = ""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        words = _said(self.words, "The fix")
+        fix = FixRecorded(words=words, temporary=self.temporary, rollback=self.rollback.strip())
+        if not self.temporary:
+            return [fix]
+        lead = incident.roles.get("technical_lead")
+        due = desk.today + timedelta(days=PERMANENT_FIX_DAYS)
+        action = ActionAdded(
+            action=_next_action(incident), words=f"Permanent fix for: {words}",
+            owner=lead.person if lead else "", due=due.isoformat(),
+        )  # fmt: skip
+        return [fix.model_copy(update={"action": action.action}), action]
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Keep log lines as evidence. ``words`` are redacted already."""
+
+    source: str
+    words: str
+    line: int = 0
+    logged_at: datetime | None = None
+    level: str = ""
+    comment: str = ""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        words = _said(self.words, "The evidence", "Pick a log line that says something.")
+        pinned = EvidencePinned(
+            source=self.source or "log", line=self.line, logged_at=self.logged_at, level=self.level,
+            words=words, comment=self.comment.strip(),
+        )  # fmt: skip
+        if pinned in (event for _, event in incident.evidence):
+            raise Refusal("That line is pinned already", "Nothing to do.")
+        return [pinned]
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """Keep what somebody said in a chat."""
+
+    who: str
+    via: str
+    words: str
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        return [ChatHeard(who=self.who, via=self.via, words=_said(self.words, "The message"))]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveAlert:
+    """Keep an alert that belongs to the incident. ``drill`` is set by the drill player alone."""
+
+    name: str
+    source: str = ""
+    service: str = ""
+    detail: str = ""
+    fired_at: datetime | None = None
+    drill: bool = False
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        return [
+            AlertReceived(
+                name=_said(self.name, "The alert"), source=self.source, service=self.service,
+                detail=self.detail, fired_at=self.fired_at, drill=self.drill,
+            )
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PostUpdate:
+    """Say something to an audience. Words to customers need the incident commander's ok.
+
+    ``seen`` is the number of the last update that whoever posts this has read. Somebody else's that came after
+    it, to the same audience and within ``JUST_POSTED``, is a reason to ask first.
+    """
+
+    message: MessageKind
+    template: str
+    audience: Audience
+    title: str
+    words: str
+    fields: dict[str, str] = field(default_factory=dict)
+    next_update_at: datetime | None = None
+    destinations: tuple[str, ...] = ()
+    approved_by: str = ""
+    seen: int = 0
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        words = _said(self.words, "The update")
+        next_at = self.next_update_at
+        over = self.message == "resolution" or not incident.open
+        if next_at is None and self.audience == "team" and not over:
+            raise Refusal(
+                "An update names the time of the next one",
+                "Give it, such as +15m or 14:30; the cadence proposes it.",
+            )
+        if next_at is not None and next_at <= desk.now:
+            raise Refusal("The next update lies in the past", "Give a time ahead, such as +15m.")
+        approved = self.approved_by.strip()
+        if self.audience == "customers" and not approved:
+            if desk.by != incident.commander:
+                leader = incident.commander or "an incident commander, once one is assigned"
+                raise Refusal(
+                    "Words to customers need the incident commander's ok",
+                    f"Ask {leader}, and name who approved it.",
+                )
+            approved = desk.by
+        self._not_just_posted(incident, desk)
+        return [
+            UpdatePosted(
+                number=len(incident.posts) + 1, message=self.message, template=self.template,
+                audience=self.audience, status=incident.status, fields=self.fields, title=self.title,
+                words=words, next_update_at=None if over else next_at, destinations=self.destinations,
+                approved_by=approved,
+            )
+        ]  # fmt: skip
+
+    def _not_just_posted(self, incident: Incident, desk: Desk) -> None:
+        to_them = (post for post in reversed(incident.posts) if post.update.audience == self.audience)
+        last = next(to_them, None)
+        if last is None or last.update.message == "declaration" or last.by == desk.by:
+            return
+        age = abs(desk.now - last.at)  # two machines' clocks never quite agree
+        if last.update.number > self.seen and age < JUST_POSTED:
+            who = "the team" if self.audience == "team" else self.audience
+            about = last.update.fields.get("impact", "").strip() or last.update.title
+            raise JustPosted(
+                f"{last.by or 'Somebody'} posted update #{last.update.number} to {who}"
+                f" {int(age.total_seconds())} s ago: {about}",
+                "Read it first. If yours is still needed, post it as well: warroom update --anyway.",
+                last.update.number,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSection:
+    """Write a section of the post-mortem; the last one written counts. No words leave it empty on purpose."""
+
+    section: Section
+    words: str
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        return [SectionWritten(section=self.section, words=self.words.strip())]
+
+
+# ── the follow-up ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _next_action(incident: Incident) -> str:
+    return f"A{len(incident.actions) + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddAction:
+    """Write down something to do after the incident; ``due`` is an ISO date or ""."""
+
+    words: str
+    owner: str = ""
+    due: str = ""
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        due = self.due.strip()
+        if due:
+            try:
+                due = date.fromisoformat(due).isoformat()
+            except ValueError:
+                raise BadInput(f"{due!r} is not a day", "Use a date such as 2026-02-14.") from None
+        words = _said(self.words, "The action item")
+        return [ActionAdded(action=_next_action(incident), words=words, owner=self.owner.strip(), due=due)]
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteAction:
+    """Say that an action item is finished."""
+
+    action: str
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        item = incident.actions.get(self.action.strip().upper())
+        if item is None:
+            known = ", ".join(incident.actions) or "none so far"
+            raise NotFound(f"There is no action item {self.action!r}", f"There are: {known}.")
+        if item.done_at:
+            raise Refusal(f"{item.id} is done already", "Nothing to do.")
+        return [ActionDone(action=item.id, words=item.words)]
+
+
+# ── putting the record straight ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class AmendEntry:
+    """Put the text or the time of an entry right; the original stays in the journal."""
+
+    entry: int
+    words: str | None = None
+    at: datetime | None = None
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        row = incident.row(self.entry)
+        if row is None:
+            raise NotFound(f"{incident.id} has no entry {self.entry}", "warroom timeline shows the numbers.")
+        if row.retracted:
+            raise Refusal(f"Entry {self.entry} is retracted", "Write a new note instead.")
+        words = None if self.words is None else _said(self.words, "The text")
+        at = _past(self.at, desk, "The time") if self.at else None
+        if (words is None or words == row.text) and (at is None or at == row.at):
+            raise Refusal("That is what it says already", "Change the text or the time.")
+        return [EntryAmended(entry=self.entry, words=words, at=at)]
+
+
+RETRACTABLE = ("noted", "evidence", "fix", "heard", "alert")
+
+
+@dataclass(frozen=True, slots=True)
+class RetractEntry:
+    """Strike an entry out. What changed the incident is undone by its own command instead."""
+
+    entry: int
+    reason: str = ""
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        row = incident.row(self.entry)
+        if row is None:
+            raise NotFound(f"{incident.id} has no entry {self.entry}", "warroom timeline shows the numbers.")
+        if row.retracted:
+            raise Refusal(f"Entry {self.entry} is retracted already", "Nothing to do.")
+        if row.entry.event.kind not in RETRACTABLE:
+            raise Refusal(
+                f"A {row.kind} entry happened and cannot be retracted",
+                "Undo it by its own command, or amend its text or time.",
+            )
+        return [EntryRetracted(entry=self.entry, reason=self.reason.strip())]
+
+
+@dataclass(frozen=True, slots=True)
+class AmendMilestone:
+    """Say when a milestone really was."""
+
+    milestone: Milestone
+    at: datetime
+    reason: str = ""
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        at = _past(self.at, desk, f"{self.milestone.capitalize()}")
+        known = incident.milestones
+        if self.milestone == "resolved" and "resolved" not in known:
+            raise Refusal(f"{incident.id} is not resolved", "Resolve it first.")
+        after = {**known, **moved_along(known, self.milestone, at)}
+        start, end = after["started"], after.get("resolved", desk.now + timedelta(minutes=1))
+        if not all(start <= when <= end for when in after.values()):
+            raise Refusal(
+                f"{self.milestone.capitalize()} would lie outside the incident",
+                "Started comes first and resolved last: amend the milestone that is wrong before this one.",
+            )
+        return [MilestoneAmended(milestone=self.milestone, at=at, reason=self.reason.strip())]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChannel:
+    """Keep where a destination talks about the incident."""
+
+    destination: str
+    channel: str
+    name: str = ""
+    url: str = ""
+    invited: int = 0
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+        return [
+            ChannelOpened(
+                destination=self.destination, channel=self.channel, name=self.name, url=self.url,
+                invited=self.invited,
+            )
+        ]  # fmt: skip
+
+
+# ── the team's own stream ───────────────────────────────────────────────────────────────────────────────
+
+
+def confirm_ready(item_id: str, playbook: Playbook) -> list[Event]:
+    """An item of the preparation or improvement list holds true now. NotFound if there is none such."""
+    item = playbook.item(item_id)
+    return [ReadinessConfirmed(item=item.id, title=item.text)]

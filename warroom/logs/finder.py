@@ -1,0 +1,172 @@
+"""Finds the nearest line that matches and counts them all, piece by piece, until stopped; never moves a cursor."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+
+from warroom.logs.blocks import Piece
+from warroom.logs.rows import Seq
+from warroom.logs.query import Query
+from warroom.logs.view import LogView
+
+
+class Hunt:
+    """One search through what a view shows: for ``query``, or without one for lines that state an error.
+
+    Remembers how many lines of each piece match, so that going on to the next is quick. Asked by one thread at a
+    time; what is shown may change between two calls.
+    """
+
+    def __init__(self, view: LogView, query: Query | None) -> None:
+        self.query = query
+        self._view = view
+        self._known: dict[int, tuple[int, int]] = {}  # by piece: where it ended, how many lines matched
+        self._layout = -1
+
+    def nearest(self, position: int, *, older: bool, cancelled: Callable[[], bool]) -> Seq | None:
+        """The first line that matches from this position on, upwards or downwards; None if there is none."""
+        spans = self._spans()
+        at = bisect_right(spans, position, key=lambda span: span[0]) - 1
+        order: Iterable[int] = range(min(at, len(spans) - 1), -1, -1) if older else range(max(at, 0), len(spans))
+        for place in order:
+            if cancelled():
+                return None
+            low, _, piece = spans[place]
+            known = self._known.get(piece.serial)
+            if known and known == (piece.end, 0):
+                continue
+            hits = self._hits(piece)
+            fitting = [low + hit for hit in hits if (low + hit <= position if older else low + hit >= position)]
+            if fitting and (rows := self._view.rows(found := fitting[-1 if older else 0], found + 1)):
+                return rows[0].seq
+        return None
+
+    def count(self, cancelled: Callable[[], bool], told: Callable[[int, float], None]) -> int | None:
+        """Counts all lines that match, newest first; None if stopped. ``told`` gets the number so far and how much
+        of what is shown has been gone through (0 to 1), every dozen pieces."""
+        spans = self._spans()
+        total = sum(known[1] for _, _, piece in spans if (known := self._get(piece)))
+        for place in range(len(spans) - 1, -1, -1):
+            if cancelled():
+                return None
+            piece = spans[place][2]
+            if self._get(piece) is None:
+                total += self._count(piece)
+            if place % 12 == 0:
+                told(total, 1 - place / len(spans))
+        return total
+
+    def place_of(self, position: int) -> tuple[int, int] | None:
+        """The how-manieth of how many matches stands at this position; None while they are being counted."""
+        before = total = 0
+        for low, _, piece in self._spans():
+            known = self._get(piece)
+            if known is None:
+                return None
+            if known[1] and low <= position:
+                before += (
+                    sum(low + hit <= position for hit in self._hits(piece))
+                    if low + piece.lines > position
+                    else known[1]
+                )
+            total += known[1]
+        return before, total
+
+    def place_of_seq(self, seq: Seq) -> tuple[int, int] | None:
+        """As ``place_of``, for a line; None for errors as well, which nobody counts."""
+        return self.place_of(self._view.position_of(seq)) if self.query else None
+
+    def _spans(self) -> list[tuple[int, int, Piece]]:
+        layout = self._view.snapshot().layout
+        if layout != self._layout:
+            self._layout = layout
+            self._known = {}
+        return self._view.spans()
+
+    def _get(self, piece: Piece) -> tuple[int, int] | None:
+        known = self._known.get(piece.serial)
+        return known if known and known[0] == piece.end else None
+
+    def _count(self, piece: Piece) -> int:
+        end = piece.end
+        lines = self._view.matching(piece, self.query)
+        self._known[piece.serial] = end, lines
+        return lines
+
+    def _hits(self, piece: Piece) -> list[int]:
+        end = piece.end
+        hits = self._view.hits(piece, self.query)
+        self._known[piece.serial] = end, len(hits)
+        return hits
+
+
+_TOLD = 0.2  # seconds between two words about how far a count is
+
+Way = tuple[int, bool]
+"""From where to look, and whether upwards (to older lines)."""
+
+
+class Seeker:
+    """Hunts in threads, one after the other; a newer search ends the one before, of which nothing more is told."""
+
+    def __init__(self) -> None:
+        self._one = threading.Lock()
+        self._number = 0
+
+    def stop(self) -> None:
+        """Nothing is searched for any more."""
+        self._number += 1
+
+    def start(
+        self,
+        hunt: Hunt,
+        ways: Sequence[Way],
+        found: Callable[[Seq | None], None],
+        counted: Callable[[str], None],
+        *,
+        count: bool = False,
+    ) -> None:
+        """Looks each of the ``ways`` in turn.
+
+        ``found`` gets the first line (it is not called where there are no ways), ``counted`` how many there are, in
+        words: while they are counted, if that is asked for, and then which of them was found. Both are called in a
+        thread, and only by the newest search.
+        """
+        self.stop()
+        number = self._number
+
+        def stale() -> bool:
+            return self._number != number
+
+        def tell(text: str) -> None:
+            if not stale():
+                counted(text)
+
+        def run() -> None:
+            with self._one:
+                seq = None
+                for position, older in ways:
+                    seq = hunt.nearest(position, older=older, cancelled=stale)
+                    if seq is not None:
+                        break
+                if not stale() and ways:
+                    found(seq)
+                if count and not stale():
+                    last = time.monotonic()
+
+                    def so_far(lines: int, done: float) -> None:
+                        nonlocal last
+                        if time.monotonic() - last > _TOLD:
+                            last = time.monotonic()
+                            tell(f"{lines:,} lines, {done:.0%} searched")
+
+                    total = hunt.count(stale, so_far)
+                    if total is not None:
+                        tell(f"{total:,} {'line' if total == 1 else 'lines'}")
+                if seq is not None and not stale() and (place := hunt.place_of_seq(seq)):
+                    tell(f"{place[0]:,} of {place[1]:,} lines")
+
+        threading.Thread(target=run, name="log search", daemon=True).start()

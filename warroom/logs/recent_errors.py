@@ -1,0 +1,73 @@
+"""How many errors log files hold of the last minute, read once from their ends; starts no command."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+
+from warroom.logs.sources import discovery as gather
+from warroom.logs.sources.compressed import is_compressed
+from warroom.logs.query import decoded
+from warroom.logs.filter import Looks, Sieve
+
+TAIL = 1 << 20
+"""How much of a file's end is read, in bytes."""
+
+MINUTE = timedelta(minutes=1)
+
+
+def errors_in_last_minute(names: Iterable[str], now: datetime, zone: tzinfo) -> int | None:
+    """The errors that the named files state for the minute before ``now``; None where nothing can be told.
+
+    ``names`` are paths, patterns and folders. ``zone`` is that of times without an offset. What is no plain file,
+    cannot be read, or has no readable times is left out.
+    """
+    counts = [
+        _errors(path, now, zone)
+        for name in names
+        if gather.command_of(name) is None
+        for path in gather.files(name)
+        if not is_compressed(path)
+    ]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _errors(path: Path, now: datetime, zone: tzinfo) -> int | None:
+    try:
+        # Not blocking: the file may be a pipe that nobody writes to.
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        state = os.fstat(file)
+        if not stat.S_ISREG(state.st_mode):
+            return None
+        begin = max(0, state.st_size - TAIL)
+        data = os.pread(file, TAIL, begin)
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+    if begin:  # the first line is cut off
+        data = data[data.find(b"\n") + 1 :]
+    looks = Looks()
+    looks.recognise(data, now, zone)
+    looks.learn(data)
+    count, told = 0, not data.strip()
+    for start in reversed(Sieve("error", looks=looks).heads(data)):
+        end = data.find(b"\n", start)
+        when = looks.shape.time(decoded(data[start : end if end >= 0 else None][:4096]), now=now, zone=zone)
+        if when is None:
+            continue
+        told = True
+        if now - when > MINUTE:
+            break
+        count += 1
+    if not told:  # no error with a time: quiet only if the other lines can be dated
+        last = data.rstrip(b"\n").rpartition(b"\n")[2]
+        told = looks.shape.time(decoded(last[:4096]), now=now, zone=zone) is not None
+    return count if told else None

@@ -1,0 +1,183 @@
+"""Compressed logs (.gz, .bz2, .xz, .zst) as the text they hold; never keeps more of it than its end.
+
+What a file is, its first bytes say, not its name. ``.zst`` needs the package ``zstandard`` (``warroom[zstd]``);
+without it that is said. Memory stays bounded whatever the file unfolds to.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from warroom.logs.sources.file import Cutter, Numbering, Sink, human_bytes
+
+if TYPE_CHECKING:
+    from io import BufferedReader as _Text
+
+SUFFIXES = frozenset((".gz", ".bz2", ".xz", ".zst"))
+"""How the names of compressed files end."""
+
+TAIL = 8 * 1024 * 1024  # bytes of text from the end that are shown
+_PIECE = 1024 * 1024  # bytes unfolded at once
+_HAND = 256 * 1024  # bytes handed over at once: a chunk is decoded and split in about a millisecond
+_MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
+_SLOW = 4_000_000  # bytes of a compressed file from which on it is said that unfolding takes a moment
+
+
+class Unreadable(Exception):
+    """What the file holds cannot be unfolded (any further). ``str()`` says why."""
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether its name or its first bytes say that the file is compressed. A file that is not there is not."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        if not path.is_file():  # opening a fifo would wait for its writer
+            return False
+        with path.open("rb") as file:
+            return _kind(file.read(6)) != ""
+    except OSError:
+        return False
+
+
+def unfolded(path: Path) -> Iterator[bytes]:
+    """The text of a compressed file in pieces of at most a megabyte, several members after each other as one.
+
+    A file that is not compressed after all comes as it is. Raises OSError, or ``Unreadable`` where it is damaged;
+    what could be unfolded before the damage has come by then.
+    """
+    with path.open("rb") as file:
+        head = file.read(6)
+        file.seek(0)
+        text, damage = _opened(_kind(head), file)
+        try:
+            with text:
+                # read1 hands over what it has; read would lose up to a piece where the end is missing.
+                while piece := text.read1(_PIECE):
+                    yield piece
+        except EOFError:
+            raise Unreadable("is cut short; its end is missing") from None
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise Unreadable(f"is damaged: {error}") from None
+        except damage as error:
+            raise Unreadable(f"is damaged: {error}") from None
+
+
+def _kind(head: bytes) -> str:
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def _opened(kind: str, file: _Text) -> tuple[_Text, type[Exception]]:
+    """The text of the file, and what reading it raises where it is damaged."""
+    if kind == "gz":
+        import gzip
+        import zlib
+
+        return cast("_Text", gzip.GzipFile(fileobj=file)), zlib.error
+    if kind == "bz2":
+        import bz2
+
+        return cast("_Text", bz2.BZ2File(file)), ValueError
+    if kind == "xz":
+        import lzma
+
+        return cast("_Text", lzma.LZMAFile(file)), lzma.LZMAError
+    if kind == "zst":
+        try:
+            import zstandard  # type: ignore[import-not-found, unused-ignore]
+        except ImportError:
+            raise Unreadable("cannot be read without the package zstandard: pip install 'warroom[zstd]'") from None
+        reader: Any = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        return cast("_Text", reader), zstandard.ZstdError
+    return file, ValueError
+
+
+class CompressedSource:
+    """Shows the end of a compressed file, its lines numbered as in the whole. Such a file is not followed."""
+
+    lasting = True
+
+    def __init__(self, path: Path | str, *, name: str | None = None, tail: int = TAIL) -> None:
+        self.path = Path(path)
+        self.name = name or self.path.name
+        self._tail = tail
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, sink: Sink) -> None:
+        """Begins to unfold, in a daemon thread; returns at once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, args=(sink,), name=f"log {self.name}", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stops within a megabyte; returns at once."""
+        self._stop.set()
+
+    @property
+    def running(self) -> bool:
+        """Whether its thread still lives."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self, sink: Sink) -> None:
+        kept: deque[bytes] = deque()
+        size = gone = before = 0
+        trouble = ""
+        try:
+            packed = self.path.stat().st_size
+            if packed > _SLOW:
+                sink.notice(self, f"{human_bytes(packed)} compressed; its end shows once all of it is unfolded")
+            for piece in unfolded(self.path):
+                if self._stop.is_set():
+                    return
+                kept.append(piece)
+                size += len(piece)
+                while size - len(kept[0]) >= self._tail:
+                    old = kept.popleft()
+                    size -= len(old)
+                    gone += len(old)
+                    before += old.count(b"\n")
+        except Unreadable as error:
+            trouble = str(error)
+        except OSError as error:
+            trouble = f"cannot be read: {error.strerror or error}"
+        if gone:
+            before += _drop_partial(kept)
+            shown = human_bytes(sum(map(len, kept)))
+            sink.notice(self, f"the last {shown} of {human_bytes(size + gone)} are shown")
+        self._hand(sink, kept, before)
+        if trouble and not self._stop.is_set():
+            sink.notice(self, trouble)
+        elif not size and not gone:
+            sink.notice(self, "empty")
+
+    def _hand(self, sink: Sink, kept: deque[bytes], before: int) -> None:
+        cutter = Cutter(Numbering(before))
+        binary = False
+        while kept and not self._stop.is_set():
+            piece = kept.popleft()
+            if not binary and b"\0" in piece:
+                binary = True
+                sink.notice(self, "holds binary data; what is not text is shown as ␀ or �")
+            for start in range(0, len(piece), _HAND):
+                chunk = cutter.feed(piece[start : start + _HAND], history=True)
+                if chunk and not self._stop.is_set():
+                    sink.lines(self, chunk)
+
+
+def _drop_partial(kept: deque[bytes]) -> int:
+    """Takes away the line whose beginning is gone; how many line ends went with it."""
+    for number, piece in enumerate(kept):
+        cut = piece.find(b"\n")
+        if cut >= 0:
+            for _ in range(number):
+                kept.popleft()
+            kept[0] = piece[cut + 1 :]
+            return 1
+    return 0  # one endless line: its end is better than nothing

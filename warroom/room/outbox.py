@@ -1,0 +1,417 @@
+"""The courier: takes deliveries from the outbox, sends them, writes down how it went. Never holds up the room."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import random
+import secrets
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+
+from warroom.connect.attempt import Attempt, post_under
+from warroom.connect.ports import Chat
+from warroom.incident.delivery import CANNOT_SEND, LONGEST_RETRY_S, Channel, Delivery, Opening, Receipt, State
+from warroom.errors import (
+    Conflict,
+    DeliveryError,
+    JournalError,
+    NotSent,
+    Refused,
+    SettingsError,
+    Uncertain,
+    WarroomError,
+)
+from warroom.incident.incident import Incident
+from warroom.reports.messages import marker, topic
+from warroom.room import background
+from warroom.room.room import WarRoom
+
+LEASE_S = 120.0
+"""How long a claim lasts."""
+
+ATTEMPT_S = 90.0
+"""How long an attempt may take; well under the lease, so that a claim only runs out by a kill."""
+
+LOOK_S = 1.0
+"""How often the outbox is looked at for what other processes put there, in seconds."""
+
+READ_BACK_S = 5.0
+"""How long after an unanswered request the chat is asked whether it arrived: time to arrive late."""
+
+GIVE_UP_READING = 6
+"""After so many attempts in one session to learn what became of a post, a person is asked."""
+
+LONGEST_WAIT_S = LONGEST_RETRY_S / 1.25
+"""The longest pause before the stretch, and the longest wish of a service that is granted, in seconds."""
+
+UNABLE_S = 15.0
+"""How long this process leaves a destination to others once its settings or secrets do not do; twice as long after
+each further try, up to ``LONGEST_WAIT_S``."""
+
+GRACE_S = 0.5
+"""How long a request under way may still take once the work is told to stop, in seconds."""
+
+CLOSE_S = 0.3
+"""How long the connections of one destination may take to close, in seconds."""
+
+
+def backoff(attempts: int, wish: float | None, jitter: Callable[[], float] = random.random) -> float:
+    """Seconds until the next try: 1, 2, 4 … 300, stretched by up to a quarter so that desks do not march in
+    step; never sooner than the service wishes (its wish capped at five minutes)."""
+    wait = min(LONGEST_WAIT_S, 2.0 ** min(attempts - 1, 9)) * (1 + jitter() / 4)
+    return max(wait, min(wish or 0.0, LONGEST_WAIT_S))
+
+
+def _cut_off(attempt: Attempt) -> str:
+    return f"Not sent: time ran out while {attempt.doing}"
+
+
+class _Unable(Exception):
+    """This process cannot send to the destination: its settings or secrets do not do. Another one's may."""
+
+    def __init__(self, why: WarroomError) -> None:
+        super().__init__(str(why))
+
+
+class _Unseen(Uncertain):
+    """Looking for a post failed: ``retry_after`` is when to look again, None leaves it to a person."""
+
+
+class Courier:
+    """Carries deliveries for one process. Two couriers on one journal share the work and never a delivery."""
+
+    def __init__(self, room: WarRoom) -> None:
+        self.room = room
+        self.journal = room.journal
+        self.holder = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._wake = room.wake_on_change()
+        self._stop = threading.Event()
+        self._chats: dict[str, asyncio.Task[Chat]] = {}
+        self._looks: Counter[str] = Counter()
+        self._unable: dict[str, tuple[int, float]] = {}  # destination: how often, until when (monotonic)
+        self._work_done: Future[None] | None = None
+        self.trouble: WarroomError | None = None
+        """Why the outbox cannot be worked on just now (the disk, say); None while all is well."""
+
+    # ── from outside ────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Work in a thread of its own until ``stop``: neither a stalled terminal nor a busy screen delays it."""
+        self._work_done = background.start(lambda: self._work(self._stop.is_set))
+
+    def stop(self, patience_s: float = GRACE_S + CLOSE_S + 0.1) -> None:
+        """End the work within ``patience_s``; a request under way gets ``GRACE_S`` of it to finish.
+
+        What is left is sent next time. A call that is stuck is left behind.
+        """
+        self._stop.set()
+        self._wake.set()
+        if self._work_done:
+            futures.wait([self._work_done], patience_s)
+
+    def drain(self, wait_s: float, incident_id: str | None = None) -> list[Delivery]:
+        """Work until nothing of the incident is on its way; its deliveries as they then stand.
+
+        At most ``wait_s`` seconds, and no longer for a call that is stuck. What cannot be tried again within that
+        time is not waited for. A signal ends it at once.
+        """
+        end, until = time.monotonic() + wait_s, self.room.clock() + timedelta(seconds=wait_s)
+
+        def done() -> bool:
+            lanes: dict[tuple[str, str], Delivery] = {}
+            for delivery in self.room.deliveries(incident_id):
+                on_its_way = delivery.state in (State.PENDING, State.SENDING) or delivery.next_attempt_at
+                if on_its_way and delivery.state is not State.DELIVERED:
+                    lanes.setdefault((delivery.incident, delivery.destination), delivery)
+            # The first of a lane holds up what stands behind it.
+            now, unable = self.room.clock(), self._unable_now()
+            return all(
+                first.destination in unable or ((next_at := first.waits_until(now)) and next_at > until)
+                for first in lanes.values()
+            )
+
+        self._work_done = background.start(lambda: self._work(done, end=end, look_s=0.05))
+        try:
+            self._work_done.result(max(0.0, end - time.monotonic()) + CLOSE_S)
+        except TimeoutError:
+            pass
+        finally:
+            if not self._work_done.done():
+                self.stop()
+        return self.room.deliveries(incident_id)
+
+    # ── the round ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def _work(self, done: Callable[[], bool], *, end: float = math.inf, look_s: float = LOOK_S) -> None:
+        """Until ``done``, ``stop`` or the moment ``end`` of the monotonic clock."""
+        under_way: set[asyncio.Task[None]] = set()
+
+        def over() -> bool:
+            return self._stop.is_set() or time.monotonic() >= end
+
+        try:
+            while not (over() or done()):
+                self._wake.clear()
+                try:
+                    while not over() and (
+                        claimed := await asyncio.to_thread(
+                            self.journal.claim, self.holder, self.room.clock(), LEASE_S, without=self._unable_now()
+                        )
+                    ):
+                        task = asyncio.create_task(self._carry(claimed))
+                        under_way.add(task)
+                        task.add_done_callback(under_way.discard)
+                    self.trouble = None
+                except WarroomError as error:
+                    self.trouble = error
+                await self._pause(under_way, min(look_s, max(0.0, end - time.monotonic())))
+        finally:
+            if under_way and time.monotonic() < end:
+                await asyncio.wait(under_way, timeout=min(GRACE_S, end - time.monotonic()))
+            await asyncio.sleep(0)  # a task that is cancelled before it runs would never let go of its claim
+            for task in under_way:
+                task.cancel()
+            if under_way:
+                await asyncio.wait(under_way)
+            await asyncio.gather(*map(self._close, self._chats))
+            self._chats.clear()
+
+    async def _close(self, name: str) -> None:
+        if chat := self._made(name):
+            with contextlib.suppress(DeliveryError, TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await chat.close()
+
+    async def _pause(self, under_way: set[asyncio.Task[None]], look_s: float) -> None:
+        """Until a send ends, something is written, or it is time to look again."""
+        nap = asyncio.create_task(asyncio.to_thread(self._wake.wait, look_s))
+        await asyncio.wait({nap, *under_way}, return_when=asyncio.FIRST_COMPLETED)
+        if not nap.done():
+            self._wake.set()
+            await nap
+
+    async def _carry(self, delivery: Delivery) -> None:
+        attempt = Attempt()
+        in_doubt = delivery.state is State.UNCERTAIN
+        now = self.room.clock
+        outcome, receipt, error, again, attempted = State.DELIVERED, None, "", None, True
+        try:
+            async with asyncio.timeout(ATTEMPT_S):
+                receipt = await (self._find_out if in_doubt else self._attempt)(delivery, attempt)
+        except asyncio.CancelledError:  # the work ends before the answer is here
+            left = attempt.end()
+            if in_doubt:
+                outcome, error, again = State.UNCERTAIN, delivery.error, now()
+            elif left:
+                outcome, error = State.UNCERTAIN, "no answer while it was waited for"
+                again = self._look_again(delivery)
+            else:
+                outcome, error, attempted = State.PENDING, _cut_off(attempt), False
+            with contextlib.suppress(WarroomError):
+                self.journal.settle(
+                    delivery.id, holder=self.holder, outcome=outcome, error=error, next_attempt_at=again,
+                    attempted=attempted,
+                )  # fmt: skip
+            raise
+        except TimeoutError:
+            if attempt.end() or in_doubt:
+                outcome, error = State.UNCERTAIN, f"{delivery.destination} took too long to answer"
+                again = self._look_again(delivery)
+            else:
+                outcome, error = State.PENDING, _cut_off(attempt)
+                again = now() + timedelta(seconds=backoff(delivery.attempts, None))
+        except _Unable as unable:  # no time is set: another process may take it at once
+            times = self._unable.get(delivery.destination, (0, 0.0))[0]
+            pause = min(UNABLE_S * 2 ** min(times, 9), LONGEST_WAIT_S)
+            self._unable[delivery.destination] = (times + 1, time.monotonic() + pause)
+            if in_doubt:
+                outcome, error, again = State.UNCERTAIN, f"It may have arrived. {CANNOT_SEND}{unable}", now()
+            else:
+                outcome, error, attempted = State.PENDING, f"{CANNOT_SEND}{unable}", False
+        except NotSent as no:
+            outcome, error = State.PENDING, no.title
+            again = now() + timedelta(seconds=backoff(delivery.attempts, no.retry_after))
+        except Refused as no:
+            outcome, error = State.FAILED, str(no)
+        except _Unseen as unseen:
+            outcome, error = State.UNCERTAIN, str(unseen)
+            again = now() + timedelta(seconds=unseen.retry_after) if unseen.retry_after else None
+        except Uncertain as perhaps:
+            error = perhaps.title
+            if attempt.end() or in_doubt:
+                outcome, again = State.UNCERTAIN, self._look_again(delivery)
+            else:  # about the channel: the post itself was not tried
+                outcome, again = State.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
+        except (JournalError, Conflict) as wrong:  # all of it is read or written before a post is sent
+            outcome, error = State.UNCERTAIN if in_doubt else State.PENDING, wrong.title
+            again = now() + timedelta(seconds=backoff(delivery.attempts, None))
+        except WarroomError as wrong:
+            outcome, error = State.UNCERTAIN if in_doubt else State.FAILED, str(wrong)
+        except Exception as bug:  # noqa: BLE001 — one backend's fault must not end the others' deliveries
+            error = f"{delivery.destination} broke: {type(bug).__name__}"
+            if attempt.end() or in_doubt:
+                outcome = State.UNCERTAIN
+            else:
+                outcome, again = State.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
+        settling = asyncio.ensure_future(
+            asyncio.to_thread(
+                lambda: self.journal.settle(
+                    delivery.id, holder=self.holder, outcome=outcome, receipt=receipt, error=error,
+                    next_attempt_at=again, attempted=attempted,
+                )
+            )
+        )  # fmt: skip
+        with contextlib.suppress(WarroomError):  # not kept: the lease runs out, and it is looked into then
+            try:
+                await asyncio.shield(settling)
+            except asyncio.CancelledError:  # the outcome is known: ending must not make it unknown
+                await settling
+                raise
+        self.room.wake()
+
+    def _look_again(self, delivery: Delivery) -> datetime | None:
+        """When an uncertain delivery is looked into; None where only a person can tell."""
+        chat = self._made(delivery.destination)
+        self._looks[delivery.id] += 1
+        looks = self._looks[delivery.id]
+        if chat is None or self._repeatable(delivery, chat):  # None: nobody has looked yet
+            wait = backoff(looks, None)
+        elif chat.reads_back and looks <= GIVE_UP_READING:
+            wait = READ_BACK_S * looks
+        else:
+            return None
+        return self.room.clock() + timedelta(seconds=wait)
+
+    def _repeatable(self, delivery: Delivery, chat: Chat) -> bool:
+        """Whether doing it once more is harmless: the chat dedupes, or nothing new is posted."""
+        if chat.dedupes or delivery.order.act == "open":
+            return True
+        # A first status message is a post like any other; a backend that cannot read back does not show one.
+        return delivery.order.act == "status" and (not chat.reads_back or self._status_shown(delivery) is not None)
+
+    async def _find_out(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
+        """What became of a delivery in doubt; it is sent again only once it certainly has not arrived."""
+        chat = await self._chat(delivery.destination)
+        if self._repeatable(delivery, chat):
+            return await self._attempt(delivery, attempt)
+        if not chat.reads_back:
+            raise Uncertain("It was being sent, and nobody can tell whether it arrived")
+        if not self._looks[delivery.id]:  # somebody else's, killed a moment ago: it may be on its way still
+            raise Uncertain("It was being sent when warroom was ended")
+        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
+        channel = incident.channels.get(delivery.destination)
+        try:
+            found = await chat.find(channel, delivery.id) if channel else None
+        except NotSent as no:
+            self._looks[delivery.id] += 1
+            wait = backoff(self._looks[delivery.id], no.retry_after)
+            raise _Unseen(f"It may have arrived: {no.title}", retry_after=wait) from None
+        except Refused as no:
+            raise _Unseen(f"It may have arrived, and cannot be looked for: {no.title}", no.remedy) from None
+        return found or await self._attempt(delivery, attempt)
+
+    async def _attempt(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
+        name, order = delivery.destination, delivery.order
+        attempt.doing = "its settings and secrets were being read"
+        chat = await self._chat(name)
+        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
+        channel = incident.channels.get(name)
+        if channel is None or order.act == "open":
+            attempt.doing = "its channel was being opened"
+            channel = await self._open(chat, name, incident)
+        if order.act == "open" or order.message is None:
+            return Receipt(id=channel.id, url=channel.url)
+        shown = self._status_shown(delivery) if order.act == "status" else None
+        attempt.doing = "waiting for it"
+        if getattr(chat, "tells_when_it_sends", False):
+            post_under(attempt)
+        elif not (order.act == "status" and self._repeatable(delivery, chat)):
+            attempt.leave()
+        if order.act == "status":
+            return await chat.show_status(channel, order.message, shown, delivery.id)
+        return await chat.post(channel, order.message, delivery.id)
+
+    async def _chat(self, name: str) -> Chat:
+        """The destination's backend, made once. ``_Unable`` if this process cannot make it."""
+        if name not in self.room.settings.destinations:
+            raise _Unable(
+                SettingsError(f"the settings no longer name {name}", "Put it back, or send this by hand.")
+            )
+        making = self._chats.get(name)
+        if making is None:
+            # Secrets may come from a command that asks its keeper: never on the loop.
+            making = self._chats[name] = asyncio.create_task(asyncio.to_thread(self.room.chats, name))
+        try:
+            chat = await asyncio.shield(making)
+        except WarroomError as error:
+            self._chats.pop(name, None)
+            raise _Unable(error) from None
+        except Exception:
+            self._chats.pop(name, None)
+            raise
+        self._unable.pop(name, None)
+        return chat
+
+    def _unable_now(self) -> set[str]:
+        now = time.monotonic()
+        return {name for name, (_, until) in self._unable.items() if now < until}
+
+    def _made(self, name: str) -> Chat | None:
+        making = self._chats.get(name)
+        done = making is not None and making.done() and not making.cancelled() and making.exception() is None
+        return making.result() if making and done else None
+
+    async def _open(self, chat: Chat, name: str, incident: Incident) -> Channel:
+        opening = self._opening(incident, name)
+        channel = await chat.open(opening, f"{incident.id}.{name}.open")
+        if channel.id:  # where a backend has no channels, none was opened
+            await asyncio.to_thread(self.room.keep_channel, incident.id, name, channel, len(opening.invite))
+        return channel
+
+    def _opening(self, incident: Incident, name: str) -> Opening:
+        """The channel as it should be: who is on call, leads or works, is invited by their handle there."""
+        settings = self.room.settings
+        wanted = {assignment.person for assignment in incident.roles.values()} | {self.room.on_call()}
+        handles = [
+            person.handles.get(name) or person.handles.get(settings.destinations[name].backend, "")
+            for person in settings.team.people
+            if person.name in wanted or not person.roles or len(settings.team.people) <= 5
+        ]
+        to = tuple(handle for handle in handles if handle)
+        if set(settings.destinations[name].audiences) == {"customers"}:
+            known_as = self.room.known_as(incident)
+            ref = marker(incident.id, 0, "customers").rpartition(" ")[2].lower()
+            return Opening(
+                incident=incident.id, name=f"incident-{ref}", title=known_as, topic=known_as, invite=to, public=True
+            )
+        words = "".join(c if c.isascii() and c.isalnum() else "-" for c in incident.service.lower()).strip("-")
+        return Opening(
+            incident=incident.id,
+            name=f"{incident.id.lower()}-{words}"[:80].strip("-"),
+            title=f"{incident.id} {incident.service}",
+            topic=topic(incident),
+            invite=to,
+        )
+
+    def _status_shown(self, delivery: Delivery) -> Receipt | None:
+        """The status message this destination shows already, if any."""
+        shown = None
+        for earlier in self.room.deliveries(delivery.incident):
+            if (
+                earlier.order.act == "status"
+                and earlier.destination == delivery.destination
+                and earlier.state is State.DELIVERED
+                and earlier.receipt
+                and earlier.receipt.id
+            ):
+                shown = earlier.receipt
+        return shown

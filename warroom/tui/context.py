@@ -1,0 +1,146 @@
+"""What every screen has at hand: the room, its feed, hands that work off the screen's loop, a way to say things."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, Literal, Protocol, TypeVar
+
+from textual.app import App
+from textual.theme import Theme
+
+from warroom.errors import Refusal, WarroomError
+from warroom.logs.view import LogView
+from warroom.safety import inert
+from warroom.room.outbox import Courier
+from warroom.room.room import WarRoom
+from warroom.tui.feed import Feed
+
+T = TypeVar("T")
+
+WatchLogs = Callable[[LogView, str], None]
+"""Has a view read the logs of a service, by its name; those of the command line come with it."""
+
+
+class Rehearsal(Protocol):
+    """A drill, as far as the screen knows it."""
+
+    @property
+    def running(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a console works with. ``drill`` is at hand for whoever starts one; ``rehearses`` starts it at once.
+
+    ``incident_id`` names the war room to open at once; ``save_theme`` keeps a chosen theme for the next time.
+    """
+
+    room: WarRoom
+    watch_logs: WatchLogs
+    themes: Sequence[Theme] = ()
+    courier: Courier | None = None
+    drill: Rehearsal | None = None
+    rehearses: bool = False
+    save_theme: Callable[[str], None] | None = None
+    incident_id: str = ""
+    notice: str = ""
+    """What the person has to know from the start, said once the home screen is there."""
+
+
+class Bridge:
+    """Between the screens and the room. Screens are handed one; it knows none of them."""
+
+    def __init__(self, app: App[Any], equipment: Equipment) -> None:
+        self.app = app
+        self.room = equipment.room
+        self.feed = Feed(equipment.room)
+        self.courier = equipment.courier
+        self.drill = equipment.drill
+        self._rehearses = equipment.rehearses
+        self.watch_logs = equipment.watch_logs
+        # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.
+        self._hands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="room")
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The person's own keys, by action."""
+        return self.room.settings.console.keys
+
+    @property
+    def zone(self) -> tzinfo:
+        """The team's time zone, which the screen shows."""
+        return self.room.zone
+
+    @property
+    def rehearsing(self) -> bool:
+        """Whether a drill is being played: what is declared now is a drill's incident."""
+        return self.drill is not None and self.drill.running
+
+    def now(self) -> datetime:
+        """The room's clock, UTC."""
+        return self.room.clock()
+
+    async def work(self, call: Callable[[], T]) -> T:
+        """Run ``call`` off the loop; its result, or its WarroomError."""
+        return await asyncio.get_running_loop().run_in_executor(self._hands, call)
+
+    async def carry_out(self, call: Callable[[], T]) -> T | None:
+        """Run ``call`` off the loop; a WarroomError is shown, and None returned."""
+        try:
+            return await self.work(call)
+        except WarroomError as error:
+            self.tell(error)
+            return None
+
+    async def open_draft(self, incident_id: str, form: str) -> str:
+        """The draft that a form opens with, "" for none; says so if it may be somebody else's."""
+        draft = await self.carry_out(lambda: self.room.open_draft(incident_id, form))
+        if draft and draft.ownerless:
+            self.say(
+                "This draft was kept by an earlier version, which did not record who wrote it."
+                " It is yours now; check it before you send it.",
+                "warning",
+            )
+        return draft.text if draft else ""
+
+    def say(
+        self, text: str, severity: Literal["information", "warning", "error"] = "information", *, timeout: float = 6
+    ) -> None:
+        """Say something in passing, for ``timeout`` seconds."""
+        self.app.notify(inert(text), severity=severity, markup=False, timeout=timeout)
+
+    def tell(self, error: WarroomError) -> None:
+        """Say what went wrong, all that stands in the way, and what to do."""
+        blockers: Sequence[str] = error.blockers if isinstance(error, Refusal) else ()
+        lines = [error.title, *(f"· {blocker}" for blocker in blockers), error.remedy]
+        self.app.notify(
+            inert("\n".join(line for line in lines if line)),
+            severity="warning" if isinstance(error, Refusal) else "error",
+            markup=False,
+            timeout=10,
+        )
+
+    def start(self) -> None:
+        """Begin to listen and to send."""
+        self.feed.start()
+        if self.courier:
+            self.courier.start()
+        if self.drill and self._rehearses:
+            self.drill.start()
+
+    def stop(self) -> None:
+        """End what was begun; what is under way gets a moment."""
+        if self.drill and self.drill.running:
+            self.drill.stop()
+        self.feed.stop()
+        if self.courier:
+            self.courier.stop()
+        self._hands.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,855 @@
+"""The log pane: draws the visible rows of a ``LogView`` and moves about in them; never reads a log, never decides.
+
+Only rows on the screen are masked and styled, once each. The view wakes the pane when there is something new: the
+first repaint is immediate, further ones at most ``FRAMES`` a second, none while another screen covers it; without
+news nothing runs but a look at the figures once a second. All text from outside is drawn as segments, never as
+markup.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import inf
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from warroom.logs.record_detail import FullRecord, evidence
+from warroom.logs.finder import Hunt, Seeker, Way
+from warroom.logs.records import Level, Record
+from warroom.logs.rows import Row, Seq
+from warroom.logs.query import BadPattern, Query
+from warroom.logs.view import LogView
+from warroom.safety import inert
+from warroom.tui.panes.logs.painter import CSS, PARTS, Look, Painter, one_line, text_room
+
+FRAMES = 15  # repaints a second at most, while lines pour in
+_BURST = 3  # repaints that may come before that
+_APART = 0.015  # seconds between two repaints at least
+_BEHIND = 1.0  # the same behind a form: Textual then draws the form anew each time as well
+_WHEEL = 3  # rows a notch of the wheel
+_SIDE = 16  # cells a step to the side
+_LABEL = 16  # cells of a source's label at most
+_TITLED = 48  # cells that the names of the sources take in the title at most
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
+    """Keeps the failure of a timer or a message within the pane: Textual would end the whole console for it."""
+
+    def call(pane: LogPane) -> None:
+        try:
+            method(pane)
+        except Exception as error:  # noqa: BLE001 - a broken pane must not take the incident console with it
+            pane.log.error(f"log pane: {type(error).__name__}")
+            pane.say(f"the log pane failed ({type(error).__name__}); end to try again")
+
+    return call
+
+
+THRESHOLDS: tuple[Level | None, ...] = (None, "warn", "error")
+"""The levels that one key goes through: everything, warnings and worse, errors alone."""
+
+
+def next_level(level: Level | None) -> Level | None:
+    """The threshold after this one."""
+    place = THRESHOLDS.index(level) if level in THRESHOLDS else 0
+    return THRESHOLDS[(place + 1) % len(THRESHOLDS)]
+
+
+class LogPane(Widget, can_focus=True):
+    """Follows a ``LogView`` until the reader scrolls up; ``end`` follows again.
+
+    Letters are bound by the screen, which calls the public methods; only movement is bound here.
+    """
+
+    DEFAULT_CSS = "LogPane { height: 1fr; color: $foreground;" + CSS + "}"
+    COMPONENT_CLASSES: ClassVar[set[str]] = PARTS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "first", show=False),
+        Binding("end", "follow", show=False),
+        Binding("left", "side(-1)", show=False),
+        Binding("right", "side(1)", show=False),
+        Binding("enter", "open", show=False),
+    ]
+
+    class StatusChanged(Message):
+        """The text for the border is another one now; ask ``title_text()``."""
+
+        def __init__(self, pane: LogPane) -> None:
+            super().__init__()
+            self.pane = pane
+
+        @property
+        def control(self) -> LogPane:
+            """The pane."""
+            return self.pane
+
+    class Opened(Message):
+        """A record is to be shown in full, with its secrets in clear if it is ``revealed``."""
+
+        def __init__(self, pane: LogPane, record: FullRecord, *, revealed: bool = False) -> None:
+            super().__init__()
+            self.pane = pane
+            self.record = record
+            self.revealed = revealed
+
+    class Leapt(Message):
+        """The error rate has leapt to ``times`` what it was in the last hour; told once as it begins."""
+
+        def __init__(self, pane: LogPane, times: float) -> None:
+            super().__init__()
+            self.pane = pane
+            self.times = times
+
+    class _News(Message, bubble=False):
+        """The view has changed; posted from the thread that changed it."""
+
+    class _Found(Message, bubble=False):
+        """A search has ended; ``seq`` of the row, or None."""
+
+        def __init__(self, number: int, seq: Seq | None, what: str) -> None:
+            super().__init__()
+            self.number = number
+            self.seq = seq
+            self.what = what
+
+    class _Counted(Message, bubble=False):
+        """So many lines match, so far."""
+
+        def __init__(self, number: int, text: str) -> None:
+            super().__init__()
+            self.number = number
+            self.text = text
+
+    def __init__(
+        self,
+        view: LogView,
+        *,
+        empty: str = "No log is watched.",
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._view = view
+        self._empty = empty  # what is said while there is no source
+        self._clock = clock
+        self._top = 0  # position of the first row shown
+        self._cursor = 0
+        self._cursor_seq: Seq = (0, 0)  # the row the cursor is on, wherever a filter moves it
+        self._lost_seq: Seq | None = None  # … while the filter has not come so far yet
+        self._following = True
+        self._seen = 0  # positions before this one have been on the screen, or were there when paused
+        self._side = 0  # cells scrolled to the side
+        self._wrap = False
+        self._generation = -1
+        self._layout = -1
+        self._painted = -inf
+        self._credit = float(_BURST)
+        self._credit_at = clock()
+        self._due: Timer | None = None
+        self._title = ""
+        self._hint = ""
+        self._marks: list[Seq] = []
+        self._hunt: Hunt | None = None
+        self._errors = Hunt(view, None)
+        self._seeker = Seeker()
+        self._answers = 0  # the number of the search whose answers are awaited
+        self._matches = ""  # how many lines match, in words
+        self._from: tuple[bool, Seq, int] | None = None  # where a search began, to go back to
+        self._leapt = False
+        self._painter = Painter(self, view.drawn_text)
+        self._window_key: tuple[object, ...] = ()
+        self._window: list[tuple[Row, int, int]] = []
+        self._chip_rows = self._label_width = 0
+        self._listening = False  # the view will wake us at its next change
+        self._gone = False
+
+    # -- what the screen calls
+
+    @property
+    def view(self) -> LogView:
+        """The view that is shown."""
+        return self._view
+
+    @property
+    def following(self) -> bool:
+        """Whether the newest line stays in sight."""
+        return self._following
+
+    def evidence(self) -> Record | None:
+        """What is to be pinned, masked: the lines from the first mark to the last if there are two, else the record
+        under the cursor with all its lines; None where there is none."""
+        if len(self._marks) < 2:
+            record = self._record()
+            return record.evidence() if record else None
+        places = sorted(self._view.position_of(seq) for seq in self._marks)
+        rows = [row for row in self._view.rows(places[0], places[-1] + 1) if not row.notice]
+        return evidence(self._view, rows) if rows else None
+
+    def copy(self) -> None:
+        """What would be pinned goes to the clipboard of whoever looks at the terminal."""
+        record = self.evidence()
+        if record is None:
+            self.say("nothing to copy here")
+            return
+        self.app.copy_to_clipboard(record.text)
+        lines = record.text.count("\n") + 1
+        self.say(f"copied, masked: {lines} {'line' if lines == 1 else 'lines'}")
+
+    def _record(self) -> FullRecord | None:
+        self._settle()
+        return FullRecord.at(self._view, self._cursor)
+
+    def set_threshold(self, level: Level | None) -> None:
+        """Shows lines of at least this level; None shows all. The cursor stays on its line, or the next shown."""
+        self._view.set_threshold(level)
+        self._repaint()
+        self._tick()
+
+    def filter_in(self, text: str) -> None:
+        """Shows only records that have this, besides the filters there are."""
+        self._add_filter(text, within=True)
+
+    def filter_out(self, text: str) -> None:
+        """Shows no records that have this."""
+        self._add_filter(text, within=False)
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The filters there are, in words, in the order in which ``drop_filter`` counts them."""
+        return tuple(words for words, _ in self._view.filter.parts(self._view.zone))
+
+    def drop_filter(self, place: int = -1) -> None:
+        """Takes one filter away, by its place in ``filters``."""
+        parts = self._view.filter.parts(self._view.zone)
+        if not parts:
+            self.say("no filter to take away")
+            return
+        self._view.set_filter(parts[place % len(parts)][1])
+        self._repaint()
+        self._tick()
+
+    def search(self, text: str, *, go: bool = True) -> None:
+        """Looks for the text or regular expression, from the cursor upwards, then downwards, and counts all lines
+        that have it, in a thread; no text ends searching. Without ``go`` whoever follows goes on following."""
+        self._stop_search()
+        self._hint = self._matches = ""
+        try:
+            query = Query.typed(text) if text else None
+        except BadPattern as error:
+            query = None
+            self.say(str(error))
+        self._hunt = Hunt(self._view, query) if query else None
+        if query:
+            self._settle()
+            if self._from is None:
+                self._from = self._following, self._cursor_seq, self._cursor - self._top
+            ways = [(self._cursor, True), (self._cursor + 1, False)] if go or not self._following else []
+            self._seek(self._hunt, ways, count=True)
+        self.refresh()
+
+    def search_done(self, keep: bool) -> None:
+        """The search stays as it is, or was not meant: the cursor goes back to where it began."""
+        began, self._from = self._from, None
+        if keep:
+            return
+        self._stop_search()
+        self._hunt, self._matches, self._hint = None, "", ""
+        if began and began[0]:
+            self.follow()
+        elif began:
+            self._show(self._view.position_of(began[1]), began[2])
+        self.refresh()
+
+    @property
+    def matches(self) -> str:
+        """How many lines match what is searched for, in words; "" while nobody knows."""
+        return self._matches
+
+    def find_next(self) -> None:
+        """Goes to the next line below that has what was searched for."""
+        self._seek(self._hunt, [(self._cursor + 1, False)])
+
+    def find_previous(self) -> None:
+        """Goes to the next line above that has what was searched for."""
+        self._seek(self._hunt, [(self._cursor - 1, True)])
+
+    def find_error(self, *, older: bool) -> None:
+        """Goes to the next line above (or below) that states an error."""
+        self._settle()
+        self._seek(self._errors, [(self._cursor - 1, True) if older else (self._cursor + 1, False)])
+
+    def go_to(self, text: str) -> None:
+        """Goes to a line by its number (``88213``) or to a time (``14:03``, ``-10m``, ``2025-03-05 14:03``), the
+        latest such time before the newest line."""
+        text = text.strip()
+        if not text:
+            return
+        if text.isdecimal():
+            seq = self._view.line(int(text))
+            if seq is None:
+                self.say(f"there is no line {text} (yet)")
+                return
+            self._show(self._view.position_of(seq))
+            return
+        when = self._moment(text)
+        if when is None:
+            self.say(f"“{text}” is neither a line number nor a time: 88213, 14:03, -10m")
+            return
+        position = self._view.moment(when)
+        if position is None:
+            self.say("no line here says when it was written")
+            return
+        self._show(position)
+
+    def mark(self) -> None:
+        """Marks the line under the cursor, or takes its mark away."""
+        self._settle()
+        seq = self._cursor_seq
+        if seq in self._marks:
+            self._marks.remove(seq)
+        elif self._view.record_at(self._cursor):
+            self._marks.append(seq)
+        self.refresh()
+
+    def next_mark(self) -> None:
+        """Goes to the next mark above, from the first to the last again."""
+        places = sorted(self._view.position_of(seq) for seq in self._marks)
+        if not places:
+            self.say("nothing is marked")
+            return
+        above = [place for place in places if place < self._cursor]
+        self._show(above[-1] if above else places[-1])
+
+    def toggle_wrap(self) -> None:
+        """Breaks long lines, or lets them run out of sight to the right."""
+        self._wrap = not self._wrap
+        self._side = 0
+        self._repaint()
+
+    def follow(self) -> None:
+        """Goes to the newest line and stays with it."""
+        self._stop_search()
+        self._hint = ""
+        self._lost_seq = None
+        self._following = True
+        self._repaint()
+        self._tick()
+
+    def say(self, hint: str) -> None:
+        """Shows a sentence in the pane's last line, until the next movement."""
+        self._hint = inert(hint, newlines=False)
+        self.refresh()
+
+    def title_text(self) -> Content:
+        """The border's text: sources, rates, errors, level, masks, whether it follows. Literal, never markup."""
+        title = Content(self._title or self._status())
+        at = 0
+        for name, place in self._names() if len(self._view.sources) > 1 else ():
+            title = title.stylize(self._painter.hue(place), at, at + len(name))
+            at += len(name) + 1
+        return title
+
+    def _names(self) -> list[tuple[str, int]]:
+        """The sources that are shown, as far as there is room for their names, each with its place."""
+        room = _TITLED
+        names: list[tuple[str, int]] = []
+        for place, source in enumerate(self._view.sources):
+            room -= 0 if source.hidden else cell_len(source.label) + 1
+            if room < 0 and names:
+                break
+            if not source.hidden:
+                names.append((source.label, place))
+        return names
+
+    # -- movement
+
+    def action_move(self, rows: int) -> None:
+        """Moves the cursor."""
+        self._settle()
+        self._go(self._cursor + rows)
+
+    def action_page(self, pages: int) -> None:
+        """Moves the cursor by a screenful."""
+        self._settle()
+        rows = max(1, self._room() - 1)
+        self._top += pages * rows
+        self._go(self._cursor + pages * rows)
+
+    def action_first(self) -> None:
+        """Moves the cursor to the oldest line there is."""
+        self._go(self._view.snapshot().first)
+
+    def action_follow(self) -> None:
+        """Goes to the newest line and stays with it."""
+        self.follow()
+
+    def action_side(self, steps: int) -> None:
+        """Scrolls to the side, where lines are not wrapped."""
+        self._side = 0 if self._wrap else max(0, self._side + steps * _SIDE)
+        self.refresh()
+
+    def action_open(self) -> None:
+        """Opens the record under the cursor."""
+        if record := self._record():
+            self.post_message(self.Opened(self, record))
+
+    def reveal(self) -> None:
+        """Opens the record under the cursor with its secrets in clear, for a moment."""
+        if record := self._record():
+            self.post_message(self.Opened(self, record, revealed=True))
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        event.prevent_default()
+        self._wheel(-_WHEEL)
+
+    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        event.prevent_default()
+        self._wheel(_WHEEL)
+
+    def on_click(self, event: events.Click) -> None:
+        """Puts the cursor on the row; on a chip, takes its filter away."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        chips = self._chips()
+        if chips and offset.y == 0:
+            x = 0
+            for place, chip in enumerate(chips):
+                if x <= offset.x < x + cell_len(chip):
+                    self.drop_filter(place)
+                    return
+                x += cell_len(chip) + 1
+            return
+        y = offset.y - bool(chips)
+        if 0 <= y < self._room():
+            self._settle()
+            lines = self._lines(self.size)
+            if y < len(lines):
+                self._go(lines[y][2])
+
+    def _wheel(self, rows: int) -> None:
+        self._settle()
+        now = self._view.snapshot()
+        top = self._top + rows
+        if rows > 0 and (self._following or top >= now.end - self.size.height + self._chip_rows):
+            self.follow()
+            return
+        self._pause(now.end)
+        self._top = max(now.first, top)
+        self._place(min(max(self._cursor, self._top), self._top + self._room() - 1))
+        self._repaint()
+
+    def _go(self, position: int) -> None:
+        """Puts the cursor there and the row in sight; at the very end, following begins."""
+        now = self._view.snapshot()
+        self._hint = ""
+        self._lost_seq = None
+        if position >= now.end - 1:
+            self.follow()
+            return
+        self._pause(now.end)
+        self._place(max(now.first, position))
+        room = self._room()
+        self._top = max(now.first, min(max(self._top, self._cursor - room + 1), self._cursor, now.end - 1))
+        self._repaint()
+
+    def _show(self, position: int, below: int | None = None) -> None:
+        """Puts the cursor there; the row stands ``below`` so many others, or where it is if it is in sight."""
+        self._settle()
+        now = self._view.snapshot()
+        self._pause(now.end)
+        self._lost_seq = None
+        self._hint = ""
+        self._place(max(now.first, min(position, now.end - 1)))
+        room = self._room()
+        if below is not None:
+            self._top = self._cursor - below
+        elif not self._top <= self._cursor < self._top + room:
+            self._top = self._cursor - room // 2
+        self._repaint()
+
+    def _pause(self, end: int) -> None:
+        if self._following:
+            self._following = False
+            self._seen = end
+            self._tick()
+
+    def _place(self, position: int) -> None:
+        self._cursor = position
+        rows = self._view.rows(position, position + 1)
+        self._cursor_seq = rows[0].seq if rows else (0, 0)
+
+    def _room(self) -> int:
+        """Rows there is room for: the first line is taken by chips, the last while there is something to say."""
+        taken = bool(self._chips()) + (0 if self._following and not self._hint else 1)
+        return max(1, self.size.height - taken)
+
+    def _settle(self) -> None:
+        """Brings top and cursor in line with what the view has now."""
+        now = self._view.snapshot()
+        self._generation = now.generation
+        room = self._room()
+        if now.layout != self._layout:
+            known = self._layout >= 0
+            self._layout = now.layout
+            if known and not self._following:
+                self._lost_seq = self._cursor_seq
+        if self._lost_seq is not None and not self._following:
+            # A filter works its way back: where the cursor belongs is known once it has come so far.
+            below = self._cursor - self._top
+            wanted = self._lost_seq
+            self._place(min(self._view.position_of(wanted), max(now.first, now.end - 1)))
+            self._top = self._cursor - below
+            self._seen = now.end
+            if not now.working:
+                self._lost_seq = None
+        if self._following or now.end == now.first:
+            self._top = max(now.first, now.end - room)
+            self._place(max(now.first, now.end - 1))
+            self._seen = now.end
+            return
+        if not now.first <= self._cursor < now.end:  # its line has gone
+            self._place(min(max(self._cursor, now.first), now.end - 1))
+        # Where fewer lines are left below than there is room for, older ones fill the screen.
+        self._top = max(now.first, min(self._top, now.end - room))
+        self._seen = max(self._seen, min(now.end, self._top + room))
+
+    def _moment(self, text: str) -> datetime | None:
+        """The time meant, counted back from the newest line that has one."""
+        from warroom.errors import BadInput
+        from warroom.incident.timing import read_moment
+
+        end = self._view.snapshot().end
+        newest = (when for row in reversed(self._view.rows(end - 200, end)) if (when := self._view.time_of(row)))
+        now = next(newest, None)
+        if now is None:
+            return None
+        try:
+            return read_moment(text, now + timedelta(seconds=1), self._view.zone)
+        except BadInput:
+            return None
+
+    # -- waking and repainting
+
+    def on_mount(self) -> None:
+        """Begins to listen to the view."""
+        self.set_interval(1.0, self._tick)
+        self.app.screen_change_signal.subscribe(self, self._uncovered)
+        self._repaint()
+        self._tick()
+
+    def on_unmount(self) -> None:
+        """Stops listening and searching."""
+        self._gone = True
+        self._stop_search()
+
+    def on_resize(self) -> None:
+        """More or fewer rows; those drawn before are other rows now."""
+        self._repaint()
+
+    def on_focus(self) -> None:
+        """The cursor appears."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The cursor disappears."""
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """Another theme: what was drawn is drawn anew, the colours of the title too."""
+        super().notify_style_update()
+        self._painter.clear()
+        if self.is_mounted and self._title:
+            self.post_message(self.StatusChanged(self))
+
+    def _wake(self) -> None:
+        """Called once by whichever thread changed the view."""
+        self._listening = False
+        if not self._gone:
+            try:
+                self.post_message(self._News())
+            except RuntimeError:  # the loop has closed under us
+                self._gone = True
+
+    def _on_log_pane__news(self, message: _News) -> None:
+        if self._due is not None:
+            return
+        now = self._clock()
+        held = self._held()
+        wait = max((1 - self._earned(now)) / FRAMES, _APART - (now - self._painted), held)
+        if held == inf:
+            return  # drawn again when it is seen again
+        if wait <= 0:
+            self._spend()
+        else:
+            self._due = self.set_timer(wait, self._spend)
+
+    def _held(self) -> float:
+        """Seconds a repaint has to wait because of what lies over the pane; for ever under a full screen."""
+        stack = self.app.screen_stack
+        above = stack[stack.index(self.screen) + 1 :] if self.screen in stack else ()
+        if any(not screen.is_modal for screen in above):
+            return inf
+        return _BEHIND if above else 0.0
+
+    def _uncovered(self, screen: object) -> None:
+        """Another screen is on top now; perhaps ours."""
+        if not self._gone and self._held() < inf:
+            self._repaint()
+            self._tick()
+
+    def _earned(self, now: float) -> float:
+        """How many repaints may be made: one more each frame, a few at most."""
+        self._credit = min(float(_BURST), self._credit + (now - self._credit_at) * FRAMES)
+        self._credit_at = now
+        return self._credit
+
+    def _spend(self) -> None:
+        self._credit = max(0.0, self._earned(self._clock()) - 1)
+        self._repaint()
+
+    @_guarded
+    def _repaint(self) -> None:
+        if self._due is not None:
+            self._due.stop()
+            self._due = None
+        self._painted = self._clock()
+        try:
+            self._settle()
+            self.refresh()
+        finally:  # listens on, whatever happened
+            if not self._listening and not self._gone:
+                self._listening = True
+                self._view.when_changed(self._generation, self._wake)
+
+    @_guarded
+    def _tick(self) -> None:
+        status = self._status()
+        if status != self._title and self._held() < inf:
+            self._title = status
+            self.post_message(self.StatusChanged(self))
+
+    def _status(self) -> str:
+        figures = self._view.figures()
+        now = self._view.snapshot()
+        names = [name for name, _ in self._names()]
+        more = len(figures.labels) - len(names)
+        if not self._view.sources:
+            return ""
+        named = " ".join([*names, *([f"+{more}"] if more else [])])
+        # What the reader must not miss comes before what a narrow title cuts off.
+        state = "following" if self._following else "paused"
+        parts = [named or "all hidden", state, f"{figures.lines_per_second:,} lines/s"]
+        most = max(figures.errors)
+        bars = "".join(_BARS[-(-n * (len(_BARS) - 1) // most)] for n in figures.errors) + " " if most else ""
+        leap = f" {figures.leap:.0f}× the last hour" if figures.leap else ""
+        parts.append(f"errors {bars}{figures.errors[-1]:,}/min{leap}")
+        if figures.leap and not self._leapt:
+            self.post_message(self.Leapt(self, figures.leap))
+        self._leapt = bool(figures.leap)
+        if figures.threshold:
+            parts.append(f"level ≥ {figures.threshold}")
+        if self._view.filter:
+            parts.append(f"{now.end - now.first:,} shown" + (f" {now.done:.0%}" if now.working else ""))
+        if self._matches and self._hunt and self._hunt.query:
+            parts.append(inert(f"“{self._hunt.query.text}” {self._matches}", newlines=False))
+        if not self._view.masks:
+            parts.append("NOTHING MASKED")
+        elif figures.masked:
+            parts.append(f"{figures.masked:,} masked")
+        if figures.dropped:
+            parts.append(f"{figures.dropped:,} dropped")
+        return " │ ".join(parts)
+
+    # -- filters and searching
+
+    def _add_filter(self, text: str, *, within: bool) -> None:
+        if not text:
+            return
+        try:
+            query = Query.typed(text)
+        except BadPattern as error:
+            self.say(str(error))
+            return
+        now = self._view.filter
+        self._view.set_filter(
+            replace(now, within=(*now.within, query)) if within else replace(now, without=(*now.without, query))
+        )
+        self._repaint()
+        self._tick()
+
+    def _chips(self) -> list[str]:
+        return [inert(f" {text} ✕ ", newlines=False) for text in self.filters]
+
+    def _seek(self, hunt: Hunt | None, ways: Sequence[Way], *, count: bool = False) -> None:
+        """Searches each way in turn; the answers come as messages."""
+        if hunt is None:
+            self.say("nothing to search for yet")
+            return
+        what = f"with “{hunt.query.text}”" if hunt.query else "that states an error"
+        self._answers += 1
+        number = self._answers
+
+        def post(message: Message) -> None:
+            if not self._gone:
+                try:
+                    self.post_message(message)
+                except RuntimeError:  # the loop has closed under us
+                    self._gone = True
+
+        self._seeker.start(
+            hunt,
+            ways,
+            lambda seq: post(self._Found(number, seq, what)),
+            lambda text: post(self._Counted(number, text)),
+            count=count,
+        )
+
+    def _stop_search(self) -> None:
+        self._answers += 1
+        self._seeker.stop()
+
+    def _on_log_pane__found(self, message: _Found) -> None:
+        if message.number != self._answers:
+            return
+        if message.seq is None:
+            self.say(f"no other line {message.what} that way")
+            return
+        self._show(self._view.position_of(message.seq))
+        self._show_match()
+
+    def _show_match(self) -> None:
+        """Scrolls to the side as far as it takes to see what was found in the line under the cursor."""
+        rows = self._view.rows(self._cursor, self._cursor + 1)
+        query = self._hunt.query if self._hunt else None
+        text = one_line(self._view.drawn_text(rows[0])) if rows and query else ""
+        span = next(query.spans(text), None) if query else None
+        if self._wrap or span is None:
+            return
+        room = self._text_room(self.size)
+        start, end = (cell_len(text[:at]) for at in span)
+        if end <= room:
+            self._side = 0
+        elif not self._side <= start <= end <= self._side + room:
+            self._side = max(0, start - room // 2)
+        self.refresh()
+
+    def _on_log_pane__counted(self, message: _Counted) -> None:
+        if message.number == self._answers:
+            self._matches = message.text
+            self._tick()
+            self.post_message(self.StatusChanged(self))
+
+    # -- drawing
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of the pane within ``crop``.
+
+        Without the cache that Textual puts between a widget and the screen for borders, padding and the like: the
+        pane has none of them, and while lines pour in, keeping each row a second and third time takes as long as
+        drawing it.
+        """
+        size = self.size
+        strips = [self._line(y, size) for y in crop.line_range]
+        if crop.column_span != (0, size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the pane."""
+        return self._line(y, self.size)
+
+    def _line(self, y: int, size: Size) -> Strip:
+        try:
+            lines = self._lines(size)
+            if y < self._chip_rows:
+                return self._painter.chips(self._chips(), size.width)
+            if y == size.height - 1 and (hint := self._hint_text()):
+                return self._painter.line(f" {hint}", size.width, "hint")
+            y -= self._chip_rows
+            if y >= len(lines):
+                words = [] if self._view.sources else self._empty.splitlines()
+                return self._painter.line(words[y] if y < len(words) else "", size.width)
+            row, part, position = lines[y]
+            query = self._hunt.query if self._hunt else None
+            return self._painter.row(
+                row,
+                Look(
+                    size.width,
+                    position == self._cursor and self.has_focus,
+                    row.seq in self._marks,
+                    self._side,
+                    part if self._wrap else None,
+                    self._label_width,
+                    query,
+                ),
+            )
+        except Exception as error:  # noqa: BLE001 - an error in a render ends the whole console
+            return Strip([Segment(f"cannot be drawn: {type(error).__name__}"[: size.width], self.rich_style)])
+
+    def _text_room(self, size: Size) -> int:
+        return max(1, text_room(size.width, self._label_width))
+
+    def _lines(self, size: Size) -> list[tuple[Row, int, int]]:
+        """What stands in each line: the row, which part of it where lines are wrapped, and its position."""
+        key = (
+            self._generation,
+            self._layout,
+            self._top,
+            self._cursor,
+            size,
+            self._wrap,
+            self._following,
+            bool(self._hint),
+        )
+        if key != self._window_key:
+            if self._following:  # the first frame may come before anybody was told how large the pane is
+                self._top = max(self._view.snapshot().first, self._cursor - self._room() + 1)
+            self._chip_rows = 1 if size.height > 1 and self._chips() else 0
+            rows = self._view.rows(self._top, self._top + size.height)
+            start = max(self._top, self._view.snapshot().first)
+            lines = [(row, 0, position) for position, row in enumerate(rows, start)]
+            labels = [source.label for source in self._view.sources if not source.hidden]
+            self._label_width = min(_LABEL, max(map(cell_len, labels))) if len(labels) > 1 else 0
+            self._window = self._wrapped(lines) if self._wrap else lines
+            self._window_key = key
+        return self._window
+
+    def _wrapped(self, lines: list[tuple[Row, int, int]]) -> list[tuple[Row, int, int]]:
+        room, look = self._room(), Look(self.size.width, part=0, label=self._label_width)
+        parts = [
+            (row, part, position) for row, _, position in lines for part in range(self._painter.parts(row, look))
+        ]
+        if self._following:
+            return parts[-room:]
+        # The cursor stays in sight, however many lines those above it take.
+        at = max((n for n, line in enumerate(parts) if line[2] == self._cursor), default=0)
+        return parts[max(0, at - room + 1) :][:room]
+
+    def _hint_text(self) -> str:
+        if self._hint or self._following:
+            return self._hint
+        new = self._view.snapshot().end - self._seen
+        return f"▼ {new:,} new · end to follow" if new > 0 else "▼ paused · end to follow"

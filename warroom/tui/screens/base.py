@@ -1,0 +1,134 @@
+"""A screen on which actions are done: runs them by their ids, says why one cannot be done, keeps the key bar."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.keys import key_to_character
+from textual.screen import Screen
+from textual.worker import WorkType
+
+from warroom.errors import WarroomError
+from warroom.incident.incident import Incident
+from warroom.tui.actions import ACTIONS, BY_ID, bindings, key_of
+from warroom.tui.context import Bridge
+from warroom.tui.feed import Trouble
+from warroom.tui.widgets.bars import Key, KeyBar
+
+
+class PlaceScreen(Screen[None]):
+    """The base of every full screen. An action ``x`` is carried out by the method ``do_x`` of the
+    screen, or of the app."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("anywhere"),
+        Binding("escape", "back", "Back", show=False),
+    ]
+    BAR: ClassVar[tuple[str, ...]] = ()
+    """The ids of the actions in the key bar, in order; the registry's own ``bar`` words where empty."""
+    incident_id = ""
+    """The incident this screen is about, heard of or not yet; "" if it is about none."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.opening = 0
+        """How many screens are on their way that this one opens: what is typed meanwhile is for them."""
+        self.troubled = False
+        """Whether what it shows could not be loaded the last time."""
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._beat)
+
+    def _beat(self) -> None:
+        if not self.covered:
+            self.tick()
+
+    def tick(self) -> None:
+        """Bring what depends on the time of day up to date: called once a second while the screen is seen."""
+
+    def on_screen_resume(self) -> None:
+        self.tick()
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether keys mean this screen, as it is now; until they do they are held."""
+        return not self.opening and (self.loaded or self.troubled)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it shows what it is about."""
+        return True
+
+    @property
+    def covered(self) -> bool:
+        """Whether another full screen lies over this one. Textual paints all of the upper one whenever
+        something changes in the lower, so a covered screen keeps still."""
+        stack = self.app.screen_stack
+        above = stack[stack.index(self) + 1 :] if self in stack else ()
+        return any(not screen.is_modal for screen in above)
+
+    @property
+    def subject(self) -> Incident | None:
+        """The incident this screen is about, if it is about one and has heard of it."""
+        return None
+
+    async def action_do(self, action_id: str, target: str = "") -> None:
+        """Do an action of the registry, to ``target`` where it is done to something; or say why not."""
+        why = BY_ID[action_id].why_off(self.subject)
+        if why:
+            self.bridge.say(why, "warning")
+            return
+        for holder in (self, self.app):
+            method = getattr(holder, f"do_{action_id}", None)
+            if method:
+                await (method(target) if target else method())
+                return
+        where = "in the war room, esc goes back" if self.subject else "open an incident first"
+        self.bridge.say(f"{BY_ID[action_id].title}: {where}", "warning")
+
+    def start(self, job: WorkType[None]) -> None:
+        """Run ``job`` as a worker; a call, so that none is left unawaited."""
+        self.run_worker(job)
+
+    async def action_back(self) -> None:
+        """Leave this screen for the one below."""
+        if len(self.app.screen_stack) > 2:
+            self.dismiss()
+
+    async def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
+        event.stop()
+        if event.action in BY_ID:
+            await self.action_do(event.action)
+        else:
+            await self.run_action(event.action)
+
+    def show_keys(self, first: tuple[Key, ...] = ()) -> None:
+        """Bring the key bar up to date with what can be done now."""
+        own = self.bridge.keys
+        chosen = [BY_ID[id_] for id_ in self.BAR] if self.BAR else [a for a in ACTIONS if a.bar]
+        self.query_one(KeyBar).show([
+            *first,
+            *(
+                Key(key_of(action.id, own), action.bar or action.title.lower(), action.id,
+                    on=not action.why_off(self.subject))
+                for action in chosen
+            ),
+        ])  # fmt: skip
+
+    def on_trouble(self, event: Trouble) -> None:
+        self.troubled = True
+        if not isinstance(event.error, WarroomError):
+            raise event.error  # from the feed's thread to where unexpected errors are reported
+        self.bridge.tell(event.error)
+
+    def tell(self, error: WarroomError) -> None:
+        """Say what went wrong, and what to do about it."""
+        self.bridge.tell(error)
+
+
+def is_letter(key: str) -> bool:
+    """Whether a key types something into a field that has the focus."""
+    character = key_to_character(key.strip())
+    return bool(character and character.isprintable())

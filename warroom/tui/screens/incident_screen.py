@@ -1,0 +1,561 @@
+"""What can be done to an incident, as forms: the base of every screen that is about one. Lays nothing out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, cast
+
+from textual.binding import BindingType
+
+from warroom.incident import timing
+from warroom.incident import commands as decisions
+from warroom.incident.commands import (
+    AcceptHandover,
+    Acknowledge,
+    AddAction,
+    AmendEntry,
+    AmendMilestone,
+    Assign,
+    Check,
+    Close,
+    Command,
+    CompleteAction,
+    HandOver,
+    Note,
+    RecordFix,
+    Release,
+    Reopen,
+    RetractEntry,
+    SetSeverity,
+    SetStatus,
+    Uncheck,
+    WriteSection,
+)
+from warroom.errors import BadInput, Refusal
+from warroom.incident.events import MILESTONES, SECTIONS, Milestone, NoteKind, Section
+from warroom.incident.incident import Incident
+from warroom.config.paths import shown, write_atomically
+from warroom.reports import postmortem, render
+from warroom.reports.postmortem import PostMortem
+from warroom.incident.readings import Reading
+from warroom.incident.advice import NextStep, next_steps
+from warroom.tui.actions import BY_ID, bindings, key_of
+from warroom.tui.context import Bridge
+from warroom.tui.feed import Glance, News
+from warroom.tui.screens.confirm import Confirm
+from warroom.tui.screens.detail import Detail
+from warroom.tui.screens.form_dialog import Field, Form
+from warroom.tui.screens.next_step_screen import NextScreen
+from warroom.tui.screens.form_screen import Draft
+from warroom.tui.widgets.row_list import RowList
+
+NOBODY = "‹nobody›"
+
+SUFFIXES: dict[render.Form, str] = {"markdown": ".md", "html": ".html", "json": ".json"}
+"""What an exported file is called behind the dot, by its format."""
+
+
+def section_title(section: Section) -> str:
+    """A section of the post-mortem as people call it."""
+    return section.replace("_", " ").capitalize()
+
+
+class IncidentScreen(NextScreen):
+    """A screen about one incident. Subclasses draw ``glance`` in ``show_glance`` and say where the cursor is."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("incident")]
+    LISTS: ClassVar[Mapping[str, str]] = {"check": "items", "assign": "people", "hand_over": "people"}
+    """The list, by its id, whose row under the cursor an action is done to while that list has the focus."""
+
+    def __init__(self, bridge: Bridge, incident_id: str) -> None:
+        super().__init__(bridge)
+        self.incident_id = incident_id
+        self.glance: Glance | None = None
+
+    # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_mount(self) -> None:
+        self.bridge.feed.watch(self, lambda: self.bridge.feed.glance(self.incident_id))
+
+    def on_unmount(self) -> None:
+        self.bridge.feed.leave(self)
+
+    @property
+    def loaded(self) -> bool:
+        return self.glance is not None
+
+    def on_news(self, event: News[Glance]) -> None:
+        if self.glance is not None and event.value.incident.seq < self.glance.incident.seq:
+            return  # read before something that is shown already; the feed is about to bring that too
+        self.glance = event.value
+        if not self.covered:
+            self._show()
+
+    def on_screen_resume(self) -> None:
+        if self.glance:
+            self._show()
+
+    def _show(self) -> None:
+        assert self.glance is not None
+        self.show_glance(self.glance)
+        self.show_keys()
+
+    def show_glance(self, glance: Glance) -> None:
+        """Draw the incident as it is now."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> Incident | None:
+        return self.glance.incident if self.glance else None
+
+    @property
+    def incident(self) -> Incident:
+        """The incident as last heard of; actions run only once there is one."""
+        assert self.glance is not None
+        return self.glance.incident
+
+    async def action_do(self, action_id: str, target: str = "") -> None:
+        if self.glance is None and BY_ID[action_id].place == "incident":
+            self.bridge.say(f"{self.incident_id} is not loaded yet", "warning")
+        else:
+            await super().action_do(action_id, target)
+
+    def find_steps(self) -> Sequence[NextStep]:
+        if self.glance is None:
+            return ()
+        return next_steps(self.incident, self.bridge.room.playbook, self.glance.deliveries, self.bridge.now())
+
+    def before(self, step: NextStep) -> Confirm | None:
+        if step.action != "close":
+            return None
+        return Confirm(f"{self.incident_id} · close", step.text, yes="Yes, close it", no="No, leave it resolved")
+
+    # ── where the cursor is; subclasses that have such rows say more ────────────────────────────────────
+
+    def target_of(self, action_id: str) -> str:
+        name = self.LISTS.get(action_id, "")
+        rows = self.query_one(f"#{name}", RowList) if name and self.query(f"#{name}") else None
+        if rows is None or self.focused is not rows:
+            return super().target_of(action_id)
+        return self.target_in(rows)
+
+    def target_in(self, rows: RowList) -> str:
+        """What the row under the cursor of a list stands for; "" for nothing that can be acted on."""
+        return rows.cursor_id
+
+    def entry_under_cursor(self) -> int:
+        """The timeline entry that amending and retracting mean; 0 for none."""
+        return 0
+
+    def action_under_cursor(self) -> str:
+        """The action item that finishing means."""
+        return ""
+
+    def evidence(self, item_id: str) -> Reading | None:
+        """What this screen measures about a checklist item now; None if nothing."""
+        return None
+
+    def tick_over(self, item_id: str, reading: Reading) -> None:
+        """Ask whether to tick an item that a reading speaks against; the timeline keeps the reading."""
+        item = self.bridge.room.playbook.item(item_id)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.start(self._tick_over(item_id, reading.text))
+
+        question = Confirm(
+            f"{self.incident_id} · {item.text}", f"{reading.text}. Tick it anyway?",
+            no="No, look into it first", yes="Yes, tick it; the timeline keeps the evidence",
+        )  # fmt: skip
+        self.app.push_screen(question, answered)
+
+    async def _tick_over(self, item_id: str, evidence: str) -> None:
+        await self._tick(Check(item_id, evidence, anyway=True))
+
+    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def carry(self, command: Command) -> bool:
+        """Carry out a command at once; what is refused is said. True if it was done."""
+        done = await self.bridge.carry_out(lambda: self.bridge.room.do(self.incident_id, command))
+        if done is not None:
+            self.took_effect(done.incident)
+        return done is not None
+
+    def took_effect(self, incident: Incident) -> None:
+        """Show what was just done before the feed brings it: the next key must not act on what was before."""
+        if self.glance is not None and incident.seq > self.glance.incident.seq:
+            self.glance = replace(self.glance, incident=incident)
+            if not self.covered:
+                self._show()
+
+    def ask(
+        self, title: str, fields: Sequence[Field], command: Callable[[dict[str, str]], Command], *,
+        verb: str = "save", about: str = "", form: str = "",
+    ) -> None:  # fmt: skip
+        """A form whose values make a command. With ``form`` its draft survives leaving it, and a kill."""
+        room, incident_id = self.bridge.room, self.incident_id
+
+        async def submit(values: dict[str, str]) -> None:
+            made = command(values)
+            self.took_effect((await self.bridge.work(lambda: room.do(incident_id, made))).incident)
+
+        async def show() -> None:
+            draft = Draft(self.bridge, incident_id, form) if form else None
+            kept = await draft.load() if draft else {}
+            await self.app.push_screen(
+                Form(f"{incident_id} · {title}", fields, submit, verb=verb, about=about, draft=draft, kept=kept)
+            )
+
+        self.open(show)
+
+    def open(self, show: Callable[[], Awaitable[None]]) -> None:
+        """Run ``show``, which puts another screen on this one. Until it is there no key means a command."""
+
+        async def opening() -> None:
+            try:
+                await show()
+            finally:
+                self.opening -= 1
+
+        self.opening += 1
+        self.start(opening)
+
+    def _people(self) -> tuple[str, ...]:
+        return tuple(self.bridge.room.people())
+
+    async def do_acknowledge(self) -> None:
+        await self.carry(Acknowledge())
+
+    async def do_note(self) -> None:
+        kinds = (
+            ("note", "Note"), ("finding", "Finding — what we know"), ("hypothesis", "Hypothesis — what we suspect"),
+            ("decision", "Decision — and why"), ("change", "Change — and how to undo it"),
+        )  # fmt: skip
+        self.ask(
+            "write it down",
+            (
+                Field("words", "What", long=True, hint="Connection pool exhausted on eu-1"),
+                Field("note", "Kind", choices=kinds),
+                Field("because", "Because (decisions)", hint="why this and not something else"),
+                Field("rollback", "Rollback (changes need one)", hint="how to undo it"),
+            ),
+            lambda v: Note(v["words"], cast(NoteKind, v["note"]), v["because"], v["rollback"]),
+            form="note",
+        )
+
+    async def do_assign(self, role: str = "") -> None:
+        playbook, incident = self.bridge.room.playbook, self.incident
+        roles = tuple(
+            (role.id, f"{role.title} — {incident.roles[role.id].person if role.id in incident.roles else 'nobody'}")
+            for role in playbook.roles
+        )
+        nobodys = next((role.id for role in playbook.roles if role.id not in incident.roles), roles[0][0])
+        wanted = role if role in dict(roles) else nobodys
+        people = self._people()
+
+        def command(v: dict[str, str]) -> Command:
+            person = v["person"].strip()
+            return Release(v["role"]) if person in (NOBODY, "") else Assign(v["role"], person)
+
+        about = "\n".join(f"{role.title}: {', '.join(role.responsibilities)}" for role in playbook.roles)
+        if not people:
+            field = Field("person", "Person", hint="a name; leave empty to release the role")
+        else:
+            field = Field("person", "Person", choices=(*((p, p) for p in people), (NOBODY, "nobody (release)")))
+        self.ask("assign a role", (Field("role", "Role", wanted, choices=roles), field), command,
+                 verb="assign", about=about)  # fmt: skip
+
+    async def do_hand_over(self, role: str = "") -> None:
+        held = tuple((a.role, f"{a.title} — {a.person}") for a in self.incident.roles.values())
+        wanted = role if role in self.incident.roles else ""
+        people = self._people()
+        person = (
+            Field("to", "To", choices=tuple((p, p) for p in people)) if people else Field("to", "To", hint="a name")
+        )
+        self.ask(
+            "hand over a role",
+            (Field("role", "Role", wanted, choices=held), person,
+             Field("briefing", "Briefing", hint="what they must know")),
+            lambda v: HandOver(v["role"], v["to"], v["briefing"]),
+            verb="offer",
+            about="They hold the role once they say yes and somebody presses y.",
+        )  # fmt: skip
+
+    async def do_accept(self, role: str = "") -> None:
+        offered = [a.role for a in self.incident.roles.values() if a.offered_to]
+        if offered:
+            await self.carry(AcceptHandover(role if role in offered else offered[0]))
+
+    async def do_check(self, item: str = "") -> None:
+        """Tick an item. One that is ticked is unticked only after a question: that goes into the post-mortem."""
+        tick = self.incident.ticks.get(item)
+        if not item:
+            key = key_of("pane_checklist", self.bridge.keys)
+            self.bridge.say(f"Put the cursor on a checklist item first ({key})", "warning")
+        elif tick is None:
+            if (reading := self.evidence(item)) and reading.against:
+                self.tick_over(item, reading)
+            else:
+                await self._tick(Check(item))
+        else:
+            at = f"{tick.at.astimezone(self.bridge.zone):%H:%M}"
+            how = f"by {tick.by}" if tick.by else "automatically"
+            question = Confirm(
+                f"{self.incident_id} · untick", f"Untick “{self.bridge.room.playbook.item(item).text}”?",
+                about=f"Ticked {how} at {at}. The timeline keeps the change.",
+                no="No, leave it ticked", yes="Yes, untick it",
+            )  # fmt: skip
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self.start(partial(self._untick, item))
+
+            self.app.push_screen(question, answered)
+
+    async def _tick(self, check: Check) -> None:
+        if await self.carry(check):  # the cursor goes on to what is to be done next
+            for rows in self.query("#items").results(RowList):
+                rows.lead_again()
+            self.say_next()
+
+    async def _untick(self, item: str) -> None:
+        await self.carry(Uncheck(item))
+
+    async def do_severity(self) -> None:
+        severities = self.bridge.room.playbook.severities
+        choices = tuple(
+            (s.id, f"{s.title:<9} {s.impact} · respond < {_span(s.response_minutes)} · {s.example}")
+            for s in severities
+        )
+        self.ask(
+            "set the severity",
+            (
+                Field("severity", "Severity (unsure? take the higher)", self.incident.severity, choices=choices),
+                Field("reason", "Reason (needed to lower it)", hint="why it is less bad than was thought"),
+            ),
+            lambda v: SetSeverity(v["severity"], v["reason"]),
+            verb="set",
+        )
+
+    async def do_status(self) -> None:
+        choices = (
+            ("mitigated", "Mitigated — users are no longer hurt, the cause is still there"),
+            ("investigating", "Investigating — users are hurt"),
+        )
+        now = "investigating" if self.incident.status == "mitigated" else "mitigated"
+        self.ask(
+            "set the status",
+            (Field("status", "Status", now, choices=choices), Field("reason", "Why", hint="optional")),
+            lambda v: SetStatus(v["status"], v["reason"]),
+            verb="set",
+        )
+
+    async def do_fix(self) -> None:
+        strategy = self.bridge.room.playbook.fix_strategy
+        at_once, for_good = strategy.immediate_actions, strategy.permanent_solution
+        about = f"At once: {' '.join(at_once)}\nFor good: {' '.join(for_good)}"
+        self.ask(
+            "record a fix",
+            (
+                Field("words", "What was done", hint="Rolled back checkout-api to 2026.01.27"),
+                Field("sort", "Kind", choices=(
+                    ("temporary", "Temporary — an action item for the permanent fix is made"),
+                    ("permanent", "Permanent"),
+                )),
+                Field("rollback", "Rollback", hint="how to undo it"),
+            ),
+            lambda v: RecordFix(v["words"], v["sort"] == "temporary", v["rollback"]),
+            about=about, form="fix",
+        )  # fmt: skip
+
+    async def do_action_item(self) -> None:
+        today = self.bridge.now().astimezone(self.bridge.zone).date()
+        self.ask(
+            "add an action item",
+            (
+                Field("words", "What", hint="Alert on pool usage over 80 %"),
+                Field("owner", "Owner", suggest=self._people(), hint="a name"),
+                Field("due", "Due", (today + timedelta(days=14)).isoformat(), hint="2026-02-14"),
+            ),
+            lambda v: AddAction(v["words"], v["owner"], v["due"]),
+            form="action",
+        )
+
+    async def do_finish_action(self) -> None:
+        todo = tuple(
+            (item.id, f"{item.id} {item.words}") for item in self.incident.actions.values() if not item.done_at
+        )
+        if not todo:
+            self.bridge.say("No action item is open")
+            return
+        wanted = self.action_under_cursor()
+        value = wanted if wanted in dict(todo) else todo[0][0]
+        self.ask("finish an action item", (Field("action", "Done", value, choices=todo),),
+                 lambda v: CompleteAction(v["action"]), verb="done")  # fmt: skip
+
+    async def do_amend(self) -> None:
+        row = self.incident.row(self.entry_under_cursor())
+        if row is None:
+            self.bridge.say("Put the cursor on a timeline entry first (2)", "warning")
+            return
+        zone, now = self.bridge.zone, self.bridge.now
+        was = f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+        def command(v: dict[str, str]) -> Command:
+            at = None if v["at"].strip() == was else timing.read_moment(v["at"], now(), zone)
+            return AmendEntry(row.seq, None if v["words"] == row.text else v["words"], at)
+
+        self.ask(f"amend entry {row.seq}",
+                 (Field("words", "Text", row.text, long=True), Field("at", "Time", was)), command,
+                 verb="amend", about="The original stays in the journal.")  # fmt: skip
+
+    async def do_retract(self) -> None:
+        row = self.incident.row(self.entry_under_cursor())
+        if row is None:
+            self.bridge.say("Put the cursor on a timeline entry first (2)", "warning")
+            return
+        self.ask(f"retract entry {row.seq}", (Field("reason", "Why", hint="it was the wrong host"),),
+                 lambda v: RetractEntry(row.seq, v["reason"]), verb="retract", about=row.text)  # fmt: skip
+
+    async def do_milestone(self) -> None:
+        zone, now = self.bridge.zone, self.bridge.now
+        known = self.incident.milestones
+        choices = tuple(
+            (m, f"{m:<13} {known[m].astimezone(zone):%Y-%m-%d %H:%M:%S}" if m in known else m) for m in MILESTONES
+        )
+        self.ask(
+            "amend a milestone",
+            (
+                Field("milestone", "Milestone", choices=choices),
+                Field("at", "When it was", hint="13:50, -10m, 2026-01-28 13:50"),
+                Field("reason", "How we know", hint="optional"),
+            ),
+            lambda v: AmendMilestone(
+                cast(Milestone, v["milestone"]), timing.read_moment(v["at"], now(), zone), v["reason"]
+            ),
+            verb="amend",
+        )
+
+    def show_entry(self, seq: int) -> None:
+        """A timeline entry in full: when, what, and how it was first written."""
+        row = self.incident.row(seq)
+        if row is None:
+            return
+        at = f"{row.at.astimezone(self.bridge.zone):%Y-%m-%d %H:%M:%S %Z} ({row.at:%H:%M:%S} UTC)"
+        state = "\n\nRetracted: it does not hold." if row.retracted else ""
+        first = f"\n\nAs first written, {row.entry.at:%H:%M:%S} UTC:\n{row.entry.event.text}" if row.amended else ""
+        title = f"{row.seq} · {row.kind} · {row.by}".rstrip(" ·")
+        self.app.push_screen(Detail(title, f"{at}\n\n{row.text}{state}{first}"))
+
+    # ── the post-mortem ─────────────────────────────────────────────────────────────────────────────────
+
+    def post_mortem(self) -> PostMortem:
+        """The post-mortem as it would be written now. Takes a while: call it off the loop."""
+        room, incident = self.bridge.room, self.incident
+        return postmortem.write(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
+
+    async def do_write(self, section: str = "") -> None:
+        """Which section, then its words: a form of its own each, so that no text lands under another title."""
+        if section in SECTIONS:
+            self.ask_section(section)
+            return
+        todo = self.incident.unwritten
+        missing = todo[0] if todo else SECTIONS[0]
+        choices = tuple((name, f"{'○' if name in todo else '✓'} {section_title(name)}") for name in SECTIONS)
+
+        async def submit(values: dict[str, str]) -> None:
+            self.ask_section(cast(Section, values["section"]))
+
+        field = Field("section", "Which section", missing, choices=choices)
+        self.app.push_screen(Form(f"{self.incident_id} · write the post-mortem", (field,), submit, verb="write"))
+
+    def ask_section(self, section: Section) -> None:
+        """Write one section of the post-mortem, beginning with the draft from the timeline where nobody has."""
+
+        async def show() -> None:
+            written = await self.bridge.carry_out(self.post_mortem)
+            part = getattr(written, section, None)
+            suggested = part.suggestions if isinstance(part, postmortem.Section) else ()
+            about = "Tell what and how, not who: the roles, not the names."
+            words = self.incident.sections.get(section, "")
+            if suggested and section == "root_cause":  # findings are where it begins, not what it says
+                about += "\nFrom the timeline:\n" + "\n".join(f"  · {line}" for line in suggested)
+            elif suggested:
+                words = suggested[0] if section == "summary" else "\n".join(f"- {line}" for line in suggested)
+                about += "\nThis is a draft from the timeline. Edit it, or delete it to leave the section empty."
+            self.ask(
+                section_title(section).lower(),
+                (Field("words", section_title(section), words, long=True, hint="In a few sentences."),),
+                lambda v: WriteSection(section, v["words"]),
+                about=about, form=f"section-{section}",
+            )  # fmt: skip
+
+        self.open(show)
+
+    async def do_export(self) -> None:
+        room, incident_id = self.bridge.room, self.incident_id
+        default = f"{incident_id}-postmortem.md"
+        asked: set[Path] = set()
+
+        def write(form: render.Form, typed: str) -> Path:
+            try:
+                path = Path(typed.strip() or default).expanduser()
+            except RuntimeError:
+                raise BadInput(f"There is no such home folder: {typed}", "Give the path in full.") from None
+            if path.name == default:  # left as it was: it follows the format
+                path = path.with_suffix(SUFFIXES[form])
+            if path.is_dir():
+                path /= Path(default).with_suffix(SUFFIXES[form]).name
+            if path.exists() and path not in asked:
+                asked.add(path)
+                raise Refusal(f"{shown(path)} exists already", "Save again to replace it, or name another file.")
+            written = self.post_mortem()
+            if form == "json":
+                text = render.to_json(written)
+            else:
+                text = render.to_markdown(written, room.playbook)
+                text = render.to_html(text, f"{written.id} {written.title}") if form == "html" else text
+            write_atomically(path, text)
+            return path
+
+        async def submit(values: dict[str, str]) -> None:
+            path = await self.bridge.work(lambda: write(cast(render.Form, values["form"]), values["path"]))
+            self.bridge.say(f"Written to {shown(path.resolve())}")
+
+        formats = (
+            ("markdown", "Markdown — for a wiki or a repository"),
+            ("html", "HTML — a page to print or send"),
+            ("json", "JSON — for programs"),
+        )
+        self.app.push_screen(
+            Form(
+                f"{incident_id} · export the post-mortem",
+                (Field("form", "Format", "markdown", choices=formats), Field("path", "File", default)),
+                submit, verb="write",
+                about=f"Secrets are masked and names are told as roles. Written to {shown(Path.cwd())} "
+                      "unless you name a folder; only you can read the file.",
+            )
+        )  # fmt: skip
+
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def do_reopen(self) -> None:
+        self.ask("reopen", (Field("reason", "What came back", hint="errors rise again on eu-1"),),
+                 lambda v: Reopen(v["reason"]), verb="reopen")  # fmt: skip
+
+    async def do_close(self) -> None:
+        owed = decisions.close_blockers(self.incident, self.bridge.room.playbook)
+        if not owed:
+            await self.carry(Close())
+            return
+        about = "Still owed:\n" + "\n".join(f"  ○ {item}" for item in owed)
+        self.ask("close", (Field("reason", "Close over these because", hint="moved to the team's board"),),
+                 lambda v: Close(v["reason"]), verb="close", about=about)  # fmt: skip
+
+
+def _span(minutes: float) -> str:
+    return timing.spoken(timedelta(minutes=minutes))

@@ -1,0 +1,115 @@
+"""A screen with a Next line: one step, an action with its target, and the key that does exactly that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from textual import events
+from textual.content import Content
+from textual.widgets import Input, TextArea
+
+from warroom.incident.advice import NextStep
+from warroom.tui.actions import BY_ID, key_of
+from warroom.tui.screens.confirm import Confirm
+from warroom.tui.screens.base import PlaceScreen, is_letter
+from warroom.tui.widgets.bars import Bar
+from warroom.tui.widgets.row_list import RowList
+from warroom.tui.widgets.text import URGENCY_STYLE, lit
+
+
+class NextScreen(PlaceScreen):
+    """A screen with a ``Bar`` named ``next``.
+
+    Next names the action's own key only while that key, pressed now, acts on the step's target. Otherwise, such as
+    after somebody moved the cursor to another row, it names the key of the action ``next``, which always does.
+    Subclasses say what is to be done (``find_steps``) and what a key acts on (``target_of``).
+    """
+
+    steps: Sequence[NextStep] = ()
+    """What is to be done, the most urgent first; the first one is on the Next line."""
+
+    @property
+    def step(self) -> NextStep | None:
+        """What the Next line names."""
+        return self.steps[0] if self.steps else None
+
+    def find_steps(self) -> Sequence[NextStep]:
+        """What is to be done now, the most urgent first."""
+        return ()
+
+    def target_of(self, action_id: str) -> str:
+        """What an action's own key acts on if it is pressed now; "" for nothing in particular."""
+        return self.step.target if self.step and self.step.action == action_id else ""
+
+    def own_key(self, step: NextStep) -> str:
+        """The key of a step's action, as people read it; "" where it would not act on the step's target now."""
+        own = self.bridge.keys
+        if step.action not in BY_ID or self.target_of(step.action) != step.target:
+            return ""
+        letters = all(is_letter(key) for key in own.get(step.action, BY_ID[step.action].keys).split(","))
+        return "" if letters and isinstance(self.focused, Input | TextArea) else key_of(step.action, own)
+
+    # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def show_next(self) -> None:
+        """Find the next step anew, mark its row, and say it."""
+        self.steps = self.find_steps()
+        self.lead()
+        self.say_next()
+
+    def lead(self) -> None:
+        """Mark the row of the step's target in its list; the cursor rests there until a person moves it."""
+        target = self.step.target if self.step else ""
+        for rows in self.query(RowList):
+            rows.lead(target)
+
+    def say_next(self) -> None:
+        """Say the step and the key that does it now, which depends on where the cursor is."""
+        bars = self.query("#next")
+        if self.step and bars:
+            key = (self.own_key(self.step) or key_of("next", self.bridge.keys)) if self.step.action else ""
+            bars.first(Bar).say(next_line(self.step, key))
+
+    def on_row_list_moved(self, event: RowList.Moved) -> None:
+        self.say_next()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.say_next()
+
+    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def action_do(self, action_id: str, target: str = "") -> None:
+        await super().action_do(action_id, target or self.target_of(action_id))
+
+    async def do_next(self, target: str = "") -> None:
+        """Do what the Next line says, to what it names. What ends an incident without a form asks first."""
+        step = self.step
+        if step is None or not step.action:
+            self.bridge.say(step.text if step else "There is no next step on this screen; esc goes back")
+        elif question := self.before(step):
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self.start(partial(self.act, step))
+
+            self.app.push_screen(question, answered)
+        else:
+            await self.act(step)
+
+    def before(self, step: NextStep) -> Confirm | None:
+        """What is asked before a step is done by the key of ``next``, which people press without reading."""
+        return None
+
+    async def act(self, step: NextStep) -> None:
+        """Do a step to its target."""
+        await self.action_do(step.action, step.target)
+
+
+def next_line(step: NextStep, key: str) -> Content:
+    """The Next line: what to do, and the key that does it ("" for none)."""
+    pressing = step.urgency != "calm"
+    style = URGENCY_STYLE[step.urgency] if pressing else "$text-primary bold"
+    word = (" Next ", style) if pressing else ("Next ", style)
+    named = Content.assemble("  ", (f"[{key}]", "$key bold")) if key else Content("")
+    return Content.assemble(word, " ", lit(step.text, "bold" if pressing else ""), named)

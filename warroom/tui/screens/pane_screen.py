@@ -1,0 +1,110 @@
+"""Panes side by side where there is room, behind tabs where there is not, one alone when zoomed. Knows no pane."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from warroom.tui.screens.base import PlaceScreen
+from warroom.tui.widgets.bars import Bar
+from warroom.tui.panes.incident_panes import Pane
+from warroom.tui.widgets.text import lit
+
+
+class TiledScreen(PlaceScreen):
+    """A screen of panes. A subclass names them in ``PANES``, in the order of its tabs, and composes them with a
+    ``Bar`` named ``tabs``; containers of panes that may come up empty carry the class ``tiles``.
+    """
+
+    TILED_FROM: ClassVar[tuple[int, int]] = (120, 34)
+    """Columns and rows from which all panes are shown at once; below, one at a time behind tabs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "next_pane(1)", "Next pane", show=False),
+        Binding("shift+tab", "next_pane(-1)", "Pane before", show=False),
+    ]
+    PANES: ClassVar[tuple[str, ...]] = ()
+    DEFAULT_CSS = """
+    TiledScreen #tabs { background: $panel; padding: 0 1; }
+    TiledScreen .pane { display: none; }
+    TiledScreen .pane.-active { display: block; }
+    TiledScreen .tiles { display: none; }
+    TiledScreen .tiles.-holds { display: block; }
+    TiledScreen.-tiled #tabs { display: none; }
+    TiledScreen.-tiled .pane { display: block; }
+    TiledScreen.-tiled .tiles { display: block; }
+    """
+
+    active = ""
+    """The pane whose tab is up."""
+    _zoomed = False
+
+    def on_mount(self) -> None:
+        self.go(self.active or self.PANES[0])
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lay_out()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        for name in self.PANES:
+            if self.active != name and self.pane(name).has_focus_within:
+                self.active = name
+                self._lay_out()
+
+    def pane(self, name: str) -> Pane:
+        """A pane by its name."""
+        return self.query_one(f"#{name}", Pane)
+
+    def go(self, name: str = "") -> None:
+        """To a pane, or the present one again: its tab, and the cursor in it."""
+        self.active = name or self.active
+        self._lay_out()
+        if not self.is_attached:
+            return
+        for child in self.pane(self.active).children:
+            if child.can_focus:
+                child.focus()
+
+    def _lay_out(self) -> None:
+        if not self.is_attached:
+            return  # a resize can still come in while the screen is taken down
+        width, height = self.TILED_FROM
+        tiled = self.size.width >= width and self.size.height >= height and not self._zoomed
+        self.set_class(tiled, "-tiled")
+        for name in self.PANES:
+            self.pane(name).set_class(self.active == name, "-active")
+        for container in self.query(".tiles"):
+            container.set_class(bool(container.query(f"#{self.active}")), "-holds")
+        self.show_tabs()
+
+    def show_tabs(self) -> None:
+        """Bring the tabs up to date with the panes' titles, and the curtain with itself."""
+        down = self.has_class("-curtain")
+        for pane in self.query(Pane):
+            pane.show_curtain(down)
+        # A border's title reads as markup: the pane's own text is plain.
+        titles = [(name, " ".join(self.pane(name).title.split(" │ ")[0].split())) for name in self.PANES]
+        self.query_one("#tabs", Bar).say(
+            Content(" ").join([
+                lit(f" {title} ", "$block-cursor-foreground on $block-cursor-background bold"
+                    if name == self.active else "$text-quiet")
+                for name, title in titles
+            ])
+        )  # fmt: skip
+
+    def action_next_pane(self, by: int) -> None:
+        """The pane after or before, round and round; those behind tabs too."""
+        self.go(self.PANES[(self.PANES.index(self.active) + by) % len(self.PANES)])
+
+    async def do_zoom(self) -> None:
+        self._zoomed = not self._zoomed
+        self._lay_out()
+
+    async def action_back(self) -> None:
+        if self._zoomed:
+            await self.do_zoom()
+        else:
+            await super().action_back()

@@ -1,0 +1,52 @@
+"""Text for the glass: everything from outside passes here, inert and never as markup. Holds no state."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.style import Style
+
+from warroom.incident.timing import Urgency
+from warroom.safety import inert
+
+
+def lit(text: str, style: str | Style = "") -> Content:
+    """``text`` as it stands, on one line, with nothing in it that a terminal or a markup parser would obey."""
+    return Content.styled(inert(text, newlines=False), style) if style else Content(inert(text, newlines=False))
+
+
+def block(text: str, style: str | Style = "") -> Content:
+    """As ``lit``, keeping its lines."""
+    return Content.styled(inert(text), style) if style else Content(inert(text))
+
+
+def join(*parts: Content | str | None, gap: str = " ") -> Content:
+    """The parts that say something, ``gap`` between them; a plain str is our own text."""
+    return Content(gap).join([Content(p) if isinstance(p, str) else p for p in parts if p])
+
+
+READ_ONLY = Content.styled(" READ-ONLY ", "bold reverse")
+"""Shown in the first line of a screen while nothing can be recorded."""
+
+DRILL_STYLE = "$status-late-text on $status-late bold"
+"""The badge of everything that belongs to a drill."""
+
+URGENCY_STYLE: dict[Urgency, str] = {
+    "calm": "$status-ok-text on $status-ok",
+    "soon": "$status-late-text on $status-late",
+    "late": "$status-late-text on $status-late bold",
+    "overdue": "$status-overdue-text on $status-overdue bold",
+}
+URGENCY_WORD: dict[Urgency, str] = {"calm": "", "soon": "soon", "late": "LATE", "overdue": "OVERDUE"}
+
+SEVERITY_SLOTS = ("critical", "high", "medium", "low")
+
+
+def severity_slot(severity: str, rank: int, of: int) -> str:
+    """Which of the four severity colours one gets: its own, else by its ``rank`` of ``of`` in the playbook."""
+    return severity if severity in SEVERITY_SLOTS else SEVERITY_SLOTS[min(3, rank * 4 // max(1, of))]
+
+
+def severity_badge(severity: str, rank: int, of: int, glyph: str) -> Content:
+    """The severity on its own ground: glyph and word, so that colour is never the only sign."""
+    known = severity_slot(severity, rank, of)
+    return lit(f" {glyph} {severity.upper()} ", f"$sev-{known}-text on $sev-{known} bold")
