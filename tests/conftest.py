@@ -32,16 +32,16 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def faults(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
     """The unexpected errors that a console survived: none, or the test fails (unless it is marked ``faults``)."""
-    from warroom.tui.faults import Faults
+    from warroom.tui.faults import ErrorReports
 
     noted: list[BaseException] = []
-    note = Faults.note
+    note = ErrorReports.note
 
-    def noting(self: Faults, error: BaseException) -> None:
+    def noting(self: ErrorReports, error: BaseException) -> None:
         noted.append(error)
         note(self, error)
 
-    monkeypatch.setattr(Faults, "note", noting)
+    monkeypatch.setattr(ErrorReports, "note", noting)
     yield noted
     if noted and not request.node.get_closest_marker("faults"):
         raise noted[0]

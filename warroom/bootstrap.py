@@ -18,14 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import SecretStr, create_model
 
-from warroom.connect.ports import Chat
 from warroom import toml
-from warroom.incident.delivery import AUDIENCES
-from warroom.errors import BadInput, NotFound, SettingsError
-from warroom.incident.playbook import Playbook
-from warroom.journal.sqlite import SqliteJournal
-from warroom.config.paths import JOURNAL, Places, shipped, shown
-from warroom.room.room import WarRoom
+from warroom.config.paths import JOURNAL, AppPaths, shipped, shown
 from warroom.config.settings import (
     Destination,
     KeyCheck,
@@ -37,11 +31,17 @@ from warroom.config.settings import (
     resolve_options,
     who,
 )
+from warroom.connect.ports import Chat
+from warroom.errors import BadInput, NotFound, SettingsError
+from warroom.incident.delivery import AUDIENCES
+from warroom.incident.playbook import Playbook
+from warroom.journal.sqlite import SqliteJournal
+from warroom.room.room import WarRoom
 
 if TYPE_CHECKING:
-    from warroom.logs.view import LogView
-    from warroom.room.outbox import Courier
     from warroom.drill.player import Drill, ScaledClock
+    from warroom.logs.view import LogView
+    from warroom.room.outbox import OutboxWorker
 
 DRILL = "checkout-down"
 """The drill that is shipped."""
@@ -55,7 +55,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class House:
+class AppContext:
     """Everything one process works with, opened; a context manager that closes it.
 
     ``places`` says where its files lie, ``by`` who sits here.
@@ -63,7 +63,7 @@ class House:
 
     def __init__(
         self,
-        places: Places,
+        places: AppPaths,
         settings: Settings,
         playbook: Playbook,
         journal: SqliteJournal,
@@ -97,11 +97,11 @@ class House:
             raise NotFound(f"There is no destination {toml.plain(name)}")
         return make_chat(destination, self.places, self.environ, secrets=False)
 
-    def courier(self) -> Courier:
+    def courier(self) -> OutboxWorker:
         """Who carries this house's deliveries; ``start`` or ``drain`` it."""
-        from warroom.room.outbox import Courier  # asyncio; not for verbs that only look
+        from warroom.room.outbox import OutboxWorker  # asyncio; not for verbs that only look
 
-        return Courier(self.room)
+        return OutboxWorker(self.room)
 
     def drill(self, folder: Path, clock: ScaledClock | None = None, name: str = DRILL) -> Drill:
         """The shipped drill of that name, its logs in ``folder``; ``clock`` is the room's if that is scaled."""
@@ -142,7 +142,7 @@ class House:
         """Let go of the journal."""
         self.journal.close()
 
-    def __enter__(self) -> House:
+    def __enter__(self) -> AppContext:
         return self
 
     def __exit__(
@@ -177,13 +177,13 @@ def add_logs(view: LogView, logs: Iterable[Path | str | int | LogCommand]) -> No
 class Configuration(NamedTuple):
     """What the files say, before anything is opened: ``read_configuration``."""
 
-    places: Places
+    places: AppPaths
     settings: Settings
     playbook: Playbook
     flags: Mapping[str, str | None]
 
 
-def open_house(
+def open_context(
     settings: str | Path | None = None,
     data: str | Path | None = None,
     by: str | None = None,
@@ -191,14 +191,14 @@ def open_house(
     environ: Mapping[str, str] | None = None,
     clock: Callable[[], datetime] = utc_now,
     reading: bool = False,
-) -> House:
+) -> AppContext:
     """The house by these settings, data folder and person; each None falls back to environment, then default.
 
     ``reading`` is for who will post nothing: a team's own templates are then not tried out. Raises
     ``SettingsError`` for settings and playbook, ``JournalError`` for the journal, with nothing left open.
     """
     environ = os.environ if environ is None else environ
-    return open_configured(read_configuration(settings, data, by, environ, reading=reading), environ, clock)
+    return open_with(read_configuration(settings, data, by, environ, reading=reading), environ, clock)
 
 
 def read_configuration(
@@ -211,7 +211,7 @@ def read_configuration(
     ignored: bool = False,
     key_check: KeyCheck | None = None,
 ) -> Configuration:
-    """The settings and the playbook, checked as ``open_house`` says. Opens nothing.
+    """The settings and the playbook, checked as ``open_context`` says. Opens nothing.
 
     ``ignored`` and ``key_check`` as for ``read_settings``.
     """
@@ -222,19 +222,19 @@ def read_configuration(
     return Configuration(places, chosen, playbook, flags)
 
 
-def open_configured(
+def open_with(
     configuration: Configuration, environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now
-) -> House:
+) -> AppContext:
     """The house by what was read. ``SettingsError`` if nobody can be made out, ``JournalError`` for the journal."""
     places, settings, playbook, flags = configuration
     person = who(settings, environ, flags)
     use_redaction(settings)
-    return House(places, settings, playbook, open_journal(places), person, environ, clock)
+    return AppContext(places, settings, playbook, open_journal(places), person, environ, clock)
 
 
 def open_demo(
     folder: Path, speed: float, by: str | None = None, *, environ: Mapping[str, str] | None = None
-) -> tuple[House, Drill]:
+) -> tuple[AppContext, Drill]:
     """A house on the shipped sample data in ``folder``, whoever is on call there sitting at it, and its drill.
 
     Its clock runs ``speed`` times as fast as the wall's; infinite plays without waiting. No setting of this
@@ -247,7 +247,7 @@ def open_demo(
     file = shipped("sample_data") / "settings.toml"
     clock = ScaledClock(speed)
     person = by or on_call(load(file, kept), clock())
-    house = open_house(file, folder, person, environ=kept, clock=clock)
+    house = open_context(file, folder, person, environ=kept, clock=clock)
     return house, house.drill(folder / "logs", clock)
 
 
@@ -259,7 +259,7 @@ def read_settings(
     *,
     ignored: bool = False,
     key_check: KeyCheck | None = None,
-) -> tuple[Places, Settings, dict[str, str | None]]:
+) -> tuple[AppPaths, Settings, dict[str, str | None]]:
     """Where files lie, the settings complete with a place to post to, and the flags they were read by.
 
     With ``ignored`` no settings file and no playbook of the team's is read: the defaults count, the transcript is
@@ -271,7 +271,7 @@ def read_settings(
         "as": by or None,
     }
     chosen = Settings() if ignored else load(None, environ, flags, key_check)
-    return Places.find(environ, flags), furnished(chosen), flags
+    return AppPaths.find(environ, flags), with_defaults(chosen), flags
 
 
 def use_redaction(settings: Settings) -> None:
@@ -282,7 +282,7 @@ def use_redaction(settings: Settings) -> None:
     redact.use(redact.Rules.of([(rule.name, rule.pattern) for rule in chosen.rules], chosen.off, ips=chosen.ips))
 
 
-def furnished(settings: Settings) -> Settings:
+def with_defaults(settings: Settings) -> Settings:
     """The settings with somewhere to post to: without any destination a transcript in the data folder.
 
     A transcript takes drills unless the settings say otherwise: it is a file of one's own.
@@ -309,7 +309,7 @@ def check_playbook(settings: Settings, playbook: Playbook) -> None:
         check_templates(playbook, shown(Path(settings.playbook)))
 
 
-def open_journal(places: Places) -> SqliteJournal:
+def open_journal(places: AppPaths) -> SqliteJournal:
     """The journal of the data folder, both made if they are not there; read-only where nothing can be written."""
     return SqliteJournal(places.make_data() / JOURNAL, reads_anyway=True)
 
@@ -319,7 +319,7 @@ PLACEHOLDER = "https://placeholder.invalid"
 
 
 def make_chat(
-    destination: Destination, places: Places, environ: Mapping[str, str], *, secrets: bool = True
+    destination: Destination, places: AppPaths, environ: Mapping[str, str], *, secrets: bool = True
 ) -> Chat:
     """The backend of ``destination``, guarded, its options checked by its own model and its secrets looked up.
 
@@ -342,8 +342,10 @@ def make_chat(
         if secrets:
             options = resolve_options(destination, secret, environ, tables=tables)
         else:
-            options = {key: _placeholder(value, key in tables) if key in secret else value
-                       for key, value in destination.options.items()}  # fmt: skip
+            options = {
+                key: _placeholder(value, key in tables) if key in secret else value
+                for key, value in destination.options.items()
+            }
     except SettingsError as error:
         raise place.of(error) from None
     if "folder" in model.model_fields:
@@ -373,7 +375,7 @@ def _placeholder(value: object, is_table: bool) -> object:
 class _Place:
     """Where a destination stands in the settings, for what is wrong with it."""
 
-    def __init__(self, name: str, places: Places) -> None:
+    def __init__(self, name: str, places: AppPaths) -> None:
         self.name = name
         self.file = shown(places.settings)
         self.text = ""

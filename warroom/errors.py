@@ -12,8 +12,8 @@ WarroomError              title + remedy; exit status 1
 │   └── NotSaved          disk full, read-only, locked: the person still has what they typed
 └── DeliveryError         a message did not go out, or nobody knows
     ├── NotSent           it certainly did not arrive: safe to try again
-    ├── Refused           the service said no: trying again is of no use
-    └── Uncertain         it may have arrived: never tried again blindly
+    ├── Rejected           the service said no: trying again is of no use
+    └── Unconfirmed         it may have arrived: never tried again blindly
 """
 
 from __future__ import annotations
@@ -102,9 +102,9 @@ class NotSent(DeliveryError):
     """The request certainly did not arrive, or was turned away for now."""
 
 
-class Refused(DeliveryError):
+class Rejected(DeliveryError):
     """The service understood and said no."""
 
 
-class Uncertain(DeliveryError):
+class Unconfirmed(DeliveryError):
     """The request may have arrived; its answer did not."""

@@ -98,11 +98,15 @@ def read(text: str, source: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         what, line = _syntax(str(error), text)
-        raise SettingsError(f"not valid TOML: {what}", "Correct this line; TOML is described at toml.io.",
-                            place=f"{plain(source)}:{line}") from None  # fmt: skip
+        raise SettingsError(
+            f"not valid TOML: {what}",
+            "Correct this line; TOML is described at toml.io.",
+            place=f"{plain(source)}:{line}",
+        ) from None
     except (ValueError, RecursionError):  # a number of thousands of digits; lists nested a thousand deep
-        raise SettingsError("a value is too large or nested too deeply to be read", "Make it smaller.",
-                            place=plain(source)) from None  # fmt: skip
+        raise SettingsError(
+            "a value is too large or nested too deeply to be read", "Make it smaller.", place=plain(source)
+        ) from None
 
 
 def check(table: Mapping[str, Any], model: type[M], text: str, source: str) -> M:
@@ -130,7 +134,7 @@ def check(table: Mapping[str, Any], model: type[M], text: str, source: str) -> M
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """``base`` with ``over`` laid on it: tables key by key, anything else (lists too) replaced whole.
 
-    A table in ``over`` with ``remove = true`` takes the table of that name out. Order is that of ``base``,
+    A table in ``over`` with ``remove = true`` takes the table of that name out. OutboxItem is that of ``base``,
     new keys after it. Neither argument is changed.
     """
     merged: dict[str, Any] = dict(base)
@@ -201,9 +205,14 @@ def _syntax(message: str, text: str) -> tuple[str, int]:
 
 
 def _mistake(
-    sort: str, loc: tuple[str | int, ...], message: str, value: object, ctx: Mapping[str, Any],
-    table: Mapping[str, Any], model: type[BaseModel],
-) -> Mistake:  # fmt: skip
+    sort: str,
+    loc: tuple[str | int, ...],
+    message: str,
+    value: object,
+    ctx: Mapping[str, Any],
+    table: Mapping[str, Any],
+    model: type[BaseModel],
+) -> Mistake:
     path = _path(loc, table, keep_last=sort == "missing")
     if sort == "extra_forbidden":
         return Mistake(path, "unknown key", allowed(_keys(model, path[:-1], table), str(path[-1]) if path else ""))

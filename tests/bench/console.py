@@ -23,13 +23,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from warroom.bootstrap import open_context
+from warroom.config.settings import load_playbook
 from warroom.incident.commands import Acknowledge, Assign, Declare
 from warroom.incident.events import Declared, Noted
 from warroom.incident.incident import fold
 from warroom.incident.summary import summarise
 from warroom.journal.sqlite import SqliteJournal
-from warroom.config.settings import load_playbook
-from warroom.bootstrap import open_house
 
 RUNS = 9
 INCIDENTS, LENGTH = 1_000, 300
@@ -157,10 +157,10 @@ def main() -> None:
         listed = statistics.median(gaps)
         print(f"1,000 incidents listed      {listed * 1000:6.0f} ms   after the first frame")
 
-        with open_house(None, data, "Ann") as house:
+        with open_context(None, data, "Ann") as house:
             done = house.room.declare(Declare("checkout-api", "Card payments fail"))
-            house.room.do(done.incident.id, Acknowledge())
-            house.room.do(done.incident.id, Assign("incident_commander", "Ann"))
+            house.room.execute(done.incident.id, Acknowledge())
+            house.room.execute(done.incident.id, Assign("incident_commander", "Ann"))
         with on_terminal(python, "-m", "warroom", "--data", str(data), "open", "INC-1") as (pid, terminal):
             read_until(terminal, b"Timeline")
             swallow(terminal, 4.0)

@@ -20,12 +20,19 @@ TARGET_MS = 50
 def history() -> list[Entry]:
     """A long incident: mostly words, with everything else in between."""
     update = ev.UpdatePosted(
-        number=1, message="update", template="update", audience="team", status="investigating",
-        fields={"impact": "Half of the orders fail"}, title="INC-1", words="We look into it", next_update_at=START,
-    )  # fmt: skip
+        number=1,
+        message="update",
+        template="update",
+        audience="team",
+        status="investigating",
+        fields={"impact": "Half of the orders fail"},
+        title="INC-1",
+        words="We look into it",
+        next_update_at=START,
+    )
     turns: list[Event] = [
         ev.Noted(note="finding", words="Pool exhausted on 3 of 4 hosts"),
-        ev.ChatHeard(who="Bo", via="slack", words="looking at the pool"),
+        ev.ChatMessage(who="Bo", via="slack", words="looking at the pool"),
         ev.EvidencePinned(source="app.log", line=812, words="ERROR no connection within 30 s"),
         ev.AlertReceived(name="error_rate", source="prometheus"),
         ev.Noted(note="note", words="Called the vendor"),

@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from warroom.incident.delivery import Message, Order, State
+from warroom.incident.delivery import Message, OutboxItem, State
 from warroom.incident.events import (
     AlertReceived,
-    ChatHeard,
+    ChatMessage,
     Declared,
     Event,
     EvidencePinned,
@@ -49,27 +49,40 @@ def events(count: int, chance: random.Random) -> list[Event]:
         message = "\n".join(f"Line {k}: {text}" for k in range(5))
         kinds: list[Event] = [
             Noted(note="finding", words=text),
-            ChatHeard(who="Ann", via="slack", words=text),
+            ChatMessage(who="Ann", via="slack", words=text),
             EvidencePinned(source="app.log", line=n, logged_at=START, level="error", words=LINE),
             ItemChecked(item="channel", title="Channel opened", because="channel"),
             RoleAssigned(role="ic", title="Incident commander", person="Bob"),
             AlertReceived(name="HighErrorRate", source="prometheus", detail=text),
         ]
         update = UpdatePosted(
-            number=n, message="update", template="team", audience="team", status="investigating",
-            fields={"impact": text, "next_steps": text}, title=f"Update {n}", words=message,
+            number=n,
+            message="update",
+            template="team",
+            audience="team",
+            status="investigating",
+            fields={"impact": text, "next_steps": text},
+            title=f"Update {n}",
+            words=message,
             destinations=("slack",),
-        )  # fmt: skip
+        )
         found.append(update if n % 12 == 0 else chance.choice(kinds))
     return found
 
 
-def order(destination: str) -> Order:
+def order(destination: str) -> OutboxItem:
     message = Message(
-        kind="update", audience="team", incident="INC-1", severity="critical", status="investigating",
-        title="Update 1", text=LINE * 5, marker="INC-1·u1", at=START,
-    )  # fmt: skip
-    return Order(act="post", destination=destination, message=message)
+        kind="update",
+        audience="team",
+        incident="INC-1",
+        severity="critical",
+        status="investigating",
+        title="Update 1",
+        text=LINE * 5,
+        marker="INC-1·u1",
+        at=START,
+    )
+    return OutboxItem(act="post", destination=destination, message=message)
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -108,15 +121,34 @@ def main(folder: Path) -> None:
     size = 24_000  # about six pages of four KiB: what the log takes for one entry with its delivery
     show("bare write + fsync, 24 kB", spread(bare_fsync(folder, size, 300)))
     some = events(600, chance)
-    show("append, one entry", spread([
-        timed(lambda n=n: journal.append("INC-1", n, [some[n]], at=START, by="Ann", summary=SUMMARY))
-        for n in range(300)
-    ]))  # fmt: skip
-    show("append, one entry and two deliveries", spread([
-        timed(lambda n=n: journal.append(
-            "INC-1", n, [some[n]], [(0, order("slack")), (0, order("mail"))], at=START, by="Ann", summary=SUMMARY))
-        for n in range(300, 600)
-    ]))  # fmt: skip
+    show(
+        "append, one entry",
+        spread(
+            [
+                timed(lambda n=n: journal.append("INC-1", n, [some[n]], at=START, by="Ann", summary=SUMMARY))
+                for n in range(300)
+            ]
+        ),
+    )
+    show(
+        "append, one entry and two deliveries",
+        spread(
+            [
+                timed(
+                    lambda n=n: journal.append(
+                        "INC-1",
+                        n,
+                        [some[n]],
+                        [(0, order("slack")), (0, order("mail"))],
+                        at=START,
+                        by="Ann",
+                        summary=SUMMARY,
+                    )
+                )
+                for n in range(300, 600)
+            ]
+        ),
+    )
     show("save_draft", spread([timed(lambda n=n: journal.save_draft("k", LINE * n)) for n in range(1, 100)]))
 
     show(
@@ -138,21 +170,29 @@ def main(folder: Path) -> None:
         # As it grows in life: incidents side by side would be slower to make and no different to read.
         for at in range(0, LENGTH, 50):
             journal.append(
-                f"INC-{number}", at, whole[at : at + 50], at=START + timedelta(minutes=at), by="Ann",
+                f"INC-{number}",
+                at,
+                whole[at : at + 50],
+                at=START + timedelta(minutes=at),
+                by="Ann",
                 summary=SUMMARY % number,
-            )  # fmt: skip
+            )
     show(f"{INCIDENTS} incidents × {LENGTH} entries written in", f"{time.perf_counter() - start:.1f} s")
     longest = events(LONG, chance)
     took = timed(lambda: journal.append("INC-9999", 0, longest, at=START, by="Ann"))
     show(f"append, {LONG} entries at once", f"{took:.0f} ms")
 
     show("summaries()", spread([timed(journal.summaries) for _ in range(50)]))
-    show(f"read() of {LENGTH}", spread([
-        timed(lambda: journal.read(f"INC-{chance.randrange(2, INCIDENTS)}")) for _ in range(200)
-    ]))  # fmt: skip
-    show(f"read() of the last 1 of {LENGTH}", spread([
-        timed(lambda: journal.read(f"INC-{chance.randrange(2, INCIDENTS)}", LENGTH - 1)) for _ in range(200)
-    ]))  # fmt: skip
+    show(
+        f"read() of {LENGTH}",
+        spread([timed(lambda: journal.read(f"INC-{chance.randrange(2, INCIDENTS)}")) for _ in range(200)]),
+    )
+    show(
+        f"read() of the last 1 of {LENGTH}",
+        spread(
+            [timed(lambda: journal.read(f"INC-{chance.randrange(2, INCIDENTS)}", LENGTH - 1)) for _ in range(200)]
+        ),
+    )
     show(f"read() of {LONG}", spread([timed(lambda: journal.read("INC-9999")) for _ in range(10)]))
 
     over = threading.Event()
@@ -164,9 +204,15 @@ def main(folder: Path) -> None:
     reader = threading.Thread(target=read_on)
     reader.start()
     length = journal.length("INC-2")
-    show(f"append, while another thread reads {LONG} over and over", spread([
-        timed(lambda n=n: journal.append("INC-2", length + n, [some[n]], at=START, by="Ann")) for n in range(100)
-    ]))  # fmt: skip
+    show(
+        f"append, while another thread reads {LONG} over and over",
+        spread(
+            [
+                timed(lambda n=n: journal.append("INC-2", length + n, [some[n]], at=START, by="Ann"))
+                for n in range(100)
+            ]
+        ),
+    )
     over.set()
     reader.join()
 

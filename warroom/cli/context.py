@@ -16,23 +16,29 @@ from warroom.errors import BadInput, SettingsError, WarroomError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from warroom.incident.incident import Incident
-    from warroom.toml import Mistake
-    from warroom.config.paths import Places
-    from warroom.room.room import WarRoom
+    from warroom.bootstrap import AppContext
+    from warroom.config.paths import AppPaths
     from warroom.config.settings import Settings
-    from warroom.bootstrap import House
+    from warroom.incident.incident import Incident
+    from warroom.room.room import WarRoom
+    from warroom.toml import Mistake
 
 WAIT_S = 10.0
 """How long a verb that posts waits for delivery unless it is told otherwise, in seconds."""
 
 SECTIONS = (
-    "The console", "Run the incident", "Write it down", "Tell people", "Afterwards", "Look", "Set up and repair",
-)  # fmt: skip
+    "The console",
+    "Run the incident",
+    "Write it down",
+    "Tell people",
+    "Afterwards",
+    "Look",
+    "Set up and repair",
+)
 """The order in which help tells the verbs."""
 
 
-class Call:
+class CliContext:
     """One run of the program: the globals as they were given, and the house once a verb needs it."""
 
     def __init__(
@@ -51,33 +57,38 @@ class Call:
         self._warned: set[str] = set()
         self.no_settings = False
         self._clock = clock
-        self._house: House | None = None
+        self._house: AppContext | None = None
 
     def wait_left(self) -> float:
         """How much of --wait is left, in seconds: it bounds the whole verb, from its start."""
         return max(0.0, self.began + self.wait_s - time.monotonic())
 
     @property
-    def house(self) -> House:
+    def house(self) -> AppContext:
         """The house, opened by the first who asks and closed when the verb ends."""
         if self._house is None:
             from warroom import bootstrap as wiring
 
             try:
                 configuration = wiring.read_configuration(
-                    self.settings, self.data, self.by, self.environ,
-                    reading=self.reads, ignored=self.no_settings, key_check=_check_keys,
-                )  # fmt: skip
+                    self.settings,
+                    self.data,
+                    self.by,
+                    self.environ,
+                    reading=self.reads,
+                    ignored=self.no_settings,
+                    key_check=_check_keys,
+                )
             except SettingsError as error:
                 error.remedy = f"{error.remedy} {WAY_ROUND}".strip()
                 raise
-            self._house = wiring.open_configured(configuration, self.environ, self._clock or wiring.utc_now)
+            self._house = wiring.open_with(configuration, self.environ, self._clock or wiring.utc_now)
             click.get_current_context().find_root().call_on_close(self._house.close)
             if not self.has_screen:
                 self._warn(*self._house.room.notices())
         return self._house
 
-    def read_settings(self) -> tuple[Places, Settings, dict[str, str | None]]:
+    def read_settings(self) -> tuple[AppPaths, Settings, dict[str, str | None]]:
         """As ``wiring.read_settings``, by the globals that were given. Opens nothing."""
         from warroom import bootstrap as wiring
 
@@ -154,7 +165,7 @@ def usage(error: WarroomError, option: str) -> click.UsageError:
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
         if value:  # what stands after the verb is read later, and wins
-            setattr(context.ensure_object(Call), name, value)
+            setattr(context.ensure_object(CliContext), name, value)
 
     return callback
 
@@ -170,17 +181,23 @@ def _options() -> list[click.Parameter]:
     return [
         option("--settings", "settings", "FILE", "The team's settings (WARROOM_SETTINGS)."),
         click.Option(
-            ["--no-settings", "global_no_settings"], is_flag=True, expose_value=False,
-            callback=_keep("no_settings"), help="Ignore broken settings; posts go to the transcript alone.",
+            ["--no-settings", "global_no_settings"],
+            is_flag=True,
+            expose_value=False,
+            callback=_keep("no_settings"),
+            help="Ignore broken settings; posts go to the transcript alone.",
         ),
         option("--data", "data", "DIR", "Where the journal is kept (WARROOM_DATA)."),
         option("--as", "by", "NAME", "Who you are (WARROOM_AS)."),
         option("--incident", "incident_id", "INC-n", "Which incident, where several are open."),
         click.Option(
-            ["--json", "global_json"], is_flag=True, expose_value=False, callback=_keep("json"),
+            ["--json", "global_json"],
+            is_flag=True,
+            expose_value=False,
+            callback=_keep("json"),
             help="Print JSON on stdout; times are RFC 3339, UTC.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -189,27 +206,33 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
     from warroom.incident.timing import read_duration
 
     try:
-        context.ensure_object(Call).wait_s = read_duration(value)
+        context.ensure_object(CliContext).wait_s = read_duration(value)
     except BadInput as error:
         raise usage(error, "--wait") from None
 
 
 def _not_at_all(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        context.ensure_object(Call).wait_s = 0.0
+        context.ensure_object(CliContext).wait_s = 0.0
 
 
 def _waiting() -> list[click.Parameter]:
     return [
         click.Option(
-            ["--wait", "waiting"], metavar="TIME", expose_value=False, callback=_seconds,
+            ["--wait", "waiting"],
+            metavar="TIME",
+            expose_value=False,
+            callback=_seconds,
             help="How long the verb may take, waiting for delivery.  [default: 10s]",
         ),
         click.Option(
-            ["--no-wait"], is_flag=True, expose_value=False, callback=_not_at_all,
+            ["--no-wait"],
+            is_flag=True,
+            expose_value=False,
+            callback=_not_at_all,
             help="Leave what is to be sent to the next warroom that runs.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 # ── what a verb is ──────────────────────────────────────────────────────────────────────────────────────────
@@ -343,7 +366,7 @@ def verb(
     reads: bool = False,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Verb]:
-    """Make a function a verb. It is given the ``Call`` first, and its docstring is the help.
+    """Make a function a verb. It is given the ``CliContext`` first, and its docstring is the help.
 
     ``posts`` adds --wait and --no-wait; ``reads`` promises that nothing will be posted, so that the house is
     opened without trying out templates.
@@ -353,7 +376,7 @@ def verb(
     def decorate(function: Callable[..., Any]) -> Verb:
         @functools.wraps(function)
         def run(**arguments: Any) -> Any:
-            call = click.get_current_context().ensure_object(Call)
+            call = click.get_current_context().ensure_object(CliContext)
             call.reads = reads
             if call.no_settings:
                 from warroom.cli import output
@@ -393,10 +416,11 @@ def pick(
         lambda own, title: " ".join(own).startswith(" ".join(words)),
         lambda own, title: len(words) == 1 and "".join(word[0] for word in own) == words[0],
         lambda own, title: begin([*own, *title.casefold().split()]),
-        lambda own, title: abbreviated and all(
-            any(_abbreviates(part, word) for word in [*own, *title.casefold().split()]) for part in words
+        lambda own, title: (
+            abbreviated
+            and all(any(_abbreviates(part, word) for word in [*own, *title.casefold().split()]) for part in words)
         ),
-    )  # fmt: skip
+    )
     for way in ways if words else ():
         found = [id for id, own, title in names if way(own, title)]
         if len(found) == 1:
@@ -415,8 +439,8 @@ def _abbreviates(part: str, word: str) -> bool:
 
 def pick_item(room: WarRoom, typed: str) -> str:
     """The item meant, by id or words, of the checklists that are worked once per incident."""
-    from warroom.incident.commands import INCIDENT_LISTS
     from warroom.errors import NotFound
+    from warroom.incident.commands import INCIDENT_LISTS
     from warroom.toml import plain
 
     lists = [room.playbook.checklists[name] for name in INCIDENT_LISTS]

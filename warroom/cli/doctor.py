@@ -15,12 +15,12 @@ from typing import Literal
 
 from warroom import __version__
 from warroom import bootstrap as wiring
-from warroom.cli.context import Call
+from warroom.cli.context import CliContext
+from warroom.config.paths import AppPaths, shown
+from warroom.config.settings import Settings, load_playbook, on_call, who
 from warroom.errors import WarroomError
 from warroom.journal.sqlite import SqliteJournal
-from warroom.config.paths import Places, shown
 from warroom.room import background
-from warroom.config.settings import Settings, load_playbook, on_call, who
 
 CHECK_S = 15.0
 """How long a destination may take to say who we are there, in seconds."""
@@ -44,7 +44,7 @@ class Finding:
         return {"fine": "✓", "look": "!", "wrong": "✗"}[self.state]
 
 
-def examine(call: Call) -> list[Finding]:
+def examine(call: CliContext) -> list[Finding]:
     """Everything there is to look at; what stands on a thing that is broken is left out."""
     found = [Finding("warroom", "fine", f"{__version__}, Python {sys.version.split()[0]}")]
     found += _terminal(call)
@@ -63,7 +63,7 @@ def examine(call: Call) -> list[Finding]:
     return found
 
 
-def _settings(places: Places, call: Call) -> Finding:
+def _settings(places: AppPaths, call: CliContext) -> Finding:
     file = shown(places.settings)
     if call.no_settings:
         return Finding("settings", "look", f"{file} is ignored (--no-settings)")
@@ -72,7 +72,7 @@ def _settings(places: Places, call: Call) -> Finding:
     return Finding("settings", "fine", file)
 
 
-def _you(settings: Settings, call: Call, flags: Mapping[str, str | None]) -> Finding:
+def _you(settings: Settings, call: CliContext, flags: Mapping[str, str | None]) -> Finding:
     try:
         name = who(settings, call.environ, flags)
     except WarroomError as error:
@@ -96,7 +96,7 @@ def _try(what: str, look: Callable[[], str]) -> Finding:
         return _wrong(what, error)
 
 
-def _terminal(call: Call) -> Iterator[Finding]:
+def _terminal(call: CliContext) -> Iterator[Finding]:
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     if encoding != "utf8":
         yield Finding("terminal", "look", f"stdout is {encoding or 'closed'}, not UTF-8: set LANG=C.UTF-8")
@@ -131,7 +131,7 @@ def _playbook(settings: Settings) -> str:
     return f"{playbook.name}, {len(playbook.items)} checklist items, {len(playbook.templates)} templates"
 
 
-def _journal(places: Places) -> Iterator[Finding]:
+def _journal(places: AppPaths) -> Iterator[Finding]:
     folder, file = places.data, places.journal
     if not file.exists():
         there = next(place for place in (folder, *folder.parents) if place.exists())
@@ -164,7 +164,7 @@ def _journal(places: Places) -> Iterator[Finding]:
         yield Finding("disk", "look", f"{free >> 20} MB are free where the journal lies")
 
 
-async def _destinations(places: Places, settings: Settings, call: Call) -> list[Finding]:
+async def _destinations(places: AppPaths, settings: Settings, call: CliContext) -> list[Finding]:
     async def check(name: str) -> Finding:
         try:
             chat = await asyncio.to_thread(wiring.make_chat, settings.destinations[name], places, call.environ)
@@ -183,9 +183,9 @@ async def _destinations(places: Places, settings: Settings, call: Call) -> list[
 
 def _logs(settings: Settings) -> Iterator[Finding]:
     from warroom import toml
+    from warroom.config.settings import LogCommand
     from warroom.logs.sources.discovery import command_of, kind_refused
     from warroom.logs.sources.discovery import files as files_of
-    from warroom.config.settings import LogCommand
 
     for service in settings.services:
         for log in service.logs:
@@ -199,15 +199,17 @@ def _logs(settings: Settings) -> Iterator[Finding]:
             unread = [file for file in files if kind_refused(str(file)) or not os.access(file, os.R_OK)]
             if unread:
                 kind = kind_refused(str(unread[0]))
-                why = f"is {kind}, not a log" if kind else (
-                    "cannot be read" if unread[0].exists() else "is not there"
-                )  # fmt: skip
+                why = (
+                    f"is {kind}, not a log"
+                    if kind
+                    else ("cannot be read" if unread[0].exists() else "is not there")
+                )
                 yield Finding(f"log of {service.name}", "look", f"{shown(unread[0])} {why}")
             else:
                 yield Finding(f"log of {service.name}", "fine", f"{shown(Path(log))}, {len(files)} to read")
 
 
-def _theme(places: Places, settings: Settings) -> Iterator[Finding]:
+def _theme(places: AppPaths, settings: Settings) -> Iterator[Finding]:
     """Whether the theme is there, and whether every theme of the team's can be read: the console reads them all."""
     from warroom.tui.theme import load_themes
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from warroom.cli import output
 from warroom.errors import BadInput, NotFound, WarroomError
-from warroom.toml import plain
+from warroom.logs.line_shapes import LineShape, Reader, learn
+from warroom.logs.query import Query
+from warroom.logs.records import Level, rank
 from warroom.logs.sources import discovery as gather
 from warroom.logs.sources.compressed import Unreadable, is_compressed, unfolded
-from warroom.logs.records import Level, rank
-from warroom.logs.query import Query
-from warroom.logs.line_shapes import LineShape, Reader, learn
 from warroom.logs.sources.file import Chunk, Cutter, Numbering, Source, StreamSource
 from warroom.safety import Redactor, redact, redact_stream
+from warroom.toml import plain
 
 _READ = 256 * 1024  # bytes a read
 _LOOK_S = 0.2  # seconds after which it is asked whether the last pipe has ended

@@ -20,7 +20,7 @@ import click
 
 from warroom import __version__
 from warroom.cli import output, stdin
-from warroom.cli.context import WITHOUT_SETTINGS, Call, Verbs, usage, verb
+from warroom.cli.context import WITHOUT_SETTINGS, CliContext, Verbs, usage, verb
 from warroom.cli.verbs.all_verbs import VERBS
 from warroom.errors import WarroomError
 from warroom.watchdog import watchdog
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
     from types import FrameType
 
+    from warroom.bootstrap import AppContext
+    from warroom.config.settings import Settings
+    from warroom.drill.player import Drill
     from warroom.incident.summary import Summary
     from warroom.logs.records import Level
     from warroom.logs.view import LogView
-    from warroom.drill.player import Drill
-    from warroom.config.settings import Settings
-    from warroom.tui.context import Equipment
-    from warroom.bootstrap import House
+    from warroom.tui.context import ConsoleDeps
 
 INTERRUPTED = 128 + signal.SIGINT
 NOBODY_READS = 128 + signal.SIGPIPE
@@ -58,7 +58,7 @@ def cli(context: click.Context) -> None:
     Something is broken?   warroom declare SERVICE "what users notice"
     Just looking?          warroom demo
     """
-    call = context.ensure_object(Call)
+    call = context.ensure_object(CliContext)
     if context.invoked_subcommand is None:
         if call.no_settings:
             output.tell(f"! {WITHOUT_SETTINGS}")
@@ -75,7 +75,7 @@ def cli(context: click.Context) -> None:
 )
 @click.argument("incident", required=False, metavar="[INC-n]")
 @click.option("--log", "logs", multiple=True, metavar="PATH", help="A log to watch, as warroom logs takes it.")
-def open_(call: Call, incident: str | None, logs: Sequence[str]) -> None:
+def open_(call: CliContext, incident: str | None, logs: Sequence[str]) -> None:
     """Open the console in an incident's war room."""
     call.incident_id = incident or call.incident_id
     open_console(call, war_room=True, logs=logs)
@@ -84,7 +84,7 @@ def open_(call: Call, incident: str | None, logs: Sequence[str]) -> None:
 @verb(CONSOLE, example="warroom demo\nwarroom demo --speed 10\nwarroom demo --plain")
 @click.option("--speed", type=click.FloatRange(0.1, 10_000), metavar="N", help="Its clock runs N times as fast.")
 @click.option("--plain", is_flag=True, help="Play the responder too, without waiting, and print what happens.")
-def demo(call: Call, speed: float | None, plain: bool) -> None:
+def demo(call: CliContext, speed: float | None, plain: bool) -> None:
     """Rehearse an incident on sample data; nothing of yours is touched, nothing is sent."""
     import tempfile
 
@@ -107,7 +107,7 @@ def demo(call: Call, speed: float | None, plain: bool) -> None:
         return
     house, drill = wiring.open_demo(folder, speed or 1.0, call.by, environ=call.environ)
     with house:
-        status = show_console(lambda: equipment(house, drill, rehearses=True), crash_folder=folder)
+        status = show_console(lambda: deps(house, drill, rehearses=True), crash_folder=folder)
     output.tell(f"What you entered is kept in {folder}; delete it when you like.")
     click.get_current_context().exit(status)
 
@@ -128,7 +128,7 @@ def demo(call: Call, speed: float | None, plain: bool) -> None:
 @click.option("--until", metavar="TIME", help="Only records before that.")
 @click.option("--no-redact", is_flag=True, help="Mask nothing. For your eyes only.")
 def logs(
-    call: Call,
+    call: CliContext,
     paths: Sequence[str],
     follow: bool,
     level: Level | None,
@@ -159,9 +159,15 @@ def logs(
     except BadPattern as error:
         raise click.BadParameter(str(error), param_hint="--grep") from None
     wanted = Wanted(
-        now, zone, level, query, _moment(since, "--since", now, zone), _moment(until, "--until", now, zone),
-        call.json, not no_redact,
-    )  # fmt: skip
+        now,
+        zone,
+        level,
+        query,
+        _moment(since, "--since", now, zone),
+        _moment(until, "--until", now, zone),
+        call.json,
+        not no_redact,
+    )
     show(paths, wanted, follow=follow)
 
 
@@ -170,7 +176,7 @@ _STDIN = frozenset(("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"))
 
 
 def _moment(text: str | None, option: str, now: datetime, zone: tzinfo) -> datetime | None:
-    """As ``Call.moment``, without opening the house."""
+    """As ``CliContext.moment``, without opening the house."""
     from warroom.errors import BadInput
     from warroom.incident.timing import read_moment
 
@@ -182,7 +188,7 @@ def _moment(text: str | None, option: str, now: datetime, zone: tzinfo) -> datet
         raise usage(error, option) from None
 
 
-def _masking_settings(call: Call) -> Settings:
+def _masking_settings(call: CliContext) -> Settings:
     """The settings, their rules of what is masked in force from now on."""
     from warroom import bootstrap as wiring
 
@@ -192,7 +198,7 @@ def _masking_settings(call: Call) -> Settings:
 
 
 def open_log_console(
-    call: Call,
+    call: CliContext,
     paths: Sequence[str],
     *,
     level: Level | None = None,
@@ -208,18 +214,18 @@ def open_log_console(
     """
     from datetime import UTC, datetime
 
-    from warroom.logs.query import BadPattern, Query
     from warroom.logs.filter import Filter
+    from warroom.logs.query import BadPattern, Query
     from warroom.logs.sources.file import FileSource
     from warroom.logs.view import LogView
-    from warroom.tui.log_viewer import Furniture, LogConsole
+    from warroom.tui.log_viewer import LogViewerApp, LogViewerDeps
 
     try:
         within = (Query.of(grep, regex=True),) if grep else ()
     except BadPattern as error:
         raise click.BadParameter(str(error), param_hint="--grep") from None
 
-    def furnish() -> Furniture:
+    def build_deps() -> LogViewerDeps:
         from warroom import bootstrap as wiring
         from warroom.tui.actions import keymap
         from warroom.tui.theme import load_themes
@@ -229,7 +235,7 @@ def open_log_console(
         themes = {theme.name: theme for folder in places.themes for theme in load_themes(folder)}
         keys = keymap(settings.console.keys)
         look = settings.console
-        return Furniture(list(themes.values()), look.theme, keys, settings.team.zone, look.log_mb * 1_000_000)
+        return LogViewerDeps(list(themes.values()), look.theme, keys, settings.team.zone, look.log_mb * 1_000_000)
 
     wanted = Filter(level, within)
     zone: tzinfo = UTC
@@ -256,20 +262,20 @@ def open_log_console(
         return made
 
     with _terminal_taken():
-        console = LogConsole(view, furnish=furnish, crash_folder=_data_folder(call))
+        console = LogViewerApp(view, build_deps=build_deps, crash_folder=_data_folder(call))
         console.run()
     if console.failed:
         raise console.failed
     click.get_current_context().exit(console.return_code or 0)
 
 
-def _has_rules(call: Call) -> bool:
+def _has_rules(call: CliContext) -> bool:
     """Whether the settings speak of redaction at all: a look at the file that costs nothing."""
-    from warroom.config.paths import Places
+    from warroom.config.paths import AppPaths
 
     flags = {"settings": str(call.settings) if call.settings else None}
     try:
-        return b"redaction" in Places.find(call.environ, flags).settings.read_bytes()
+        return b"redaction" in AppPaths.find(call.environ, flags).settings.read_bytes()
     except OSError:  # none, or one that is told of when it is read
         return False
 
@@ -286,12 +292,12 @@ def _is_plain_file(log: str) -> bool:
         return False
 
 
-def has_terminal(call: Call) -> bool:
+def has_terminal(call: CliContext) -> bool:
     """Whether a console can be drawn and driven here."""
     return bool(sys.stdout and sys.stdout.isatty()) and call.environ.get("TERM", "") not in ("", "dumb")
 
 
-def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()) -> None:
+def open_console(call: CliContext, *, war_room: bool = False, logs: Sequence[str] = ()) -> None:
     """Open the console on the house that was asked for, and end with its exit status.
 
     With ``war_room`` it begins in the incident that is meant.
@@ -311,24 +317,24 @@ def open_console(call: Call, *, war_room: bool = False, logs: Sequence[str] = ()
     here = click.get_current_context()
     call.has_screen = True  # which shows what has to be said
 
-    def equip() -> Equipment:
+    def build_deps() -> ConsoleDeps:
         with here.scope(cleanup=False):  # a thread of its own, to which click's context is not known
             house = call.house
             opened = call.incident().id if war_room else ""
         drill = house.drill(house.places.data / "drill")
-        return equipment(
+        return deps(
             house, drill, logs=more, incident_id=opened, no_settings=call.no_settings, notice=call.stranger()
         )
 
-    from warroom.journal.summaries import glimpse
-    from warroom.config.paths import Places
+    from warroom.config.paths import AppPaths
+    from warroom.journal.summaries import read_summaries
 
-    places = Places.find(call.environ, {"data": call.data})
-    here.exit(show_console(equip, lambda: glimpse(places.journal), crash_folder=places.data))
+    places = AppPaths.find(call.environ, {"data": call.data})
+    here.exit(show_console(build_deps, lambda: read_summaries(places.journal), crash_folder=places.data))
 
 
-def equipment(
-    house: House,
+def deps(
+    house: AppContext,
     drill: Drill,
     *,
     incident_id: str = "",
@@ -336,14 +342,14 @@ def equipment(
     rehearses: bool = False,
     no_settings: bool = False,
     notice: str = "",
-) -> Equipment:
+) -> ConsoleDeps:
     """What the console works with in this house; ``rehearses`` plays the drill from the start.
 
     ``notice`` is said at its start. With ``no_settings`` the themes beside the settings are left alone too, and no
     theme is written there.
     """
     from warroom.config.settings import save_theme
-    from warroom.tui.context import Equipment
+    from warroom.tui.context import ConsoleDeps
     from warroom.tui.theme import load_themes
 
     folders = house.places.themes[:1] if no_settings else house.places.themes
@@ -353,7 +359,7 @@ def equipment(
         played = drill.logs if drill.running and service == drill.script.service else ()
         house.watch_logs(view, service, [*played, *logs])
 
-    return Equipment(
+    return ConsoleDeps(
         house.room,
         watch_logs,
         themes=list(themes.values()),
@@ -369,19 +375,19 @@ def equipment(
 
 
 def show_console(
-    equip: Callable[[], Equipment],
-    glimpse: Callable[[], Sequence[Summary]] = tuple,
+    build_deps: Callable[[], ConsoleDeps],
+    read_summaries: Callable[[], Sequence[Summary]] = tuple,
     crash_folder: Path | None = None,
 ) -> int:
     """Show the console until it is left; its exit status. The one place that imports the screen.
 
-    ``glimpse`` gives the incidents that are drawn at once. ``equip`` is called after that; an error it raises is
-    raised here, the screen gone.
+    ``read_summaries`` gives the incidents that are drawn at once. ``build_deps`` is called after that; an error it
+    raises is raised here, the screen gone.
     """
     with _terminal_taken():
-        from warroom.tui.app import Console
+        from warroom.tui.app import WarRoomApp
 
-        console = Console(equip, glimpse=glimpse, crash_folder=crash_folder)
+        console = WarRoomApp(build_deps, read_summaries=read_summaries, crash_folder=crash_folder)
         console.run()
     if console.failed:
         raise console.failed
@@ -444,12 +450,12 @@ def main() -> None:
         _let_go()
 
 
-def run(arguments: Sequence[str], call: Call | None = None) -> int:
+def run(arguments: Sequence[str], call: CliContext | None = None) -> int:
     """Carry out a command line; its exit status. Nothing is raised but what ends the process.
 
     ``call`` is another environment and clock than the process's own.
     """
-    call = call or Call()
+    call = call or CliContext()
     try:
         # Not cli.main: it makes one failure of a closed pipe and of an interrupted wait.
         with cli.make_context("warroom", list(arguments), obj=call) as context:
@@ -509,15 +515,15 @@ def _let_go() -> None:
                 os.close(nowhere)
 
 
-def _report_crash(error: BaseException, call: Call) -> str:
+def _report_crash(error: BaseException, call: CliContext) -> str:
     """Write down where it happened; the file's path, or what to do without one."""
     from warroom.diagnostics import write_report
 
     return write_report(error, _data_folder(call))
 
 
-def _data_folder(call: Call) -> Path:
+def _data_folder(call: CliContext) -> Path:
     """Where reports go; it need not exist."""
-    from warroom.config.paths import Places
+    from warroom.config.paths import AppPaths
 
-    return Places.find(call.environ, {"data": call.data}).data
+    return AppPaths.find(call.environ, {"data": call.data}).data

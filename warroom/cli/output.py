@@ -27,13 +27,13 @@ class Unwritten(WarroomError):
     """stdout takes nothing any more: a full disk, say."""
 
 
-def inert(text: str) -> str:
-    """As ``redact.inert``; most often there is nothing to do, and help starts without what does it."""
+def sanitize(text: str) -> str:
+    """As ``redact.sanitize``; most often there is nothing to do, and help starts without what does it."""
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
     from warroom import safety as redact
 
-    return redact.inert(text)
+    return redact.sanitize(text)
 
 
 def say(text: str = "", *, end: str = "\n") -> None:
@@ -42,7 +42,7 @@ def say(text: str = "", *, end: str = "\n") -> None:
     Raises BrokenPipeError if nobody reads any more, WarroomError if it cannot be written.
     """
     with _written():
-        click.echo(inert(text) + end, nl=False)
+        click.echo(sanitize(text) + end, nl=False)
 
 
 def flush() -> None:
@@ -68,7 +68,7 @@ def _written() -> Iterator[None]:
 def tell(text: str) -> None:
     """Lines on stderr; whoever closed it does not want to know."""
     try:
-        click.echo(inert(text), err=True)
+        click.echo(sanitize(text), err=True)
     except OSError:
         return
 
@@ -115,8 +115,8 @@ def _plain(value: object) -> object:
 
 def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
     """Rows with aligned columns; the last column runs free. A cell of several lines keeps to its column."""
-    cells = [[inert(cell) for cell in line] for line in ([header] if header else [])]
-    cells += [[inert(cell) for cell in line] for line in rows]
+    cells = [[sanitize(cell) for cell in line] for line in ([header] if header else [])]
+    cells += [[sanitize(cell) for cell in line] for line in rows]
     if not cells:
         return
     widths = [max(_width(line[place]) for line in cells) for place in range(len(cells[0]) - 1)]

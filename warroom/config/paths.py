@@ -24,7 +24,7 @@ JOURNAL = "journal.sqlite"
 
 
 @dataclass(frozen=True)
-class Places:
+class AppPaths:
     """Where warroom's files lie on this machine. Finding them touches none of them."""
 
     settings: Path
@@ -36,7 +36,7 @@ class Places:
     """Folders of themes, the shipped one first; a later theme replaces one of its name."""
 
     @classmethod
-    def find(cls, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Places:
+    def find(cls, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> AppPaths:
         """By ``flags`` ("settings", "data"), then WARROOM_SETTINGS and WARROOM_DATA, then the platform."""
         named, _ = chosen("settings", environ, flags or {})
         data, _ = chosen("data", environ, flags or {})
@@ -213,9 +213,12 @@ def _link_target(path: Path) -> Path:
 
 def _kind(mode: int) -> str:
     names = {
-        stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
         stat.S_IFBLK: "a block device",
-    }  # fmt: skip
+    }
     return names.get(stat.S_IFMT(mode), "something else")
 
 

@@ -31,11 +31,11 @@ from pydantic import (
     model_validator,
 )
 
-from warroom.config import secrets as secret_sources
 from warroom import toml
-from warroom.incident.delivery import Audience
+from warroom.config import secrets as secret_sources
+from warroom.config.paths import AppPaths, chosen, expanded, shipped, shown, write_atomically
 from warroom.errors import SettingsError
-from warroom.config.paths import Places, chosen, expanded, shipped, shown, write_atomically
+from warroom.incident.delivery import Audience
 
 if TYPE_CHECKING:
     from warroom.incident.playbook import Playbook
@@ -296,7 +296,7 @@ class Redaction(_Table):
     rules: tuple[RedactionRule, ...] = ()
 
 
-class Console(_Table):
+class ConsoleSettings(_Table):
     """How the console looks and sounds on this machine."""
 
     theme: Key = "dark"
@@ -322,7 +322,7 @@ class Settings(_Table):
     on_call: OnCall | None = None
     destinations: dict[Key, Destination] = {}
     redaction: Redaction = Redaction()
-    console: Console = Console()
+    console: ConsoleSettings = ConsoleSettings()
 
     def person(self, who: str) -> Person | None:
         """The person of that name, or the only one with that first name; case does not matter."""
@@ -397,7 +397,7 @@ def load(
     Raises ``SettingsError`` for a named file that is missing, and for every mistake, with its place.
     """
     flags = flags or {}
-    places = Places.find(environ, flags)
+    places = AppPaths.find(environ, flags)
     file = path or places.settings
     settings = Settings()
     if path or places.named or _there(file):

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from types import NoneType
 from typing import TypeVar
 
-from warroom.connect.secret_mask import SecretMask
 from warroom.connect.ports import Chat
+from warroom.connect.secret_mask import SecretMask
+from warroom.errors import SettingsError, Unconfirmed, WarroomError
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
-from warroom.errors import SettingsError, Uncertain, WarroomError
-from warroom.safety import inert, redact
+from warroom.safety import redact, sanitize
 
 T = TypeVar("T")
 
@@ -46,13 +46,13 @@ def describe(error: BaseException, mask: SecretMask | None = None) -> str:
         words = ""
     kind = type(error).__name__
     words = mask.line(words) if mask else " ".join(redact(words[:200]).text.split())
-    return inert(f"{kind}: {words}" if words else kind, newlines=False)
+    return sanitize(f"{kind}: {words}" if words else kind, newlines=False)
 
 
 class GuardedChat:
     """A ``Chat`` whose every method keeps the promises of that protocol, whatever ``chat`` does.
 
-    Errors of warroom pass, without secrets. Any other ends ``Uncertain`` where something may have been sent, and
+    Errors of warroom pass, without secrets. Any other ends ``Unconfirmed`` where something may have been sent, and
     as a ``WarroomError`` where nothing was. ``close`` never raises. Raises ``SettingsError`` for a backend that
     lacks what the protocol asks for.
     """
@@ -141,7 +141,7 @@ class GuardedChat:
             if isinstance(result, kinds):
                 return result
             what = f"{self._name} gave no usable answer"
-            failure: WarroomError = Uncertain(what, _UPDATE) if sends else WarroomError(what, _UPDATE)
+            failure: WarroomError = Unconfirmed(what, _UPDATE) if sends else WarroomError(what, _UPDATE)
         except BaseException as error:
             if is_ending(error):
                 raise
@@ -154,7 +154,7 @@ class GuardedChat:
             error.args = (error.title,)
             return error
         what = f"{self._name} broke: {describe(error, self._mask)}"
-        return Uncertain(what, _UPDATE) if sends else WarroomError(what, _UPDATE)
+        return Unconfirmed(what, _UPDATE) if sends else WarroomError(what, _UPDATE)
 
     def _receipt(self, receipt: Receipt) -> Receipt:
         return Receipt(id=self._id(receipt.id), url=self._link(receipt.url))

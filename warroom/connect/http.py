@@ -5,11 +5,11 @@ What an outcome means, for requests that change something:
     DNS, connect, TLS, proxy, pool            NotSent     nothing left this machine
     429, or a throttling code in the body     NotSent     with the service's wait in seconds, if it gave one
     408, 425                                  NotSent     the server says it did not take the request
-    other 4xx, any redirect                   Refused     with a remedy
-    read timeout, reset, broken HTTP, 5xx     Uncertain   it may have been done
-    2xx whose body is not what was promised   Uncertain
+    other 4xx, any redirect                   Rejected     with a remedy
+    read timeout, reset, broken HTTP, 5xx     Unconfirmed   it may have been done
+    2xx whose body is not what was promised   Unconfirmed
 
-A request that is harmless to repeat (any GET, or ``repeatable``) never ends ``Uncertain``: nobody has to be
+A request that is harmless to repeat (any GET, or ``repeatable``) never ends ``Unconfirmed``: nobody has to be
 asked whether to do it again, so the same outcomes are ``NotSent``.
 
 Nothing of an answer leaves this module with a secret of the request in it: every string of its JSON, and every word
@@ -36,7 +36,7 @@ from pydantic import SecretStr
 from warroom import __version__
 from warroom.connect.attempt import leaving
 from warroom.connect.secret_mask import SecretMask, credentials
-from warroom.errors import DeliveryError, NotSent, Refused, SettingsError, Uncertain
+from warroom.errors import DeliveryError, NotSent, Rejected, SettingsError, Unconfirmed
 
 if TYPE_CHECKING:
     import httpx
@@ -74,7 +74,7 @@ _REMEDIES = {
 }
 
 
-class Answered(Refused):
+class HttpRejected(Rejected):
     """The service's no, with its HTTP ``status`` and its own ``code`` ("" when it gave none)."""
 
     def __init__(self, title: str, remedy: str = "", status: int = 0, code: str = "") -> None:
@@ -84,7 +84,7 @@ class Answered(Refused):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """A 2xx answer. ``data`` is its JSON object, {} if it is none; ``retry_after`` is in seconds.
 
     No secret of the request is in ``data``, nor a control character.
@@ -95,7 +95,7 @@ class Answer:
     retry_after: float | None = None
 
 
-class Http:
+class HttpClient:
     """Requests to one service. Opens no connection before the first request; used on one event loop.
 
     ``service`` names it in errors. ``base_url`` may be a secret as a whole (a webhook's address); the values
@@ -151,7 +151,7 @@ class Http:
         logging.getLogger("httpx").disabled = True
 
     def __repr__(self) -> str:
-        return f"Http({self.service!r}, host={self.host!r})"
+        return f"HttpClient({self.service!r}, host={self.host!r})"
 
     async def send(
         self,
@@ -163,7 +163,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
         wants_json: bool = True,
-    ) -> Answer:
+    ) -> HttpResponse:
         """Send one request and return its 2xx answer; every other outcome raises as the module says.
 
         ``path`` is appended to the base address as it stands, so the caller has quoted it. ``wants_json``
@@ -215,7 +215,7 @@ class Http:
         except httpx.TimeoutException:
             failure = self.doubt("did not answer in time", repeatable)
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            failure = Answered(f"{self.service}: the request cannot be written", self.clean(str(error)))
+            failure = HttpRejected(f"{self.service}: the request cannot be written", self.clean(str(error)))
         except (httpx.RequestError, httpx.StreamError) as error:
             failure = self.doubt(f"broke off ({type(error).__name__})", repeatable)
         # Raised out here, where no exception of httpx (its request holds the token) can become the context.
@@ -226,7 +226,7 @@ class Http:
         failure = self._judged(response, body, data, repeatable, wants_json)
         if failure is not None:
             raise failure
-        return Answer(response.status_code, data or {}, _wait(response, data or {}))
+        return HttpResponse(response.status_code, data or {}, _wait(response, data or {}))
 
     async def close(self) -> None:
         """Let go of connections. Another request opens new ones."""
@@ -235,10 +235,10 @@ class Http:
             await client.aclose()
 
     def doubt(self, what: str, repeatable: bool = False) -> DeliveryError:
-        """The error for a request whose outcome nobody knows: ``Uncertain``, or ``NotSent`` if repeatable."""
+        """The error for a request whose outcome nobody knows: ``Unconfirmed``, or ``NotSent`` if repeatable."""
         if repeatable:
             return NotSent(f"{self.service} {what}", "Nothing is lost; it will be tried again.")
-        return Uncertain(
+        return Unconfirmed(
             f"{self.service} {what}; the message may have arrived", f"Look there whether it did ({self.host})."
         )
 
@@ -310,14 +310,14 @@ class Http:
         if status >= 500 or status < 200:
             return self.doubt(f"failed ({status})", repeatable)
         if status < 400:
-            return Answered(f"{self.service} points elsewhere ({status})", self._elsewhere(response), status)
+            return HttpRejected(f"{self.service} points elsewhere ({status})", self._elsewhere(response), status)
         # A service that is not JSON (Slack's webhooks) says its reason in a short plain text.
         plain = self.clean(body[:200].decode("utf-8", "replace")) if data is None and len(body) <= 200 else ""
         phrase = self.clean(response.reason_phrase, 60)
         reason = next(text for text in (code, words, plain, phrase, "no reason") if text)
         detail = words if words and words != reason else ""
         remedy = self._remedies.get(code) or _REMEDIES.get(status, "Check this destination's settings.")
-        return Answered(
+        return HttpRejected(
             f"{self.service} refused: {reason} ({status})", " ".join(filter(None, (detail, remedy))), status, code
         )
 

@@ -6,9 +6,9 @@ from importlib.metadata import EntryPoint, entry_points
 
 from pydantic import BaseModel
 
+from warroom import toml
 from warroom.connect.guarded_chat import describe, is_ending
 from warroom.connect.ports import ChatBackend
-from warroom import toml
 from warroom.errors import SettingsError
 
 GROUP = "warroom.chat"

@@ -15,12 +15,13 @@ class Chat(Protocol):
 
     A backend is used by one courier at a time, on one event loop. Every method raises ``NotSent`` when the
     request certainly did not arrive or was turned away for now (with the service's ``retry_after`` in
-    seconds), ``Refused`` when the service said no for good, and ``Uncertain`` when it may have arrived.
+    seconds), ``Rejected`` when the service said no for good, and ``Unconfirmed`` when it may have arrived.
     Secrets never stand in an error. ``key`` is the delivery's id.
 
     A backend may also have ``tells_when_it_sends = True``: it then calls ``attempt.leaving()`` right before the
-    first byte of a request that must not be repeated can leave (``http.Http`` does so by itself). A post that is
-    cut off before that is known not to be sent. With any other backend its outcome is unknown from the call on.
+    first byte of a request that must not be repeated can leave (``http.HttpClient`` does so by itself). A post
+    that is cut off before that is known not to be sent. With any other backend its outcome is unknown from the
+    call on.
     """
 
     dedupes: bool

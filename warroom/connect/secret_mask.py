@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlsplit
 
-from warroom.safety import inert, redact
+from warroom.safety import redact, sanitize
 
 MASK = "‹redacted›"
 
@@ -28,14 +28,35 @@ MAX_LINE = 200
 MAX_ID = 255
 MAX_LINK = 500
 
-# Characters that can stand between those of a secret without being seen, and what ``inert`` makes of them.
+# Characters that can stand between those of a secret without being seen, and what ``sanitize`` makes of them.
 _UNSEEN = (
-    (0x00, 0x20), (0x7F, 0xA0), (0xAD, 0xAD), (0x300, 0x36F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5),
-    (0x180B, 0x180F), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x2000, 0x200F), (0x2028, 0x202F), (0x205F, 0x206F),
-    (0x20D0, 0x20FF), (0x2400, 0x2426), (0x3000, 0x3000), (0x3164, 0x3164), (0xD800, 0xDFFF), (0xFE00, 0xFE0F),
-    (0xFE20, 0xFE2F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF9, 0xFFFD), (0x1D173, 0x1D17A),
-    (0x1F3FB, 0x1F3FF), (0xE0000, 0xE01EF),
-)  # fmt: skip
+    (0x00, 0x20),
+    (0x7F, 0xA0),
+    (0xAD, 0xAD),
+    (0x300, 0x36F),
+    (0x61C, 0x61C),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x1AB0, 0x1AFF),
+    (0x1DC0, 0x1DFF),
+    (0x2000, 0x200F),
+    (0x2028, 0x202F),
+    (0x205F, 0x206F),
+    (0x20D0, 0x20FF),
+    (0x2400, 0x2426),
+    (0x3000, 0x3000),
+    (0x3164, 0x3164),
+    (0xD800, 0xDFFF),
+    (0xFE00, 0xFE0F),
+    (0xFE20, 0xFE2F),
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF9, 0xFFFD),
+    (0x1D173, 0x1D17A),
+    (0x1F3FB, 0x1F3FF),
+    (0xE0000, 0xE01EF),
+)
 _LAYERS = 3
 _LONG = 16_384  # characters; a longer text that holds a secret is not worth being gone through one by one
 
@@ -55,7 +76,7 @@ class SecretMask:
 
     def text(self, text: str) -> str:
         """``text``, at most ``MAX_TEXT`` long, without control characters and without the secrets. Idempotent."""
-        return self.secrets(inert(text))
+        return self.secrets(sanitize(text))
 
     def secrets(self, text: str) -> str:
         """``text``, at most ``MAX_TEXT`` long, without the secrets; all else stays, for an id to be given back."""
@@ -89,9 +110,9 @@ class SecretMask:
         would take minutes. Raises ``RecursionError`` for what is nested too deeply.
         """
         if isinstance(value, str):
-            return self._replaced(inert(value))
+            return self._replaced(sanitize(value))
         if isinstance(value, dict):
-            return {self._replaced(inert(name)): self.data(below) for name, below in value.items()}
+            return {self._replaced(sanitize(name)): self.data(below) for name, below in value.items()}
         if isinstance(value, list):
             return [self.data(below) for below in value]
         return value

@@ -24,6 +24,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from warroom import toml
+from warroom.config.paths import make_folder
+from warroom.errors import BadInput, NotFound, WarroomError
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
@@ -32,23 +34,21 @@ from warroom.incident.commands import (
     Close,
     Command,
     Declare,
-    Hear,
     Note,
     Pin,
     ReceiveAlert,
+    RecordChat,
     RecordFix,
     Resolve,
     SetSeverity,
     SetStatus,
     WriteSection,
 )
-from warroom.errors import BadInput, NotFound, WarroomError
 from warroom.incident.events import NoteKind, Section
 from warroom.incident.incident import Incident
 from warroom.incident.timing import read_duration
-from warroom.config.paths import make_folder
-from warroom.safety import redact
 from warroom.room.room import WarRoom
+from warroom.safety import redact
 
 PACE_S = 0.05
 """The shortest pause between two rounds, in real seconds: a fast clock writes more a round, not more rounds."""
@@ -355,10 +355,22 @@ class Closes(Act):
 
 
 AnyAct = Annotated[
-    Declares | Acknowledges | Assigns | Notes | Pins | Posts | Fixes | Checks | SetsSeverity | SetsStatus
-    | Resolves | Writes | Plans | Closes,
+    Declares
+    | Acknowledges
+    | Assigns
+    | Notes
+    | Pins
+    | Posts
+    | Fixes
+    | Checks
+    | SetsSeverity
+    | SetsStatus
+    | Resolves
+    | Writes
+    | Plans
+    | Closes,
     Field(discriminator="do"),
-]  # fmt: skip
+]
 
 
 class Script(_Value):
@@ -657,14 +669,14 @@ class Drill:
     def _inject(self, cue: AlertInject | ChatInject) -> None:
         if isinstance(cue, ChatInject):
             if self._incident().status != "closed":
-                self.room.hear(self.incident_id, Hear(cue.who, cue.via, cue.words))
+                self.room.record_chat(self.incident_id, RecordChat(cue.who, cue.via, cue.words))
             return
         source = cue.source or "monitor"
         alert = ReceiveAlert(cue.name, source, self.script.service, cue.detail, drill=True)
         if not self.incident_id:
             self.room.receive_alert(alert)
         elif self._incident().status != "closed":
-            self.room.do(self.incident_id, alert, by="")
+            self.room.execute(self.incident_id, alert, by="")
 
     def _incident(self) -> Incident:
         if not self.incident_id:
@@ -687,13 +699,13 @@ class Drill:
                 raise NotFound(f"No line of {act.log} says {act.contains!r}", "Correct the drill's script.")
             number, text = found
             pin = Pin(self.script.logs[act.log], redact(text).text, number, comment=act.comment)
-            self.room.do(self._incident().id, pin, by=by)
+            self.room.execute(self._incident().id, pin, by=by)
         elif isinstance(act, Plans):
             day = self.clock().astimezone(self.room.zone).date() + timedelta(days=act.days)
             item = AddAction(act.words, act.owner, day.isoformat() if act.days else "")
-            self.room.do(self._incident().id, item, by=by)
+            self.room.execute(self._incident().id, item, by=by)
         else:
-            self.room.do(self._incident().id, act.command(), by=by)
+            self.room.execute(self._incident().id, act.command(), by=by)
 
     def _declare(self, act: Declares) -> None:
         alert = next((a for a in self.room.team().alerts.values() if a.event.drill), None)

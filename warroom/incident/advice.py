@@ -50,7 +50,7 @@ def next_steps(
 
 def _deliveries(deliveries: Sequence[Delivery]) -> Iterator[NextStep]:
     for delivery in deliveries:
-        if delivery.state is State.UNCERTAIN and delivery.next_attempt_at is None:
+        if delivery.state is State.UNCONFIRMED and delivery.next_attempt_at is None:
             message = delivery.order.message
             what = message.marker if message else delivery.order.act
             yield NextStep("deliveries", delivery.id, f"Did {what} arrive on {delivery.destination}?", "late")
@@ -67,9 +67,11 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
     response = timing.response(incident, playbook, now)
     if response:
         late = response.urgency in ("late", "overdue")
-        words = f"Acknowledge the alert: {timing.minutes(-response.left_s)} past target" if late else (
-            "Acknowledge the alert"
-        )  # fmt: skip
+        words = (
+            f"Acknowledge the alert: {timing.minutes(-response.left_s)} past target"
+            if late
+            else ("Acknowledge the alert")
+        )
         yield NextStep("acknowledge", "", words, "overdue" if late else "soon")
     if not incident.commander:
         waited = now - incident.milestones["declared"]
@@ -122,7 +124,7 @@ def _long_command(incident: Incident, now: datetime, prompt_min: int, insist_min
     led = now - held.since
     if not held.offered_to and led >= timedelta(minutes=prompt_min):
         insist: Urgency = "late" if led >= timedelta(minutes=insist_min) else "calm"
-        words = f"{held.person} has led for {timing.spoken(led)}: hand over?"
+        words = f"{held.person} has led for {timing.format_duration(led)}: hand over?"
         yield NextStep("hand_over", "incident_commander", words, insist)
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Protocol
 
-from warroom.incident.delivery import Audience, MessageKind
 from warroom.errors import BadInput, JustPosted, NotFound, Refusal
+from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.events import (
     NOTE_KINDS,
     Acknowledged,
@@ -20,7 +20,7 @@ from warroom.incident.events import (
     ActionDone,
     AlertReceived,
     ChannelOpened,
-    ChatHeard,
+    ChatMessage,
     Closed,
     Declared,
     EntryAmended,
@@ -60,7 +60,7 @@ PERMANENT_FIX_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CommandContext:
     """Who decides, when, by which playbook."""
 
     playbook: Playbook
@@ -73,19 +73,19 @@ class Desk:
 class Command(Protocol):
     """Something a person may do to an incident."""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         """The facts that follow. Raises Refusal (why, and what to do), BadInput or NotFound."""
         ...
 
 
-def decide(incident: Incident, command: Command, desk: Desk) -> list[Event]:
+def decide(incident: Incident, command: Command, context: CommandContext) -> list[Event]:
     """The facts of ``command``, and the checklist items that those facts tick by themselves."""
     if not incident.exists and not isinstance(command, Declare):
         raise NotFound(f"There is no incident {incident.id}", "warroom list shows the incidents there are.")
     if incident.status == "closed" and not getattr(command, "after_closing", False):
         raise Refusal(f"{incident.id} is closed", "Reopen it first: warroom reopen REASON.")
-    events = list(command.decide(incident, desk))
-    return events + _ticked_by(events, incident, desk.playbook)
+    events = list(command.decide(incident, context))
+    return events + _ticked_by(events, incident, context.playbook)
 
 
 def _ticked_by(events: Iterable[Event], incident: Incident, playbook: Playbook) -> list[Event]:
@@ -124,9 +124,9 @@ def _said(text: str, what: str, remedy: str = "") -> str:
     return text
 
 
-def _past(at: datetime, desk: Desk, what: str) -> datetime:
+def _past(at: datetime, context: CommandContext, what: str) -> datetime:
     # A minute's grace: two machines' clocks never quite agree.
-    if at > desk.now + timedelta(minutes=1):
+    if at > context.now + timedelta(minutes=1):
         raise Refusal(f"{what} lies in the future", "Give a time that has been, such as -10m or 14:03.")
     return at
 
@@ -146,35 +146,40 @@ class Declare:
     drill: bool = False
     source: str = ""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         if incident.exists:
             raise Refusal(f"{incident.id} is declared already", "Declare another incident instead.")
         service = _said(self.service, "The service", "Name what is affected, such as checkout-api.")
         impact = _said(self.impact, "The impact", "Say in a sentence what users notice.")
         # The framework treats what is not yet known as the higher severity.
-        severity = desk.playbook.severity(self.severity or desk.playbook.severities[0].id)
-        started = _past(self.started_at or desk.now, desk, "The start")
-        detected = _past(self.detected_at, desk, "The detection") if self.detected_at else None
+        severity = context.playbook.severity(self.severity or context.playbook.severities[0].id)
+        started = _past(self.started_at or context.now, context, "The start")
+        detected = _past(self.detected_at, context, "The detection") if self.detected_at else None
         if detected and detected < started:
             raise Refusal("It was detected before it started", "Give an earlier start.")
         return [
             Declared(
-                service=service, impact=impact, severity=severity.id, started_at=started,
-                detected_at=detected, drill=self.drill, source=self.source,
+                service=service,
+                impact=impact,
+                severity=severity.id,
+                started_at=started,
+                detected_at=detected,
+                drill=self.drill,
+                source=self.source,
             )
-        ]  # fmt: skip
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
     """Say that the alert is in hand."""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         if "acknowledged" in incident.milestones:
             raise Refusal(f"{incident.id} is acknowledged already", "Nothing to do.")
         if not incident.open:
             raise Refusal(f"{incident.id} is {incident.status}", "Reopen it first if it is back.")
-        return [Acknowledged(who=desk.by)]
+        return [Acknowledged(who=context.by)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +189,11 @@ class SetSeverity:
     severity: str
     reason: str = ""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
-        severity = desk.playbook.severity(self.severity)
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+        severity = context.playbook.severity(self.severity)
         if severity.id == incident.severity:
             raise Refusal(f"{incident.id} is {severity.title} already", "Nothing to do.")
-        lower = desk.playbook.rank(severity.id) > desk.playbook.rank(incident.severity)
+        lower = context.playbook.rank(severity.id) > context.playbook.rank(incident.severity)
         if lower and not self.reason.strip():
             raise Refusal(
                 f"Lowering the severity to {severity.title} asks for a reason",
@@ -204,9 +209,9 @@ class SetStatus:
     status: str
     reason: str = ""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         if self.status == "resolved":
-            return Resolve(reason=self.reason).decide(incident, desk)
+            return Resolve(reason=self.reason).decide(incident, context)
         if self.status not in ("investigating", "mitigated"):
             raise BadInput(f"{self.status!r} is not a status", "Use investigating, mitigated or resolved.")
         if not incident.open:
@@ -244,10 +249,10 @@ class Resolve:
     reason: str = ""
     against: dict[str, str] = field(default_factory=dict)
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         if not incident.open:
             raise Refusal(f"{incident.id} is {incident.status} already", "Nothing to do.")
-        blockers = resolve_blockers(incident, desk.playbook, self.against)
+        blockers = resolve_blockers(incident, context.playbook, self.against)
         if blockers and not self.reason.strip():
             raise Refusal(
                 f"{incident.id} cannot be resolved yet",
@@ -264,13 +269,13 @@ class Reopen:
     reason: str
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         if incident.open:
             raise Refusal(f"{incident.id} is open", "Nothing to do.")
         reason = _said(self.reason, "The reason", "Say what came back.")
         unverified: list[Event] = [
             ItemUnchecked(item=item.id, title=item.text)
-            for item in desk.playbook.checklists["recovery"].items
+            for item in context.playbook.checklists["recovery"].items
             if item.id in incident.ticks
         ]
         return [Reopened(reason=reason), *unverified]
@@ -287,10 +292,10 @@ class Close:
 
     reason: str = ""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         if incident.open:
             raise Refusal(f"{incident.id} is not resolved", "Resolve it first.")
-        owed = close_blockers(incident, desk.playbook)
+        owed = close_blockers(incident, context.playbook)
         if owed and not self.reason.strip():
             raise Refusal(
                 f"{incident.id} still owes its follow-up", "Do these, or give a reason to close over them.", owed
@@ -308,8 +313,8 @@ class Assign:
     role: str
     person: str
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
-        role = desk.playbook.role(self.role)
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+        role = context.playbook.role(self.role)
         person = _said(self.person, "The person", "Name who takes the role.")
         held = incident.roles.get(role.id)
         if held and held.person == person:
@@ -323,8 +328,8 @@ class Release:
 
     role: str
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
-        role = desk.playbook.role(self.role)
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+        role = context.playbook.role(self.role)
         held = incident.roles.get(role.id)
         if not held:
             raise Refusal(f"Nobody is {role.title}", "Nothing to do.")
@@ -339,8 +344,8 @@ class HandOver:
     to: str
     briefing: str = ""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
-        role = desk.playbook.role(self.role)
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+        role = context.playbook.role(self.role)
         to = _said(self.to, "The person", "Name who takes over.")
         held = incident.roles.get(role.id)
         if not held:
@@ -360,8 +365,8 @@ class AcceptHandover:
 
     role: str
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
-        role = desk.playbook.role(self.role)
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+        role = context.playbook.role(self.role)
         held = incident.roles.get(role.id)
         if not held or not held.offered_to:
             raise Refusal(f"{role.title} is not offered to anybody", "Offer it first: warroom handover.")
@@ -379,8 +384,8 @@ class Check:
     against: str = ""
     anyway: bool = False
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
-        item = desk.playbook.item(self.item)
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+        item = context.playbook.item(self.item)
         if item.id in incident.ticks:
             raise Refusal(f"“{item.text}” is done already", "Nothing to do.")
         against = self.against.strip()
@@ -398,8 +403,8 @@ class Uncheck:
 
     item: str
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
-        item = desk.playbook.item(self.item)
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+        item = context.playbook.item(self.item)
         if item.id not in incident.ticks:
             raise Refusal(f"“{item.text}” is not done", "Nothing to do.")
         return [ItemUnchecked(item=item.id, title=item.text)]
@@ -417,7 +422,7 @@ class Note:
     because: str = ""
     rollback: str = ""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         if self.note not in NOTE_KINDS:
             raise BadInput(f"{self.note!r} is not a kind of note", f"Use one of {', '.join(NOTE_KINDS)}.")
         words = _said(self.words, f"The {self.note}")
@@ -437,17 +442,19 @@ class RecordFix:
     temporary: bool = False
     rollback: str = ""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         words = _said(self.words, "The fix")
         fix = FixRecorded(words=words, temporary=self.temporary, rollback=self.rollback.strip())
         if not self.temporary:
             return [fix]
         lead = incident.roles.get("technical_lead")
-        due = desk.today + timedelta(days=PERMANENT_FIX_DAYS)
+        due = context.today + timedelta(days=PERMANENT_FIX_DAYS)
         action = ActionAdded(
-            action=_next_action(incident), words=f"Permanent fix for: {words}",
-            owner=lead.person if lead else "", due=due.isoformat(),
-        )  # fmt: skip
+            action=_next_action(incident),
+            words=f"Permanent fix for: {words}",
+            owner=lead.person if lead else "",
+            due=due.isoformat(),
+        )
         return [fix.model_copy(update={"action": action.action}), action]
 
 
@@ -462,27 +469,31 @@ class Pin:
     level: str = ""
     comment: str = ""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         words = _said(self.words, "The evidence", "Pick a log line that says something.")
         pinned = EvidencePinned(
-            source=self.source or "log", line=self.line, logged_at=self.logged_at, level=self.level,
-            words=words, comment=self.comment.strip(),
-        )  # fmt: skip
+            source=self.source or "log",
+            line=self.line,
+            logged_at=self.logged_at,
+            level=self.level,
+            words=words,
+            comment=self.comment.strip(),
+        )
         if pinned in (event for _, event in incident.evidence):
             raise Refusal("That line is pinned already", "Nothing to do.")
         return [pinned]
 
 
 @dataclass(frozen=True, slots=True)
-class Hear:
+class RecordChat:
     """Keep what somebody said in a chat."""
 
     who: str
     via: str
     words: str
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
-        return [ChatHeard(who=self.who, via=self.via, words=_said(self.words, "The message"))]
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+        return [ChatMessage(who=self.who, via=self.via, words=_said(self.words, "The message"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,13 +507,17 @@ class ReceiveAlert:
     fired_at: datetime | None = None
     drill: bool = False
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         return [
             AlertReceived(
-                name=_said(self.name, "The alert"), source=self.source, service=self.service,
-                detail=self.detail, fired_at=self.fired_at, drill=self.drill,
+                name=_said(self.name, "The alert"),
+                source=self.source,
+                service=self.service,
+                detail=self.detail,
+                fired_at=self.fired_at,
+                drill=self.drill,
             )
-        ]  # fmt: skip
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -524,7 +539,7 @@ class PostUpdate:
     approved_by: str = ""
     seen: int = 0
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         words = _said(self.words, "The update")
         next_at = self.next_update_at
         over = self.message == "resolution" or not incident.open
@@ -533,33 +548,40 @@ class PostUpdate:
                 "An update names the time of the next one",
                 "Give it, such as +15m or 14:30; the cadence proposes it.",
             )
-        if next_at is not None and next_at <= desk.now:
+        if next_at is not None and next_at <= context.now:
             raise Refusal("The next update lies in the past", "Give a time ahead, such as +15m.")
         approved = self.approved_by.strip()
         if self.audience == "customers" and not approved:
-            if desk.by != incident.commander:
+            if context.by != incident.commander:
                 leader = incident.commander or "an incident commander, once one is assigned"
                 raise Refusal(
                     "Words to customers need the incident commander's ok",
                     f"Ask {leader}, and name who approved it.",
                 )
-            approved = desk.by
-        self._not_just_posted(incident, desk)
+            approved = context.by
+        self._not_just_posted(incident, context)
         return [
             UpdatePosted(
-                number=len(incident.posts) + 1, message=self.message, template=self.template,
-                audience=self.audience, status=incident.status, fields=self.fields, title=self.title,
-                words=words, next_update_at=None if over else next_at, destinations=self.destinations,
+                number=len(incident.posts) + 1,
+                message=self.message,
+                template=self.template,
+                audience=self.audience,
+                status=incident.status,
+                fields=self.fields,
+                title=self.title,
+                words=words,
+                next_update_at=None if over else next_at,
+                destinations=self.destinations,
                 approved_by=approved,
             )
-        ]  # fmt: skip
+        ]
 
-    def _not_just_posted(self, incident: Incident, desk: Desk) -> None:
+    def _not_just_posted(self, incident: Incident, context: CommandContext) -> None:
         to_them = (post for post in reversed(incident.posts) if post.update.audience == self.audience)
         last = next(to_them, None)
-        if last is None or last.update.message == "declaration" or last.by == desk.by:
+        if last is None or last.update.message == "declaration" or last.by == context.by:
             return
-        age = abs(desk.now - last.at)  # two machines' clocks never quite agree
+        age = abs(context.now - last.at)  # two machines' clocks never quite agree
         if last.update.number > self.seen and age < JUST_POSTED:
             who = "the team" if self.audience == "team" else self.audience
             about = last.update.fields.get("impact", "").strip() or last.update.title
@@ -579,7 +601,7 @@ class WriteSection:
     words: str
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         return [SectionWritten(section=self.section, words=self.words.strip())]
 
 
@@ -598,7 +620,7 @@ class AddAction:
     owner: str = ""
     due: str = ""
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         due = self.due.strip()
         if due:
             try:
@@ -616,7 +638,7 @@ class CompleteAction:
     action: str
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         item = incident.actions.get(self.action.strip().upper())
         if item is None:
             known = ", ".join(incident.actions) or "none so far"
@@ -638,14 +660,14 @@ class AmendEntry:
     at: datetime | None = None
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         row = incident.row(self.entry)
         if row is None:
             raise NotFound(f"{incident.id} has no entry {self.entry}", "warroom timeline shows the numbers.")
         if row.retracted:
             raise Refusal(f"Entry {self.entry} is retracted", "Write a new note instead.")
         words = None if self.words is None else _said(self.words, "The text")
-        at = _past(self.at, desk, "The time") if self.at else None
+        at = _past(self.at, context, "The time") if self.at else None
         if (words is None or words == row.text) and (at is None or at == row.at):
             raise Refusal("That is what it says already", "Change the text or the time.")
         return [EntryAmended(entry=self.entry, words=words, at=at)]
@@ -662,7 +684,7 @@ class RetractEntry:
     reason: str = ""
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         row = incident.row(self.entry)
         if row is None:
             raise NotFound(f"{incident.id} has no entry {self.entry}", "warroom timeline shows the numbers.")
@@ -685,13 +707,13 @@ class AmendMilestone:
     reason: str = ""
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
-        at = _past(self.at, desk, f"{self.milestone.capitalize()}")
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+        at = _past(self.at, context, f"{self.milestone.capitalize()}")
         known = incident.milestones
         if self.milestone == "resolved" and "resolved" not in known:
             raise Refusal(f"{incident.id} is not resolved", "Resolve it first.")
         after = {**known, **moved_along(known, self.milestone, at)}
-        start, end = after["started"], after.get("resolved", desk.now + timedelta(minutes=1))
+        start, end = after["started"], after.get("resolved", context.now + timedelta(minutes=1))
         if not all(start <= when <= end for when in after.values()):
             raise Refusal(
                 f"{self.milestone.capitalize()} would lie outside the incident",
@@ -711,13 +733,16 @@ class OpenChannel:
     invited: int = 0
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, desk: Desk) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
         return [
             ChannelOpened(
-                destination=self.destination, channel=self.channel, name=self.name, url=self.url,
+                destination=self.destination,
+                channel=self.channel,
+                name=self.name,
+                url=self.url,
                 invited=self.invited,
             )
-        ]  # fmt: skip
+        ]
 
 
 # ── the team's own stream ───────────────────────────────────────────────────────────────────────────────

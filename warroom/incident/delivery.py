@@ -104,7 +104,7 @@ class Receipt(BaseModel):
 Act = Literal["open", "post", "status"]
 
 
-class Order(BaseModel):
+class OutboxItem(BaseModel):
     """An instruction to a destination, written with the event that caused it.
 
     - ``open``    open the incident's channel
@@ -125,7 +125,7 @@ class State(StrEnum):
     PENDING = "pending"
     SENDING = "sending"
     DELIVERED = "delivered"
-    UNCERTAIN = "uncertain"
+    UNCONFIRMED = "uncertain"
     FAILED = "failed"
 
     @property
@@ -146,7 +146,7 @@ class Delivery(BaseModel):
     id: str
     incident: str
     seq: int
-    order: Order
+    order: OutboxItem
     state: State = State.PENDING
     attempts: int = 0
     next_attempt_at: datetime | None = None
@@ -161,7 +161,7 @@ class Delivery(BaseModel):
     @property
     def lacks_settings(self) -> bool:
         """Whether it waits because no process that tried has the settings and secrets to send it."""
-        return self.state in (State.PENDING, State.UNCERTAIN) and CANNOT_SEND in self.error
+        return self.state in (State.PENDING, State.UNCONFIRMED) and CANNOT_SEND in self.error
 
     def waits_until(self, now: datetime) -> datetime | None:
         """When it is tried or looked into next, None if that is due."""

@@ -28,19 +28,30 @@ Moment = Annotated[datetime, AfterValidator(_utc)]
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
 Milestone = Literal["started", "detected", "declared", "acknowledged", "mitigated", "resolved"]
 MILESTONES: tuple[Milestone, ...] = (
-    "started", "detected", "declared", "acknowledged", "mitigated", "resolved",
-)  # fmt: skip
+    "started",
+    "detected",
+    "declared",
+    "acknowledged",
+    "mitigated",
+    "resolved",
+)
 NoteKind = Literal["note", "finding", "hypothesis", "decision", "change"]
 NOTE_KINDS: tuple[NoteKind, ...] = ("note", "finding", "hypothesis", "decision", "change")
 Section = Literal[
     "summary", "root_cause", "users_affected", "business_impact", "went_well", "could_improve", "customer_impact"
 ]
 SECTIONS: tuple[Section, ...] = (
-    "summary", "root_cause", "users_affected", "business_impact", "customer_impact", "went_well", "could_improve",
-)  # fmt: skip
+    "summary",
+    "root_cause",
+    "users_affected",
+    "business_impact",
+    "customer_impact",
+    "went_well",
+    "could_improve",
+)
 
 
-class Fact(BaseModel):
+class EventBase(BaseModel):
     """What every event has: a ``kind``, and one line of ``text`` that tells it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
@@ -54,7 +65,7 @@ class Fact(BaseModel):
         raise NotImplementedError
 
 
-class Declared(Fact):
+class Declared(EventBase):
     """The incident exists. ``drill`` keeps it away from real channels."""
 
     kind: Literal["declared"] = "declared"
@@ -72,7 +83,7 @@ class Declared(Fact):
         return f"{self.severity.capitalize()}{drill}: {self.service} · {self.impact}"
 
 
-class AlertReceived(Fact):
+class AlertReceived(EventBase):
     """A monitor said something: before the declaration in the team's own stream, later in the incident's.
 
     ``drill`` is set by the drill player alone. No text from outside, its source included, makes an alert a drill's.
@@ -92,7 +103,7 @@ class AlertReceived(Fact):
         return f"{self.name}{source}" + (f": {self.detail}" if self.detail else "")
 
 
-class Acknowledged(Fact):
+class Acknowledged(EventBase):
     """Somebody has the alert in hand; stops the response clock."""
 
     kind: Literal["acknowledged"] = "acknowledged"
@@ -103,7 +114,7 @@ class Acknowledged(Fact):
         return f"{self.who} acknowledged the alert"
 
 
-class RoleAssigned(Fact):
+class RoleAssigned(EventBase):
     """A person holds a role from now on. ``handed_over_by`` names who held it before, if they handed it over."""
 
     kind: Literal["assigned"] = "assigned"
@@ -118,7 +129,7 @@ class RoleAssigned(Fact):
         return f"{self.title}: {self.person}{after}"
 
 
-class RoleReleased(Fact):
+class RoleReleased(EventBase):
     """Nobody holds the role now."""
 
     kind: Literal["released"] = "released"
@@ -131,7 +142,7 @@ class RoleReleased(Fact):
         return f"{self.title}: {self.person} released"
 
 
-class HandoverOffered(Fact):
+class HandoverOffered(EventBase):
     """A role is offered to another person; the holder keeps it until they say yes."""
 
     kind: Literal["handover"] = "handover"
@@ -147,7 +158,7 @@ class HandoverOffered(Fact):
         return f"{self.title}: {self.holder} offers it to {self.to}{briefing}"
 
 
-class ItemChecked(Fact):
+class ItemChecked(EventBase):
     """A checklist item is done. ``because`` names the fact that ticked it, "" if a person did; ``against`` is the
     evidence against it that the person saw and overrode."""
 
@@ -163,7 +174,7 @@ class ItemChecked(Fact):
         return f"✓ {self.title}{because}" + (f" — although: {self.against}" if self.against else "")
 
 
-class ItemUnchecked(Fact):
+class ItemUnchecked(EventBase):
     """A checklist item is not done after all."""
 
     kind: Literal["unchecked"] = "unchecked"
@@ -175,7 +186,7 @@ class ItemUnchecked(Fact):
         return f"○ {self.title} (unchecked)"
 
 
-class SeveritySet(Fact):
+class SeveritySet(EventBase):
     """The severity changed; lowering it carries a reason."""
 
     kind: Literal["severity"] = "severity"
@@ -189,7 +200,7 @@ class SeveritySet(Fact):
         return f"{self.before.capitalize()} → {self.severity.capitalize()}{reason}"
 
 
-class StatusSet(Fact):
+class StatusSet(EventBase):
     """The incident is being investigated (again), or its impact is mitigated."""
 
     kind: Literal["status"] = "status"
@@ -203,7 +214,7 @@ class StatusSet(Fact):
         return f"{self.before.capitalize()} → {self.status.capitalize()}{reason}"
 
 
-class Noted(Fact):
+class Noted(EventBase):
     """Something written down. A decision carries its ``because``, a change its ``rollback``."""
 
     kind: Literal["noted"] = "noted"
@@ -219,7 +230,7 @@ class Noted(Fact):
         return f"{self.words}{because}{rollback}"
 
 
-class FixRecorded(Fact):
+class FixRecorded(EventBase):
     """A fix was made. A temporary one names the action item for the permanent one."""
 
     kind: Literal["fix"] = "fix"
@@ -236,7 +247,7 @@ class FixRecorded(Fact):
         return f"{self.words} ({sort}){rollback}{action}"
 
 
-class EvidencePinned(Fact):
+class EvidencePinned(EventBase):
     """A log line (or several) kept for good, redacted. ``line`` counts from 1, 0 if unknown."""
 
     kind: Literal["evidence"] = "evidence"
@@ -254,7 +265,7 @@ class EvidencePinned(Fact):
         return f"{place} {self.words}{comment}"
 
 
-class UpdatePosted(Fact):
+class UpdatePosted(EventBase):
     """Words for an audience, with the template's fields they were made from.
 
     ``number`` counts the incident's posts from 1; ``next_update_at`` is the promise it makes.
@@ -281,7 +292,7 @@ class UpdatePosted(Fact):
         return f"{self.message} {self.number}{to}" + (f": {was}{impact}" if impact else "")
 
 
-class ActionAdded(Fact):
+class ActionAdded(EventBase):
     """Something to do after the incident. ``due`` is a calendar day in the team's zone."""
 
     kind: Literal["action"] = "action"
@@ -297,7 +308,7 @@ class ActionAdded(Fact):
         return f"{self.action} {self.words}{owner}{due}"
 
 
-class ActionDone(Fact):
+class ActionDone(EventBase):
     """An action item is finished."""
 
     kind: Literal["action_done"] = "action_done"
@@ -310,7 +321,7 @@ class ActionDone(Fact):
         return f"{self.action} ✓ {self.words}"
 
 
-class EntryAmended(Fact):
+class EntryAmended(EventBase):
     """The text or the time of an earlier entry was wrong; the original stays in the journal."""
 
     kind: Literal["amended"] = "amended"
@@ -324,7 +335,7 @@ class EntryAmended(Fact):
         return f"entry {self.entry} amended{when}" + (f": {self.words}" if self.words else "")
 
 
-class EntryRetracted(Fact):
+class EntryRetracted(EventBase):
     """An earlier entry does not hold; it is shown struck out."""
 
     kind: Literal["retracted"] = "retracted"
@@ -336,7 +347,7 @@ class EntryRetracted(Fact):
         return f"entry {self.entry} retracted" + (f": {self.reason}" if self.reason else "")
 
 
-class MilestoneAmended(Fact):
+class MilestoneAmended(EventBase):
     """A milestone was at another time than the journal thought."""
 
     kind: Literal["milestone"] = "milestone"
@@ -350,7 +361,7 @@ class MilestoneAmended(Fact):
         return f"{self.milestone} was at {self.at:%Y-%m-%d %H:%M:%S} UTC{reason}"
 
 
-class Resolved(Fact):
+class Resolved(EventBase):
     """Service is restored; the clocks stop. ``overridden`` lists what was still open, with the reason."""
 
     kind: Literal["resolved"] = "resolved"
@@ -364,7 +375,7 @@ class Resolved(Fact):
         return f"Resolved over {len(self.overridden)} open: {self.reason}"
 
 
-class Reopened(Fact):
+class Reopened(EventBase):
     """It was not over; the clocks go on."""
 
     kind: Literal["reopened"] = "reopened"
@@ -375,7 +386,7 @@ class Reopened(Fact):
         return f"Reopened: {self.reason}"
 
 
-class Closed(Fact):
+class Closed(EventBase):
     """The follow-up is done or handed on; the incident is history."""
 
     kind: Literal["closed"] = "closed"
@@ -386,7 +397,7 @@ class Closed(Fact):
         return "Closed" + (f": {self.reason}" if self.reason else "")
 
 
-class ChannelOpened(Fact):
+class ChannelOpened(EventBase):
     """A destination has a channel for this incident."""
 
     kind: Literal["channel"] = "channel"
@@ -401,7 +412,7 @@ class ChannelOpened(Fact):
         return f"{self.destination}: {self.name or self.channel or 'ready'}"
 
 
-class ChatHeard(Fact):
+class ChatMessage(EventBase):
     """Somebody said something in a chat that the incident should remember."""
 
     kind: Literal["heard"] = "heard"
@@ -414,7 +425,7 @@ class ChatHeard(Fact):
         return f"{self.who} ({self.via}): {self.words}"
 
 
-class SectionWritten(Fact):
+class SectionWritten(EventBase):
     """A person wrote a section of the post-mortem; the last one written counts."""
 
     kind: Literal["section"] = "section"
@@ -426,7 +437,7 @@ class SectionWritten(Fact):
         return f"{self.section.replace('_', ' ')}: {self.words or 'left empty'}"
 
 
-class AlertTaken(Fact):
+class AlertTaken(EventBase):
     """An alert of the team's stream became an incident, or was set aside (``incident`` is "")."""
 
     kind: Literal["alert_taken"] = "alert_taken"
@@ -438,7 +449,7 @@ class AlertTaken(Fact):
         return f"alert {self.alert} → {self.incident}" if self.incident else f"alert {self.alert} set aside"
 
 
-class ReadinessConfirmed(Fact):
+class ReadinessConfirmed(EventBase):
     """An item of the preparation or improvement list held true at this time (team stream)."""
 
     kind: Literal["ready"] = "ready"
@@ -474,7 +485,7 @@ Event = Annotated[
     | Reopened
     | Closed
     | ChannelOpened
-    | ChatHeard
+    | ChatMessage
     | SectionWritten
     | AlertTaken
     | ReadinessConfirmed,

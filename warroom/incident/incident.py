@@ -18,14 +18,14 @@ from warroom.incident.events import (
     AlertReceived,
     AlertTaken,
     ChannelOpened,
-    ChatHeard,
+    ChatMessage,
     Closed,
     Declared,
     Entry,
     EntryAmended,
     EntryRetracted,
+    EventBase,
     EvidencePinned,
-    Fact,
     FixRecorded,
     HandoverOffered,
     ItemChecked,
@@ -221,9 +221,21 @@ class Incident:
 
 
 _COLLECTIONS = (
-    "milestones", "roles", "tenures", "ticks", "posts", "promised", "evidence", "fixes", "actions",
-    "sections", "channels", "severities", "statuses", "rows",
-)  # fmt: skip
+    "milestones",
+    "roles",
+    "tenures",
+    "ticks",
+    "posts",
+    "promised",
+    "evidence",
+    "fixes",
+    "actions",
+    "sections",
+    "channels",
+    "severities",
+    "statuses",
+    "rows",
+)
 
 
 def fold(stream: str, entries: Iterable[Entry], base: Incident | None = None) -> Incident:
@@ -393,11 +405,11 @@ def _section(inc: Incident, entry: Entry, event: SectionWritten) -> None:
     inc.sections[event.section] = event.words
 
 
-def _only_told(inc: Incident, entry: Entry, event: Fact) -> None:
+def _only_told(inc: Incident, entry: Entry, event: EventBase) -> None:
     """The row in the timeline is all there is to it."""
 
 
-_FOLDS: dict[type[Fact], Callable[[Incident, Entry, Any], None]] = {
+_FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     Declared: _declared,
     Acknowledged: _acknowledged,
     RoleAssigned: _assigned,
@@ -423,6 +435,6 @@ _FOLDS: dict[type[Fact], Callable[[Incident, Entry, Any], None]] = {
     Noted: _only_told,
     AlertReceived: _only_told,
     AlertTaken: _only_told,
-    ChatHeard: _only_told,
+    ChatMessage: _only_told,
     ReadinessConfirmed: _only_told,
 }

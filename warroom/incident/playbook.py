@@ -14,15 +14,26 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from warroom import toml
-from warroom.incident.delivery import AUDIENCES, Audience
 from warroom.errors import NotFound
+from warroom.incident.delivery import AUDIENCES, Audience
 from warroom.toml import Mistake
 
 FACTS = (
-    "acknowledged", "channel-opened", "people-invited", "update-posted", "impact-stated", "severity-set",
-    "evidence-pinned", "finding-noted", "hypothesis-noted", "decision-noted", "fix-recorded",
-    "resolution-posted", "action-added", "postmortem-written",
-)  # fmt: skip
+    "acknowledged",
+    "channel-opened",
+    "people-invited",
+    "update-posted",
+    "impact-stated",
+    "severity-set",
+    "evidence-pinned",
+    "finding-noted",
+    "hypothesis-noted",
+    "decision-noted",
+    "fix-recorded",
+    "resolution-posted",
+    "action-added",
+    "postmortem-written",
+)
 """What may tick an item by itself (``done_by``), besides ``role-assigned:`` with a role's id."""
 
 ROLE_ASSIGNED = "role-assigned:"
@@ -352,11 +363,17 @@ def _build(table: dict[str, Any], text: str, source: str) -> Playbook:
 # The console counts on these by name; a team may change what they say, but not do without them.
 _NEEDED = {
     "checklists": (
-        "preparation", "detection", "investigation", "resolution", "recovery", "post_incident", "improvement",
+        "preparation",
+        "detection",
+        "investigation",
+        "resolution",
+        "recovery",
+        "post_incident",
+        "improvement",
     ),
     "roles": ("incident_commander",),
     "templates": ("declaration", "update", "resolution", "postmortem"),
-}  # fmt: skip
+}
 
 
 def _mistakes(file: _File) -> Iterable[Mistake]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Literal
 
-from warroom.incident.delivery import Audience
 from warroom.errors import BadInput
+from warroom.incident.delivery import Audience
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Phase, Playbook, Step
 
@@ -116,7 +116,7 @@ def minutes(seconds: float) -> str:
     return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
-def spoken(duration: timedelta) -> str:
+def format_duration(duration: timedelta) -> str:
     """A duration in words for documents: ``1 h 12 min``, ``45 s``, ``2 d 3 h``."""
     seconds = int(duration.total_seconds())
     if seconds < 60:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from warroom.incident.delivery import Delivery, Order, Receipt, State
+from warroom.incident.delivery import Delivery, OutboxItem, Receipt, State
 from warroom.incident.events import Entry, Event
 
 
@@ -38,7 +38,7 @@ class Journal(Protocol):
         stream: str,
         expected: int,
         events: Sequence[Event],
-        orders: Sequence[tuple[int, Order]] = (),
+        orders: Sequence[tuple[int, OutboxItem]] = (),
         *,
         at: datetime,
         by: str,

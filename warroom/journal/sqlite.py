@@ -19,13 +19,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from warroom.incident.delivery import LONGEST_RETRY_S, Delivery, Order, Receipt, State, delivery_id
+from warroom.config.paths import make_folder
 from warroom.errors import Conflict, JournalError, NewerJournal, NotFound, NotSaved, Refusal
+from warroom.incident.delivery import LONGEST_RETRY_S, Delivery, OutboxItem, Receipt, State, delivery_id
 from warroom.incident.events import TEAM, Entry, Event, parse_event
 from warroom.journal.checksums import Damage, chain_all, find_damage, last_link, link
-from warroom.journal.read_only import describe, private_copy, remove_copy, why_not_written
 from warroom.journal.loss_detection import Saved
-from warroom.config.paths import make_folder
+from warroom.journal.read_only import describe, private_copy, remove_copy, why_not_written
 
 APPLICATION_ID = 0x57_52_4F_4D
 """``WROM`` in the file's header: tells a journal from any other SQLite database."""
@@ -83,11 +83,14 @@ _NUMBERED = re.compile(r"INC-(\d{1,15})")
 # lengths beyond all memory.
 _FAULTS = (sqlite3.Error, UnicodeError, OverflowError, MemoryError)
 _UNWRITTEN = (
-    sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_IOERR,
-)  # fmt: skip
+)
 _OPEN = "state IN ('pending', 'sending', 'uncertain')"  # word for word the index's condition, or it is not used
-_OUTCOMES = (State.DELIVERED, State.PENDING, State.UNCERTAIN, State.FAILED)
+_OUTCOMES = (State.DELIVERED, State.PENDING, State.UNCONFIRMED, State.FAILED)
 _DELIVERY = "id, stream, seq, body, state, attempts, next_attempt_at, receipt, error"
 
 
@@ -206,7 +209,7 @@ class SqliteJournal:
         stream: str,
         expected: int,
         events: Sequence[Event],
-        orders: Sequence[tuple[int, Order]] = (),
+        orders: Sequence[tuple[int, OutboxItem]] = (),
         *,
         at: datetime,
         by: str,
@@ -249,7 +252,7 @@ class SqliteJournal:
         return entries
 
     def _write_orders(
-        self, db: sqlite3.Connection, entries: list[Entry], orders: Sequence[tuple[int, Order]]
+        self, db: sqlite3.Connection, entries: list[Entry], orders: Sequence[tuple[int, OutboxItem]]
     ) -> None:
         given: Counter[str] = Counter()
         for index, order in orders:
@@ -372,7 +375,7 @@ class SqliteJournal:
         """See the port. ``next_attempt_at`` counts for ``pending`` and ``uncertain`` only."""
         if outcome not in _OUTCOMES:
             raise ValueError(f"an attempt cannot end as {outcome}")
-        waits = next_attempt_at is not None and outcome in (State.PENDING, State.UNCERTAIN)
+        waits = next_attempt_at is not None and outcome in (State.PENDING, State.UNCONFIRMED)
         with self._writing() as db:
             changed = db.execute(
                 "UPDATE deliveries SET state = ?, receipt = ?, error = ?, next_attempt_at = ?,"
@@ -397,7 +400,7 @@ class SqliteJournal:
             if row is None:
                 raise NotFound(f"There is no delivery {delivery_id}", "See warroom deliveries for those there are.")
             state = State(row[0])
-            if state not in (State.UNCERTAIN, State.FAILED):
+            if state not in (State.UNCONFIRMED, State.FAILED):
                 raise Refusal(f"{delivery_id} is {state}: there is nothing to answer")
             newer = db.execute(
                 "SELECT b.id FROM deliveries a JOIN deliveries b USING (stream, destination)"
@@ -874,7 +877,7 @@ def _to_delivery(row: tuple[str, str, int, str, str, int, int | None, str | None
             id=identity,
             incident=stream,
             seq=seq,
-            order=Order.model_validate_json(body),
+            order=OutboxItem.model_validate_json(body),
             state=State(state),
             attempts=attempts,
             next_attempt_at=None if due is None else _from_ms(due),

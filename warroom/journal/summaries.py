@@ -9,7 +9,7 @@ from pathlib import Path
 from warroom.incident.summary import Summary
 
 
-def glimpse(path: Path) -> list[Summary]:
+def read_summaries(path: Path) -> list[Summary]:
     """Every incident in brief, newest first; none where they cannot be had at once.
 
     What is wrong with a journal is told by whoever opens it in earnest.

@@ -14,9 +14,9 @@ from datetime import datetime, tzinfo
 from itertools import islice
 from threading import Lock
 
-from warroom.logs.records import Level, is_continuation, rank
-from warroom.logs.query import Query, decoded
 from warroom.logs.line_shapes import SAMPLE, Learner, LineShape
+from warroom.logs.query import Query, decoded
+from warroom.logs.records import Level, is_continuation, rank
 
 LOOK_BACK = 16 * 1024  # bytes before a piece in which the beginning of its first record is looked for
 _KNOWN = 20_000  # beginnings that are remembered

@@ -8,8 +8,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
 from warroom.logs.blocks import Piece
-from warroom.logs.rows import Seq
 from warroom.logs.query import Query
+from warroom.logs.rows import Seq
 from warroom.logs.view import LogView
 
 

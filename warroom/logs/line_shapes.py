@@ -104,8 +104,11 @@ def learn(lines: Sequence[str], *, now: datetime, zone: tzinfo = UTC) -> LineSha
         column, kind = _place(sample)
     if not kind:
         return LineShape(form, dates=order_of(stamps, ask))
-    ends = [(line, found.level, end) for line, (_, found) in zip(sample, read, strict=True)
-            if (end := _after(line, column, kind))]  # fmt: skip
+    ends = [
+        (line, found.level, end)
+        for line, (_, found) in zip(sample, read, strict=True)
+        if (end := _after(line, column, kind))
+    ]
     slot = _slot(ends)
     if slot is None and not column:
         return LineShape(form, dates=order_of(stamps, ask))

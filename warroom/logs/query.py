@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from warroom.safety import strip_ansi
 from warroom.safety.patterns import BadPattern, Pattern
-from warroom.safety import uncoloured
 
 __all__ = ["BadPattern", "Query", "decoded"]
 
 
 def decoded(line: bytes) -> str:
     """A line as it is shown but for its secrets: text without its end and its colours."""
-    return uncoloured(line.decode("utf-8", "replace").removesuffix("\r"))
+    return strip_ansi(line.decode("utf-8", "replace").removesuffix("\r"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
+from warroom.logs.filter import Looks, Sieve
+from warroom.logs.query import decoded
 from warroom.logs.sources import discovery as gather
 from warroom.logs.sources.compressed import is_compressed
-from warroom.logs.query import decoded
-from warroom.logs.filter import Looks, Sieve
 
 TAIL = 1 << 20
 """How much of a file's end is read, in bytes."""

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from warroom.logs.records import Record, is_continuation, unfold
 from warroom.logs.rows import Row
 from warroom.logs.view import LogView
-from warroom.safety import inert, redact
+from warroom.safety import redact, sanitize
 
 _LINES = 400  # lines of a record at most
 _PINNED = 100  # lines of it, or of a marked range, that are kept as evidence
@@ -84,11 +84,11 @@ class FullRecord:
         view = self._view
 
         def line(row: Row) -> str:
-            return view.safe_text(row) if masked else inert(row.text)
+            return view.safe_text(row) if masked else sanitize(row.text)
 
         head, *rest = self._rows
         # Unfolding undoes escapes: what comes out is foreign again.
-        whole = redact(unfold(view.safe_text(head))).text if masked else inert(unfold(head.text))
+        whole = redact(unfold(view.safe_text(head))).text if masked else sanitize(unfold(head.text))
 
         def near(word: str, rows: list[Row]) -> list[str]:
             return ["\n".join([word, *("  " + view.safe_text(row)[:_CLIP] for row in rows)])] if rows else []

@@ -9,10 +9,10 @@ from heapq import merge
 from typing import Protocol
 
 from warroom.logs.blocks import PIECE, Piece
-from warroom.logs.records import Level
-from warroom.logs.query import decoded
-from warroom.logs.line_shapes import LineShape
 from warroom.logs.filter import LOOK_BACK, Sieve
+from warroom.logs.line_shapes import LineShape
+from warroom.logs.query import decoded
+from warroom.logs.records import Level
 from warroom.logs.sources.file import LINE_CAP
 from warroom.logs.stores import Numbering
 from warroom.safety import Redacted, Redactor

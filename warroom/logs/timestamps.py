@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Literal, NamedTuple
 
-Order = Literal["ymd", "mdy", "dmy"]
+OutboxItem = Literal["ymd", "mdy", "dmy"]
 """In which order year, month and day are written; without a year, month and day."""
 
 
@@ -19,7 +19,7 @@ class Dates(NamedTuple):
     """The order of the dates of one family."""
 
     kind: str
-    order: Order
+    order: OutboxItem
 
 
 class Stamp(NamedTuple):
@@ -168,7 +168,7 @@ def moment(stamp: Stamp, ask: Ask) -> datetime | None:
 
 # ---------------------------------------------------------------------------------------------- ambiguous dates
 
-_ORDERS: dict[str, dict[str, tuple[Order, ...]]] = {
+_ORDERS: dict[str, dict[str, tuple[OutboxItem, ...]]] = {
     "numeric": {"/": ("mdy", "dmy"), "-": ("dmy", "mdy"), ".": ("dmy", "mdy")},
     "twodigit": {"/": ("ymd", "mdy", "dmy"), "-": ("ymd", "dmy", "mdy"), ".": ("dmy", "ymd", "mdy")},
     "monthday": {"/": ("mdy", "dmy"), "-": ("mdy", "dmy"), ".": ("dmy", "mdy")},
@@ -176,7 +176,7 @@ _ORDERS: dict[str, dict[str, tuple[Order, ...]]] = {
 """The orders in which a family's dates may be written, by what stands between the numbers, the most usual first."""
 
 
-def _orders(kind: str, text: str) -> tuple[Order, ...]:
+def _orders(kind: str, text: str) -> tuple[OutboxItem, ...]:
     return _ORDERS[kind][text[1] if text[1] in "./-" else text[2]]
 
 
@@ -193,7 +193,7 @@ def order_of(stamps: Sequence[Stamp], ask: Ask) -> Dates | None:
     texts = [stamp.text for stamp in stamps if stamp.kind == kind]
     latest = ask.now + timedelta(days=1)
 
-    def cost(order: Order) -> tuple[int, bool, int]:
+    def cost(order: OutboxItem) -> tuple[int, bool, int]:
         times = [time for text in texts if (time := _valid(text, ask, order))]
         if not times:
             return len(texts), False, 0
@@ -210,14 +210,14 @@ def only_order(stamp: Stamp, ask: Ask) -> Dates | None:
     return Dates(stamp.kind, orders[0]) if len(orders) == 1 else None
 
 
-def _valid(text: str, ask: Ask, order: Order) -> datetime | None:
+def _valid(text: str, ask: Ask, order: OutboxItem) -> datetime | None:
     try:
         return _in_order(text, ask, order)
     except (ValueError, OverflowError):
         return None
 
 
-def _in_order(text: str, ask: Ask, order: Order) -> datetime:
+def _in_order(text: str, ask: Ask, order: OutboxItem) -> datetime:
     date = _NUMBERS.match(text)
     if date is None:
         raise ValueError(text)

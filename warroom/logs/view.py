@@ -23,16 +23,16 @@ from functools import partial
 from heapq import merge
 
 from warroom.logs.blocks import PIECE, Piece, Sequence, cut_lines
-from warroom.logs.statistics import HOUR, Rates
+from warroom.logs.filter import Filter, Looks, Sieve
+from warroom.logs.line_shapes import LineShape
+from warroom.logs.merge import weave, without
+from warroom.logs.query import Query, decoded
 from warroom.logs.records import Level, Record
 from warroom.logs.rows import Cut, Row, Seq, WovenCut, before, starts
-from warroom.logs.query import Query, decoded
-from warroom.logs.line_shapes import LineShape
-from warroom.logs.filter import Filter, Looks, Sieve
 from warroom.logs.sources.file import LINE_CAP, Chunk, Source, human_bytes
+from warroom.logs.statistics import HOUR, Rates
 from warroom.logs.stores import FileStore, MemoryStore, Numbering, Store
-from warroom.logs.merge import weave, without
-from warroom.safety import inert, redact
+from warroom.safety import redact, sanitize
 
 MAX_BYTES = 64_000_000  # of sources that cannot be read again
 _MAX_PIECES = 40_000
@@ -365,7 +365,7 @@ class LogView:
 
     def drawn_text(self, row: Row) -> str:
         """The row's text, safe to draw."""
-        return self.safe_text(row) if self.masks or row.notice else inert(row.text)
+        return self.safe_text(row) if self.masks or row.notice else sanitize(row.text)
 
     def record_at(self, position: int) -> Record | None:
         """The line at a position as evidence; None for a notice or where there is nothing."""

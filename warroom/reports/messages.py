@@ -15,13 +15,13 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from warroom.incident import timing
 from warroom import toml
-from warroom.incident.delivery import Audience, Message, MessageKind
 from warroom.errors import BadInput, SettingsError
+from warroom.incident import timing
+from warroom.incident.delivery import Audience, Message, MessageKind
 from warroom.incident.events import (
     Acknowledged,
-    ChatHeard,
+    ChatMessage,
     EvidencePinned,
     FixRecorded,
     HandoverOffered,
@@ -31,25 +31,37 @@ from warroom.incident.events import (
 )
 from warroom.incident.incident import Incident, Post, Row
 from warroom.incident.playbook import Playbook, Template
+from warroom.safety import redact, sanitize
 from warroom.toml import Mistake
-from warroom.safety import inert, redact
 
 if TYPE_CHECKING:
     import jinja2
     from jinja2 import nodes
 
 FACTS = (
-    "incident", "title", "service", "severity", "status", "time", "started", "mitigated", "resolved", "duration",
-    "commander", "minutes",
-)  # fmt: skip
+    "incident",
+    "title",
+    "service",
+    "severity",
+    "status",
+    "time",
+    "started",
+    "mitigated",
+    "resolved",
+    "duration",
+    "commander",
+    "minutes",
+)
 """What every template may name besides its own fields."""
 
 LIMIT = 20_000
 """The longest text a message template may give, in characters."""
 
 _KINDS: Mapping[str, MessageKind] = {
-    "declaration": "declaration", "update": "update", "resolution": "resolution",
-}  # fmt: skip
+    "declaration": "declaration",
+    "update": "update",
+    "resolution": "resolution",
+}
 _LINE_LIMIT = 200  # one drafted action; people cut them down, they should not have to start with a page
 
 
@@ -193,10 +205,24 @@ def _depth(node: nodes.Node, kind: type[nodes.Node]) -> int:
     return below + isinstance(node, kind)
 
 
-_ALLOWED = frozenset({
-    "Template", "Output", "TemplateData", "Name", "Const", "Filter", "If", "For",
-    "CondExpr", "Compare", "Operand", "And", "Or", "Not",
-})  # fmt: skip
+_ALLOWED = frozenset(
+    {
+        "Template",
+        "Output",
+        "TemplateData",
+        "Name",
+        "Const",
+        "Filter",
+        "If",
+        "For",
+        "CondExpr",
+        "Compare",
+        "Operand",
+        "And",
+        "Or",
+        "Not",
+    }
+)
 
 
 def _mistake(node: nodes.Node, nodes: Any) -> Mistake | None:
@@ -252,9 +278,23 @@ def dated(at: datetime, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d} {moment(at, zone)}"
 
 
-_TECHNICAL = frozenset({
-    "api", "app", "backend", "be", "svc", "service", "srv", "server", "worker", "prod", "production", "v1", "v2",
-})  # fmt: skip
+_TECHNICAL = frozenset(
+    {
+        "api",
+        "app",
+        "backend",
+        "be",
+        "svc",
+        "service",
+        "srv",
+        "server",
+        "worker",
+        "prod",
+        "production",
+        "v1",
+        "v2",
+    }
+)
 
 
 def public_name(service: str) -> str:
@@ -394,7 +434,7 @@ def _span(incident: Incident, now: datetime, zone: tzinfo) -> str:
         return ""
     resolved = incident.milestones.get("resolved")
     until = moment(resolved, zone, now) if resolved else "ongoing"
-    return f"{moment(start, zone, now)} – {until}, {timing.spoken(timing.elapsed(incident, now))}"
+    return f"{moment(start, zone, now)} – {until}, {timing.format_duration(timing.elapsed(incident, now))}"
 
 
 # ── composing ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -421,8 +461,8 @@ def compose(
     values = _facts(template, incident, playbook, now, zone)
     public = template.audience == "customers"
     if public:
-        values["service"] = inert(known_as or public_name(incident.service))
-    values |= {name: inert(fields.get(name, "")).strip() for name in template.fields}
+        values["service"] = sanitize(known_as or public_name(incident.service))
+    values |= {name: sanitize(fields.get(name, "")).strip() for name in template.fields}
     if values["status"].casefold().startswith(("mitigated", "resolved", "closed")):
         # Said so before the incident's own status was set: the impact is past all the same.
         values["mitigated"] = values["mitigated"] or moment(now, zone)
@@ -437,11 +477,17 @@ def compose(
         title = f"DRILL · {title}"
     kind = _KINDS.get(template_id) or {"customers": "customer", "executives": "executive"}.get(template.audience)
     return Message(
-        kind=kind or "update", audience=template.audience, incident=incident.id, severity=incident.severity,
-        status=incident.status, title=title,
+        kind=kind or "update",
+        audience=template.audience,
+        incident=incident.id,
+        severity=incident.severity,
+        status=incident.status,
+        title=title,
         text="\n".join([title, *([rest] if rest else []), *([] if public else ["", mark])]),
-        marker=mark, at=now, pin=template_id == "declaration",
-    )  # fmt: skip
+        marker=mark,
+        at=now,
+        pin=template_id == "declaration",
+    )
 
 
 def status(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -> Message:
@@ -460,7 +506,7 @@ def status(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) 
     if incident.status == "mitigated":
         rows.append(f"Mitigated: {moment(incident.milestones['mitigated'], zone, now)}")
     if resolved:
-        after = timing.spoken(timing.elapsed(incident, now))
+        after = timing.format_duration(timing.elapsed(incident, now))
         rows.append(f"Resolved: {moment(resolved, zone, now)}, after {after}")
     for role in playbook.roles:
         held = incident.roles.get(role.id)
@@ -469,11 +515,18 @@ def status(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) 
     if incident.open and (due := incident.promised.get("team")):
         rows.append(f"Next update: {moment(due, zone, now)}")
     mark = f"{incident.id}·status"
-    text = redact("\n".join([*(inert(row, newlines=False) for row in rows), "", mark]), personal=False).text
+    text = redact("\n".join([*(sanitize(row, newlines=False) for row in rows), "", mark]), personal=False).text
     return Message(
-        kind="status", audience="team", incident=incident.id, severity=incident.severity, status=incident.status,
-        title=text.partition("\n")[0], text=text, marker=mark, at=now,
-    )  # fmt: skip
+        kind="status",
+        audience="team",
+        incident=incident.id,
+        severity=incident.severity,
+        status=incident.status,
+        title=text.partition("\n")[0],
+        text=text,
+        marker=mark,
+        at=now,
+    )
 
 
 def impact(incident: Incident) -> str:
@@ -507,11 +560,11 @@ def _facts(
         "started": moment(start, zone, now) if start else "",
         "mitigated": moment(mitigated, zone, now) if mitigated else "",
         "resolved": moment(resolved, zone, now) if resolved else "",
-        "duration": timing.spoken(timing.elapsed(incident, now)),
+        "duration": timing.format_duration(timing.elapsed(incident, now)),
         "commander": incident.commander,
         "minutes": str(int(minutes.total_seconds() // 60)) if minutes else "",
     }
-    return {name: inert(value) for name, value in facts.items()}
+    return {name: sanitize(value) for name, value in facts.items()}
 
 
 def _told(typed: str, now: datetime, zone: tzinfo) -> str:
@@ -585,7 +638,7 @@ def people(incident: Incident) -> tuple[str, ...]:
     for row in incident.rows:
         event = row.entry.event
         full.add(row.by)
-        if isinstance(event, Acknowledged | ChatHeard):
+        if isinstance(event, Acknowledged | ChatMessage):
             full.add(event.who)
         elif isinstance(event, HandoverOffered):
             full.add(event.to)
@@ -599,11 +652,47 @@ def people(incident: Incident) -> tuple[str, ...]:
     return tuple(sorted(full | parts, key=lambda name: (-len(name), name)))
 
 
-_EVERYDAY = frozenset({
-    "will", "mark", "may", "april", "june", "august", "rose", "grace", "hope", "faith", "joy", "art", "bill",
-    "frank", "drew", "chase", "pat", "sue", "rob", "nick", "dean", "miles", "the", "and", "api", "ops", "support",
-    "team", "lead", "senior", "engineer", "manager", "oncall", "bot", "slack", "alert", "alertmanager",
-})  # fmt: skip
+_EVERYDAY = frozenset(
+    {
+        "will",
+        "mark",
+        "may",
+        "april",
+        "june",
+        "august",
+        "rose",
+        "grace",
+        "hope",
+        "faith",
+        "joy",
+        "art",
+        "bill",
+        "frank",
+        "drew",
+        "chase",
+        "pat",
+        "sue",
+        "rob",
+        "nick",
+        "dean",
+        "miles",
+        "the",
+        "and",
+        "api",
+        "ops",
+        "support",
+        "team",
+        "lead",
+        "senior",
+        "engineer",
+        "manager",
+        "oncall",
+        "bot",
+        "slack",
+        "alert",
+        "alertmanager",
+    }
+)
 
 
 def _count(number: int, noun: str) -> str:

@@ -21,7 +21,7 @@ from warroom.incident.events import (
     ActionDone,
     AlertReceived,
     ChannelOpened,
-    ChatHeard,
+    ChatMessage,
     EntryAmended,
     EntryRetracted,
     EvidencePinned,
@@ -41,10 +41,10 @@ from warroom.incident.events import (
 )
 from warroom.incident.incident import Incident, Row, in_order
 from warroom.incident.playbook import Playbook
-from warroom.safety import redact
 from warroom.reports import metrics
 from warroom.reports.messages import dated, moment, people
 from warroom.reports.metrics import Measured, PhaseTime, Promise
+from warroom.safety import redact
 
 COMMANDER = "incident_commander"
 
@@ -308,7 +308,7 @@ class _Telling:
     def summary(self) -> str:
         incident = self.incident
         start, resolved = incident.milestones.get("started"), incident.milestones.get("resolved")
-        took = timing.spoken(timing.elapsed(incident, self.now))
+        took = timing.format_duration(timing.elapsed(incident, self.now))
         said = f"{incident.service}: {incident.impact.rstrip('. ')}. {self.severity}"
         if start:
             said += f", from {dated(start, self.zone)}"
@@ -353,7 +353,7 @@ class _Telling:
         unproved = [fix for _, fix in incident.fixes if not fix.rollback]
         if unproved:
             yield f"{_count(len(unproved), 'fix', 'fixes')} had no rollback written down."
-        lost = [d for d in self.deliveries if d.state in (State.FAILED, State.UNCERTAIN)]
+        lost = [d for d in self.deliveries if d.state in (State.FAILED, State.UNCONFIRMED)]
         for name in dict.fromkeys(d.destination for d in lost):
             number = sum(d.destination == name for d in lost)
             yield f"{_count(number, 'message', 'messages')} to {_safe(name)} did not arrive for certain."
@@ -414,9 +414,13 @@ def _gaps(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -
         for since, until, taken in stretches:
             time = f"{moment(since, zone, start)} to {moment(until, zone, start) if taken else 'the end'}"
             yield Gap(
-                role=role.id, title=role.title, since=since, until=until if taken else None, time=time,
+                role=role.id,
+                title=role.title,
+                since=since,
+                until=until if taken else None,
+                time=time,
                 seconds=(until - since).total_seconds(),
-            )  # fmt: skip
+            )
 
 
 def _held(incident: Incident, playbook: Playbook, now: datetime) -> Iterable[Held]:
@@ -448,7 +452,7 @@ def _data(row: Row) -> str:
         return event.url if event.url.startswith("http") else ""
     if isinstance(event, UpdatePosted):
         return ", ".join(event.destinations)
-    return event.via if isinstance(event, ChatHeard) else ""
+    return event.via if isinstance(event, ChatMessage) else ""
 
 
 def _offset(here: datetime) -> str:
@@ -465,7 +469,7 @@ def _safe(text: str) -> str:
 
 
 def _spoken(seconds: float) -> str:
-    return timing.spoken(timedelta(seconds=seconds))
+    return timing.format_duration(timedelta(seconds=seconds))
 
 
 def _count(number: int, one: str, many: str) -> str:

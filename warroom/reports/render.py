@@ -19,9 +19,9 @@ from warroom.incident.delivery import Delivery
 from warroom.incident.events import SECTIONS
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
-from warroom.safety import inert, redact
 from warroom.reports import messages, postmortem
 from warroom.reports.postmortem import PostMortem, Section, Told
+from warroom.safety import redact, sanitize
 
 Form = Literal["json", "markdown", "html"]
 FORMS: tuple[Form, ...] = ("json", "markdown", "html")
@@ -43,7 +43,7 @@ _DRAFT = "*Draft from the timeline, not yet reviewed:*"
 
 def escape(text: str) -> str:
     """``text`` as one line of Markdown that reads as it is written: nothing in it is markup."""
-    one = " ".join(inert(text, newlines=False).split())
+    one = " ".join(sanitize(text, newlines=False).split())
     one = re.sub(r"([\\`*_\[\]<>~|#!]|&(?=#?\w{1,32};))", r"\\\1", one)
     # At the beginning of a line these would start a list, a rule or a heading.
     return re.sub(r"^(?:([-+=])|(\d{1,9})([.)]))", lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", one)
@@ -51,7 +51,7 @@ def escape(text: str) -> str:
 
 def prose(text: str) -> str:
     """What a person wrote as Markdown, with lists and emphasis left to them; no HTML, links, headings, fences."""
-    text = re.sub(r"([\\<\[\]]|&(?=#?\w{1,32};))", r"\\\1", inert(text))
+    text = re.sub(r"([\\<\[\]]|&(?=#?\w{1,32};))", r"\\\1", sanitize(text))
     text = re.sub(r"`{3,}|~{3,}", lambda m: "".join(f"\\{c}" for c in m[0]), text)
     # A heading, by # or by a line drawn under it, also within a list or a quotation.
     marks = r"^((?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t]+(?=\S))*+)(?=#|=+[ \t]*$|-+[ \t]*$)"
@@ -60,7 +60,7 @@ def prose(text: str) -> str:
 
 def to_markdown(written: PostMortem, playbook: Playbook) -> str:
     """The document by the playbook's ``postmortem`` template. Raises ``SettingsError`` if that cannot be used."""
-    duration = timing.spoken(timedelta(seconds=written.duration_s))
+    duration = timing.format_duration(timedelta(seconds=written.duration_s))
     values = {
         "incident": escape(written.id),
         "title": escape(written.title),
@@ -185,7 +185,7 @@ def _roles(written: PostMortem) -> str:
 
 
 def _spoken(seconds: float) -> str:
-    return timing.spoken(timedelta(seconds=seconds))
+    return timing.format_duration(timedelta(seconds=seconds))
 
 
 # ── HTML ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,7 +227,7 @@ def to_html(markdown: str, title: str) -> str:
     from markdown_it import MarkdownIt  # 30 ms that only an export needs
 
     engine = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable("image")
-    return _PAGE.format(title=html.escape(inert(title, newlines=False)), body=engine.render(markdown))
+    return _PAGE.format(title=html.escape(sanitize(title, newlines=False)), body=engine.render(markdown))
 
 
 # ── JSON ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -360,7 +360,7 @@ def _record(incident: Incident, now: datetime, zone: tzinfo) -> Iterable[str]:
         ("Severity", incident.severity.capitalize()),
         ("Status", incident.status.capitalize()),
         ("Impact was" if incident.impact_ended else "Impact", incident.impact),
-        ("Duration", timing.spoken(timing.elapsed(incident, now))),
+        ("Duration", timing.format_duration(timing.elapsed(incident, now))),
         *((held.title, held.person) for held in incident.roles.values()),
     )
     yield from (f"- {escape(name)}: {escape(_safe(text))}" for name, text in facts if text)

@@ -19,17 +19,17 @@ from datetime import datetime, timedelta
 
 from warroom.connect.attempt import Attempt, post_under
 from warroom.connect.ports import Chat
-from warroom.incident.delivery import CANNOT_SEND, LONGEST_RETRY_S, Channel, Delivery, Opening, Receipt, State
 from warroom.errors import (
     Conflict,
     DeliveryError,
     JournalError,
     NotSent,
-    Refused,
+    Rejected,
     SettingsError,
-    Uncertain,
+    Unconfirmed,
     WarroomError,
 )
+from warroom.incident.delivery import CANNOT_SEND, LONGEST_RETRY_S, Channel, Delivery, Opening, Receipt, State
 from warroom.incident.incident import Incident
 from warroom.reports.messages import marker, topic
 from warroom.room import background
@@ -82,11 +82,11 @@ class _Unable(Exception):
         super().__init__(str(why))
 
 
-class _Unseen(Uncertain):
+class _Unseen(Unconfirmed):
     """Looking for a post failed: ``retry_after`` is when to look again, None leaves it to a person."""
 
 
-class Courier:
+class OutboxWorker:
     """Carries deliveries for one process. Two couriers on one journal share the work and never a delivery."""
 
     def __init__(self, room: WarRoom) -> None:
@@ -201,7 +201,7 @@ class Courier:
 
     async def _carry(self, delivery: Delivery) -> None:
         attempt = Attempt()
-        in_doubt = delivery.state is State.UNCERTAIN
+        in_doubt = delivery.state is State.UNCONFIRMED
         now = self.room.clock
         outcome, receipt, error, again, attempted = State.DELIVERED, None, "", None, True
         try:
@@ -210,21 +210,25 @@ class Courier:
         except asyncio.CancelledError:  # the work ends before the answer is here
             left = attempt.end()
             if in_doubt:
-                outcome, error, again = State.UNCERTAIN, delivery.error, now()
+                outcome, error, again = State.UNCONFIRMED, delivery.error, now()
             elif left:
-                outcome, error = State.UNCERTAIN, "no answer while it was waited for"
+                outcome, error = State.UNCONFIRMED, "no answer while it was waited for"
                 again = self._look_again(delivery)
             else:
                 outcome, error, attempted = State.PENDING, _cut_off(attempt), False
             with contextlib.suppress(WarroomError):
                 self.journal.settle(
-                    delivery.id, holder=self.holder, outcome=outcome, error=error, next_attempt_at=again,
+                    delivery.id,
+                    holder=self.holder,
+                    outcome=outcome,
+                    error=error,
+                    next_attempt_at=again,
                     attempted=attempted,
-                )  # fmt: skip
+                )
             raise
         except TimeoutError:
             if attempt.end() or in_doubt:
-                outcome, error = State.UNCERTAIN, f"{delivery.destination} took too long to answer"
+                outcome, error = State.UNCONFIRMED, f"{delivery.destination} took too long to answer"
                 again = self._look_again(delivery)
             else:
                 outcome, error = State.PENDING, _cut_off(attempt)
@@ -234,42 +238,47 @@ class Courier:
             pause = min(UNABLE_S * 2 ** min(times, 9), LONGEST_WAIT_S)
             self._unable[delivery.destination] = (times + 1, time.monotonic() + pause)
             if in_doubt:
-                outcome, error, again = State.UNCERTAIN, f"It may have arrived. {CANNOT_SEND}{unable}", now()
+                outcome, error, again = State.UNCONFIRMED, f"It may have arrived. {CANNOT_SEND}{unable}", now()
             else:
                 outcome, error, attempted = State.PENDING, f"{CANNOT_SEND}{unable}", False
         except NotSent as no:
             outcome, error = State.PENDING, no.title
             again = now() + timedelta(seconds=backoff(delivery.attempts, no.retry_after))
-        except Refused as no:
+        except Rejected as no:
             outcome, error = State.FAILED, str(no)
         except _Unseen as unseen:
-            outcome, error = State.UNCERTAIN, str(unseen)
+            outcome, error = State.UNCONFIRMED, str(unseen)
             again = now() + timedelta(seconds=unseen.retry_after) if unseen.retry_after else None
-        except Uncertain as perhaps:
+        except Unconfirmed as perhaps:
             error = perhaps.title
             if attempt.end() or in_doubt:
-                outcome, again = State.UNCERTAIN, self._look_again(delivery)
+                outcome, again = State.UNCONFIRMED, self._look_again(delivery)
             else:  # about the channel: the post itself was not tried
                 outcome, again = State.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
         except (JournalError, Conflict) as wrong:  # all of it is read or written before a post is sent
-            outcome, error = State.UNCERTAIN if in_doubt else State.PENDING, wrong.title
+            outcome, error = State.UNCONFIRMED if in_doubt else State.PENDING, wrong.title
             again = now() + timedelta(seconds=backoff(delivery.attempts, None))
         except WarroomError as wrong:
-            outcome, error = State.UNCERTAIN if in_doubt else State.FAILED, str(wrong)
+            outcome, error = State.UNCONFIRMED if in_doubt else State.FAILED, str(wrong)
         except Exception as bug:  # noqa: BLE001 — one backend's fault must not end the others' deliveries
             error = f"{delivery.destination} broke: {type(bug).__name__}"
             if attempt.end() or in_doubt:
-                outcome = State.UNCERTAIN
+                outcome = State.UNCONFIRMED
             else:
                 outcome, again = State.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
         settling = asyncio.ensure_future(
             asyncio.to_thread(
                 lambda: self.journal.settle(
-                    delivery.id, holder=self.holder, outcome=outcome, receipt=receipt, error=error,
-                    next_attempt_at=again, attempted=attempted,
+                    delivery.id,
+                    holder=self.holder,
+                    outcome=outcome,
+                    receipt=receipt,
+                    error=error,
+                    next_attempt_at=again,
+                    attempted=attempted,
                 )
             )
-        )  # fmt: skip
+        )
         with contextlib.suppress(WarroomError):  # not kept: the lease runs out, and it is looked into then
             try:
                 await asyncio.shield(settling)
@@ -304,9 +313,9 @@ class Courier:
         if self._repeatable(delivery, chat):
             return await self._attempt(delivery, attempt)
         if not chat.reads_back:
-            raise Uncertain("It was being sent, and nobody can tell whether it arrived")
+            raise Unconfirmed("It was being sent, and nobody can tell whether it arrived")
         if not self._looks[delivery.id]:  # somebody else's, killed a moment ago: it may be on its way still
-            raise Uncertain("It was being sent when warroom was ended")
+            raise Unconfirmed("It was being sent when warroom was ended")
         incident = await asyncio.to_thread(self.room.incident, delivery.incident)
         channel = incident.channels.get(delivery.destination)
         try:
@@ -315,7 +324,7 @@ class Courier:
             self._looks[delivery.id] += 1
             wait = backoff(self._looks[delivery.id], no.retry_after)
             raise _Unseen(f"It may have arrived: {no.title}", retry_after=wait) from None
-        except Refused as no:
+        except Rejected as no:
             raise _Unseen(f"It may have arrived, and cannot be looked for: {no.title}", no.remedy) from None
         return found or await self._attempt(delivery, attempt)
 

@@ -10,17 +10,19 @@ from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from warroom.config.settings import Settings, on_call
 from warroom.connect.ports import Chat
+from warroom.errors import BadInput, Conflict, JournalError, NotFound, Refusal, WarroomError
 from warroom.incident import timing
 from warroom.incident.commands import (
     Assign,
     Command,
+    CommandContext,
     Declare,
-    Desk,
-    Hear,
     OpenChannel,
     PostUpdate,
     ReceiveAlert,
+    RecordChat,
     confirm_ready,
     decide,
 )
@@ -30,23 +32,21 @@ from warroom.incident.delivery import (
     Delivery,
     Message,
     MessageKind,
-    Order,
+    OutboxItem,
     State,
     resendable,
     superseded,
 )
-from warroom.errors import BadInput, Conflict, JournalError, NotFound, Refusal, WarroomError
 from warroom.incident.events import TEAM, AlertReceived, AlertTaken, Entry, Event
 from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import Team, fold_team
 from warroom.journal.port import Journal
-from warroom.safety import redact
 from warroom.reports import messages
 from warroom.room import message_parts as parts
 from warroom.room.drafts import Drafts, OpenedDraft
-from warroom.config.settings import Settings, on_call
+from warroom.safety import redact
 
 Clock = Callable[[], datetime]
 C = TypeVar("C")
@@ -135,7 +135,9 @@ class WarRoom:
         self._previewing = threading.Lock()
         self._team = Team()
         self._lock = threading.RLock()
-        self._pen = threading.RLock()  # threads of this process write in turn; only other processes come between
+        self._write_lock = (
+            threading.RLock()
+        )  # threads of this process write in turn; only other processes come between
         self._wakes: list[threading.Event] = []
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────
@@ -218,7 +220,7 @@ class WarRoom:
 
     def stuck(self) -> list[Delivery]:
         """Deliveries that need somebody: refused, of unknown outcome, or without the settings to send them."""
-        found = self.journal.deliveries(states=(State.UNCERTAIN, State.FAILED, State.PENDING))
+        found = self.journal.deliveries(states=(State.UNCONFIRMED, State.FAILED, State.PENDING))
         replaced = {
             id
             for stream in {one.incident for one in found if one.order.act == "status"}
@@ -249,7 +251,7 @@ class WarRoom:
         is then taken; the alert of a drill declares a drill, whatever ``declare`` says.
         """
         declare = _clean(declare)
-        desk = self._desk()
+        context = self._command_context()
         waiting = self.team().alerts.get(alert)
         if waiting and waiting.event.drill:
             declare = replace(declare, drill=True)
@@ -257,34 +259,34 @@ class WarRoom:
             fired = waiting.event.fired_at or waiting.at
             started = declare.started_at or fired
             declare = replace(declare, started_at=started, detected_at=max(fired, started))
-        events = decide(Incident(""), declare, desk)
+        events = decide(Incident(""), declare, context)
         incident_id = self.journal.new_incident()
-        story = _Story(Incident(incident_id), desk)
+        story = UnitOfWork(Incident(incident_id), context)
         story.add(events)
         if waiting:
             story.add([waiting.event])
         if commander:
-            story.add(decide(story.incident, _clean(Assign("incident_commander", commander)), desk))
+            story.add(decide(story.incident, _clean(Assign("incident_commander", commander)), context))
         update = self._update(story.incident, "declaration", {}, None, "")
-        story.add(decide(story.incident, update, desk))
+        story.add(decide(story.incident, update, context))
         done = self._append(story, 0)
         if waiting:
             with suppress(WarroomError):  # it is declared, whatever becomes of this: the alert then still waits
                 self._append_team([AlertTaken(alert=alert, incident=incident_id)])
         return done
 
-    def do(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
+    def execute(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
         """Carry out a command; ``by`` is who does it, where that is not the person at this desk."""
         clean = _clean(command)
-        return self._do(incident_id, lambda _: clean, by)
+        return self._execute(incident_id, lambda _: clean, by)
 
-    def _do(self, incident_id: str, command: Callable[[Incident], Command], by: str | None = None) -> Done:
-        with self._pen:
+    def _execute(self, incident_id: str, command: Callable[[Incident], Command], by: str | None = None) -> Done:
+        with self._write_lock:
             for turn in range(RETRIES):
                 incident = self.incident(incident_id)
-                desk = self._desk(by)
-                story = _Story(incident, desk)
-                story.add(decide(incident, command(incident), desk))
+                context = self._command_context(by)
+                story = UnitOfWork(incident, context)
+                story.add(decide(incident, command(incident), context))
                 try:
                     return self._append(story, incident.seq)
                 except Conflict:
@@ -342,7 +344,7 @@ class WarRoom:
         def decided(incident: Incident) -> PostUpdate:
             return replace(_clean(self._update(incident, template, given, destinations, approved_by)), seen=seen)
 
-        done = self._do(incident_id, decided)
+        done = self._execute(incident_id, decided)
         with suppress(WarroomError):  # it is posted, whatever becomes of its draft
             self.save_draft(incident_id, template, "")
         return done
@@ -369,18 +371,22 @@ class WarRoom:
         """Keep an alert for whoever declares next; NotSaved if it could not be kept."""
         clean = _clean(alert)
         event = AlertReceived(
-            name=clean.name, source=clean.source, service=clean.service, detail=clean.detail,
-            fired_at=clean.fired_at or self.clock(), drill=clean.drill,
-        )  # fmt: skip
+            name=clean.name,
+            source=clean.source,
+            service=clean.service,
+            detail=clean.detail,
+            fired_at=clean.fired_at or self.clock(),
+            drill=clean.drill,
+        )
         self._append_team([event])
 
     def set_alert_aside(self, seq: int) -> None:
         """Say that an alert is no incident."""
         self._append_team([AlertTaken(alert=seq)])
 
-    def hear(self, incident_id: str, hear: Hear) -> Done:
+    def record_chat(self, incident_id: str, record_chat: RecordChat) -> Done:
         """Keep what somebody said in a chat; it is theirs, not this desk's."""
-        return self.do(incident_id, hear, by=_clean(hear).who)
+        return self.execute(incident_id, record_chat, by=_clean(record_chat).who)
 
     def confirm_ready(self, item: str) -> None:
         """Say that a readiness item holds true today."""
@@ -390,7 +396,7 @@ class WarRoom:
         """Keep where a destination talks about the incident, if that is news."""
         if self.incident(incident_id).channels.get(destination) != channel:
             command = OpenChannel(destination, channel.id, channel.name, channel.url, invited)
-            self.do(incident_id, command, by="")
+            self.execute(incident_id, command, by="")
 
     # ── drafts ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -436,9 +442,9 @@ class WarRoom:
 
     # ── within ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _desk(self, by: str | None = None) -> Desk:
+    def _command_context(self, by: str | None = None) -> CommandContext:
         now = self.clock()
-        return Desk(self.playbook, now, self.by if by is None else by, now.astimezone(self.zone).date())
+        return CommandContext(self.playbook, now, self.by if by is None else by, now.astimezone(self.zone).date())
 
     def _draft(self, incident: Incident, template: str) -> dict[str, str]:
         drafted = messages.draft(
@@ -483,9 +489,15 @@ class WarRoom:
         if promised and incident.open and kind != "resolution":
             next_at = timing.read_moment(promised, now, self.zone, ahead=True)
         message = messages.compose(
-            template, filled, incident, self.playbook, now, self.zone, len(incident.posts) + 1,
+            template,
+            filled,
+            incident,
+            self.playbook,
+            now,
+            self.zone,
+            len(incident.posts) + 1,
             self.known_as(incident),
-        )  # fmt: skip
+        )
         takers = self.destinations(audience, drill=incident.drill)
         unknown = [name for name in destinations or () if name not in self.settings.destinations]
         if unknown:
@@ -493,30 +505,37 @@ class WarRoom:
             raise NotFound(f"There is no destination {unknown[0]!r}", f"The settings name: {known}.")
         chosen = takers if destinations is None else tuple(n for n in takers if n in destinations)
         return PostUpdate(
-            message=kind, template=template, audience=audience, title=message.title, words=message.text,
-            fields=filled, next_update_at=next_at, destinations=chosen, approved_by=approved_by,
-        )  # fmt: skip
+            message=kind,
+            template=template,
+            audience=audience,
+            title=message.title,
+            words=message.text,
+            fields=filled,
+            next_update_at=next_at,
+            destinations=chosen,
+            approved_by=approved_by,
+        )
 
-    def _orders(self, story: _Story) -> list[tuple[int, Order]]:
+    def _orders(self, story: UnitOfWork) -> list[tuple[int, OutboxItem]]:
         incident = story.incident
         reach = self.destinations("team", drill=incident.drill)
-        orders: list[tuple[int, Order]] = []
+        orders: list[tuple[int, OutboxItem]] = []
         news = None
         for place, event in enumerate(story.events):
             if event.kind == "declared":
-                orders += [(place, Order(act="open", destination=name)) for name in reach]
+                orders += [(place, OutboxItem(act="open", destination=name)) for name in reach]
             elif event.kind == "update":
-                message = _message(event, incident, story.desk.now)
+                message = _message(event, incident, story.context.now)
                 orders += [
-                    (place, Order(act="post", destination=name, message=post))
+                    (place, OutboxItem(act="post", destination=name, message=post))
                     for name in event.destinations
                     for post in self._posts(name, message)
                 ]
             if event.kind in STATUS_KINDS:
                 news = place
         if news is not None:
-            message = parts.shortened(messages.status(incident, self.playbook, story.desk.now, self.zone))
-            orders += [(news, Order(act="status", destination=name, message=message)) for name in reach]
+            message = parts.shortened(messages.status(incident, self.playbook, story.context.now, self.zone))
+            orders += [(news, OutboxItem(act="status", destination=name, message=message)) for name in reach]
         return orders
 
     def _posts(self, name: str, message: Message) -> Sequence[Message]:
@@ -537,14 +556,14 @@ class WarRoom:
             raise _too_long(name, chat, message)
         return posts
 
-    def _append(self, story: _Story, expected: int) -> Done:
+    def _append(self, story: UnitOfWork, expected: int) -> Done:
         entries = self.journal.append(
             story.incident.id,
             expected,
             story.events,
             self._orders(story),
-            at=story.desk.now,
-            by=story.desk.by,
+            at=story.context.now,
+            by=story.context.by,
             summary=summarise(story.incident, self.playbook).to_json(),
         )
         with self._lock:  # not read anew: what is written must not turn into an error
@@ -555,7 +574,7 @@ class WarRoom:
         return Done(story.incident, entries)
 
     def _append_team(self, events: Sequence[Event]) -> None:
-        with self._pen:
+        with self._write_lock:
             for turn in range(RETRIES):
                 try:
                     self.journal.append(TEAM, self.team().seq, events, at=self.clock(), by=self.by)
@@ -566,18 +585,18 @@ class WarRoom:
         self.wake()
 
 
-class _Story:
+class UnitOfWork:
     """Events decided but not yet appended, and the incident as it will be."""
 
-    def __init__(self, incident: Incident, desk: Desk) -> None:
+    def __init__(self, incident: Incident, context: CommandContext) -> None:
         self.incident = incident
-        self.desk = desk
+        self.context = context
         self.events: list[Event] = []
 
     def add(self, events: Sequence[Event]) -> None:
-        seq, incident, desk = self.incident.seq, self.incident, self.desk
+        seq, incident, context = self.incident.seq, self.incident, self.context
         entries = [
-            Entry(stream=incident.id, seq=seq + place, at=desk.now, by=desk.by, event=event)
+            Entry(stream=incident.id, seq=seq + place, at=context.now, by=context.by, event=event)
             for place, event in enumerate(events, 1)
         ]
         self.incident = fold(incident.id, entries, incident)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from warroom.safety.redaction import Redacted, Redactor, redact, redact_stream, use
 from warroom.safety.rules import RULES, BadRule, Rules, check_name, check_pattern
-from warroom.safety.sanitize import inert, uncoloured
+from warroom.safety.sanitize import sanitize, strip_ansi
 
 __all__ = [
     "RULES",
@@ -32,9 +32,9 @@ __all__ = [
     "Rules",
     "check_name",
     "check_pattern",
-    "inert",
     "redact",
     "redact_stream",
-    "uncoloured",
+    "sanitize",
+    "strip_ansi",
     "use",
 ]

@@ -55,11 +55,22 @@ _PASSWORDS = words(
     " senha contrasena"
 )
 _NOUNS = {
-    "credential": "credential", "credentials": "credential", "creds": "credential",
-    "authorization": "authorization", "auth": "authorization", "cookie": "cookie", "cookies": "cookie",
-    "bearer": "token", "jwt": "token",
-    "pin": "pin", "otp": "pin", "totp": "pin", "cvv": "pin", "cvc": "pin", "ssn": "pin",
-}  # fmt: skip
+    "credential": "credential",
+    "credentials": "credential",
+    "creds": "credential",
+    "authorization": "authorization",
+    "auth": "authorization",
+    "cookie": "cookie",
+    "cookies": "cookie",
+    "bearer": "token",
+    "jwt": "token",
+    "pin": "pin",
+    "otp": "pin",
+    "totp": "pin",
+    "cvv": "pin",
+    "cvc": "pin",
+    "ssn": "pin",
+}
 # What a name may end in and still be a secret's: client-key-data, password_hash.
 _ENCODINGS = words("data base text plaintext pem string b")
 _SUFFIXES = words("hash confirmation value header") | _ENCODINGS

@@ -15,12 +15,12 @@ from importlib import import_module
 from itertools import chain
 from typing import Any
 
-from warroom.safety.patterns import Pattern
 from warroom.safety import prefilter as clues
-from warroom.safety.prefilter import END, START, clue_of, spaced
 from warroom.safety.command_formats import forms
+from warroom.safety.patterns import Pattern
+from warroom.safety.prefilter import END, START, clue_of, spaced
 from warroom.safety.rules import KEY_RULE, Hits, Rules, is_placeholder, label
-from warroom.safety.sanitize import inert, uncoloured
+from warroom.safety.sanitize import sanitize, strip_ansi
 from warroom.safety.token_formats import Vendor, vendors
 
 __all__ = ["Redacted", "Redactor", "redact", "redact_stream", "use"]
@@ -55,13 +55,13 @@ def use(rules: Rules) -> None:
 
 
 def redact(text: str, *, personal: bool = True, rules: Rules | None = None) -> Redacted:
-    """``inert(text)`` with every recognised secret masked; ``personal`` adds e-mail addresses and phone numbers.
+    """``sanitize(text)`` with every recognised secret masked; ``personal`` adds e-mail addresses and phone numbers.
 
     ``rules`` are the team's; left out, those given to ``use``. A private key block is masked as a whole, also over
     several lines. Never raises; ``redact(redact(x).text)`` finds nothing more. Linear time; text of more than
     256 Ki characters is taken in pieces cut between words.
     """
-    text = inert(text)
+    text = sanitize(text)
     rules = _used if rules is None else rules
     if len(text) <= _PIECE:
         return _mask(text, personal, rules)
@@ -110,7 +110,7 @@ class Redactor:
             from warroom.safety import named_values as named
 
             hits = Hits(rules)
-            text = named.mask_value_line(inert(text), hits)
+            text = named.mask_value_line(sanitize(text), hits)
             before = tuple(hits)
         self._named = "name" in text and self._names_secret(text)
         safe = redact(text, personal=self._personal, rules=rules)
@@ -189,7 +189,7 @@ def _mask(text: str, personal: bool, rules: Rules) -> Redacted:
         return _masked(text, personal, rules)
     hits: list[str] = []
     for _ in range(_PASSES):  # colour codes may run through a token: look without them first
-        bare = uncoloured(text)
+        bare = strip_ansi(text)
         found = _masked(bare, personal, rules)
         if not found.count and bare != text:
             found = _masked(text, personal, rules)

@@ -28,10 +28,24 @@ KEY_RULE = "private-key"
 RULES = frozenset(
     (
         *(vendor.name for vendor in vendors()),
-        KEY_RULE, "password", "secret", "token", "api-key", "credential", "authorization", "cookie", "pin",
-        "session", "query-secret", "url-password", "card", "email", "phone", "ip",
+        KEY_RULE,
+        "password",
+        "secret",
+        "token",
+        "api-key",
+        "credential",
+        "authorization",
+        "cookie",
+        "pin",
+        "session",
+        "query-secret",
+        "url-password",
+        "card",
+        "email",
+        "phone",
+        "ip",
     )
-)  # fmt: skip
+)
 """The names of the rules warroom has; each can be switched off."""
 
 LABELS = re.compile(r"(?:‹redacted:[a-z0-9-]{1,40}›)+")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["inert", "uncoloured"]
+__all__ = ["sanitize", "strip_ansi"]
 
 _TABLE: dict[int, str | None] = {
     **{c: chr(0x2400 + c) for c in range(0x20) if c not in (0x09, 0x0A)},  # control pictures: ␀ … ␛ … ␟
@@ -28,11 +28,11 @@ _UNSAFE = re.compile(
 _COLOUR = re.compile(r"(?:\x1b\[|\x9b|␛\[)[0-9;:]{0,40}+m")
 
 
-def inert(text: str, *, newlines: bool = True) -> str:
+def sanitize(text: str, *, newlines: bool = True) -> str:
     """The text with nothing in it that a terminal would obey: what was hidden is shown (``␛``, ``�``) or dropped.
 
     Newline and tab stay, unless ``newlines`` is false: then each becomes a space and the result is one line.
-    Never raises, whatever the text; ``inert(inert(x)) == inert(x)``.
+    Never raises, whatever the text; ``sanitize(inert(x)) == inert(x)``.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -43,6 +43,6 @@ def inert(text: str, *, newlines: bool = True) -> str:
     return text.translate(_TABLE) if _UNSAFE.search(text) else text
 
 
-def uncoloured(text: str) -> str:
-    """The text without SGR sequences, which only colour it (even ones ``inert`` has made visible already)."""
+def strip_ansi(text: str) -> str:
+    """The text without SGR sequences, which only colour it (even ones ``sanitize`` has made visible already)."""
     return _COLOUR.sub("", text) if "\x1b" in text or "␛" in text or "\x9b" in text else text

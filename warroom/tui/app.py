@@ -17,14 +17,14 @@ from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 from textual.widget import Widget
 
-from warroom.tui.splash import Ground
-from warroom.tui.base import Shell
+from warroom.tui.base import BaseApp
+from warroom.tui.splash import Splash
 
 if TYPE_CHECKING:
     from warroom.errors import WarroomError
-    from warroom.incident.summary import Summary
     from warroom.incident.readings import Reading
-    from warroom.tui.context import Bridge, Equipment
+    from warroom.incident.summary import Summary
+    from warroom.tui.context import ConsoleDeps, ScreenContext
 
 SAVED_WITHIN_S = 0.8
 """How long leaving waits for the disk to take the drafts."""
@@ -50,11 +50,11 @@ class Palette(CommandPalette):
             super()._action_command_list(action)
 
 
-class Console(Shell):
+class WarRoomApp(BaseApp):
     """The console. ``run`` returns once it is left; end the process with ``return_code``.
 
-    The first frame is drawn at once, the incidents that ``glimpse`` gives in the next. Then ``equip`` is called, in
-    a thread, and brings what the console works with; if it raises, the console ends and ``failed`` holds the error.
+    The first frame is drawn at once, the incidents that ``read_summaries`` gives in the next. Then ``build_deps`` is
+    called, in a thread, and brings what the console works with; if it raises, the console ends and ``failed`` holds the error.
     ``crash_folder`` takes the report of a crash.
     """
 
@@ -67,18 +67,18 @@ class Console(Shell):
 
     def __init__(
         self,
-        equip: Callable[[], Equipment],
+        build_deps: Callable[[], ConsoleDeps],
         *,
-        glimpse: Callable[[], Sequence[Summary]] = tuple,
+        read_summaries: Callable[[], Sequence[Summary]] = tuple,
         crash_folder: Path | None = None,
     ) -> None:
         super().__init__(crash_folder=crash_folder)
-        self._ground = Ground(glimpse)
-        self._equip = equip
+        self._ground = Splash(read_summaries)
+        self._equip = build_deps
         self.failed: WarroomError | None = None
-        self._equipment: Equipment | None = None
-        self._bridge: Bridge | None = None
-        self.curtain = False
+        self._equipment: ConsoleDeps | None = None
+        self._bridge: ScreenContext | None = None
+        self.privacy = False
         self._behind: dict[Screen[Any], Widget] = {}
         self._begun = False
 
@@ -99,49 +99,49 @@ class Console(Shell):
         from warroom.errors import WarroomError
 
         try:
-            await asyncio.to_thread(self._furnish)
+            await asyncio.to_thread(self._build_deps)
         except WarroomError as error:
             self.failed = error
             self.exit(return_code=error.exit_status)
             return
-        equipment, bridge = self.equipment, self.bridge
-        self.use_themes(equipment.themes, bridge.room.settings.console.theme)
-        self.set_keymap(bridge.keys)
-        bridge.start()
+        deps, context = self.deps, self.context
+        self.use_themes(deps.themes, context.room.settings.console.theme)
+        self.set_keymap(context.keys)
+        context.start()
         from warroom.tui.screens.home import HomeScreen
 
-        await self.push_screen(HomeScreen(bridge))
+        await self.push_screen(HomeScreen(context))
         self.goes_on = True
-        for notice in bridge.room.notices():
-            bridge.say(notice, "error", timeout=60)
-        if equipment.notice:
-            bridge.say(equipment.notice, "warning", timeout=60)
-        if equipment.incident_id:
-            self.open_incident(equipment.incident_id)
+        for notice in context.room.notices():
+            context.say(notice, "error", timeout=60)
+        if deps.notice:
+            context.say(deps.notice, "warning", timeout=60)
+        if deps.incident_id:
+            self.open_incident(deps.incident_id)
         self._begun = True
 
-    def _furnish(self) -> None:
-        equipment = self._equip()
+    def _build_deps(self) -> None:
+        deps = self._equip()
         from warroom.tui.actions import keymap
-        from warroom.tui.context import Bridge
+        from warroom.tui.context import ScreenContext
         from warroom.tui.screens import war_room  # noqa: F401 — imported here, off the loop, for when it is shown
 
-        keymap(equipment.room.settings.console.keys)
-        self._equipment = equipment
-        self._bridge = Bridge(self, equipment)
+        keymap(deps.room.settings.console.keys)
+        self._equipment = deps
+        self._bridge = ScreenContext(self, deps)
 
     @property
     def takes_keys(self) -> bool:
         return self._begun
 
     @property
-    def equipment(self) -> Equipment:
-        """What ``equip`` brought; there once the home screen is."""
+    def deps(self) -> ConsoleDeps:
+        """What ``build_deps`` brought; there once the home screen is."""
         assert self._equipment is not None
         return self._equipment
 
     @property
-    def bridge(self) -> Bridge:
+    def context(self) -> ScreenContext:
         """What the screens are handed."""
         assert self._bridge is not None
         return self._bridge
@@ -165,7 +165,7 @@ class Console(Shell):
             except TimeoutError:  # a disk that hangs keeps nobody here
                 continue
             if why:
-                self.bridge.tell(why)
+                self.context.tell(why)
                 stays = True
         return stays
 
@@ -177,13 +177,13 @@ class Console(Shell):
 
         while len(self.screen_stack) > 2:
             self.pop_screen()
-        self.push_screen(WarRoomScreen(self.bridge, incident_id))
+        self.push_screen(WarRoomScreen(self.context, incident_id))
         self.run_worker(self._verify(incident_id), group="verify", exit_on_error=False)
 
     async def _verify(self, incident_id: str) -> None:
-        damage = await self.bridge.carry_out(lambda: self.bridge.room.damage(incident_id))
+        damage = await self.context.run_or_notify(lambda: self.context.room.damage(incident_id))
         if damage:
-            self.bridge.say(damage, "error", timeout=60)
+            self.context.say(damage, "error", timeout=60)
 
     async def do_home(self) -> None:
         if not await self._drafts_stay(self.screen_stack[2:]):
@@ -193,15 +193,15 @@ class Console(Shell):
     async def do_declare(self) -> None:
         from warroom.tui.screens.declare import DeclareScreen
 
-        self.push_screen(DeclareScreen(self.bridge, self.open_incident))
+        self.push_screen(DeclareScreen(self.context, self.open_incident))
 
     async def do_drill(self) -> None:
-        drill = self.bridge.drill
-        if drill is None or self.bridge.rehearsing:
-            self.bridge.say("A drill is running already" if drill else "No drill is at hand", "warning")
+        drill = self.context.drill
+        if drill is None or self.context.drill_running:
+            self.context.say("A drill is running already" if drill else "No drill is at hand", "warning")
             return
-        await self.bridge.carry_out(drill.start)
-        self.bridge.say("The drill begins: watch for its alert on the home screen")
+        await self.context.run_or_notify(drill.start)
+        self.context.say("The drill begins: watch for its alert on the home screen")
 
     async def do_presenter(self) -> None:
         from warroom.tui.screens.presenter import PresenterScreen
@@ -209,35 +209,35 @@ class Console(Shell):
         if isinstance(self.screen, PresenterScreen):
             self.screen.dismiss()
         elif incident_id := self._subject():
-            self.push_screen(PresenterScreen(self.bridge, incident_id))
+            self.push_screen(PresenterScreen(self.context, incident_id))
 
-    async def do_curtain(self) -> None:
-        self.curtain = not self.curtain
+    async def do_privacy(self) -> None:
+        self.privacy = not self.privacy
         for screen in self.screen_stack:
-            if self.curtain and screen.focused:  # what is hidden loses the focus, and gets it back
+            if self.privacy and screen.focused:  # what is hidden loses the focus, and gets it back
                 self._behind[screen] = screen.focused
-            screen.set_class(self.curtain, "-curtain")
-        if not self.curtain:
+            screen.set_class(self.privacy, "-curtain")
+        if not self.privacy:
             self.call_after_refresh(self._give_focus_back)
 
     # What hides things from a shared screen works over a form or a palette too, where a screen's own keys are not
     # heard.
 
-    async def action_curtain(self) -> None:
-        """As ``do_curtain``."""
-        await self.do_curtain()
+    async def action_privacy(self) -> None:
+        """As ``do_privacy``."""
+        await self.do_privacy()
 
     async def action_presenter(self) -> None:
         """As ``do_presenter``."""
         await self.do_presenter()
 
     def _give_focus_back(self) -> None:
-        from warroom.tui.screens.pane_screen import TiledScreen
+        from warroom.tui.screens.pane_screen import PaneScreen
 
         for screen, widget in self._behind.items():
             if screen not in self.screen_stack:
                 continue  # it was left behind the curtain
-            if isinstance(screen, TiledScreen):
+            if isinstance(screen, PaneScreen):
                 screen.go()  # to the pane that was asked for meanwhile
             elif widget.is_attached and screen.focused is None:
                 screen.set_focus(widget)
@@ -246,7 +246,7 @@ class Console(Shell):
     def push_screen(self, screen: Screen[Any] | str, *rest: Any, **named: Any) -> Any:
         """As Textual's; what is opened while the curtain is down is behind it too."""
         if isinstance(screen, Screen):
-            screen.set_class(self.curtain, "-curtain")
+            screen.set_class(self.privacy, "-curtain")
         return super().push_screen(screen, *rest, **named)
 
     async def do_theme(self) -> None:
@@ -262,18 +262,18 @@ class Console(Shell):
 
     async def do_help(self) -> None:
         from warroom.tui.actions import ACTIONS
+        from warroom.tui.screens.base import BaseScreen
         from warroom.tui.screens.help import HelpScreen
-        from warroom.tui.screens.base import PlaceScreen
 
         async def do(action_id: str | None) -> None:
-            if action_id and isinstance(self.screen, PlaceScreen):
+            if action_id and isinstance(self.screen, BaseScreen):
                 await self.screen.action_do(action_id)
 
         groups = {
             title: [action for action in ACTIONS if action.place == place]
             for place, title in (("incident", "In an incident"), ("anywhere", "Anywhere"))
         }
-        self.push_screen(HelpScreen(groups, self.bridge.keys), do)
+        self.push_screen(HelpScreen(groups, self.context.keys), do)
 
     async def do_quit(self) -> None:
         await self.action_quit()
@@ -286,25 +286,25 @@ class Console(Shell):
 
     def _subject(self) -> str:
         """The incident that the screen is about; "", and a word about it, where there is none."""
-        from warroom.tui.screens.base import PlaceScreen
+        from warroom.tui.screens.base import BaseScreen
 
-        below = (screen for screen in reversed(self.screen_stack) if isinstance(screen, PlaceScreen))
+        below = (screen for screen in reversed(self.screen_stack) if isinstance(screen, BaseScreen))
         subject = next((screen.incident_id for screen in below), "")
         if not subject:
-            self.bridge.say("Open an incident first", "warning")
+            self.context.say("Open an incident first", "warning")
         return subject
 
     async def do_update(self, template: str = "") -> None:
         from warroom.tui.screens.composer import ComposerScreen
 
         if incident_id := self._subject():
-            self.push_screen(ComposerScreen(self.bridge, incident_id, template))
+            self.push_screen(ComposerScreen(self.context, incident_id, template))
 
     async def do_deliveries(self, delivery: str = "") -> None:
         from warroom.tui.screens.deliveries import DeliveriesScreen
 
         if incident_id := self._subject():
-            self.push_screen(DeliveriesScreen(self.bridge, incident_id, delivery))
+            self.push_screen(DeliveriesScreen(self.context, incident_id, delivery))
 
     async def do_resolve(self, item: str = "") -> None:
         from warroom.tui.screens.incident_screen import IncidentScreen
@@ -319,7 +319,7 @@ class Console(Shell):
             return next((reading for s in below if (reading := s.evidence(item_id))), None)
 
         if incident_id:
-            self.push_screen(ResolveScreen(self.bridge, incident_id, evidence))
+            self.push_screen(ResolveScreen(self.context, incident_id, evidence))
 
     async def do_review(self, section: str = "") -> None:
         self._review("sections" if section else "draft")
@@ -337,12 +337,12 @@ class Console(Shell):
         from warroom.tui.screens.review import ReviewScreen
 
         if incident_id := self._subject():
-            self.push_screen(ReviewScreen(self.bridge, incident_id, pane))
+            self.push_screen(ReviewScreen(self.context, incident_id, pane))
 
     # ── themes ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def choose_theme(self, name: str) -> None:
         await super().choose_theme(name)
-        save = self.equipment.save_theme
+        save = self.deps.save_theme
         if save:
-            await self.bridge.carry_out(lambda: save(name))
+            await self.context.run_or_notify(lambda: save(name))

@@ -29,7 +29,7 @@ from textual.widget import Widget
 from textual.worker import WorkerFailed, get_current_worker
 
 from warroom.diagnostics import write_report
-from warroom.tui.faults import Faults, summary
+from warroom.tui.faults import ErrorReports, summary
 from warroom.tui.guard import GONE, guard, leaving
 from warroom.tui.key_queue import KeyQueue
 from warroom.watchdog import watchdog
@@ -45,27 +45,46 @@ class Inert(LineFilter):
     def apply(self, segments: list[Segment], background: object) -> list[Segment]:
         if all(s.control or s.text.isprintable() for s in segments):
             return segments
-        from warroom.safety import inert  # its patterns cost more than a first frame can pay
+        from warroom.safety import sanitize  # its patterns cost more than a first frame can pay
 
-        return [s if s.control else Segment(inert(s.text, newlines=False), s.style) for s in segments]
+        return [s if s.control else Segment(sanitize(s.text, newlines=False), s.style) for s in segments]
 
 
 GROUND = Theme(
-    name="ground", primary="#6bb2f7", foreground="#e1e7ef", background="#10151c", dark=True,
+    name="ground",
+    primary="#6bb2f7",
+    foreground="#e1e7ef",
+    background="#10151c",
+    dark=True,
     variables={
-        "sev-critical": "#d3222f", "sev-high": "#f39a2e", "sev-medium": "#e9d35b", "sev-low": "#3a4d66",
-        "status-ok": "#1d4532", "status-late": "#f0b541", "status-overdue": "#d3222f", "chip": "#2a3747",
-        "curtain": "#0a0e13", "sev-critical-text": "#ffffff", "sev-high-text": "#1c1003",
-        "sev-medium-text": "#1a1704", "sev-low-text": "#eaf1fa", "status-ok-text": "#a5efbf",
-        "status-late-text": "#1c1403", "status-overdue-text": "#ffffff", "chip-text": "#dbe5f1",
-        "curtain-text": "#98a6b8", "text-quiet": "#9fadbf", "key": "#8ecbff", "surface-quiet": "#131922",
+        "sev-critical": "#d3222f",
+        "sev-high": "#f39a2e",
+        "sev-medium": "#e9d35b",
+        "sev-low": "#3a4d66",
+        "status-ok": "#1d4532",
+        "status-late": "#f0b541",
+        "status-overdue": "#d3222f",
+        "chip": "#2a3747",
+        "curtain": "#0a0e13",
+        "sev-critical-text": "#ffffff",
+        "sev-high-text": "#1c1003",
+        "sev-medium-text": "#1a1704",
+        "sev-low-text": "#eaf1fa",
+        "status-ok-text": "#a5efbf",
+        "status-late-text": "#1c1403",
+        "status-overdue-text": "#ffffff",
+        "chip-text": "#dbe5f1",
+        "curtain-text": "#98a6b8",
+        "text-quiet": "#9fadbf",
+        "key": "#8ecbff",
+        "surface-quiet": "#131922",
     },
-)  # fmt: skip
+)
 """The first frames, before any theme file is read: the colours of the default theme. Whatever is opened that early
 finds every variable it may use."""
 
 
-class Shell(App[None]):
+class BaseApp(App[None]):
     """An app that ends well, by a signal or a lost terminal, and that survives an unexpected error. End the process
     with ``return_code``.
 
@@ -88,7 +107,7 @@ class Shell(App[None]):
         self._theme_before = ""
         self._inert = Inert()  # one for good: what it has made of a line is kept by its identity
         self._crash_folder = crash_folder or Path(tempfile.gettempdir())
-        self.faults = Faults(self._crash_folder, self._tell_fault)
+        self.faults = ErrorReports(self._crash_folder, self._tell_fault)
         self.goes_on = False
         """Whether an unexpected error is survived: from when there is a screen to go on with."""
         self._at_work: set[MessagePump] = set()
@@ -242,10 +261,10 @@ class Shell(App[None]):
             self.faults.note(error)
 
     def _tell_fault(self, text: str) -> None:
-        from warroom.safety import inert
+        from warroom.safety import sanitize
 
         if not self._exit:
-            self.notify(inert(text), severity="error", markup=False, timeout=10)
+            self.notify(sanitize(text), severity="error", markup=False, timeout=10)
 
     def _on_thread_failed(self, failed: threading.ExceptHookArgs) -> None:
         if isinstance(failed.thread, WriterThread) and isinstance(failed.exc_value, OSError):
@@ -263,9 +282,11 @@ class Shell(App[None]):
         error = sys.exc_info()[1] or self._exception or RuntimeError("unknown error")
         self.bell()
         self._exit_renderables.append(
-            Text(f"warroom crashed: {summary(error)}\n"
-                 f"Nothing that was entered is lost. The report is {write_report(error, self._crash_folder)}.")
-        )  # fmt: skip
+            Text(
+                f"warroom crashed: {summary(error)}\n"
+                f"Nothing that was entered is lost. The report is {write_report(error, self._crash_folder)}."
+            )
+        )
         self._close_messages_no_wait()
 
 

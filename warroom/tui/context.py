@@ -14,9 +14,9 @@ from textual.theme import Theme
 
 from warroom.errors import Refusal, WarroomError
 from warroom.logs.view import LogView
-from warroom.safety import inert
-from warroom.room.outbox import Courier
+from warroom.room.outbox import OutboxWorker
 from warroom.room.room import WarRoom
+from warroom.safety import sanitize
 from warroom.tui.feed import Feed
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ WatchLogs = Callable[[LogView, str], None]
 """Has a view read the logs of a service, by its name; those of the command line come with it."""
 
 
-class Rehearsal(Protocol):
+class DrillControl(Protocol):
     """A drill, as far as the screen knows it."""
 
     @property
@@ -37,7 +37,7 @@ class Rehearsal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Equipment:
+class ConsoleDeps:
     """What a console works with. ``drill`` is at hand for whoever starts one; ``rehearses`` starts it at once.
 
     ``incident_id`` names the war room to open at once; ``save_theme`` keeps a chosen theme for the next time.
@@ -46,8 +46,8 @@ class Equipment:
     room: WarRoom
     watch_logs: WatchLogs
     themes: Sequence[Theme] = ()
-    courier: Courier | None = None
-    drill: Rehearsal | None = None
+    courier: OutboxWorker | None = None
+    drill: DrillControl | None = None
     rehearses: bool = False
     save_theme: Callable[[str], None] | None = None
     incident_id: str = ""
@@ -55,17 +55,17 @@ class Equipment:
     """What the person has to know from the start, said once the home screen is there."""
 
 
-class Bridge:
+class ScreenContext:
     """Between the screens and the room. Screens are handed one; it knows none of them."""
 
-    def __init__(self, app: App[Any], equipment: Equipment) -> None:
+    def __init__(self, app: App[Any], deps: ConsoleDeps) -> None:
         self.app = app
-        self.room = equipment.room
-        self.feed = Feed(equipment.room)
-        self.courier = equipment.courier
-        self.drill = equipment.drill
-        self._rehearses = equipment.rehearses
-        self.watch_logs = equipment.watch_logs
+        self.room = deps.room
+        self.feed = Feed(deps.room)
+        self.courier = deps.courier
+        self.drill = deps.drill
+        self._rehearses = deps.rehearses
+        self.watch_logs = deps.watch_logs
         # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.
         self._hands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="room")
 
@@ -80,7 +80,7 @@ class Bridge:
         return self.room.zone
 
     @property
-    def rehearsing(self) -> bool:
+    def drill_running(self) -> bool:
         """Whether a drill is being played: what is declared now is a drill's incident."""
         return self.drill is not None and self.drill.running
 
@@ -92,7 +92,7 @@ class Bridge:
         """Run ``call`` off the loop; its result, or its WarroomError."""
         return await asyncio.get_running_loop().run_in_executor(self._hands, call)
 
-    async def carry_out(self, call: Callable[[], T]) -> T | None:
+    async def run_or_notify(self, call: Callable[[], T]) -> T | None:
         """Run ``call`` off the loop; a WarroomError is shown, and None returned."""
         try:
             return await self.work(call)
@@ -102,7 +102,7 @@ class Bridge:
 
     async def open_draft(self, incident_id: str, form: str) -> str:
         """The draft that a form opens with, "" for none; says so if it may be somebody else's."""
-        draft = await self.carry_out(lambda: self.room.open_draft(incident_id, form))
+        draft = await self.run_or_notify(lambda: self.room.open_draft(incident_id, form))
         if draft and draft.ownerless:
             self.say(
                 "This draft was kept by an earlier version, which did not record who wrote it."
@@ -115,14 +115,14 @@ class Bridge:
         self, text: str, severity: Literal["information", "warning", "error"] = "information", *, timeout: float = 6
     ) -> None:
         """Say something in passing, for ``timeout`` seconds."""
-        self.app.notify(inert(text), severity=severity, markup=False, timeout=timeout)
+        self.app.notify(sanitize(text), severity=severity, markup=False, timeout=timeout)
 
     def tell(self, error: WarroomError) -> None:
         """Say what went wrong, all that stands in the way, and what to do."""
         blockers: Sequence[str] = error.blockers if isinstance(error, Refusal) else ()
         lines = [error.title, *(f"· {blocker}" for blocker in blockers), error.remedy]
         self.app.notify(
-            inert("\n".join(line for line in lines if line)),
+            sanitize("\n".join(line for line in lines if line)),
             severity="warning" if isinstance(error, Refusal) else "error",
             markup=False,
             timeout=10,

@@ -21,7 +21,7 @@ MAX_REPORTS = 20
 """How many reports one console writes."""
 
 
-class Faults:
+class ErrorReports:
     """Takes note of errors nobody expected. ``folder`` takes the reports; ``tell`` shows a message.
 
     Safe to call from any thread; the disk is not waited for.

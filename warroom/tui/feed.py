@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class IncidentSnapshot:
     """One incident as its screens show it."""
 
     incident: Incident
@@ -36,7 +36,7 @@ class Glance:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class HomeSnapshot:
     """What the home screen shows."""
 
     summaries: tuple[Summary, ...]
@@ -46,7 +46,7 @@ class Overview:
     at: datetime
 
 
-class News(Message, Generic[T]):
+class Updated(Message, Generic[T]):
     """Something changed: the value as it is now."""
 
     def __init__(self, value: T) -> None:
@@ -54,7 +54,7 @@ class News(Message, Generic[T]):
         self.value = value
 
 
-class Trouble(Message):
+class LoadFailed(Message):
     """What a screen shows cannot be loaded just now; what is on it stays."""
 
     def __init__(self, error: Exception) -> None:
@@ -84,7 +84,7 @@ class Feed:
         self._wake.set()
 
     def watch(self, reader: MessagePump, load: Callable[[], Any]) -> None:
-        """Post ``News(load())`` to ``reader`` now and after every change. ``load`` runs in the feed's thread."""
+        """Post ``Updated(load())`` to ``reader`` now and after every change. ``load`` runs in the feed's thread."""
         self._readers[reader] = load
         self._fresh.add(reader)
         self._wake.set()
@@ -94,14 +94,14 @@ class Feed:
         self._readers.pop(reader, None)
         self._failed.pop(reader, None)
 
-    def glance(self, incident_id: str) -> Glance:
+    def snapshot(self, incident_id: str) -> IncidentSnapshot:
         """One incident and its deliveries, as they are now."""
-        return Glance(self.room.incident(incident_id), tuple(self.room.deliveries(incident_id)))
+        return IncidentSnapshot(self.room.incident(incident_id), tuple(self.room.deliveries(incident_id)))
 
-    def overview(self) -> Overview:
+    def home_snapshot(self) -> HomeSnapshot:
         """The home screen's value, as it is now."""
         room = self.room
-        return Overview(tuple(room.summaries()), room.team(), room.on_call(), tuple(room.stuck()), room.clock())
+        return HomeSnapshot(tuple(room.summaries()), room.team(), room.on_call(), tuple(room.stuck()), room.clock())
 
     def _run(self) -> None:
         seen = -1
@@ -112,7 +112,7 @@ class Feed:
                 count = self.room.change_count()
             except Exception as error:  # noqa: BLE001 — whoever shows it knows which error is expected
                 for reader in readers:
-                    reader.post_message(Trouble(error))
+                    reader.post_message(LoadFailed(error))
                 self._stop.wait(RETRY_S)
                 continue
             now = time.monotonic()
@@ -130,7 +130,7 @@ class Feed:
             value = load()
         except Exception as error:  # noqa: BLE001 — as above
             self._failed[reader] = time.monotonic() + RETRY_S
-            reader.post_message(Trouble(error))
+            reader.post_message(LoadFailed(error))
         else:
             self._failed.pop(reader, None)
-            reader.post_message(News(value))
+            reader.post_message(Updated(value))

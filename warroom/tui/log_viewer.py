@@ -20,10 +20,10 @@ from textual.widgets import Static
 
 from warroom.logs.view import MAX_BYTES, LogView
 from warroom.tui.actions import BY_ID, LOG_ACTIONS, key_of
-from warroom.tui.base import Shell
-from warroom.tui.widgets.bars import Key, KeyBar
+from warroom.tui.base import BaseApp
 from warroom.tui.panes.logs.box import LogBox
 from warroom.tui.panes.logs.pane import LogPane
+from warroom.tui.widgets.bars import Key, KeyBar
 
 if TYPE_CHECKING:
     from warroom.errors import WarroomError
@@ -33,7 +33,7 @@ _BAR = ("search", "filter_in", "filter_out", "level", "go_to", "wrap", "watch", 
 
 
 @dataclass(frozen=True, slots=True)
-class Furniture:
+class LogViewerDeps:
     """What the person's settings say about the console: its looks, own keys by action, the zone of times,
     and how much is kept of logs that cannot be read again."""
 
@@ -44,16 +44,16 @@ class Furniture:
     log_bytes: int = MAX_BYTES
 
 
-class LogConsole(Shell):
+class LogViewerApp(BaseApp):
     """Shows a log view until it is left. ``view`` opens it.
 
-    ``furnish`` is called once log text stands on the screen, in a thread; if it raises a WarroomError, the console
-    ends and ``failed`` holds it.
+    ``build_deps`` is called once log text stands on the screen, in a thread; if it raises a WarroomError, the
+    console ends and ``failed`` holds it.
     """
 
     ENABLE_COMMAND_PALETTE = False
     CSS = (
-        Shell.CSS
+        BaseApp.CSS
         + """
     #title { height: 1; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }
     """
@@ -67,12 +67,12 @@ class LogConsole(Shell):
         self,
         view: Callable[[], LogView],
         *,
-        furnish: Callable[[], Furniture] | None = None,
+        build_deps: Callable[[], LogViewerDeps] | None = None,
         crash_folder: Path | None = None,
     ) -> None:
         super().__init__(crash_folder=crash_folder)
         self._view = view()  # the file is being read while the screen comes up
-        self._furnish = furnish
+        self._build_deps = build_deps
         self._keys: dict[str, str] = {}
         self.failed: WarroomError | None = None
         self._box = LogBox(self._view)
@@ -92,14 +92,14 @@ class LogConsole(Shell):
         self._view.close()
 
     def _move_in(self) -> None:
-        self.run_worker(self._furnished())
+        self.run_worker(self._with_deps())
 
-    async def _furnished(self) -> None:
+    async def _with_deps(self) -> None:
         from warroom.errors import WarroomError
 
-        if self._furnish:
+        if self._build_deps:
             try:
-                furniture = await asyncio.to_thread(self._furnish)
+                furniture = await asyncio.to_thread(self._build_deps)
             except WarroomError as error:
                 self.failed = error
                 self.exit(return_code=error.exit_status)
@@ -115,9 +115,9 @@ class LogConsole(Shell):
         gc.freeze()
 
     def _show_keys(self) -> None:
-        self.query_one(KeyBar).show([
-            Key(key_of(name, self._keys), BY_ID[name].bar or BY_ID[name].title.lower(), name) for name in _BAR
-        ])  # fmt: skip
+        self.query_one(KeyBar).show(
+            [Key(key_of(name, self._keys), BY_ID[name].bar or BY_ID[name].title.lower(), name) for name in _BAR]
+        )
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
         self.query_one("#title", Static).update(event.pane.title_text(), layout=False)

@@ -8,8 +8,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from warroom.tui.actions import ACTIONS, key_of
-from warroom.tui.screens.base import PlaceScreen
-from warroom.tui.base import Shell
+from warroom.tui.base import BaseApp
+from warroom.tui.screens.base import BaseScreen
 
 THEME = "Theme: "
 """What stands before a theme's name in the palette."""
@@ -19,8 +19,8 @@ class ActionCommands(Provider):
     """Every action of the registry, by its title, in the palette."""
 
     def _hits(self) -> Iterable[tuple[str, str, str, str]]:
-        below = (screen for screen in reversed(self.app.screen_stack) if isinstance(screen, PlaceScreen))
-        own = next((screen.bridge.keys for screen in below), {})
+        below = (screen for screen in reversed(self.app.screen_stack) if isinstance(screen, BaseScreen))
+        own = next((screen.context.keys for screen in below), {})
         for action in ACTIONS:
             if action.id != "palette":
                 yield action.id, action.title, key_of(action.id, own), action.help
@@ -39,7 +39,7 @@ class ActionCommands(Provider):
     def _run(self, action_id: str) -> Callable[[], object]:
         async def run() -> None:
             screen = self.app.screen
-            if isinstance(screen, PlaceScreen):
+            if isinstance(screen, BaseScreen):
                 await screen.action_do(action_id)
 
         return run
@@ -49,7 +49,7 @@ class ThemeCommands(Provider):
     """The themes, previewed as the cursor passes over them."""
 
     def _names(self) -> list[str]:
-        return list(self.app.themes) if isinstance(self.app, Shell) else []
+        return list(self.app.themes) if isinstance(self.app, BaseApp) else []
 
     async def discover(self) -> Hits:
         for name in self._names():
@@ -64,7 +64,7 @@ class ThemeCommands(Provider):
 
     def _choose(self, name: str) -> Callable[[], object]:
         async def choose() -> None:
-            if isinstance(self.app, Shell):
+            if isinstance(self.app, BaseApp):
                 await self.app.choose_theme(name)
 
         return choose

@@ -13,14 +13,14 @@ from textual.widgets import Static
 from warroom.incident.summary import Summary
 
 
-class Ground(Vertical):
+class Splash(Vertical):
     """Home's frame and the rows that fit into it, in the places where home will have them."""
 
     DEFAULT_CSS = """
-    Ground #ground-top { height: 1; padding: 0 1; background: $panel; text-style: bold; }
-    Ground #ground-list { height: 1fr; border: round $panel; padding: 0 1; }
-    Ground #ground-list { text-wrap: nowrap; text-overflow: ellipsis; }
-    Ground #ground-end { height: 2; background: $panel; }
+    Splash #ground-top { height: 1; padding: 0 1; background: $panel; text-style: bold; }
+    Splash #ground-list { height: 1fr; border: round $panel; padding: 0 1; }
+    Splash #ground-list { text-wrap: nowrap; text-overflow: ellipsis; }
+    Splash #ground-end { height: 2; background: $panel; }
     """
 
     def __init__(self, look: Callable[[], Sequence[Summary]]) -> None:

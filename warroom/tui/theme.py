@@ -21,8 +21,8 @@ from textual.design import ColorSystem
 from textual.theme import Theme
 
 from warroom import toml
-from warroom.errors import SettingsError
 from warroom.config.paths import shown
+from warroom.errors import SettingsError
 
 SEVERITY_GLYPHS = {"critical": "●", "high": "▲", "medium": "■", "low": "○"}
 """One cell in every terminal, told apart without colour. The severity's word always stands beside it."""
@@ -47,9 +47,16 @@ OURS = (*BADGES, *BADGES.values(), *TEXTS, "surface-quiet")
 """Every variable a theme file has to give."""
 
 _TEXTUAL_TEXTS = (
-    "foreground", "text-muted", "text-disabled",
-    "text-primary", "text-secondary", "text-accent", "text-success", "text-warning", "text-error",
-)  # fmt: skip
+    "foreground",
+    "text-muted",
+    "text-disabled",
+    "text-primary",
+    "text-secondary",
+    "text-accent",
+    "text-success",
+    "text-warning",
+    "text-error",
+)
 _TEXTUAL_PAIRS = (
     ("block-cursor-foreground", "block-cursor-background"),
     ("block-cursor-blurred-foreground", "block-cursor-blurred-background"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from warroom.cli import output, stdin
-from warroom.cli.context import Call, pick, pick_item, pick_person, pick_role, pick_severity, usage, verb
+from warroom.cli.context import CliContext, pick, pick_item, pick_person, pick_role, pick_severity, usage, verb
 from warroom.errors import BadInput, NotFound, Refusal, SettingsError, WarroomError
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def _joined(words: Sequence[str]) -> str:
     return " ".join(words)
 
 
-def _act(call: Call, command: Command) -> None:
+def _act(call: CliContext, command: Command) -> None:
     """Carry out a command on the incident meant, print the entries, wait for what it posts."""
-    _report(call, call.room.do(call.incident().id, command))
+    _report(call, call.room.execute(call.incident().id, command))
 
 
-def _report(call: Call, done: Done) -> None:
+def _report(call: CliContext, done: Done) -> None:
     """What was written; then what became of the deliveries it left.
 
     What is undelivered does not change the exit status: the fact is recorded, and its delivery is not lost.
@@ -68,12 +68,12 @@ def _report(call: Call, done: Done) -> None:
         )
 
 
-def _tell_by_whom(call: Call) -> None:
+def _tell_by_whom(call: CliContext) -> None:
     if warning := call.stranger():
         output.tell(f"! {warning}")
 
 
-def _print_entries(call: Call, entries: Iterable[Entry]) -> None:
+def _print_entries(call: CliContext, entries: Iterable[Entry]) -> None:
     now, zone = call.room.clock(), call.room.zone
     output.table(
         [entry.stream, str(entry.seq), output.when(entry.at, zone, now), entry.kind, entry.event.text]
@@ -81,7 +81,7 @@ def _print_entries(call: Call, entries: Iterable[Entry]) -> None:
     )
 
 
-def _deliver(call: Call, incident_id: str, seqs: Collection[int]) -> list[Delivery]:
+def _deliver(call: CliContext, incident_id: str, seqs: Collection[int]) -> list[Delivery]:
     """Wait for the incident's deliveries and tell how those of the entries ``seqs`` went; these, as they stand."""
     from warroom.incident.delivery import State
 
@@ -101,13 +101,13 @@ def _tell_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
 
     everything = list(everything)
     replaced = superseded(everything)
-    order = (State.DELIVERED, State.PENDING, State.SENDING, State.UNCERTAIN, State.FAILED)
+    order = (State.DELIVERED, State.PENDING, State.SENDING, State.UNCONFIRMED, State.FAILED)
     worst: dict[str, list[Delivery]] = {}
     held_up = {one.destination: one for one in everything if one.state is State.PENDING and one.error}
     for one in ours:
         if one.order.act == "status" and one.state is State.DELIVERED and not (one.receipt and one.receipt.id):
             continue  # a destination that shows no status has nothing to say about it
-        if one.id in replaced and one.state in (State.FAILED, State.UNCERTAIN):
+        if one.id in replaced and one.state in (State.FAILED, State.UNCONFIRMED):
             continue  # a newer status message makes it good
         known = worst.setdefault(one.destination, [one])
         if order.index(one.state) > order.index(known[0].state):
@@ -133,7 +133,7 @@ def _tell_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
             lacks = one.lacks_settings or (first is not None and first.lacks_settings)
             sender = "a warroom that can sends it" if lacks else "the next warroom that runs sends it"
             output.tell(f"{'↻' if why else '…'} {name}: {why or 'not sent yet'}; kept, {sender}")
-        elif one.state is State.UNCERTAIN and one.next_attempt_at:
+        elif one.state is State.UNCONFIRMED and one.next_attempt_at:
             output.tell(f"? {name}: {why or 'no answer'}; the next warroom that runs finds out")
         else:
             output.tell(
@@ -146,7 +146,7 @@ def _in_one_line(error: str) -> str:
     return ". ".join(line.rstrip(". ") for line in error.splitlines() if line.strip())
 
 
-def _write(path: str | None, text: str, call: Call) -> None:
+def _write(path: str | None, text: str, call: CliContext) -> None:
     """A document to a file, for its owner alone, or to stdout."""
     if path is None or path == "-":
         output.say(text.rstrip("\n"))
@@ -182,7 +182,7 @@ RUN = "Run the incident"
     "--alert", type=int, metavar="N", help="The kept alert it comes from; a drill's alert makes it a drill."
 )
 def declare(
-    call: Call,
+    call: CliContext,
     service: str,
     impact: Sequence[str],
     severity: str | None,
@@ -235,7 +235,7 @@ def declare(
 
 
 @verb(RUN, example="warroom ack")
-def ack(call: Call) -> None:
+def ack(call: CliContext) -> None:
     """Say that you have it in hand; stops the response clock."""
     from warroom.incident.commands import Acknowledge
 
@@ -245,7 +245,7 @@ def ack(call: Call) -> None:
 @verb(RUN, posts=True, example="warroom assign commander Alice")
 @click.argument("role")
 @_text("name", "NAME")
-def assign(call: Call, role: str, name: Sequence[str]) -> None:
+def assign(call: CliContext, role: str, name: Sequence[str]) -> None:
     """Give a role to somebody, whoever held it before."""
     from warroom.incident.commands import Assign
 
@@ -254,7 +254,7 @@ def assign(call: Call, role: str, name: Sequence[str]) -> None:
 
 @verb(RUN, posts=True, example="warroom release communications")
 @click.argument("role")
-def release(call: Call, role: str) -> None:
+def release(call: CliContext, role: str) -> None:
     """Take a role from its holder; nobody has it then."""
     from warroom.incident.commands import Release
 
@@ -265,7 +265,7 @@ def release(call: Call, role: str) -> None:
 @click.argument("role")
 @_text("name", "NAME")
 @click.option("--briefing", default="", metavar="TEXT", help="What the next one has to know.")
-def handover(call: Call, role: str, name: Sequence[str], briefing: str) -> None:
+def handover(call: CliContext, role: str, name: Sequence[str], briefing: str) -> None:
     """Offer a role to somebody else; its holder keeps it until they accept."""
     from warroom.incident.commands import HandOver
 
@@ -274,7 +274,7 @@ def handover(call: Call, role: str, name: Sequence[str], briefing: str) -> None:
 
 @verb(RUN, posts=True, example="warroom accept commander")
 @click.argument("role")
-def accept(call: Call, role: str) -> None:
+def accept(call: CliContext, role: str) -> None:
     """Say yes to a role that is offered in a handover."""
     from warroom.incident.commands import AcceptHandover
 
@@ -284,7 +284,7 @@ def accept(call: Call, role: str) -> None:
 @verb(RUN, example="warroom check health")
 @_text("item", "ITEM")
 @click.option("--anyway", is_flag=True, help="Tick it although the log speaks against it; the timeline says so.")
-def check(call: Call, item: Sequence[str], anyway: bool) -> None:
+def check(call: CliContext, item: Sequence[str], anyway: bool) -> None:
     """Tick a checklist item, by its id or a few of its words."""
     from warroom.incident.commands import Check
 
@@ -292,14 +292,14 @@ def check(call: Call, item: Sequence[str], anyway: bool) -> None:
     _act(call, Check(chosen, _against(call, [chosen]).get(chosen, ""), anyway))
 
 
-def _against(call: Call, items: Iterable[str] | None = None) -> dict[str, str]:
+def _against(call: CliContext, items: Iterable[str] | None = None) -> dict[str, str]:
     """What the service's log files say now against checklist items (default: the recovery's), by item."""
     recovery = call.room.playbook.checklists["recovery"].items
     wanted = [item for item in recovery if item.probe == "errors" and (items is None or item.id in items)]
     if not wanted:
         return {}
-    from warroom.logs.recent_errors import errors_in_last_minute
     from warroom.incident.readings import of_last_minute
+    from warroom.logs.recent_errors import errors_in_last_minute
 
     logs = [log for log in call.house.service_logs(call.incident().service) if isinstance(log, str)]
     errors = errors_in_last_minute(logs, call.room.clock(), call.room.zone)
@@ -308,7 +308,7 @@ def _against(call: Call, items: Iterable[str] | None = None) -> dict[str, str]:
 
 @verb(RUN, example="warroom uncheck health-checks")
 @_text("item", "ITEM")
-def uncheck(call: Call, item: Sequence[str]) -> None:
+def uncheck(call: CliContext, item: Sequence[str]) -> None:
     """Take the tick from a checklist item."""
     from warroom.incident.commands import Uncheck
 
@@ -318,7 +318,7 @@ def uncheck(call: Call, item: Sequence[str]) -> None:
 @verb(RUN, posts=True, example='warroom severity high --reason "Only one region is affected"')
 @click.argument("level")
 @click.option("--reason", default="", metavar="TEXT", help="Why; asked for when it is lowered.")
-def severity(call: Call, level: str, reason: str) -> None:
+def severity(call: CliContext, level: str, reason: str) -> None:
     """Raise the severity, or lower it with a reason."""
     from warroom.incident.commands import SetSeverity
 
@@ -328,7 +328,7 @@ def severity(call: Call, level: str, reason: str) -> None:
 @verb(RUN, posts=True, example='warroom state mitigated --reason "Traffic moved to eu-2"')
 @click.argument("status")
 @click.option("--reason", default="", metavar="TEXT", help="What led to it.")
-def state(call: Call, status: str, reason: str) -> None:
+def state(call: CliContext, status: str, reason: str) -> None:
     """Say how far it is: investigating, mitigated or resolved."""
     from warroom.incident.commands import Resolve, SetStatus
 
@@ -339,7 +339,7 @@ def state(call: Call, status: str, reason: str) -> None:
 
 @verb(RUN, posts=True, example='warroom resolve\nwarroom resolve --reason "Customer reports come in tomorrow"')
 @click.option("--reason", default="", metavar="TEXT", help="Resolve over what is still open, and say why.")
-def resolve(call: Call, reason: str) -> None:
+def resolve(call: CliContext, reason: str) -> None:
     """Say that service is restored; lists everything that still stands against it."""
     from warroom.incident.commands import Resolve
 
@@ -350,7 +350,7 @@ def resolve(call: Call, reason: str) -> None:
 
 @verb(RUN, posts=True, example='warroom reopen "Errors are back since 15:10"')
 @_text("reason", "REASON")
-def reopen(call: Call, reason: Sequence[str]) -> None:
+def reopen(call: CliContext, reason: Sequence[str]) -> None:
     """Say that it was not over; the clocks go on."""
     from warroom.incident.commands import Reopen
 
@@ -374,7 +374,7 @@ WRITE = "Write it down"
 @click.option("--change", "kind", flag_value="change", help="What was changed (needs --rollback).")
 @click.option("--because", default="", metavar="TEXT", help="The reason.")
 @click.option("--rollback", default="", metavar="TEXT", help="How to undo it.")
-def note(call: Call, words: Sequence[str], kind: str | None, because: str, rollback: str) -> None:
+def note(call: CliContext, words: Sequence[str], kind: str | None, because: str, rollback: str) -> None:
     """Write something into the timeline; secrets in it are masked."""
     from warroom.incident.commands import Note
 
@@ -389,7 +389,9 @@ def note(call: Call, words: Sequence[str], kind: str | None, because: str, rollb
 @click.option("--at", metavar="TIME", help="When it was logged.")
 @click.option("--level", default="", metavar="LEVEL", help="Its level.")
 @click.option("--comment", default="", metavar="TEXT", help="What it shows.")
-def pin(call: Call, source: str, words: Sequence[str], line: int, at: str | None, level: str, comment: str) -> None:
+def pin(
+    call: CliContext, source: str, words: Sequence[str], line: int, at: str | None, level: str, comment: str
+) -> None:
     """Keep a log line as evidence; secrets in it are masked."""
     from warroom.incident.commands import Pin
     from warroom.safety import redact
@@ -402,7 +404,7 @@ def pin(call: Call, source: str, words: Sequence[str], line: int, at: str | None
 @_text()
 @click.option("--temporary", is_flag=True, help="Makes the action item for the permanent one.")
 @click.option("--rollback", default="", metavar="TEXT", help="How to undo it.")
-def fix(call: Call, words: Sequence[str], temporary: bool, rollback: str) -> None:
+def fix(call: CliContext, words: Sequence[str], temporary: bool, rollback: str) -> None:
     """Record the fix that was made."""
     from warroom.incident.commands import RecordFix
 
@@ -413,7 +415,7 @@ def fix(call: Call, words: Sequence[str], temporary: bool, rollback: str) -> Non
 @click.argument("seq", type=int, metavar="N")
 @click.option("--text", metavar="TEXT", help="What it should say.")
 @click.option("--at", metavar="TIME", help="When it happened.")
-def amend(call: Call, seq: int, text: str | None, at: str | None) -> None:
+def amend(call: CliContext, seq: int, text: str | None, at: str | None) -> None:
     """Put text or time of a timeline entry right; the original is kept."""
     from warroom.incident.commands import AmendEntry
 
@@ -425,7 +427,7 @@ def amend(call: Call, seq: int, text: str | None, at: str | None) -> None:
 @verb(WRITE, example='warroom retract 14 --reason "That was staging"')
 @click.argument("seq", type=int, metavar="N")
 @click.option("--reason", default="", metavar="TEXT", help="Why it does not hold.")
-def retract(call: Call, seq: int, reason: str) -> None:
+def retract(call: CliContext, seq: int, reason: str) -> None:
     """Strike out a note, fix or piece of evidence that does not hold."""
     from warroom.incident.commands import RetractEntry
 
@@ -439,7 +441,7 @@ def retract(call: Call, seq: int, reason: str) -> None:
 @click.argument("name")
 @click.argument("time")
 @click.option("--reason", default="", metavar="TEXT", help="How it is known.")
-def milestone(call: Call, name: str, time: str, reason: str) -> None:
+def milestone(call: CliContext, name: str, time: str, reason: str) -> None:
     """Say when it really started, was detected, acknowledged, mitigated or resolved."""
     from warroom.incident.commands import AmendMilestone
     from warroom.incident.events import MILESTONES
@@ -474,7 +476,7 @@ TELL = "Tell people"
 @click.option("--anyway", is_flag=True, help="Post also if somebody else has just posted to the same audience.")
 @click.option("--preview", is_flag=True, help="Print what each destination would get; post nothing.")
 def update(
-    call: Call,
+    call: CliContext,
     impact: str | None,
     actions: Sequence[str],
     eta: str | None,
@@ -570,7 +572,9 @@ def _template(room: WarRoom, incident: Incident, audience: str, named: str | Non
     return "customer_update" if told else "customer_initial"
 
 
-def _preview(call: Call, incident: Incident, template: str, fields: Mapping[str, str], to: Sequence[str]) -> None:
+def _preview(
+    call: CliContext, incident: Incident, template: str, fields: Mapping[str, str], to: Sequence[str]
+) -> None:
     seen = call.room.preview_update(incident.id, template, fields, to or None)
     if call.json:
         copies = [
@@ -600,7 +604,7 @@ def _preview(call: Call, incident: Incident, template: str, fields: Mapping[str,
 @verb(TELL, reads=True, example="warroom deliveries\nwarroom deliveries --wait 30s")
 @click.option("--all", "every", is_flag=True, help="Those of closed incidents as well.")
 @click.option("--wait", "waiting", metavar="TIME", help="First send what is due, for at most so long.")
-def deliveries(call: Call, every: bool, waiting: str | None) -> None:
+def deliveries(call: CliContext, every: bool, waiting: str | None) -> None:
     """Show what was sent where, and what was not."""
     from warroom.incident.timing import read_duration
 
@@ -640,7 +644,7 @@ def deliveries(call: Call, every: bool, waiting: str | None) -> None:
 @click.argument("delivery_id", metavar="ID")
 @click.option("--sent", "answer", flag_value="sent", help="It did arrive.")
 @click.option("--resend", "answer", flag_value="resend", help="It did not arrive: send it again.")
-def delivery(call: Call, delivery_id: str, answer: str | None) -> None:
+def delivery(call: CliContext, delivery_id: str, answer: str | None) -> None:
     """Say what became of a delivery whose outcome is unknown, or send a failed one again."""
     if answer is None:
         raise click.UsageError("Look at the destination, then say --sent or --resend.")
@@ -659,7 +663,7 @@ def delivery(call: Call, delivery_id: str, answer: str | None) -> None:
 @click.option(
     "--all", "every", is_flag=True, help="Everything that was refused, of --incident or of all incidents."
 )
-def resend(call: Call, every: bool) -> None:
+def resend(call: CliContext, every: bool) -> None:
     """Send everything again that was refused, once its cause is fixed.
 
     Not what may have arrived: see warroom delivery. Not a status message that a newer one has replaced.
@@ -690,7 +694,7 @@ AFTER = "Afterwards"
 @_text()
 @click.option("--owner", default="", metavar="NAME", help="Who sees to it.")
 @click.option("--due", default="", metavar="DATE", help="By when: 2026-02-14.")
-def action(call: Call, words: Sequence[str], owner: str, due: str) -> None:
+def action(call: CliContext, words: Sequence[str], owner: str, due: str) -> None:
     """Add an action item: something to do after the incident."""
     from warroom.incident.commands import AddAction
 
@@ -699,7 +703,7 @@ def action(call: Call, words: Sequence[str], owner: str, due: str) -> None:
 
 @verb(AFTER, example="warroom done A1")
 @click.argument("item", metavar="A1")
-def done(call: Call, item: str) -> None:
+def done(call: CliContext, item: str) -> None:
     """Say that an action item is finished."""
     from warroom.incident.commands import CompleteAction
 
@@ -707,7 +711,7 @@ def done(call: Call, item: str) -> None:
 
 
 @verb(AFTER, reads=True, example="warroom actions")
-def actions(call: Call) -> None:
+def actions(call: CliContext) -> None:
     """Show the action items of the incident."""
     items = list(call.incident().actions.values())
     if call.json:
@@ -728,7 +732,7 @@ def actions(call: Call) -> None:
 @click.argument("name")
 @_text(required=False)
 @click.option("--empty", is_flag=True, help="Leave it empty: the draft from the timeline goes.")
-def section(call: Call, name: str, words: Sequence[str], empty: bool) -> None:
+def section(call: CliContext, name: str, words: Sequence[str], empty: bool) -> None:
     """Write a section of the post-mortem: summary, root_cause, went_well, …"""
     from warroom.incident.commands import WriteSection
     from warroom.incident.events import SECTIONS
@@ -744,7 +748,7 @@ def section(call: Call, name: str, words: Sequence[str], empty: bool) -> None:
 @click.option(
     "--format", "form", type=click.Choice(["markdown", "html", "json"]), default="markdown", show_default=True
 )
-def postmortem(call: Call, path: str | None, form: str) -> None:
+def postmortem(call: CliContext, path: str | None, form: str) -> None:
     """Print the post-mortem, as far as the timeline and its sections write it."""
     from warroom.reports import postmortem as document
     from warroom.reports import render
@@ -763,7 +767,7 @@ def postmortem(call: Call, path: str | None, form: str) -> None:
 @verb(AFTER, reads=True, example="warroom export --format html --output INC-1.html")
 @click.option("--format", "form", type=click.Choice(["json", "markdown", "html"]), help="[default: markdown]")
 @click.option("--output", "path", metavar="FILE", help="Write it there instead of stdout.")
-def export(call: Call, form: str | None, path: str | None) -> None:
+def export(call: CliContext, form: str | None, path: str | None) -> None:
     """Print the whole incident: state, timeline with every amendment, deliveries, post-mortem."""
     from warroom.reports import render
 
@@ -776,7 +780,7 @@ def export(call: Call, form: str | None, path: str | None) -> None:
 
 @verb(AFTER, posts=True, example="warroom close")
 @click.option("--reason", default="", metavar="TEXT", help="Close over what is still owed, and say why.")
-def close(call: Call, reason: str) -> None:
+def close(call: CliContext, reason: str) -> None:
     """Say that the follow-up is done; lists what is still owed."""
     from warroom.incident.commands import Close
 
@@ -790,7 +794,7 @@ LOOK = "Look"
 
 @verb(LOOK, name="list", reads=True, example="warroom list\nwarroom list --open --json")
 @click.option("--open", "live", is_flag=True, help="Only those that are not resolved.")
-def list_(call: Call, live: bool) -> None:
+def list_(call: CliContext, live: bool) -> None:
     """List the incidents, newest first."""
     from warroom.incident.timing import clock
 
@@ -820,7 +824,7 @@ def list_(call: Call, live: bool) -> None:
 
 
 @verb(LOOK, reads=True, example="warroom status\nwarroom status --json")
-def status(call: Call) -> None:
+def status(call: CliContext) -> None:
     """Show one incident: how bad, how long, who leads, what is due, what to do next."""
     from warroom.incident.summary import summarise
 
@@ -829,8 +833,8 @@ def status(call: Call) -> None:
         output.data(summarise(incident, room.playbook).public(room.playbook, room.clock()))
         return
     from warroom.incident import timing
-    from warroom.incident.incident import in_order
     from warroom.incident.advice import next_steps
+    from warroom.incident.incident import in_order
 
     now, playbook = room.clock(), room.playbook
     brief = summarise(incident, playbook).public(playbook, now)
@@ -869,7 +873,7 @@ def status(call: Call) -> None:
     output.table(rows)
 
 
-def _due(countdown: Any, call: Call) -> str:
+def _due(countdown: Any, call: CliContext) -> str:
     from warroom.incident.timing import minutes
 
     at = output.when(countdown.due, call.room.zone, call.room.clock(), seconds=False)
@@ -878,7 +882,7 @@ def _due(countdown: Any, call: Call) -> str:
 
 
 @verb(LOOK, reads=True, example="warroom timeline\nwarroom timeline --incident INC-3 --json")
-def timeline(call: Call) -> None:
+def timeline(call: CliContext) -> None:
     """Show everything that happened, in order."""
     rows = call.incident().timeline
     if call.json:
@@ -905,7 +909,7 @@ def _public(row: Row) -> dict[str, Any]:
 
 @verb(LOOK, reads=True, example="warroom playbook\nwarroom playbook severities\nwarroom playbook check")
 @click.argument("part", default="checklists")
-def playbook(call: Call, part: str) -> None:
+def playbook(call: CliContext, part: str) -> None:
     """Show the playbook: checklists, phases, severities, roles, templates, guidance; or check it."""
     parts = ("checklists", "phases", "severities", "roles", "templates", "guidance", "check")
     chosen = pick("part of the playbook", part, [(name, name) for name in parts])
@@ -937,12 +941,15 @@ def playbook(call: Call, part: str) -> None:
         output.table(
             [
                 [
-                    s.glyph, s.id, f"respond {s.response_minutes} min", f"update {s.update_minutes['team']} min",
+                    s.glyph,
+                    s.id,
+                    f"respond {s.response_minutes} min",
+                    f"update {s.update_minutes['team']} min",
                     s.impact,
                 ]
                 for s in book.severities
             ]
-        )  # fmt: skip
+        )
     elif chosen == "roles":
         for role in book.roles:
             output.say(f"{role.id}  {role.title}")
@@ -967,14 +974,14 @@ SET_UP = "Set up and repair"
 
 @verb(SET_UP, example="warroom init\nwarroom init --path team/settings.toml")
 @click.option("--path", metavar="FILE", help="Where to write it, if not in the usual place.")
-def init(call: Call, path: str | None) -> None:
+def init(call: CliContext, path: str | None) -> None:
     """Write a settings file in which every key is explained; never overwrites one."""
     from pathlib import Path
 
-    from warroom.config.paths import Places, write_atomically
+    from warroom.config.paths import AppPaths, write_atomically
     from warroom.config.settings import commented_toml
 
-    place = Path(path).expanduser() if path else Places.find(call.environ, {"settings": call.settings}).settings
+    place = Path(path).expanduser() if path else AppPaths.find(call.environ, {"settings": call.settings}).settings
     if place.exists() or place.is_symlink():
         raise Refusal(f"{place} is there already", "Edit it, or name another with --path.")
     try:
@@ -990,7 +997,7 @@ def init(call: Call, path: str | None) -> None:
 
 @verb(SET_UP, reads=True, example="warroom ready\nwarroom ready runbooks")
 @_text("item", "ITEM", required=False)
-def ready(call: Call, item: Sequence[str]) -> None:
+def ready(call: CliContext, item: Sequence[str]) -> None:
     """Show how ready the team is, or confirm that an item holds true today."""
     room = call.room
     items = [i for name in READINESS for i in room.playbook.checklists[name].items]
@@ -1021,7 +1028,13 @@ def ready(call: Call, item: Sequence[str]) -> None:
 @click.option("--fired", metavar="TIME", help="When it fired. [default: now]")
 @click.option("--aside", type=int, metavar="N", help="Set a kept alert aside: it is no incident.")
 def alert(
-    call: Call, name: Sequence[str], source: str, service: str, detail: str, fired: str | None, aside: int | None
+    call: CliContext,
+    name: Sequence[str],
+    source: str,
+    service: str,
+    detail: str,
+    fired: str | None,
+    aside: int | None,
 ) -> None:
     """Keep an alert for whoever declares next; without a name, list those that wait."""
     from warroom.incident.commands import ReceiveAlert
@@ -1050,13 +1063,17 @@ def alert(
         output.data(
             [
                 {
-                    "alert": kept.seq, "at": kept.event.fired_at or kept.at, "name": kept.event.name,
-                    "source": kept.event.source, "service": kept.event.service, "detail": kept.event.detail,
+                    "alert": kept.seq,
+                    "at": kept.event.fired_at or kept.at,
+                    "name": kept.event.name,
+                    "source": kept.event.source,
+                    "service": kept.event.service,
+                    "detail": kept.event.detail,
                     "drill": kept.event.drill,
                 }
                 for kept in waiting
             ]
-        )  # fmt: skip
+        )
         return
     if not waiting:
         output.tell("No alert is waiting.")
@@ -1075,7 +1092,7 @@ def alert(
 
 
 @verb(SET_UP, name="redact", example="kubectl logs checkout-1 | warroom redact > safe.log")
-def redact_(call: Call) -> None:
+def redact_(call: CliContext) -> None:
     """Copy stdin to stdout, secrets and personal data masked, control characters made visible.
 
     The team's own rules, in the settings under [redaction], hold here too.
@@ -1090,13 +1107,13 @@ def redact_(call: Call) -> None:
 
 
 @verb(SET_UP, name="reset-terminal", example="warroom reset-terminal")
-def reset_terminal(call: Call) -> None:
+def reset_terminal(call: CliContext) -> None:
     """Give a terminal back that a killed program left unusable."""
     output.reset_terminal()
 
 
 @verb(SET_UP, reads=True, example="warroom doctor")
-def doctor(call: Call) -> None:
+def doctor(call: CliContext) -> None:
     """Check settings, journal, destinations, log files and terminal; posts nothing."""
     from warroom.cli.doctor import examine
 
@@ -1109,11 +1126,44 @@ def doctor(call: Call) -> None:
 
 
 VERBS = (
-    declare, ack, assign, release, handover, accept, check, uncheck, severity, state, resolve, reopen,
-    note, pin, fix, amend, retract, milestone,
-    update, deliveries, delivery, resend,
-    action, done, actions, section, postmortem, export, close,
-    list_, status, timeline, playbook,
-    init, ready, alert, redact_, reset_terminal, doctor,
-)  # fmt: skip
+    declare,
+    ack,
+    assign,
+    release,
+    handover,
+    accept,
+    check,
+    uncheck,
+    severity,
+    state,
+    resolve,
+    reopen,
+    note,
+    pin,
+    fix,
+    amend,
+    retract,
+    milestone,
+    update,
+    deliveries,
+    delivery,
+    resend,
+    action,
+    done,
+    actions,
+    section,
+    postmortem,
+    export,
+    close,
+    list_,
+    status,
+    timeline,
+    playbook,
+    init,
+    ready,
+    alert,
+    redact_,
+    reset_terminal,
+    doctor,
+)
 """Every verb of this file, in the order of help."""

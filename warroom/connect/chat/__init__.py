@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from warroom.incident.delivery import Line, Message, Opening
-from warroom.safety import inert
+from warroom.safety import sanitize
 
 _MENTION = re.compile(r"@(?=everyone|here|all|channel|room|team|online)|(?<![\w.+-])@", re.IGNORECASE)
 _TAG = re.compile(r"<(?=[\w!@#&:/?%])")
@@ -16,7 +16,7 @@ _LINK = re.compile(r"\](?=[(\[])")
 _LINK_TARGET = re.compile(r"^(\s*\[[^\]\n]*\]):", re.MULTILINE)
 
 
-def spoken(message: Message, *, recognises: bool = False) -> tuple[Line, ...]:
+def message_lines(message: Message, *, recognises: bool = False) -> tuple[Line, ...]:
     """The lines of a post: the message's own, and its marker last unless they end with it already.
 
     ``recognises``: the destination knows a post by its key, so customers need not read a marker.
@@ -25,8 +25,8 @@ def spoken(message: Message, *, recognises: bool = False) -> tuple[Line, ...]:
     is the last place where it can be done.
     """
     said = message.lines() or (Line(label="", text=""),)
-    lines = tuple(Line(label=inert(line.label), text=inert(line.text, newlines=False)) for line in said)
-    marker = inert(message.marker, newlines=False)
+    lines = tuple(Line(label=sanitize(line.label), text=sanitize(line.text, newlines=False)) for line in said)
+    marker = sanitize(message.marker, newlines=False)
     if recognises and message.audience == "customers":
         return lines
     if not marker or lines[-1].text.rstrip().endswith(marker):
@@ -36,11 +36,11 @@ def spoken(message: Message, *, recognises: bool = False) -> tuple[Line, ...]:
 
 def headline(opening: Opening) -> str:
     """The incident and its title in one line, the incident named once."""
-    title = inert(opening.title, newlines=False).strip()
+    title = sanitize(opening.title, newlines=False).strip()
     if opening.public:
         return title
     known = re.match(rf"{re.escape(opening.incident)}(?!\w)", title)
-    return title if known else f"{inert(opening.incident, newlines=False)} {title}".strip()
+    return title if known else f"{sanitize(opening.incident, newlines=False)} {title}".strip()
 
 
 def plain(lines: tuple[Line, ...]) -> str:
@@ -48,7 +48,7 @@ def plain(lines: tuple[Line, ...]) -> str:
     return "\n".join(f"{line.label}: {line.text}" if line.label else line.text for line in lines)
 
 
-def unmentioned(text: str) -> str:
+def defuse_mentions(text: str) -> str:
     """The text with every ``@`` that could call somebody made full width (``＠everyone``): read alike, calls none.
 
     A full-width sign is chosen over an invisible break: it can be seen, copied, and survives services that
@@ -57,12 +57,12 @@ def unmentioned(text: str) -> str:
     return _MENTION.sub("＠", text)
 
 
-def still(text: str) -> str:
+def neutralize_markup(text: str) -> str:
     """The text with the markup of services we do not know broken, for receivers that may be any of them.
 
-    Mentions as in ``unmentioned``; ``<`` that opens a tag, mention or link becomes ``＜`` (Slack's
+    Mentions as in ``defuse_mentions``; ``<`` that opens a tag, mention or link becomes ``＜`` (Slack's
     ``<!channel>``, Google Chat's ``<users/all>``, Teams' ``<at>``, HTML); ``](`` becomes ``] (``, so no link
     and no image hides behind other words. A bare address stays as it is: it says where it leads.
     """
-    text = _TAG.sub("＜", unmentioned(text))
+    text = _TAG.sub("＜", defuse_mentions(text))
     return _LINK_TARGET.sub(r"\1 :", _LINK.sub("] ", text))

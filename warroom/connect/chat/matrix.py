@@ -17,11 +17,11 @@ from urllib.parse import quote
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from warroom.connect.chat import headline, plain, spoken, unmentioned
-from warroom.connect.http import Answer, Answered, Http, Transport
+from warroom.connect.chat import defuse_mentions, headline, message_lines, plain
+from warroom.connect.http import HttpClient, HttpRejected, HttpResponse, Transport
+from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
-from warroom.errors import DeliveryError, NotSent, Refused, Uncertain
-from warroom.safety import inert
+from warroom.safety import sanitize
 
 _V3 = "_matrix/client/v3"
 _KEY = "warroom.key"
@@ -80,7 +80,7 @@ class Matrix:
 
     def __init__(self, options: MatrixOptions, *, transport: Transport | None = None) -> None:
         self._options = options
-        self._http = Http(
+        self._http = HttpClient(
             "Matrix",
             options.homeserver,
             headers={"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")},
@@ -92,7 +92,7 @@ class Matrix:
 
     def render(self, message: Message) -> str:
         """The plain body; the HTML that goes with it says the same with bold labels."""
-        return unmentioned(plain(spoken(message, recognises=True)))
+        return defuse_mentions(plain(message_lines(message, recognises=True)))
 
     async def open(self, opening: Opening, key: str) -> Channel:
         """The incident's room, made or found again by its alias, with people, topic, and a line in the shared room.
@@ -103,7 +103,7 @@ class Matrix:
             return await self._open_shared()
         try:
             channel = await self._made_or_found(opening)
-        except Answered as no:
+        except HttpRejected as no:
             if no.code in _MAY_NOT_CREATE and self._options.room.strip():
                 return await self._open_shared()
             raise
@@ -148,7 +148,7 @@ class Matrix:
     async def find(self, channel: Channel, key: str) -> Receipt | None:
         """Look for the event with this key, newest first, through the last few thousand events.
 
-        Raises ``Uncertain`` where the room is longer than was read: not having seen it then proves nothing.
+        Raises ``Unconfirmed`` where the room is longer than was read: not having seen it then proves nothing.
         """
         token = ""
         for _ in range(_PAGES):
@@ -163,7 +163,7 @@ class Matrix:
             token = _text(answer.data, "end")
             if not token:
                 return None
-        raise Uncertain("Matrix's history is too long to be sure", "Look in the room whether the post is there.")
+        raise Unconfirmed("Matrix's history is too long to be sure", "Look in the room whether the post is there.")
 
     async def check(self) -> str:
         """Who the token is, and that the shared room can be found."""
@@ -181,7 +181,7 @@ class Matrix:
     async def _open_shared(self) -> Channel:
         room = await self._shared()
         if not await self._joined(room):
-            raise Answered(
+            raise HttpRejected(
                 "Matrix: the account is not in the shared room",
                 f"Invite {self._http.clean(await self._user(), 80)} to it.",
             )
@@ -193,7 +193,7 @@ class Matrix:
         if not self._shared_id and wanted:
             found = wanted if wanted.startswith("!") else await self._looked_up(wanted)
             if not found:
-                raise Answered(f"Matrix knows no room {inert(wanted)}", "Check room in the settings.")
+                raise HttpRejected(f"Matrix knows no room {sanitize(wanted)}", "Check room in the settings.")
             self._shared_id = found
         return self._shared_id
 
@@ -212,7 +212,7 @@ class Matrix:
             }
             try:
                 made = await self._http.send("POST", f"{_V3}/createRoom", json_body=request, repeatable=True)
-            except Answered as no:
+            except HttpRejected as no:
                 if no.code != "M_ROOM_IN_USE":
                     raise
             else:
@@ -224,12 +224,14 @@ class Matrix:
             if room and await self._joined(room):
                 await self._topic_or_not(room, opening.topic)
                 return self._channel(room, alias)
-        raise Answered(f"Matrix: #{inert(opening.name)}, -2, … -9 are all taken", "Remove one of these aliases.")
+        raise HttpRejected(
+            f"Matrix: #{sanitize(opening.name)}, -2, … -9 are all taken", "Remove one of these aliases."
+        )
 
     async def _looked_up(self, alias: str) -> str:
         try:
             return _text((await self._ask(f"directory/room/{_quoted(alias)}", {})).data, "room_id")
-        except Answered as no:
+        except HttpRejected as no:
             if no.status in (400, 404):
                 return ""
             raise
@@ -237,7 +239,7 @@ class Matrix:
     async def _joined(self, room: str) -> bool:
         try:
             await self._http.send("POST", f"{_V3}/join/{_quoted(room)}", json_body={}, repeatable=True)
-        except Answered as no:
+        except HttpRejected as no:
             if no.status == 401:
                 raise
             return False
@@ -249,7 +251,7 @@ class Matrix:
         try:
             path = f"{_V3}/rooms/{_quoted(room)}/invite"
             await self._http.send("POST", path, json_body={"user_id": person})
-        except (Refused, Uncertain):
+        except (Rejected, Unconfirmed):
             # In the room already, no such person, or of a server that is gone (Synapse answers 502 then):
             # none of these keeps the others out.
             pass
@@ -260,24 +262,24 @@ class Matrix:
 
     async def _topic_or_not(self, room: str, topic: str) -> None:
         # A topic that may not be set is no reason to be without a room.
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(Rejected):
             await self._set_topic(room, topic)
 
     async def _announce(self, opening: Opening, channel: Channel, key: str) -> None:
         shared = await self._shared()
         if shared == channel.id:
             return
-        words = unmentioned(_one_line(headline(opening)))
+        words = defuse_mentions(_one_line(headline(opening)))
         content = {
             **_words(f"{words}: {channel.name}", f"{html.escape(words)}: {html.escape(channel.name)}"),
             _KEY: f"{key}.announcement",
         }
         try:
             await self._send(shared, content, f"{key}.announcement", None)
-        except Refused:
+        except Rejected:
             # The incident's own room is open, which is what was asked for; doctor finds a bad shared one.
             return
-        except Uncertain as error:
+        except Unconfirmed as error:
             raise NotSent(error.title, "It will be tried again; Matrix keeps one of them.") from None
 
     def _channel(self, room: str, name: str) -> Channel:
@@ -290,10 +292,10 @@ class Matrix:
     def _content(self, message: Message, limit: int = _EVENT_BYTES) -> dict[str, Any]:
         body = self.render(message)
         lines = (
-            f"<strong>{html.escape(line.label)}:</strong> {html.escape(unmentioned(line.text))}"
+            f"<strong>{html.escape(line.label)}:</strong> {html.escape(defuse_mentions(line.text))}"
             if line.label
-            else html.escape(unmentioned(line.text))
-            for line in spoken(message, recognises=True)
+            else html.escape(defuse_mentions(line.text))
+            for line in message_lines(message, recognises=True)
         )
         return _words(body, "<br>".join(lines), limit)
 
@@ -322,7 +324,7 @@ class Matrix:
     async def _pinned(self, path: str) -> list[str]:
         try:
             pinned = (await self._ask(path, {})).data.get("pinned")
-        except Answered as no:
+        except HttpRejected as no:
             if no.status == 404:
                 return []
             raise
@@ -334,7 +336,7 @@ class Matrix:
 
     # Calls
 
-    async def _ask(self, path: str, query: Mapping[str, str]) -> Answer:
+    async def _ask(self, path: str, query: Mapping[str, str]) -> HttpResponse:
         return await self._http.send("GET", f"{_V3}/{path}", params=query or None)
 
     async def _user(self) -> str:
@@ -353,7 +355,7 @@ def _words(body: str, formatted: str, limit: int = _EVENT_BYTES) -> dict[str, An
 
 
 def _one_line(text: str) -> str:
-    return " ".join(inert(text).split())[:250]
+    return " ".join(sanitize(text).split())[:250]
 
 
 def _quoted(part: str) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from warroom.connect.chat import headline, spoken
-from warroom.connect.http import Answer, Answered, Http, Transport
+from warroom.connect.chat import headline, message_lines
+from warroom.connect.http import HttpClient, HttpRejected, HttpResponse, Transport
+from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
-from warroom.errors import DeliveryError, NotSent, Refused, Uncertain
-from warroom.safety import inert
+from warroom.safety import sanitize
 
 _EVENT = "warroom_delivery"
 _TOPIC_LIMIT = 250
@@ -97,7 +97,7 @@ class Slack:
 
     def __init__(self, options: SlackOptions, *, transport: Transport | None = None) -> None:
         self._options = options
-        self._http = Http(
+        self._http = HttpClient(
             "Slack",
             options.base_url,
             headers={"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")},
@@ -111,20 +111,20 @@ class Slack:
         """The mrkdwn that is sent: labels bold, ``& < >`` escaped, which also stills mentions and links."""
         return "\n".join(
             f"*{_escaped(line.label)}:* {_escaped(line.text)}" if line.label else _escaped(line.text)
-            for line in spoken(message, recognises=True)
+            for line in message_lines(message, recognises=True)
         )
 
     async def open(self, opening: Opening, key: str) -> Channel:
         """The incident's channel, made or found again, with people, topic, and a line in the shared channel.
 
         Where a channel may not be made, the shared one is returned. Every step may be repeated; so no outcome
-        here is ``Uncertain``.
+        here is ``Unconfirmed``.
         """
         if not self._options.channel_per_incident:
             return await self._open_shared()
         try:
             channel = await self._made_or_found(opening.name)
-        except Answered as no:
+        except HttpRejected as no:
             if no.code in _MAY_NOT_CREATE and self._options.channel.strip("# "):
                 return await self._open_shared()
             raise
@@ -135,7 +135,7 @@ class Slack:
         return channel
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
-        """Post once. ``Uncertain`` when Slack may have it: ``find`` tells."""
+        """Post once. ``Unconfirmed`` when Slack may have it: ``find`` tells."""
         receipt = await self._post_text(channel.id, self.render(message), key)
         if message.pin:
             await self._pin(channel.id, receipt.id)
@@ -165,12 +165,12 @@ class Slack:
     async def find(self, channel: Channel, key: str) -> Receipt | None:
         """Look for the post with this key, newest first, through the last few thousand messages.
 
-        Raises the service's own error where the history cannot be read, and ``Uncertain`` where it is longer
+        Raises the service's own error where the history cannot be read, and ``Unconfirmed`` where it is longer
         than was read: not having seen the post then proves nothing.
         """
         found, everything_read = await self._sought(channel.id, key, _PAGES)
         if found is None and not everything_read:
-            raise Uncertain("Slack's history is too long to be sure", "Look in the channel whether it is there.")
+            raise Unconfirmed("Slack's history is too long to be sure", "Look in the channel whether it is there.")
         return found
 
     async def _recent(self, channel: str, key: str) -> Receipt | None:
@@ -180,7 +180,7 @@ class Slack:
         """
         try:
             return (await self._sought(channel, key, 1))[0]
-        except Refused:
+        except Rejected:
             return None
 
     async def _sought(self, channel: str, key: str, pages: int) -> tuple[Receipt | None, bool]:
@@ -217,7 +217,7 @@ class Slack:
     async def _open_shared(self) -> Channel:
         channel = await self._shared()
         # Private channels cannot be joined, only be invited to; the first post tells if that is missing.
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(Rejected):
             await self._do("conversations.join", {"channel": channel}, repeatable=True)
         return await self._channel(channel, self._options.channel)
 
@@ -227,8 +227,8 @@ class Slack:
         if not self._shared_id and wanted:
             found = wanted if _CHANNEL_ID.fullmatch(wanted) else await self._listed(wanted)
             if not found:
-                raise Answered(
-                    f"Slack has no channel #{inert(wanted)} that the app can see",
+                raise HttpRejected(
+                    f"Slack has no channel #{sanitize(wanted)} that the app can see",
                     "Set channel to its id (in the channel's details), and invite the app if it is private.",
                 )
             self._shared_id = found
@@ -244,7 +244,7 @@ class Slack:
                     {"name": wanted, "is_private": self._options.private},
                     repeatable=True,
                 )
-            except Answered as no:
+            except HttpRejected as no:
                 if no.code != "name_taken":
                     raise
             else:
@@ -253,14 +253,14 @@ class Slack:
             found = await self._listed(wanted)
             if found and await self._joined(found):
                 return await self._channel(found, wanted)
-        raise Answered(f"Slack: #{inert(name)}, -2, … -9 are all taken", "Rename one of these channels.")
+        raise HttpRejected(f"Slack: #{sanitize(name)}, -2, … -9 are all taken", "Rename one of these channels.")
 
     async def _joined(self, channel: str) -> bool:
         if self._options.private:
             return True  # a private channel is listed to its members only
         try:
             await self._do("conversations.join", {"channel": channel}, repeatable=True)
-        except Answered as no:
+        except HttpRejected as no:
             # Without the join scope we may still be in it already, having made it.
             return no.code in ("missing_scope", "method_not_supported_for_channel_type")
         return True
@@ -272,7 +272,7 @@ class Slack:
                 async for found in self._channels(kind):
                     if found.get("name") == name:
                         return _text(found, "id")
-            except Answered as no:
+            except HttpRejected as no:
                 if kind == "public_channel" or no.code != "missing_scope":
                     raise
         return ""
@@ -294,7 +294,7 @@ class Slack:
         if not self._workspace:
             self._workspace = self._http.mask.link(_text((await self._ask("auth.test", {})).data, "url"))
         channel = self._http.mask.identifier(channel)
-        return Channel(id=channel, name=f"#{inert(name).lstrip('#')}", url=self._link(channel))
+        return Channel(id=channel, name=f"#{sanitize(name).lstrip('#')}", url=self._link(channel))
 
     async def _invite(self, channel: str, handles: tuple[str, ...]) -> None:
         """Invite everybody who can be; a handle that is not known costs nobody else the invitation."""
@@ -309,13 +309,13 @@ class Slack:
             # 100 is the most one call may name; a team of more than that is not small.
             everybody = {"channel": channel, "users": ",".join(people[:100]), "force": True}
             await self._do("conversations.invite", everybody, repeatable=True)
-        except Refused:
+        except Rejected:
             # One of them is in already, or unknown: then each alone.
             for person in people[:100]:
                 try:
                     one = {"channel": channel, "users": person}
                     await self._do("conversations.invite", one, repeatable=True)
-                except Refused:
+                except Rejected:
                     continue
 
     async def _user_id(self, handle: str) -> str:
@@ -325,13 +325,13 @@ class Slack:
             return ""
         try:
             answer = await self._ask("users.lookupByEmail", {"email": handle})
-        except Refused:
+        except Rejected:
             return ""
         return _text(_object(answer.data, "user"), "id")
 
     async def _set_topic(self, channel: str, topic: str) -> None:
         # A topic that may not be set is no reason to be without a channel.
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(Rejected):
             await self._do("conversations.setTopic", {"channel": channel, "topic": _topic(topic)}, repeatable=True)
 
     async def _announce(self, opening: Opening, channel: Channel, key: str) -> None:
@@ -343,10 +343,10 @@ class Slack:
                 return
             text = f"{_escaped(headline(opening))}: <#{channel.id}>"
             await self._post_text(shared, text, announcement)
-        except Refused:
+        except Rejected:
             # The incident's own channel is open, which is what was asked for; doctor finds a bad shared one.
             pass
-        except Uncertain as error:
+        except Unconfirmed as error:
             raise NotSent(error.title, "It will be tried again after looking.") from None
 
     # Messages
@@ -365,7 +365,7 @@ class Slack:
         edited = {"channel": channel, "ts": previous.id, "parse": "none", **text}
         try:
             await self._do("chat.update", edited, repeatable=True)
-        except Answered as no:
+        except HttpRejected as no:
             if no.code in ("message_not_found", "cant_update_message", "edit_window_closed"):
                 return None
             raise
@@ -386,15 +386,15 @@ class Slack:
 
     # Calls
 
-    async def _ask(self, method: str, query: Mapping[str, str]) -> Answer:
+    async def _ask(self, method: str, query: Mapping[str, str]) -> HttpResponse:
         """A reading method: Slack takes no JSON for these."""
         return self._held(method, await self._http.send("GET", method, params=query), repeatable=True)
 
-    async def _do(self, method: str, body: Mapping[str, Any], *, repeatable: bool = False) -> Answer:
+    async def _do(self, method: str, body: Mapping[str, Any], *, repeatable: bool = False) -> HttpResponse:
         answer = await self._http.send("POST", method, json_body=body, repeatable=repeatable)
         return self._held(method, answer, repeatable)
 
-    def _held(self, method: str, answer: Answer, repeatable: bool) -> Answer:
+    def _held(self, method: str, answer: HttpResponse, repeatable: bool) -> HttpResponse:
         """The answer if ``ok``, else the error it means."""
         if answer.data.get("ok") is True:
             return answer
@@ -408,7 +408,7 @@ class Slack:
             remedy = f"Add the scope {needed or 'it needs'} to the app and install it again."
         else:
             remedy = _REMEDIES.get(code, f"See docs.slack.dev/reference/methods/{method} under {code}.")
-        raise Answered(f"Slack refused {method}: {code}", remedy, answer.status, code)
+        raise HttpRejected(f"Slack refused {method}: {code}", remedy, answer.status, code)
 
 
 _QUIET = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none", "mrkdwn": True}
@@ -426,7 +426,7 @@ def _escaped(text: str) -> str:
 
 def _topic(text: str) -> str:
     """One line of at most 250 characters, counted after escaping, never cut inside an escape."""
-    line = " ".join(inert(text).split())
+    line = " ".join(sanitize(text).split())
     if len(_escaped(line)) <= _TOPIC_LIMIT:
         return _escaped(line)
     kept = ""

@@ -28,12 +28,12 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
-from warroom.connect.attempt import leaving
-from warroom.connect.chat import headline, spoken, unmentioned
-from warroom.incident.delivery import Channel, Line, Message, Opening, Receipt
-from warroom.errors import NotSent, Refused
 from warroom.config.paths import make_folder
-from warroom.safety import inert
+from warroom.connect.attempt import leaving
+from warroom.connect.chat import defuse_mentions, headline, message_lines
+from warroom.errors import NotSent, Rejected
+from warroom.incident.delivery import Channel, Line, Message, Opening, Receipt
+from warroom.safety import sanitize
 
 _BEGIN = re.compile(rb"^<!-- warroom (\S+) (\d{1,9}) -->\n", re.MULTILINE)
 _OPENING = b"<!-- warroom "
@@ -71,7 +71,7 @@ class Transcript:
 
     def render(self, message: Message) -> str:
         """The Markdown of the post without its heading: every character of the text means itself."""
-        return _markdown(spoken(message, recognises=True))
+        return _markdown(message_lines(message, recognises=True))
 
     async def open(self, opening: Opening, key: str) -> Channel:
         """Begin the incident's file, or find it begun."""
@@ -103,7 +103,7 @@ class Transcript:
         path = self._path("INC-0")
         place = next(folder for folder in path.parents if folder.exists())
         if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
-            raise Refused(f"The transcript cannot be written under {place}", "Give yourself the right to.")
+            raise Rejected(f"The transcript cannot be written under {place}", "Give yourself the right to.")
         return f"Transcript: Markdown files like {path}"
 
     async def close(self) -> None:
@@ -152,11 +152,11 @@ def _holds(path: Path, key: str) -> bool:
 def _opened(path: Path, *, create: bool) -> Iterator[int]:
     """The file, locked against other consoles; what the system says becomes an error of ours.
 
-    ``NotSent`` throughout, or ``Refused`` where trying again cannot help: a record is found by its key, so trying
+    ``NotSent`` throughout, or ``Rejected`` where trying again cannot help: a record is found by its key, so trying
     again never doubles it.
     """
     file = -1
-    failure: NotSent | Refused | None = None
+    failure: NotSent | Rejected | None = None
     try:
         new = create and not path.exists()
         if create:
@@ -174,7 +174,7 @@ def _opened(path: Path, *, create: bool) -> Iterator[int]:
         reason = error.strerror or "it cannot be written"
         title = f"The transcript {path} was not written: {reason}"
         remedy = "Make room on the disk." if passing else "Check the path and its permissions in the settings."
-        failure = (NotSent if passing else Refused)(title, remedy)
+        failure = (NotSent if passing else Rejected)(title, remedy)
     finally:
         if file >= 0:
             os.close(file)
@@ -258,7 +258,7 @@ def _marked(key: str) -> bytes:
 
 
 def _lines(text: str) -> tuple[Line, ...]:
-    return tuple(Line(label="", text=inert(line)) for line in text.splitlines())
+    return tuple(Line(label="", text=sanitize(line)) for line in text.splitlines())
 
 
 def _markdown(lines: tuple[Line, ...]) -> str:
@@ -276,7 +276,7 @@ def _markdown(lines: tuple[Line, ...]) -> str:
 
 
 def _escaped(text: str) -> str:
-    text = unmentioned(text.expandtabs(4)).replace("&", "&amp;").replace("<", "&lt;")
+    text = defuse_mentions(text.expandtabs(4)).replace("&", "&amp;").replace("<", "&lt;")
     text = _UNDERSCORE.sub(r"\\_", _PUNCTUATION.sub(r"\\\1", text))
     bare = text.lstrip(" ")
     # Blanks in front would make a code block, in which the escapes could be seen.

@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator
 
-from warroom.connect.chat import plain, spoken, still
-from warroom.connect.http import Http, Transport
+from warroom.connect.chat import message_lines, neutralize_markup, plain
+from warroom.connect.http import HttpClient, Transport
+from warroom.errors import SettingsError, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
-from warroom.errors import SettingsError, Uncertain
-from warroom.safety import inert
+from warroom.safety import sanitize
 
 _NAMES = ("key", "incident", "kind", "audience", "severity", "status", "title", "text", "at")
 
@@ -63,19 +63,19 @@ class Webhook:
     def __init__(self, options: WebhookOptions, *, transport: Transport | None = None) -> None:
         self.dedupes = options.idempotent
         self.max_length = options.max_length
-        self._http = Http("Webhook", options.url, headers=options.headers, transport=transport)
+        self._http = HttpClient("Webhook", options.url, headers=options.headers, transport=transport)
         self._templated = options.body is not None
         self._shape = _default if options.body is None else _compiled(options.body, "body")
 
     def render(self, message: Message) -> str:
         """The text that is sent; with a ``body`` of one's own, that body."""
         if not self._templated:
-            return still(plain(spoken(message, recognises=self.dedupes)))
+            return neutralize_markup(plain(message_lines(message, recognises=self.dedupes)))
         return json.dumps(self._body(message, "(key)"), ensure_ascii=False, indent=2)
 
     def measure(self, message: Message) -> int:
         """The length of the text alone: that is what ``max_length`` limits, whatever stands around it."""
-        return len(still(plain(spoken(message))))
+        return len(neutralize_markup(plain(message_lines(message))))
 
     async def open(self, opening: Opening, key: str) -> Channel:
         """There is nothing to open: the address decides where posts go."""
@@ -83,7 +83,7 @@ class Webhook:
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
         """Post. Any 2xx is success, whatever its body; an ``id`` in it is kept."""
-        header = {"Idempotency-Key": inert(key, newlines=False).encode("ascii", "replace").decode()}
+        header = {"Idempotency-Key": sanitize(key, newlines=False).encode("ascii", "replace").decode()}
         answer = await self._http.send("POST", json_body=self._body(message, key), headers=header, wants_json=False)
         found = answer.data.get("id", "")
         return Receipt(id=self._http.mask.identifier(str(found)) if isinstance(found, str | int) else "")
@@ -94,7 +94,7 @@ class Webhook:
 
     async def find(self, channel: Channel, key: str) -> Receipt | None:
         """Never certain: a webhook cannot be read."""
-        raise Uncertain("A webhook cannot be read back", f"Look at the receiver ({self._http.host}).")
+        raise Unconfirmed("A webhook cannot be read back", f"Look at the receiver ({self._http.host}).")
 
     async def check(self) -> str:
         """The host alone. Nothing is sent: a webhook has no request that posts nothing."""
@@ -113,10 +113,10 @@ class Webhook:
             "severity": message.severity,
             "status": message.status,
             "title": message.title,
-            "text": plain(spoken(message, recognises=self.dedupes)),
+            "text": plain(message_lines(message, recognises=self.dedupes)),
             "at": message.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
-        return self._shape({name: still(inert(value)) for name, value in said.items()})
+        return self._shape({name: neutralize_markup(sanitize(value)) for name, value in said.items()})
 
 
 def _default(said: Mapping[str, str]) -> Any:

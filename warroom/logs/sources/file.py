@@ -23,7 +23,7 @@ from warroom.logs.blocks import count_back
 from warroom.logs.sources.inotify import Watch
 from warroom.logs.stores import FileStore
 from warroom.logs.stores import Numbering as Numbering
-from warroom.safety import uncoloured
+from warroom.safety import strip_ansi
 
 LINE_CAP = 64 * 1024  # bytes of one line that are kept; the rest is counted
 TAIL = 256 * 1024  # bytes shown at once when a file is opened
@@ -151,7 +151,7 @@ def _decode(data: bytes) -> str:
     text = data.decode("utf-8", "replace")
     if "\r" in text:
         text = text.replace("\r\n", "\n").removesuffix("\r")
-    return uncoloured(text)
+    return strip_ansi(text)
 
 
 def _clip(text: str, size: int) -> str:

@@ -25,7 +25,7 @@ from warroom.tui.widgets.text import (
     URGENCY_STYLE,
     URGENCY_WORD,
     join,
-    lit,
+    literal,
     severity_badge,
     severity_slot,
 )
@@ -63,7 +63,7 @@ class Pane(Container):
         if not title.is_same(self._titled):
             self.border_title = self._titled = title
 
-    def show_curtain(self, down: bool) -> None:
+    def set_privacy(self, down: bool) -> None:
         """Say that the curtain is down, where it hides this pane."""
         if self._private and down != self._curtained:
             self._curtained = down
@@ -77,8 +77,8 @@ def badge(severity: str, status: str, playbook: Playbook) -> Content:
     if status == "investigating":
         return severity_badge(severity, rank, len(playbook.severities), glyph)
     if status == "mitigated":
-        return join(lit(" ◐ MITIGATED ", "$sev-low-text on $sev-low bold"), lit(severity))
-    return join(lit(f" ✓ {status.upper()} ", "$status-ok-text on $status-ok bold"), lit(f"was {severity}"))
+        return join(literal(" ◐ MITIGATED ", "$sev-low-text on $sev-low bold"), literal(severity))
+    return join(literal(f" ✓ {status.upper()} ", "$status-ok-text on $status-ok bold"), literal(f"was {severity}"))
 
 
 class Headline(Bar):
@@ -130,8 +130,8 @@ def headline(
     """
     drill = Content.styled(" DRILL ", DRILL_STYLE) if incident.drill else None
     unsaved = READ_ONLY if read_only else None
-    left = join(badge(incident.severity, incident.status, playbook), drill, unsaved, lit(incident.id, "bold"))
-    leader = lit(incident.commander, "bold") if incident.commander else lit(" nobody ", "bold reverse")
+    left = join(badge(incident.severity, incident.status, playbook), drill, unsaved, literal(incident.id, "bold"))
+    leader = literal(incident.commander, "bold") if incident.commander else literal(" nobody ", "bold reverse")
     clock = f"{now.astimezone(zone):%H:%M:%S %Z}"
     commander = Content.assemble("IC ", leader)
     right = join(commander, _channels(incident, deliveries), clock, gap="   ")
@@ -139,7 +139,7 @@ def headline(
     if space < 12:  # a narrow screen: what it is matters more than where we talk
         right = join(commander, clock, gap="  ")
         space = width - left.cell_length - right.cell_length - 4
-    what = lit(f"{incident.service} · {incident.title}").truncate(max(1, space), ellipsis=True)
+    what = literal(f"{incident.service} · {incident.title}").truncate(max(1, space), ellipsis=True)
     return left + "  " + what.pad_right(max(0, space - what.cell_length)) + "  " + right
 
 
@@ -152,13 +152,13 @@ def _channels(incident: Incident, deliveries: Sequence[Delivery]) -> Content:
         shown = (channel.name if channel else "") or name
         worst = delivery.state if delivery.state is not State.DELIVERED else _worst(deliveries, name)
         style = "" if worst is State.DELIVERED else "bold reverse"
-        parts.append(lit(f"{shown} {worst.glyph}", style))
+        parts.append(literal(f"{shown} {worst.glyph}", style))
     return join(*parts)
 
 
 def _worst(deliveries: Sequence[Delivery], destination: str) -> State:
     states = {delivery.state for delivery in deliveries if delivery.destination == destination}
-    order = (State.UNCERTAIN, State.FAILED, State.SENDING, State.PENDING)
+    order = (State.UNCONFIRMED, State.FAILED, State.SENDING, State.PENDING)
     return next((state for state in order if state in states), State.DELIVERED)
 
 
@@ -176,21 +176,23 @@ def _rail(incident: Incident, playbook: Playbook, now: datetime, width: int) -> 
     present = timing.phase(incident, playbook, now)
     phases = [phase for phase in playbook.phases if not phase.after_resolution]
     if not incident.open:
-        return Content.assemble(lit(present.title, "bold"), "   ", (f"{incident.status}", "$text-success bold"))
+        return Content.assemble(literal(present.title, "bold"), "   ", (f"{incident.status}", "$text-success bold"))
     minutes = timing.elapsed(incident, now).total_seconds() / 60
     bounds = [f" {phase.to_minute} " if phase.to_minute else "" for phase in phases]
     fixed = sum(len(phase.title) + 1 for phase in phases) + sum(len(b) for b in bounds) + len(phases)
     cells = (width - fixed) // len(phases)
     if cells < 4:  # too narrow for all of them: the present one alone
-        span = f"{present.from_minute}–{present.to_minute} min" if present.to_minute else (
-            f"{present.from_minute}+ min"
-        )  # fmt: skip
+        span = (
+            f"{present.from_minute}–{present.to_minute} min"
+            if present.to_minute
+            else (f"{present.from_minute}+ min")
+        )
         bar = _stretch(present, present, minutes, max(4, min(24, width - len(present.title) - len(span) - 4)))
-        return Content.assemble(lit(present.title, "bold"), " ", bar, " ", (span, "$text-quiet"))
+        return Content.assemble(literal(present.title, "bold"), " ", bar, " ", (span, "$text-quiet"))
     parts: list[Content] = []
     for phase, bound in zip(phases, bounds, strict=True):
         style = "bold" if phase.id == present.id else "$text-quiet"
-        parts.append(lit(phase.title, style) + " " + _stretch(phase, present, minutes, cells))
+        parts.append(literal(phase.title, style) + " " + _stretch(phase, present, minutes, cells))
         parts.append(Content.styled(bound, "$text-quiet"))
     return Content("").join(parts)
 
@@ -220,15 +222,15 @@ def _second(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo,
         parts.append(Content.styled("No next update promised", "$text-warning"))
     resolved = incident.milestones.get("resolved")
     if resolved:
-        parts.append(lit(f"Resolved {resolved.astimezone(zone):%H:%M}"))
+        parts.append(literal(f"Resolved {resolved.astimezone(zone):%H:%M}"))
     if incident.posts:
         last = incident.posts[-1]
         said = f"Last: {last.update.message} {last.update.number} at {last.at.astimezone(zone):%H:%M}"
-        parts.append(lit(said, "$text-quiet"))
+        parts.append(literal(said, "$text-quiet"))
     else:
-        parts.append(lit("No update posted yet", "$text-quiet"))
+        parts.append(literal("No update posted yet", "$text-quiet"))
     if step:
-        parts.insert(0, lit(f"{step.title} ({step.from_minute}–{step.to_minute} min)"))
+        parts.insert(0, literal(f"{step.title} ({step.from_minute}–{step.to_minute} min)"))
     while len(parts) > 1 and join(*parts, gap="   ").cell_length > width:
         parts.pop(0 if step and len(parts) > 2 else -1)
     return join(*parts, gap="   ")
@@ -239,7 +241,7 @@ def _countdown(what: str, countdown: Countdown, *, bar: bool = False) -> Content
     word = URGENCY_WORD[countdown.urgency]
     time = timing.minutes(abs(countdown.left_s))
     said = f"{what} {time} {word}".rstrip() if late else f"{what} in {time}"
-    badge = lit(f" {said} ", URGENCY_STYLE[countdown.urgency])
+    badge = literal(f" {said} ", URGENCY_STYLE[countdown.urgency])
     if not bar:
         return badge
     cells = 16
@@ -265,11 +267,11 @@ def checklist_rows(incident: Incident, playbook: Playbook, now: datetime) -> lis
     rows: list[ListRow] = []
     for one in lists:
         done = sum(item.id in incident.ticks for item in one.items)
-        rows.append(ListRow("", lit(f"{one.title} {done}/{len(one.items)}", "$text-primary bold")))
+        rows.append(ListRow("", literal(f"{one.title} {done}/{len(one.items)}", "$text-primary bold")))
         for item in one.items:
             tick = incident.ticks.get(item.id)
             glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold" if item.id == following else "")
-            words = lit(item.text, "$text-quiet" if tick else "bold" if item.id == following else "")
+            words = literal(item.text, "$text-quiet" if tick else "bold" if item.id == following else "")
             rows.append(ListRow(item.id, Content.assemble(glyph, words)))
     return rows
 
@@ -284,11 +286,18 @@ KIND_WORD = {"acknowledged": "acked"}
 """What is too long for its column."""
 
 KIND_STYLE = {
-    "alert": "$text-error bold", "declared": "$text-error bold", "update": "$text-primary bold",
-    "finding": "$text-accent bold", "decision": "$text-accent bold", "change": "$text-warning bold",
-    "fix": "$text-success bold", "resolved": "$text-success bold", "severity": "$text-warning bold",
-    "reopened": "$text-error bold", "evidence": "$text-secondary bold",
-}  # fmt: skip
+    "alert": "$text-error bold",
+    "declared": "$text-error bold",
+    "update": "$text-primary bold",
+    "finding": "$text-accent bold",
+    "decision": "$text-accent bold",
+    "change": "$text-warning bold",
+    "fix": "$text-success bold",
+    "resolved": "$text-success bold",
+    "severity": "$text-warning bold",
+    "reopened": "$text-error bold",
+    "evidence": "$text-secondary bold",
+}
 
 
 def timeline_rows(incident: Incident, deliveries: Sequence[Delivery], zone: tzinfo, now: datetime) -> list[ListRow]:
@@ -315,15 +324,19 @@ def timeline_rows(incident: Incident, deliveries: Sequence[Delivery], zone: tzin
 
 def _timeline_row(row: Row, at: str, posts: Sequence[Delivery]) -> ListRow:
     style = "$text-quiet strike" if row.retracted else ""
-    state = join(*(
-        lit(f"{post.destination} {post.state.glyph}", "" if post.state is State.DELIVERED else "$text-warning")
-        for post in posts
-    ))  # fmt: skip
+    state = join(
+        *(
+            literal(
+                f"{post.destination} {post.state.glyph}", "" if post.state is State.DELIVERED else "$text-warning"
+            )
+            for post in posts
+        )
+    )
     word = f"{KIND_WORD.get(row.kind, row.kind):<9}"
-    kind = lit(word, "$text-quiet" if row.retracted else KIND_STYLE.get(row.kind, ""))
+    kind = literal(word, "$text-quiet" if row.retracted else KIND_STYLE.get(row.kind, ""))
     amended = Content.styled(" (amended)", "$text-quiet") if row.amended else ""
-    words = Content.assemble((at, "$text-quiet"), " ", kind, " ", lit(row.text, style), amended)
-    return ListRow(str(row.seq), words, join(state, lit(row.by, "$text-quiet") if row.by else None))
+    words = Content.assemble((at, "$text-quiet"), " ", kind, " ", literal(row.text, style), amended)
+    return ListRow(str(row.seq), words, join(state, literal(row.by, "$text-quiet") if row.by else None))
 
 
 def role_rows(incident: Incident, playbook: Playbook, zone: tzinfo, assign_key: str) -> list[ListRow]:
@@ -331,14 +344,16 @@ def role_rows(incident: Incident, playbook: Playbook, zone: tzinfo, assign_key: 
     rows: list[ListRow] = []
     for role in playbook.roles:
         held = incident.roles.get(role.id)
-        rows.append(ListRow("", lit(role.title, "$text-primary bold")))
+        rows.append(ListRow("", literal(role.title, "$text-primary bold")))
         if held:
             since = Content.styled(f"{held.since.astimezone(zone):%H:%M}", "$text-quiet")
-            rows.append(ListRow(role.id, Content("  ") + lit(held.person, "bold"), since))
+            rows.append(ListRow(role.id, Content("  ") + literal(held.person, "bold"), since))
             if held.offered_to:
-                rows.append(ListRow("", Content("  → ") + lit(f"{held.offered_to}? y accepts", "$text-warning")))
+                rows.append(
+                    ListRow("", Content("  → ") + literal(f"{held.offered_to}? y accepts", "$text-warning"))
+                )
         else:
             key = Content.styled(assign_key, "$key bold")
             rows.append(ListRow(role.id, Content.styled("  unassigned", "$text-warning"), key))
-            rows.append(ListRow("", lit(f"  backup: {role.backup}", "$text-quiet")))
+            rows.append(ListRow("", literal(f"  backup: {role.backup}", "$text-quiet")))
     return rows

@@ -12,12 +12,12 @@ from textual.worker import WorkType
 from warroom.errors import WarroomError
 from warroom.incident.incident import Incident
 from warroom.tui.actions import ACTIONS, BY_ID, bindings, key_of
-from warroom.tui.context import Bridge
-from warroom.tui.feed import Trouble
+from warroom.tui.context import ScreenContext
+from warroom.tui.feed import LoadFailed
 from warroom.tui.widgets.bars import Key, KeyBar
 
 
-class PlaceScreen(Screen[None]):
+class BaseScreen(Screen[None]):
     """The base of every full screen. An action ``x`` is carried out by the method ``do_x`` of the
     screen, or of the app."""
 
@@ -30,9 +30,9 @@ class PlaceScreen(Screen[None]):
     incident_id = ""
     """The incident this screen is about, heard of or not yet; "" if it is about none."""
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, context: ScreenContext) -> None:
         super().__init__()
-        self.bridge = bridge
+        self.context = context
         self.opening = 0
         """How many screens are on their way that this one opens: what is typed meanwhile is for them."""
         self.troubled = False
@@ -78,7 +78,7 @@ class PlaceScreen(Screen[None]):
         """Do an action of the registry, to ``target`` where it is done to something; or say why not."""
         why = BY_ID[action_id].why_off(self.subject)
         if why:
-            self.bridge.say(why, "warning")
+            self.context.say(why, "warning")
             return
         for holder in (self, self.app):
             method = getattr(holder, f"do_{action_id}", None)
@@ -86,7 +86,7 @@ class PlaceScreen(Screen[None]):
                 await (method(target) if target else method())
                 return
         where = "in the war room, esc goes back" if self.subject else "open an incident first"
-        self.bridge.say(f"{BY_ID[action_id].title}: {where}", "warning")
+        self.context.say(f"{BY_ID[action_id].title}: {where}", "warning")
 
     def start(self, job: WorkType[None]) -> None:
         """Run ``job`` as a worker; a call, so that none is left unawaited."""
@@ -106,26 +106,32 @@ class PlaceScreen(Screen[None]):
 
     def show_keys(self, first: tuple[Key, ...] = ()) -> None:
         """Bring the key bar up to date with what can be done now."""
-        own = self.bridge.keys
+        own = self.context.keys
         chosen = [BY_ID[id_] for id_ in self.BAR] if self.BAR else [a for a in ACTIONS if a.bar]
-        self.query_one(KeyBar).show([
-            *first,
-            *(
-                Key(key_of(action.id, own), action.bar or action.title.lower(), action.id,
-                    on=not action.why_off(self.subject))
-                for action in chosen
-            ),
-        ])  # fmt: skip
+        self.query_one(KeyBar).show(
+            [
+                *first,
+                *(
+                    Key(
+                        key_of(action.id, own),
+                        action.bar or action.title.lower(),
+                        action.id,
+                        on=not action.why_off(self.subject),
+                    )
+                    for action in chosen
+                ),
+            ]
+        )
 
-    def on_trouble(self, event: Trouble) -> None:
+    def on_load_failed(self, event: LoadFailed) -> None:
         self.troubled = True
         if not isinstance(event.error, WarroomError):
             raise event.error  # from the feed's thread to where unexpected errors are reported
-        self.bridge.tell(event.error)
+        self.context.tell(event.error)
 
     def tell(self, error: WarroomError) -> None:
         """Say what went wrong, and what to do about it."""
-        self.bridge.tell(error)
+        self.context.tell(error)
 
 
 def is_letter(key: str) -> bool:

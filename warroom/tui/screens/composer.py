@@ -23,21 +23,21 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
+from warroom.errors import BadInput, JustPosted, WarroomError
 from warroom.incident import timing
 from warroom.incident.delivery import Audience
-from warroom.errors import BadInput, JustPosted, WarroomError
 from warroom.incident.incident import Incident
-from warroom.safety import inert
 from warroom.room.room import TEMPLATE_KINDS, Copy, Preview
-from warroom.tui.context import Bridge
-from warroom.tui.feed import Glance, News
+from warroom.safety import sanitize
+from warroom.tui.context import ScreenContext
+from warroom.tui.feed import IncidentSnapshot, Updated
+from warroom.tui.panes import incident_panes as panes
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldArea, FieldInput
-from warroom.tui.screens.form_screen import Draft, WritingScreen, told
-from warroom.tui.panes import incident_panes as panes
+from warroom.tui.screens.form_screen import Draft, FormScreen, told
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
-from warroom.tui.widgets.text import block, join, lit
+from warroom.tui.widgets.text import block, join, literal
 
 PREVIEW_S = 0.12
 """So long nothing may be typed before the preview is made anew."""
@@ -92,14 +92,17 @@ class WhichLine(Widget, can_focus=True):
             self.post_message(self.Chosen(values[(values.index(self._chosen) + by) % len(values)]))
 
     def _parts(self) -> list[Content]:
-        chosen = "$block-cursor-foreground on $block-cursor-background bold" if self.has_focus else (
-            "$chip-text on $chip bold"
-        )  # fmt: skip
+        chosen = (
+            "$block-cursor-foreground on $block-cursor-background bold"
+            if self.has_focus
+            else ("$chip-text on $chip bold")
+        )
         return [
-            Content.styled(f"‹ {words} ›", chosen) if value == self._chosen
+            Content.styled(f"‹ {words} ›", chosen)
+            if value == self._chosen
             else Content.styled(f"  {words}  ", "$text-quiet")
             for value, words in self._names
-        ]  # fmt: skip
+        ]
 
     def render(self) -> Content:
         return Content("").join(self._parts())
@@ -149,16 +152,16 @@ class Destinations(RowList):
             copy = copies.get(name)
             if name in self.off:
                 left_out = Content.styled("left out", "$text-quiet")
-                rows.append(ListRow(name, lit(f"○ {name}", "$text-quiet"), left_out))
+                rows.append(ListRow(name, literal(f"○ {name}", "$text-quiet"), left_out))
             else:
-                words = Content.assemble(("✓ ", "$text-success bold"), lit(name))
+                words = Content.assemble(("✓ ", "$text-success bold"), literal(name))
                 rows.append(ListRow(name, words, _length(copy) if copy else None))
         self.show(rows)
 
 
 def _length(copy: Copy) -> Content:
     if copy.problem:
-        return lit(f"✗ {copy.problem}", "$text-error bold")
+        return literal(f"✗ {copy.problem}", "$text-error bold")
     words = f"{copy.length:,} of {copy.limit:,} characters"
     if copy.posts > 1:
         return Content.styled(f"! {words}: in {copy.posts} posts", "$text-warning bold")
@@ -169,7 +172,7 @@ class Reading(VerticalScroll, can_focus=True):
     """A text to scroll through."""
 
 
-class ComposerScreen(WritingScreen):
+class ComposerScreen(FormScreen):
     """Writes an update of an incident: to the team, customers or executives, or its resolution.
 
     ``template`` names what to begin with, "" the one that fits. What is typed is kept per template, at every
@@ -238,10 +241,10 @@ class ComposerScreen(WritingScreen):
         Binding("ctrl+y", "copy", "Copy the text", show=False, priority=True),
     ]
 
-    def __init__(self, bridge: Bridge, incident_id: str, template: str = "") -> None:
-        super().__init__(bridge)
+    def __init__(self, context: ScreenContext, incident_id: str, template: str = "") -> None:
+        super().__init__(context)
         self.incident_id = incident_id
-        self.glance: Glance | None = None
+        self.snapshot: IncidentSnapshot | None = None
         self.template = template
         self.shown: Preview | None = None
         """The preview that is on the screen."""
@@ -254,33 +257,33 @@ class ComposerScreen(WritingScreen):
 
     @property
     def subject(self) -> Incident | None:
-        return self.glance.incident if self.glance else None
+        return self.snapshot.incident if self.snapshot else None
 
     @property
     def incident(self) -> Incident:
         """The incident as last heard of; nothing is written before there is one."""
-        assert self.glance is not None
-        return self.glance.incident
+        assert self.snapshot is not None
+        return self.snapshot.incident
 
     @property
     def audience(self) -> Audience:
         """Who will read it."""
-        return self.bridge.room.playbook.templates[self.template].audience
+        return self.context.room.playbook.templates[self.template].audience
 
     def on_mount(self) -> None:
-        self.bridge.feed.watch(self, lambda: self.bridge.feed.glance(self.incident_id))
+        self.context.feed.watch(self, lambda: self.context.feed.snapshot(self.incident_id))
         self.query_one("#goes").border_title = Content("Goes to")
         self.query_one("#preview").border_title = Content("Preview")
 
     async def on_unmount(self) -> None:
-        self.bridge.feed.leave(self)
+        self.context.feed.leave(self)
 
     def tick(self) -> None:
         if self.ready:
             self._show_hints()
 
-    def on_news(self, event: News[Glance]) -> None:
-        before, self.glance = self.glance, event.value
+    def on_updated(self, event: Updated[IncidentSnapshot]) -> None:
+        before, self.snapshot = self.snapshot, event.value
         if before is None:
             names = [name for name, _ in self._choices()]
             self._begin(self.template or names[0])
@@ -294,7 +297,7 @@ class ComposerScreen(WritingScreen):
 
     def _choices(self) -> list[tuple[str, str]]:
         """What is worth writing now: template and word, the likeliest first."""
-        incident, playbook = self.incident, self.bridge.room.playbook
+        incident, playbook = self.incident, self.context.room.playbook
         told = any(post.update.audience == "customers" for post in incident.posts)
         if incident.open:
             customers = "customer_update" if told else "customer_initial"
@@ -332,19 +335,19 @@ class ComposerScreen(WritingScreen):
 
     async def _load(self, template: str) -> None:
         """Put the fields of ``template`` on the screen: as they were left, or as drafted."""
-        room = self.bridge.room
+        room = self.context.room
         if template not in room.playbook.templates:
             self.troubled = True
-            self.bridge.say(f"The playbook has no template {template}", "error")
+            self.context.say(f"The playbook has no template {template}", "error")
             return
         if self.draft:
             await self.draft.save()
         self.ready = False
-        drafted = await self.bridge.carry_out(lambda: room.draft_update(self.incident_id, template))
+        drafted = await self.context.run_or_notify(lambda: room.draft_update(self.incident_id, template))
         if drafted is None:
             self.troubled = True
             return
-        draft = Draft(self.bridge, self.incident_id, template)
+        draft = Draft(self.context, self.incident_id, template)
         kept = await draft.load()
         self.template, self.draft, self.shown = template, draft, None
         self._base, self._fields = drafted, tuple(drafted)
@@ -380,7 +383,7 @@ class ComposerScreen(WritingScreen):
             area = FieldArea(value, id=f"field-{name}", placeholder=_hint(name))
             area.add_class("-two" if name in ("impact", "timeline") else "-tall" if name == "actions" else "-some")
             return Horizontal(label, area, classes="row")
-        field = FieldInput(lit(value).plain, id=f"field-{name}", placeholder=_hint(name), select_on_focus=False)
+        field = FieldInput(literal(value).plain, id=f"field-{name}", placeholder=_hint(name), select_on_focus=False)
         if name not in TIMES:
             return Horizontal(label, field, classes="row")
         return Horizontal(label, field, Bar(id=f"hint-{name}", classes="hint"), classes="row -hinted")
@@ -389,19 +392,22 @@ class ComposerScreen(WritingScreen):
         """The commander's ok, for words that the public reads."""
         if self.audience != "customers":
             return []
-        leader, here = self.incident.commander, self.bridge.room.by
+        leader, here = self.incident.commander, self.context.room.by
         mine = leader == here
-        people = [leader] if leader else self.bridge.room.people()
+        people = [leader] if leader else self.context.room.people()
         field = FieldInput(
-            lit(kept.get("approved") or (here if mine else "")).plain, id="field-approved", select_on_focus=False,
+            literal(kept.get("approved") or (here if mine else "")).plain,
+            id="field-approved",
+            select_on_focus=False,
             placeholder=f"{leader}, once asked" if leader else "assign an incident commander first",
             suggester=SuggestFromList(people, case_sensitive=False),
-        )  # fmt: skip
+        )
         hint = Bar(id="hint-approved", classes="hint")
         hint.say(
-            Content("you lead: your own ok") if mine
-            else lit(f"ask {leader}, then name them" if leader else "nobody leads yet", "$text-warning")
-        )  # fmt: skip
+            Content("you lead: your own ok")
+            if mine
+            else literal(f"ask {leader}, then name them" if leader else "nobody leads yet", "$text-warning")
+        )
         label = Static("Approved by", classes="label", markup=False)
         return [Horizontal(label, field, hint, classes="row -hinted")]
 
@@ -424,7 +430,7 @@ class ComposerScreen(WritingScreen):
         changed = {name: text for name, text in self.values.items() if text != self._base[name]}
         off = sorted(self.query_one(Destinations).off)
         approved = self._text("approved")
-        if not changed and not off and approved in ("", self.bridge.room.by):
+        if not changed and not off and approved in ("", self.context.room.by):
             return {}
         # What it was drafted as tells, on coming back, what has happened since.
         base = {f"base.{name}": self._base[name] for name in changed if name in LISTS}
@@ -439,8 +445,8 @@ class ComposerScreen(WritingScreen):
     async def _freshen(self) -> None:
         """The incident moved on: fields nobody touched follow it, the others stay as they are."""
         template = self.template
-        room = self.bridge.room
-        drafted = await self.bridge.carry_out(lambda: room.draft_update(self.incident_id, template))
+        room = self.context.room
+        drafted = await self.context.run_or_notify(lambda: room.draft_update(self.incident_id, template))
         if drafted is None or not self.ready or self.busy or template != self.template:
             return
         for name, text in drafted.items():
@@ -449,9 +455,9 @@ class ComposerScreen(WritingScreen):
                 continue  # a proposed time stays put under the eyes of who reads it
             self._base[name] = text
             if isinstance(field, TextArea):
-                field.load_text(inert(text))
+                field.load_text(sanitize(text))
             else:
-                field.value = lit(text).plain
+                field.value = literal(text).plain
         self._preview_soon()
 
     # ── the preview ─────────────────────────────────────────────────────────────────────────────────────
@@ -462,11 +468,11 @@ class ComposerScreen(WritingScreen):
 
     async def _preview(self, generation: int) -> None:
         await asyncio.sleep(PREVIEW_S)
-        room, template, given = self.bridge.room, self.template, self.values
+        room, template, given = self.context.room, self.template, self.values
         preview: Preview | None = None
         error: WarroomError | None = None
         try:
-            preview = await self.bridge.work(lambda: room.preview_update(self.incident_id, template, given))
+            preview = await self.context.work(lambda: room.preview_update(self.incident_id, template, given))
         except WarroomError as wrong:
             error = wrong
         if generation == self._generation and self.is_attached:  # what was asked later may have come sooner
@@ -484,7 +490,7 @@ class ComposerScreen(WritingScreen):
             text.update(block(told(error), "$text-error"))
         elif preview:
             name = copy.destination if copy else "not posted anywhere"
-            box.border_title = lit(f"Preview · {name}")
+            box.border_title = literal(f"Preview · {name}")
             text.update(block(copy.text if copy else preview.message.text))
         self._show_warnings()
 
@@ -492,7 +498,7 @@ class ComposerScreen(WritingScreen):
         lines = list(self.shown.warnings) if self.shown else []
         if self.ready and self._posted() > self._posts:
             last = [post for post in self.incident.posts if post.update.audience == self.audience][-1]
-            at = f"{last.at.astimezone(self.bridge.zone):%H:%M:%S}"
+            at = f"{last.at.astimezone(self.context.zone):%H:%M:%S}"
             lines.insert(0, f"{last.by} posted update #{last.update.number} at {at}, while you were writing")
         where = self.query_one(Destinations)
         if where.names and not where.ticked:
@@ -504,47 +510,55 @@ class ComposerScreen(WritingScreen):
     # ── what else it says ───────────────────────────────────────────────────────────────────────────────
 
     def _show_head(self) -> None:
-        incident, playbook = self.incident, self.bridge.room.playbook
+        incident, playbook = self.incident, self.context.room.playbook
         badge = panes.badge(incident.severity, incident.status, playbook)
         drill = Content.styled(" DRILL ", "$status-late-text on $status-late bold") if incident.drill else None
-        leads = lit(f"IC {incident.commander}", "bold") if incident.commander else (
-            Content.styled("no commander", "$text-warning")
-        )  # fmt: skip
+        leads = (
+            literal(f"IC {incident.commander}", "bold")
+            if incident.commander
+            else (Content.styled("no commander", "$text-warning"))
+        )
         was = "impact was: " if incident.impact_ended else ""
-        what = lit(f"{incident.service} · {was}{incident.impact}")
+        what = literal(f"{incident.service} · {was}{incident.impact}")
         room = max(8, self.size.width - 2 - badge.cell_length - len(incident.id) - leads.cell_length - 8)
         what = what.truncate(room, ellipsis=True)
-        left = join(badge, drill, lit(incident.id, "bold"), what.pad_right(room - what.cell_length), gap="  ")
+        left = join(badge, drill, literal(incident.id, "bold"), what.pad_right(room - what.cell_length), gap="  ")
         self.query_one("#head", Bar).say(join(left, leads, gap="  "))
         if self.template in playbook.templates:
             public = self.audience == "customers"
             self.set_class(public, "-public")
             self.query_one(WhichLine).show(self._choices(), self.template)
             self.query_one("#readers", Static).update(
-                Content.styled(" PUBLIC · customers read this ", "$status-late-text on $status-late bold") if public
+                Content.styled(" PUBLIC · customers read this ", "$status-late-text on $status-late bold")
+                if public
                 else Content.styled(f" internal · {READERS[self.audience]} ", "$chip-text on $chip")
-            )  # fmt: skip
+            )
             title = playbook.templates[self.template].title
-            self.query_one("#write").border_title = lit(title)
-            self.query_one("#write").border_subtitle = lit(f"post {len(incident.posts) + 1}")
+            self.query_one("#write").border_title = literal(title)
+            self.query_one("#write").border_subtitle = literal(f"post {len(incident.posts) + 1}")
 
     def _show_nowhere(self) -> None:
         said = self.query_one("#nowhere", Static)
         said.display = not self.query_one(Destinations).names
         reach = "in a drill " if self.incident.drill else ""
-        said.update(Content.styled(
-            f"No destination takes words to {READERS[self.audience]} {reach}(settings: audiences). "
-            "^y copies the text for you to post by hand, ^s keeps it on record.",
-            "$text-warning",
-        ))  # fmt: skip
+        said.update(
+            Content.styled(
+                f"No destination takes words to {READERS[self.audience]} {reach}(settings: audiences). "
+                "^y copies the text for you to post by hand, ^s keeps it on record.",
+                "$text-warning",
+            )
+        )
 
     def _show_keys(self) -> None:
         word = "send" if self.query_one(Destinations).ticked else "record"
         keys = [
-            Key("^s", word, "send", self.ready), Key("^e", "editor", "editor"), Key("^y", "copy", "copy"),
-            Key("^t", "other message", "other"), Key("tab", "next", "app.focus_next"),
+            Key("^s", word, "send", self.ready),
+            Key("^e", "editor", "editor"),
+            Key("^y", "copy", "copy"),
+            Key("^t", "other message", "other"),
+            Key("tab", "next", "app.focus_next"),
             Key("esc", "keep and leave", "back"),
-        ]  # fmt: skip
+        ]
         self.query_one(KeyBar).show(keys)
 
     def _show_hints(self) -> None:
@@ -554,7 +568,7 @@ class ComposerScreen(WritingScreen):
                 found.first(Bar).say(self._time_hint(name))
 
     def _time_hint(self, name: str) -> Content:
-        typed, now, zone = self._text(name).strip(), self.bridge.now(), self.bridge.zone
+        typed, now, zone = self._text(name).strip(), self.context.now(), self.context.zone
         needed = name == "next_update" and self.audience == "team"
         if not typed:
             return Content.styled("✗ needed: +15m or 14:30", "$text-error") if needed else Content("")
@@ -568,8 +582,8 @@ class ComposerScreen(WritingScreen):
         day = "" if here.date() == now.astimezone(zone).date() else f"{here:%Y-%m-%d} "
         moment = f"{day}{here:%H:%M} {here.tzname()}"
         if at <= now:
-            return lit(f"✗ {moment} is past", "$text-error")
-        return lit(f"= {moment}, in {timing.spoken(max(timedelta(seconds=1), at - now))}")
+            return literal(f"✗ {moment} is past", "$text-error")
+        return literal(f"= {moment}, in {timing.format_duration(max(timedelta(seconds=1), at - now))}")
 
     def complain(self, text: str) -> None:
         problem = self.query_one("#problem", Static)
@@ -620,24 +634,24 @@ class ComposerScreen(WritingScreen):
         """The text, as it would be posted, to the clipboard."""
         preview = self.shown
         if preview is None:
-            self.bridge.say("There is no text to copy yet", "warning")
+            self.context.say("There is no text to copy yet", "warning")
             return
         name = self.query_one(Destinations).cursor_id
         copy = next((copy for copy in preview.copies if copy.destination == name), None)
-        self.app.copy_to_clipboard(inert(copy.text if copy else preview.message.text))
-        self.bridge.say("The text is on its way to your clipboard (terminals that allow it take it)")
+        self.app.copy_to_clipboard(sanitize(copy.text if copy else preview.message.text))
+        self.context.say("The text is on its way to your clipboard (terminals that allow it take it)")
 
     def action_send(self) -> None:
-        """Post it. Refused, everything stays as it is."""
+        """Post it. Rejected, everything stays as it is."""
         if self.ready and not self.busy:
             self.busy = True
             self.start(self._send)
 
     async def _send(self, seen: int = 0) -> None:
-        room, template, values = self.bridge.room, self.template, self.values
+        room, template, values = self.context.room, self.template, self.values
         where, approved = self.query_one(Destinations).ticked, self._text("approved").strip()
         try:
-            done = await self.bridge.work(
+            done = await self.context.work(
                 lambda: room.post_update(
                     self.incident_id, template, values, destinations=where, approved_by=approved, seen=seen
                 )
@@ -648,9 +662,11 @@ class ComposerScreen(WritingScreen):
         except WarroomError as error:
             self.busy = False
             self.complain(told(error))
-            wrong = "next_update" if "next" in error.title.lower() or isinstance(error, BadInput) else (
-                "approved" if "ok" in error.title.split() else ""
-            )  # fmt: skip
+            wrong = (
+                "next_update"
+                if "next" in error.title.lower() or isinstance(error, BadInput)
+                else ("approved" if "ok" in error.title.split() else "")
+            )
             if field := self._field(wrong) if wrong else None:
                 field.focus()
             return
@@ -658,7 +674,7 @@ class ComposerScreen(WritingScreen):
             await self.draft.forget()
         number = done.incident.posts[-1].update.number
         way = f"is on its way to {', '.join(where)}" if where else "is on record; it was posted nowhere"
-        self.bridge.say(f"{self.incident_id}·u{number} {way}")
+        self.context.say(f"{self.incident_id}·u{number} {way}")
         self.leave()
 
     def _ask_to_post_as_well(self, error: JustPosted) -> None:
@@ -669,14 +685,17 @@ class ComposerScreen(WritingScreen):
                 self.busy = False
 
         question = Confirm(
-            f"{self.incident_id} · post an update", "Post yours as well?", about=error.title,
-            no="No, go back to my text", yes="Yes, post mine as well",
-        )  # fmt: skip
+            f"{self.incident_id} · post an update",
+            "Post yours as well?",
+            about=error.title,
+            no="No, go back to my text",
+            yes="Yes, post mine as well",
+        )
         self.app.push_screen(question, answered)
 
     async def do_update(self) -> None:
         """This is where updates are posted."""
-        self.bridge.say("You are writing one; ^s sends it")
+        self.context.say("You are writing one; ^s sends it")
 
     # ── the editor ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -685,11 +704,13 @@ class ComposerScreen(WritingScreen):
         editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
         areas = list(self.query(FieldArea))
         field = self.focused if isinstance(self.focused, FieldInput | FieldArea) else None
-        field = field if isinstance(field, FieldArea) or not areas else next(
-            (area for area in areas if not area.has_class("-two")), areas[0]
-        )  # fmt: skip
+        field = (
+            field
+            if isinstance(field, FieldArea) or not areas
+            else next((area for area in areas if not area.has_class("-two")), areas[0])
+        )
         if not editor:
-            self.bridge.say("No editor is named: set EDITOR, such as EDITOR=nano", "warning")
+            self.context.say("No editor is named: set EDITOR, such as EDITOR=nano", "warning")
         elif isinstance(field, FieldArea):
             self._edit(editor, field)
 
@@ -717,11 +738,11 @@ class ComposerScreen(WritingScreen):
                     after = await asyncio.to_thread(file.read_text, encoding="utf-8")
         self.app.refresh()
         if trouble:
-            self.bridge.say(f"{editor[0]}: {trouble}", "error")
+            self.context.say(f"{editor[0]}: {trouble}", "error")
         elif after is None or len(after) > EDITED_MAX:
-            self.bridge.say("What the editor left cannot be read; the text stays as it was", "error")
+            self.context.say("What the editor left cannot be read; the text stays as it was", "error")
         elif field.is_attached and after.rstrip("\n") != before.rstrip("\n"):
-            field.load_text(inert(after.rstrip("\n")))
+            field.load_text(sanitize(after.rstrip("\n")))
             field.move_cursor(field.document.end)
         field.focus()
 

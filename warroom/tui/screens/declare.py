@@ -15,17 +15,17 @@ from textual.content import Content
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
+from warroom.errors import BadInput, WarroomError
 from warroom.incident import timing
 from warroom.incident.commands import Declare
-from warroom.errors import BadInput, WarroomError
 from warroom.incident.playbook import Severity
 from warroom.incident.team import Alert
-from warroom.tui.context import Bridge
+from warroom.tui.context import ScreenContext
 from warroom.tui.screens.form_dialog import FieldInput
-from warroom.tui.screens.form_screen import Draft, WritingScreen, told
+from warroom.tui.screens.form_screen import Draft, FormScreen, told
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
-from warroom.tui.widgets.text import block, join, lit, severity_badge
+from warroom.tui.widgets.text import block, join, literal, severity_badge
 
 FIELDS = ("service", "impact", "started", "leads")
 
@@ -71,14 +71,23 @@ class SeverityTable(RowList):
         rest = max(10, self.size.width - 3 - badge - 2 - soon - often)
         impact = min(max(len(s.impact) for s in self._severities) + 2, rest * 3 // 5)
         rows = [
-            ListRow("", _row((3 + badge + 1, ""), (impact, "Impact"), (soon, "Respond"),
-                             (often, "Team updates"), (rest - impact, "Such as"), style="$text-quiet"))
-        ]  # fmt: skip
+            ListRow(
+                "",
+                _row(
+                    (3 + badge + 1, ""),
+                    (impact, "Impact"),
+                    (soon, "Respond"),
+                    (often, "Team updates"),
+                    (rest - impact, "Such as"),
+                    style="$text-quiet",
+                ),
+            )
+        ]
         for rank, severity in enumerate(self._severities):
             name = severity_badge(severity.id, rank, len(self._severities), severity.glyph)
             here = severity.id == self._chosen
             if not here:
-                name = lit(name.plain, "$text-quiet")
+                name = literal(name.plain, "$text-quiet")
             cells = _row(
                 (impact, severity.impact),
                 (soon, f"< {_span(severity.response_minutes)}"),
@@ -96,7 +105,7 @@ def _row(*cells: tuple[int, str], style: str) -> Content:
     parts = []
     for width, text in cells:
         if width:
-            cut = lit(text).truncate(max(1, width - 1), ellipsis=True)
+            cut = literal(text).truncate(max(1, width - 1), ellipsis=True)
             parts.append(cut.pad_right(max(0, width - cut.cell_length)))
     row = Content("").join(parts)
     return row.stylize(style) if style else row
@@ -115,7 +124,7 @@ class _Start:
     waiting: int
 
 
-class DeclareScreen(WritingScreen):
+class DeclareScreen(FormScreen):
     """Asks what is broken, how badly, since when, and who leads; then calls ``opened`` with the new incident's id.
 
     The newest waiting alert (or ``alert``, its number in the team's stream) fills the form in and is taken with
@@ -153,14 +162,14 @@ class DeclareScreen(WritingScreen):
         Binding("tab", "next_field", "Next", show=False, priority=True),
     ]
 
-    def __init__(self, bridge: Bridge, opened: Callable[[str], None], alert: int = 0) -> None:
-        super().__init__(bridge)
+    def __init__(self, context: ScreenContext, opened: Callable[[str], None], alert: int = 0) -> None:
+        super().__init__(context)
         self._opened = opened
         self._wanted = alert
         self._start = _Start(dict.fromkeys(FIELDS, ""), None, 0)
-        self._worst = bridge.room.playbook.severities[0].id
-        self._services = [service.name for service in bridge.room.settings.services]
-        self._people = bridge.room.people()
+        self._worst = context.room.playbook.severities[0].id
+        self._services = [service.name for service in context.room.settings.services]
+        self._people = context.room.people()
         self._kept_from = ""
         self.rehearsal = False
         """Whether a drill is declared. A drill's alert makes it one; a real alert does not, even while a drill is
@@ -177,7 +186,7 @@ class DeclareScreen(WritingScreen):
                 with Horizontal(id="severity-head"):
                     yield Static("Severity", classes="label", markup=False)
                     yield Static("Unsure? Take the higher one.", classes="hint", markup=False)
-                yield SeverityTable(self.bridge.room.playbook.severities, id="severity")
+                yield SeverityTable(self.context.room.playbook.severities, id="severity")
                 yield from self._row("started", "Started", "now, -10m, 13:50", (), hint=True)
                 yield from self._row("leads", "Leads", "a name, or nobody yet", self._people, hint=True)
                 yield Static("", id="problem", markup=False)
@@ -189,25 +198,31 @@ class DeclareScreen(WritingScreen):
         with Horizontal(classes="row -tight" if name in ("impact", "leads") else "row"):
             yield Static(label, classes="label", markup=False)
             yield FieldInput(
-                id=f"field-{name}", placeholder=placeholder, select_on_focus=False,
+                id=f"field-{name}",
+                placeholder=placeholder,
+                select_on_focus=False,
                 suggester=SuggestFromList([*suggest], case_sensitive=False) if suggest else None,
-            )  # fmt: skip
+            )
             if hint:
                 yield Bar(id=f"hint-{name}", classes="hint")
 
     def on_mount(self) -> None:
-        self.query_one(KeyBar).show([
-            Key("↵", "declare", "send"), Key("tab", "next field", "next_field"),
-            Key("^r", "start afresh", "afresh"), Key("esc", "leave, keep the draft", "back"),
-        ])  # fmt: skip
+        self.query_one(KeyBar).show(
+            [
+                Key("↵", "declare", "send"),
+                Key("tab", "next field", "next_field"),
+                Key("^r", "start afresh", "afresh"),
+                Key("esc", "leave, keep the draft", "back"),
+            ]
+        )
         self._field("service").focus()
         self.start(self._load)
 
     async def _load(self) -> None:
         """Fill the form: what was half-written first, then the alert, then what can be proposed."""
-        self.draft = Draft(self.bridge, "new", "declare")
+        self.draft = Draft(self.context, "new", "declare")
         kept = await self.draft.load()
-        team = await self.bridge.carry_out(self.bridge.room.team)
+        team = await self.context.run_or_notify(self.context.room.team)
         alerts = dict(team.alerts) if team else {}
         # A draft names the alert it was begun from; another one is offered, not pushed over what was typed.
         number = kept.get("alert", "")
@@ -219,7 +234,7 @@ class DeclareScreen(WritingScreen):
             typed = {name: text for name, text in typed.items() if name in ("leads", "severity")}
         elif kept.get("rehearsal") == "yes":
             # A draft from a drill that has ended must not keep a real incident from the team.
-            self.rehearsal = self.rehearsal or self.bridge.rehearsing
+            self.rehearsal = self.rehearsal or self.context.drill_running
         elif kept.get("rehearsal") == "no":
             self.rehearsal = False
         self._fill({**self._start.values, **typed})
@@ -232,27 +247,27 @@ class DeclareScreen(WritingScreen):
 
     def _begin(self, alert: Alert | None, waiting: int) -> None:
         values = dict.fromkeys(FIELDS, "")
-        values |= {"started": "now", "leads": self.bridge.room.on_call(), "severity": self._worst}
+        values |= {"started": "now", "leads": self.context.room.on_call(), "severity": self._worst}
         if alert:
             event = alert.event
             values["service"] = event.service
             values["impact"] = (event.detail or event.name).partition("\n")[0]
             values["started"] = self._typed(event.fired_at or alert.at)
         self._start = _Start(values, alert, waiting)
-        self.rehearsal = alert.event.drill if alert else self.bridge.rehearsing
+        self.rehearsal = alert.event.drill if alert else self.context.drill_running
 
     def _typed(self, at: datetime) -> str:
         """A past time as a person would type it."""
-        here = at.astimezone(self.bridge.zone)
+        here = at.astimezone(self.context.zone)
         clock = f"{here:%H:%M:%S}" if here.second else f"{here:%H:%M}"
-        return clock if self.bridge.now() - at < timedelta(hours=12) else f"{here:%Y-%m-%d} {clock}"
+        return clock if self.context.now() - at < timedelta(hours=12) else f"{here:%Y-%m-%d} {clock}"
 
     def _fill(self, values: Mapping[str, str]) -> None:
         # Who was quick has typed before the journal answered: that stays.
         for name in FIELDS:
             field = self._field(name)
             if self.ready or not field.value:
-                field.value = lit(values.get(name, "")).plain
+                field.value = literal(values.get(name, "")).plain
                 field.cursor_position = len(field.value)
         if self.ready or self.query_one(SeverityTable).value == self._worst:
             self.query_one(SeverityTable).value = values.get("severity", self._worst)
@@ -274,7 +289,7 @@ class DeclareScreen(WritingScreen):
         try:  # "-10m" means another time by the time somebody comes back to it
             if values["started"].strip()[:1] in ("-", *"0123456789"):
                 values["started"] = self._typed(
-                    timing.read_moment(values["started"], self.bridge.now(), self.bridge.zone)
+                    timing.read_moment(values["started"], self.context.now(), self.context.zone)
                 )
         except BadInput:
             pass
@@ -291,12 +306,16 @@ class DeclareScreen(WritingScreen):
         alert, lines = self._alert, []
         if alert:
             at = alert.event.fired_at or alert.at
-            ago = timing.spoken(max(timedelta(0), self.bridge.now() - at))
+            ago = timing.format_duration(max(timedelta(0), self.context.now() - at))
             more = f"   ({self._start.waiting - 1} more waiting)" if self._start.waiting > 1 else ""
-            lines.append(join(
-                Content.styled(" ALERT ", "$sev-high-text on $sev-high bold"), lit(alert.event.name, "bold"),
-                lit(f"{alert.event.source or 'alert'}, {ago} ago{more}", "$text-quiet"), gap="  ",
-            ))  # fmt: skip
+            lines.append(
+                join(
+                    Content.styled(" ALERT ", "$sev-high-text on $sev-high bold"),
+                    literal(alert.event.name, "bold"),
+                    literal(f"{alert.event.source or 'alert'}, {ago} ago{more}", "$text-quiet"),
+                    gap="  ",
+                )
+            )
         elif self._start.waiting and not self._start.alert:
             lines.append(Content.styled("An alert is waiting; ^r fills the form in from it", "$text-warning"))
         if self._kept_from:
@@ -308,7 +327,7 @@ class DeclareScreen(WritingScreen):
         if self.rehearsal:
             words = "Drill: posts only to drill destinations.  ^t makes it real"
             lines.insert(0, Content.styled(words, "$text-warning bold"))
-        elif self.bridge.rehearsing or alert is not self._start.alert:
+        elif self.context.drill_running or alert is not self._start.alert:
             words = "A drill is running, but this is real.  ^t makes it a rehearsal"
             if alert is not self._start.alert:
                 words = "This is real; the drill's alert is left alone.  ^t makes it a drill"
@@ -319,7 +338,7 @@ class DeclareScreen(WritingScreen):
 
     def _show_hints(self) -> None:
         self.query_one("#hint-started", Bar).say(self._started_hint())
-        leads, on_call = self._field("leads").value.strip(), self.bridge.room.on_call()
+        leads, on_call = self._field("leads").value.strip(), self.context.room.on_call()
         if not leads:
             hint = Content.styled("nobody yet; assign one at once (a)", "$text-warning")
         elif leads == on_call:
@@ -331,7 +350,7 @@ class DeclareScreen(WritingScreen):
         self.query_one("#hint-leads", Bar).say(hint)
 
     def _started_hint(self) -> Content:
-        now, zone = self.bridge.now(), self.bridge.zone
+        now, zone = self.context.now(), self.context.zone
         try:
             at = timing.read_moment(self._field("started").value, now, zone)
         except BadInput:
@@ -341,8 +360,8 @@ class DeclareScreen(WritingScreen):
         told = f"= {day}{here:%H:%M} {here.tzname()}"
         if at > now + timedelta(minutes=1):
             return Content.styled(f"✗ {told}: that is still to come", "$text-error")
-        ago = timing.spoken(max(timedelta(0), now - at))
-        return lit(told if now - at < timedelta(seconds=1) else f"{told}, {ago} ago")
+        ago = timing.format_duration(max(timedelta(0), now - at))
+        return literal(told if now - at < timedelta(seconds=1) else f"{told}, {ago} ago")
 
     def complain(self, text: str) -> None:
         problem = self.query_one("#problem", Static)
@@ -396,7 +415,7 @@ class DeclareScreen(WritingScreen):
     def action_other(self) -> None:
         """Switch between a real incident and a drill, where a drill or its alert is there to be meant."""
         alert = self._start.alert
-        if self.rehearsal or self.bridge.rehearsing or (alert and alert.event.drill):
+        if self.rehearsal or self.context.drill_running or (alert and alert.event.drill):
             self.rehearsal = not self.rehearsal
             self._show_alert()
             self.keep()
@@ -406,7 +425,7 @@ class DeclareScreen(WritingScreen):
         self.start(self._afresh)
 
     async def _afresh(self) -> None:
-        team = await self.bridge.carry_out(self.bridge.room.team)
+        team = await self.context.run_or_notify(self.context.room.team)
         alerts = dict(team.alerts) if team else {}
         self._begin(alerts.get(self._wanted) or (alerts[max(alerts)] if alerts else None), len(alerts))
         self._kept_from = ""
@@ -416,23 +435,27 @@ class DeclareScreen(WritingScreen):
         self._field("service").focus()
 
     def action_send(self) -> None:
-        """Declare. Refused, the form stays as it is and says why."""
+        """Declare. Rejected, the form stays as it is and says why."""
         if not self.busy and self.ready:
             self._complete()
             self.busy = True
             self.start(self._send)
 
     async def _send(self) -> None:
-        values, room, alert = self.values, self.bridge.room, self._alert
+        values, room, alert = self.values, self.context.room, self._alert
         try:
             started = None
             if values["started"].strip().lower() not in ("", "now"):
-                started = timing.read_moment(values["started"], self.bridge.now(), self.bridge.zone)
+                started = timing.read_moment(values["started"], self.context.now(), self.context.zone)
             declare = Declare(
-                service=values["service"], impact=values["impact"], severity=values["severity"],
-                started_at=started, drill=self.rehearsal, source=alert.event.source if alert else "",
-            )  # fmt: skip
-            done = await self.bridge.work(
+                service=values["service"],
+                impact=values["impact"],
+                severity=values["severity"],
+                started_at=started,
+                drill=self.rehearsal,
+                source=alert.event.source if alert else "",
+            )
+            done = await self.context.work(
                 lambda: room.declare(declare, commander=values["leads"].strip(), alert=alert.seq if alert else 0)
             )
         except WarroomError as error:

@@ -14,19 +14,19 @@ from textual.widgets import Static
 from warroom.incident import timing
 from warroom.incident.delivery import Delivery, State, resendable
 from warroom.tui.actions import shown
-from warroom.tui.context import Bridge
-from warroom.tui.feed import Glance
+from warroom.tui.context import ScreenContext
+from warroom.tui.feed import IncidentSnapshot
 from warroom.tui.screens.form_dialog import Field, Form, Submit
 from warroom.tui.screens.incident_screen import IncidentScreen
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
-from warroom.tui.widgets.text import block, join, lit
+from warroom.tui.widgets.text import block, join, literal
 
 STYLES = {
     State.PENDING: "$text-quiet",
     State.SENDING: "$text-quiet",
     State.DELIVERED: "$text-success",
-    State.UNCERTAIN: "$status-late-text on $status-late bold",
+    State.UNCONFIRMED: "$status-late-text on $status-late bold",
     State.FAILED: "$status-overdue-text on $status-overdue bold",
 }
 ARRIVED, AGAIN, LEAVE = "arrived", "again", "leave"
@@ -51,12 +51,12 @@ def when(delivery: Delivery, now: datetime) -> str:
     if delivery.state is State.DELIVERED or delivery.state is State.FAILED:
         return tried
     if delivery.next_attempt_at is None:
-        waits = "asks you" if delivery.state is State.UNCERTAIN else ""
+        waits = "asks you" if delivery.state is State.UNCONFIRMED else ""
     elif (next_at := delivery.waits_until(now)) is None:
         waits = "now"
     else:
-        left = timing.spoken(max(timedelta(seconds=1), next_at - now))
-        waits = f"{'looks again' if delivery.state is State.UNCERTAIN else 'again'} in {left}"
+        left = timing.format_duration(max(timedelta(seconds=1), next_at - now))
+        waits = f"{'looks again' if delivery.state is State.UNCONFIRMED else 'again'} in {left}"
     return ", ".join(part for part in (tried, waits) if part)
 
 
@@ -85,8 +85,8 @@ class DeliveriesScreen(IncidentScreen):
     BAR: ClassVar[tuple[str, ...]] = ("update", "note", "palette", "help")
     BINDINGS: ClassVar[list[BindingType]] = [Binding(RESEND, "resend", "Send all refused again", show=False)]
 
-    def __init__(self, bridge: Bridge, incident_id: str, delivery: str = "") -> None:
-        super().__init__(bridge, incident_id)
+    def __init__(self, context: ScreenContext, incident_id: str, delivery: str = "") -> None:
+        super().__init__(context, incident_id)
         self._wanted = delivery
         self._put = False
 
@@ -101,14 +101,14 @@ class DeliveriesScreen(IncidentScreen):
     def on_mount(self) -> None:
         self.query_one("#list").focus()
 
-    def show_glance(self, glance: Glance) -> None:
+    def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self._show_rows()
         if not self._put:  # begin where somebody is asked for
             self._put = True
-            asked = [d.id for d in glance.deliveries if d.state in (State.UNCERTAIN, State.FAILED)]
+            asked = [d.id for d in snapshot.deliveries if d.state in (State.UNCONFIRMED, State.FAILED)]
             rows = self.query_one("#list", RowList)
             if not rows.put_cursor(self._wanted):
-                rows.put_cursor(asked[0] if asked else (glance.deliveries[-1].id if glance.deliveries else ""))
+                rows.put_cursor(asked[0] if asked else (snapshot.deliveries[-1].id if snapshot.deliveries else ""))
         self._show_detail()
 
     def on_resize(self) -> None:
@@ -120,23 +120,30 @@ class DeliveriesScreen(IncidentScreen):
     # ── what it shows ───────────────────────────────────────────────────────────────────────────────────
 
     def _show_rows(self) -> None:
-        if self.glance is None:
+        if self.snapshot is None:
             return
-        now, deliveries, width = self.bridge.now(), self.glance.deliveries, max(60, self.size.width - 4)
+        now, deliveries, width = self.context.now(), self.snapshot.deliveries, max(60, self.size.width - 4)
         place = min(18, max([11, *(len(d.destination) for d in deliveries)])) + 2
         wide = width >= 110
         cells = (14, place, 26, 26 if wide else 21)
         last = width - sum(cells)
         rows = []
         for delivery in deliveries:
-            state = lit(f" {delivery.state.glyph} {delivery.state} ", STYLES[delivery.state])
-            rows.append(ListRow(delivery.id, Content("").join([
-                state.pad_right(max(0, cells[0] - state.cell_length)),
-                _cell(delivery.destination, cells[1]),
-                _cell(what(delivery), cells[2]),
-                _cell(when(delivery, now), cells[3]),
-                lit(proof(delivery), "$text-quiet") if last > 12 else Content(""),
-            ])))  # fmt: skip
+            state = literal(f" {delivery.state.glyph} {delivery.state} ", STYLES[delivery.state])
+            rows.append(
+                ListRow(
+                    delivery.id,
+                    Content("").join(
+                        [
+                            state.pad_right(max(0, cells[0] - state.cell_length)),
+                            _cell(delivery.destination, cells[1]),
+                            _cell(what(delivery), cells[2]),
+                            _cell(when(delivery, now), cells[3]),
+                            literal(proof(delivery), "$text-quiet") if last > 12 else Content(""),
+                        ]
+                    ),
+                )
+            )
         self.query_one("#list", RowList).show(rows)
         heads = ("  State", "Where", "What", "Tried", "Receipt or error" if last > 12 else "")
         row = [_cell(head, width) for head, width in zip(heads, (*cells, 20), strict=True)]
@@ -144,17 +151,17 @@ class DeliveriesScreen(IncidentScreen):
         self._show_head()
 
     def _show_head(self) -> None:
-        assert self.glance is not None
-        counts = {state: sum(d.state is state for d in self.glance.deliveries) for state in State}
-        told = [lit(f"{state.glyph} {n} {state}") for state, n in counts.items() if n]
+        assert self.snapshot is not None
+        counts = {state: sum(d.state is state for d in self.snapshot.deliveries) for state in State}
+        told = [literal(f"{state.glyph} {n} {state}") for state, n in counts.items() if n]
         incident = self.incident
-        title = join(lit(f" {incident.id}", "bold"), Content("Deliveries"), gap="  ")
+        title = join(literal(f" {incident.id}", "bold"), Content("Deliveries"), gap="  ")
         self.query_one("#head", Bar).say(join(title, join(*told, gap="  "), gap="    "))
 
     def _show_detail(self) -> None:
         chosen = self._chosen()
         box, about = self.query_one("#detail"), self.query_one("#about", Static)
-        box.border_title = lit(f"{chosen.destination} · {what(chosen)}") if chosen else Content("")
+        box.border_title = literal(f"{chosen.destination} · {what(chosen)}") if chosen else Content("")
         if chosen is None:
             about.update(Content(""))
             return
@@ -164,7 +171,7 @@ class DeliveriesScreen(IncidentScreen):
         if chosen.lacks_settings:
             words = "It is kept and tried again here; a warroom that has what is missing sends it at once."
             parts.append(block(words, "$text-warning"))
-        if chosen.state is State.UNCERTAIN and chosen.next_attempt_at is None:
+        if chosen.state is State.UNCONFIRMED and chosen.next_attempt_at is None:
             words = "Nobody can tell whether it arrived. Look there, then press enter."
             parts.append(block(words, "$text-warning"))
         elif chosen.state is State.FAILED:
@@ -179,17 +186,21 @@ class DeliveriesScreen(IncidentScreen):
 
     def _chosen(self) -> Delivery | None:
         row = self.query_one("#list", RowList).cursor_id
-        found = self.glance.deliveries if self.glance else ()
+        found = self.snapshot.deliveries if self.snapshot else ()
         return next((delivery for delivery in found if delivery.id == row), None)
 
     def show_keys(self, first: tuple[Key, ...] = ()) -> None:
         chosen = self._chosen()
-        able = chosen is not None and chosen.state in (State.UNCERTAIN, State.FAILED)
-        refused = bool(self.glance and resendable(self.glance.deliveries))
-        super().show_keys((
-            Key("↵", "confirm", "settle", able), Key(shown(RESEND), "resend all refused", "resend", refused),
-            Key("esc", "back", "back"), *first,
-        ))  # fmt: skip
+        able = chosen is not None and chosen.state in (State.UNCONFIRMED, State.FAILED)
+        refused = bool(self.snapshot and resendable(self.snapshot.deliveries))
+        super().show_keys(
+            (
+                Key("↵", "confirm", "settle", able),
+                Key(shown(RESEND), "resend all refused", "resend", refused),
+                Key("esc", "back", "back"),
+                *first,
+            )
+        )
 
     # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,9 +217,9 @@ class DeliveriesScreen(IncidentScreen):
         delivery = self._chosen()
         if delivery is None:
             return
-        if delivery.state not in (State.UNCERTAIN, State.FAILED):
+        if delivery.state not in (State.UNCONFIRMED, State.FAILED):
             arrived = delivery.state is State.DELIVERED
-            self.bridge.say("It arrived" if arrived else "It is on its way; there is nothing to confirm")
+            self.context.say("It arrived" if arrived else "It is on its way; there is nothing to confirm")
             return
         choices = (
             (LEAVE, "Leave it as it is"),
@@ -228,9 +239,9 @@ class DeliveriesScreen(IncidentScreen):
 
     def action_resend(self) -> None:
         """Send everything again that was refused, once the person has seen how much that is and where it goes."""
-        refused = resendable(self.glance.deliveries) if self.glance else []
+        refused = resendable(self.snapshot.deliveries) if self.snapshot else []
         if not refused:
-            self.bridge.say("Nothing was refused")
+            self.context.say("Nothing was refused")
             return
         count = f"{len(refused)} refused {'delivery' if len(refused) == 1 else 'deliveries'}"
         where = ", ".join(dict.fromkeys(one.destination for one in refused))
@@ -247,15 +258,15 @@ class DeliveriesScreen(IncidentScreen):
 
     async def _resending(self, values: dict[str, str]) -> None:
         if values["answer"] == AGAIN:
-            room = self.bridge.room
-            await self.bridge.work(lambda: room.resend_failed(self.incident_id))
+            room = self.context.room
+            await self.context.work(lambda: room.resend_failed(self.incident_id))
 
     def _answering(self, delivery: Delivery) -> Submit:
         async def submit(values: dict[str, str]) -> None:
             answer = values["answer"]
             if answer != LEAVE:
-                room = self.bridge.room
-                await self.bridge.work(lambda: room.answer(delivery.id, sent=answer == ARRIVED))
+                room = self.context.room
+                await self.context.work(lambda: room.answer(delivery.id, sent=answer == ARRIVED))
 
         return submit
 
@@ -265,5 +276,5 @@ class DeliveriesScreen(IncidentScreen):
 
 
 def _cell(text: str, width: int) -> Content:
-    cut = lit(text).truncate(max(1, width - 2), ellipsis=True)
+    cut = literal(text).truncate(max(1, width - 2), ellipsis=True)
     return cut.pad_right(max(0, width - cut.cell_length))

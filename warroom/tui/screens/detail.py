@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from warroom.tui.actions import BY_ID
-from warroom.tui.widgets.text import block, lit
+from warroom.tui.widgets.text import block, literal
 
 
 class Detail(ModalScreen[None]):
@@ -40,7 +40,7 @@ class Detail(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with self.box as box:
-            box.border_title = lit(self._title)
+            box.border_title = literal(self._title)
             box.border_subtitle = "c copies · esc leaves"
             yield Static(block(self._text))
 

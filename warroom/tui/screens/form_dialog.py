@@ -18,11 +18,11 @@ from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from warroom.errors import Refusal, WarroomError
-from warroom.safety import inert
+from warroom.safety import sanitize
 from warroom.tui.screens.form_screen import PAUSE_S, Draft
 from warroom.tui.widgets.bars import Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
-from warroom.tui.widgets.text import block, lit
+from warroom.tui.widgets.text import block, literal
 
 LOW = 30
 """Below so many rows a form does without gaps, so that its fields and keys fit."""
@@ -51,7 +51,7 @@ class FieldInput(Input):
     """A line to type in. A paste of several lines keeps them all, joined, and nothing a terminal would obey."""
 
     def _on_paste(self, event: events.Paste) -> None:
-        text = inert(" ".join(event.text.splitlines()), newlines=False)
+        text = sanitize(" ".join(event.text.splitlines()), newlines=False)
         if text:
             start, end = self.selection
             self.replace(text, min(start, end), max(start, end))
@@ -63,10 +63,10 @@ class FieldArea(TextArea):
     """Several lines to type in; tab goes on to the next field. Nothing a terminal would obey gets in by a paste."""
 
     def __init__(self, value: str = "", *, id: str | None = None, placeholder: str = "") -> None:
-        super().__init__(inert(value), id=id, soft_wrap=True, tab_behavior="focus", placeholder=placeholder)
+        super().__init__(sanitize(value), id=id, soft_wrap=True, tab_behavior="focus", placeholder=placeholder)
 
     async def _on_paste(self, event: events.Paste) -> None:
-        self.replace(inert(event.text), *self.selection, maintain_selection_offset=False)
+        self.replace(sanitize(event.text), *self.selection, maintain_selection_offset=False)
         event.stop()
         event.prevent_default()
 
@@ -91,10 +91,12 @@ class Choices(RowList):
         self._fill()
 
     def _fill(self) -> None:
-        self.show([
-            ListRow(value, Content.assemble("● " if value == self._chosen else "○ ", lit(words)))
-            for value, words in self._options
-        ])  # fmt: skip
+        self.show(
+            [
+                ListRow(value, Content.assemble("● " if value == self._chosen else "○ ", literal(words)))
+                for value, words in self._options
+            ]
+        )
 
 
 class Form(ModalScreen[bool]):
@@ -163,12 +165,12 @@ class Form(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = lit(self._title)
+            box.border_title = literal(self._title)
             with VerticalScroll(can_focus=False):
                 if self._about:
                     yield Static(block(self._about), classes="about")
                 for field in self._fields:
-                    yield Static(lit(field.label), classes="label")
+                    yield Static(literal(field.label), classes="label")
                     yield self._widget(field, self._was.get(field.id, field.value))
                 yield Static("", id="problem", markup=False)
             yield KeyBar()
@@ -183,12 +185,14 @@ class Form(ModalScreen[bool]):
         return FieldInput(value, id=name, placeholder=field.hint, suggester=suggester, select_on_focus=False)
 
     def on_mount(self) -> None:
-        self.query_one(KeyBar).show([
-            # In a long text enter begins a line; only a single short field is sent by it.
-            Key("↵" if len(self._fields) == 1 and not self._fields[0].long else "^s", self._verb, "send"),
-            *([Key("tab", "next field", "next")] if len(self._fields) > 1 else []),
-            Key("esc", "leave, keep the draft" if self._draft else "leave", "leave"),
-        ])  # fmt: skip
+        self.query_one(KeyBar).show(
+            [
+                # In a long text enter begins a line; only a single short field is sent by it.
+                Key("↵" if len(self._fields) == 1 and not self._fields[0].long else "^s", self._verb, "send"),
+                *([Key("tab", "next field", "next")] if len(self._fields) > 1 else []),
+                Key("esc", "leave, keep the draft" if self._draft else "leave", "leave"),
+            ]
+        )
         # A text that is all there is to the form gets the room, and goes on where it ends.
         self.set_class(len(self._fields) == 1 and self._fields[0].long, "-alone")
         for area in self.query(FieldArea):

@@ -14,8 +14,8 @@ from textual.worker import WorkType
 from warroom.errors import Refusal, WarroomError
 from warroom.room.drafts import packed, unpacked
 from warroom.tui.actions import BY_ID
-from warroom.tui.context import Bridge
-from warroom.tui.screens.base import PlaceScreen, is_letter
+from warroom.tui.context import ScreenContext
+from warroom.tui.screens.base import BaseScreen, is_letter
 
 PAUSE_S = 0.2
 """So long nothing may be typed before the draft is written to the disk: what a kill can cost."""
@@ -24,8 +24,8 @@ PAUSE_S = 0.2
 class Draft:
     """One half-written form. An older text never lands after a newer one, whatever the disk does."""
 
-    def __init__(self, bridge: Bridge, incident_id: str, form: str) -> None:
-        self._bridge = bridge
+    def __init__(self, context: ScreenContext, incident_id: str, form: str) -> None:
+        self._bridge = context
         self._key = (incident_id, form)
         self._text = ""
         self._kept = ""
@@ -52,7 +52,7 @@ class Draft:
         return self._text != self._kept
 
     async def save(self) -> None:
-        """Bring what was put last to the disk. Trouble is told once, until it is over."""
+        """Bring what was put last to the disk. LoadFailed is told once, until it is over."""
         try:
             await self._bridge.work(self._write)
             self._told = False
@@ -89,7 +89,7 @@ class Draft:
                 self._kept = text
 
 
-class WritingScreen(PlaceScreen):
+class FormScreen(BaseScreen):
     """A full screen that is a form. Keys that are letters do nothing on it, even where no field has the focus:
     whoever types here means words. Subclasses say what is written (``written``) and send it (``action_send``).
     """
@@ -98,8 +98,8 @@ class WritingScreen(PlaceScreen):
         Binding("ctrl+s", "send", "Send", show=False, priority=True),
     ]
 
-    def __init__(self, bridge: Bridge) -> None:
-        super().__init__(bridge)
+    def __init__(self, context: ScreenContext) -> None:
+        super().__init__(context)
         self.draft: Draft | None = None
         self.ready = False
         """True once the fields hold what they begin with; before that nothing in them is anybody's words."""
@@ -157,7 +157,7 @@ class WritingScreen(PlaceScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "do" and parameters:
             action_id = str(parameters[0])
-            keys = self.bridge.keys.get(action_id, BY_ID[action_id].keys).split(",")
+            keys = self.context.keys.get(action_id, BY_ID[action_id].keys).split(",")
             return not any(is_letter(key) for key in keys)
         return super().check_action(action, parameters)
 

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from warroom.tui.actions import Action, key_of
 from warroom.tui.widgets.row_list import ListRow, RowList
-from warroom.tui.widgets.text import lit
+from warroom.tui.widgets.text import literal
 
 DANGERS = {"": "", "posts": "posts", "ends": "ends something"}
 
@@ -66,15 +66,15 @@ class HelpScreen(ModalScreen[str]):
     def _rows(self) -> list[ListRow]:
         rows = []
         for title, actions in self._groups.items():
-            rows.append(ListRow("", lit(title, "$text-primary bold")))
+            rows.append(ListRow("", literal(title, "$text-primary bold")))
             for action in actions:
                 key = Content.styled(f"{key_of(action.id, self._keys):<7}", "$key bold")
-                words = Content.assemble(key, lit(f"{action.title:<28}"), lit(action.help, "$text-quiet"))
-                tail = lit(DANGERS[action.danger], "$text-warning") if action.danger else None
+                words = Content.assemble(key, literal(f"{action.title:<28}"), literal(action.help, "$text-quiet"))
+                tail = literal(DANGERS[action.danger], "$text-warning") if action.danger else None
                 rows.append(ListRow(action.id, words, tail))
-        rows.append(ListRow("", lit("Within a screen", "$text-primary bold")))
+        rows.append(ListRow("", literal("Within a screen", "$text-primary bold")))
         for key_names, words_ in WITHIN:
-            rows.append(ListRow("", Content.assemble((f"{key_names:<16}", "$key bold"), lit(words_))))
+            rows.append(ListRow("", Content.assemble((f"{key_names:<16}", "$key bold"), literal(words_))))
         return rows
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:

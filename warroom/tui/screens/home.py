@@ -11,17 +11,17 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from warroom.incident import timing
-from warroom.incident.summary import Summary
 from warroom.incident.advice import NextStep
-from warroom.tui.context import Bridge
-from warroom.tui.feed import News, Overview
-from warroom.tui.screens.next_step_screen import NextScreen
-from warroom.tui.screens.pane_screen import TiledScreen
+from warroom.incident.summary import Summary
+from warroom.tui.context import ScreenContext
+from warroom.tui.feed import HomeSnapshot, Updated
 from warroom.tui.panes import incident_panes as panes
-from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.panes.incident_panes import Pane
+from warroom.tui.screens.next_step_screen import NextScreen
+from warroom.tui.screens.pane_screen import PaneScreen
+from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
-from warroom.tui.widgets.text import DRILL_STYLE, READ_ONLY, URGENCY_STYLE, join, lit
+from warroom.tui.widgets.text import DRILL_STYLE, READ_ONLY, URGENCY_STYLE, join, literal
 
 OPEN = 50
 """How many open incidents have a row; more than a team can hold is told in a line."""
@@ -36,7 +36,7 @@ READY_LISTS = ("preparation", "improvement")
 """The team's own checklists; each item shows when it last held true."""
 
 
-class HomeScreen(TiledScreen, NextScreen):
+class HomeScreen(PaneScreen, NextScreen):
     """The ground floor. Opening an incident goes up from here; escape comes back."""
 
     CSS = """
@@ -50,9 +50,9 @@ class HomeScreen(TiledScreen, NextScreen):
     TILED_FROM = (110, 20)
     BAR: ClassVar[tuple[str, ...]] = ("declare", "drill", "theme", "palette", "help", "quit")
 
-    def __init__(self, bridge: Bridge) -> None:
-        super().__init__(bridge)
-        self._overview: Overview | None = None
+    def __init__(self, context: ScreenContext) -> None:
+        super().__init__(context)
+        self._overview: HomeSnapshot | None = None
 
     @property
     def loaded(self) -> bool:
@@ -64,8 +64,9 @@ class HomeScreen(TiledScreen, NextScreen):
         with Horizontal(id="lower"):
             yield Pane(
                 RowList(id="all", empty="No incident yet. Press d to declare one, D to rehearse."),
-                id="incidents", title="Incidents",
-            )  # fmt: skip
+                id="incidents",
+                title="Incidents",
+            )
             with Vertical(id="side", classes="tiles"):
                 yield Pane(RowList(id="owed", empty="Nothing is owed."), id="followup", title="Follow-up")
                 yield Pane(RowList(id="ready"), id="readiness", title="Readiness")
@@ -77,13 +78,13 @@ class HomeScreen(TiledScreen, NextScreen):
         self._show_keys()
 
     def on_screen_resume(self) -> None:
-        self.bridge.feed.watch(self, self.bridge.feed.overview)
+        self.context.feed.watch(self, self.context.feed.home_snapshot)
 
     def on_screen_suspend(self) -> None:
         if self.covered:
-            self.bridge.feed.leave(self)
+            self.context.feed.leave(self)
 
-    def on_news(self, event: News[Overview]) -> None:
+    def on_updated(self, event: Updated[HomeSnapshot]) -> None:
         self._overview = event.value
         if not self.covered:
             self.tick()
@@ -93,40 +94,51 @@ class HomeScreen(TiledScreen, NextScreen):
     def tick(self) -> None:
         if self._overview is None or not self.is_attached:
             return
-        now, over = self.bridge.now(), self._overview
-        team = self.bridge.room.settings.team.name
-        on_call = Content.assemble("on call ", lit(over.on_call, "bold")) if over.on_call else None
-        unsaved = READ_ONLY if self.bridge.room.read_only else None
+        now, over = self.context.now(), self._overview
+        team = self.context.room.settings.team.name
+        on_call = Content.assemble("on call ", literal(over.on_call, "bold")) if over.on_call else None
+        unsaved = READ_ONLY if self.context.room.read_only else None
         self.query_one("#top", Bar).say(
-            join(Content.styled("warroom", "bold"), unsaved, lit(team) if team else None, on_call,
-                 f"{now.astimezone(self.bridge.zone):%a %d %b  %H:%M:%S %Z}", gap="   ")
-        )  # fmt: skip
+            join(
+                Content.styled("warroom", "bold"),
+                unsaved,
+                literal(team) if team else None,
+                on_call,
+                f"{now.astimezone(self.context.zone):%a %d %b  %H:%M:%S %Z}",
+                gap="   ",
+            )
+        )
         self.query_one("#all", RowList).show(self._incidents(over, now))
         self.query_one("#owed", RowList).show(self._owed(over, now))
         self.query_one("#ready", RowList).show(self._ready(over, now))
         self.show_next()
 
-    def _incidents(self, over: Overview, now: datetime) -> list[ListRow]:
+    def _incidents(self, over: HomeSnapshot, now: datetime) -> list[ListRow]:
         rows: list[ListRow] = []
         if over.team.alerts:
             rows.append(ListRow("", Content.styled("Alerts nobody has taken", "$text-warning bold")))
             for alert in reversed(over.team.alerts.values()):
-                here = (alert.event.fired_at or alert.at).astimezone(self.bridge.zone)
-                today = here.date() == now.astimezone(self.bridge.zone).date()
+                here = (alert.event.fired_at or alert.at).astimezone(self.context.zone)
+                today = here.date() == now.astimezone(self.context.zone).date()
                 at = f"{here:%H:%M:%S} " if today else f"{here:%d %b %H:%M} "
                 service = f"{alert.event.service} · " if alert.event.service else ""
                 drill = Content.styled(" DRILL ", DRILL_STYLE) + " " if alert.event.drill else ""
                 words = Content.assemble(
-                    ("! ", "$text-warning bold"), (at, "$text-quiet"), drill, lit(service),
-                    lit(alert.event.text, "bold"),
-                )  # fmt: skip
+                    ("! ", "$text-warning bold"),
+                    (at, "$text-quiet"),
+                    drill,
+                    literal(service),
+                    literal(alert.event.text, "bold"),
+                )
                 rows.append(ListRow(f"alert:{alert.seq}", words, Content.styled("↵ declare", "$key")))
         live = sorted((row for row in over.summaries if row.open), key=self._rank)
         if live:
             rows.append(ListRow("", Content.styled("Open", "$text-primary bold")))
             rows += [self._open(row, now) for row in live[:OPEN]]
             if len(live) > OPEN:
-                rows.append(ListRow("", lit(f"  and {len(live) - OPEN} more: warroom list --open", "$text-quiet")))
+                rows.append(
+                    ListRow("", literal(f"  and {len(live) - OPEN} more: warroom list --open", "$text-quiet"))
+                )
         past = [row for row in over.summaries if not row.open][:RECENT]
         if past:
             rows.append(ListRow("", Content.styled("Recent", "$text-primary bold")))
@@ -135,89 +147,107 @@ class HomeScreen(TiledScreen, NextScreen):
 
     def _rank(self, row: Summary) -> int:
         """The worst first; within a severity the newest stays first."""
-        order = [severity.id for severity in self.bridge.room.playbook.severities]
+        order = [severity.id for severity in self.context.room.playbook.severities]
         return order.index(row.severity) if row.severity in order else 0
 
     def _open(self, row: Summary, now: datetime) -> ListRow:
         left = Content.assemble(
-            panes.badge(row.severity, row.status, self.bridge.room.playbook), " ", lit(row.id, "bold"),
-            Content.styled(" DRILL ", DRILL_STYLE) if row.drill else "", " ",
-            lit(f"{row.service} · {row.title}"),
-        )  # fmt: skip
+            panes.badge(row.severity, row.status, self.context.room.playbook),
+            " ",
+            literal(row.id, "bold"),
+            Content.styled(" DRILL ", DRILL_STYLE) if row.drill else "",
+            " ",
+            literal(f"{row.service} · {row.title}"),
+        )
         due = None
         if row.next_update_at:
             seconds = (row.next_update_at - now).total_seconds()
             if seconds > 0 and self.size.width >= ROOMY:
-                due = lit(f"update in {timing.minutes(seconds)}", "$text-quiet")
+                due = literal(f"update in {timing.minutes(seconds)}", "$text-quiet")
             elif seconds <= 0:
-                due = lit(f" update {timing.minutes(-seconds)} LATE ", URGENCY_STYLE["overdue"])
+                due = literal(f" update {timing.minutes(-seconds)} LATE ", URGENCY_STYLE["overdue"])
         leader = row.roles.get("incident_commander", "")
         tail = join(
-            lit(f"IC {leader}") if leader else lit("no IC", "$text-warning"), due,
-            lit(timing.clock(row.elapsed(now).total_seconds()), "bold"), gap="  ",
-        )  # fmt: skip
+            literal(f"IC {leader}") if leader else literal("no IC", "$text-warning"),
+            due,
+            literal(timing.clock(row.elapsed(now).total_seconds()), "bold"),
+            gap="  ",
+        )
         return ListRow(row.id, left, tail)
 
     def _past(self, row: Summary, now: datetime) -> ListRow:
-        here = row.milestones["started"].astimezone(self.bridge.zone)
-        this_year = here.year == now.astimezone(self.bridge.zone).year
+        here = row.milestones["started"].astimezone(self.context.zone)
+        this_year = here.year == now.astimezone(self.context.zone).year
         left = Content.assemble(
-            (f"{here:%d %b %H:%M} " if this_year else f"{here:%d %b %Y} ", "$text-quiet"), lit(f"{row.id} "),
-            lit(f"{row.severity:<8} ", "$text-quiet"), lit(f"{row.service} · {row.title}"),
-        )  # fmt: skip
-        due = row.postmortem_due(self.bridge.room.playbook.nudges.postmortem_hours)
+            (f"{here:%d %b %H:%M} " if this_year else f"{here:%d %b %Y} ", "$text-quiet"),
+            literal(f"{row.id} "),
+            literal(f"{row.severity:<8} ", "$text-quiet"),
+            literal(f"{row.service} · {row.title}"),
+        )
+        due = row.postmortem_due(self.context.room.playbook.nudges.postmortem_hours)
         state = (
-            lit("drill", "$text-quiet") if row.drill
-            else lit("post-mortem ✓", "$text-success") if row.postmortem
-            else lit(f"post-mortem due {due.astimezone(self.bridge.zone):%d %b}",
-                     "$text-error bold" if due < now else "$text-warning") if due
-            else lit(row.status, "$text-quiet")
-        )  # fmt: skip
-        return ListRow(row.id, left, join(lit(timing.spoken(row.elapsed(now)), "$text-quiet"), state, gap="  "))
+            literal("drill", "$text-quiet")
+            if row.drill
+            else literal("post-mortem ✓", "$text-success")
+            if row.postmortem
+            else literal(
+                f"post-mortem due {due.astimezone(self.context.zone):%d %b}",
+                "$text-error bold" if due < now else "$text-warning",
+            )
+            if due
+            else literal(row.status, "$text-quiet")
+        )
+        return ListRow(
+            row.id, left, join(literal(timing.format_duration(row.elapsed(now)), "$text-quiet"), state, gap="  ")
+        )
 
-    def _owed(self, over: Overview, now: datetime) -> list[ListRow]:
+    def _owed(self, over: HomeSnapshot, now: datetime) -> list[ListRow]:
         rows: list[ListRow] = []
-        today = now.astimezone(self.bridge.zone).date()
-        limits = self.bridge.room.playbook.nudges
+        today = now.astimezone(self.context.zone).date()
+        limits = self.context.room.playbook.nudges
         rows += [
-            ListRow(d.incident, lit(f"{d.state.glyph} {d.incident} {d.destination}: {d.state}", "$text-warning"))
+            ListRow(
+                d.incident, literal(f"{d.state.glyph} {d.incident} {d.destination}: {d.state}", "$text-warning")
+            )
             for d in over.stuck
         ]
         for row in over.summaries:
             due = row.postmortem_due(limits.postmortem_hours)
             if due:
                 late = due < now
-                when = "OVERDUE" if late else f"due in {timing.spoken(due - now)}"
+                when = "OVERDUE" if late else f"due in {timing.format_duration(due - now)}"
                 rows.append(
-                    ListRow(row.id, lit(f"{row.id} post-mortem", "$text-error bold" if late else ""), lit(when))
+                    ListRow(
+                        row.id, literal(f"{row.id} post-mortem", "$text-error bold" if late else ""), literal(when)
+                    )
                 )
             for action in row.actions if not row.open else ():
                 late = action.overdue(today)
-                words = lit(f"{row.id} {action.id} {action.words}", "$text-error bold" if late else "")
+                words = literal(f"{row.id} {action.id} {action.words}", "$text-error bold" if late else "")
                 when = "OVERDUE" if late else action.due
-                rows.append(ListRow(row.id, words, lit(f"{action.owner} {when}".strip())))
-        if self.bridge.rehearsing:
-            rows.append(ListRow("", lit("a drill is running", "$text-warning")))
+                rows.append(ListRow(row.id, words, literal(f"{action.owner} {when}".strip())))
+        if self.context.drill_running:
+            rows.append(ListRow("", literal("a drill is running", "$text-warning")))
             return rows
         drilled = max((row.milestones["declared"] for row in over.summaries if row.drill), default=None)
         due_drill = drilled + timedelta(days=limits.drill_days) if drilled else None
         if due_drill is None or due_drill < now:
             said = "no drill so far" if drilled is None else "the next drill is due"
-            rows.append(ListRow("drill", lit(f"D {said}", "$text-quiet")))
+            rows.append(ListRow("drill", literal(f"D {said}", "$text-quiet")))
         else:
-            rows.append(ListRow("drill", lit(f"next drill by {due_drill:%d %b}", "$text-quiet")))
+            rows.append(ListRow("drill", literal(f"next drill by {due_drill:%d %b}", "$text-quiet")))
         return rows
 
-    def _ready(self, over: Overview, now: datetime) -> list[ListRow]:
+    def _ready(self, over: HomeSnapshot, now: datetime) -> list[ListRow]:
         rows: list[ListRow] = []
         for name in READY_LISTS:
-            checklist = self.bridge.room.playbook.checklists[name]
-            rows.append(ListRow("", lit(checklist.title, "$text-primary bold")))
+            checklist = self.context.room.playbook.checklists[name]
+            rows.append(ListRow("", literal(checklist.title, "$text-primary bold")))
             for item in checklist.items:
                 at = over.team.ready.get(item.id)
                 glyph = ("✓ ", "$text-success bold") if at else ("○ ", "$text-quiet")
-                since = lit(f"{at.astimezone(self.bridge.zone):%d %b}" if at else "never", "$text-quiet")
-                rows.append(ListRow(f"ready:{item.id}", Content.assemble(glyph, lit(item.text)), since))
+                since = literal(f"{at.astimezone(self.context.zone):%d %b}" if at else "never", "$text-quiet")
+                rows.append(ListRow(f"ready:{item.id}", Content.assemble(glyph, literal(item.text)), since))
         return rows
 
     def find_steps(self) -> Sequence[NextStep]:
@@ -228,7 +258,7 @@ class HomeScreen(TiledScreen, NextScreen):
         if over.team.alerts:
             newest = f"alert:{max(over.team.alerts)}"
             return (NextStep("declare", newest, "An alert is waiting: declare an incident"),)
-        if self.bridge.rehearsing and not live:
+        if self.context.drill_running and not live:
             return (NextStep("", "", "A drill is running: wait for its alert"),)
         if live:
             return (NextStep("open", live[0].id, f"Open {live[0].id}"),)
@@ -282,12 +312,12 @@ class HomeScreen(TiledScreen, NextScreen):
 
     async def _confirm_ready(self, item: str) -> None:
         """Record that an item of readiness holds true today; once a day is enough."""
-        room, zone = self.bridge.room, self.bridge.zone
+        room, zone = self.context.room, self.context.zone
         at = self._overview.team.ready.get(item) if self._overview else None
-        if at and at.astimezone(zone).date() == self.bridge.now().astimezone(zone).date():
-            self.bridge.say("Confirmed today already")
+        if at and at.astimezone(zone).date() == self.context.now().astimezone(zone).date():
+            self.context.say("Confirmed today already")
         else:
-            await self.bridge.carry_out(lambda: room.confirm_ready(item))
+            await self.context.run_or_notify(lambda: room.confirm_ready(item))
 
     async def act(self, step: NextStep) -> None:
         if step.target:
@@ -306,4 +336,4 @@ class HomeScreen(TiledScreen, NextScreen):
     async def _declare_from(self, alert: int) -> None:
         from warroom.tui.screens.declare import DeclareScreen
 
-        self.app.push_screen(DeclareScreen(self.bridge, self._open_incident, alert))
+        self.app.push_screen(DeclareScreen(self.context, self._open_incident, alert))

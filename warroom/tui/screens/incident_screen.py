@@ -11,8 +11,11 @@ from typing import ClassVar, cast
 
 from textual.binding import BindingType
 
-from warroom.incident import timing
+from warroom.config.paths import shown, write_atomically
+from warroom.errors import BadInput, Refusal
 from warroom.incident import commands as decisions
+from warroom.incident import timing
+from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.commands import (
     AcceptHandover,
     Acknowledge,
@@ -35,22 +38,19 @@ from warroom.incident.commands import (
     Uncheck,
     WriteSection,
 )
-from warroom.errors import BadInput, Refusal
 from warroom.incident.events import MILESTONES, SECTIONS, Milestone, NoteKind, Section
 from warroom.incident.incident import Incident
-from warroom.config.paths import shown, write_atomically
+from warroom.incident.readings import Reading
 from warroom.reports import postmortem, render
 from warroom.reports.postmortem import PostMortem
-from warroom.incident.readings import Reading
-from warroom.incident.advice import NextStep, next_steps
 from warroom.tui.actions import BY_ID, bindings, key_of
-from warroom.tui.context import Bridge
-from warroom.tui.feed import Glance, News
+from warroom.tui.context import ScreenContext
+from warroom.tui.feed import IncidentSnapshot, Updated
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form_dialog import Field, Form
-from warroom.tui.screens.next_step_screen import NextScreen
 from warroom.tui.screens.form_screen import Draft
+from warroom.tui.screens.next_step_screen import NextScreen
 from warroom.tui.widgets.row_list import RowList
 
 NOBODY = "‹nobody›"
@@ -65,69 +65,69 @@ def section_title(section: Section) -> str:
 
 
 class IncidentScreen(NextScreen):
-    """A screen about one incident. Subclasses draw ``glance`` in ``show_glance`` and say where the cursor is."""
+    """A screen about one incident. Subclasses draw it in ``show_snapshot`` and say where the cursor is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("incident")]
     LISTS: ClassVar[Mapping[str, str]] = {"check": "items", "assign": "people", "hand_over": "people"}
     """The list, by its id, whose row under the cursor an action is done to while that list has the focus."""
 
-    def __init__(self, bridge: Bridge, incident_id: str) -> None:
-        super().__init__(bridge)
+    def __init__(self, context: ScreenContext, incident_id: str) -> None:
+        super().__init__(context)
         self.incident_id = incident_id
-        self.glance: Glance | None = None
+        self.snapshot: IncidentSnapshot | None = None
 
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────
 
     def on_mount(self) -> None:
-        self.bridge.feed.watch(self, lambda: self.bridge.feed.glance(self.incident_id))
+        self.context.feed.watch(self, lambda: self.context.feed.snapshot(self.incident_id))
 
     def on_unmount(self) -> None:
-        self.bridge.feed.leave(self)
+        self.context.feed.leave(self)
 
     @property
     def loaded(self) -> bool:
-        return self.glance is not None
+        return self.snapshot is not None
 
-    def on_news(self, event: News[Glance]) -> None:
-        if self.glance is not None and event.value.incident.seq < self.glance.incident.seq:
+    def on_updated(self, event: Updated[IncidentSnapshot]) -> None:
+        if self.snapshot is not None and event.value.incident.seq < self.snapshot.incident.seq:
             return  # read before something that is shown already; the feed is about to bring that too
-        self.glance = event.value
+        self.snapshot = event.value
         if not self.covered:
             self._show()
 
     def on_screen_resume(self) -> None:
-        if self.glance:
+        if self.snapshot:
             self._show()
 
     def _show(self) -> None:
-        assert self.glance is not None
-        self.show_glance(self.glance)
+        assert self.snapshot is not None
+        self.show_snapshot(self.snapshot)
         self.show_keys()
 
-    def show_glance(self, glance: Glance) -> None:
+    def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         """Draw the incident as it is now."""
         raise NotImplementedError
 
     @property
     def subject(self) -> Incident | None:
-        return self.glance.incident if self.glance else None
+        return self.snapshot.incident if self.snapshot else None
 
     @property
     def incident(self) -> Incident:
         """The incident as last heard of; actions run only once there is one."""
-        assert self.glance is not None
-        return self.glance.incident
+        assert self.snapshot is not None
+        return self.snapshot.incident
 
     async def action_do(self, action_id: str, target: str = "") -> None:
-        if self.glance is None and BY_ID[action_id].place == "incident":
-            self.bridge.say(f"{self.incident_id} is not loaded yet", "warning")
+        if self.snapshot is None and BY_ID[action_id].place == "incident":
+            self.context.say(f"{self.incident_id} is not loaded yet", "warning")
         else:
             await super().action_do(action_id, target)
 
     def find_steps(self) -> Sequence[NextStep]:
-        if self.glance is None:
+        if self.snapshot is None:
             return ()
-        return next_steps(self.incident, self.bridge.room.playbook, self.glance.deliveries, self.bridge.now())
+        return next_steps(self.incident, self.context.room.playbook, self.snapshot.deliveries, self.context.now())
 
     def before(self, step: NextStep) -> Confirm | None:
         if step.action != "close":
@@ -161,16 +161,18 @@ class IncidentScreen(NextScreen):
 
     def tick_over(self, item_id: str, reading: Reading) -> None:
         """Ask whether to tick an item that a reading speaks against; the timeline keeps the reading."""
-        item = self.bridge.room.playbook.item(item_id)
+        item = self.context.room.playbook.item(item_id)
 
         def answered(yes: bool | None) -> None:
             if yes:
                 self.start(self._tick_over(item_id, reading.text))
 
         question = Confirm(
-            f"{self.incident_id} · {item.text}", f"{reading.text}. Tick it anyway?",
-            no="No, look into it first", yes="Yes, tick it; the timeline keeps the evidence",
-        )  # fmt: skip
+            f"{self.incident_id} · {item.text}",
+            f"{reading.text}. Tick it anyway?",
+            no="No, look into it first",
+            yes="Yes, tick it; the timeline keeps the evidence",
+        )
         self.app.push_screen(question, answered)
 
     async def _tick_over(self, item_id: str, evidence: str) -> None:
@@ -180,31 +182,37 @@ class IncidentScreen(NextScreen):
 
     async def carry(self, command: Command) -> bool:
         """Carry out a command at once; what is refused is said. True if it was done."""
-        done = await self.bridge.carry_out(lambda: self.bridge.room.do(self.incident_id, command))
+        done = await self.context.run_or_notify(lambda: self.context.room.execute(self.incident_id, command))
         if done is not None:
             self.took_effect(done.incident)
         return done is not None
 
     def took_effect(self, incident: Incident) -> None:
         """Show what was just done before the feed brings it: the next key must not act on what was before."""
-        if self.glance is not None and incident.seq > self.glance.incident.seq:
-            self.glance = replace(self.glance, incident=incident)
+        if self.snapshot is not None and incident.seq > self.snapshot.incident.seq:
+            self.snapshot = replace(self.snapshot, incident=incident)
             if not self.covered:
                 self._show()
 
     def ask(
-        self, title: str, fields: Sequence[Field], command: Callable[[dict[str, str]], Command], *,
-        verb: str = "save", about: str = "", form: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        title: str,
+        fields: Sequence[Field],
+        command: Callable[[dict[str, str]], Command],
+        *,
+        verb: str = "save",
+        about: str = "",
+        form: str = "",
+    ) -> None:
         """A form whose values make a command. With ``form`` its draft survives leaving it, and a kill."""
-        room, incident_id = self.bridge.room, self.incident_id
+        room, incident_id = self.context.room, self.incident_id
 
         async def submit(values: dict[str, str]) -> None:
             made = command(values)
-            self.took_effect((await self.bridge.work(lambda: room.do(incident_id, made))).incident)
+            self.took_effect((await self.context.work(lambda: room.execute(incident_id, made))).incident)
 
         async def show() -> None:
-            draft = Draft(self.bridge, incident_id, form) if form else None
+            draft = Draft(self.context, incident_id, form) if form else None
             kept = await draft.load() if draft else {}
             await self.app.push_screen(
                 Form(f"{incident_id} · {title}", fields, submit, verb=verb, about=about, draft=draft, kept=kept)
@@ -225,16 +233,19 @@ class IncidentScreen(NextScreen):
         self.start(opening)
 
     def _people(self) -> tuple[str, ...]:
-        return tuple(self.bridge.room.people())
+        return tuple(self.context.room.people())
 
     async def do_acknowledge(self) -> None:
         await self.carry(Acknowledge())
 
     async def do_note(self) -> None:
         kinds = (
-            ("note", "Note"), ("finding", "Finding — what we know"), ("hypothesis", "Hypothesis — what we suspect"),
-            ("decision", "Decision — and why"), ("change", "Change — and how to undo it"),
-        )  # fmt: skip
+            ("note", "Note"),
+            ("finding", "Finding — what we know"),
+            ("hypothesis", "Hypothesis — what we suspect"),
+            ("decision", "Decision — and why"),
+            ("change", "Change — and how to undo it"),
+        )
         self.ask(
             "write it down",
             (
@@ -248,7 +259,7 @@ class IncidentScreen(NextScreen):
         )
 
     async def do_assign(self, role: str = "") -> None:
-        playbook, incident = self.bridge.room.playbook, self.incident
+        playbook, incident = self.context.room.playbook, self.incident
         roles = tuple(
             (role.id, f"{role.title} — {incident.roles[role.id].person if role.id in incident.roles else 'nobody'}")
             for role in playbook.roles
@@ -266,8 +277,13 @@ class IncidentScreen(NextScreen):
             field = Field("person", "Person", hint="a name; leave empty to release the role")
         else:
             field = Field("person", "Person", choices=(*((p, p) for p in people), (NOBODY, "nobody (release)")))
-        self.ask("assign a role", (Field("role", "Role", wanted, choices=roles), field), command,
-                 verb="assign", about=about)  # fmt: skip
+        self.ask(
+            "assign a role",
+            (Field("role", "Role", wanted, choices=roles), field),
+            command,
+            verb="assign",
+            about=about,
+        )
 
     async def do_hand_over(self, role: str = "") -> None:
         held = tuple((a.role, f"{a.title} — {a.person}") for a in self.incident.roles.values())
@@ -278,12 +294,15 @@ class IncidentScreen(NextScreen):
         )
         self.ask(
             "hand over a role",
-            (Field("role", "Role", wanted, choices=held), person,
-             Field("briefing", "Briefing", hint="what they must know")),
+            (
+                Field("role", "Role", wanted, choices=held),
+                person,
+                Field("briefing", "Briefing", hint="what they must know"),
+            ),
             lambda v: HandOver(v["role"], v["to"], v["briefing"]),
             verb="offer",
             about="They hold the role once they say yes and somebody presses y.",
-        )  # fmt: skip
+        )
 
     async def do_accept(self, role: str = "") -> None:
         offered = [a.role for a in self.incident.roles.values() if a.offered_to]
@@ -294,21 +313,23 @@ class IncidentScreen(NextScreen):
         """Tick an item. One that is ticked is unticked only after a question: that goes into the post-mortem."""
         tick = self.incident.ticks.get(item)
         if not item:
-            key = key_of("pane_checklist", self.bridge.keys)
-            self.bridge.say(f"Put the cursor on a checklist item first ({key})", "warning")
+            key = key_of("pane_checklist", self.context.keys)
+            self.context.say(f"Put the cursor on a checklist item first ({key})", "warning")
         elif tick is None:
             if (reading := self.evidence(item)) and reading.against:
                 self.tick_over(item, reading)
             else:
                 await self._tick(Check(item))
         else:
-            at = f"{tick.at.astimezone(self.bridge.zone):%H:%M}"
+            at = f"{tick.at.astimezone(self.context.zone):%H:%M}"
             how = f"by {tick.by}" if tick.by else "automatically"
             question = Confirm(
-                f"{self.incident_id} · untick", f"Untick “{self.bridge.room.playbook.item(item).text}”?",
+                f"{self.incident_id} · untick",
+                f"Untick “{self.context.room.playbook.item(item).text}”?",
                 about=f"Ticked {how} at {at}. The timeline keeps the change.",
-                no="No, leave it ticked", yes="Yes, untick it",
-            )  # fmt: skip
+                no="No, leave it ticked",
+                yes="Yes, untick it",
+            )
 
             def answered(yes: bool | None) -> None:
                 if yes:
@@ -326,7 +347,7 @@ class IncidentScreen(NextScreen):
         await self.carry(Uncheck(item))
 
     async def do_severity(self) -> None:
-        severities = self.bridge.room.playbook.severities
+        severities = self.context.room.playbook.severities
         choices = tuple(
             (s.id, f"{s.title:<9} {s.impact} · respond < {_span(s.response_minutes)} · {s.example}")
             for s in severities
@@ -355,25 +376,30 @@ class IncidentScreen(NextScreen):
         )
 
     async def do_fix(self) -> None:
-        strategy = self.bridge.room.playbook.fix_strategy
+        strategy = self.context.room.playbook.fix_strategy
         at_once, for_good = strategy.immediate_actions, strategy.permanent_solution
         about = f"At once: {' '.join(at_once)}\nFor good: {' '.join(for_good)}"
         self.ask(
             "record a fix",
             (
                 Field("words", "What was done", hint="Rolled back checkout-api to 2026.01.27"),
-                Field("sort", "Kind", choices=(
-                    ("temporary", "Temporary — an action item for the permanent fix is made"),
-                    ("permanent", "Permanent"),
-                )),
+                Field(
+                    "sort",
+                    "Kind",
+                    choices=(
+                        ("temporary", "Temporary — an action item for the permanent fix is made"),
+                        ("permanent", "Permanent"),
+                    ),
+                ),
                 Field("rollback", "Rollback", hint="how to undo it"),
             ),
             lambda v: RecordFix(v["words"], v["sort"] == "temporary", v["rollback"]),
-            about=about, form="fix",
-        )  # fmt: skip
+            about=about,
+            form="fix",
+        )
 
     async def do_action_item(self) -> None:
-        today = self.bridge.now().astimezone(self.bridge.zone).date()
+        today = self.context.now().astimezone(self.context.zone).date()
         self.ask(
             "add an action item",
             (
@@ -390,39 +416,52 @@ class IncidentScreen(NextScreen):
             (item.id, f"{item.id} {item.words}") for item in self.incident.actions.values() if not item.done_at
         )
         if not todo:
-            self.bridge.say("No action item is open")
+            self.context.say("No action item is open")
             return
         wanted = self.action_under_cursor()
         value = wanted if wanted in dict(todo) else todo[0][0]
-        self.ask("finish an action item", (Field("action", "Done", value, choices=todo),),
-                 lambda v: CompleteAction(v["action"]), verb="done")  # fmt: skip
+        self.ask(
+            "finish an action item",
+            (Field("action", "Done", value, choices=todo),),
+            lambda v: CompleteAction(v["action"]),
+            verb="done",
+        )
 
     async def do_amend(self) -> None:
         row = self.incident.row(self.entry_under_cursor())
         if row is None:
-            self.bridge.say("Put the cursor on a timeline entry first (2)", "warning")
+            self.context.say("Put the cursor on a timeline entry first (2)", "warning")
             return
-        zone, now = self.bridge.zone, self.bridge.now
+        zone, now = self.context.zone, self.context.now
         was = f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
         def command(v: dict[str, str]) -> Command:
             at = None if v["at"].strip() == was else timing.read_moment(v["at"], now(), zone)
             return AmendEntry(row.seq, None if v["words"] == row.text else v["words"], at)
 
-        self.ask(f"amend entry {row.seq}",
-                 (Field("words", "Text", row.text, long=True), Field("at", "Time", was)), command,
-                 verb="amend", about="The original stays in the journal.")  # fmt: skip
+        self.ask(
+            f"amend entry {row.seq}",
+            (Field("words", "Text", row.text, long=True), Field("at", "Time", was)),
+            command,
+            verb="amend",
+            about="The original stays in the journal.",
+        )
 
     async def do_retract(self) -> None:
         row = self.incident.row(self.entry_under_cursor())
         if row is None:
-            self.bridge.say("Put the cursor on a timeline entry first (2)", "warning")
+            self.context.say("Put the cursor on a timeline entry first (2)", "warning")
             return
-        self.ask(f"retract entry {row.seq}", (Field("reason", "Why", hint="it was the wrong host"),),
-                 lambda v: RetractEntry(row.seq, v["reason"]), verb="retract", about=row.text)  # fmt: skip
+        self.ask(
+            f"retract entry {row.seq}",
+            (Field("reason", "Why", hint="it was the wrong host"),),
+            lambda v: RetractEntry(row.seq, v["reason"]),
+            verb="retract",
+            about=row.text,
+        )
 
     async def do_milestone(self) -> None:
-        zone, now = self.bridge.zone, self.bridge.now
+        zone, now = self.context.zone, self.context.now
         known = self.incident.milestones
         choices = tuple(
             (m, f"{m:<13} {known[m].astimezone(zone):%Y-%m-%d %H:%M:%S}" if m in known else m) for m in MILESTONES
@@ -445,7 +484,7 @@ class IncidentScreen(NextScreen):
         row = self.incident.row(seq)
         if row is None:
             return
-        at = f"{row.at.astimezone(self.bridge.zone):%Y-%m-%d %H:%M:%S %Z} ({row.at:%H:%M:%S} UTC)"
+        at = f"{row.at.astimezone(self.context.zone):%Y-%m-%d %H:%M:%S %Z} ({row.at:%H:%M:%S} UTC)"
         state = "\n\nRetracted: it does not hold." if row.retracted else ""
         first = f"\n\nAs first written, {row.entry.at:%H:%M:%S} UTC:\n{row.entry.event.text}" if row.amended else ""
         title = f"{row.seq} · {row.kind} · {row.by}".rstrip(" ·")
@@ -455,7 +494,7 @@ class IncidentScreen(NextScreen):
 
     def post_mortem(self) -> PostMortem:
         """The post-mortem as it would be written now. Takes a while: call it off the loop."""
-        room, incident = self.bridge.room, self.incident
+        room, incident = self.context.room, self.incident
         return postmortem.write(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
 
     async def do_write(self, section: str = "") -> None:
@@ -477,7 +516,7 @@ class IncidentScreen(NextScreen):
         """Write one section of the post-mortem, beginning with the draft from the timeline where nobody has."""
 
         async def show() -> None:
-            written = await self.bridge.carry_out(self.post_mortem)
+            written = await self.context.run_or_notify(self.post_mortem)
             part = getattr(written, section, None)
             suggested = part.suggestions if isinstance(part, postmortem.Section) else ()
             about = "Tell what and how, not who: the roles, not the names."
@@ -491,13 +530,14 @@ class IncidentScreen(NextScreen):
                 section_title(section).lower(),
                 (Field("words", section_title(section), words, long=True, hint="In a few sentences."),),
                 lambda v: WriteSection(section, v["words"]),
-                about=about, form=f"section-{section}",
-            )  # fmt: skip
+                about=about,
+                form=f"section-{section}",
+            )
 
         self.open(show)
 
     async def do_export(self) -> None:
-        room, incident_id = self.bridge.room, self.incident_id
+        room, incident_id = self.context.room, self.incident_id
         default = f"{incident_id}-postmortem.md"
         asked: set[Path] = set()
 
@@ -523,8 +563,8 @@ class IncidentScreen(NextScreen):
             return path
 
         async def submit(values: dict[str, str]) -> None:
-            path = await self.bridge.work(lambda: write(cast(render.Form, values["form"]), values["path"]))
-            self.bridge.say(f"Written to {shown(path.resolve())}")
+            path = await self.context.work(lambda: write(cast(render.Form, values["form"]), values["path"]))
+            self.context.say(f"Written to {shown(path.resolve())}")
 
         formats = (
             ("markdown", "Markdown — for a wiki or a repository"),
@@ -535,27 +575,37 @@ class IncidentScreen(NextScreen):
             Form(
                 f"{incident_id} · export the post-mortem",
                 (Field("form", "Format", "markdown", choices=formats), Field("path", "File", default)),
-                submit, verb="write",
+                submit,
+                verb="write",
                 about=f"Secrets are masked and names are told as roles. Written to {shown(Path.cwd())} "
-                      "unless you name a folder; only you can read the file.",
+                "unless you name a folder; only you can read the file.",
             )
-        )  # fmt: skip
+        )
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def do_reopen(self) -> None:
-        self.ask("reopen", (Field("reason", "What came back", hint="errors rise again on eu-1"),),
-                 lambda v: Reopen(v["reason"]), verb="reopen")  # fmt: skip
+        self.ask(
+            "reopen",
+            (Field("reason", "What came back", hint="errors rise again on eu-1"),),
+            lambda v: Reopen(v["reason"]),
+            verb="reopen",
+        )
 
     async def do_close(self) -> None:
-        owed = decisions.close_blockers(self.incident, self.bridge.room.playbook)
+        owed = decisions.close_blockers(self.incident, self.context.room.playbook)
         if not owed:
             await self.carry(Close())
             return
         about = "Still owed:\n" + "\n".join(f"  ○ {item}" for item in owed)
-        self.ask("close", (Field("reason", "Close over these because", hint="moved to the team's board"),),
-                 lambda v: Close(v["reason"]), verb="close", about=about)  # fmt: skip
+        self.ask(
+            "close",
+            (Field("reason", "Close over these because", hint="moved to the team's board"),),
+            lambda v: Close(v["reason"]),
+            verb="close",
+            about=about,
+        )
 
 
 def _span(minutes: float) -> str:
-    return timing.spoken(timedelta(minutes=minutes))
+    return timing.format_duration(timedelta(minutes=minutes))

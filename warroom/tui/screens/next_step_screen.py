@@ -11,14 +11,14 @@ from textual.widgets import Input, TextArea
 
 from warroom.incident.advice import NextStep
 from warroom.tui.actions import BY_ID, key_of
+from warroom.tui.screens.base import BaseScreen, is_letter
 from warroom.tui.screens.confirm import Confirm
-from warroom.tui.screens.base import PlaceScreen, is_letter
 from warroom.tui.widgets.bars import Bar
 from warroom.tui.widgets.row_list import RowList
-from warroom.tui.widgets.text import URGENCY_STYLE, lit
+from warroom.tui.widgets.text import URGENCY_STYLE, literal
 
 
-class NextScreen(PlaceScreen):
+class NextScreen(BaseScreen):
     """A screen with a ``Bar`` named ``next``.
 
     Next names the action's own key only while that key, pressed now, acts on the step's target. Otherwise, such as
@@ -44,7 +44,7 @@ class NextScreen(PlaceScreen):
 
     def own_key(self, step: NextStep) -> str:
         """The key of a step's action, as people read it; "" where it would not act on the step's target now."""
-        own = self.bridge.keys
+        own = self.context.keys
         if step.action not in BY_ID or self.target_of(step.action) != step.target:
             return ""
         letters = all(is_letter(key) for key in own.get(step.action, BY_ID[step.action].keys).split(","))
@@ -68,7 +68,7 @@ class NextScreen(PlaceScreen):
         """Say the step and the key that does it now, which depends on where the cursor is."""
         bars = self.query("#next")
         if self.step and bars:
-            key = (self.own_key(self.step) or key_of("next", self.bridge.keys)) if self.step.action else ""
+            key = (self.own_key(self.step) or key_of("next", self.context.keys)) if self.step.action else ""
             bars.first(Bar).say(next_line(self.step, key))
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
@@ -86,7 +86,7 @@ class NextScreen(PlaceScreen):
         """Do what the Next line says, to what it names. What ends an incident without a form asks first."""
         step = self.step
         if step is None or not step.action:
-            self.bridge.say(step.text if step else "There is no next step on this screen; esc goes back")
+            self.context.say(step.text if step else "There is no next step on this screen; esc goes back")
         elif question := self.before(step):
 
             def answered(yes: bool | None) -> None:
@@ -112,4 +112,4 @@ def next_line(step: NextStep, key: str) -> Content:
     style = URGENCY_STYLE[step.urgency] if pressing else "$text-primary bold"
     word = (" Next ", style) if pressing else ("Next ", style)
     named = Content.assemble("  ", (f"[{key}]", "$key bold")) if key else Content("")
-    return Content.assemble(word, " ", lit(step.text, "bold" if pressing else ""), named)
+    return Content.assemble(word, " ", literal(step.text, "bold" if pressing else ""), named)

@@ -8,13 +8,13 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from warroom.tui.screens.base import PlaceScreen
-from warroom.tui.widgets.bars import Bar
 from warroom.tui.panes.incident_panes import Pane
-from warroom.tui.widgets.text import lit
+from warroom.tui.screens.base import BaseScreen
+from warroom.tui.widgets.bars import Bar
+from warroom.tui.widgets.text import literal
 
 
-class TiledScreen(PlaceScreen):
+class PaneScreen(BaseScreen):
     """A screen of panes. A subclass names them in ``PANES``, in the order of its tabs, and composes them with a
     ``Bar`` named ``tabs``; containers of panes that may come up empty carry the class ``tiles``.
     """
@@ -28,14 +28,14 @@ class TiledScreen(PlaceScreen):
     ]
     PANES: ClassVar[tuple[str, ...]] = ()
     DEFAULT_CSS = """
-    TiledScreen #tabs { background: $panel; padding: 0 1; }
-    TiledScreen .pane { display: none; }
-    TiledScreen .pane.-active { display: block; }
-    TiledScreen .tiles { display: none; }
-    TiledScreen .tiles.-holds { display: block; }
-    TiledScreen.-tiled #tabs { display: none; }
-    TiledScreen.-tiled .pane { display: block; }
-    TiledScreen.-tiled .tiles { display: block; }
+    PaneScreen #tabs { background: $panel; padding: 0 1; }
+    PaneScreen .pane { display: none; }
+    PaneScreen .pane.-active { display: block; }
+    PaneScreen .tiles { display: none; }
+    PaneScreen .tiles.-holds { display: block; }
+    PaneScreen.-tiled #tabs { display: none; }
+    PaneScreen.-tiled .pane { display: block; }
+    PaneScreen.-tiled .tiles { display: block; }
     """
 
     active = ""
@@ -84,16 +84,22 @@ class TiledScreen(PlaceScreen):
         """Bring the tabs up to date with the panes' titles, and the curtain with itself."""
         down = self.has_class("-curtain")
         for pane in self.query(Pane):
-            pane.show_curtain(down)
+            pane.set_privacy(down)
         # A border's title reads as markup: the pane's own text is plain.
         titles = [(name, " ".join(self.pane(name).title.split(" │ ")[0].split())) for name in self.PANES]
         self.query_one("#tabs", Bar).say(
-            Content(" ").join([
-                lit(f" {title} ", "$block-cursor-foreground on $block-cursor-background bold"
-                    if name == self.active else "$text-quiet")
-                for name, title in titles
-            ])
-        )  # fmt: skip
+            Content(" ").join(
+                [
+                    literal(
+                        f" {title} ",
+                        "$block-cursor-foreground on $block-cursor-background bold"
+                        if name == self.active
+                        else "$text-quiet",
+                    )
+                    for name, title in titles
+                ]
+            )
+        )
 
     def action_next_pane(self, by: int) -> None:
         """The pane after or before, round and round; those behind tabs too."""

@@ -11,12 +11,12 @@ from textual.widgets import Digits, Static
 
 from warroom.incident import timing
 from warroom.incident.advice import NextStep, next_steps
-from warroom.tui.feed import Glance
-from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.feed import IncidentSnapshot
 from warroom.tui.panes import incident_panes as panes
-from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.panes.incident_panes import Headline
-from warroom.tui.widgets.text import URGENCY_WORD, block, lit
+from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.widgets.bars import Bar, KeyBar
+from warroom.tui.widgets.text import URGENCY_WORD, block, literal
 
 WIDE = 140
 """Beyond so many columns the letters are too small on a shared screen."""
@@ -48,14 +48,14 @@ class PresenterScreen(IncidentScreen):
         yield Bar(id="next")
         yield KeyBar()
 
-    def show_glance(self, glance: Glance) -> None:
+    def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self.tick()
 
     def tick(self) -> None:
-        if self.glance is None or not self.is_attached:
+        if self.snapshot is None or not self.is_attached:
             return
-        glance, playbook = self.glance, self.bridge.room.playbook
-        incident, now, zone = glance.incident, self.bridge.now(), self.bridge.zone
+        snapshot, playbook = self.snapshot, self.context.room.playbook
+        incident, now, zone = snapshot.incident, self.context.now(), self.context.zone
         self.query_one(Headline).show(incident, (), playbook, now, zone)
         _count(self.query_one("#elapsed", Digits), timing.clock(timing.elapsed(incident, now).total_seconds()))
         _say(self.query_one("#elapsed-caption", Static), Content("Running for" if incident.open else "Took"))
@@ -67,17 +67,17 @@ class PresenterScreen(IncidentScreen):
             caption = f"Next update: {URGENCY_WORD[update.urgency]}"
         _say(self.query_one("#due-caption", Static), Content(caption))
         _count(self.query_one("#due", Digits), timing.minutes(abs(update.left_s)) if update else "")
-        _say(self.query_one("#facts", Static), self._facts(glance))
+        _say(self.query_one("#facts", Static), self._facts(snapshot))
         self.show_next()
 
     def find_steps(self) -> Sequence[NextStep]:
-        if self.glance is None:
+        if self.snapshot is None:
             return ()
         # Without the deliveries: where a post went wrong is not for everybody on the call.
-        return next_steps(self.incident, self.bridge.room.playbook, (), self.bridge.now())
+        return next_steps(self.incident, self.context.room.playbook, (), self.context.now())
 
-    def _facts(self, glance: Glance) -> Content:
-        incident, playbook, now = glance.incident, self.bridge.room.playbook, self.bridge.now()
+    def _facts(self, snapshot: IncidentSnapshot) -> Content:
+        incident, playbook, now = snapshot.incident, self.context.room.playbook, self.context.now()
         done, total = panes.ticked(incident, playbook, now)
         public = [post for post in incident.posts if post.update.audience == "customers"]
         rows = [
@@ -86,14 +86,18 @@ class PresenterScreen(IncidentScreen):
             ("Commander", incident.commander or "nobody yet"),
             ("Phase", f"{timing.phase(incident, playbook, now).title}   {done} of {total} done"),
         ]
-        parts = [Content.assemble((f"{name:<10} ", "$text-quiet"), lit(value, "bold")) for name, value in rows]
+        parts = [Content.assemble((f"{name:<10} ", "$text-quiet"), literal(value, "bold")) for name, value in rows]
         if public:
             last = public[-1]
-            at = f"{last.at.astimezone(self.bridge.zone):%H:%M}"
-            parts += [Content(""), lit(f"Customers were told at {at}:", "$text-quiet"), block(last.update.words)]
+            at = f"{last.at.astimezone(self.context.zone):%H:%M}"
+            parts += [
+                Content(""),
+                literal(f"Customers were told at {at}:", "$text-quiet"),
+                block(last.update.words),
+            ]
         if self.size.width > WIDE:
             hint = "Small on a shared screen: enlarge the terminal's font (Ctrl +)."
-            parts += [Content(""), lit(hint, "$text-quiet")]
+            parts += [Content(""), literal(hint, "$text-quiet")]
         return Content("\n").join(parts)
 
 

@@ -14,7 +14,7 @@ from warroom.logs.record_detail import FullRecord
 from warroom.logs.records import Record
 from warroom.tui.actions import BY_ID, key_of
 from warroom.tui.screens.detail import Detail
-from warroom.tui.widgets.text import block, lit
+from warroom.tui.widgets.text import block, literal
 
 REVEALED_S = 15
 """For how long a record stays unmasked: to read a token off, not to forget it on a shared screen."""
@@ -106,5 +106,5 @@ class RecordScreen(Detail):
             said.append(f"{key} MASKS AGAIN, by itself in {self._left_s} s")
         elif count := self._record.masked:
             said.append(f"{key} shows what is masked ({count})")
-        self.box.border_subtitle = lit(" · ".join([*said, "esc leaves"]))
+        self.box.border_subtitle = literal(" · ".join([*said, "esc leaves"]))
         self.set_class(bool(self._left_s), "-revealed")

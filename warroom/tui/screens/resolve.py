@@ -13,24 +13,24 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from warroom.incident import timing
-from warroom.incident.commands import Resolve, resolve_blockers
 from warroom.errors import Refusal, WarroomError
-from warroom.reports import messages
-from warroom.incident.readings import Reading
+from warroom.incident import timing
 from warroom.incident.advice import NextStep
+from warroom.incident.commands import Resolve, resolve_blockers
+from warroom.incident.readings import Reading
+from warroom.reports import messages
 from warroom.tui.actions import key_of
-from warroom.tui.context import Bridge
-from warroom.tui.feed import Glance
+from warroom.tui.context import ScreenContext
+from warroom.tui.feed import IncidentSnapshot
+from warroom.tui.panes import incident_panes as panes
+from warroom.tui.panes.incident_panes import Headline, Pane
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldInput
-from warroom.tui.screens.incident_screen import IncidentScreen
 from warroom.tui.screens.form_screen import Draft
-from warroom.tui.panes import incident_panes as panes
+from warroom.tui.screens.incident_screen import IncidentScreen
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
-from warroom.tui.panes.incident_panes import Headline, Pane
 from warroom.tui.widgets.row_list import ListRow, RowList
-from warroom.tui.widgets.text import block, join, lit
+from warroom.tui.widgets.text import block, join, literal
 
 FORM = "resolve"
 """The name the reason's draft is kept under."""
@@ -71,12 +71,12 @@ class ResolveScreen(IncidentScreen):
     BAR: ClassVar[tuple[str, ...]] = ("check", "fix", "note", "palette", "help")
 
     def __init__(
-        self, bridge: Bridge, incident_id: str, evidence: Callable[[str], Reading | None] | None = None
+        self, context: ScreenContext, incident_id: str, evidence: Callable[[str], Reading | None] | None = None
     ) -> None:
-        super().__init__(bridge, incident_id)
+        super().__init__(context, incident_id)
         self._evidence = evidence or (lambda item_id: None)
         self._busy = False
-        self._draft = Draft(bridge, incident_id, FORM)
+        self._draft = Draft(context, incident_id, FORM)
         self._keeping: Timer | None = None
         self._height: int | str = ""
 
@@ -111,8 +111,8 @@ class ResolveScreen(IncidentScreen):
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def show_glance(self, glance: Glance) -> None:
-        entries = panes.timeline_rows(glance.incident, glance.deliveries, self.bridge.zone, self.bridge.now())
+    def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
+        entries = panes.timeline_rows(snapshot.incident, snapshot.deliveries, self.context.zone, self.context.now())
         self.query_one("#entries", RowList).show(entries)
         self.tick()
 
@@ -121,30 +121,32 @@ class ResolveScreen(IncidentScreen):
         super().show_keys((Key("^s", "resolve", "send", on=open_), Key("tab", "reason", "app.focus_next")))
 
     def tick(self) -> None:
-        if self.glance is None or not self.is_attached:
+        if self.snapshot is None or not self.is_attached:
             return
-        incident, playbook = self.incident, self.bridge.room.playbook
-        now, zone, width = self.bridge.now(), self.bridge.zone, max(20, self.size.width - 2)
+        incident, playbook = self.incident, self.context.room.playbook
+        now, zone, width = self.context.now(), self.context.zone, max(20, self.size.width - 2)
         self.query_one(Headline).show(
             incident,
-            self.glance.deliveries,
+            self.snapshot.deliveries,
             playbook,
             now,
             zone,
-            read_only=bool(self.bridge.room.read_only),
+            read_only=bool(self.context.room.read_only),
         )
-        running = timing.spoken(timing.elapsed(incident, now))
+        running = timing.format_duration(timing.elapsed(incident, now))
         about = Content.assemble(
             ("Resolve", "bold"), "   running for " if incident.open else "   took ", (running, "bold"), "   "
         )
-        self.query_one("#about", Bar).say((about + lit(messages.impact(incident))).truncate(width, ellipsis=True))
+        self.query_one("#about", Bar).say(
+            (about + literal(messages.impact(incident))).truncate(width, ellipsis=True)
+        )
         checklist = playbook.checklists["recovery"]
         wide = self.has_class("-wide")
         rows = self._rows(width * 3 // 5 if wide else width)
         self.query_one("#items", RowList).show(rows)
         done = sum(item.id in incident.ticks for item in checklist.items)
         title = f"1 {checklist.title}  {done}/{len(checklist.items)}"
-        self.query_one("#verify", Pane).show_title(lit(title))
+        self.query_one("#verify", Pane).show_title(literal(title))
         blockers = resolve_blockers(incident, playbook, self._against()) if incident.open else ()
         self.set_class(bool(blockers), "-blocked")
         # Where there is room, the question stands right below what it is about, not at the far end.
@@ -156,13 +158,13 @@ class ResolveScreen(IncidentScreen):
         self.show_next()
         down = self.has_class("-curtain")
         for pane in self.query(Pane):
-            pane.show_curtain(down)
+            pane.set_privacy(down)
 
     def _rows(self, width: int) -> list[ListRow]:
         """The recovery list, each item with what is known about it now; below it the fixes."""
-        incident, zone = self.incident, self.bridge.zone
+        incident, zone = self.incident, self.context.zone
         rows: list[ListRow] = []
-        for item in self.bridge.room.playbook.checklists["recovery"].items:
+        for item in self.context.room.playbook.checklists["recovery"].items:
             tick, reading = incident.ticks.get(item.id), self.evidence(item.id)
             against = reading is not None and reading.against
             glyph = ("✓ ", f"{'$text-warning' if against else '$text-success'} bold") if tick else ("○ ", "bold")
@@ -170,25 +172,25 @@ class ResolveScreen(IncidentScreen):
             # The item is read first: what is known gets the room that is left.
             space = max(8, width - len(item.text) - len(by) - 12)
             known = _shown(reading).truncate(space, ellipsis=True) if reading else None
-            tail = join(known, lit(by, "$text-quiet") if by else None, gap="  ")
-            words = Content.assemble(glyph, lit(item.text, "$text-quiet" if tick else ""))
+            tail = join(known, literal(by, "$text-quiet") if by else None, gap="  ")
+            words = Content.assemble(glyph, literal(item.text, "$text-quiet" if tick else ""))
             rows.append(ListRow(item.id, words, tail or None))
-        rows.append(ListRow("", lit("What was done", "$text-primary bold")))
+        rows.append(ListRow("", literal("What was done", "$text-primary bold")))
         if not incident.fixes:
-            key = Content.styled(f"[{key_of('fix', self.bridge.keys)}]", "$key bold")
+            key = Content.styled(f"[{key_of('fix', self.context.keys)}]", "$key bold")
             rows.append(ListRow("fix", Content.assemble(("○ ", "bold"), "No fix is recorded yet"), key))
         for seq, fix in incident.fixes:
             row = incident.row(seq)
-            at = lit(f"{row.at.astimezone(zone):%H:%M}" if row else "", "$text-quiet")
-            words = Content.assemble(("✓ ", "$text-success bold"), lit(row.text if row else fix.text))
+            at = literal(f"{row.at.astimezone(zone):%H:%M}" if row else "", "$text-quiet")
+            words = Content.assemble(("✓ ", "$text-success bold"), literal(row.text if row else fix.text))
             rows.append(ListRow(f"fix:{seq}", words, at))
         return rows
 
     def _show_blockers(self, blockers: tuple[str, ...]) -> None:
         if not self.incident.open:
-            said = lit(f"{self.incident.id} is {self.incident.status} already.", "$text-success bold")
+            said = literal(f"{self.incident.id} is {self.incident.status} already.", "$text-success bold")
         elif blockers:
-            said = Content("\n").join([lit(f"· {words}") for words in blockers])
+            said = Content("\n").join([literal(f"· {words}") for words in blockers])
         else:
             said = Content.styled("Nothing. ctrl+s resolves.", "$text-success bold")
         self.query_one("#way", Pane).show_title(Content(f"In the way  {len(blockers)}"))
@@ -198,11 +200,11 @@ class ResolveScreen(IncidentScreen):
             static.update(said)
 
     def find_steps(self) -> Sequence[NextStep]:
-        if self.glance is None:
+        if self.snapshot is None:
             return ()
         if not self.incident.open:
             return (NextStep("back", "", "Go back to the war room"),)
-        items, against = self.bridge.room.playbook.checklists["recovery"].items, self._against()
+        items, against = self.context.room.playbook.checklists["recovery"].items, self._against()
         left = [item for item in items if item.id not in self.incident.ticks]
         left.sort(key=lambda item: item.id in against)  # what does not hold is not to be ticked yet
         steps = [NextStep("check", item.id, f"Verify: {item.text}") for item in left]
@@ -245,12 +247,12 @@ class ResolveScreen(IncidentScreen):
 
     def _against(self) -> dict[str, str]:
         """The evidence against recovery items now, by item."""
-        items = self.bridge.room.playbook.checklists["recovery"].items
+        items = self.context.room.playbook.checklists["recovery"].items
         readings = {item.id: self.evidence(item.id) for item in items}
         return {id_: reading.text for id_, reading in readings.items() if reading and reading.against}
 
     def target_in(self, rows: RowList) -> str:
-        items = self.bridge.room.playbook.checklists["recovery"].items
+        items = self.context.room.playbook.checklists["recovery"].items
         return rows.cursor_id if any(item.id == rows.cursor_id for item in items) else ""
 
     def entry_under_cursor(self) -> int:
@@ -281,29 +283,29 @@ class ResolveScreen(IncidentScreen):
         if self.has_class("-blocked"):
             self.query_one("#reason", FieldInput).focus()
         else:
-            self.bridge.say("Everything is verified: ctrl+s resolves")
+            self.context.say("Everything is verified: ctrl+s resolves")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.action_send()
 
     def action_send(self) -> None:
         """Resolve; what is refused is said here, and nothing that was typed is lost."""
-        if not self._busy and self.glance is not None:
+        if not self._busy and self.snapshot is not None:
             self._busy = True
             self.start(self._send)
 
     async def _send(self) -> None:
-        room, incident_id = self.bridge.room, self.incident_id
+        room, incident_id = self.context.room, self.incident_id
         reason = self.query_one("#reason", FieldInput).value
         try:
             resolve = Resolve(reason, self._against())
-            await self.bridge.work(lambda: room.do(incident_id, resolve))
+            await self.context.work(lambda: room.execute(incident_id, resolve))
         except WarroomError as error:
             self._complain(error)
         else:
             self._stop_keeping()
             await self._draft.forget()
-            self.bridge.say(f"{incident_id} is resolved")
+            self.context.say(f"{incident_id} is resolved")
             if self.app.screen is self:  # who was quick may have opened another one meanwhile
                 self.dismiss()
         finally:
@@ -359,5 +361,5 @@ class ResolveScreen(IncidentScreen):
 def _shown(reading: Reading) -> Content:
     """A reading in the colour of what it says; evidence against an item carries a sign as well."""
     if reading.against:
-        return lit(f"! {reading.text}", "$text-warning bold")
-    return lit(reading.text, "$text-success" if reading.speaks == "for" else "$text-quiet")
+        return literal(f"! {reading.text}", "$text-warning bold")
+    return literal(reading.text, "$text-success" if reading.speaks == "for" else "$text-quiet")

@@ -13,26 +13,26 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from warroom.incident import timing
+from warroom.incident.advice import NextStep
 from warroom.incident.events import SECTIONS, Section
 from warroom.incident.incident import Incident
 from warroom.incident.summary import summarise
 from warroom.reports import messages, postmortem, render
-from warroom.incident.advice import NextStep
 from warroom.tui.actions import key_of
-from warroom.tui.context import Bridge
-from warroom.tui.feed import Glance
+from warroom.tui.context import ScreenContext
+from warroom.tui.feed import IncidentSnapshot
+from warroom.tui.panes import incident_panes as panes
+from warroom.tui.panes.incident_panes import Headline, Pane
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.incident_screen import IncidentScreen, section_title
-from warroom.tui.screens.pane_screen import TiledScreen
-from warroom.tui.panes import incident_panes as panes
+from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.widgets.bars import Bar, KeyBar
-from warroom.tui.panes.incident_panes import Headline, Pane
-from warroom.tui.widgets.markdown_view import Paper
+from warroom.tui.widgets.markdown_view import MarkdownView
 from warroom.tui.widgets.row_list import ListRow, RowList
-from warroom.tui.widgets.text import join, lit
+from warroom.tui.widgets.text import join, literal
 
 
-class ReviewScreen(TiledScreen, IncidentScreen):
+class ReviewScreen(PaneScreen, IncidentScreen):
     """What was it, what do we learn, what is still owed. Open at any time; escape goes back."""
 
     PANES = ("checklist", "timeline", "draft", "actions", "sections")
@@ -49,11 +49,20 @@ class ReviewScreen(TiledScreen, IncidentScreen):
     ReviewScreen.-tiled #checklist RowList { height: 6; }
     """
     BAR: ClassVar[tuple[str, ...]] = (
-        "write", "amend", "retract", "action_item", "finish_action", "check", "export", "close", "palette", "help",
-    )  # fmt: skip
+        "write",
+        "amend",
+        "retract",
+        "action_item",
+        "finish_action",
+        "check",
+        "export",
+        "close",
+        "palette",
+        "help",
+    )
 
-    def __init__(self, bridge: Bridge, incident_id: str, pane: str = "draft") -> None:
-        super().__init__(bridge, incident_id)
+    def __init__(self, context: ScreenContext, incident_id: str, pane: str = "draft") -> None:
+        super().__init__(context, incident_id)
         self.active = pane
         self._writing = False
         self._again = False
@@ -64,7 +73,7 @@ class ReviewScreen(TiledScreen, IncidentScreen):
         yield Bar(id="tabs")
         with Horizontal():
             with Vertical(id="left", classes="tiles"):
-                yield Pane(Paper(id="paper"), id="draft", title="5 Draft", private=True)
+                yield Pane(MarkdownView(id="paper"), id="draft", title="5 Draft", private=True)
                 yield Pane(RowList(id="entries"), id="timeline", title="2 Timeline", private=True)
             with Vertical(id="right", classes="tiles"):
                 yield Pane(RowList(id="parts"), id="sections", title="7 To write", private=True)
@@ -76,9 +85,9 @@ class ReviewScreen(TiledScreen, IncidentScreen):
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def show_glance(self, glance: Glance) -> None:
-        incident, now, zone = glance.incident, self.bridge.now(), self.bridge.zone
-        self.query_one("#entries", RowList).show(panes.timeline_rows(incident, glance.deliveries, zone, now))
+    def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
+        incident, now, zone = snapshot.incident, self.context.now(), self.context.zone
+        self.query_one("#entries", RowList).show(panes.timeline_rows(incident, snapshot.deliveries, zone, now))
         struck = sum(row.retracted for row in incident.rows)
         self.pane("timeline").show_title(Content(f"2 Timeline  {len(incident.rows) - struck}"))
         self._show_sections(incident)
@@ -88,7 +97,7 @@ class ReviewScreen(TiledScreen, IncidentScreen):
         self.tick()
 
     def on_resize(self, event: events.Resize) -> None:
-        if self.glance:  # hints are broken by the width of their pane, which is known once it is laid out
+        if self.snapshot:  # hints are broken by the width of their pane, which is known once it is laid out
             self.call_after_refresh(self._show_sections, self.incident)
         self.tick()
 
@@ -100,13 +109,13 @@ class ReviewScreen(TiledScreen, IncidentScreen):
             self.start(self._draft)
 
     async def _draft(self) -> None:
-        playbook = self.bridge.room.playbook
+        playbook = self.context.room.playbook
         try:
-            text = await self.bridge.carry_out(lambda: render.to_markdown(self.post_mortem(), playbook))
+            text = await self.context.run_or_notify(lambda: render.to_markdown(self.post_mortem(), playbook))
         finally:
             self._writing = False
         if text is not None and self.is_attached:
-            self.query_one("#paper", Paper).show(text)
+            self.query_one("#paper", MarkdownView).show(text)
         if self._again:
             self._write()
 
@@ -117,17 +126,17 @@ class ReviewScreen(TiledScreen, IncidentScreen):
         for name in SECTIONS:
             words = incident.sections.get(name, "")
             if name in incident.unwritten:
-                todo = Content.assemble("○ ", lit(section_title(name), "bold"))
-                rows.append(ListRow(name, todo, lit("to write")))
+                todo = Content.assemble("○ ", literal(section_title(name), "bold"))
+                rows.append(ListRow(name, todo, literal("to write")))
                 continue
-            done = Content.assemble(("✓ ", "$text-success bold"), lit(section_title(name), "$text-quiet"))
+            done = Content.assemble(("✓ ", "$text-success bold"), literal(section_title(name), "$text-quiet"))
             hints = postmortem.lint(words, names)
-            said = lit(f"! {len(hints)} to rephrase", "$text-warning") if hints else None
-            rows.append(ListRow(name, done, said or (None if words else lit("left empty", "$text-quiet"))))
+            said = literal(f"! {len(hints)} to rephrase", "$text-warning") if hints else None
+            rows.append(ListRow(name, done, said or (None if words else literal("left empty", "$text-quiet"))))
             for n, hint in enumerate(hints):
                 lines = wrap(hint, max(20, parts.content_size.width - 5)) or [hint]
                 rows += [
-                    ListRow(f"{name}:{n}.{m}", lit(("  ! " if m == 0 else "    ") + line, "$text-warning"))
+                    ListRow(f"{name}:{n}.{m}", literal(("  ! " if m == 0 else "    ") + line, "$text-warning"))
                     for m, line in enumerate(lines)
                 ]
         parts.show(rows)
@@ -135,49 +144,55 @@ class ReviewScreen(TiledScreen, IncidentScreen):
         self.pane("sections").show_title(Content(f"7 To write  {written}/{len(SECTIONS)}"))
 
     def _show_actions(self, incident: Incident, now: datetime) -> None:
-        today = now.astimezone(self.bridge.zone).date().isoformat()
+        today = now.astimezone(self.context.zone).date().isoformat()
         rows: list[ListRow] = []
         for item in sorted(incident.actions.values(), key=lambda item: item.done_at is not None):
             done = item.done_at is not None
             late = not done and bool(item.due) and item.due < today
             glyph = ("✓ ", "$text-success bold") if done else ("! ", "$text-error bold") if late else "○ "
-            words = Content.assemble(glyph, lit(f"{item.id} {item.words}", "$text-quiet" if done else ""))
-            owner = lit(item.owner, "$text-quiet") if item.owner else lit("no owner", "$text-warning")
+            words = Content.assemble(glyph, literal(f"{item.id} {item.words}", "$text-quiet" if done else ""))
+            owner = literal(item.owner, "$text-quiet") if item.owner else literal("no owner", "$text-warning")
             due = (
-                lit("OVERDUE", "$text-error bold") if late
-                else lit(f"due {item.due}", "$text-quiet") if item.due and not done
-                else None if done else lit("no date", "$text-warning")
-            )  # fmt: skip
+                literal("OVERDUE", "$text-error bold")
+                if late
+                else literal(f"due {item.due}", "$text-quiet")
+                if item.due and not done
+                else None
+                if done
+                else literal("no date", "$text-warning")
+            )
             rows.append(ListRow(item.id, words, join(owner, due, gap="  ")))
         self.query_one("#todo", RowList).show(rows)
         finished = sum(item.done_at is not None for item in incident.actions.values())
         self.pane("actions").show_title(Content(f"6 Actions  {finished}/{len(incident.actions)}"))
 
     def _show_list(self, incident: Incident) -> None:
-        items = self.bridge.room.playbook.checklists["post_incident"].items
+        items = self.context.room.playbook.checklists["post_incident"].items
         rows = []
         for item in items:
             tick = incident.ticks.get(item.id)
             glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold")
-            words = Content.assemble(glyph, lit(item.text, "$text-quiet" if tick else ""))
-            by = lit(f"{tick.by} {tick.at.astimezone(self.bridge.zone):%d %b}", "$text-quiet") if tick else None
+            words = Content.assemble(glyph, literal(item.text, "$text-quiet" if tick else ""))
+            by = (
+                literal(f"{tick.by} {tick.at.astimezone(self.context.zone):%d %b}", "$text-quiet") if tick else None
+            )
             rows.append(ListRow(item.id, words, by))
         self.query_one("#items", RowList).show(rows)
         done = sum(item.id in incident.ticks for item in items)
         self.pane("checklist").show_title(Content(f"1 Follow-up  {done}/{len(items)}"))
 
     def tick(self) -> None:
-        if self.glance is None or not self.is_attached:
+        if self.snapshot is None or not self.is_attached:
             return
-        incident, playbook = self.incident, self.bridge.room.playbook
-        now, zone = self.bridge.now(), self.bridge.zone
+        incident, playbook = self.incident, self.context.room.playbook
+        now, zone = self.context.now(), self.context.zone
         self.query_one(Headline).show(
             incident,
-            self.glance.deliveries,
+            self.snapshot.deliveries,
             playbook,
             now,
             zone,
-            read_only=bool(self.bridge.room.read_only),
+            read_only=bool(self.context.room.read_only),
         )
         self.query_one("#owed", Bar).say(self._owed(incident, now))
         self.show_next()
@@ -185,8 +200,8 @@ class ReviewScreen(TiledScreen, IncidentScreen):
 
     def _owed(self, incident: Incident, now: datetime) -> Content:
         """How the follow-up stands, in a line."""
-        playbook, zone = self.bridge.room.playbook, self.bridge.zone
-        took = timing.spoken(timing.elapsed(incident, now))
+        playbook, zone = self.context.room.playbook, self.context.zone
+        took = timing.format_duration(timing.elapsed(incident, now))
         if incident.open:
             return Content.assemble(
                 ("Review", "bold"), "   still open after ", took, ": the draft grows as you work"
@@ -197,13 +212,15 @@ class ReviewScreen(TiledScreen, IncidentScreen):
             said = "post-mortem written" if not missing else f"root cause written, {len(missing)} sections to go"
             if "root_cause" in missing:
                 said = "a drill owes no post-mortem" if incident.drill else f"{incident.id} is closed"
-            state = lit(said, "$text-success bold")
+            state = literal(said, "$text-success bold")
         elif due < now:
-            state = lit(f" post-mortem OVERDUE since {due.astimezone(zone):%a %d %b %H:%M} ",
-                        "$status-overdue-text on $status-overdue bold")  # fmt: skip
+            state = literal(
+                f" post-mortem OVERDUE since {due.astimezone(zone):%a %d %b %H:%M} ",
+                "$status-overdue-text on $status-overdue bold",
+            )
         else:
-            left = timing.spoken(due - now)
-            state = lit(f"post-mortem due {due.astimezone(zone):%a %d %b %H:%M}, in {left}", "$text-warning")
+            left = timing.format_duration(due - now)
+            state = literal(f"post-mortem due {due.astimezone(zone):%a %d %b %H:%M}, in {left}", "$text-warning")
         return Content.assemble(("Review", "bold"), "   took ", (took, "bold"), "   ") + state
 
     def find_steps(self) -> Sequence[NextStep]:
@@ -266,7 +283,7 @@ class ReviewScreen(TiledScreen, IncidentScreen):
             self.show_entry(int(event.row_id))
         elif event.rows.id == "todo":
             item = self.incident.actions[event.row_id]
-            state = "Done" if item.done_at else f"Open; {key_of('finish_action', self.bridge.keys)} finishes it"
+            state = "Done" if item.done_at else f"Open; {key_of('finish_action', self.context.keys)} finishes it"
             owner, due = item.owner or "nobody yet", item.due or "no date yet"
             self.app.push_screen(
                 Detail(f"Action item {item.id}", f"{item.words}\n\nOwner  {owner}\nDue    {due}\n{state}")

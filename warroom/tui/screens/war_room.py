@@ -12,30 +12,30 @@ from textual.content import Content
 from textual.widgets import Digits
 
 from warroom.incident import timing
+from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.commands import Pin
+from warroom.incident.readings import Reading, of_errors
 from warroom.incident.timing import Urgency
 from warroom.logs.records import Record
 from warroom.logs.view import LogView
-from warroom.incident.readings import Reading, of_errors
-from warroom.incident.advice import NextStep, next_steps
 from warroom.tui.actions import LOG_ACTIONS, key_of
-from warroom.tui.context import Bridge
-from warroom.tui.feed import Glance
-from warroom.tui.screens.incident_screen import IncidentScreen
-from warroom.tui.screens.record_detail import RecordScreen
-from warroom.tui.screens.pane_screen import TiledScreen
+from warroom.tui.context import ScreenContext
+from warroom.tui.feed import IncidentSnapshot
 from warroom.tui.panes import incident_panes as panes
-from warroom.tui.widgets.bars import Bar, KeyBar
+from warroom.tui.panes.incident_panes import Headline, Pane
 from warroom.tui.panes.logs.box import LogBox
 from warroom.tui.panes.logs.pane import LogPane
-from warroom.tui.panes.incident_panes import Headline, Pane
+from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.screens.pane_screen import PaneScreen
+from warroom.tui.screens.record_detail import RecordScreen
+from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.row_list import RowList
 
 NO_LOGS = """No log is watched. L adds one; --log FILE names one at the start, --log - takes a pipe,
 and the settings give a service its logs for good."""
 
 
-class WarRoomScreen(TiledScreen, IncidentScreen):
+class WarRoomScreen(PaneScreen, IncidentScreen):
     """An incident, live. Escape goes home; the incident goes on."""
 
     PANES = ("checklist", "timeline", "roles", "logs")
@@ -53,13 +53,23 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
     WarRoomScreen.-tiled #logs { height: 1fr; }
     """
     BAR: ClassVar[tuple[str, ...]] = (
-        "update", "note", "assign", "check", "pin", "severity", "fix", "resolve", "search", "palette", "help",
-    )  # fmt: skip
+        "update",
+        "note",
+        "assign",
+        "check",
+        "pin",
+        "severity",
+        "fix",
+        "resolve",
+        "search",
+        "palette",
+        "help",
+    )
 
-    def __init__(self, bridge: Bridge, incident_id: str) -> None:
-        super().__init__(bridge, incident_id)
-        kept = bridge.room.settings.console.log_mb * 1_000_000
-        self._view = LogView(zone=bridge.zone, wall=bridge.now, max_bytes=kept)
+    def __init__(self, context: ScreenContext, incident_id: str) -> None:
+        super().__init__(context, incident_id)
+        kept = context.room.settings.console.log_mb * 1_000_000
+        self._view = LogView(zone=context.zone, wall=context.now, max_bytes=kept)
         self._box = LogBox(self._view, empty=NO_LOGS, id="log-box")
         self._watching = False
         self._leap: float | None = None  # of the errors in the log, until somebody has looked
@@ -101,35 +111,35 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def show_glance(self, glance: Glance) -> None:
-        incident, playbook = glance.incident, self.bridge.room.playbook
-        now, zone = self.bridge.now(), self.bridge.zone
-        entries = panes.timeline_rows(incident, glance.deliveries, zone, now)
+    def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
+        incident, playbook = snapshot.incident, self.context.room.playbook
+        now, zone = self.context.now(), self.context.zone
+        entries = panes.timeline_rows(incident, snapshot.deliveries, zone, now)
         self.query_one("#entries", RowList).show(entries)
-        assign = key_of("assign", self.bridge.keys)
+        assign = key_of("assign", self.context.keys)
         self.query_one("#people", RowList).show(panes.role_rows(incident, playbook, zone, assign))
         retracted = sum(row.retracted for row in incident.rows)
         count = f"2 Timeline  {len(incident.rows) - retracted}"
         self.query_one("#timeline", Pane).show_title(Content(count))
         if not self._watching:
             self._watching = True
-            self.start(self.bridge.carry_out(lambda: self.bridge.watch_logs(self._view, incident.service)))
+            self.start(self.context.run_or_notify(lambda: self.context.watch_logs(self._view, incident.service)))
         self.tick()
 
     def tick(self) -> None:
         """What depends on the time of day; each line is repainted only if it says something else."""
-        if self.glance is None or not self.is_attached:
+        if self.snapshot is None or not self.is_attached:
             return
-        glance, playbook = self.glance, self.bridge.room.playbook
-        incident, now, zone = glance.incident, self.bridge.now(), self.bridge.zone
+        snapshot, playbook = self.snapshot, self.context.room.playbook
+        incident, now, zone = snapshot.incident, self.context.now(), self.context.zone
         width = max(20, self.size.width - 2)
         self.query_one(Headline).show(
             incident,
-            glance.deliveries,
+            snapshot.deliveries,
             playbook,
             now,
             zone,
-            read_only=bool(self.bridge.room.read_only),
+            read_only=bool(self.context.room.read_only),
         )
         tiled = self.has_class("-tiled")
         elapsed, digits = timing.clock(timing.elapsed(incident, now).total_seconds()), self.query_one(Digits)
@@ -148,10 +158,10 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         self.show_tabs()
 
     def find_steps(self) -> Sequence[NextStep]:
-        if self.glance is None:
+        if self.snapshot is None:
             return ()
-        glance, playbook = self.glance, self.bridge.room.playbook
-        return next_steps(glance.incident, playbook, glance.deliveries, self.bridge.now(), self._leap)
+        snapshot, playbook = self.snapshot, self.context.room.playbook
+        return next_steps(snapshot.incident, playbook, snapshot.deliveries, self.context.now(), self._leap)
 
     def lead(self) -> None:
         super().lead()
@@ -169,7 +179,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
             self._rung.clear()
         elif what not in self._rung:
             self._rung.add(what)
-            if self.bridge.room.settings.console.bell:
+            if self.context.room.settings.console.bell:
                 self.app.bell()
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
@@ -193,7 +203,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
 
     def evidence(self, item_id: str) -> Reading | None:
         """What the log says about errors: for how long there was none, or how many there are, and were."""
-        if self.bridge.room.playbook.item(item_id).probe != "errors":
+        if self.context.room.playbook.item(item_id).probe != "errors":
             return None
         figures = self._view.figures()
         return of_errors(figures.errors) if figures.labels else Reading("no log is watched here")
@@ -201,7 +211,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
     async def do_pin(self) -> None:
         record = self._box.pane.evidence()
         if record is None:
-            self.bridge.say("Put the cursor on a log line first (4)", "warning")
+            self.context.say("Put the cursor on a log line first (4)", "warning")
         else:
             await self._pin(record)
 
@@ -210,7 +220,7 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
             Pin(record.source, record.text.strip(), record.line or 0, record.time, record.level or "")
         )
         if done:
-            self.bridge.say("Pinned to the timeline")
+            self.context.say("Pinned to the timeline")
 
     def go(self, name: str = "") -> None:
         super().go(name)
@@ -229,12 +239,14 @@ class WarRoomScreen(TiledScreen, IncidentScreen):
         self._box.do(action_id)
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
-        self.app.push_screen(RecordScreen(
-            event.record, self.bridge.zone, pin=self._pin, revealed=event.revealed, keys=self.bridge.keys
-        ))  # fmt: skip
+        self.app.push_screen(
+            RecordScreen(
+                event.record, self.context.zone, pin=self._pin, revealed=event.revealed, keys=self.context.keys
+            )
+        )
 
     def on_log_pane_leapt(self, event: LogPane.Leapt) -> None:
-        self.bridge.say(f"Errors in the log: {event.times:.0f}× the last hour", "warning")
+        self.context.say(f"Errors in the log: {event.times:.0f}× the last hour", "warning")
         self._leap = None if self._box.pane.has_focus else event.times
         self.tick()
 

@@ -17,7 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.worker import WorkType
 
-from warroom.safety import inert
+from warroom.safety import sanitize
 
 WIDEST = 100
 """Cells; longer lines are hard to read."""
@@ -38,19 +38,38 @@ class _Document(Markdown):
 def typeset(markdown: str, width: int, heading: Style, quiet: Style) -> list[Strip]:
     """``markdown`` as lines of at most ``width`` cells; links as text, raw HTML left out, nothing obeyed."""
     plain = Style()
-    theme = Theme({
-        **{f"markdown.h{level}": heading for level in range(1, 8)},
-        "markdown.h1.border": quiet, "markdown.item.bullet": quiet, "markdown.item.number": quiet,
-        "markdown.hr": quiet, "markdown.block_quote": quiet, "markdown.code": Style(bold=True),
-        "markdown.code_block": plain, "markdown.link": plain, "markdown.link_url": plain, "markdown.list": plain,
-        "markdown.item": plain, "markdown.em": Style(italic=True), "markdown.strong": Style(bold=True),
-        "markdown.table.border": quiet, "markdown.table.header": Style(bold=True),
-    })  # fmt: skip
+    theme = Theme(
+        {
+            **{f"markdown.h{level}": heading for level in range(1, 8)},
+            "markdown.h1.border": quiet,
+            "markdown.item.bullet": quiet,
+            "markdown.item.number": quiet,
+            "markdown.hr": quiet,
+            "markdown.block_quote": quiet,
+            "markdown.code": Style(bold=True),
+            "markdown.code_block": plain,
+            "markdown.link": plain,
+            "markdown.link_url": plain,
+            "markdown.list": plain,
+            "markdown.item": plain,
+            "markdown.em": Style(italic=True),
+            "markdown.strong": Style(bold=True),
+            "markdown.table.border": quiet,
+            "markdown.table.header": Style(bold=True),
+        }
+    )
     console = Console(
-        file=io.StringIO(), width=width, theme=theme, color_system="truecolor", force_terminal=True,
-        legacy_windows=False, emoji=False, markup=False, highlight=False,
-    )  # fmt: skip
-    document = _Document(inert(markdown), hyperlinks=False)
+        file=io.StringIO(),
+        width=width,
+        theme=theme,
+        color_system="truecolor",
+        force_terminal=True,
+        legacy_windows=False,
+        emoji=False,
+        markup=False,
+        highlight=False,
+    )
+    document = _Document(sanitize(markdown), hyperlinks=False)
     lines = console.render_lines(document, console.options.update(width=width), pad=False)
     strips = [Strip([s for s in line if not s.control]) for line in lines]
     while strips and not strips[0].text.strip():
@@ -58,20 +77,25 @@ def typeset(markdown: str, width: int, heading: Style, quiet: Style) -> list[Str
     return strips
 
 
-class Paper(ScrollView, can_focus=True):
+class MarkdownView(ScrollView, can_focus=True):
     """Shows a document; the arrow keys, page and end scroll it. Where one reads stays put when it changes."""
 
     DEFAULT_CSS = """
-    Paper { height: 1fr; width: 1fr; scrollbar-size-vertical: 1; overflow: hidden scroll; background: $background; }
-    Paper > .paper--heading { color: $text-primary; text-style: bold; }
-    Paper > .paper--quiet { color: $text-quiet; }
+    MarkdownView {
+        height: 1fr; width: 1fr; scrollbar-size-vertical: 1; overflow: hidden scroll; background: $background;
+    }
+    MarkdownView > .paper--heading { color: $text-primary; text-style: bold; }
+    MarkdownView > .paper--quiet { color: $text-quiet; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"paper--heading", "paper--quiet"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "scroll_up", show=False), Binding("down", "scroll_down", show=False),
-        Binding("pageup", "page_up", show=False), Binding("pagedown", "page_down", show=False),
-        Binding("home", "scroll_home", show=False), Binding("end", "scroll_end", show=False),
-    ]  # fmt: skip
+        Binding("up", "scroll_up", show=False),
+        Binding("down", "scroll_down", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("pagedown", "page_down", show=False),
+        Binding("home", "scroll_home", show=False),
+        Binding("end", "scroll_end", show=False),
+    ]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

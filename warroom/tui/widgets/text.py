@@ -6,17 +6,19 @@ from textual.content import Content
 from textual.style import Style
 
 from warroom.incident.timing import Urgency
-from warroom.safety import inert
+from warroom.safety import sanitize
 
 
-def lit(text: str, style: str | Style = "") -> Content:
+def literal(text: str, style: str | Style = "") -> Content:
     """``text`` as it stands, on one line, with nothing in it that a terminal or a markup parser would obey."""
-    return Content.styled(inert(text, newlines=False), style) if style else Content(inert(text, newlines=False))
+    return (
+        Content.styled(sanitize(text, newlines=False), style) if style else Content(sanitize(text, newlines=False))
+    )
 
 
 def block(text: str, style: str | Style = "") -> Content:
-    """As ``lit``, keeping its lines."""
-    return Content.styled(inert(text), style) if style else Content(inert(text))
+    """As ``literal``, keeping its lines."""
+    return Content.styled(sanitize(text), style) if style else Content(sanitize(text))
 
 
 def join(*parts: Content | str | None, gap: str = " ") -> Content:
@@ -49,4 +51,4 @@ def severity_slot(severity: str, rank: int, of: int) -> str:
 def severity_badge(severity: str, rank: int, of: int, glyph: str) -> Content:
     """The severity on its own ground: glyph and word, so that colour is never the only sign."""
     known = severity_slot(severity, rank, of)
-    return lit(f" {glyph} {severity.upper()} ", f"$sev-{known}-text on $sev-{known} bold")
+    return literal(f" {glyph} {severity.upper()} ", f"$sev-{known}-text on $sev-{known} bold")

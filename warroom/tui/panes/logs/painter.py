@@ -16,15 +16,21 @@ from textual.color import Color
 from textual.strip import Strip
 from textual.widget import Widget
 
-from warroom.logs.rows import Row
 from warroom.logs.query import Query
+from warroom.logs.rows import Row
 
 ON_DARK = ("#7cc4f5", "#e6a3d3", "#8fdc92", "#b9a8ff", "#5fd6d6", "#d9bf9c", "#c9d36a", "#a9bad0")
 ON_LIGHT = ("#0a5aa8", "#952a80", "#1a6a30", "#5a3cc2", "#006a72", "#7a4718", "#596000", "#46566b")
 ON_ANSI = (
-    "ansi_cyan", "ansi_magenta", "ansi_green", "ansi_blue",
-    "ansi_bright_cyan", "ansi_bright_magenta", "ansi_bright_green", "ansi_bright_blue",
-)  # fmt: skip
+    "ansi_cyan",
+    "ansi_magenta",
+    "ansi_green",
+    "ansi_blue",
+    "ansi_bright_cyan",
+    "ansi_bright_magenta",
+    "ansi_bright_green",
+    "ansi_bright_blue",
+)
 """The colours of sources on a dark, a light and an unknown background: neither red nor amber, which mean a level,
 each with a contrast of at least 4.5:1. The name always stands beside it."""
 
@@ -34,7 +40,7 @@ def hue(place: int, ground: Color) -> str:
 
     No two of twenty-four sources in a row look the same.
     """
-    hues = ON_ANSI if ground.ansi is not None else ON_DARK if ground.brightness < 0.5 else ON_LIGHT  # fmt: skip
+    hues = ON_ANSI if ground.ansi is not None else ON_DARK if ground.brightness < 0.5 else ON_LIGHT
     return f"{hues[place % len(hues)]} {('', 'italic', 'underline')[place // len(hues) % 3]}".rstrip()
 
 

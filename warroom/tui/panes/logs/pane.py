@@ -26,13 +26,13 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from warroom.logs.record_detail import FullRecord, evidence
 from warroom.logs.finder import Hunt, Seeker, Way
+from warroom.logs.query import BadPattern, Query
+from warroom.logs.record_detail import FullRecord, evidence
 from warroom.logs.records import Level, Record
 from warroom.logs.rows import Row, Seq
-from warroom.logs.query import BadPattern, Query
 from warroom.logs.view import LogView
-from warroom.safety import inert
+from warroom.safety import sanitize
 from warroom.tui.panes.logs.painter import CSS, PARTS, Look, Painter, one_line, text_room
 
 FRAMES = 15  # repaints a second at most, while lines pour in
@@ -357,7 +357,7 @@ class LogPane(Widget, can_focus=True):
 
     def say(self, hint: str) -> None:
         """Shows a sentence in the pane's last line, until the next movement."""
-        self._hint = inert(hint, newlines=False)
+        self._hint = sanitize(hint, newlines=False)
         self.refresh()
 
     def title_text(self) -> Content:
@@ -674,7 +674,7 @@ class LogPane(Widget, can_focus=True):
         if self._view.filter:
             parts.append(f"{now.end - now.first:,} shown" + (f" {now.done:.0%}" if now.working else ""))
         if self._matches and self._hunt and self._hunt.query:
-            parts.append(inert(f"“{self._hunt.query.text}” {self._matches}", newlines=False))
+            parts.append(sanitize(f"“{self._hunt.query.text}” {self._matches}", newlines=False))
         if not self._view.masks:
             parts.append("NOTHING MASKED")
         elif figures.masked:
@@ -701,7 +701,7 @@ class LogPane(Widget, can_focus=True):
         self._tick()
 
     def _chips(self) -> list[str]:
-        return [inert(f" {text} ✕ ", newlines=False) for text in self.filters]
+        return [sanitize(f" {text} ✕ ", newlines=False) for text in self.filters]
 
     def _seek(self, hunt: Hunt | None, ways: Sequence[Way], *, count: bool = False) -> None:
         """Searches each way in turn; the answers come as messages."""

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from warroom.safety import inert
+from warroom.safety import sanitize
 
 PAUSE = 0.15  # seconds without a key before what was typed so far is looked for
 _LONGEST = 1000
@@ -60,7 +60,7 @@ class LogPrompt(Widget):
 
     def open(self, what: str, hint: str) -> None:
         """Shows itself; ``what`` stands before the line, ``hint`` in it while it is empty."""
-        self._what, self._hint = what, inert(hint, newlines=False)
+        self._what, self._hint = what, sanitize(hint, newlines=False)
         self._told = self._text = ""
         self._at = 0
         self.display = True
@@ -103,7 +103,7 @@ class LogPrompt(Widget):
 
     def insert(self, text: str) -> None:
         """Text at the cursor, on one line and with nothing in it that a terminal would obey."""
-        text = inert(" ".join(text.splitlines()) if len(text) > 1 else text, newlines=False)
+        text = sanitize(" ".join(text.splitlines()) if len(text) > 1 else text, newlines=False)
         whole = (self._text[: self._at] + text + self._text[self._at :])[:_LONGEST]
         self._put(whole, min(self._at + len(text), _LONGEST))
 

@@ -1,0 +1,1 @@
+"""What the tests of several folders share: the console under test, servers, formats of tokens."""

@@ -1,0 +1,303 @@
+"""What the program says about itself, as the README shows it; no test. ``python tests/readme.py`` writes it anew.
+
+Each block stands in README.md between ``<!-- name -->`` and ``<!-- /name -->``. The picture is the console itself,
+without a terminal, over the shipped drill played to the middle of its incident.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import inspect
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel, SecretStr
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PICTURE = ROOT / ".github" / "warroom.svg"
+OURS = ("transcript", "slack", "matrix", "webhook")
+"""The backends that come with warroom, in the order the README tells them."""
+
+AT = datetime(2026, 1, 28, 13, 4, tzinfo=UTC)
+"""When the incident of the README happens, at 14:04 in Berlin."""
+
+SIZE = (132, 38)
+"""Of the picture, in cells."""
+
+
+# ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join([_row(header), _row(["---"] * len(header)), *map(_row, rows)])
+
+
+def keys() -> str:
+    """Every action and its key, and the keys within a screen."""
+    from warroom.tui.actions import ACTIONS, shown
+    from warroom.tui.screens.help import DANGERS, WITHIN
+
+    parts = []
+    for place, title in (("incident", "In an incident"), ("anywhere", "Anywhere")):
+        rows = [
+            (
+                f"`{shown(action.keys)}`",
+                action.title,
+                action.help + (f" *{DANGERS[action.danger].capitalize()}.*" if action.danger else ""),
+            )
+            for action in ACTIONS
+            if action.place == place
+        ]
+        parts.append(_table((title, "", ""), rows))
+    parts.append(_table(("Within a screen", ""), [(f"`{names}`", words) for names, words in WITHIN]))
+    return "\n\n".join(parts)
+
+
+def verbs() -> str:
+    """Every verb with its arguments, by section, and which of them wait for delivery."""
+    from warroom.cli.context import SECTIONS
+    from warroom.cli.main import cli
+
+    def usage(name: str, command: click.Command) -> str:
+        arguments = [one for one in command.params if isinstance(one, click.Argument)]
+        return " ".join([name, *(one.make_metavar(click.Context(command)) for one in arguments)])
+
+    parts = []
+    for section in SECTIONS:
+        rows = [
+            (f"`{usage(name, command)}`", (command.help or "").partition("\n\n")[0].strip())
+            for name, command in cli.commands.items()
+            if cli.section(name) == section  # type: ignore[attr-defined]
+        ]
+        parts.append(_table((section, ""), rows))
+    posting = [f"`{name}`" for name, command in cli.commands.items() if getattr(command, "posts", False)]
+    waiting = f"These post, and so take `--wait TIME` and `--no-wait`: {', '.join(posting)}."
+    return "\n\n".join([*parts, waiting])
+
+
+def exits() -> str:
+    """The exit statuses, as the program's own file tells them."""
+    from warroom.cli import main
+
+    told = re.search(r"Exit status: (.*?)\. ", " ".join((main.__doc__ or "").split()))
+    assert told
+    rows = [one.split(" ", 1) for one in told[1].split(" · ")]
+    return _table(("Status", "Means"), [(f"`{number}`", words) for number, words in rows])
+
+
+def shapes() -> str:
+    """What the verbs whose shape others rely on print, run here on an incident of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        say = speaker(Path(folder))
+        declared = say("declare", "checkout-api", "Card payments fail", "--severity", "high", "--json")
+        status, timeline = say("status", "--json"), say("timeline", "--json")
+        deliveries = say("deliveries", "--json")
+    told = {
+        "warroom declare … --json": json.loads(declared),
+        "warroom status --json": json.loads(status),
+        "warroom timeline --json": json.loads(timeline)[:1],
+        "warroom deliveries --json": [d for d in json.loads(deliveries) if d["id"].endswith(".post")],
+    }
+    blocks = [f"`{line}`\n\n```json\n{_json(value, folder)}\n```" for line, value in told.items()]
+    return "\n\n".join(blocks)
+
+
+def _json(value: Any, folder: str) -> str:
+    """JSON, a key a line, with what is small on one line; the folder under a neutral name."""
+    text = json.dumps(value, ensure_ascii=False, indent=2).replace(folder, "/home/you/.local/share")
+
+    def joined(match: re.Match[str]) -> str:
+        short = " ".join(match[0].split()).replace("{ ", "{").replace(" }", "}")
+        return short if len(short) <= 76 else match[0]
+
+    return re.sub(r"(?<=: )\{[^{}]*\}", joined, text)
+
+
+def speaker(folder: Path, **environ: str) -> Callable[..., str]:
+    """A command line of its own in ``folder`` at ``AT``, Alice sitting at it: give words, get stdout."""
+    from warroom.cli.context import Call
+    from warroom.cli.main import run
+
+    given = {"HOME": str(folder), "WARROOM_DATA": str(folder / "warroom"), "WARROOM_AS": "Alice", **environ}
+    given.setdefault("WARROOM_SETTINGS", str(folder / "settings.toml"))
+    if not Path(given["WARROOM_SETTINGS"]).exists():
+        Path(given["WARROOM_SETTINGS"]).write_text("")
+
+    def say(*words: str, expect: int = 0) -> str:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = run(words, Call(environ=given, clock=lambda: AT))
+        assert status == expect, f"warroom {' '.join(words)}: {status}\n{err.getvalue()}"
+        return out.getvalue()
+
+    return say
+
+
+def promises() -> str:
+    """What each backend promises about a post, as its class says."""
+    rows = []
+    for name, backend in _backends():
+        dedupes = getattr(backend, "dedupes", None)
+        length = getattr(backend, "max_length", None) or backend.Options.model_fields["max_length"].default
+        rows.append(
+            (
+                f"`{name}`",
+                "yes" if dedupes else "no" if dedupes is False else "if you say `idempotent = true`",
+                "yes" if backend.reads_back else "no",
+                f"{length:,}",
+            )
+        )
+    return _table(("Backend", "A post tried twice arrives once", "Can be read back", "Longest text"), rows)
+
+
+def options(name: str) -> str:
+    """The options of a backend, from its model and the docstrings in it."""
+    from warroom.connect.plugins import load
+
+    model = load(name).Options
+    manual = _manual(model)
+    rows = []
+    for key, field in model.model_fields.items():
+        if key == "folder":
+            continue  # filled by warroom itself, as the text beside it says
+        default = "needed" if field.is_required() else f"`{_toml(field.get_default(call_default_factory=True))}`"
+        kind = "secret" if SecretStr in (field.annotation, *typing.get_args(field.annotation)) else ""
+        rows.append((f"`{key}`", ", ".join(filter(None, (kind, default))), manual[key]))
+    return _table(("Option", "Default", ""), rows)
+
+
+def _backends() -> list[tuple[str, Any]]:
+    from warroom.connect.plugins import load
+
+    return [(name, load(name)) for name in OURS]
+
+
+def _manual(model: type[BaseModel]) -> dict[str, str]:
+    body = ast.parse(inspect.getsource(model)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    told = {}
+    for key, text in zip(body.body, body.body[1:], strict=False):
+        if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            words = " ".join(str(text.value.value).split()).replace("``", "`")
+            told[key.target.id] = words  # type: ignore[union-attr]
+    return told
+
+
+def _toml(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "keys": keys,
+    "verbs": verbs,
+    "exits": exits,
+    "shapes": shapes,
+    "promises": promises,
+    **{f"options {name}": (lambda name=name: options(name)) for name in OURS},  # type: ignore[misc]
+}
+"""What stands in the README, by the name in its marker."""
+
+
+def block(text: str, name: str) -> str:
+    """The block of that name as it stands in ``text``."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", text, re.DOTALL)
+    assert found, f"README.md has no <!-- {name} --> … <!-- /{name} -->"
+    return found[1]
+
+
+# ── the picture ─────────────────────────────────────────────────────────────────────────────────────────────
+
+MOMENT = "customer 3"
+"""The entry after which the picture is taken: half way, the cause known, team and customers told."""
+
+
+async def picture(folder: Path) -> str:
+    """The war room in the middle of the shipped drill, as SVG that needs nothing but itself."""
+    from harness.app import settle, until
+    from warroom import bootstrap as wiring
+    from warroom.config.paths import shipped
+    from warroom.drill.player import ScaledClock
+    from warroom.logs.sources.file import FileSource
+    from warroom.logs.view import LogView
+    from warroom.tui.app import WarRoomApp
+    from warroom.tui.context import ConsoleDeps
+    from warroom.tui.screens.base import BaseScreen
+    from warroom.tui.theme import load_themes
+
+    clock = ScaledClock(float("inf"), AT)
+    environ = {"HOME": str(folder)}
+    settings = shipped("sample_data") / "settings.toml"
+    with wiring.open_context(settings, folder, "Ada Moreau", environ=environ, clock=clock) as house:
+        drill = house.drill(folder / "logs", clock)
+
+        def follow(line: str) -> None:
+            house.courier().drain(10)
+            if MOMENT in line:
+                drill.stop()
+
+        incident_id = await asyncio.to_thread(drill.play, follow)
+
+        def watch_logs(view: LogView, service: str) -> None:
+            for path in drill.logs:
+                view.add(FileSource(path))
+
+        deps = ConsoleDeps(house.room, watch_logs, themes=load_themes(shipped("themes")), incident_id=incident_id)
+        console = WarRoomApp(lambda: deps, crash_folder=folder)
+        async with console.run_test(size=SIZE) as pilot:
+            await until(pilot, lambda: isinstance(console.screen, BaseScreen))
+            await settle(pilot)
+            await pilot.press("2")
+            await until(pilot, lambda: all(word in _seen(console) for word in (MOMENT, "following", " ERROR ")))
+            await settle(pilot)
+            return alone(console.export_screenshot(title="warroom"))
+
+
+def _seen(app: Any) -> str:
+    from harness.app import screen_text
+
+    return screen_text(app)
+
+
+def alone(svg: str) -> str:
+    """The SVG without the fonts it would fetch and the note on who drew it."""
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    return svg.replace("Fira Code, monospace", "Fira Code, DejaVu Sans Mono, Menlo, monospace")
+
+
+def main() -> None:
+    """Write the blocks and the picture anew."""
+    os.environ["TEXTUAL_ANIMATIONS"] = "none"
+    text = README.read_text(encoding="utf-8")
+    for name, make in BLOCKS.items():
+        before = block(text, name)
+        text = text.replace(f"<!-- {name} -->\n{before}\n<!--", f"<!-- {name} -->\n{make()}\n<!--")
+    README.write_text(text, encoding="utf-8")
+    if "--no-picture" not in sys.argv:
+        with tempfile.TemporaryDirectory() as folder:
+            PICTURE.write_text(asyncio.run(picture(Path(folder))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The console over a journal that cannot be written, or whose entries are damaged: it opens, works, and says so."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from harness.app import Stage, on_console, screen_text, settle, until
+
+from warroom.errors import NotSaved
+from warroom.incident.commands import Declare
+from warroom.journal import sqlite
+
+pytestmark = pytest.mark.anyio
+
+
+def declared(folder: Path) -> str:
+    with Stage(folder) as stage:
+        return stage.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+
+
+@pytest.mark.parametrize("place", ["", "INC-1"], ids=["home", "war room"])
+async def test_a_journal_that_cannot_be_written_is_shown_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    declared(tmp_path)
+
+    def full(*_: object) -> None:
+        raise NotSaved("The journal cannot be opened: the disk is full", "Free some space.")
+
+    monkeypatch.setattr(sqlite, "_prepare", full)
+    with Stage(tmp_path) as stage:
+        async with on_console(stage, (120, 36), incident_id=place) as pilot:
+            app = pilot.app
+            await until(pilot, lambda: "Card payments fail" in screen_text(app))
+            await until(pilot, lambda: "nothing can be recorded" in screen_text(app))
+            shown = screen_text(app)
+            assert "READ-ONLY" in shown.splitlines()[0]
+            assert "the disk is full" in shown
+            if place:
+                await pilot.press("k")  # acknowledge
+                await settle(pilot)
+                await until(pilot, lambda: "Not saved: the disk is full" in screen_text(app))
+        assert stage.journal.length("INC-1") == stage.room.incident("INC-1").seq
+
+
+async def test_a_war_room_says_from_which_entry_on_its_incident_is_damaged(tmp_path: Path) -> None:
+    declared(tmp_path)
+    with sqlite3.connect(tmp_path / "journal.sqlite") as db:
+        db.execute("UPDATE entries SET at = at + 1 WHERE stream = 'INC-1' AND seq = 2")
+    db.close()
+    with Stage(tmp_path) as stage:
+        async with on_console(stage, (120, 36), incident_id="INC-1") as pilot:
+            await until(pilot, lambda: "INC-1 is damaged from entry 2 on" in screen_text(pilot.app))
+            assert "READ-ONLY" not in screen_text(pilot.app)

@@ -1,0 +1,180 @@
+"""A form over the war room: what is typed is kept as it is typed, and survives a refusal, leaving, and a kill."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.app import DEADLINE_S, SMALL, Stage, on_console, said, screen_text, settle, type_in, until
+from textual.pilot import Pilot
+from textual.widgets import Static, TextArea
+
+from warroom.errors import NotSaved
+from warroom.incident.commands import Declare
+from warroom.tui.screens.form_dialog import Form
+
+pytestmark = pytest.mark.anyio
+
+
+def declared(stage: Stage) -> str:
+    return stage.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+
+
+async def test_what_is_typed_is_on_the_disk_before_the_form_is_left(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        incident_id = declared(stage)
+        async with on_console(stage, SMALL, incident_id=incident_id) as pilot:
+            await pilot.press("n")
+            await settle(pilot)
+            await type_in(pilot, "pool exhausted")
+            await until(pilot, lambda: "pool exhausted" in stage.room.saved_draft(incident_id, "note"))
+            assert isinstance(pilot.app.screen, Form)
+    with Stage(tmp_path) as again:
+        async with on_console(again, SMALL, incident_id=incident_id) as pilot:
+            await pilot.press("n")
+            await settle(pilot)
+            assert "pool exhausted" in screen_text(pilot.app)
+
+
+async def test_a_note_that_is_saved_leaves_no_draft(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        incident_id = declared(stage)
+        async with on_console(stage, SMALL, incident_id=incident_id) as pilot:
+            await pilot.press("n")
+            await settle(pilot)
+            await type_in(pilot, "pool exhausted")
+            await pilot.press("ctrl+s")
+            await settle(pilot)
+            assert any(row.text == "pool exhausted" for row in stage.room.incident(incident_id).rows)
+            assert stage.room.saved_draft(incident_id, "note") == ""
+
+
+async def test_a_refused_change_stays_in_the_form_with_the_reason(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        incident_id = declared(stage)
+        async with on_console(stage, SMALL, incident_id=incident_id) as pilot:
+            await pilot.press("n")
+            await settle(pilot)
+            await type_in(pilot, "pool 50 to 200")
+            await pilot.press("tab", "end", "ctrl+s")
+            await settle(pilot)
+            text = screen_text(pilot.app)
+            assert "A change needs its rollback plan" in text
+            assert isinstance(pilot.app.screen, Form)
+            assert pilot.app.screen.values["words"] == "pool 50 to 200"
+
+
+# ── a disk that takes nothing ───────────────────────────────────────────────────────────────────────────────
+
+
+def full(*_: Any, **__: Any) -> Any:
+    raise NotSaved("The disk is full", "Free some space and try again.")
+
+
+async def open_note(pilot: Pilot[Any]) -> None:
+    await pilot.press("n")
+
+
+async def open_composer(pilot: Pilot[Any]) -> None:
+    await pilot.press("u")
+
+
+async def open_declaration(pilot: Pilot[Any]) -> None:
+    await pilot.press("d")
+
+
+async def open_resolution(pilot: Pilot[Any]) -> None:
+    await pilot.press("r", "tab")
+
+
+FORMS = (open_note, open_composer, open_declaration, open_resolution)
+
+
+@pytest.mark.parametrize("opening", FORMS, ids=lambda opening: opening.__name__)
+async def test_escape_loses_no_text_that_the_disk_does_not_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[[Pilot[Any]], Awaitable[None]]
+) -> None:
+    with Stage(tmp_path) as stage:
+        incident_id = declared(stage)
+        async with on_console(stage, (120, 40), incident_id=incident_id) as pilot:
+            await opening(pilot)
+            await settle(pilot)
+            form = pilot.app.screen
+            monkeypatch.setattr(stage.room, "save_draft", full)
+            await type_in(pilot, "half a thought")
+            await pilot.press("escape")
+            await settle(pilot)
+            assert pilot.app.screen is form and "half a thought" in screen_text(pilot.app)
+            problem = form.query_one("#problem", Static)
+            assert problem.display and problem.region.height > 0
+            said_there = str(problem.content)
+            assert "The draft is not saved: The disk is full" in said_there
+            assert "Leave again to discard" in said_there
+            # Once there is room again, leaving keeps it.
+            monkeypatch.undo()
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is not form)
+            await opening(pilot)
+            await settle(pilot)
+            assert "half a thought" in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("opening", FORMS, ids=lambda opening: opening.__name__)
+async def test_a_text_that_cannot_be_saved_is_discarded_by_leaving_twice_and_a_new_word_asks_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[[Pilot[Any]], Awaitable[None]]
+) -> None:
+    with Stage(tmp_path) as stage:
+        incident_id = declared(stage)
+        async with on_console(stage, (120, 40), incident_id=incident_id) as pilot:
+            await opening(pilot)
+            await settle(pilot)
+            form = pilot.app.screen
+            monkeypatch.setattr(stage.room, "save_draft", full)
+            await type_in(pilot, "half")
+            await pilot.press("escape")
+            await type_in(pilot, " a thought")
+            await pilot.press("escape")
+            await settle(pilot)
+            assert pilot.app.screen is form
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is not form)
+
+
+@pytest.mark.parametrize("leaving", ["ctrl+q", "f2 H"])
+async def test_nothing_leaves_a_form_behind_whose_text_the_disk_does_not_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaving: str
+) -> None:
+    with Stage(tmp_path) as stage:
+        incident_id = declared(stage)
+        async with on_console(stage, (120, 40), incident_id=incident_id) as pilot:
+            await open_note(pilot)
+            await settle(pilot)
+            form = pilot.app.screen
+            monkeypatch.setattr(stage.room, "save_draft", full)
+            await type_in(pilot, "half a thought")
+            await pilot.press(*leaving.split())
+            await until(pilot, lambda: any("The draft is not saved" in words for words in said(pilot.app)))
+            assert form in pilot.app.screen_stack and pilot.app.return_code is None
+            await pilot.press(leaving.split()[-1])
+            if leaving == "ctrl+q":
+                await until(pilot, lambda: pilot.app.return_code == 0)
+            else:
+                await until(pilot, lambda: form not in pilot.app.screen_stack)
+
+
+async def test_a_disk_that_hangs_keeps_nobody_in_the_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Stage(tmp_path) as stage:
+        incident_id, hung = declared(stage), threading.Event()
+        async with on_console(stage, (120, 40), incident_id=incident_id) as pilot:
+            await open_note(pilot)
+            await settle(pilot)
+            monkeypatch.setattr(stage.room, "save_draft", lambda *_: hung.wait(DEADLINE_S))
+            pilot.app.screen.query_one(TextArea).text = "half a thought"
+            await pilot.press("ctrl+q")
+            await until(pilot, lambda: pilot.app.return_code == 0)
+            hung.set()

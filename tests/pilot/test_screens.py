@@ -1,0 +1,1336 @@
+"""The console, keys in and text out: home, war room, resolve, review, presenter, help, curtain, the whole path."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.app import (
+    DEADLINE_S,
+    LARGE,
+    SIZES,
+    SMALL,
+    START,
+    Stage,
+    on_console,
+    on_glass,
+    said,
+    screen_lines,
+    screen_text,
+    settle,
+    type_in,
+    until,
+)
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+from warroom.config.settings import Person, Team
+from warroom.config.settings import WarRoomApp as ConsoleSettings
+from warroom.incident.commands import (
+    Acknowledge,
+    AddAction,
+    Assign,
+    Check,
+    Close,
+    Command,
+    Declare,
+    HandOver,
+    Note,
+    ReceiveAlert,
+    RecordChat,
+    RecordFix,
+    Resolve,
+    SetStatus,
+    WriteSection,
+)
+from warroom.incident.delivery import State
+from warroom.incident.events import SECTIONS
+from warroom.incident.readings import Reading
+from warroom.logs.sources.file import FileSource
+from warroom.logs.view import LogView
+from warroom.tui import theme as themes
+from warroom.tui.actions import ACTIONS, BY_ID
+from warroom.tui.panes import incident_panes as panes
+from warroom.tui.panes.incident_panes import Headline, Pane
+from warroom.tui.panes.logs.pane import LogPane
+from warroom.tui.panes.logs.prompt import LogPrompt
+from warroom.tui.screens.base import BaseScreen
+from warroom.tui.screens.confirm import Confirm
+from warroom.tui.screens.declare import DeclareScreen
+from warroom.tui.screens.deliveries import DeliveriesScreen
+from warroom.tui.screens.detail import Detail
+from warroom.tui.screens.form_dialog import Form
+from warroom.tui.screens.help import HelpScreen
+from warroom.tui.screens.home import HomeScreen
+from warroom.tui.screens.presenter import PresenterScreen
+from warroom.tui.screens.record_detail import REVEALED_S, RecordScreen
+from warroom.tui.screens.resolve import ResolveScreen
+from warroom.tui.screens.review import ReviewScreen
+from warroom.tui.screens.war_room import WarRoomScreen
+from warroom.tui.widgets.markdown_view import MarkdownView
+from warroom.tui.widgets.row_list import RowList
+
+pytestmark = pytest.mark.anyio
+
+EVIL = (
+    "boom [/api] [@click=app.quit]x[/] [INC-42] "
+    "\x1b[2J\x1b]52;c;ZXZpbA==\x07 \u202egnp.exe \u2066 ⚠\ufe0f ZWSP\u200b!"
+)
+RAW = ("\x1b", "\x07", "\u202e", "\u2066", "\ufe0f", "\u200b", "\x9b")
+"""What must never reach a frame."""
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage(tmp_path / "data") as stage:
+        yield stage
+
+
+def declared(stage: Stage, *commands: Command, commander: str = "Alice") -> str:
+    done = stage.room.declare(Declare("checkout-api", "Card payments fail"), commander=commander)
+    for command in commands:
+        stage.clock.pass_(minutes=1)
+        stage.room.execute(done.incident.id, command)
+    return done.incident.id
+
+
+def verified(stage: Stage, incident_id: str, *, but: int = 0) -> None:
+    """Tick the recovery list, but for its last ``but`` items."""
+    items = stage.room.playbook.checklists["recovery"].items
+    for item in items[: len(items) - but]:
+        stage.room.execute(incident_id, Check(item.id))
+
+
+def resolved(stage: Stage, *commands: Command) -> str:
+    incident_id = declared(stage, Acknowledge(), RecordFix("Rolled back to 2026.01.27", rollback="deploy again"))
+    verified(stage, incident_id)
+    for command in (Resolve(), *commands):
+        stage.clock.pass_(minutes=1)
+        stage.room.execute(incident_id, command)
+    return incident_id
+
+
+@asynccontextmanager
+async def in_war_room(
+    stage: Stage, incident_id: str, size: tuple[int, int] = SMALL, log: str = "", **how: Any
+) -> AsyncIterator[Pilot[None]]:
+    """The console in the war room, its log pane on a real file."""
+    path = stage.folder / "app.log"
+    path.write_text(log or "2026-01-28T13:14:00Z ERROR pool timeout waiting for connection\n", encoding="utf-8")
+
+    def watch_logs(view: LogView, service: str) -> None:
+        view.add(FileSource(path, interval=0.02))
+
+    async with on_console(stage, size, incident_id=incident_id, watch_logs=watch_logs, **how) as pilot:
+        await until(pilot, lambda: bool(pilot.app.screen.query(LogPane)))
+        await settle(pilot)
+        yield pilot
+
+
+def top(pilot: Pilot[Any]) -> Any:
+    return pilot.app.screen
+
+
+def form_title(pilot: Pilot[Any]) -> str:
+    screen = top(pilot)
+    return str(screen.query("Form > Vertical").first().border_title) if isinstance(screen, Form) else ""
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    await pilot.press(*keys)
+    await settle(pilot)
+
+
+def focused(pilot: Pilot[Any]) -> str:
+    return (pilot.app.focused.id or "") if pilot.app.focused else ""
+
+
+# ── keys ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Seen = Callable[[Pilot[Any], Stage, str], bool]
+
+
+def opens_form(title: str) -> Seen:
+    return lambda pilot, stage, i: title in form_title(pilot)
+
+
+def opens(screen: type[Any]) -> Seen:
+    return lambda pilot, stage, i: isinstance(top(pilot), screen)
+
+
+def has_entry(kind: str) -> Seen:
+    return lambda pilot, stage, i: any(row.kind == kind for row in stage.room.incident(i).rows)
+
+
+def goes_to(pane: str) -> Seen:
+    return lambda pilot, stage, i: pilot.app.screen.query_one(f"#{pane}").has_focus_within
+
+
+def says(words: str) -> Seen:
+    return lambda pilot, stage, i: any(words in told for told in said(pilot.app))
+
+
+def shows(words: str) -> Seen:
+    return lambda pilot, stage, i: words in screen_text(pilot.app)
+
+
+def review_at(pane: str) -> Seen:
+    return lambda pilot, stage, i: opens(ReviewScreen)(pilot, stage, i) and goes_to(pane)(pilot, stage, i)
+
+
+def asks_in_the_log(pilot: Pilot[Any], stage: Stage, incident_id: str) -> bool:
+    """The line to type in is open below the log."""
+    return pilot.app.screen.query_one(LogPrompt).is_open
+
+
+def stays_in_the_log(pilot: Pilot[Any], stage: Stage, incident_id: str) -> bool:
+    """The log has the focus; what there is to see depends on its lines, which the pane's own tests have."""
+    return isinstance(top(pilot), WarRoomScreen) and pilot.app.screen.query_one("#logs").has_focus_within
+
+
+WHILE_OPEN: dict[str, Seen] = {
+    "next": lambda pilot, stage, i: "acknowledged" in stage.room.incident(i).milestones,
+    "update": shows("Preview"),
+    "note": opens_form("write it down"),
+    "assign": opens_form("assign a role"),
+    "check": lambda pilot, stage, i: any(not t.because for t in stage.room.incident(i).ticks.values()),
+    "pin": has_entry("evidence"),
+    "severity": opens_form("set the severity"),
+    "fix": opens_form("record a fix"),
+    "resolve": opens(ResolveScreen),
+    "acknowledge": lambda pilot, stage, i: "acknowledged" in stage.room.incident(i).milestones,
+    "status": opens_form("set the status"),
+    "hand_over": opens_form("hand over a role"),
+    "accept": lambda pilot, stage, i: stage.room.incident(i).commander == "Bob",
+    "action_item": opens_form("add an action item"),
+    "finish_action": opens_form("finish an action item"),
+    "amend": opens_form("amend entry"),
+    "retract": opens_form("retract entry"),
+    "milestone": opens_form("amend a milestone"),
+    "deliveries": opens(DeliveriesScreen),
+    "review": opens(ReviewScreen),
+    "write": opens_form("write the post-mortem"),
+    "export": opens_form("export the post-mortem"),
+    **dict.fromkeys(("search", "filter_in", "filter_out", "go_to", "watch"), asks_in_the_log),
+    "copy": shows("copied, masked: 1 line"),
+    "reveal": opens(RecordScreen),
+    **dict.fromkeys(("search_next", "search_back", "filter_drop", "source"), stays_in_the_log),
+    **dict.fromkeys(("error_older", "error_newer", "mark_next"), stays_in_the_log),
+    "mark": stays_in_the_log,
+    "wrap": stays_in_the_log,
+    "level": lambda pilot, stage, i: pilot.app.screen.query_one(LogPane).view.threshold is not None,
+    "follow": lambda pilot, stage, i: pilot.app.screen.query_one(LogPane).following,
+    "pane_checklist": goes_to("checklist"),
+    "pane_timeline": goes_to("timeline"),
+    "pane_roles": goes_to("roles"),
+    "pane_logs": goes_to("logs"),
+    "pane_draft": review_at("draft"),
+    "pane_actions": review_at("actions"),
+    "pane_sections": review_at("sections"),
+    "zoom": lambda pilot, stage, i: not pilot.app.screen.has_class("-tiled"),
+    "declare": opens(DeclareScreen),
+    "drill": says("rill"),
+    "home": opens(HomeScreen),
+    "presenter": opens(PresenterScreen),
+    "curtain": lambda pilot, stage, i: pilot.app.screen.has_class("-curtain"),
+    "theme": shows("Theme: dark"),
+    "palette": shows("Post an update"),
+    "help": opens(HelpScreen),
+    "quit": lambda pilot, stage, i: pilot.app._exit,
+}
+WHEN_RESOLVED: dict[str, Seen] = {"reopen": opens_form("reopen"), "close": opens_form("close")}
+
+
+def test_every_action_of_the_registry_is_tried_by_its_key() -> None:
+    assert {*WHILE_OPEN, *WHEN_RESOLVED} == set(BY_ID)
+
+
+@pytest.mark.parametrize("action_id", WHILE_OPEN)
+async def test_a_key_does_in_the_war_room_what_its_title_says(stage: Stage, action_id: str) -> None:
+    incident_id = declared(stage, AddAction("Alert on pool usage"), Note("it is the pool", "finding"))
+    if action_id == "accept":
+        stage.room.execute(incident_id, HandOver("incident_commander", "Bob"))
+    async with in_war_room(stage, incident_id, LARGE) as pilot:
+        await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
+        if action_id in ("amend", "retract"):
+            await press(pilot, "2", "end")
+        if action_id == "pin":
+            await press(pilot, "4")
+        assert (
+            action_id == "follow"
+            or not WHILE_OPEN[action_id](pilot, stage, incident_id)
+            or action_id
+            in (
+                "search_next",
+                "pane_checklist",
+            )
+        )
+        await pilot.press(BY_ID[action_id].keys)
+        await until(pilot, lambda: WHILE_OPEN[action_id](pilot, stage, incident_id))
+
+
+@pytest.mark.parametrize("action_id", WHEN_RESOLVED)
+async def test_a_key_does_what_its_title_says_once_it_is_over(stage: Stage, action_id: str) -> None:
+    incident_id = resolved(stage)
+    async with in_war_room(stage, incident_id) as pilot:
+        await pilot.press(BY_ID[action_id].keys)
+        await until(pilot, lambda: WHEN_RESOLVED[action_id](pilot, stage, incident_id))
+
+
+def _places() -> list[type[BaseScreen]]:
+    found, queue = [], [BaseScreen]
+    while queue:
+        one = queue.pop()
+        found.append(one)
+        queue += one.__subclasses__()
+    return found
+
+
+def test_a_key_means_one_thing_on_every_screen() -> None:
+    meaning = {key: action.id for action in ACTIONS for key in action.keys.split(",")}
+    for screen in _places():
+        for key, bindings in screen._merge_bindings().key_to_bindings.items():
+            for binding in bindings:
+                if key in meaning:
+                    assert binding.action == f"do('{meaning[key]}')", f"{key} on {screen.__name__}"
+
+
+def test_no_pane_takes_a_key_from_an_action() -> None:
+    keys = {key for action in ACTIONS for key in action.keys.split(",")}
+    for widget in (RowList, LogPane, MarkdownView):
+        assert not keys & set(widget._merge_bindings().key_to_bindings), widget.__name__
+
+
+async def test_what_cannot_be_done_says_why_and_changes_nothing(stage: Stage) -> None:
+    incident_id = resolved(stage, Close("moved to the board"))
+    closed = stage.room.incident(incident_id)
+    off = {action.keys: action.why_off(closed) for action in ACTIONS if action.why_off(closed)}
+    assert len(off) > 10
+    async with in_war_room(stage, incident_id) as pilot:
+        for key, why in off.items():
+            pilot.app.clear_notifications()
+            await press(pilot, key)
+            assert said(pilot.app) == [why], key
+            assert isinstance(top(pilot), WarRoomScreen)
+        assert stage.room.incident(incident_id).seq == closed.seq
+
+
+async def test_a_key_that_is_off_is_dim_in_the_bar(stage: Stage) -> None:
+    incident_id = resolved(stage)
+    async with in_war_room(stage, incident_id, LARGE) as pilot:
+        bar = pilot.app.screen.query("KeyBar").first()
+        on = {key.action: key.on for key in bar._keys}
+        assert not on["resolve"] and on["note"]
+
+
+async def test_what_is_typed_before_the_form_is_up_is_typed_into_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident_id = declared(stage)
+    told, opened = threading.Event(), stage.room.open_draft
+
+    def late(*which: str) -> Any:
+        told.wait(DEADLINE_S)
+        return opened(*which)
+
+    monkeypatch.setattr(stage.room, "open_draft", late)
+    try:
+        async with in_war_room(stage, incident_id) as pilot:
+            before = stage.room.incident(incident_id).seq
+            await pilot.press("n")
+            await pilot.press("p", "o", "o", "l", "slash", "k")
+            assert isinstance(top(pilot), WarRoomScreen)
+            told.set()
+            await until(pilot, lambda: "pool/k" in screen_text(pilot.app))
+            assert isinstance(top(pilot), Form) and stage.room.incident(incident_id).seq == before
+    finally:
+        told.set()
+
+
+async def test_letters_typed_into_a_field_never_act(stage: Stage) -> None:
+    incident_id = declared(stage)
+    letters = "".join(key for action in ACTIONS for key in action.keys.split(",") if len(key) == 1)
+    async with in_war_room(stage, incident_id) as pilot:
+        before = stage.room.incident(incident_id).seq
+        await pilot.press("r")
+        await settle(pilot)
+        await pilot.press("tab")
+        assert focused(pilot) == "reason"
+        await type_in(pilot, letters)
+        await settle(pilot)
+        assert pilot.app.screen.query_one("#reason", Input).value == letters
+        assert stage.room.incident(incident_id).seq == before
+
+
+async def test_the_help_shows_every_key_and_does_what_is_chosen(stage: Stage) -> None:
+    incident_id = declared(stage)
+    async with in_war_room(stage, incident_id) as pilot:
+        await press(pilot, "question_mark")
+        rows = pilot.app.screen.query_one("#keys", RowList)
+        shown = {row.id for row in rows.shown}
+        assert set(BY_ID) <= shown
+        rows.put_cursor("fix")
+        await press(pilot, "enter")
+        assert "record a fix" in form_title(pilot)
+
+
+async def test_the_first_row_is_shown_with_its_heading(stage: Stage) -> None:
+    async with in_war_room(stage, declared(stage)) as pilot:
+        await press(pilot, "question_mark")
+        assert "In an incident" in screen_text(pilot.app)
+
+
+async def test_the_palette_runs_an_action_by_its_title(stage: Stage) -> None:
+    incident_id = declared(stage)
+    async with in_war_room(stage, incident_id) as pilot:
+        await pilot.press("ctrl+p")
+        await type_in(pilot, "record a f")
+        await until(pilot, lambda: "Record a fix" in screen_text(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "record a fix" in form_title(pilot))
+
+
+async def test_a_click_in_the_key_bar_is_the_key(stage: Stage) -> None:
+    incident_id = declared(stage)
+    async with in_war_room(stage, incident_id) as pilot:
+        column = screen_lines(pilot.app)[-1].index("n note")
+        await pilot.click(offset=(column, SMALL[1] - 1))
+        await settle(pilot)
+        assert "write it down" in form_title(pilot)
+
+
+# ── hostile text ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _no_raw(pilot: Pilot[Any]) -> None:
+    text = screen_text(pilot.app)
+    assert not [repr(raw) for raw in RAW if raw in text]
+
+
+async def test_hostile_text_is_inert_on_every_screen(tmp_path: Path) -> None:
+    team = Team(name="Team [/x]", people=(Person(name="Alice"), Person(name="Mal [/x] [b]")))
+    with Stage(tmp_path / "data", team=team, by="Mal [/x]") as stage:
+        stage.room.receive_alert(ReceiveAlert(EVIL, source=EVIL, service=EVIL, detail=EVIL))
+        incident_id = stage.room.declare(Declare(EVIL, EVIL), commander="Mal [/x]").incident.id
+        for command in (
+            Note(EVIL, "decision", because=EVIL),
+            Assign("technical_lead", "Eve [@click=app.quit]"),
+            RecordFix(EVIL, True, EVIL),
+            AddAction(EVIL, EVIL, "2026-01-01"),
+            WriteSection("root_cause", EVIL),
+            HandOver("technical_lead", EVIL, EVIL),
+        ):
+            stage.room.execute(incident_id, command)
+        stage.room.record_chat(incident_id, RecordChat(EVIL, "slack", EVIL))
+        stage.room.post_update(incident_id, "update", {"impact": EVIL, "next_update": "+15m"})
+        log = f"2026-01-28T13:14:00Z ERROR {EVIL}\n" * 30
+        for size in SIZES:
+            async with in_war_room(stage, incident_id, size, log=log) as pilot:
+                await until(pilot, lambda: bool(pilot.app.screen.query(LogPane)))
+                for keys in (
+                    "1",
+                    "2",
+                    "3",
+                    "4",
+                    "v",
+                    "1",
+                    "2",
+                    "5",
+                    "6",
+                    "7",
+                    "escape",
+                    "r",
+                    "escape",
+                    "o",
+                    "escape",
+                    "f2",
+                    "escape",
+                    "2",
+                    "enter",
+                    "escape",
+                    "a",
+                    "escape",
+                    "h",
+                    "escape",
+                    "w",
+                    "enter",
+                    "escape",
+                    "n",
+                    "escape",
+                    "u",
+                    "escape",
+                    "m",
+                    "escape",
+                    "E",
+                    "escape",
+                    "question_mark",
+                    "escape",
+                    "H",
+                    "d",
+                    "escape",
+                ):
+                    await press(pilot, keys)
+                    _no_raw(pilot)
+                assert isinstance(top(pilot), HomeScreen)
+                assert "[/api]" in screen_text(pilot.app)
+
+
+async def test_brackets_are_shown_as_they_were_typed(stage: Stage) -> None:
+    incident_id = declared(stage, Note("see [INC-42] and [/api] [b]x[/b]"))
+    async with in_war_room(stage, incident_id, LARGE) as pilot:
+        assert "see [INC-42] and [/api] [b]x[/b]" in screen_text(pilot.app)
+
+
+# ── everybody's changes ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_a_second_room_does_is_shown_here(stage: Stage) -> None:
+    incident_id = declared(stage)
+    with Stage(stage.folder, by="Bob", clock=stage.clock) as other:
+        async with in_war_room(stage, incident_id, LARGE) as pilot:
+            await asyncio.to_thread(other.room.do, incident_id, Note("found it: the pool", "finding"))
+            await until(pilot, lambda: "found it: the pool" in screen_text(pilot.app))
+            await asyncio.to_thread(other.room.do, incident_id, Assign("technical_lead", "Carol"))
+            await until(pilot, lambda: "Carol" in screen_text(pilot.app))
+            await press(pilot, "H")
+            await asyncio.to_thread(other.room.declare, Declare("search-api", "Search is empty"))
+            await until(pilot, lambda: "INC-2" in screen_text(pilot.app))
+
+
+# ── the whole path ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
+async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_names(
+    stage: Stage, size: tuple[int, int]
+) -> None:
+    room = stage.room
+    room.receive_alert(ReceiveAlert("error_rate_50percent", "alertmanager", "checkout-api", "Half the calls fail"))
+    path = stage.folder / "app.log"
+    path.write_text("2026-01-28T13:14:00Z FATAL remaining connection slots are reserved\n", encoding="utf-8")
+
+    def watch_logs(view: LogView, service: str) -> None:
+        view.add(FileSource(path, interval=0.02))
+
+    def now() -> Any:
+        return room.incident("INC-1")
+
+    def named(words: str) -> bool:
+        """The Next line says so."""
+        return any(line.strip().startswith("Next") and words in line for line in screen_lines(pilot.app))
+
+    async with on_console(stage, size, watch_logs=watch_logs) as pilot:
+        # The alert waits at home; enter declares it as it stands.
+        assert "error_rate_50percent" in screen_text(pilot.app) and named("[↵]")
+        await press(pilot, "enter")
+        await until(pilot, lambda: "Half the calls fail" in screen_text(pilot.app))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen))
+        await settle(pilot)
+        assert now().service == "checkout-api" and now().commander == "Alice"
+
+        assert named("[k]")
+        await press(pilot, "k")
+        assert "acknowledged" in now().milestones
+
+        stage.clock.pass_(minutes=2)
+        await press(pilot, "3", "down", "a")
+        assert "assign a role" in form_title(pilot)
+        await press(pilot, "enter", "down", "enter")
+        assert now().roles["technical_lead"].person == "Bob"
+
+        await press(pilot, "1", "space")
+        assert any(not tick.because for tick in now().ticks.values())
+
+        await press(pilot, "n")
+        await type_in(pilot, "Pool exhausted on eu-1")
+        await press(pilot, "ctrl+s")
+        await press(pilot, "4")
+        await until(pilot, lambda: "connection slots" in screen_text(pilot.app))
+        await press(pilot, "p")
+        assert len(now().evidence) == 1
+
+        stage.clock.pass_(minutes=12)
+        await until(pilot, lambda: named("[u]"))
+        await press(pilot, "u")
+        await until(pilot, lambda: "Preview" in screen_text(pilot.app) or "chat" in screen_text(pilot.app))
+        await press(pilot, "ctrl+s")
+        await until(pilot, lambda: len(now().posts) == 2)
+        await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen))
+
+        stage.clock.pass_(minutes=5)
+        await press(pilot, "f")
+        await type_in(pilot, "Raised the pool to 200")
+        await press(pilot, "ctrl+s")
+        assert len(now().fixes) == 1 and "A1" in now().actions
+
+        await press(pilot, "r")
+        assert isinstance(top(pilot), ResolveScreen)
+        for _ in stage.room.playbook.checklists["recovery"].items:
+            await press(pilot, "space")
+        assert named("[^s]"), screen_text(pilot.app)
+        await press(pilot, "ctrl+s")
+        assert now().status == "resolved" and isinstance(top(pilot), WarRoomScreen)
+
+        assert named("Tell everybody it is resolved  [u]")
+        await press(pilot, "u")
+        await until(pilot, lambda: "esolution" in screen_text(pilot.app))
+        await press(pilot, "ctrl+s")
+        await until(pilot, lambda: now().posts[-1].update.message == "resolution")
+        await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen))
+
+        assert named("[v]")
+        await press(pilot, "v")
+        assert isinstance(top(pilot), ReviewScreen)
+        await press(pilot, "7", "home")
+        for _ in SECTIONS:
+            await press(pilot, "enter")
+            await until(pilot, lambda: isinstance(top(pilot), Form))
+            await type_in(pilot, "Enough. ")
+            await press(pilot, "ctrl+s", "down")
+        assert set(now().sections) == set(SECTIONS)
+        await press(pilot, "1", "home")
+        for item in stage.room.playbook.checklists["post_incident"].items:
+            if item.id not in now().ticks:
+                pilot.app.screen.query_one("#items", RowList).put_cursor(item.id)
+                await press(pilot, "space")
+        assert named("[C]"), screen_text(pilot.app)
+        await press(pilot, "C")
+        assert now().status == "closed"
+        await press(pilot, "escape", "escape")
+        assert isinstance(top(pilot), HomeScreen)
+        assert "INC-1" in screen_text(pilot.app)
+
+
+# ── curtain and presenter ───────────────────────────────────────────────────────────────────────────────────
+
+SECRET = "customer Jane Doe is affected"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
+async def test_the_curtain_hides_logs_notes_and_contacts(stage: Stage, size: tuple[int, int]) -> None:
+    incident_id = declared(stage, Note(SECRET), Assign("technical_lead", "Bob"))
+    async with in_war_room(stage, incident_id, size) as pilot:
+        hidden = (SECRET, "pool timeout", "Bob")
+        seen = set()
+        for key in "1234":
+            await press(pilot, key)
+            seen |= {words for words in hidden if words in screen_text(pilot.app)}
+        assert seen == set(hidden)
+        await press(pilot, "f3")
+        for key in ("1", "2", "3", "4", "v", "2", "5", "7", "escape", "r", "escape", "2"):
+            await press(pilot, key)
+            for words in hidden:
+                assert words not in screen_text(pilot.app), f"{words!r} after {key}"
+        assert "F3" in screen_text(pilot.app)
+        await press(pilot, "f3")
+        assert SECRET in screen_text(pilot.app)
+
+
+async def test_the_cursor_is_where_it_was_when_the_curtain_is_lifted(stage: Stage) -> None:
+    incident_id = declared(stage, Note(SECRET), Note("more"))
+    async with in_war_room(stage, incident_id) as pilot:
+        await press(pilot, "2", "up")
+        row = pilot.app.screen.query_one("#entries", RowList).cursor_id
+        await press(pilot, "f3", "f3")
+        assert focused(pilot) == "entries"
+        assert pilot.app.screen.query_one("#entries", RowList).cursor_id == row
+
+
+async def test_an_entry_shown_in_full_is_behind_the_curtain_too(stage: Stage) -> None:
+    incident_id = declared(stage, Note(SECRET))
+    async with in_war_room(stage, incident_id) as pilot:
+        await press(pilot, "2", "enter")
+        assert SECRET in screen_text(pilot.app)
+        await press(pilot, "f3")
+        assert SECRET not in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("leave", ["escape", "H"])
+async def test_the_curtain_is_lifted_after_the_screen_it_fell_on_is_left(stage: Stage, leave: str) -> None:
+    incident_id = declared(stage)
+    async with on_console(stage, LARGE, incident_id=incident_id) as pilot:
+        await pilot.press("f3", leave)
+        await until(pilot, lambda: isinstance(top(pilot), HomeScreen))
+        await pilot.press("f3")
+        await settle(pilot)
+        assert "Next" in screen_text(pilot.app) and not top(pilot).has_class("-curtain")
+        assert top(pilot).focused is not None
+
+
+async def test_a_screen_opened_behind_the_curtain_is_hidden_too(stage: Stage) -> None:
+    incident_id = declared(stage, Note(SECRET))
+    async with on_console(stage, LARGE) as pilot:
+        await press(pilot, "f3", "down", "enter")
+        assert isinstance(top(pilot), WarRoomScreen)
+        assert SECRET not in screen_text(pilot.app)
+        await press(pilot, "f3")
+        assert SECRET in screen_text(pilot.app)
+        assert incident_id
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
+async def test_presenter_mode_shows_the_five_answers_and_no_notes(stage: Stage, size: tuple[int, int]) -> None:
+    incident_id = declared(stage, Acknowledge(), Note(SECRET))
+    async with in_war_room(stage, incident_id, size) as pilot:
+        await press(pilot, "f2")
+        assert isinstance(top(pilot), PresenterScreen)
+        text = screen_text(pilot.app)
+        for words in ("CRITICAL", "Alice", "Next update in", "Running for", "Next "):
+            assert words in text
+        assert SECRET not in text and "pool timeout" not in text
+        await press(pilot, "f2")
+        assert isinstance(top(pilot), WarRoomScreen)
+
+
+@pytest.mark.parametrize("key", ["", "f2", "v"], ids=["war room", "presenter", "review"])
+async def test_the_header_is_calmer_once_mitigated_and_green_once_resolved(stage: Stage, key: str) -> None:
+    incident_id = declared(stage, Acknowledge(), RecordFix("Rolled back"))
+    async with in_war_room(stage, incident_id) as pilot:
+        if key:
+            await press(pilot, key)
+
+        def ground() -> str:
+            return top(pilot).query_one(Headline).styles.background.hex
+
+        colours = themes.variables(pilot.app.current_theme)
+        assert ground().lower() == colours["sev-critical"].lower() and "CRITICAL" in screen_lines(pilot.app)[0]
+        stage.room.execute(incident_id, SetStatus("mitigated"))
+        await settle(pilot)
+        assert ground().lower() == colours["panel"].lower() and "MITIGATED" in screen_lines(pilot.app)[0]
+        stage.room.execute(incident_id, Resolve("test"))
+        await settle(pilot)
+        assert ground().lower() == colours["status-ok"].lower()
+        assert "✓ RESOLVED" in screen_lines(pilot.app)[0] and "CRITICAL" not in screen_lines(pilot.app)[0]
+        assert "Running for" not in screen_text(pilot.app)
+
+
+def test_the_header_brings_no_text_colour_of_its_own_to_its_grounds(stage: Stage) -> None:
+    room, now = stage.room, stage.clock()
+    incident = room.declare(Declare("checkout-api", "Card payments fail")).incident
+    failed = room.deliveries()[0].model_copy(update={"state": State.FAILED})
+    line = panes.headline(incident, [failed], room.playbook, now, room.zone, 120)
+    own = [str(span.style) for span in line.spans if "$" in str(span.style)]
+    assert own == ["$sev-critical-text on $sev-critical bold"]
+
+
+async def test_home_tells_when_an_alert_fired_and_which_ones_are_a_drills(stage: Stage) -> None:
+    room, now = stage.room, stage.clock()
+    room.receive_alert(ReceiveAlert("errors", "am", "checkout-api", fired_at=now - timedelta(hours=15)))
+    room.receive_alert(ReceiveAlert("rehearsed", "am", "checkout-api", fired_at=now, drill=True))
+    async with on_console(stage, LARGE) as pilot:
+        lines = {
+            word: next(x for x in screen_lines(pilot.app) if word in x) for word in ("errors (am)", "rehearsed")
+        }
+        assert "27 Jan 23:15" in lines["errors (am)"] and "DRILL" not in lines["errors (am)"]
+        assert "14:15:00" in lines["rehearsed"] and "DRILL" in lines["rehearsed"]
+
+
+# ── resizing ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_presenter_mode_covers_a_form_and_comes_back_to_it(stage: Stage) -> None:
+    async with in_war_room(stage, declared(stage)) as pilot:
+        await press(pilot, "n")
+        await type_in(pilot, "half a word")
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(top(pilot), PresenterScreen))
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(top(pilot), Form) and "half a word" in screen_text(pilot.app))
+
+
+async def test_a_storm_of_resizes_keeps_focus_and_half_typed_words(stage: Stage) -> None:
+    incident_id = declared(stage)
+    async with in_war_room(stage, incident_id) as pilot:
+        await press(pilot, "n")
+        await type_in(pilot, "half a sen")
+        for width, height in ((160, 45), (1, 1), (200, 50), (40, 10), (2, 60), (119, 34), (120, 34), (80, 24)):
+            await pilot.resize_terminal(width, height)
+        await type_in(pilot, "tence")
+        await settle(pilot)
+        assert "half a sentence" in screen_text(pilot.app)
+        await press(pilot, "escape", "3", "down")
+        row = pilot.app.screen.query_one("#people", RowList).cursor_id
+        for width, height in ((160, 45), (30, 8), (300, 80), (80, 24)):
+            await pilot.resize_terminal(width, height)
+        await settle(pilot)
+        assert focused(pilot) == "people"
+        assert pilot.app.screen.query_one("#people", RowList).cursor_id == row
+
+
+@pytest.mark.parametrize("keys", [(), ("v",), ("r",), ("f2",), ("o",), ("H",), ("u",), ("d",)], ids="-".join)
+async def test_every_screen_survives_any_size(stage: Stage, keys: tuple[str, ...]) -> None:
+    incident_id = declared(stage)
+    async with in_war_room(stage, incident_id) as pilot:
+        await press(pilot, *keys)
+        for width, height in ((1, 1), (5, 2), (20, 5), (400, 100), (80, 24)):
+            await pilot.resize_terminal(width, height)
+            await settle(pilot)
+        assert screen_text(pilot.app).strip()
+
+
+async def test_panes_are_tabs_on_a_small_screen_and_tiles_on_a_large_one(stage: Stage) -> None:
+    incident_id = declared(stage)
+    async with in_war_room(stage, incident_id) as pilot:
+        assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 1
+        assert "2 Timeline" in screen_text(pilot.app)
+        await pilot.resize_terminal(*LARGE)
+        await settle(pilot)
+        assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 4
+        await press(pilot, "2", "z")
+        assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 1
+        await press(pilot, "escape")
+        assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 4
+        assert isinstance(top(pilot), WarRoomScreen)
+
+
+@pytest.mark.parametrize("size", [(90, 24), (100, 30), LARGE])
+async def test_a_tab_shows_a_title_as_plain_text(stage: Stage, size: tuple[int, int]) -> None:
+    incident_id = declared(stage)
+    async with in_war_room(stage, incident_id, size) as pilot:
+        other = stage.folder / "worker[b].log"
+        other.write_text("2026-01-28T13:14:00Z INFO up\n")
+        pilot.app.screen.query_one(LogPane).view.add(FileSource(other))
+        if size == LARGE:
+            await press(pilot, "4", "z")
+        await until(pilot, lambda: "4 Logs app.log worker[b].log" in screen_text(pilot.app))
+        assert "[$" not in screen_text(pilot.app)
+
+
+# ── the log of the war room ─────────────────────────────────────────────────────────────────────────────────
+
+TOKEN = "xoxb-" + "123456789012-1234567890123-" + "AbCdEfGhIjKlMnOpQrStUvWx"
+TRACE = f"""2026-01-28T13:14:00Z INFO  worker up
+2026-01-28T13:14:01Z ERROR charge failed token={TOKEN}
+Traceback (most recent call last):
+  File "charge.py", line 7, in charge
+ValueError: no such card
+"""
+
+
+async def test_a_record_is_pinned_whole_from_the_pane_and_from_its_own_screen(stage: Stage) -> None:
+    incident_id = declared(stage)
+
+    def pinned() -> list[str]:
+        return [event.words for _, event in stage.room.incident(incident_id).evidence]
+
+    async with in_war_room(stage, incident_id, LARGE, TRACE) as pilot:
+        await until(pilot, lambda: "no such card" in screen_text(pilot.app))
+        await press(pilot, "4", "p")
+        await until(pilot, lambda: len(pinned()) == 1)
+        assert pinned()[0].splitlines()[0].startswith("2026-01-28T13:14:01Z ERROR") and TOKEN not in pinned()[0]
+        assert pinned()[0].splitlines()[-1] == "ValueError: no such card"
+        await pilot.press("home", "enter")
+        await until(pilot, lambda: isinstance(top(pilot), RecordScreen))
+        await pilot.press("p")
+        await until(pilot, lambda: len(pinned()) == 2)
+        assert "worker up" in pinned()[1]
+
+
+async def test_a_secret_is_shown_only_when_asked_for_and_only_for_a_moment(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident_id = declared(stage)
+    copied: list[str] = []
+    monkeypatch.setattr(App, "copy_to_clipboard", lambda self, text: copied.append(text))
+    async with in_war_room(stage, incident_id, LARGE, TRACE) as pilot:
+        await until(pilot, lambda: "redacted:slack-token" in screen_text(pilot.app))
+        await press(pilot, "4", "enter")
+        await until(pilot, lambda: "shows what is masked (1)" in screen_text(pilot.app))
+        assert TOKEN not in screen_text(pilot.app)
+        await pilot.press("U")
+        await until(pilot, lambda: TOKEN in screen_text(pilot.app))
+        await pilot.press("c")
+        assert copied and TOKEN not in copied[0] and "redacted:slack-token" in copied[0]
+        record = top(pilot)
+        for _ in range(REVEALED_S):
+            record._tick()
+        await until(pilot, lambda: TOKEN not in screen_text(pilot.app))
+        # Presenter mode, opened over it, masks it at once: it is masked when one comes back.
+        await pilot.press("U", "f2")
+        await until(pilot, lambda: isinstance(top(pilot), PresenterScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(top(pilot), RecordScreen))
+        assert TOKEN not in screen_text(pilot.app) and "redacted:slack-token" in screen_text(pilot.app)
+        await pilot.press("U")
+        await until(pilot, lambda: TOKEN in screen_text(pilot.app))
+        await pilot.press("f3")
+        await until(pilot, lambda: TOKEN not in screen_text(pilot.app))
+        record._tick()
+        await pilot.press("f3")
+        await until(pilot, lambda: "redacted:slack-token" in screen_text(pilot.app))
+        assert TOKEN not in screen_text(pilot.app)
+
+
+async def test_a_log_is_added_while_the_room_is_open_and_both_are_told_apart(stage: Stage) -> None:
+    other = stage.folder / "worker.log"
+    other.write_text("2026-01-28T13:14:30Z WARN queue is long\n", encoding="utf-8")
+    async with in_war_room(stage, declared(stage), LARGE) as pilot:
+        await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
+        await press(pilot, "L")
+        await type_in(pilot, f"{other}\n")
+        await until(pilot, lambda: "queue is long" in screen_text(pilot.app))
+        await until(pilot, lambda: "app.log worker.log" in screen_text(pilot.app))
+        pane = pilot.app.screen.query_one(LogPane)
+        labels = [segment for y in range(2) for segment in pane.render_line(y) if ".log" in segment.text]
+        assert len({segment.style.color for segment in labels if segment.style}) == 2
+        await press(pilot, "L")
+        await type_in(pilot, "run:'open\n")
+        await until(pilot, lambda: "that names no log" in screen_text(pilot.app))
+
+
+async def test_what_is_typed_right_after_a_key_that_asks_is_words_wherever_the_cursor_was(stage: Stage) -> None:
+    incident_id = declared(stage)
+    other = stage.folder / "kmnpqsux.log"
+    other.write_text("2026-01-28T13:14:30Z WARN queue is long\n", encoding="utf-8")
+    async with in_war_room(stage, incident_id, LARGE) as pilot:
+        await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
+        before = stage.room.incident(incident_id).seq
+        await press(pilot, "1")
+        await type_in(pilot, f"L{other}\n")
+        await until(pilot, lambda: "queue is long" in screen_text(pilot.app))
+        await press(pilot, "2")
+        await type_in(pilot, "/knu\n")
+        await until(pilot, lambda: "no other line with “knu”" in screen_text(pilot.app))
+        assert stage.room.incident(incident_id).seq == before and isinstance(top(pilot), WarRoomScreen)
+
+
+async def test_a_leap_of_errors_is_the_next_thing_until_somebody_looks(stage: Stage) -> None:
+    incident_id = declared(stage, Acknowledge())
+    async with in_war_room(stage, incident_id, LARGE) as pilot:
+        await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
+        pane = pilot.app.screen.query_one(LogPane)
+        pane.post_message(LogPane.Leapt(pane, 12.0))
+        await until(pilot, lambda: "Look at the log: errors are 12× the last hour  [4]" in screen_text(pilot.app))
+        await press(pilot, "4")
+        pilot.app.screen.tick()  # type: ignore[attr-defined]
+        await until(pilot, lambda: "Look at the log" not in screen_text(pilot.app))
+
+
+# ── the Next line and the bell ──────────────────────────────────────────────────────────────────────────────
+
+
+def _count_bells(app: App[Any]) -> list[int]:
+    rung: list[int] = []
+    app.bell = lambda: rung.append(1)  # type: ignore[method-assign]
+    return rung
+
+
+async def test_an_overdue_update_rings_once_and_again_only_after_the_next_promise(stage: Stage) -> None:
+    incident_id = declared(stage, Acknowledge())
+    async with in_war_room(stage, incident_id) as pilot:
+        rung = _count_bells(pilot.app)
+        screen = top(pilot)
+        screen.tick()
+        assert not rung
+        stage.clock.pass_(minutes=40)
+        for _ in range(3):
+            screen.tick()
+            await settle(pilot)
+        assert len(rung) == 1
+        assert "OVERDUE" in screen_text(pilot.app)
+        await asyncio.to_thread(stage.room.post_update, incident_id, "update", {"next_update": "+15m"})
+        await settle(pilot)
+        assert "OVERDUE" not in screen_text(pilot.app)
+        stage.clock.pass_(minutes=40)
+        screen.tick()
+        assert len(rung) == 2
+
+
+async def test_the_bell_can_be_switched_off(tmp_path: Path) -> None:
+    with Stage(tmp_path, console=ConsoleSettings(bell=False)) as stage:
+        incident_id = declared(stage, Acknowledge())
+        async with in_war_room(stage, incident_id) as pilot:
+            rung = _count_bells(pilot.app)
+            stage.clock.pass_(minutes=40)
+            top(pilot).tick()
+            assert not rung
+
+
+async def test_space_ticks_the_item_that_the_next_line_names(stage: Stage) -> None:
+    incident_id = resolved(stage, WriteSection("root_cause", "The pool was too small."))
+    await asyncio.to_thread(stage.room.post_update, incident_id, "resolution", {})
+    async with in_war_room(stage, incident_id) as pilot:
+        line = next(line for line in screen_lines(pilot.app) if line.strip().startswith("Next"))
+        assert "Schedule post-mortem meeting" in line and "[space]" in line
+        await press(pilot, "2", "space")
+        assert "meeting" in stage.room.incident(incident_id).ticks
+
+
+# ── resolve ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_resolving_shows_all_that_stands_in_the_way_at_once(stage: Stage) -> None:
+    incident_id = declared(stage)
+    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+        text = screen_text(pilot.app)
+        assert "No fix is recorded" in text
+        for item in stage.room.playbook.checklists["recovery"].items:
+            assert f"Not verified: {item.text}" in text
+        await press(pilot, "ctrl+s")
+        assert "cannot be resolved yet" in screen_text(pilot.app)
+        assert focused(pilot) == "reason"
+        assert stage.room.incident(incident_id).open
+
+
+async def test_items_are_ticked_by_space_and_by_enter_each_with_who_and_when(stage: Stage) -> None:
+    incident_id = declared(stage)
+    items = stage.room.playbook.checklists["recovery"].items
+    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+        await press(pilot, "space")
+        await press(pilot, "enter")
+        assert set(stage.room.incident(incident_id).ticks) >= {items[0].id, items[1].id}
+        assert "Alice 14:15" in screen_text(pilot.app)
+        await press(pilot, "up", "space")
+        await press(pilot, "enter")
+        assert items[1].id in stage.room.incident(incident_id).ticks, "enter alone leaves it ticked"
+        await press(pilot, "space")
+        await press(pilot, "down", "enter")
+        assert items[1].id not in stage.room.incident(incident_id).ticks
+
+
+async def test_evidence_stands_beside_its_item(stage: Stage) -> None:
+    incident_id = declared(stage)
+    known = {"no-new-errors": Reading("no errors in the last 8 min (was 41/min)", "for")}
+    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id, known.get)) as pilot:
+        line = next(line for line in screen_lines(pilot.app) if "No new errors in logs" in line)
+        assert "no errors in the last 8 min (was 41/min)" in line
+
+
+AGAINST = Reading("953 errors in the last minute", "against")
+
+
+async def test_an_item_that_the_log_speaks_against_is_ticked_only_after_asking(stage: Stage) -> None:
+    incident_id = declared(stage, RecordFix("Rolled back"))
+    known = {"no-new-errors": AGAINST}
+    ids = [item.id for item in stage.room.playbook.checklists["recovery"].items]
+
+    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id, known.get)) as pilot:
+        await press(pilot, *["down"] * ids.index("no-new-errors"), "space")
+        assert isinstance(top(pilot), Confirm) and "953 errors in the last minute" in screen_text(pilot.app)
+        await press(pilot, "enter")  # alone it leaves everything as it is
+        assert "no-new-errors" not in stage.room.incident(incident_id).ticks
+        await press(pilot, "space", "down", "enter")
+        assert stage.room.incident(incident_id).ticks["no-new-errors"].against == AGAINST.text
+        assert "although: 953 errors" in stage.room.incident(incident_id).rows[-1].text
+
+
+async def test_an_incident_that_the_log_speaks_against_is_not_resolved_without_a_reason(stage: Stage) -> None:
+    incident_id = declared(stage, RecordFix("Rolled back"))
+    verified(stage, incident_id)
+    known = {"no-new-errors": AGAINST}
+    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id, known.get), LARGE) as pilot:
+        assert "does not hold: No new errors in logs — 953" in screen_text(pilot.app)
+        await press(pilot, "ctrl+s")
+        assert stage.room.incident(incident_id).open
+        known.clear()
+        await press(pilot, "ctrl+s")
+        assert not stage.room.incident(incident_id).open
+
+
+@pytest.mark.parametrize(
+    ("reading", "colour"),
+    [
+        (AGAINST, "$text-warning"),
+        (Reading("no errors in the last 8 min", "for"), "$text-success"),
+        (Reading("no log is watched here"), "$text-quiet"),
+    ],
+)
+async def test_only_evidence_for_an_item_is_green(stage: Stage, reading: Reading, colour: str) -> None:
+    incident_id = declared(stage)
+    known = {"no-new-errors": reading}
+    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id, known.get)) as pilot:
+        row = next(row for row in pilot.app.screen.query_one("#items", RowList)._rows if row.id == "no-new-errors")
+        assert row.tail is not None and reading.text in row.tail.plain
+        assert [colour in str(span.style) for span in row.tail.spans] == [True]
+
+
+async def test_the_war_room_asks_before_it_ticks_over_its_log(stage: Stage) -> None:
+    incident_id = declared(stage, RecordFix("Rolled back"))
+    stamp = f"{stage.clock() - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
+    async with in_war_room(stage, incident_id, log=f"{stamp} ERROR pool timeout\n" * 3) as pilot:
+        screen = top(pilot)
+        assert isinstance(screen, WarRoomScreen)
+        await until(pilot, lambda: bool((reading := screen.evidence("no-new-errors")) and reading.against))
+        await press(pilot, "1")
+        screen.query_one("#items", RowList).put_cursor("no-new-errors")
+        await press(pilot, "space")
+        assert isinstance(top(pilot), Confirm) and "3 errors in the last minute" in screen_text(pilot.app)
+        assert "no-new-errors" not in stage.room.incident(incident_id).ticks
+
+
+async def test_the_log_of_the_war_room_is_evidence(stage: Stage) -> None:
+    incident_id = declared(stage)
+    async with in_war_room(stage, incident_id) as pilot:
+        await press(pilot, "r")
+        line = next(line for line in screen_lines(pilot.app) if "No new errors in logs" in line)
+        assert "no errors in the last" in line or "in the last minute" in line
+
+
+async def test_resolving_over_blockers_takes_a_reason_that_the_timeline_keeps(stage: Stage) -> None:
+    incident_id = declared(stage, RecordFix("Rolled back"))
+    verified(stage, incident_id, but=1)
+    async with in_war_room(stage, incident_id) as pilot:
+        await press(pilot, "r", "tab")
+        await type_in(pilot, "reports close tomorrow")
+        await press(pilot, "ctrl+s")
+        incident = stage.room.incident(incident_id)
+        assert incident.status == "resolved"
+        assert "reports close tomorrow" in incident.rows[-1].text
+        assert isinstance(top(pilot), WarRoomScreen)
+        assert "Tell everybody it is resolved  [u]" in screen_text(pilot.app)
+
+
+async def test_a_half_typed_reason_is_there_on_coming_back(stage: Stage) -> None:
+    incident_id = declared(stage)
+    async with in_war_room(stage, incident_id) as pilot:
+        await press(pilot, "r", "tab")
+        await type_in(pilot, "because")
+        await press(pilot, "escape")
+        assert isinstance(top(pilot), WarRoomScreen)
+        await press(pilot, "r")
+        assert pilot.app.screen.query_one("#reason", Input).value == "because"
+
+
+async def test_no_reason_is_asked_for_once_all_is_verified(stage: Stage) -> None:
+    incident_id = declared(stage, RecordFix("Rolled back"))
+    verified(stage, incident_id)
+    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+        assert not pilot.app.screen.query_one("#over").display
+        await press(pilot, "r")
+        assert stage.room.incident(incident_id).open, "the key that opens the screen must not end the incident"
+        await press(pilot, "ctrl+s")
+        assert stage.room.incident(incident_id).rows[-1].text == "Resolved, recovery verified"
+
+
+async def test_what_cannot_be_saved_is_said_and_the_reason_stays(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from warroom.errors import NotSaved
+
+    incident_id = declared(stage)
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise NotSaved("The disk is full", "Free some space and try again.")
+
+    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+        await press(pilot, "tab")
+        await type_in(pilot, "it is over")
+        monkeypatch.setattr(stage.room, "do", full)
+        await press(pilot, "ctrl+s")
+        text = screen_text(pilot.app)
+        assert "The disk is full" in text and "Free some space" in text and "it is over" in text
+
+
+# ── review ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def paper(pilot: Pilot[Any]) -> str:
+    return pilot.app.screen.query_one(MarkdownView).text
+
+
+@asynccontextmanager
+async def in_review(stage: Stage, incident_id: str, size: tuple[int, int] = SMALL) -> AsyncIterator[Pilot[None]]:
+    async with on_glass(stage, lambda context: ReviewScreen(context, incident_id), size) as pilot:
+        await until(pilot, lambda: bool(paper(pilot)))
+        yield pilot
+
+
+async def test_the_draft_is_filled_in_already_and_grows_with_what_is_written(stage: Stage) -> None:
+    incident_id = resolved(stage)
+    async with in_review(stage, incident_id) as pilot:
+        assert "Card payments fail" in paper(pilot) and "Timeline" in paper(pilot)
+        await asyncio.to_thread(stage.room.do, incident_id, WriteSection("root_cause", "The pool was too small."))
+        await until(pilot, lambda: "The pool was too small." in paper(pilot))
+
+
+async def test_the_draft_is_wrapped_to_its_pane(stage: Stage) -> None:
+    incident_id = resolved(stage, WriteSection("summary", "word " * 60))
+    async with in_review(stage, incident_id, LARGE) as pilot:
+        for size in (LARGE, SMALL):
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+            reading = pilot.app.screen.query_one(MarkdownView)
+            assert max(len(line) for line in paper(pilot).splitlines()) <= reading.scrollable_content_region.width
+
+
+async def test_an_entry_is_amended_and_retracted_from_the_review(stage: Stage) -> None:
+    incident_id = resolved(stage, Note("it was host A"))
+    seq = stage.room.incident(incident_id).seq
+    async with in_review(stage, incident_id) as pilot:
+        await press(pilot, "2", "end", "e")
+        assert f"amend entry {seq}" in form_title(pilot)
+        await press(pilot, "end")
+        await type_in(pilot, " and B")
+        await press(pilot, "tab", "shift+home")
+        await type_in(pilot, "14:16")
+        await press(pilot, "ctrl+s")
+        row = stage.room.incident(incident_id).row(seq)
+        assert row is not None and row.text == "it was host A and B"
+        assert row.at == START + timedelta(minutes=1)
+        pilot.app.screen.query_one("#entries", RowList).put_cursor(str(seq))
+        await press(pilot, "x")
+        await type_in(pilot, "wrong host")
+        await press(pilot, "enter")
+        row = stage.room.incident(incident_id).row(seq)
+        assert row is not None and row.retracted
+
+
+async def test_enter_shows_an_entry_in_full_with_how_it_was_first_written(stage: Stage) -> None:
+    incident_id = resolved(stage, Note("long " * 40 + "end"))
+    async with in_review(stage, incident_id) as pilot:
+        await press(pilot, "2", "end", "enter")
+        assert isinstance(top(pilot), Detail)
+        assert "end" in screen_text(pilot.app) and "UTC" in screen_text(pilot.app)
+
+
+async def test_a_section_is_written_by_enter_with_what_the_journal_suggests(stage: Stage) -> None:
+    incident_id = resolved(stage, Note("Connection pool exhausted", "finding"))
+    async with in_review(stage, incident_id) as pilot:
+        await press(pilot, "7", "home", "down", "enter")
+        await until(pilot, lambda: "root cause" in form_title(pilot))
+        assert "Connection pool exhausted" in screen_text(pilot.app)
+        await type_in(pilot, "The pool was too small.")
+        await press(pilot, "ctrl+s")
+        assert stage.room.incident(incident_id).sections["root_cause"] == "The pool was too small."
+
+
+async def test_a_section_begins_with_a_draft_that_can_be_deleted(stage: Stage) -> None:
+    incident_id = resolved(stage)
+    async with in_review(stage, incident_id) as pilot:
+        await press(pilot, "7", "home", *["down"] * SECTIONS.index("went_well"), "enter")
+        await until(pilot, lambda: "went well" in form_title(pilot))
+        assert "draft from the timeline" in screen_text(pilot.app)
+        draft = pilot.app.screen.query_one("#field-words", TextArea)
+        assert draft.text.startswith("- ")
+        draft.text = ""
+        await press(pilot, "ctrl+s")
+        assert stage.room.incident(incident_id).sections["went_well"] == ""
+        await until(pilot, lambda: "left empty" in screen_text(pilot.app))
+
+
+async def test_words_that_blame_are_pointed_at_with_what_to_write_instead(stage: Stage) -> None:
+    incident_id = resolved(stage, WriteSection("root_cause", "Alice should have checked the pool."))
+    async with in_review(stage, incident_id, LARGE) as pilot:
+        text = screen_text(pilot.app)
+        assert '"should have"' in text and '"Alice": name the role' in text
+
+
+async def test_action_items_show_owner_due_date_and_what_is_overdue(stage: Stage) -> None:
+    incident_id = resolved(
+        stage, AddAction("Alert on pool usage", "Carol", "2026-01-20"), AddAction("Size the pool")
+    )
+    async with in_review(stage, incident_id, LARGE) as pilot:
+        text = screen_text(pilot.app)
+        assert "OVERDUE" in text and "Carol" in text
+        assert "no owner" in text and "no date" in text
+        await press(pilot, "6", "down", "I")
+        assert "finish an action item" in form_title(pilot)
+        await press(pilot, "enter")
+        assert stage.room.incident(incident_id).actions["A2"].done_at
+
+
+async def test_space_ticks_the_48_hour_list(stage: Stage) -> None:
+    incident_id = resolved(stage)
+    async with in_review(stage, incident_id) as pilot:
+        await press(pilot, "1", "home", "space")
+        assert "meeting" in stage.room.incident(incident_id).ticks
+
+
+@pytest.mark.parametrize(
+    ("downs", "suffix", "begins"), [(0, ".md", "# "), (1, ".html", "<!doctype"), (2, ".json", "{")]
+)
+async def test_export_writes_the_format_that_was_chosen_for_its_owner_alone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, downs: int, suffix: str, begins: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    incident_id = resolved(stage)
+    async with in_review(stage, incident_id) as pilot:
+        await press(pilot, "E", *["down"] * downs, "ctrl+s")
+        path = tmp_path / f"INC-1-postmortem{suffix}"
+        assert path.read_text("utf-8").startswith(begins)
+        assert "Card payments fail" in path.read_text("utf-8")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert any(path.name in told for told in said(pilot.app))
+
+
+async def test_export_replaces_a_file_only_when_asked_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "INC-1-postmortem.md"
+    mine.write_text("mine", encoding="utf-8")
+    incident_id = resolved(stage)
+    async with in_review(stage, incident_id) as pilot:
+        await press(pilot, "E", "ctrl+s")
+        assert "exists already" in screen_text(pilot.app)
+        assert mine.read_text("utf-8") == "mine"
+        await press(pilot, "ctrl+s")
+        assert "Card payments fail" in mine.read_text("utf-8")
+
+
+async def test_export_to_where_one_may_not_write_says_so_and_keeps_what_was_typed(stage: Stage) -> None:
+    incident_id = resolved(stage)
+    async with in_review(stage, incident_id) as pilot:
+        await press(pilot, "E", "tab", "shift+home")
+        await type_in(pilot, "/proc/nowhere/x.md")
+        await press(pilot, "ctrl+s")
+        text = screen_text(pilot.app)
+        assert "✗" in text and "cannot be" in text and "/proc/nowhere/x.md" in text
+
+
+async def test_the_review_can_be_read_while_the_incident_goes_on(stage: Stage) -> None:
+    incident_id = declared(stage)
+    async with in_review(stage, incident_id, LARGE) as pilot:
+        assert "still open" in screen_text(pilot.app)
+
+
+# ── home ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_home_lists_what_is_open_with_its_clock_and_what_is_over_with_what_it_owes(stage: Stage) -> None:
+    resolved(stage)
+    stage.clock.pass_(minutes=5)
+    stage.room.declare(Declare("search-api", "Search is empty", severity="high"))
+    stage.clock.pass_(minutes=3)
+    async with on_console(stage, LARGE) as pilot:
+        text = screen_text(pilot.app)
+        assert "INC-2" in text and "00:03:00" in text and "no IC" in text
+        assert "post-mortem due" in text
+        assert "on call Alice" in text
+
+
+async def test_enter_at_home_opens_the_incident_and_escape_comes_back(stage: Stage) -> None:
+    declared(stage)
+    async with on_console(stage) as pilot:
+        await press(pilot, "enter")
+        assert isinstance(top(pilot), WarRoomScreen)
+        await press(pilot, "escape")
+        assert isinstance(top(pilot), HomeScreen)
+        await press(pilot, "escape")
+        assert isinstance(top(pilot), HomeScreen)
+
+
+async def test_a_drill_cannot_be_taken_for_the_real_thing(stage: Stage) -> None:
+    stage.room.declare(Declare("checkout-api", "Card payments fail", drill=True))
+    async with on_console(stage) as pilot:
+        assert "DRILL" in screen_text(pilot.app)
+        await press(pilot, "enter")
+        assert "DRILL" in screen_text(pilot.app)
+        await press(pilot, "f2")
+        assert "DRILL" in screen_text(pilot.app)
+
+
+async def test_an_action_that_needs_an_incident_says_so_at_home(stage: Stage) -> None:
+    async with on_console(stage) as pilot:
+        await pilot.app.screen.action_do("note")  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert any("open an incident first" in told for told in said(pilot.app))

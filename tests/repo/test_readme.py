@@ -1,0 +1,262 @@
+"""The README and the page on backends keep their word: what they show is what the program says and does now."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from harness import readme
+from harness.app import Stage
+from pydantic import SecretStr
+
+from warroom import bootstrap as wiring
+from warroom.cli.main import cli
+from warroom.config import settings as settings_
+from warroom.config.paths import AppPaths
+from warroom.config.settings import Destination
+from warroom.connect.guarded_chat import GuardedChat
+from warroom.connect.ports import Chat
+from warroom.errors import SettingsError
+from warroom.incident.commands import Declare
+from warroom.incident.delivery import State
+
+README = readme.README.read_text(encoding="utf-8")
+GUIDE = readme.ROOT / "warroom" / "connect" / "WRITING_A_BACKEND.md"
+
+RUN = "python3 -m venv .venv && . .venv/bin/activate && pip install -q . && warroom demo"
+TEST = "python3 -m venv .venv && . .venv/bin/activate && pip install -q -e '.[test]' && pytest"
+
+
+def fenced(text: str, language: str) -> list[str]:
+    """The code blocks of that language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def commands(block: str) -> Iterator[list[str]]:
+    """The words after ``warroom`` in each command of a shell block."""
+    for command in re.split(r"\n|&&|\|", block):
+        words = shlex.split(command, comments=True)
+        if words[:1] == ["warroom"]:
+            yield words[1:]
+
+
+# ── what is shown is what is ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", readme.BLOCKS)
+def test_what_the_readme_shows_is_what_the_program_says_now(name: str) -> None:
+    assert readme.block(README, name) == readme.BLOCKS[name](), "run: python tests/readme.py"
+
+
+def test_the_two_commands_stand_there_word_for_word() -> None:
+    first, second = [block.strip() for block in fenced(README, "sh") if "venv" in block]
+    assert (first, second) == (RUN, TEST)
+
+
+@pytest.mark.parametrize("page", [readme.README, GUIDE], ids=lambda page: page.name)
+def test_every_file_that_is_linked_is_there(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")) if "://" not in link]
+    assert len(links) > 3
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_module_that_is_to_be_run_is_there() -> None:
+    modules = set(re.findall(r"python -m ([\w.]+)", README))
+    assert len(modules) == 4
+    assert [name for name in modules if not (readme.ROOT / f"{name.replace('.', '/')}.py").exists()] == []
+
+
+@pytest.mark.parametrize("page", [readme.README, GUIDE], ids=lambda page: page.name)
+def test_every_verb_that_is_named_exists(page: Path) -> None:
+    text = page.read_text("utf-8")
+    shell = [words for block in fenced(text, "sh") for words in commands(block)]
+    named = [shlex.split(words) for words in re.findall(r"`warroom ([^`]+)`", text)]
+    verbs = [words[0] for words in (*shell, *named) if words and words[0][0] not in "-V"]
+    assert verbs
+    assert [verb for verb in verbs if verb not in cli.commands] == []
+
+
+@pytest.mark.parametrize("words", [w for block in fenced(README, "sh") for w in commands(block) if w], ids=" ".join)
+def test_every_command_that_is_shown_can_be_typed(words: list[str]) -> None:
+    command = cli.commands[words[0]]
+    command.make_context(words[0], list(words[1:]), resilient_parsing=False)
+
+
+def test_no_option_of_ours_is_named_that_does_not_exist() -> None:
+    known = {opt for command in (cli, *cli.commands.values()) for one in _params(command) for opt in one.opts}
+    prose = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose))
+    assert len(named) > 8
+    assert named - known - {"--help"} == set()
+
+
+def _params(command: Any) -> list[Any]:
+    return list(command.get_params(command.context_class(command)))
+
+
+def test_the_variables_that_are_named_are_the_ones_that_are_read() -> None:
+    source = "".join(file.read_text("utf-8") for file in (readme.ROOT / "warroom").rglob("*.py"))
+    for name in set(re.findall(r"`WARROOM_([A-Z]+)`", README)):
+        assert f'chosen("{name.lower()}"' in source, name
+
+
+# ── what is shown works ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_tour_by_verbs_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    say = readme.speaker(tmp_path)
+    (tour,) = [block for block in fenced(README, "sh") if "warroom close" in block]
+    for words in commands(tour):
+        say(*words)
+    assert '"status": "closed"' in say("status", "--incident", "INC-1", "--json")
+    assert "A pool of 50 for 80 workers" in (tmp_path / "INC-1.md").read_text("utf-8")
+
+
+def test_the_first_thing_to_type_at_night_needs_no_settings(tmp_path: Path) -> None:
+    (line,) = [block for block in fenced(README, "sh") if block.count("\n") == 1 and "warroom declare" in block]
+    (words,) = commands(line)
+    (tmp_path / "none.toml").write_text("")
+    told = readme.speaker(tmp_path, WARROOM_SETTINGS=str(tmp_path / "none.toml"))(*words)
+    assert told.startswith("INC-1  Critical  checkout-api")
+
+
+TOML = fenced(README, "toml")
+
+
+@pytest.mark.parametrize("block", [b for b in TOML if b.startswith("# settings.toml")])
+def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(block)
+    (tmp_path / "matrix-token").write_text("syt_not_a_real_one\n")
+    environ = {"SLACK_TOKEN": "xoxb-not-a-real-one", "STATUS_HOOK": "https://hooks.example.com/T0/B0"}
+    settings = settings_.load(file, environ)
+    places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
+    assert settings.destinations
+    for destination in settings.destinations.values():
+        assert isinstance(wiring.make_chat(destination, places, environ), Chat)
+
+
+def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
+    (block,) = [b for b in TOML if b.startswith("# playbook.toml")]
+    (tmp_path / "playbook.toml").write_text(block)
+    (tmp_path / "settings.toml").write_text('playbook = "playbook.toml"\n')
+    say = readme.speaker(tmp_path)
+    assert say("playbook", "check").startswith("Sound")
+    assert "A test refund goes through" in say("playbook")
+
+
+def test_every_block_of_settings_is_one_of_these() -> None:
+    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 3
+
+
+# ── the picture ─────────────────────────────────────────────────────────────────────────────────────────────
+
+SHOWN = ("INC-1", "CRITICAL", "Timeline", "Checklist", "Roles", "ERROR", "Next", "update", "transcript")
+
+
+def words_of(svg: str) -> str:
+    """The text in a picture, as one reads it."""
+    return " ".join(re.findall(r">([^<]+)</text>", svg)).replace("&#160;", " ")
+
+
+def resources(svg: str) -> list[str]:
+    """What a picture would fetch: every address in it that is not the name of its own language."""
+    return [
+        found for found in re.findall(r"(?:https?:)?//[^\s\"')]+", svg) if found != "http://www.w3.org/2000/svg"
+    ]
+
+
+def test_the_picture_is_an_incident_of_the_program_and_fetches_nothing() -> None:
+    assert f"]({readme.PICTURE.relative_to(readme.ROOT)})" in README
+    svg = readme.PICTURE.read_text("utf-8")
+    assert svg.startswith("<svg") and resources(svg) == [] and "@import" not in svg and "<script" not in svg
+    assert [word for word in SHOWN if word not in words_of(svg)] == []
+
+
+def test_the_picture_can_be_taken_again(tmp_path: Path) -> None:
+    svg = asyncio.run(readme.picture(tmp_path))
+    assert resources(svg) == []
+    assert [word for word in SHOWN if word not in words_of(svg)] == []
+
+
+# ── the page on backends ────────────────────────────────────────────────────────────────────────────────────
+
+EXAMPLE, ITS_TESTS = fenced(GUIDE.read_text("utf-8"), "python")
+REGISTERED, SET = fenced(GUIDE.read_text("utf-8"), "toml")
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The example as a stranger's package: a module, and the entry point its pyproject would make."""
+    import tomllib
+
+    (points,) = tomllib.loads(REGISTERED)["project"]["entry-points"].values()
+    info = tmp_path / "warroom_ntfy-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: warroom-ntfy\nVersion: 1.0\n")
+    lines = [f"{name} = {value}" for name, value in points.items()]
+    (info / "entry_points.txt").write_text("\n".join(["[warroom.chat]", *lines, ""]))
+    (tmp_path / "warroom_ntfy.py").write_text(EXAMPLE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("warroom_ntfy")
+    sys.modules.pop("warroom_ntfy")
+
+
+def test_the_example_backend_carries_an_incident(package: Any, tmp_path: Path) -> None:
+    came: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        came.append(request.content)
+        assert request.headers["Authorization"] == "Bearer tk_secret"
+        return httpx.Response(200, json={"id": f"m{len(came)}"})
+
+    options = package.NtfyOptions(topic="checkout", token=SecretStr("tk_secret"))
+    chat = package.Ntfy(options, transport=httpx.MockTransport(answer))
+    assert isinstance(chat, Chat)
+    destinations = {"phones": Destination(name="phones", backend="ntfy")}
+    with Stage(tmp_path, chats={"phones": chat}, destinations=destinations) as stage:
+        stage.room.declare(Declare("checkout-api", "Card payments fail"))
+        deliveries = stage.carry()
+        assert {one.state for one in deliveries} == {State.DELIVERED}
+        assert [one.receipt.id for one in deliveries if one.order.act == "post" and one.receipt] == ["m1"]
+    (sent,) = came
+    assert b"Card payments fail" in sent and "INC-1·u1".encode() in sent
+
+
+def test_the_example_is_found_by_its_entry_point_and_its_settings_are_accepted(
+    package: ModuleType, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(SET)
+    places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
+    phones = settings_.load(file, {}).destinations["phones"]
+    chat = wiring.make_chat(phones, places, {"NTFY_TOKEN": "tk_secret"})
+    assert isinstance(chat, GuardedChat) and type(chat.backend).__name__ == "Ntfy"
+    plain = phones.model_copy(update={"options": {**phones.options, "token": "tk_secret"}})
+    with pytest.raises(SettingsError, match="plain text"):
+        wiring.make_chat(plain, places, {})
+
+
+def test_the_tests_of_the_example_pass_as_they_stand(package: ModuleType) -> None:
+    space: dict[str, Any] = {"__name__": "test_ntfy"}
+    exec(compile(ITS_TESTS, "WRITING_A_BACKEND.md", "exec"), space)
+    tests = [test for name, test in space.items() if name.startswith("test_")]
+    assert len(tests) == 2
+    for test in tests:
+        test()
+
+
+def test_the_page_names_every_part_of_the_port() -> None:
+    parts = {name for name in (*vars(Chat), *Chat.__annotations__) if not name.startswith("_")}
+    assert len(parts) == 10
+    assert [name for name in sorted(parts) if not re.search(rf"\b{name}\b", EXAMPLE)] == []

@@ -1,0 +1,1316 @@
+"""The command line: every verb once for real, what is printed where, words that name things, what a start costs."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import re
+import shlex
+import stat
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warroom import bootstrap as wiring
+from warroom.cli import output, stdin
+from warroom.cli.context import Call, Verb, pick
+from warroom.cli.main import cli, deps, run
+from warroom.config.paths import JOURNAL, AppPaths
+from warroom.connect.chat.transcript import Transcript
+from warroom.connect.guarded_chat import GuardedChat
+from warroom.errors import BadInput, NotFound, SettingsError
+from warroom.incident.commands import ReceiveAlert
+from warroom.journal.sqlite import SqliteJournal
+from warroom.logs.view import LogView
+from warroom.tui.actions import ACTIONS, key_mistakes, keymap
+
+START = datetime(2026, 1, 28, 3, 4, 5, 123000, tzinfo=UTC)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+SETTINGS = """\
+[team]
+name = "Checkout"
+timezone = "Europe/Berlin"
+
+[[team.people]]
+name = "Alice Adams"
+email = "alice@example.com"
+
+[[team.people]]
+name = "Bob"
+phone = "1"
+
+[[team.people]]
+name = "Alan Ay"
+phone = "2"
+
+[[services]]
+name = "checkout-api"
+"""
+
+
+@dataclass
+class Told:
+    """How a command line ended and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """stdout as JSON."""
+        return json.loads(self.out)
+
+
+class CliHarness:
+    """A data folder and a clock, and warroom run on them in this process."""
+
+    def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
+        self.data = folder / "data"
+        self.settings = folder / "settings.toml"
+        self.settings.write_text(settings)
+        self.now = START
+        self.verbs: set[str] = set()
+        self.environ = {"WARROOM_SETTINGS": str(self.settings), "WARROOM_DATA": str(self.data), "WARROOM_AS": "Bob"}
+
+    def run(self, *arguments: str, given: str = "") -> Told:
+        """Run one command line; a second passes."""
+        self.now += timedelta(seconds=1)
+        self.verbs |= {*arguments} & {*cli.commands}
+        with CliRunner().isolation(input=given) as (out, err, _):
+            status = run(arguments, Call(environ=self.environ, clock=lambda: self.now))
+        return Told(status, out.getvalue().decode(), err.getvalue().decode())
+
+    def does(self, *arguments: str, given: str = "") -> Told:
+        """The same, and it has to succeed."""
+        told = self.run(*arguments, given=given)
+        assert told.status == 0, (arguments, told)
+        return told
+
+    def status(self) -> Any:
+        """What ``status --json`` says."""
+        return self.does("status", "--json").json
+
+    def kinds(self) -> list[str]:
+        """The kinds of the timeline's entries, in their order."""
+        return [row["kind"] for row in self.does("timeline", "--json").json]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> CliHarness:
+    return CliHarness(tmp_path)
+
+
+@pytest.fixture
+def at_work(desk: CliHarness) -> CliHarness:
+    """A desk with INC-1 declared."""
+    desk.does("declare", "checkout-api", "Card payments fail")
+    return desk
+
+
+def warroom(*arguments: str, given: str = "", **environ: str) -> Told:
+    """The program in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "warroom", *arguments],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environ},
+    )
+    return Told(done.returncode, done.stdout, done.stderr)
+
+
+# ── every verb ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_whole_incident_is_run_from_a_second_terminal(desk: CliHarness, tmp_path: Path) -> None:
+    do = desk.does
+    do("init", "--path", str(tmp_path / "new.toml"))
+    assert "on-call" in do("ready").out
+    assert "✓  runbooks" in do("ready", "runbooks").out
+    kept = do("alert", "error_rate", "--source", "am", "--service", "checkout-api", "--json").json[0]
+    assert kept["name"] == "error_rate" and kept["source"] == "am"
+
+    words = ["Card", "payments", "fail", "--severity", "hi", "--started", "-10m", "--alert", str(kept["alert"])]
+    told = do("declare", "Checkout-API", *words)
+    assert told.out.startswith("INC-1  High  checkout-api · Card payments fail")
+    assert "✓ transcript" in told.err
+    assert do("alert").out == ""
+
+    do("ack")
+    do("assign", "ic", "alice")
+    do("assign", "communications", "Dana", "Novak")
+    do("release", "communications")
+    do("handover", "commander", "bob", "--briefing", "Pool is dry")
+    do("accept", "commander")
+    do("severity", "critical")
+    do("note", "Pool", "exhausted", "--finding")
+    do("note", "-", given="Two\nlines\n")
+    do("note", "Roll back", "--decision", "--because", "It began with 412")
+    do("pin", "app.log", "FATAL no slots", "--line", "7", "--at", "03:04", "--level", "fatal")
+    do("update", "--impact", "One in ten fails", "--next", "+15m")
+    do("fix", "Rolled back", "--temporary", "--rollback", "deploy 412")
+    do("state", "mit")
+    for item in ("health checks", "journeys", "baseline", "no-new", "customer-rep"):
+        do("check", item)
+    do("uncheck", "journeys")
+    do("check", "journeys")
+    timeline = {row["text"]: row["seq"] for row in do("timeline", "--json").json}
+    do("amend", str(timeline["Pool exhausted"]), "--text", "Pool of 20 exhausted")
+    do("retract", str(timeline["Two\nlines"]), "--reason", "noise")
+    do("milestone", "detected", "-9m")
+    do("resolve")
+    assert desk.status()["status"] == "resolved"
+    do("reopen", "It", "is", "back")
+    do("state", "mitigated")
+    for item in ("health-checks", "journeys", "baseline", "no-new-errors", "customer-reports"):
+        do("check", item)
+    do("resolve")
+    do("update")
+    do("section", "root", "A", "leak")
+    do("action", "Alert on the pool", "--owner", "bob", "--due", "2026-02-14")
+    do("done", "A1")
+    assert "✓  A1" in do("actions").out and "○  A2  Bob     2026-02-14" in do("actions").out
+    assert "A leak" in do("postmortem").out
+    assert "INC-1" in do("export", "--format", "html").out
+    assert "resolution" in do("timeline").out
+    assert do("deliveries").out.count("✓") == 4, "opened, declared, updated, resolved; a file shows no status"
+    do("close", "--reason", "Follow-up is tracked elsewhere")
+    assert do("list", "--open").out == ""
+    assert "closed" in do("list").out
+    assert "CLOSED" in do("status").out.upper()
+    assert "health-checks" in do("playbook").out
+    do("doctor")
+
+    told_by = {row["by"] for row in do("timeline", "--json").json}
+    assert told_by == {"Bob", ""}
+    elsewhere = {"open", "demo", "logs", "redact", "reset-terminal", "delivery", "resend"}
+    assert {*cli.commands} - desk.verbs == elsewhere, "a verb that no test runs"
+
+
+def test_the_people_and_words_that_were_typed_short_are_kept_whole(at_work: CliHarness) -> None:
+    at_work.does("assign", "ic", "ALICE")
+    at_work.does("assign", "tech", "bo")
+    roles = at_work.status()["roles"]
+    assert roles == {"incident_commander": "Alice Adams", "technical_lead": "Bob", "communications_lead": None}
+
+
+def test_half_a_name_that_two_people_share_is_asked_about(at_work: CliHarness) -> None:
+    told = at_work.run("assign", "ic", "al")
+    assert told.status == 1
+    assert "Alice Adams or Alan Ay" in told.err
+    assert at_work.status()["roles"]["incident_commander"] is None
+
+
+def test_somebody_the_settings_do_not_know_may_help(at_work: CliHarness) -> None:
+    at_work.does("assign", "technical_lead", "Zoe", "from", "the", "vendor")
+    assert at_work.status()["roles"]["technical_lead"] == "Zoe from the vendor"
+
+
+def test_an_item_that_several_words_may_mean_is_asked_about(at_work: CliHarness) -> None:
+    told = at_work.run("check", "monitor")
+    assert told.status == 0  # an id that says it all
+    told = at_work.run("check", "alert")
+    assert told.status == 1
+    assert "acknowledge" in told.err and "close-alert" in told.err
+    told = at_work.run("check", "runbooks created")
+    assert told.status == 1 and "warroom ready runbooks" in told.err
+
+
+def test_a_time_may_begin_with_a_dash_and_end_with_an_h(at_work: CliHarness) -> None:
+    at_work.does("milestone", "started", "-1h", "--reason", "first error in the log")
+    assert at_work.status()["elapsed_s"] == 3601
+
+
+# ── what stdout holds ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_declare_json_is_the_shape_scripts_rely_on(desk: CliHarness) -> None:
+    declared = desk.does("declare", "checkout-api", "Fail", "--severity", "high", "--json").json
+    at = "2026-01-28T03:04:06.123Z"
+    assert declared == {"id": "INC-1", "severity": "high", "drill": False, "declared_at": at}
+
+
+def test_status_json_is_the_shape_scripts_rely_on(at_work: CliHarness) -> None:
+    at_work.now += timedelta(minutes=6)
+    seen = at_work.status()
+    assert {*seen} >= {
+        "id",
+        "title",
+        "service",
+        "severity",
+        "status",
+        "phase",
+        "elapsed_s",
+        "roles",
+        "checklist",
+        "next_update_at",
+        "milestones",
+    }
+    assert seen["id"] == "INC-1" and seen["title"] == "Card payments fail" and seen["service"] == "checkout-api"
+    assert seen["severity"] == "critical" and seen["status"] == "investigating"
+    assert seen["phase"] == "investigation"
+    assert seen["elapsed_s"] == 361
+    assert {*seen["checklist"]} == {"done", "total"} and seen["checklist"]["done"] > 2
+    assert {*seen["milestones"]} == {"started", "detected", "declared"}
+    assert all(TIME.fullmatch(at) for at in (seen["next_update_at"], *seen["milestones"].values()))
+
+
+def test_timeline_json_is_the_shape_scripts_rely_on(at_work: CliHarness) -> None:
+    rows = at_work.does("timeline", "--json").json
+    assert all({*row} == {"seq", "at", "kind", "by", "text"} for row in rows)
+    assert [row["seq"] for row in rows] == [*range(1, len(rows) + 1)]
+    assert rows[0]["kind"] == "declared" and rows[0]["by"] == "Bob"
+    assert all(TIME.fullmatch(row["at"]) for row in rows)
+
+
+def test_an_amended_entry_reads_as_amended_and_a_struck_out_one_says_so(at_work: CliHarness) -> None:
+    seq = str(at_work.does("note", "wrong", "--json").json["entries"][0]["seq"])
+    at_work.does("amend", seq, "--text", "right", "--at", "-3m")
+    row = next(r for r in at_work.does("timeline", "--json").json if str(r["seq"]) == seq)
+    assert row["text"] == "right" and row["at"] < START.isoformat()
+    at_work.does("retract", seq)
+    row = next(r for r in at_work.does("timeline", "--json").json if str(r["seq"]) == seq)
+    assert row["retracted"] is True
+    assert "(retracted) right" in at_work.does("timeline").out
+
+
+def test_deliveries_json_is_the_shape_scripts_rely_on(at_work: CliHarness) -> None:
+    rows = at_work.does("deliveries", "--json").json
+    assert all(
+        [*row] == ["id", "seq", "destination", "state", "attempts", "next_attempt_at", "receipt", "error"]
+        for row in rows
+    )
+    post = next(row for row in rows if row["id"] == "INC-1.4.transcript.post")
+    assert post["state"] == "delivered" and post["attempts"] == 1 and post["seq"] == 4
+    assert post["receipt"]["url"].startswith("file://")
+
+
+def test_the_list_says_on_which_day_an_incident_began(at_work: CliHarness) -> None:
+    at_work.now += timedelta(days=40)
+    assert "2026-01-28 04:04" in at_work.does("list").out  # in the team's zone
+
+
+def test_status_lists_the_milestones_in_the_order_they_happened(at_work: CliHarness) -> None:
+    at_work.does("resolve", "--reason", "test")
+    told = at_work.does("status").out
+    assert told.index("Declared") < told.index("Mitigated") < told.index("Resolved ")
+
+
+def test_status_tells_the_impact_of_a_resolved_incident_as_past(at_work: CliHarness) -> None:
+    assert "checkout-api · Card payments fail" in at_work.does("status").out
+    at_work.does("resolve", "--reason", "test")
+    told = at_work.does("status").out
+    assert "checkout-api · impact was: Card payments fail" in told
+    assert told.startswith("INC-1  RESOLVED  was Critical") and "CRITICAL" not in at_work.does("list").out
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> CliHarness:
+    """A desk with INC-1 declared, whose service logs errors at this moment."""
+    log = tmp_path / "app.log"
+    log.write_text(f"{START + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ} ERROR pool timeout\n" * 3)
+    desk = CliHarness(tmp_path, SETTINGS + f'logs = ["{log}"]\n')
+    desk.does("declare", "checkout-api", "Card payments fail")
+    return desk
+
+
+def test_an_item_that_the_log_speaks_against_is_ticked_only_with_anyway(noisy: CliHarness) -> None:
+    told = noisy.run("check", "no-new-errors")
+    assert told.status == 1 and "3 errors in the last minute" in told.err and "--anyway" in told.err
+    assert "although: 3 errors in the last minute" in noisy.does("check", "no-new-errors", "--anyway").out
+    assert noisy.status()["ticked_against"] == {"no-new-errors": "3 errors in the last minute"}
+    assert "3 errors in the last minute" in noisy.does("status").out
+    assert "was ticked although: 3 errors" in noisy.does("postmortem").out
+
+
+@pytest.mark.parametrize("verb", [["resolve"], ["state", "resolved"]])
+def test_what_the_log_speaks_against_is_not_resolved_without_a_reason(noisy: CliHarness, verb: list[str]) -> None:
+    noisy.does("fix", "Rolled back")
+    for item in ("health-checks", "journeys", "baseline", "customer-reports"):
+        noisy.does("check", item)
+    noisy.does("check", "no-new-errors", "--anyway")
+    told = noisy.run(*verb)
+    assert told.status == 1 and "does not hold: No new errors in logs — 3 errors" in told.err
+    noisy.now += timedelta(minutes=2)
+    noisy.does(*verb)
+
+
+def test_a_quiet_log_is_ticked_without_asking(noisy: CliHarness) -> None:
+    noisy.now += timedelta(minutes=2)
+    assert "although" not in noisy.does("check", "no-new-errors").out
+
+
+def test_a_section_can_be_left_empty(at_work: CliHarness) -> None:
+    assert "Draft from the timeline" in at_work.does("postmortem").out
+    at_work.does("section", "could_improve", "--empty")
+    assert "Left empty" in at_work.does("postmortem").out
+    told = at_work.run("section", "could_improve")
+    assert told.status == 2 and "--empty" in told.err
+
+
+def test_list_json_is_a_list_of_status_objects(at_work: CliHarness) -> None:
+    at_work.does("declare", "search", "Slow")
+    rows = at_work.does("list", "--json").json
+    assert [row["id"] for row in rows] == ["INC-2", "INC-1"]
+    assert rows[1] == at_work.does("status", "--json", "--incident", "INC-1").json | {
+        "elapsed_s": rows[1]["elapsed_s"]
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ack"],
+        ["note", "x"],
+        ["severity", "high", "--reason", "r"],
+        ["update"],
+        ["assign", "ic", "Bob"],
+        ["action", "x"],
+        ["check", "baseline"],
+    ],
+    ids=" ".join,
+)
+def test_what_a_verb_wrote_and_sent_is_json_too(at_work: CliHarness, arguments: list[str]) -> None:
+    told = at_work.does(*arguments, "--json").json
+    assert {*told} == {"id", "entries", "deliveries"} and told["id"] == "INC-1"
+    assert all({*entry} == {"seq", "at", "kind", "by", "text"} for entry in told["entries"])
+    assert all(delivery["state"] == "delivered" for delivery in told["deliveries"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["actions"],
+        ["ready"],
+        ["alert"],
+        ["playbook"],
+        ["playbook", "severities"],
+        ["doctor"],
+        ["postmortem"],
+        ["export"],
+        ["update", "--preview"],
+    ],
+    ids=" ".join,
+)
+def test_whatever_else_is_shown_is_json_too(at_work: CliHarness, arguments: list[str]) -> None:
+    assert isinstance(at_work.does(*arguments, "--json").json, dict | list)
+
+
+def test_times_are_shown_in_the_teams_zone(at_work: CliHarness) -> None:
+    assert "04:04:06" in at_work.does("timeline").out
+
+
+HOSTILE = "a\x1b[31mb\x9b2Jc\u202ed\u2066e\x07f\u200bg"
+
+
+def test_hostile_text_comes_out_inert(at_work: CliHarness) -> None:
+    at_work.does("note", HOSTILE)
+    at_work.does("declare", HOSTILE, HOSTILE)
+    for arguments in (["timeline"], ["status"], ["list"], ["deliveries"], ["postmortem"], ["export"]):
+        for more in ([], ["--json"]):
+            told = at_work.does(*arguments, *more, "--incident", "INC-1")
+            told.out += at_work.does(*arguments, *more, "--incident", "INC-2").out
+            seen = told.out + told.err
+            assert all(c.isprintable() or c == "\n" for c in seen), (arguments, ascii(seen))
+
+
+def test_even_what_nobody_made_inert_is_printed_inert(capsys: pytest.CaptureFixture[str]) -> None:
+    output.say(HOSTILE)
+    output.tell(HOSTILE)
+    output.table([[HOSTILE, HOSTILE]], header=["x", "y"])
+    output.data({"x": HOSTILE + "\ud800"})
+    seen = capsys.readouterr()
+    assert all(c.isprintable() or c == "\n" for c in seen.out + seen.err)
+    assert json.loads(output.as_json(HOSTILE + "😀\ud800")) == HOSTILE + "😀\ud800"
+
+
+def test_an_error_that_repeats_what_was_typed_is_inert(at_work: CliHarness) -> None:
+    for verb in (["check"], ["severity"], ["assign", "ic"], [], ["done"], ["delivery", "--sent"], ["--incident"]):
+        arguments = [*verb, HOSTILE, *(["status"] if verb == ["--incident"] else [])]
+        told = at_work.run(*arguments)
+        assert told.status in (0, 1, 2)
+        assert all(c.isprintable() or c == "\n" for c in told.err), (arguments, ascii(told.err))
+
+
+def test_secrets_that_are_typed_are_masked_before_they_are_kept(at_work: CliHarness) -> None:
+    token = "xoxb-" + "123456789012-abcdefghijklmnopqrstuvwx"
+    at_work.does("note", f"used {token}")
+    at_work.does("pin", "app.log", f"token={token}")
+    assert token not in at_work.does("export", "--format", "json").out
+    assert token.encode() not in b"".join(file.read_bytes() for file in at_work.data.rglob("*") if file.is_file())
+
+
+def test_columns_line_up_for_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table([["日本", "x"], ["ab", "y"]])
+    assert capsys.readouterr().out == "日本  x\nab    y\n"
+
+
+# ── refusals and usage ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["resolve"], "○ No fix is recorded"),
+        (["resolve"], "○ Not verified: Service health checks passing"),
+        (["close"], "INC-1 is not resolved"),
+        (["reopen", "x"], "INC-1 is open"),
+        (["severity", "low"], "asks for a reason"),
+        (["severity", "enormous"], "critical, high, medium, low"),
+        (["note", "x", "--change"], "rollback"),
+        (["note", " "], "empty"),
+        (["assign", "king", "Bob"], "incident_commander"),
+        (["release", "ic"], "Nobody is"),
+        (["accept", "ic"], "not offered"),
+        (["check", "zzz"], "warroom playbook lists them"),
+        (["uncheck", "baseline"], "not done"),
+        (["amend", "99", "--text", "x"], "has no entry 99"),
+        (["retract", "1"], "cannot be retracted"),
+        (["milestone", "birth", "now"], "started"),
+        (["milestone", "started", "+5m"], "future"),
+        (["section", "poetry", "x"], "root_cause"),
+        (["done", "A9"], "no action item"),
+        (["action", "x", "--due", "soon"], "not a day"),
+        (["update", "--audience", "customers"], "incident commander's ok"),
+        (["update", "--template", "postmortem"], "declaration, update"),
+        (["update", "--to", "nowhere"], "no destination"),
+        (["update", "--next", "-5m"], "past"),
+        (["delivery", "INC-1.9.x.post", "--sent"], "no delivery"),
+        (["status", "--incident", "INC-9"], "no incident INC-9"),
+        (["declare", "a", "b", "--alert", "7"], "No alert 7"),
+        (["declare", "a", "b", "--started", "+1h"], "future"),
+        (["alert", "--aside", "7"], "No alert 7"),
+        (["alert", " "], "name is empty"),
+        (["assign", "lead", "Bob"], "technical_lead or communications_lead"),
+        (["ready", "health"], "There are: on-call"),
+        (["playbook", "poems"], "checklists"),
+        (["open"], "needs a terminal"),
+        ([], "needs a terminal"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_refusal_says_why_and_writes_nothing(at_work: CliHarness, arguments: list[str], reason: str) -> None:
+    before = at_work.does("timeline").out
+    told = at_work.run(*arguments)
+    assert told.status == 1, told
+    assert told.out == ""
+    assert reason in told.err
+    assert "Traceback" not in told.err
+    assert at_work.does("timeline", "--incident", "INC-1").out == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["declrae", "x", "y"], "Did you mean declare?"),
+        (["declare"], "SERVICE"),
+        (["declare", "x", "y", "--started", "yesterday-ish"], "-10m"),
+        (["ack", "--nope"], "--nope"),
+        (["severity", "high", "--wait", "soon"], "10s"),
+        (["deliveries", "--wait", "soon"], "10s"),
+        (["amend", "1"], "--text"),
+        (["amend", "x", "--text", "y"], "integer"),
+        (["delivery", "INC-1.4.transcript.post"], "--sent or --resend"),
+        (["update", "--set", "x"], "FIELD=TEXT"),
+        (["update", "--set", "poem=x"], "has no field poem"),
+        (["export", "--format", "pdf"], "markdown"),
+        (["demo", "--speed", "0"], "--speed"),
+        (["logs"], "PATH"),
+        (["alert", "--service", "x"], "name is missing"),
+        (["alert", "--source", "x", "--detail", "y"], "name is missing"),
+        (["alert", "--fired", "-1m"], "name is missing"),
+        (["alert", "--aside", "1", "slow"], "--aside takes nothing else"),
+        (["note", "Pool is full", "--fidning"], "Did you mean '--finding'"),
+        (["note", "Pool is full", "-finding"], "put -- before it"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_in_the_command_line_ends_with_2(at_work: CliHarness, arguments: list[str], words: str) -> None:
+    told = at_work.run(*arguments)
+    assert told.status == 2, told
+    assert words in told.err
+    assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (["section", "went_well"], "went well: {}"),
+        (["note"], "{}"),
+        (["fix"], "{}"),
+        (["action"], " {}"),
+        (["pin", "app.log"], "{}"),
+        (["declare", "search"], "{}"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("text", ["- a", "-20 % of payments", "-> moved", "--- Traceback", "-1", "—dash"])
+def test_text_may_begin_with_a_dash(at_work: CliHarness, arguments: list[str], kept: str, text: str) -> None:
+    for words in ([text], ["--", f"{text} too"]):
+        at_work.does(*arguments, *words)
+        newest = at_work.does("list", "--json").json[0]["id"]
+        texts = [row["text"] for row in at_work.does("timeline", "--incident", newest, "--json").json]
+        assert any(kept.format(words[-1]) in told for told in texts), texts
+
+
+@pytest.mark.parametrize("arguments", [["note"], ["section", "summary"], ["fix"], ["alert"]])
+def test_text_from_stdin_is_kept_whole_or_refused(at_work: CliHarness, arguments: list[str]) -> None:
+    before = at_work.does("timeline", "--json").out
+    for text, why in ((" " * stdin.MAX_TEXT_BYTES + "x", "longer than 1 MiB"), ("\n", "stdin was empty")):
+        told = at_work.run(*arguments, "-", given=text)
+        assert (told.status, told.out) == (1, "") and why in told.err
+    assert at_work.does("timeline", "--json").out == before
+    assert at_work.does("alert", "--json").json == []
+    longest = "ab\n" * 349_525 + "c"
+    assert len(longest) == stdin.MAX_TEXT_BYTES
+    at_work.does(*arguments, "-", given=longest)
+    assert (
+        json.dumps(longest)[1:-1]
+        in at_work.does(*(["alert"] if arguments == ["alert"] else ["export"]), "--json").out
+    )
+
+
+@pytest.mark.parametrize("verb", ["note -", "section summary -", "alert -", "check -", "redact", "logs -"])
+def test_a_closed_stdin_is_told_in_words(at_work: CliHarness, verb: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "{sys.executable}" -m warroom {verb} <&-'],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", **at_work.environ},
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("warroom: stdin is closed\n")
+
+
+@pytest.mark.parametrize(
+    ("role", "title"),
+    [
+        ("comms", "Communications lead"),
+        ("comms-lead", "Communications lead"),
+        ("cmdr", "Incident commander"),
+        ("commander", "Incident commander"),
+        ("tech", "Technical lead"),
+        ("TL", "Technical lead"),
+    ],
+)
+def test_a_role_may_be_named_by_what_people_call_it(at_work: CliHarness, role: str, title: str) -> None:
+    assert f"{title}: Alice Adams" in at_work.does("assign", role, "alice").out
+    assert title in at_work.does("handover", role, "bob").out
+    assert title in at_work.does("release", role).out
+
+
+@given(typed=st.text(st.sampled_from("abcdelmnorstu -_"), max_size=12))
+def test_whatever_is_typed_for_a_role_means_one_of_those_it_fits_or_names_them(typed: str) -> None:
+    roles = [
+        ("incident_commander", "Incident commander"),
+        ("technical_lead", "Technical lead"),
+        ("communications_lead", "Communications lead"),
+    ]
+    try:
+        found = pick("role", typed, roles)
+    except BadInput as error:
+        assert sum(id in error.title for id, _ in roles) > 1
+    except NotFound as error:
+        assert all(id in error.remedy for id, _ in roles)
+    else:
+        assert pick("role", found, roles) == found
+        # Every word that was typed stands for a word of the role, or for its initials.
+        own = dict(roles)[found].casefold().split()
+        parts = typed.casefold().replace("-", " ").replace("_", " ").split()
+        assert all(any(part[0] == word[0] for word in own) for part in parts)
+
+
+def test_with_several_open_the_one_meant_is_asked_for(at_work: CliHarness) -> None:
+    at_work.does("declare", "search", "Slow")
+    told = at_work.run("ack")
+    assert told.status == 1
+    assert "INC-1 (checkout-api)" in told.err and "--incident" in told.err
+    at_work.does("ack", "--incident", "inc-1")
+    assert "acknowledged" in at_work.does("status", "--json", "--incident", "INC-1").json["milestones"]
+
+
+def test_with_nothing_declared_the_way_to_begin_is_told(desk: CliHarness) -> None:
+    told = desk.run("status")
+    assert told.status == 1 and "warroom declare" in told.err
+    told = desk.does("list")
+    assert told.out == "" and "warroom declare" in told.err
+    assert desk.does("list", "--json").json == []
+
+
+# ── the globals ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_globals_count_before_and_after_the_verb(at_work: CliHarness) -> None:
+    for arguments in (["--json", "status"], ["status", "--json"]):
+        assert at_work.does(*arguments).json["id"] == "INC-1"
+    at_work.does("--as", "Before", "note", "x")
+    at_work.does("note", "y", "--as", "After")
+    at_work.does("--as", "Before", "note", "z", "--as", "Nearest")
+    by = [row["by"] for row in at_work.does("timeline", "--json").json if row["kind"] == "note"]
+    assert by == ["Before", "After", "Nearest"]
+    assert at_work.run("--incident", "INC-9", "status").status == 1
+
+
+def test_a_flag_beats_the_environment_and_that_beats_the_file(desk: CliHarness, tmp_path: Path) -> None:
+    flagged = tmp_path / "flagged"
+    desk.does("declare", "x", "in the environment's folder")
+    desk.does("declare", "x", "in the flag's folder", "--data", str(flagged))
+    assert desk.status()["title"] == "in the environment's folder"
+    assert desk.does("status", "--json", "--data", str(flagged)).json["title"] == "in the flag's folder"
+    assert (flagged / JOURNAL).exists()
+
+    del desk.environ["WARROOM_AS"]
+    other = tmp_path / "other.toml"
+    other.write_text('[[team.people]]\nname = "Only Here"\n')
+    desk.does("note", "x", "--as", "only")
+    desk.does("note", "x", "--as", "only here", "--settings", str(other))
+    by = [row["by"] for row in desk.does("timeline", "--json").json if row["kind"] == "note"]
+    assert by == ["only", "Only Here"]
+
+
+def test_the_usual_places_are_used_where_none_is_named(home: Path) -> None:
+    folder = home / ".config" / "warroom"
+    folder.mkdir()
+    (folder / "settings.toml").write_text('[team]\ntimezone = "Asia/Tokyo"\n')
+    environ = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "XDG_DATA_HOME": str(home / "d")}
+    told = warroom("declare", "x", "y", "--as", "Me", **environ)
+    assert told.status == 0, told
+    assert "JST" in (home / "d" / "warroom" / "transcripts" / "INC-1.md").read_text()
+    assert stat.S_IMODE((home / "d" / "warroom").stat().st_mode) == 0o700
+
+
+# ── updates ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+TWO = (
+    SETTINGS
+    + """
+[destinations.room]
+backend = "transcript"
+path = "room/{incident}.md"
+audiences = ["team"]
+drills = false
+
+[destinations.boss]
+backend = "transcript"
+path = "boss/{incident}.md"
+audiences = ["team", "executives"]
+"""
+)
+
+
+def test_a_preview_posts_nothing(at_work: CliHarness) -> None:
+    before = at_work.kinds()
+    told = at_work.does("update", "--impact", "Nothing works", "--preview")
+    assert "Nothing works" in told.out and "── transcript" in told.out
+    assert at_work.kinds() == before
+
+
+def test_an_update_goes_where_its_audience_is(tmp_path: Path) -> None:
+    desk = CliHarness(tmp_path, TWO)
+    desk.does("declare", "x", "y")
+    told = desk.does("update", "--audience", "exec", "--impact", "Big")
+    assert "✓ boss" in told.err and "room" not in told.err
+    told = desk.does("update", "--to", "boss")
+    assert "✓ boss" in told.err and "✓ room" not in told.err
+    assert desk.run("update", "--audience", "exec", "--to", "room").status == 1
+
+
+@pytest.mark.parametrize("template", ["update", "executive", "customer_update"])
+def test_an_update_just_after_somebody_elses_is_refused_and_its_text_kept(tmp_path: Path, template: str) -> None:
+    desk = CliHarness(tmp_path)
+    desk.does("declare", "x", "y")
+    mine = ("update", "--template", template, "--approved-by", "Bob", "--next", "+25m")
+    desk.environ["WARROOM_AS"] = "Alan Ay"
+    desk.does(*mine)
+    desk.environ["WARROOM_AS"] = "Bob"
+    desk.now += timedelta(seconds=20)
+    told = desk.run(*mine)
+    assert told.status == 1 and told.out == ""
+    assert re.search(r"Alan Ay posted update #2 to \w+.* 2\d s ago: ", told.err)
+    assert "warroom update --anyway" in told.err and "kept as a draft" in told.err
+    with SqliteJournal(desk.data / JOURNAL) as journal:
+        assert "+25m" in journal.draft(f"INC-1/{template}/Bob")
+    desk.does(*mine, "--anyway")
+
+
+def test_the_text_of_an_update_that_is_refused_is_kept(tmp_path: Path) -> None:
+    hook = '[destinations.h]\nbackend = "webhook"\nurl = { env = "H" }\nmax_length = 150\n'
+    desk = CliHarness(tmp_path, hook)
+    desk.does("declare", "x", "y", "--no-wait")
+    told = desk.run("update", "--impact", "No one can pay. " * 400, "--no-wait")
+    assert told.status == 1 and "too long for h" in told.err and "kept as a draft" in told.err
+    with SqliteJournal(desk.data / JOURNAL) as journal:
+        assert journal.draft("INC-1/update/Bob").count("No one can pay.") == 400
+
+
+def test_words_for_nobody_are_said_to_reach_nobody(tmp_path: Path) -> None:
+    desk = CliHarness(tmp_path, TWO)
+    desk.does("declare", "x", "y")
+    told = desk.does("update", "--audience", "customers", "--approved-by", "alice")
+    assert "No destination takes words to customers" in told.err
+
+
+def test_customers_hear_first_then_more_then_the_end(at_work: CliHarness) -> None:
+    at_work.does("assign", "ic", "Bob")
+    heard = []
+    for _ in range(2):
+        heard.append(at_work.does("update", "--audience", "customers", "--preview", "--json").json["template"])
+        at_work.does("update", "--audience", "customers")
+    at_work.does("resolve", "--reason", "test")
+    heard.append(at_work.does("update", "--audience", "customers", "--preview", "--json").json["template"])
+    assert heard == ["customer_initial", "customer_update", "customer_resolution"]
+    assert at_work.does("update", "--preview", "--json").json["template"] == "resolution"
+
+
+def test_what_a_careful_colleague_would_say_is_said(at_work: CliHarness) -> None:
+    assert "no fix is recorded" in at_work.does("update", "--eta", "+1h", "--actions", "a", "--actions", "b").err
+
+
+def test_a_drill_reaches_only_what_is_meant_for_drills(tmp_path: Path) -> None:
+    desk = CliHarness(tmp_path, TWO)
+    desk.does("declare", "x", "y", "--drill")
+    assert {row["destination"] for row in desk.does("deliveries", "--json").json} == {"boss"}
+
+
+def test_an_alert_from_outside_cannot_make_a_drill_of_a_real_incident(tmp_path: Path) -> None:
+    desk = CliHarness(tmp_path, TWO)
+    kept = desk.does("alert", "error_rate", "--source", "drill: monitor", "--json").json[0]
+    assert kept["drill"] is False
+    told = desk.does("declare", "x", "y", "--alert", str(kept["alert"]), "--json").json
+    assert told["drill"] is False
+    assert {row["destination"] for row in desk.does("deliveries", "--json").json} == {"room", "boss"}
+
+
+def test_the_alert_of_a_drill_declares_a_drill_and_says_so(tmp_path: Path) -> None:
+    desk = CliHarness(tmp_path, TWO)
+    with house(tmp_path, TWO) as home:
+        home.room.receive_alert(ReceiveAlert("error_rate", "monitor", fired_at=START, drill=True))
+    listed = desk.does("alert")
+    assert "(drill) error_rate" in listed.out
+    told = desk.does("declare", "x", "y", "--alert", "1")
+    assert "drill" in told.out and "belongs to a drill" in told.err
+    assert desk.status()["drill"] is True
+    assert {row["destination"] for row in desk.does("deliveries", "--json").json} == {"boss"}
+
+
+# ── documents ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_documents_are_written_whole_and_for_their_owner_alone(at_work: CliHarness, tmp_path: Path) -> None:
+    for name, arguments in {
+        "a.md": ["postmortem"],
+        "b.html": ["postmortem", "--format", "html"],
+        "c.json": ["export", "--format", "json"],
+        "d.html": ["export", "--format", "html"],
+    }.items():
+        file = tmp_path / name
+        told = at_work.does(*arguments, "--output", str(file))
+        assert told.out == "" and str(file) in told.err
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert "INC-1" in file.read_text()
+    assert json.loads((tmp_path / "c.json").read_text())["incident"]["id"] == "INC-1"
+    told = at_work.run("export", "--output", str(at_work.settings / "x"))
+    assert told.status == 1 and "--output" in told.err
+
+
+def test_init_writes_settings_that_load_and_overwrites_none(tmp_path: Path, desk: CliHarness) -> None:
+    file = tmp_path / "sub" / "mine.toml"
+    assert desk.does("init", "--path", str(file)).out.strip() == str(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    desk.does("list", "--settings", str(file))
+    file.write_text("# mine\n")
+    told = desk.run("init", "--path", str(file))
+    assert told.status == 1 and "is there already" in told.err
+    assert file.read_text() == "# mine\n"
+
+
+# ── doctor ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_doctor_looks_at_everything_and_changes_nothing(desk: CliHarness) -> None:
+    rows = {row["check"]: row for row in desk.does("doctor", "--json").json}
+    assert {"settings", "you", "team", "playbook", "journal", "transcript"} <= {*rows}
+    assert rows["you"]["text"] == "Bob"
+    assert not desk.data.exists()
+    desk.does("declare", "x", "y")
+    before = desk.kinds()
+    assert "all sound" in desk.does("doctor").out
+    assert desk.kinds() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ('[destinations.s]\nbackend = "slack"\ntoken = { env = "NO_SUCH" }\nchannel = "#x"\n', "NO_SUCH"),
+        ('[destinations.s]\nbackend = "slak"\n', "no chat backend"),
+        ("[team\n", "not valid TOML"),
+        ('playbook = "gone.toml"\n', "no such file"),
+        ('[console]\ntheme = "mauve"\n', "no theme mauve"),
+        ('[console.keys]\nupdat = "f5"\n', "settings.toml:2 [console.keys] updat: there is no such action"),
+        ('[console.keys]\nnote = "a"\n', "settings.toml:2 [console.keys] note: a is the key of assign already"),
+        ('[console.keys]\nfix = "f9"\nnote = "f9"\n', "f9 is the key of"),
+        ('[console.keys]\nnote = "f5,ctrl+s"\n', "settings.toml:2 [console.keys] note: ctrl+s moves within"),
+        ('[console.keys]\nnote = ""\n', "settings.toml:2 [console.keys] note: names no key"),
+    ],
+)
+def test_doctor_ends_with_3_where_settings_are_wrong(tmp_path: Path, settings: str, words: str) -> None:
+    told = CliHarness(tmp_path, settings).run("doctor")
+    assert told.status == 3, told
+    assert words in told.out
+    assert "✗" in told.out
+
+
+def test_doctor_ends_with_1_where_something_else_is_wrong(desk: CliHarness) -> None:
+    desk.does("declare", "checkout-api", "x")
+    (desk.data / JOURNAL).write_bytes(b"not a journal")
+    for file in desk.data.glob(f"{JOURNAL}-*"):
+        file.unlink()
+    told = desk.run("doctor")
+    assert told.status == 1 and "✗" in told.out
+
+
+@pytest.mark.parametrize(
+    "keys", ['updat = "f5"', 'note = "a"', 'fix = "f9"\nnote = "f9"', 'note = "escape"', 'note = ""']
+)
+@pytest.mark.parametrize("verb", [["status"], ["declare", "x", "y"], ["logs", "-"], ["redact"]])
+def test_keys_the_console_refuses_are_refused_by_every_verb(tmp_path: Path, keys: str, verb: list[str]) -> None:
+    desk = CliHarness(tmp_path, f"[console.keys]\n{keys}\n")
+    told = desk.run(*verb)
+    assert told.status == 3 and "settings.toml:" in told.err and "[console.keys]" in told.err
+    with pytest.raises(SettingsError):
+        keymap(tomllib.loads(keys))
+
+
+@given(
+    own=st.dictionaries(
+        st.sampled_from(["note", "fix", "update", "nope"]),
+        st.sampled_from(["a", "f5", "f6", "f5,f6", "enter", "", ",", "u"]),
+    )
+)
+def test_keys_that_are_not_refused_mean_one_action_each(own: dict[str, str]) -> None:
+    wrong = key_mistakes(own)
+    assert {mistake.path[-1] for mistake in wrong} <= set(own)
+    if wrong:
+        return
+    keys = [key for action in ACTIONS for key in own.get(action.id, action.keys).split(",")]
+    assert len(keys) == len(set(keys)) and all(keys)
+
+
+def test_a_theme_file_the_console_cannot_read_is_told_by_doctor(desk: CliHarness) -> None:
+    themes = desk.settings.parent / "themes"
+    themes.mkdir()
+    (themes / "mauve.toml").write_text("primary = 'mauve'\n")
+    told = desk.run("doctor")
+    assert told.status == 3 and "mauve.toml:1 primary" in told.out
+
+
+def test_doctor_knows_who_can_be_reached_and_who_sits_there(tmp_path: Path) -> None:
+    people = '[[team.people]]\nname = "Alice"\nhandles = { slack = "U0123456" }\n[[team.people]]\nname = "Bob"\n'
+    desk = CliHarness(tmp_path, people)
+    told = desk.does("doctor").out
+    assert "no phone, e-mail or handle of Bob" in told
+    assert re.search(r"✓  you +Bob", told)
+    del desk.environ["WARROOM_AS"]
+    account = getpass.getuser()
+    told = desk.does("doctor").out
+    assert re.search(rf"!  you +{account}: the name of your account, which is not in \[\[team.people\]\]", told)
+    assert "Say who you are with --as NAME" in told
+    assert re.search(r"!  you +Zoe: a name that is not in", desk.does("doctor", "--as", "Zoe").out)
+
+
+def test_a_verb_says_as_whom_it_acts_where_only_the_account_is_known(tmp_path: Path) -> None:
+    desk = CliHarness(tmp_path)
+    del desk.environ["WARROOM_AS"]
+    warning = f"! You act as {getpass.getuser()}, who is not in [[team.people]]. Say who you are with --as NAME."
+    assert warning in desk.does("declare", "x", "y").err
+    assert warning in desk.does("note", "x").err
+    assert "You act as" not in desk.does("status").err
+    for somebody in ("Bob", "Zoe from the other team"):
+        assert "You act as" not in desk.does("note", "x", "--as", somebody).err
+
+
+BROKEN = {
+    "no TOML": "[team\n",
+    "unknown key": "[team]\nnmae = 'x'\n",
+    "no playbook": "playbook = 'gone.toml'\n",
+    "keys": "[console.keys]\nnote = 'a'\n",
+    "not there": None,
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("how", ["environment", "flag", "usual place"])
+def test_broken_settings_do_not_keep_anybody_from_declaring(
+    tmp_path: Path, home: Path, broken: str, how: str
+) -> None:
+    desk = CliHarness(tmp_path)
+    usual = home / ".config" / "warroom" / "settings.toml"
+    text = BROKEN[broken]
+    if text is None:
+        desk.settings.unlink()
+    else:
+        desk.settings.write_text(text)
+    where: list[str] = []
+    if how != "environment":
+        del desk.environ["WARROOM_DATA"]
+        del desk.environ["WARROOM_SETTINGS"]
+        where = ["--data", str(desk.data), *(["--settings", str(desk.settings)] if how == "flag" else [])]
+    if how == "usual place":
+        usual.parent.mkdir()
+        usual.write_text(text or "x")
+    told = desk.run("declare", "checkout-api", "Card payments fail", *where)
+    assert told.status == 3 and "To go on without settings, add --no-settings" in told.err
+    assert not desk.data.exists()
+    told = desk.does("declare", "checkout-api", "Card payments fail", "--no-settings", *where)
+    assert told.out.startswith("INC-1") and "✓ transcript" in told.err
+    assert told.err.startswith("! Settings are ignored (--no-settings)")
+    assert (desk.data / JOURNAL).exists() and (desk.data / "transcripts" / "INC-1.md").exists()
+    told = desk.does("--no-settings", "update", "--impact", "Half of them", *where)
+    assert "✓ transcript" in told.err
+
+    # Mended, it is an incident like any other.
+    desk.settings.write_text(SETTINGS)
+    usual.parent.mkdir(exist_ok=True)
+    usual.write_text(SETTINGS)
+    assert desk.does("status", "--json", *where).json["service"] == "checkout-api"
+    assert "alice" in desk.does("assign", "commander", "alice", *where).out.lower()
+    assert "Half of them" in desk.does("export", *where).out
+
+
+def test_without_settings_nothing_that_waits_for_another_destination_is_given_up(tmp_path: Path) -> None:
+    slack = '[destinations.slack]\nbackend = "slack"\nchannel = "#x"\ntoken = { env = "NO_SUCH" }\n'
+    desk = CliHarness(tmp_path, slack)
+    desk.does("declare", "x", "y", "--no-wait")
+    desk.does("update", "--no-settings", "--wait", "3s")
+    states = {row["destination"]: row["state"] for row in desk.does("deliveries", "--json").json}
+    assert states == {"slack": "pending", "transcript": "delivered"}
+
+
+def test_a_console_without_settings_says_so_and_writes_no_theme(at_work: CliHarness) -> None:
+    with wiring.open_context(None, at_work.data, "Bob", environ={}) as home:
+        drill = home.drill(at_work.data / "drill")
+        with_them, without = (deps(home, drill, no_settings=ignored) for ignored in (False, True))
+    assert "Settings are ignored" in without.notice and without.save_theme is None
+    assert not with_them.notice and with_them.save_theme is not None
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [["status"], ["note", "x"], ["ack"], ["update"], ["alert", "slow"], ["ready"], ["deliveries"], ["list"]],
+    ids=lambda verb: verb[0],
+)
+def test_every_verb_on_the_journal_names_the_way_round_broken_settings(
+    at_work: CliHarness, verb: list[str]
+) -> None:
+    at_work.settings.write_text("[team\n")
+    told = at_work.run(*verb)
+    assert told.status == 3 and "--no-settings" in told.err
+    at_work.does(*verb, "--no-settings")
+
+
+def test_doctor_takes_a_pipe_for_a_log_and_a_device_for_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    logs = '[[services]]\nname = "{}"\nlogs = ["{}"]\n'
+    settings = logs.format("one", tmp_path / "fifo") + logs.format("two", "/dev/null")
+    told = CliHarness(tmp_path, settings).run("doctor").out
+    assert "/dev/null is a device, not a log" in told and "fifo, 1 to read" in told
+
+
+# ── wiring ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def house(tmp_path: Path, settings: str, **environ: str) -> wiring.AppContext:
+    file = tmp_path / "settings.toml"
+    file.write_text(settings)
+    return wiring.open_context(file, tmp_path / "data", "Bob", environ=environ)
+
+
+def test_without_a_destination_a_transcript_takes_everything_drills_too(tmp_path: Path) -> None:
+    with house(tmp_path, "") as home:
+        for audience in ("team", "customers", "executives"):
+            assert home.room.destinations(audience, drill=True) == ("transcript",)
+
+
+@pytest.mark.parametrize(
+    ("table", "place", "words"),
+    [
+        ('backend = "slak"', ":2 [destinations.hook] backend", "slack"),
+        ('backend = "webhook"\nurl = "https://x.example/y"', ":3 [destinations.hook] url", "plain_secrets"),
+        ('backend = "webhook"\nurl = { env = "GONE" }', ":3 [destinations.hook] url", "GONE"),
+        ('backend = "webhook"\nurl = { env = "URL" }\nbodi = {}', ":4 [destinations.hook] bodi", "body"),
+        ('backend = "webhook"', ":1 [destinations.hook] url", "missing"),
+        ('backend = "webhook"\nurl = { env = "WORD" }', ":1 [destinations.hook]", "address"),
+        (
+            'backend = "webhook"\nurl = { env = "URL" }\nheaders = { Authorization = "Bearer tokentoken" }',
+            ":4 [destinations.hook.headers] Authorization",
+            "plain text",
+        ),
+    ],
+)
+def test_a_destination_that_cannot_be_used_is_told_by_its_place(
+    tmp_path: Path, table: str, place: str, words: str
+) -> None:
+    secrets = {"URL": "https://x.example/secret-path", "WORD": "s3cret-word"}
+    with (
+        house(tmp_path, f"[destinations.hook]\n{table}\n", **secrets) as home,
+        pytest.raises(SettingsError) as told,
+    ):
+        home.chat("hook")
+    assert place in told.value.title, str(told.value)
+    assert words in str(told.value)
+    assert "secret-path" not in str(told.value) and "s3cret-word" not in str(told.value)
+    assert "tokentoken" not in str(told.value)
+
+
+def test_a_secret_in_clear_is_taken_where_the_person_insists(tmp_path: Path) -> None:
+    table = '[destinations.hook]\nbackend = "webhook"\nurl = "https://x.example/y"\nplain_secrets = true\n'
+    with house(tmp_path, table) as home:
+        assert home.chat("hook").max_length == 4000
+
+
+def test_secrets_are_looked_up_only_to_send(tmp_path: Path) -> None:
+    made = tmp_path / "looked-up"
+    table = f'[destinations.hook]\nbackend = "webhook"\nurl = {{ command = ["touch", "{made}"] }}\n'
+    with house(tmp_path, table) as home:
+        home.room.summaries()
+        assert not made.exists()
+        with pytest.raises(SettingsError):
+            home.chat("hook")
+        assert made.exists()
+
+
+def test_a_destination_nobody_named_is_not_found(tmp_path: Path) -> None:
+    with house(tmp_path, "") as home, pytest.raises(NotFound):
+        home.chat("elsewhere")
+
+
+def test_a_transcript_without_a_path_lies_in_the_data_folder(tmp_path: Path) -> None:
+    places = AppPaths.find({}, {"data": str(tmp_path / "there")})
+    with house(tmp_path, "") as home:
+        chat = wiring.make_chat(home.settings.destinations["transcript"], places, {})
+        assert isinstance(chat, GuardedChat) and isinstance(chat.backend, Transcript)
+        assert str(tmp_path / "there") in str(chat.backend._path("INC-1"))
+
+
+def test_the_logs_of_a_service_are_files_patterns_and_commands(tmp_path: Path) -> None:
+    for name in ("a.log", "b.log"):
+        (tmp_path / name).write_text(f"{name} here\n")
+    logs = '["*.log", "later.txt", { command = ["echo", "said"], name = "talker" }]'
+    with house(tmp_path, f'[[services]]\nname = "api"\nlogs = {logs}\n') as home:
+        assert home.service_logs("other") == []
+        view = LogView()
+        try:
+            home.watch_logs(view, "API", [tmp_path / "later.txt"])
+            deadline = time.monotonic() + 10
+            want = {"a.log here", "b.log here", "said"}
+            while not want <= {row.text for row in view.rows(0, 99)}:
+                assert time.monotonic() < deadline
+            labels = [source.label for source in view.sources]
+            assert labels[0] == "later.txt" and {"talker", "a.log", "b.log"} <= {*labels}
+            assert labels.count("later.txt") == 1
+        finally:
+            view.close()
+
+
+# ── logs ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LOG = (
+    "2026-01-28T03:04:05.678Z INFO started\n"
+    "2026-01-28T03:04:06Z ERROR password=hunter2secret\n"
+    "  at stock.py:88\n"
+    "2026-01-28T03:04:07Z INFO \x1b]0;owned\x07 done"
+)
+
+
+def test_log_records_are_printed_safe(tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+    file.write_text(LOG)
+    told = warroom("logs", str(file))
+    assert told.status == 0, told
+    assert told.out.count("\n") == 4
+    assert "hunter2" not in told.out and "\x1b" not in told.out
+    rows = [json.loads(line) for line in warroom("logs", str(file), "--json").out.splitlines()]
+    assert all({*row} == {"time", "level", "source", "line", "text"} for row in rows)
+    assert rows[0] | {"text": ""} == {
+        "time": "2026-01-28T03:04:05.678Z",
+        "level": "info",
+        "source": "app.log",
+        "line": 1,
+        "text": "",
+    }
+    assert [row["line"] for row in rows] == [1, 2, 3, 4]
+    assert [row["level"] for row in rows] == ["info", "error", None, "info"]
+
+
+def test_a_level_keeps_the_lines_that_go_on_from_it(tmp_path: Path) -> None:
+    told = warroom("logs", "-", "--level", "error", given=LOG)
+    assert [line.split()[0] for line in told.out.splitlines()] == ["2026-01-28T03:04:06Z", "at"]
+
+
+def test_a_followed_pipe_ends_with_it(tmp_path: Path) -> None:
+    told = warroom("logs", "-", "--follow", "--json", given=LOG)
+    assert told.status == 0
+    assert [json.loads(line)["line"] for line in told.out.splitlines()] == [1, 2, 3, 4]
+
+
+def test_a_followed_file_shows_what_is_appended(tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+    file.write_text("one\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "warroom", "logs", str(file), "--follow"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    try:
+        assert process.stdout.readline() == "one\n"
+        with file.open("a") as writer:
+            writer.write("two\n")
+        assert process.stdout.readline() == "two\n"
+    finally:
+        process.terminate()
+        process.stdout.close()
+    assert process.wait(10) == 143
+
+
+def test_a_log_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+    file.write_text("here\n")
+    told = warroom("logs", str(tmp_path / "gone"), str(file))
+    assert told.status == 1
+    assert told.out == "here\n"
+    assert "gone: no such file" in told.err
+
+
+def test_redact_is_a_filter() -> None:
+    key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA75\n-----END RSA PRIVATE KEY-----\n"
+    told = warroom("redact", given=f"password=hunter2secret\n{key}plain\nlast")
+    assert told.status == 0
+    lines = told.out.splitlines()
+    assert "hunter2" not in told.out and "MIIE" not in told.out
+    assert len(lines) == 6 and lines[-2:] == ["plain", "last"]
+
+
+# ── the demo ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_demo_plays_from_alert_to_postmortem_without_a_screen(home: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine_too = {"WARROOM_DATA": str(mine), "WARROOM_SETTINGS": "/nowhere"}
+    told = warroom("demo", TMPDIR=str(tmp_path), HOME=str(home), **mine_too)
+    assert told.status == 0, told
+    kinds = {line.split()[1] for line in told.out.splitlines() if line[:2].isdigit()}
+    assert {"alert", "declared", "assigned", "evidence", "heard", "update", "fix", "resolved", "section"} <= kinds
+    document = Path(told.out.splitlines()[-1])
+    assert tmp_path in document.parents
+    assert "# Incident Post-Mortem" in document.read_text()
+    assert not mine.exists()
+
+
+# ── help ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=sorted(cli.commands))
+def a_verb(request: pytest.FixtureRequest) -> Iterator[Verb]:
+    command = cli.commands[request.param]
+    assert isinstance(command, Verb)
+    yield command
+
+
+def test_every_verb_tells_in_one_line_what_it_does(a_verb: Verb) -> None:
+    short = a_verb.get_short_help_str(limit=110)
+    assert 10 < len(short) <= 110 and not short.endswith("...")
+    told = CliRunner().invoke(cli, [str(a_verb.name), "--help"]).output
+    assert "Example" in told and "--json" in told
+
+
+def test_every_example_in_help_can_be_typed(a_verb: Verb) -> None:
+    for line in a_verb.example.splitlines():
+        line = re.sub(r"\s[<>]\s\S+", "", line.rpartition("| ")[2])
+        words = shlex.split(line)
+        assert words[0] == "warroom" and words[1] == a_verb.name
+        with a_verb.make_context(words[1], words[2:], obj=Call()) as context:
+            assert context.args == []
+
+
+def test_every_option_says_what_it_is_for(a_verb: Verb) -> None:
+    with click.Context(a_verb) as context:
+        for option in a_verb.get_params(context):
+            if isinstance(option, click.Option) and option.name != "form":
+                assert option.help, option.opts
+
+
+def test_help_lists_each_verb_once(desk: CliHarness) -> None:
+    told = desk.does("--help").out
+    listed = re.findall(r"(?m)^  ([a-z][a-z-]*)  ", told)
+    assert sorted(listed) == sorted(cli.commands)
+
+
+# ── what a start costs ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def loaded(*arguments: str, **environ: str) -> set[str]:
+    """The modules there are once this command line has run in a process of its own."""
+    code = (
+        "import atexit, sys; atexit.register(lambda: print('\\n@', *sys.modules, file=sys.stderr));"
+        f"sys.argv[1:] = {list(arguments)!r}; from warroom.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", **environ},
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.rpartition("\n@")[2].split())
+
+
+def test_help_loads_nothing_but_itself() -> None:
+    assert not loaded("--help") & {
+        "pydantic",
+        "rich",
+        "sqlite3",
+        "warroom.config.settings",
+        "asyncio",
+        "textual",
+        "httpx",
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status"], ["list"], ["timeline"], ["deliveries"], ["actions"], ["playbook"], ["ready"], ["list", "--json"]],
+    ids=" ".join,
+)
+def test_a_verb_that_only_looks_loads_no_screen_network_or_template(
+    at_work: CliHarness, arguments: list[str]
+) -> None:
+    modules = loaded(*arguments, **at_work.environ)
+    assert not modules & {"textual", "httpx", "jinja2", "asyncio", "warroom.tui", "warroom.connect.http"}
+
+
+def test_what_is_left_in_the_outbox_is_left_without_the_network(tmp_path: Path) -> None:
+    desk = CliHarness(tmp_path, '[destinations.h]\nbackend = "webhook"\nurl = { env = "NOT_LOOKED_UP" }\n')
+    modules = loaded("declare", "x", "y", "--no-wait", **desk.environ)
+    assert not modules & {"textual", "httpx"}
+    rows = desk.does("deliveries", "--json").json
+    assert {row["state"] for row in rows} == {"pending"} and {row["attempts"] for row in rows} == {0}

@@ -1,0 +1,187 @@
+"""The Next line: the one most useful thing, most urgent first, never silent."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from warroom.config.settings import Settings, load_playbook
+from warroom.incident.advice import NextStep, next_steps
+from warroom.incident.commands import (
+    AcceptHandover,
+    Acknowledge,
+    Assign,
+    Check,
+    Close,
+    Command,
+    CommandContext,
+    Declare,
+    HandOver,
+    PostUpdate,
+    RecordFix,
+    Resolve,
+    WriteSection,
+    decide,
+)
+from warroom.incident.delivery import CANNOT_SEND, Delivery, OutboxItem, State
+from warroom.incident.events import Entry
+from warroom.incident.incident import Incident, fold
+
+PLAYBOOK = load_playbook(Settings())
+T0 = datetime(2026, 1, 28, 14, 0, tzinfo=UTC)
+
+
+def after(incident: Incident, command: Command, minutes: float = 0, by: str = "Alice") -> Incident:
+    """The incident after a command, ``minutes`` after the declaration."""
+    at = T0 + timedelta(minutes=minutes)
+    events = decide(incident, command, CommandContext(PLAYBOOK, at, by, date(2026, 1, 28)))
+    entries = [
+        Entry(stream=incident.id, seq=incident.seq + n, at=at, by=by, event=event)
+        for n, event in enumerate(events, 1)
+    ]
+    return fold(incident.id, entries, incident)
+
+
+def declared() -> Incident:
+    return after(Incident("INC-1"), Declare("checkout-api", "Card payments fail"))
+
+
+def led() -> Incident:
+    """Acknowledged, led, and a first update promised for 15 minutes in."""
+    incident = after(after(declared(), Acknowledge(), 1), Assign("incident_commander", "Alice"), 1)
+    return after(incident, update(15), 1)
+
+
+def update(next_minutes: float | None, kind: str = "update") -> PostUpdate:
+    next_at = None if next_minutes is None else T0 + timedelta(minutes=next_minutes)
+    return PostUpdate(
+        message="resolution" if kind == "resolution" else "update",
+        template=kind,
+        audience="team",
+        title="t",
+        words="w",
+        next_update_at=next_at,
+    )
+
+
+def next_thing(incident: Incident, minutes: float, deliveries: list[Delivery] | None = None) -> NextStep:
+    return next_steps(incident, PLAYBOOK, deliveries or [], T0 + timedelta(minutes=minutes))[0]
+
+
+def delivery(**changes: Any) -> Delivery:
+    order = OutboxItem(act="post", destination="slack")
+    return Delivery(**{"id": "INC-1.2.slack.post", "incident": "INC-1", "seq": 2, "order": order, **changes})
+
+
+def test_the_first_thing_is_to_acknowledge() -> None:
+    assert next_thing(declared(), 0.5).action == "acknowledge"
+
+
+def test_a_missed_response_target_is_overdue_and_says_by_how_much() -> None:
+    advice = next_thing(declared(), 7)
+    assert (advice.action, advice.urgency) == ("acknowledge", "overdue")
+    assert "02:00" in advice.text
+
+
+def test_who_leads_is_asked_before_anything_calm_and_pressed_after_two_minutes() -> None:
+    incident = after(declared(), Acknowledge(), 1)
+    assert next_thing(incident, 1.5) == NextStep(
+        "assign", "incident_commander", "Assign an incident commander", "soon"
+    )
+    assert next_thing(incident, 2.5).urgency == "late"
+
+
+def test_with_command_taken_the_checklist_leads() -> None:
+    advice = next_thing(led(), 2)
+    assert advice.action == "check"
+    assert advice.text == PLAYBOOK.item(advice.target).text
+
+
+def test_an_update_due_soon_comes_before_the_checklist_and_an_overdue_one_before_everything() -> None:
+    assert next_thing(led(), 13).action == "update"
+    assert next_thing(led(), 13).urgency == "soon"
+    late = next_thing(led(), 22)
+    assert (late.action, late.urgency) == ("update", "overdue")
+
+
+def test_a_post_of_unknown_fate_is_asked_about() -> None:
+    advice = next_thing(led(), 2, [delivery(state=State.UNCONFIRMED)])
+    assert (advice.action, advice.target) == ("deliveries", "INC-1.2.slack.post")
+
+
+def test_a_post_that_is_still_looked_into_is_not_asked_about() -> None:
+    assert next_thing(led(), 2, [delivery(state=State.UNCONFIRMED, next_attempt_at=T0)]).action == "check"
+
+
+def test_a_refused_post_is_said() -> None:
+    assert "slack" in next_thing(led(), 2, [delivery(state=State.FAILED)]).text
+    lacking = delivery(state=State.PENDING, error=f"{CANNOT_SEND}the token is missing")
+    assert "slack" in next_thing(led(), 2, [lacking]).text
+
+
+def test_a_status_message_that_a_newer_one_replaced_needs_nobody() -> None:
+    order = OutboxItem(act="status", destination="slack")
+    old = delivery(id="old", order=order, state=State.FAILED)
+    assert next_thing(led(), 2, [old, delivery(id="new", order=order, state=State.DELIVERED)]).action == "check"
+
+
+def test_a_handover_on_offer_is_brought_to_its_end() -> None:
+    offered = after(led(), HandOver("incident_commander", "Bob"), 2)
+    assert next_thing(offered, 2).action == "accept"
+    assert next_thing(after(offered, AcceptHandover("incident_commander"), 3), 3).action == "check"
+
+
+def test_a_commander_of_three_hours_is_told_to_hand_over() -> None:
+    incident = after(led(), update(300), 180)
+    told = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=200))
+    assert any(a.action == "hand_over" and a.urgency == "late" for a in told)
+
+
+def test_after_a_fix_the_recovery_is_verified_and_then_resolving_is_the_next_thing() -> None:
+    incident = after(led(), RecordFix("rolled back"), 3)
+    told = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=3))
+    assert any(a.action == "resolve" and "Verify" in a.text for a in told)
+    for item in PLAYBOOK.checklists["recovery"].items:
+        incident = after(incident, Check(item.id), 4)
+    assert next_thing(incident, 4).action == "resolve"
+    assert next_thing(incident, 4).urgency == "soon"
+
+
+def resolved() -> Incident:
+    return after(after(led(), RecordFix("rolled back"), 3), Resolve("seen on the dashboard"), 20)
+
+
+def test_once_resolved_everybody_is_told_then_the_post_mortem_is_written() -> None:
+    incident = resolved()
+    assert next_thing(incident, 21).text == "Tell everybody it is resolved"
+    incident = after(incident, update(None, "resolution"), 21)
+    assert next_thing(incident, 22) == NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
+
+
+def test_an_old_resolution_does_not_count_for_a_new_one() -> None:
+    from warroom.incident.commands import Reopen
+
+    incident = after(resolved(), update(None, "resolution"), 21)
+    incident = after(after(incident, Reopen("errors are back"), 30), Resolve("again"), 40)
+    assert next_thing(incident, 41).text == "Tell everybody it is resolved"
+
+
+def test_closing_is_proposed_once_nothing_is_owed() -> None:
+    incident = after(resolved(), update(None, "resolution"), 21)
+    incident = after(incident, WriteSection("root_cause", "pool too small"), 22)
+    for item in PLAYBOOK.checklists["post_incident"].items:
+        if item.id not in incident.ticks:
+            incident = after(incident, Check(item.id), 23)
+    assert next_thing(incident, 24).action == "close"
+    assert next_thing(after(incident, Close(), 25), 26).action == "home"
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 4, 6, 12, 25, 31, 70, 200, 2000])
+def test_there_is_always_something_to_say_and_the_urgent_comes_first(minutes: float) -> None:
+    rank = ["overdue", "late", "soon", "calm"]
+    for incident in (declared(), led(), resolved()):
+        told = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=minutes))
+        assert told
+        assert [rank.index(a.urgency) for a in told] == sorted(rank.index(a.urgency) for a in told)

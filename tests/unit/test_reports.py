@@ -1,0 +1,893 @@
+"""What is said of an incident: drafted from real histories, inert whatever the text, blameless, to the minute."""
+
+from __future__ import annotations
+
+import contextlib
+import html.parser
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from warroom.errors import NotFound, SettingsError
+from warroom.incident import playbook as playbooks
+from warroom.incident.delivery import Delivery, Message, OutboxItem, Receipt, State
+from warroom.incident.events import (
+    Acknowledged,
+    ActionAdded,
+    AlertReceived,
+    ChatMessage,
+    Closed,
+    Declared,
+    Entry,
+    EntryAmended,
+    EntryRetracted,
+    Event,
+    EvidencePinned,
+    FixRecorded,
+    ItemChecked,
+    ItemUnchecked,
+    MilestoneAmended,
+    Noted,
+    Resolved,
+    RoleAssigned,
+    RoleReleased,
+    SectionWritten,
+    SeveritySet,
+    StatusSet,
+    UpdatePosted,
+)
+from warroom.incident.incident import Incident, fold
+from warroom.reports import messages, metrics, postmortem, render
+
+TEXT = (Path(playbooks.__file__).parents[1] / "playbooks" / "small-team.toml").read_text("utf-8")
+BOOK = playbooks.parse(TEXT, "small-team.toml")
+CET = ZoneInfo("Europe/Berlin")
+T0 = datetime(2026, 1, 28, 13, 0, tzinfo=UTC)
+HOSTILE = "<script>alert(1)</script> [go](javascript:alert(1)) ![x](http://evil/x) **b** `c` | # h\n# h\n- x\n```"
+
+
+def at(minutes: float) -> datetime:
+    return T0 + timedelta(minutes=minutes)
+
+
+def story(*told: tuple[float, str, Event], id: str = "INC-7") -> Incident:
+    return fold(id, [Entry(stream=id, seq=n, at=at(m), by=by, event=e) for n, (m, by, e) in enumerate(told, 1)])
+
+
+def declared(**more: Any) -> Declared:
+    given = {"service": "checkout-api", "impact": "Card payments fail", "severity": "critical", "started_at": T0}
+    return Declared(**given | more)
+
+
+def update(number: int, next_minute: float | None, audience: Any = "team", **fields: str) -> UpdatePosted:
+    return UpdatePosted(
+        number=number,
+        message="update",
+        template="update",
+        audience=audience,
+        status="investigating",
+        fields=fields,
+        title="t",
+        words="w",
+        next_update_at=None if next_minute is None else at(next_minute),
+        destinations=("slack",),
+    )
+
+
+def role(person: str, id: str = "incident_commander") -> RoleAssigned:
+    return RoleAssigned(role=id, title=BOOK.role(id).title, person=person)
+
+
+def full() -> Incident:
+    return story(
+        (3, "Alice Smith", declared(detected_at=at(2))),
+        (3, "Alice Smith", update(1, 18, impact="Card payments fail")),
+        (4, "Bob", Acknowledged(who="Bob")),
+        (4, "Bob", ItemChecked(item="acknowledge", title="Acknowledge alert in monitoring system", because="ack")),
+        (8, "Alice Smith", role("Alice Smith")),
+        (8, "Alice Smith", role("Bob", "technical_lead")),
+        (10, "Bob", EvidencePinned(source="app.log", line=88213, words="FATAL remaining connection slots")),
+        (11, "Bob", Noted(note="finding", words="Bob saw the pool exhausted on eu-1")),
+        (12, "Alice Smith", ItemChecked(item="components", title="Identify affected components")),
+        (12, "Alice Smith", ItemChecked(item="verify", title="Verify key functionality")),
+        (12, "Alice Smith", ItemUnchecked(item="verify", title="Verify key functionality")),
+        (13, "Bob", Noted(note="note", words="private grumbling")),
+        (14, "Bob", Noted(note="change", words="pool 50→200", rollback="revert env")),
+        (20, "Alice Smith", update(2, 35, impact="Half of card payments fail")),
+        (22, "Carol", ChatMessage(who="Carol", via="slack", words="refunds are failing as well")),
+        (30, "Bob", FixRecorded(words="Rolled back 4.2", temporary=True, action="A1")),
+        (30, "Bob", ActionAdded(action="A1", words="Permanent fix for the pool", owner="Bob", due="2026-02-04")),
+        (34, "Alice Smith", StatusSet(status="mitigated", before="investigating")),
+        (60, "Alice Smith", Resolved()),
+    )
+
+
+# ── rendering ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_line_whose_expressions_are_all_empty_vanishes() -> None:
+    text = "Hi {{ a }},\n\nA: {{ a }}\nB: {{ a }}{{ b }}\n\nC: {{ a }}\n\nfixed\n"
+    assert messages.render(text, {"a": "", "b": "x"}) == "B: x\n\nfixed"
+
+
+def test_a_line_without_expressions_stays() -> None:
+    assert messages.render("one\n\ntwo", {}) == "one\n\ntwo"
+
+
+def test_a_value_of_several_lines_is_one_line_of_the_template() -> None:
+    assert messages.render("A: {{ a }}\nB", {"a": "x\n\ny"}) == "A: x\n\ny\nB"
+    assert messages.render("A: {{ a | bullets }}", {"a": "x\ny"}) == "A: \n- x\n- y"
+    assert messages.render("A: {{ a | bullets }}", {"a": "x"}) == "A: x"
+    assert messages.render("A: {{ a | bullets }}", {"a": " \n"}) == ""
+
+
+def test_a_name_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(SettingsError) as raised:
+        messages.render("{{ impcat }}", {"impact": "", "eta": ""}, name="update")
+    assert "[templates.update] text: there is no impcat" in str(raised.value)
+    assert 'Did you mean "impact"? Allowed: eta, impact.' in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ range(10**9) }}",
+        "{% for a in range(999999999) %}{% endfor %}",
+        "{{ 'a' * 10**9 }}",
+        "{{ 9 ** 9 ** 9 }}",
+        "{{ a.__class__.__mro__ }}",
+        "{{ a['__class__'] }}",
+        "{{ '%9999999999d' % 1 }}",
+        "{{ a.center(999999999) }}",
+        "{% for x in a %}{% for y in a %}{% endfor %}{% endfor %}",
+        "{% set x = a %}",
+        "{% include 'x' %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{{ a | center(999999999) }}",
+        "{{ a | format }}",
+        "{{ a ~ a }}",
+        "{{ self }}",
+        "{{",
+        "{% if a %}",
+        "{{ a | default }}",
+        "{{ a | upper(1) }}",
+        "{{ a < 1 }}",
+        "{% for x in 5 %}{% endfor %}",
+        "{{" + "(" * 3000 + "a" + ")" * 3000 + "}}",
+        "{{ " + "9" * 5000 + " }}",
+        "{% if a %}" * 200 + "{% endif %}" * 200,
+        "{% for x in a recursive %}{% endfor %}",
+        "{% for x in a | lines %}{{ a }}{% endfor %}",
+    ],
+)
+def test_a_hostile_template_is_refused_at_once(text: str) -> None:
+    with pytest.raises(SettingsError):
+        messages.render(text, {"a": "word\n" * 4000})
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=60) | st.text(alphabet="{}%| abc\n'\"()._~+*[]0<>=", max_size=60))
+def test_any_template_gives_text_or_a_settings_error(text: str) -> None:
+    with contextlib.suppress(SettingsError):
+        messages.render(text, {"a": "x", "b": ""})
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=80))
+def test_no_value_can_act_as_a_template_or_change_another_line(value: str) -> None:
+    rendered = messages.render("top\nA: {{ a }}\nend", {"a": "{{ b }}{% if %}" + value})
+    assert rendered.startswith("top\nA: {{ b }}{% if %}") and rendered.endswith("\nend")
+
+
+def test_the_shipped_templates_pass_the_check() -> None:
+    messages.check_templates(BOOK, "small-team.toml")
+
+
+def test_a_broken_template_of_a_team_is_named_with_what_is_allowed() -> None:
+    book = playbooks.override(TEXT, "[templates.update]\ntext = '{{ impcat }} {{ x() }}'\n", "team.toml")
+    with pytest.raises(SettingsError) as raised:
+        messages.check_templates(book, "team.toml")
+    assert str(raised.value).startswith("team.toml: [templates.update] text: ")
+    book = playbooks.override(TEXT, "[templates.update]\ntext = '{{ impcat }}'\n", "team.toml")
+    with pytest.raises(SettingsError) as raised:
+        messages.check_templates(book, "team.toml")
+    assert 'Did you mean "impact"?' in raised.value.remedy and "next_update" in raised.value.remedy
+
+
+def test_jinja_is_loaded_only_by_a_render() -> None:
+    code = (
+        "import sys; import warroom.reports.messages, warroom.reports.render;"
+        "assert not {'jinja2', 'markdown_it'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ── drafts ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_update_is_drafted_from_what_happened_since_the_last_one() -> None:
+    incident = story(
+        (0, "Alice", declared()),
+        (1, "Alice", Noted(note="finding", words="before the update")),
+        (3, "Alice", update(1, 18, impact="Card payments fail")),
+        (5, "Bob", ItemChecked(item="hypothesis", title="Form hypothesis", because="noted")),
+        (6, "Bob", Noted(note="finding", words="DB pool exhausted")),
+        (7, "Bob", ItemChecked(item="components", title="Identify affected components")),
+        (8, "Bob", ItemChecked(item="verify", title="Verify key functionality")),
+        (9, "Bob", ItemUnchecked(item="verify", title="Verify key functionality")),
+        (10, "Bob", Noted(note="note", words="private grumbling")),
+        (11, "Bob", Noted(note="change", words="pool 50→200", rollback="revert env")),
+        (12, "Bob", EvidencePinned(source="app.log", line=7, words="FATAL " + "x" * 400)),
+        (13, "Bob", FixRecorded(words="Rolled back", temporary=True)),
+        (13, "Bob", Noted(note="finding", words="nonsense")),
+        (13, "Bob", EntryRetracted(entry=13)),
+        (13, "Bob", EntryAmended(entry=5, words="DB pool exhausted on eu-1")),
+        (14, "Bob", SeveritySet(severity="high", before="critical")),
+    )
+    drafted = messages.draft("update", incident, BOOK, at(15), CET)
+    actions = drafted["actions"].splitlines()
+    assert actions[0] == "Found: DB pool exhausted on eu-1"
+    assert actions[1:3] == ["Identify affected components", "Changed: pool 50→200 (rollback: revert env)"]
+    assert actions[3].startswith("Evidence: app.log:7 FATAL xxx") and len(actions[3]) == 200
+    assert actions[4:] == ["Temporary fix: Rolled back", "Severity Critical → High"]
+    assert drafted["status"] == "Investigating"
+    assert drafted["impact"] == "Card payments fail"
+    assert drafted["next_update"] == "14:45"  # half an hour at High, in the team's zone
+    assert list(drafted) == list(BOOK.templates["update"].fields)
+
+
+def test_an_estimate_is_offered_again_only_while_it_lies_ahead() -> None:
+    incident = story((0, "A", declared()), (3, "A", update(1, 18, eta="14:30")))
+    assert messages.draft("update", incident, BOOK, at(20), CET)["eta"] == "14:30"
+    assert messages.draft("update", incident, BOOK, at(40), CET)["eta"] == ""
+
+
+def test_the_teams_words_on_the_impact_are_not_drafted_for_customers() -> None:
+    drafted = messages.draft("customer_update", full(), BOOK, at(40), CET)
+    assert drafted["impact"] == "" and drafted["service_description"] == "Checkout"
+
+
+def test_a_resolution_promises_no_next_update() -> None:
+    drafted = messages.draft("resolution", full(), BOOK, at(60), CET)
+    assert drafted["status"] == "Resolved" and "next_update" not in drafted
+    assert drafted["next_steps"].splitlines() == [
+        "Post-mortem within 48 hours",
+        "Permanent fix for the pool · Bob · due 2026-02-04",
+    ]
+    assert messages.draft("executive", full(), BOOK, at(60), CET)["next_update"] == ""
+
+
+def test_an_unknown_template_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        messages.draft("updat", full(), BOOK, at(1), CET)
+
+
+# ── composing ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def composed(template: str, incident: Incident | None = None, minute: float = 15, **fields: str) -> Message:
+    incident = incident or story((0, "Alice", declared()))
+    filled = messages.draft(template, incident, BOOK, at(minute), CET) | fields
+    return messages.compose(template, filled, incident, BOOK, at(minute), CET, 3)
+
+
+def test_the_declaration_reads_as_the_framework_words_it() -> None:
+    message = composed("declaration", minute=0)
+    assert message.text == (
+        "🚨 INCIDENT DECLARED 🚨\n\n"
+        "Service: checkout-api\nTime: 14:00 CET (13:00 UTC)\nImpact: Card payments fail\nSeverity: Critical\n\n"
+        "Next update at 14:15 CET (13:15 UTC) or when new info available.\n\nINC-7·u3"
+    )
+    assert (message.title, message.kind, message.marker) == ("🚨 INCIDENT DECLARED 🚨", "declaration", "INC-7·u3")
+
+
+def test_an_update_without_an_estimate_has_no_empty_line_for_it() -> None:
+    message = composed("update", actions="Rolled back\nRestarted", next_update="+15m")
+    assert message.text == (
+        "📊 INCIDENT UPDATE 📊\n\nStatus: Investigating\nTime: 14:15 CET (13:15 UTC)\n"
+        "Impact: Card payments fail\nActions: \n- Rolled back\n- Restarted\n"
+        "Next update: 14:30 CET (13:30 UTC)\n\nINC-7·u3"
+    )
+    assert "ETA: 15:00 CET (14:00 UTC)" in composed("update", eta="15:00").text
+    assert "ETA: when the vendor answers" in composed("update", eta="when the vendor answers").text
+
+
+def test_what_the_room_has_told_already_is_left_alone() -> None:
+    told = messages.moment(at(30), CET)
+    assert f"Next update: {told}\n" in composed("update", next_update=told).text
+
+
+def test_a_time_on_another_day_names_the_day_and_utc_is_told_once() -> None:
+    assert messages.moment(at(0), ZoneInfo("UTC")) == "13:00 UTC"
+    assert messages.moment(at(0), UTC) == "13:00 UTC"
+    assert messages.moment(at(700), CET, at(0)) == "2026-01-29 01:40 CET (00:40 UTC)"
+    assert messages.moment(at(0), ZoneInfo("America/Sao_Paulo")) == "10:00 (13:00 UTC)"
+
+
+def test_a_customer_mail_has_its_subject_as_title() -> None:
+    message = composed("customer_initial", company="Example Ltd", service_description="card payments")
+    assert message.title == "Service Issue - Checkout"
+    assert message.text.startswith("Service Issue - Checkout\n\nHi there,\n\nWe're currently experiencing")
+    assert "updates every 20 minutes" in message.text and "Team Example Ltd" in message.text
+    assert (message.kind, message.audience) == ("customer", "customers")
+    assert "Team" not in composed("customer_initial").text.splitlines()[-1]
+
+
+@pytest.mark.parametrize("template", [id for id, t in BOOK.templates.items() if t.audience == "customers"])
+@pytest.mark.parametrize("known_as", ["", "Card payments"])
+@pytest.mark.parametrize("incident", [full(), story((0, "A", declared()))])
+def test_customers_read_neither_the_internal_name_of_the_service_nor_of_the_incident(
+    template: str, known_as: str, incident: Incident
+) -> None:
+    fields = messages.draft(template, incident, BOOK, at(70), CET, known_as)
+    message = messages.compose(template, fields, incident, BOOK, at(70), CET, 3, known_as)
+    said = f"{message.title}\n{message.text}\n{message.marker}"
+    assert "checkout-api" not in said and "INC-7" not in said
+    assert (known_as or "Checkout") in message.title
+    assert not [told for told in messages.warnings(template, fields, message, incident) if "internal" in told]
+
+
+def test_a_customer_post_of_an_earlier_version_does_not_bring_the_internal_name_back() -> None:
+    old = update(1, None, "customers", service_description="checkout-api")
+    assert (
+        messages.draft("customer_update", story((0, "A", declared()), (1, "A", old)), BOOK, at(9), CET)[
+            "service_description"
+        ]
+        == "Checkout"
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [
+        ("checkout-api", "Checkout"),
+        ("payment_gateway-svc-prod", "Payment gateway"),
+        ("web", "Web"),
+        ("api", "Api"),
+        ("shop.example.com", "shop.example.com"),
+        ("Card payments", "Card payments"),
+        ("SSO", "SSO"),
+        ("--", ""),
+    ],
+)
+def test_a_service_without_a_description_gets_a_plain_name(service: str, name: str) -> None:
+    assert messages.public_name(service) == (name or service)
+
+
+def test_internal_names_that_were_typed_for_customers_are_pointed_out() -> None:
+    told = warned("customer_update", impact="checkout-api is slow, see INC-7", eta="", company="Example Ltd")
+    assert "checkout-api is an internal name" in told and "INC-7 is an internal name" in told
+
+
+def test_a_reference_for_customers_is_steady_and_differs_between_posts() -> None:
+    marks = [messages.marker(f"INC-{n}", u, "customers") for n in range(1, 9) for u in range(1, 9)]
+    assert marks == [messages.marker(f"INC-{n}", u, "customers") for n in range(1, 9) for u in range(1, 9)]
+    assert len(set(marks)) == 64 and all(re.fullmatch(r"Ref [A-Z2-7]{6}", mark) for mark in marks)
+
+
+def mitigated(*more: tuple[float, str, Event]) -> Incident:
+    return story(
+        (0, "A", declared(impact="Six in ten card payments fail")),
+        (31, "A", StatusSet(status="mitigated", before="investigating")),
+        *more,
+    )
+
+
+@pytest.mark.parametrize("template", [id for id in BOOK.templates if id not in ("postmortem", "declaration")])
+@pytest.mark.parametrize("incident", [mitigated(), mitigated((40, "A", Resolved()))])
+def test_once_users_are_no_longer_affected_the_impact_is_told_as_past(template: str, incident: Incident) -> None:
+    fields = messages.draft(template, incident, BOOK, at(45), CET)
+    if "impact" in fields:
+        fields["impact"] = "Six in ten card payments fail"
+    text = messages.compose(template, fields, incident, BOOK, at(45), CET, 3).text
+    assert not re.search("^(Impact: |Six in ten)", text, re.MULTILINE)
+    assert "currently experiencing" not in text and "still working on the issue" not in text
+    if "impact" in fields:
+        past = "What was affected" if template.startswith("customer") else "Impact was"
+        assert f"{past}: Six in ten card payments fail" in text
+
+
+def test_an_update_says_since_when_it_is_mitigated() -> None:
+    assert "Mitigated: 14:31 CET (13:31 UTC)" in composed("update", mitigated(), 45).text
+    again = mitigated((50, "A", StatusSet(status="investigating", before="mitigated")))
+    text = composed("update", again, 55).text
+    assert "Impact: Six in ten card payments fail" in text and "Mitigated" not in text
+
+
+@pytest.mark.parametrize("status", ["Mitigated", "Resolved", "resolved since 14:40"])
+def test_a_status_typed_ahead_of_the_incidents_own_tells_the_impact_as_past_too(status: str) -> None:
+    assert "Impact was: Card payments fail" in composed("update", status=status).text
+
+
+def test_status_message_and_topic_tell_what_the_impact_was() -> None:
+    resolved = mitigated((40, "A", Resolved()))
+    assert "\nImpact was: Six in ten card payments fail\n" in messages.status(resolved, BOOK, at(45), CET).text
+    assert "Mitigated: 14:31" in messages.status(mitigated(), BOOK, at(45), CET).text
+    assert messages.status(resolved, BOOK, at(45), CET).title == "✓ INC-7 · Resolved · checkout-api · was Critical"
+    assert messages.topic(resolved).startswith("Resolved · checkout-api · Impact was: ")
+    assert messages.topic(mitigated()).startswith("Critical · Mitigated · checkout-api · Impact was: ")
+    assert messages.topic(story((0, "A", declared()))) == "Critical · checkout-api · Card payments fail"
+
+
+def test_the_timeline_tells_the_impact_of_a_later_update_as_past() -> None:
+    first = update(2, None, impact="Card payments fail")
+    assert first.text == "update 2: Card payments fail"
+    after = first.model_copy(update={"status": "resolved"})
+    assert after.text == "update 2: impact was: Card payments fail"
+
+
+def test_messages_are_inert_and_redacted() -> None:
+    secret = "xoxb-123456789012-123456789012-abcdefghijklmnopqrstuvwx"
+    message = composed("update", impact=f"\x1b[2J\u202e leaked {secret}")
+    assert "\x1b" not in message.text and "\u202e" not in message.text and secret not in message.text
+    assert "‹redacted:slack-token›" in message.text
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=200))
+def test_no_field_can_get_control_characters_or_the_marker_out_of_place(text: str) -> None:
+    message = composed("update", impact=text, actions=text, eta=text)
+    assert not any(ord(c) < 32 and c not in "\n\t" for c in message.text)
+    assert message.text.splitlines()[-1] == "INC-7·u3"
+    assert message.text.splitlines()[0] == message.title
+
+
+@pytest.mark.parametrize("template", [id for id in BOOK.templates if id != "postmortem"])
+@pytest.mark.parametrize("incident", [full(), story((0, "", declared(drill=True)))])
+def test_every_template_can_be_composed_from_its_own_draft(template: str, incident: Incident) -> None:
+    message = composed(template, incident, 70)
+    assert "{{" not in message.text and "\n\n\n" not in message.text and "None" not in message.text
+
+
+def test_every_word_of_a_drill_says_that_it_is_one() -> None:
+    incident = story((0, "A", declared(drill=True)))
+    for template in ("declaration", "update", "customer_initial", "executive", "resolution"):
+        message = composed(template, incident)
+        assert message.title.startswith("DRILL · ") and message.text.startswith(message.title)
+    assert "DRILL" in messages.status(incident, BOOK, at(1), CET).title
+
+
+def test_the_status_message_tells_how_bad_how_far_who_and_when_next() -> None:
+    incident = story((0, "A", declared()), (2, "A", update(1, 17)), (3, "A", role("Alice")))
+    text = messages.status(incident, BOOK, at(4), CET).text
+    assert text.startswith("● INC-7 · Critical · checkout-api · Investigating\n\nImpact: Card payments fail\n")
+    assert "Incident commander: Alice\nNext update: 14:17 CET (13:17 UTC)" in text
+    assert "nobody yet" in messages.status(story((0, "A", declared())), BOOK, at(4), CET).text
+    resolved = messages.status(full(), BOOK, at(70), CET).text
+    assert "Resolved: 15:00 CET (14:00 UTC), after 1 h" in resolved and "Next update" not in resolved
+
+
+# ── warnings ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def warned(template: str, incident: Incident | None = None, /, **fields: str) -> str:
+    incident = incident or story((0, "Alice", declared()), (1, "Alice", role("Bob")))
+    filled = messages.draft(template, incident, BOOK, at(15), CET) | fields
+    message = messages.compose(template, filled, incident, BOOK, at(15), CET, 3)
+    return "\n".join(messages.warnings(template, filled, message, incident))
+
+
+def test_a_plain_update_needs_no_warning() -> None:
+    assert warned("update", actions="Rolled back; utf-8 in 24-7 mode, see https://status.example.com/x") == ""
+    assert warned("customer_initial", company="Example Ltd") == ""
+
+
+@pytest.mark.parametrize(
+    ("template", "fields", "warning"),
+    [
+        ("update", {"impact": "password=hunter2hunter2"}, "1 secret masked: password"),
+        ("update", {"impact": "look @here"}, "@here rings everybody"),
+        ("update", {"impact": "look <!channel>"}, "<!channel> rings everybody"),
+        ("update", {"impact": "@everyone"}, "@everyone rings everybody"),
+        ("update", {"eta": "15:00"}, "no fix is recorded"),
+        ("update", {"next_update": " "}, "No next update time"),
+        ("customer_update", {"impact": "db-1 is down"}, "db-1 looks like a host name"),
+        ("customer_update", {"impact": "10.0.3.17 is down"}, "10.0.3.17 looks like"),
+        ("customer_update", {"impact": "fe80::1 is down"}, "fe80::1 looks like"),
+        ("customer_update", {"impact": "api.prod.internal is down"}, "api.prod.internal looks like"),
+        ("customer_update", {"impact": "Bob is on it"}, "Bob is named"),
+    ],
+)
+def test_what_a_person_should_look_at_is_told(template: str, fields: dict[str, str], warning: str) -> None:
+    assert warning in warned(template, None, **fields)
+
+
+def test_an_estimate_with_a_fix_and_a_resolution_without_a_next_update_are_fine() -> None:
+    incident = story((0, "A", declared()), (1, "A", FixRecorded(words="x", temporary=False)))
+    assert "fix" not in warned("update", incident, eta="15:00")
+    assert "next update" not in warned("resolution").lower()
+
+
+# ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_figure_is_the_difference_of_two_milestones() -> None:
+    assert metrics.measure(full()) == metrics.Measured(
+        detect_s=120, acknowledge_s=60, mitigate_s=34 * 60, resolve_s=3600
+    )
+    assert metrics.measure(story((0, "A", declared()))).resolve_s is None
+
+
+def test_an_amended_milestone_changes_the_figure_and_a_later_note_does_not() -> None:
+    events = [(row.entry.at, row.by, row.entry.event) for row in full().rows]
+    told = [((when - T0).total_seconds() / 60, by, event) for when, by, event in events]
+    later = story(*told, (500, "A", Noted(note="note", words="x")))
+    assert metrics.measure(later).resolve_s == 3600
+    amended = story(*told, (500, "A", MilestoneAmended(milestone="resolved", at=at(50))))
+    assert metrics.measure(amended).resolve_s == 3000
+    early = story(*told, (500, "A", MilestoneAmended(milestone="acknowledged", at=at(-5))))
+    assert metrics.measure(early).acknowledge_s == 0
+
+
+def test_phases_share_out_the_time_until_the_resolution() -> None:
+    rows = {row.id: row.seconds for row in metrics.phases(full(), BOOK, at(120))}
+    assert rows == {"detection": 300, "investigation": 1500, "resolution": 1800, "learning": 3600}
+    running = metrics.phases(story((0, "A", declared())), BOOK, at(12))
+    assert [(row.id, row.seconds) for row in running if row.running] == [("investigation", 420)]
+
+
+def test_promised_updates_are_kept_late_or_needless() -> None:
+    promises = metrics.cadence(full(), BOOK, at(120))
+    told = [((p.due - T0).total_seconds() / 60, p.kept, p.late_s) for p in promises]
+    # Declared and promised for 18 at 3. Posted at 20: two minutes late. 35 was never kept.
+    assert told == [(18, False, 120), (35, False, 1500)]
+
+
+def test_a_resolution_before_the_next_update_owes_none_and_a_pending_one_is_not_judged() -> None:
+    incident = story((0, "A", declared()), (2, "A", update(1, 16)), (10, "A", Resolved()))
+    assert [p.kept for p in metrics.cadence(incident, BOOK, at(90))] == [True, None]
+    incident = story((0, "A", declared()), (2, "A", update(1, 16)))
+    assert [p.kept for p in metrics.cadence(incident, BOOK, at(10))] == [True, None]
+    assert [p.kept for p in metrics.cadence(incident, BOOK, at(30))] == [True, False]
+
+
+def test_over_incidents_there_are_means_and_medians_of_those_that_have_them() -> None:
+    def took(resolve: float | None) -> metrics.Measured:
+        return metrics.Measured(detect_s=None, acknowledge_s=None, mitigate_s=None, resolve_s=resolve)
+
+    figures = metrics.over([took(60), took(120), took(600), took(None)])
+    assert figures == {"mttr": metrics.Average(count=3, mean_s=260, median_s=120)}
+    assert metrics.over([]) == {}
+
+
+# ── post-mortem ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def written(incident: Incident | None = None, deliveries: list[Delivery] | None = None) -> postmortem.PostMortem:
+    return postmortem.write(incident or full(), BOOK, deliveries or [], at(120), CET)
+
+
+def delivery(state: State, url: str = "") -> Delivery:
+    return Delivery(
+        id="INC-7.2.slack.post",
+        incident="INC-7",
+        seq=2,
+        order=OutboxItem(act="post", destination="slack"),
+        state=state,
+        receipt=Receipt(id="1", url=url) if url else None,
+    )
+
+
+def test_the_narrative_names_roles_and_only_action_items_name_people() -> None:
+    document = written()
+    narrative = document.model_copy(update={"actions": ()}).model_dump_json()
+    for name in ("Alice", "Smith", "Bob", "Carol"):
+        assert name not in narrative
+    told = {row.seq: row.text for row in document.timeline}
+    assert told[8] == "The technical lead saw the pool exhausted on eu-1"
+    assert told[3] == "A responder acknowledged the alert"  # at that time they held no role yet
+    assert told[15] == "A responder (slack): refunds are failing as well"
+    assert document.actions[0].owner == "Bob" and document.actions[0].due == "2026-02-04"
+
+
+def test_a_name_is_the_role_held_at_that_time() -> None:
+    incident = story(
+        (0, "A", declared()),
+        (1, "A", role("Bob")),
+        (2, "A", Noted(note="finding", words="Bob saw it")),
+        (3, "A", role("Alice")),
+        (4, "A", Noted(note="finding", words="Bob saw it, @Alice too")),
+    )
+    told = [row.text for row in written(incident).timeline if row.kind == "finding"]
+    assert told == ["The incident commander saw it", "A responder saw it, the incident commander too"]
+
+
+def test_an_everyday_word_is_not_taken_for_a_first_name() -> None:
+    incident = story(
+        (0, "Will Jones", declared()), (1, "Will Jones", Noted(note="finding", words="Will restart; Jones knows"))
+    )
+    assert written(incident).timeline[1].text == "Will restart; a responder knows"
+
+
+def test_the_timeline_tells_what_happened_in_order_and_leaves_out_the_book_keeping() -> None:
+    incident = story(
+        (3, "A", declared()),
+        (4, "A", Noted(note="finding", words="late entry")),
+        (5, "A", Noted(note="finding", words="wrong")),
+        (6, "A", EntryRetracted(entry=3)),
+        (7, "A", EntryAmended(entry=2, words="early entry", at=at(1))),
+        (8, "A", ItemChecked(item="findings", title="x", because="noted")),
+    )
+    rows = written(incident).timeline
+    assert [(row.time, row.text) for row in rows] == [
+        ("14:01", "early entry"),
+        ("14:03", "Critical: checkout-api · Card payments fail"),
+    ]
+
+
+def test_rows_link_to_their_data() -> None:
+    document = written(deliveries=[delivery(State.DELIVERED, "https://slack/p1")])
+    data = {row.seq: row.data for row in document.timeline}
+    assert data[2] == "https://slack/p1" and data[7] == "app.log:88213" and data[14] == "slack"
+
+
+def test_gaps_in_command_are_found() -> None:
+    incident = story(
+        (0, "A", declared()),
+        (5, "A", role("Alice")),
+        (20, "A", RoleReleased(role="incident_commander", title="Incident commander", person="Alice")),
+        (25, "A", role("Bob")),
+        (60, "A", Resolved(overridden=("No new errors in logs",), reason="the log is down")),
+    )
+    document = written(incident)
+    gaps = [(g.seconds / 60, g.until) for g in document.gaps if g.role == "incident_commander"]
+    assert gaps == [(5, at(5)), (5, at(25))]
+    assert [(g.seconds, g.until) for g in document.gaps if g.role == "technical_lead"] == [(3600, None)]
+    held = document.roles[0]
+    assert (held.holders, held.handovers, held.seconds) == (2, 1, 50 * 60)
+    told = "\n".join(document.could_improve.suggestions)
+    assert "Nobody was incident commander for 5 min." in told
+    assert "Resolved before all was verified (No new errors in logs): the log is down" in told
+
+
+def full_and(*told: tuple[float, str, Event]) -> Incident:
+    events = [((r.entry.at - T0).total_seconds() / 60, r.by, r.entry.event) for r in full().rows]
+    return story(*events, *told)
+
+
+def section_of(markdown: str, title: str) -> str:
+    """What stands under a heading of the document."""
+    return markdown.partition(f"## {title}\n")[2].partition("\n## ")[0].strip()
+
+
+def test_a_section_that_nobody_has_written_holds_a_draft_from_the_facts() -> None:
+    document = written(deliveries=[delivery(State.UNCONFIRMED)])
+    assert "Acknowledged within 1 min, 5 min were allowed." in document.went_well.suggestions
+    assert "Recovery was verified before it was called resolved." in document.went_well.suggestions
+    told = "\n".join(document.could_improve.suggestions)
+    assert "2 of 2 promised updates came late or not at all, by up to 25 min." in told
+    assert "The fix is temporary: the permanent one is still owed." in told
+    assert "1 message to slack did not arrive for certain." in told
+    assert document.root_cause.words == "" and "pool exhausted" in document.root_cause.suggestions[0]
+    markdown = render.to_markdown(document, BOOK)
+    for title in ("Summary", "Root Cause", "What Went Well", "What Could Be Improved"):
+        assert section_of(markdown, title).startswith("*Draft from the timeline"), title
+
+
+def test_a_section_that_was_written_holds_only_what_was_written() -> None:
+    words = {
+        "summary": "Payments failed.",
+        "root_cause": "The pool.",
+        "went_well": "We talked.",
+        "could_improve": "P",
+    }
+    sections = [(70.0, "A", SectionWritten(section=name, words=text)) for name, text in words.items()]  # type: ignore[arg-type]
+    markdown = render.to_markdown(written(full_and(*sections, (90, "A", Closed()))), BOOK)
+    titles = ("Summary", "Root Cause", "What Went Well", "What Could Be Improved")
+    assert [section_of(markdown, title) for title in titles] == list(words.values())
+    assert "Draft" not in markdown and "uggested" not in markdown
+
+
+def test_a_draft_that_was_deleted_is_gone_from_the_document() -> None:
+    incident = full_and((70, "A", SectionWritten(section="went_well", words="")))
+    assert section_of(render.to_markdown(written(incident), BOOK), "What Went Well") == "*Left empty.*"
+    assert "went_well" not in incident.unwritten and incident.rows[-1].text == "went well: left empty"
+    # A post-mortem without a root cause is not written, whatever somebody saved.
+    emptied = full_and((70, "A", SectionWritten(section="root_cause", words="")))
+    assert "root_cause" in emptied.unwritten
+
+
+def test_a_post_mortem_that_is_read_another_day_says_on_which_day_and_in_which_zone() -> None:
+    markdown = render.to_markdown(written(), BOOK)
+    assert "2026-01-28 14:00 CET (13:00 UTC) – 15:00 CET (14:00 UTC)" in markdown.splitlines()[2]
+    assert section_of(markdown, "Timeline").startswith("**2026-01-28** (CET, UTC+01:00)\n\n- **14:03** declared")
+    assert "| Resolved | 2026-01-28 15:00 CET (14:00 UTC) |" in markdown
+    assert "- **2026-01-28 14:10** evidence" in section_of(markdown, "Evidence")
+    exported = render.export(full(), BOOK, [], at(120), CET, "markdown")
+    assert "- **2026-01-28 14:03:00 CET** declared" in exported
+
+
+def test_a_timeline_over_midnight_and_a_clock_change_stays_unambiguous() -> None:
+    # Summer time began in Berlin on 2026-03-29 at 02:00.
+    start = (datetime(2026, 3, 28, 22, 30, tzinfo=UTC) - T0).total_seconds() / 60
+    incident = story(
+        (start, "A", declared(started_at=at(start))),
+        (start + 60, "A", Noted(note="finding", words="one")),
+        (start + 160, "A", Noted(note="finding", words="two")),
+    )
+    timeline = section_of(render.to_markdown(written(incident), BOOK), "Timeline")
+    assert "**2026-03-28** (CET, UTC+01:00)\n\n- **23:30** declared" in timeline
+    assert "**2026-03-29** (CET, UTC+01:00 then CEST, UTC+02:00)" in timeline
+    assert "- **00:30 CET** finding: one\n- **03:10 CEST** finding: two" in timeline
+
+
+def test_an_alert_stands_at_the_time_it_fired() -> None:
+    fired = AlertReceived(name="errors", source="am", fired_at=at(-20))
+    incident = story((0, "A", declared(started_at=at(-20))), (0, "A", fired))
+    assert [(row.kind, row.at, row.amended) for row in incident.timeline] == [
+        ("alert", at(-20), False),
+        ("declared", at(0), False),
+    ]
+    assert [row.time for row in written(incident).timeline] == ["13:40", "14:00"]
+    # A monitor whose clock is ahead cannot put its alert after the entry that holds it.
+    ahead = story((0, "A", declared()), (1, "A", fired.model_copy(update={"fired_at": at(5)})))
+    assert ahead.timeline[-1].at == at(1)
+
+
+def test_milestones_are_listed_by_time_and_together_in_their_natural_order() -> None:
+    incident = story((3, "A", declared()), (4, "A", Acknowledged(who="A")), (60, "A", Resolved()))
+    markdown = render.to_markdown(written(incident), BOOK)
+    names = ["Started", "Detected", "Declared", "Acknowledged", "Mitigated", "Resolved"]
+    assert [line.split(" ")[1] for line in markdown.splitlines() if line.startswith("| ")][2:8] == names
+    amended = story(
+        (3, "A", declared()), (60, "A", Resolved()), (61, "A", MilestoneAmended(milestone="mitigated", at=at(30)))
+    )
+    assert list(written(amended).milestones)[-2:] == ["mitigated", "resolved"]
+
+
+def test_a_summary_is_told_where_nobody_wrote_one() -> None:
+    assert written().summary.suggestions == (
+        "checkout-api: Half of card payments fail. Critical, from 2026-01-28 14:00 CET (13:00 UTC)"
+        " to 15:00 CET (14:00 UTC), 1 h. A temporary fix was made: Rolled back 4.2.",
+    )
+
+
+def test_blame_is_pointed_out_with_what_to_write_instead() -> None:
+    told = postmortem.lint("Bob should have known. Human error; he failed to look. He SHOULD HAVE known.", ["Bob"])
+    assert [line.split(":")[0] for line in told] == ['"should have"', '"Human error"', '"failed to"', '"Bob"']
+    assert postmortem.lint("The pool was exhausted; an alert on its size would have told us.") == ()
+
+
+# ── documents ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Tags(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("href", "src") or name.startswith("on")]
+
+
+def tags(page: str) -> _Tags:
+    parser = _Tags()
+    parser.feed(page)
+    return parser
+
+
+def hostile(text: str) -> Incident:
+    return story(
+        (0, text, declared(impact=text, service=text)),
+        (1, "Bob", EvidencePinned(source=text, line=1, words=text, comment=text)),
+        (2, "Bob", ActionAdded(action="A1", words=text, owner=text, due="2026-02-04")),
+        (3, "Bob", SectionWritten(section="root_cause", words=text)),
+        (3, "Bob", SectionWritten(section="users_affected", words=text)),
+        (4, "Bob", AlertReceived(name=text, source=text, detail=text)),
+        (9, "Bob", Resolved(overridden=(text,), reason=text)),
+    )
+
+
+def test_the_document_has_all_sections_of_the_framework() -> None:
+    markdown = render.to_markdown(written(), BOOK)
+    heads = [line for line in markdown.splitlines() if line.startswith("#")]
+    assert heads[0] == "# Incident Post-Mortem: Card payments fail"
+    for head in (
+        "Summary",
+        "Timeline",
+        "Root Cause",
+        "Impact",
+        "What Went Well",
+        "What Could Be Improved",
+        "Action Items",
+    ):
+        assert f"## {head}" in heads
+    assert "- **14:03** declared: Critical: checkout-api · Card payments fail" in markdown
+    assert "- \\[" not in markdown and "- [ ] A1 Permanent fix for the pool - Bob - 2026-02-04" in markdown
+    assert "- Duration: 1 h" in markdown and "missed (25 min)" in markdown
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "</title><img src=x onerror=alert(1)>", "\\<b>\\\\<i>", "<a href=//x>y"])
+def test_hostile_text_is_shown_and_not_obeyed(text: str) -> None:
+    markdown = render.to_markdown(written(hostile(text)), BOOK)
+    page = render.to_html(markdown, text)
+    found = tags(page)
+    assert not {"script", "img", "a", "iframe", "b", "i"} & set(found.tags)
+    assert found.links == []
+    assert found.tags.count("title") == 1 and found.tags.count("h1") == 1
+
+
+@pytest.mark.parametrize("text", ["```\nswallowed", "~~~\nswallowed", "<!-- swallowed", "Title\n---", "Title\n==="])
+def test_a_section_cannot_swallow_or_outrank_what_follows_it(text: str) -> None:
+    heads = tags(render.to_html(render.to_markdown(written(), BOOK), "x")).tags.count("h2")
+    found = tags(render.to_html(render.to_markdown(written(hostile(text)), BOOK), "x")).tags
+    assert (found.count("h2"), found.count("h1")) == (heads, 1)
+
+
+def test_lists_and_emphasis_in_a_section_are_left_to_their_writer() -> None:
+    shown = render.to_html(render.prose("- one\n- **two**\n\nand `code`"), "x")
+    assert shown.count("<li>") == 2 and "<strong>two</strong>" in shown and "<code>code</code>" in shown
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(max_size=60) | st.text(alphabet="<>[]()`*_\\#-=|!&;~ \nab:/", max_size=60))
+def test_no_text_becomes_markup_in_a_line(text: str) -> None:
+    page = render.to_html(f"- x {render.escape(text)} y\n\n{render.escape(text)}", "t")
+    body = tags(page.partition("<body>")[2]).tags
+    assert set(body) <= {"ul", "li", "p"}
+    shown = tags(render.to_html(render.prose(text), "t").partition("<body>")[2]).tags
+    assert not {"script", "a", "img", "h1", "h2"} & set(shown)
+
+
+def test_raw_html_in_a_document_is_shown_and_not_obeyed() -> None:
+    page = render.to_html("<script>x</script>\n\n<b>x</b> [x](javascript:x)", "x")
+    assert not {"script", "b", "a"} & set(tags(page).tags) and "&lt;script&gt;" in page
+
+
+def test_the_page_loads_nothing() -> None:
+    page = render.to_html("# x", "x")
+    assert "default-src 'none'" in page and "http" not in page.replace("http-equiv", "") and "@media print" in page
+
+
+def test_the_json_has_a_stable_shape() -> None:
+    document = json.loads(render.to_json(written()))
+    assert document["format"] == "warroom.postmortem/1"
+    assert document["milestones"]["started"] == "2026-01-28T13:00:00.000Z"
+    assert document["measured"] == {
+        "detect_s": 120.0,
+        "acknowledge_s": 60.0,
+        "mitigate_s": 2040.0,
+        "resolve_s": 3600.0,
+    }
+    assert set(document["timeline"][0]) == {"seq", "at", "kind", "text", "data"}
+
+
+@pytest.mark.parametrize("form", render.FORMS)
+@pytest.mark.parametrize("incident", [full(), hostile(HOSTILE), story((0, "A", declared(drill=True)))])
+def test_a_whole_incident_can_be_exported(form: render.Form, incident: Incident) -> None:
+    text = render.export(incident, BOOK, [delivery(State.DELIVERED)], at(120), CET, form)
+    if form == "json":
+        exported = json.loads(text)
+        assert len(exported["timeline"]) == len(incident.rows)
+        assert exported["incident"]["id"] == "INC-7" and exported["postmortem"]["id"] == "INC-7"
+        assert exported["deliveries"][0]["state"] == "delivered"
+    elif form == "html":
+        assert not {"script", "img", "a"} & set(tags(text).tags)
+    else:
+        assert "## Record" in text and "# Incident Post-Mortem" in text
+
+
+def test_secrets_that_got_into_the_journal_do_not_get_out_of_it() -> None:
+    secret = "xoxb-123456789012-123456789012-abcdefghijklmnopqrstuvwx"
+    incident = hostile(f"token {secret}")
+    for form in render.FORMS:
+        exported = render.export(incident, BOOK, [], at(20), CET, form)
+        assert secret not in exported and secret.replace("-", "\\-") not in exported
+
+
+def test_an_incident_of_thousands_of_entries_is_written_within_seconds() -> None:
+    rows = [(n / 60, "Bob", Noted(note="finding", words=f"Bob saw {n}")) for n in range(3000)]
+    incident = story((0, "Alice", declared()), *rows, (99, "A", Resolved()), (100, "A", Closed()))
+    assert len(written(incident).timeline) == 3003
+    assert "saw 2999" in render.to_markdown(written(incident), BOOK)
