@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from warroom.incident.delivery import Message, OutboxItem, State
+from warroom.incident.delivery import DeliveryState, Message, OutboxItem
 from warroom.incident.events import (
     AlertReceived,
     ChatMessage,
@@ -158,7 +158,7 @@ def main(folder: Path) -> None:
     def send() -> None:
         claimed = journal.claim("elsewhere:1:x", START)
         if claimed:
-            journal.settle(claimed.id, holder="elsewhere:1:x", outcome=State.DELIVERED)
+            journal.settle(claimed.id, holder="elsewhere:1:x", outcome=DeliveryState.DELIVERED)
 
     show("claim and settle, 600 down to 0 waiting", spread([timed(send) for _ in range(600)]))
     show("claim, nothing waiting", spread([timed(lambda: journal.claim("e:1:x", START)) for _ in range(1000)]))

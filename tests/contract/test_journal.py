@@ -35,7 +35,7 @@ from harness.journal_contract import (  # noqa: E402
 )
 
 from warroom.errors import Conflict, JournalError, NewerJournal, NotSaved  # noqa: E402
-from warroom.incident.delivery import State  # noqa: E402
+from warroom.incident.delivery import DeliveryState  # noqa: E402
 from warroom.incident.events import TEAM  # noqa: E402
 from warroom.journal.port import Journal  # noqa: E402
 from warroom.journal.sqlite import MIGRATIONS, SqliteJournal  # noqa: E402
@@ -683,7 +683,7 @@ import os, sys
 sys.path[:0] = [{tests!r}]
 {opening}
 from harness.journal_contract import NOW, later, note, post
-from warroom.incident.delivery import State
+from warroom.incident.delivery import DeliveryState
 
 def life(path, token):
     journal = SqliteJournal(Path(path))
@@ -697,7 +697,7 @@ def life(path, token):
         seq += count
         os.write(1, b"appended %d %d\\n" % (seq - count + 1, seq))
         claimed = journal.claim(here, later(100 * seq))
-        if claimed and journal.settle(claimed.id, holder=here, outcome=State.DELIVERED):
+        if claimed and journal.settle(claimed.id, holder=here, outcome=DeliveryState.DELIVERED):
             os.write(1, b"settled %s\\n" % claimed.id.encode())
 
 # One import serves every life: each is forked, told its name, and killed by whoever reads what it says.
@@ -756,7 +756,7 @@ def test_whatever_was_said_to_be_written_survives_kill_nine(path: Path) -> None:
             for entry in entries:
                 message = deliveries[entry.seq].order.message
                 assert message and entry.event.text == message.text == f"{entry.by} {entry.seq}"
-            assert settled <= {one.id for one in deliveries.values() if one.state is State.DELIVERED}
+            assert settled <= {one.id for one in deliveries.values() if one.state is DeliveryState.DELIVERED}
     nursery.stdin.close()
     nursery.wait(30)
     with SqliteJournal(path) as journal:

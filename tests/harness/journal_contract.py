@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from warroom.errors import Conflict, JournalError, NotFound, Refusal
-from warroom.incident.delivery import LONGEST_RETRY_S, Message, OutboxItem, Receipt, State
+from warroom.incident.delivery import LONGEST_RETRY_S, DeliveryState, Message, OutboxItem, Receipt
 from warroom.incident.events import TEAM, AlertReceived, Declared, Noted, UpdatePosted
 from warroom.journal.port import Journal
 
@@ -70,7 +70,7 @@ def write(journal: Journal, *orders: OutboxItem, stream: str = "INC-1") -> list[
     return [delivery.id for delivery in journal.deliveries(stream)]
 
 
-def take(journal: Journal, now: datetime = NOW, holder: str = ME) -> tuple[str, State] | None:
+def take(journal: Journal, now: datetime = NOW, holder: str = ME) -> tuple[str, DeliveryState] | None:
     claimed = journal.claim(holder, now)
     return (claimed.id, claimed.state) if claimed else None
 
@@ -123,11 +123,11 @@ class JournalContract:
         write(journal, post("slack"), stream="INC-2")
         taken = journal.claim(ME, NOW)
         assert taken
-        journal.settle(taken.id, holder=ME, outcome=State.FAILED, error="no")
-        failed = journal.deliveries(states=[State.FAILED, State.UNCONFIRMED])
+        journal.settle(taken.id, holder=ME, outcome=DeliveryState.FAILED, error="no")
+        failed = journal.deliveries(states=[DeliveryState.FAILED, DeliveryState.UNCONFIRMED])
         assert [delivery.id for delivery in failed] == [taken.id]
-        assert [d.id for d in journal.deliveries("INC-2", [State.FAILED])] == []
-        assert len(journal.deliveries("INC-1", [State.PENDING])) == 1
+        assert [d.id for d in journal.deliveries("INC-2", [DeliveryState.FAILED])] == []
+        assert len(journal.deliveries("INC-1", [DeliveryState.PENDING])) == 1
 
     # Facts
 
@@ -295,7 +295,7 @@ class JournalContract:
             "INC-1.2.mail.post",
             "INC-2.1.slack.post",
         ]
-        assert found[1].order == post() and found[1].state is State.PENDING and found[1].attempts == 0
+        assert found[1].order == post() and found[1].state is DeliveryState.PENDING and found[1].attempts == 0
         other = place.open()
         assert other.deliveries("INC-1") == found[:3]
         other.close()
@@ -317,21 +317,21 @@ class JournalContract:
 
     def test_a_status_that_is_being_sent_is_not_replaced(self, journal: Journal) -> None:
         (first,) = write(journal, status())
-        assert take(journal) == (first, State.SENDING)
+        assert take(journal) == (first, DeliveryState.SENDING)
         assert len(write(journal, status())) == 2
 
     def test_a_status_waits_as_long_as_the_one_it_replaces_was_told_to(self, journal: Journal) -> None:
         (first,) = write(journal, status())
         take(journal)
-        journal.settle(first, holder=ME, outcome=State.PENDING, next_attempt_at=later(30))
+        journal.settle(first, holder=ME, outcome=DeliveryState.PENDING, next_attempt_at=later(30))
         write(journal, status())
         assert take(journal, later(29)) is None
-        assert take(journal, later(30)) == ("INC-1.2.slack.status", State.SENDING)
+        assert take(journal, later(30)) == ("INC-1.2.slack.status", DeliveryState.SENDING)
 
     def test_a_claim_holds_counts_and_says_sending(self, journal: Journal) -> None:
         write(journal, post())
         claimed = journal.claim(ME, NOW)
-        assert claimed and (claimed.state, claimed.attempts, claimed.order) == (State.SENDING, 1, post())
+        assert claimed and (claimed.state, claimed.attempts, claimed.order) == (DeliveryState.SENDING, 1, post())
         assert journal.deliveries() == [claimed]
         assert take(journal, holder=OTHER) is None
 
@@ -341,85 +341,91 @@ class JournalContract:
     def test_order_is_kept_in_a_lane_and_lanes_do_not_wait_for_each_other(self, journal: Journal) -> None:
         a, b, c = write(journal, post(), post(), post("mail"))
         write(journal, post(), stream="INC-2")
-        assert take(journal) == (a, State.SENDING)
-        assert take(journal) == (c, State.SENDING)
-        assert take(journal) == ("INC-2.1.slack.post", State.SENDING)
+        assert take(journal) == (a, DeliveryState.SENDING)
+        assert take(journal) == (c, DeliveryState.SENDING)
+        assert take(journal) == ("INC-2.1.slack.post", DeliveryState.SENDING)
         assert take(journal) is None
-        journal.settle(a, holder=ME, outcome=State.DELIVERED)
-        assert take(journal) == (b, State.SENDING)
+        journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
+        assert take(journal) == (b, DeliveryState.SENDING)
 
     def test_a_delivery_that_waits_holds_up_its_lane_until_it_is_due(self, journal: Journal) -> None:
         a, b = write(journal, post(), post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=State.PENDING, error="throttled", next_attempt_at=later(20))
+        journal.settle(a, holder=ME, outcome=DeliveryState.PENDING, error="throttled", next_attempt_at=later(20))
         waiting = journal.deliveries()[0]
-        assert (waiting.state, waiting.next_attempt_at, waiting.error) == (State.PENDING, later(20), "throttled")
+        assert (waiting.state, waiting.next_attempt_at, waiting.error) == (
+            DeliveryState.PENDING,
+            later(20),
+            "throttled",
+        )
         assert take(journal, later(19.999)) is None
         again = journal.claim(ME, later(20))
         assert again and (again.id, again.attempts, again.next_attempt_at) == (a, 2, None)
-        journal.settle(a, holder=ME, outcome=State.DELIVERED)
-        assert take(journal, later(20)) == (b, State.SENDING)
+        journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
+        assert take(journal, later(20)) == (b, DeliveryState.SENDING)
 
     def test_a_failed_delivery_does_not_hold_up_its_lane(self, journal: Journal) -> None:
         a, b = write(journal, post(), post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=State.FAILED, error="no such channel")
-        assert take(journal) == (b, State.SENDING)
+        journal.settle(a, holder=ME, outcome=DeliveryState.FAILED, error="no such channel")
+        assert take(journal) == (b, DeliveryState.SENDING)
         assert journal.deliveries()[0].error == "no such channel"
 
     def test_an_uncertain_one_that_waits_for_a_person_does_not_hold_up_its_lane(self, journal: Journal) -> None:
         a, b = write(journal, post(), post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=State.UNCONFIRMED)
-        assert take(journal) == (b, State.SENDING)
-        assert take(journal, later(10**6)) == (b, State.UNCONFIRMED)
+        journal.settle(a, holder=ME, outcome=DeliveryState.UNCONFIRMED)
+        assert take(journal) == (b, DeliveryState.SENDING)
+        assert take(journal, later(10**6)) == (b, DeliveryState.UNCONFIRMED)
 
     def test_an_uncertain_one_that_is_looked_into_again_holds_up_its_lane(self, journal: Journal) -> None:
         a, b = write(journal, post(), post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=State.UNCONFIRMED, next_attempt_at=later(5))
+        journal.settle(a, holder=ME, outcome=DeliveryState.UNCONFIRMED, next_attempt_at=later(5))
         assert take(journal, later(4)) is None
-        assert take(journal, later(5)) == (a, State.UNCONFIRMED)
+        assert take(journal, later(5)) == (a, DeliveryState.UNCONFIRMED)
         assert take(journal, later(6)) is None, "held while it is looked into"
         assert journal.deliveries()[0].attempts == 1, "looking is not sending"
-        journal.settle(a, holder=ME, outcome=State.DELIVERED, receipt=Receipt(id="m1", url="https://x.example/m1"))
-        assert take(journal, later(6)) == (b, State.SENDING)
+        journal.settle(
+            a, holder=ME, outcome=DeliveryState.DELIVERED, receipt=Receipt(id="m1", url="https://x.example/m1")
+        )
+        assert take(journal, later(6)) == (b, DeliveryState.SENDING)
         assert journal.deliveries()[0].receipt == Receipt(id="m1", url="https://x.example/m1")
 
     def test_settling_needs_the_hold(self, journal: Journal) -> None:
         (a,) = write(journal, post())
-        assert not journal.settle(a, holder=ME, outcome=State.DELIVERED)
+        assert not journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
         take(journal)
         before = journal.deliveries()
-        assert not journal.settle(a, holder=OTHER, outcome=State.FAILED, error="x")
-        assert not journal.settle("INC-9.9.none.post", holder=ME, outcome=State.FAILED)
+        assert not journal.settle(a, holder=OTHER, outcome=DeliveryState.FAILED, error="x")
+        assert not journal.settle("INC-9.9.none.post", holder=ME, outcome=DeliveryState.FAILED)
         assert journal.deliveries() == before
-        assert journal.settle(a, holder=ME, outcome=State.DELIVERED)
-        assert not journal.settle(a, holder=ME, outcome=State.PENDING), "delivered once is delivered"
+        assert journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
+        assert not journal.settle(a, holder=ME, outcome=DeliveryState.PENDING), "delivered once is delivered"
         assert states(journal) == ["delivered"]
 
     def test_an_attempt_cannot_end_as_sending(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         take(journal)
         with pytest.raises(ValueError, match="sending"):
-            journal.settle(a, holder=ME, outcome=State.SENDING)
+            journal.settle(a, holder=ME, outcome=DeliveryState.SENDING)
 
     def test_a_lease_that_ran_out_makes_it_uncertain_and_due(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         assert journal.claim(FAR, NOW, lease_s=30)
         assert take(journal, later(29.999)) is None
-        assert take(journal, later(30)) == (a, State.UNCONFIRMED)
-        assert not journal.settle(a, holder=FAR, outcome=State.DELIVERED), "the late one has lost its hold"
+        assert take(journal, later(30)) == (a, DeliveryState.UNCONFIRMED)
+        assert not journal.settle(a, holder=FAR, outcome=DeliveryState.DELIVERED), "the late one has lost its hold"
         assert take(journal, later(31), OTHER) is None
-        assert take(journal, later(90), OTHER) == (a, State.UNCONFIRMED), "looking into it is leased too"
+        assert take(journal, later(90), OTHER) == (a, DeliveryState.UNCONFIRMED), "looking into it is leased too"
 
     def test_a_lost_claim_keeps_its_place_in_the_lane(self, journal: Journal) -> None:
         a, _ = write(journal, post(), post())
         journal.claim(FAR, NOW, lease_s=30)
-        assert take(journal, later(30)) == (a, State.UNCONFIRMED)
+        assert take(journal, later(30)) == (a, DeliveryState.UNCONFIRMED)
         assert take(journal, later(30)) is None
-        journal.settle(a, holder=ME, outcome=State.PENDING, next_attempt_at=later(30))
-        assert take(journal, later(30)) == (a, State.SENDING)
+        journal.settle(a, holder=ME, outcome=DeliveryState.PENDING, next_attempt_at=later(30))
+        assert take(journal, later(30)) == (a, DeliveryState.SENDING)
 
     def test_a_holder_that_died_on_this_machine_loses_its_claim_at_once(
         self, place: Place, journal: Journal
@@ -430,7 +436,7 @@ class JournalContract:
         process = elsewhere(place, body)
         assert process.communicate(timeout=60)[0].strip() == a
         assert states(journal) == ["sending"]
-        assert take(journal) == (a, State.UNCONFIRMED)
+        assert take(journal) == (a, DeliveryState.UNCONFIRMED)
 
     @pytest.mark.parametrize(
         "holder",
@@ -465,9 +471,9 @@ class JournalContract:
         self, journal: Journal, holder: str
     ) -> None:
         (a,) = write(journal, post())
-        assert take(journal, holder=holder) == (a, State.SENDING)
+        assert take(journal, holder=holder) == (a, DeliveryState.SENDING)
         assert take(journal, later(59), OTHER) is None
-        assert take(journal, later(60), OTHER) == (a, State.UNCONFIRMED)
+        assert take(journal, later(60), OTHER) == (a, DeliveryState.UNCONFIRMED)
 
     def test_no_delivery_is_claimed_by_two_processes(self, place: Place, journal: Journal) -> None:
         ids = write(journal, *(post(f"d{n}") for n in range(60)))
@@ -481,27 +487,27 @@ class JournalContract:
     def test_a_person_says_it_was_sent(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=State.UNCONFIRMED, error="timed out")
+        journal.settle(a, holder=ME, outcome=DeliveryState.UNCONFIRMED, error="timed out")
         answered = journal.answer(a, sent=True, now=later(1))
-        assert answered.state is State.DELIVERED and journal.deliveries() == [answered]
+        assert answered.state is DeliveryState.DELIVERED and journal.deliveries() == [answered]
         assert take(journal, later(10**6)) is None
 
-    @pytest.mark.parametrize("outcome", [State.UNCONFIRMED, State.FAILED])
-    def test_a_person_says_send_it_again(self, journal: Journal, outcome: State) -> None:
+    @pytest.mark.parametrize("outcome", [DeliveryState.UNCONFIRMED, DeliveryState.FAILED])
+    def test_a_person_says_send_it_again(self, journal: Journal, outcome: DeliveryState) -> None:
         (a,) = write(journal, post())
         take(journal)
         journal.settle(a, holder=ME, outcome=outcome)
-        assert journal.answer(a, sent=False, now=later(1)).state is State.PENDING
+        assert journal.answer(a, sent=False, now=later(1)).state is DeliveryState.PENDING
         again = journal.claim(ME, later(1))
-        assert again and (again.id, again.state, again.attempts) == (a, State.SENDING, 2)
+        assert again and (again.id, again.state, again.attempts) == (a, DeliveryState.SENDING, 2)
 
     def test_an_answer_takes_the_hold_from_who_looks_into_it(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=State.UNCONFIRMED, next_attempt_at=NOW)
-        assert take(journal) == (a, State.UNCONFIRMED)
+        journal.settle(a, holder=ME, outcome=DeliveryState.UNCONFIRMED, next_attempt_at=NOW)
+        assert take(journal) == (a, DeliveryState.UNCONFIRMED)
         journal.answer(a, sent=True, now=NOW)
-        assert not journal.settle(a, holder=ME, outcome=State.PENDING)
+        assert not journal.settle(a, holder=ME, outcome=DeliveryState.PENDING)
         assert states(journal) == ["delivered"]
 
     def test_only_what_is_uncertain_or_failed_can_be_answered(self, journal: Journal) -> None:
@@ -511,7 +517,7 @@ class JournalContract:
         take(journal)
         with pytest.raises(Refusal):
             journal.answer(a, sent=False, now=NOW)
-        journal.settle(a, holder=ME, outcome=State.DELIVERED)
+        journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
         with pytest.raises(Refusal):
             journal.answer(a, sent=False, now=NOW)
         with pytest.raises(NotFound):
@@ -521,14 +527,18 @@ class JournalContract:
     def test_a_status_message_that_a_newer_one_replaced_is_never_sent_again(self, journal: Journal) -> None:
         (old,) = write(journal, status(text="investigating"))
         take(journal)
-        journal.settle(old, holder=ME, outcome=State.FAILED, error="no such channel")
+        journal.settle(old, holder=ME, outcome=DeliveryState.FAILED, error="no such channel")
         *_, other, new = write(journal, status("mail"), status(text="mitigated"))
         with pytest.raises(Refusal, match=new):
             journal.answer(old, sent=False, now=NOW)
-        assert [take(journal), take(journal), take(journal)] == [(other, State.SENDING), (new, State.SENDING), None]
-        journal.settle(new, holder=ME, outcome=State.FAILED, error="no such channel")
-        assert journal.answer(new, sent=False, now=NOW).state is State.PENDING, "the newest may be"
-        assert journal.answer(old, sent=True, now=NOW).state is State.DELIVERED, (
+        assert [take(journal), take(journal), take(journal)] == [
+            (other, DeliveryState.SENDING),
+            (new, DeliveryState.SENDING),
+            None,
+        ]
+        journal.settle(new, holder=ME, outcome=DeliveryState.FAILED, error="no such channel")
+        assert journal.answer(new, sent=False, now=NOW).state is DeliveryState.PENDING, "the newest may be"
+        assert journal.answer(old, sent=True, now=NOW).state is DeliveryState.DELIVERED, (
             "and a person may still say it is there"
         )
 
@@ -537,29 +547,29 @@ class JournalContract:
         claimed = journal.claim(ME, NOW, without={"slack"})
         assert claimed and claimed.id == c
         assert journal.claim(ME, NOW, without={"slack", "mail"}) is None
-        assert take(journal, holder=OTHER) == (a, State.SENDING), "they are free for another"
-        journal.settle(a, holder=OTHER, outcome=State.DELIVERED)
-        assert take(journal, holder=OTHER) == (b, State.SENDING)
+        assert take(journal, holder=OTHER) == (a, DeliveryState.SENDING), "they are free for another"
+        journal.settle(a, holder=OTHER, outcome=DeliveryState.DELIVERED)
+        assert take(journal, holder=OTHER) == (b, DeliveryState.SENDING)
 
     def test_an_attempt_in_which_nothing_was_tried_is_not_counted(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         for _ in range(3):
             take(journal)
-            journal.settle(a, holder=ME, outcome=State.PENDING, error="no token here", attempted=False)
+            journal.settle(a, holder=ME, outcome=DeliveryState.PENDING, error="no token here", attempted=False)
         again = journal.claim(ME, NOW)
         assert again and again.attempts == 1
 
-    @pytest.mark.parametrize("outcome", [State.PENDING, State.UNCONFIRMED])
-    def test_a_clock_set_back_does_not_put_off_what_waits(self, journal: Journal, outcome: State) -> None:
+    @pytest.mark.parametrize("outcome", [DeliveryState.PENDING, DeliveryState.UNCONFIRMED])
+    def test_a_clock_set_back_does_not_put_off_what_waits(self, journal: Journal, outcome: DeliveryState) -> None:
         a, b = write(journal, post(), post())
         take(journal)
         journal.settle(a, holder=ME, outcome=outcome, next_attempt_at=later(300))
         assert take(journal, later(-60)) is None, "a small step back only adds to the wait"
         yesterday = later(-86_400)
-        expected = State.SENDING if outcome is State.PENDING else State.UNCONFIRMED
+        expected = DeliveryState.SENDING if outcome is DeliveryState.PENDING else DeliveryState.UNCONFIRMED
         assert take(journal, yesterday) == (a, expected)
-        journal.settle(a, holder=ME, outcome=State.DELIVERED)
-        assert take(journal, yesterday) == (b, State.SENDING)
+        journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
+        assert take(journal, yesterday) == (b, DeliveryState.SENDING)
 
     def test_a_clock_set_back_does_not_keep_a_lost_claim_for_a_day(self, journal: Journal) -> None:
         (a,) = write(journal, post())
@@ -567,7 +577,7 @@ class JournalContract:
         yesterday = -86_400.0
         assert take(journal, later(yesterday)) is None, "it may be at work still"
         assert take(journal, later(yesterday + 59)) is None
-        assert take(journal, later(yesterday + 60)) == (a, State.UNCONFIRMED)
+        assert take(journal, later(yesterday + 60)) == (a, DeliveryState.UNCONFIRMED)
 
     # The rest
 
@@ -583,7 +593,7 @@ class JournalContract:
         assert moved()
         journal.claim(ME, NOW)
         assert moved()
-        other.settle(a, holder=ME, outcome=State.FAILED)
+        other.settle(a, holder=ME, outcome=DeliveryState.FAILED)
         assert moved()
         journal.answer(a, sent=True, now=NOW)
         assert moved()
@@ -729,10 +739,12 @@ class Outbox(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         holder=st.sampled_from([ME, OTHER, FAR]),
-        outcome=st.sampled_from([State.DELIVERED, State.PENDING, State.UNCONFIRMED, State.FAILED]),
+        outcome=st.sampled_from(
+            [DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.UNCONFIRMED, DeliveryState.FAILED]
+        ),
         wait=st.one_of(st.none(), st.integers(0, 50)),
     )
-    def settle(self, data: st.DataObject, holder: str, outcome: State, wait: int | None) -> None:
+    def settle(self, data: st.DataObject, holder: str, outcome: DeliveryState, wait: int | None) -> None:
         one = data.draw(st.sampled_from([known for known in self.known if known.holder] or self.known))
         again = None if wait is None else later(self.clock + wait)
         settled = self.journal.settle(one.id, holder=holder, outcome=outcome, next_attempt_at=again)

@@ -132,7 +132,7 @@ def _json(value: Any, folder: str) -> str:
 
 def speaker(folder: Path, **environ: str) -> Callable[..., str]:
     """A command line of its own in ``folder`` at ``AT``, Alice sitting at it: give words, get stdout."""
-    from warroom.cli.context import Call
+    from warroom.cli.context import CliContext
     from warroom.cli.main import run
 
     given = {"HOME": str(folder), "WARROOM_DATA": str(folder / "warroom"), "WARROOM_AS": "Alice", **environ}
@@ -143,7 +143,7 @@ def speaker(folder: Path, **environ: str) -> Callable[..., str]:
     def say(*words: str, expect: int = 0) -> str:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = run(words, Call(environ=given, clock=lambda: AT))
+            status = run(words, CliContext(environ=given, clock=lambda: AT))
         assert status == expect, f"warroom {' '.join(words)}: {status}\n{err.getvalue()}"
         return out.getvalue()
 

@@ -668,7 +668,7 @@ async def test_from_declaring_to_a_post_that_arrived_on_the_whole_console(
             await pilot.press("u")
             await settle(pilot)
             await pilot.press("f3")
-            assert composer(pilot.app).has_class("-curtain")
+            assert composer(pilot.app).has_class("-privacy")
             await pilot.press("f3", "ctrl+s")
             await settle(pilot)
             await asyncio.to_thread(stage.carry)

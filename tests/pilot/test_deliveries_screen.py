@@ -12,7 +12,7 @@ from harness.app import SIZES, SMALL, Stage, on_glass, said, screen_lines, scree
 
 from warroom.errors import NotSaved, NotSent, Rejected, Unconfirmed
 from warroom.incident.commands import Declare
-from warroom.incident.delivery import Delivery, State
+from warroom.incident.delivery import Delivery, DeliveryState
 from warroom.tui.context import ScreenContext
 from warroom.tui.screens.deliveries import DeliveriesScreen
 from warroom.tui.screens.form_dialog import Form
@@ -64,9 +64,16 @@ async def test_every_state_has_its_word_and_its_sign(tmp_path: Path, size: tuple
 
 
 @pytest.mark.parametrize(
-    ("keys", "state"), [(("down",), State.DELIVERED), (("down", "down"), State.PENDING), ((), State.UNCONFIRMED)]
+    ("keys", "state"),
+    [
+        (("down",), DeliveryState.DELIVERED),
+        (("down", "down"), DeliveryState.PENDING),
+        ((), DeliveryState.UNCONFIRMED),
+    ],
 )
-async def test_a_person_settles_what_nobody_knows(tmp_path: Path, keys: tuple[str, ...], state: State) -> None:
+async def test_a_person_settles_what_nobody_knows(
+    tmp_path: Path, keys: tuple[str, ...], state: DeliveryState
+) -> None:
     async with incident(tmp_path, Unconfirmed("No answer came")) as stage:
         async with on_glass(stage, showing) as pilot:
             await pilot.press("enter")  # the cursor begins where somebody is asked for
@@ -76,11 +83,13 @@ async def test_a_person_settles_what_nobody_knows(tmp_path: Path, keys: tuple[st
             await pilot.press(*keys, "enter")
             await settle(pilot)
             assert isinstance(pilot.app.screen, DeliveriesScreen)
-            assert {State.DELIVERED: "✓ delivered", State.PENDING: "… pending", State.UNCONFIRMED: "? uncertain"}[
-                state
-            ] in screen_lines(pilot.app)[3]
+            assert {
+                DeliveryState.DELIVERED: "✓ delivered",
+                DeliveryState.PENDING: "… pending",
+                DeliveryState.UNCONFIRMED: "? uncertain",
+            }[state] in screen_lines(pilot.app)[3]
         assert post(stage).state is state
-        if state is State.PENDING:
+        if state is DeliveryState.PENDING:
             await asyncio.to_thread(stage.carry)
             assert [message.marker for message in stage.chats["chat"].posts] == ["INC-1·u1"]
 
@@ -109,7 +118,7 @@ async def test_all_that_was_refused_is_sent_again_once_confirmed(tmp_path: Path,
             await pilot.press(*(("down",) if sure else ()), "enter")
             await settle(pilot)
             states = {d.state for d in stage.room.deliveries("INC-1") if d.order.act == "post"}
-            assert states == {State.PENDING if sure else State.FAILED}
+            assert states == {DeliveryState.PENDING if sure else DeliveryState.FAILED}
 
 
 async def test_with_nothing_refused_there_is_nothing_to_send_again(tmp_path: Path) -> None:
@@ -153,7 +162,7 @@ async def test_a_full_disk_leaves_the_question_open(tmp_path: Path, monkeypatch:
             monkeypatch.undo()
             await pilot.press("enter")
             await settle(pilot)
-        assert post(stage).state is State.DELIVERED
+        assert post(stage).state is DeliveryState.DELIVERED
 
 
 async def test_hostile_text_neither_breaks_nor_acts(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def disturb(chance: random.Random, other: WarRoom, log: Path, clock: Clock) -> N
     if what == 0:
         other.receive_alert(ReceiveAlert("high error rate", source="monitoring", service="checkout-api"))
     elif what == 1:
-        other.do("INC-1", Note("a note of another console [/x] \x1b[2J"))
+        other.execute("INC-1", Note("a note of another console [/x] \x1b[2J"))
     elif what == 2:
         other.declare(Declare("search-api", "Nothing is found"), commander="Bob")
 

@@ -358,7 +358,7 @@ async def test_what_does_not_hold_is_no_next_step_before_the_rest_and_its_reason
     async with on_glass(stage, lambda context: ResolveScreen(context, incident_id, evidence), MIDDLE) as pilot:
         assert named(pilot) == ("Verify: Key user journeys working", "space"), "not what speaks against it"
         for item in PLAYBOOK.checklists["recovery"].items:
-            await asyncio.to_thread(stage.room.do, incident_id, Check(item.id))
+            await asyncio.to_thread(stage.room.execute, incident_id, Check(item.id))
         await settle(pilot)
         text, key = named(pilot)
         assert "give a reason" in text and key == "tab"

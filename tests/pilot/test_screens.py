@@ -1,4 +1,4 @@
-"""The console, keys in and text out: home, war room, resolve, review, presenter, help, curtain, the whole path."""
+"""The console, keys in and text out: home, war room, resolve, review, presenter, help, privacy, the whole path."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
+from warroom.config.settings import ConsoleSettings as ConsoleSettings
 from warroom.config.settings import Person, Team
-from warroom.config.settings import WarRoomApp as ConsoleSettings
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
@@ -51,7 +51,7 @@ from warroom.incident.commands import (
     SetStatus,
     WriteSection,
 )
-from warroom.incident.delivery import State
+from warroom.incident.delivery import DeliveryState
 from warroom.incident.events import SECTIONS
 from warroom.incident.readings import Reading
 from warroom.logs.sources.file import FileSource
@@ -240,7 +240,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "drill": says("rill"),
     "home": opens(HomeScreen),
     "presenter": opens(PresenterScreen),
-    "curtain": lambda pilot, stage, i: pilot.app.screen.has_class("-curtain"),
+    "privacy": lambda pilot, stage, i: pilot.app.screen.has_class("-privacy"),
     "theme": shows("Theme: dark"),
     "palette": shows("Post an update"),
     "help": opens(HelpScreen),
@@ -496,9 +496,9 @@ async def test_what_a_second_room_does_is_shown_here(stage: Stage) -> None:
     incident_id = declared(stage)
     with Stage(stage.folder, by="Bob", clock=stage.clock) as other:
         async with in_war_room(stage, incident_id, LARGE) as pilot:
-            await asyncio.to_thread(other.room.do, incident_id, Note("found it: the pool", "finding"))
+            await asyncio.to_thread(other.room.execute, incident_id, Note("found it: the pool", "finding"))
             await until(pilot, lambda: "found it: the pool" in screen_text(pilot.app))
-            await asyncio.to_thread(other.room.do, incident_id, Assign("technical_lead", "Carol"))
+            await asyncio.to_thread(other.room.execute, incident_id, Assign("technical_lead", "Carol"))
             await until(pilot, lambda: "Carol" in screen_text(pilot.app))
             await press(pilot, "H")
             await asyncio.to_thread(other.room.declare, Declare("search-api", "Search is empty"))
@@ -610,13 +610,13 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         assert "INC-1" in screen_text(pilot.app)
 
 
-# ── curtain and presenter ───────────────────────────────────────────────────────────────────────────────────
+# ── privacy and presenter ───────────────────────────────────────────────────────────────────────────────────
 
 SECRET = "customer Jane Doe is affected"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
-async def test_the_curtain_hides_logs_notes_and_contacts(stage: Stage, size: tuple[int, int]) -> None:
+async def test_the_privacy_hides_logs_notes_and_contacts(stage: Stage, size: tuple[int, int]) -> None:
     incident_id = declared(stage, Note(SECRET), Assign("technical_lead", "Bob"))
     async with in_war_room(stage, incident_id, size) as pilot:
         hidden = (SECRET, "pool timeout", "Bob")
@@ -635,7 +635,7 @@ async def test_the_curtain_hides_logs_notes_and_contacts(stage: Stage, size: tup
         assert SECRET in screen_text(pilot.app)
 
 
-async def test_the_cursor_is_where_it_was_when_the_curtain_is_lifted(stage: Stage) -> None:
+async def test_the_cursor_is_where_it_was_when_the_privacy_is_lifted(stage: Stage) -> None:
     incident_id = declared(stage, Note(SECRET), Note("more"))
     async with in_war_room(stage, incident_id) as pilot:
         await press(pilot, "2", "up")
@@ -645,7 +645,7 @@ async def test_the_cursor_is_where_it_was_when_the_curtain_is_lifted(stage: Stag
         assert pilot.app.screen.query_one("#entries", RowList).cursor_id == row
 
 
-async def test_an_entry_shown_in_full_is_behind_the_curtain_too(stage: Stage) -> None:
+async def test_an_entry_shown_in_full_is_behind_the_privacy_too(stage: Stage) -> None:
     incident_id = declared(stage, Note(SECRET))
     async with in_war_room(stage, incident_id) as pilot:
         await press(pilot, "2", "enter")
@@ -655,18 +655,18 @@ async def test_an_entry_shown_in_full_is_behind_the_curtain_too(stage: Stage) ->
 
 
 @pytest.mark.parametrize("leave", ["escape", "H"])
-async def test_the_curtain_is_lifted_after_the_screen_it_fell_on_is_left(stage: Stage, leave: str) -> None:
+async def test_the_privacy_is_lifted_after_the_screen_it_fell_on_is_left(stage: Stage, leave: str) -> None:
     incident_id = declared(stage)
     async with on_console(stage, LARGE, incident_id=incident_id) as pilot:
         await pilot.press("f3", leave)
         await until(pilot, lambda: isinstance(top(pilot), HomeScreen))
         await pilot.press("f3")
         await settle(pilot)
-        assert "Next" in screen_text(pilot.app) and not top(pilot).has_class("-curtain")
+        assert "Next" in screen_text(pilot.app) and not top(pilot).has_class("-privacy")
         assert top(pilot).focused is not None
 
 
-async def test_a_screen_opened_behind_the_curtain_is_hidden_too(stage: Stage) -> None:
+async def test_a_screen_opened_behind_the_privacy_is_hidden_too(stage: Stage) -> None:
     incident_id = declared(stage, Note(SECRET))
     async with on_console(stage, LARGE) as pilot:
         await press(pilot, "f3", "down", "enter")
@@ -716,7 +716,7 @@ async def test_the_header_is_calmer_once_mitigated_and_green_once_resolved(stage
 def test_the_header_brings_no_text_colour_of_its_own_to_its_grounds(stage: Stage) -> None:
     room, now = stage.room, stage.clock()
     incident = room.declare(Declare("checkout-api", "Card payments fail")).incident
-    failed = room.deliveries()[0].model_copy(update={"state": State.FAILED})
+    failed = room.deliveries()[0].model_copy(update={"state": DeliveryState.FAILED})
     line = panes.headline(incident, [failed], room.playbook, now, room.zone, 120)
     own = [str(span.style) for span in line.spans if "$" in str(span.style)]
     assert own == ["$sev-critical-text on $sev-critical bold"]
@@ -1124,7 +1124,7 @@ async def test_what_cannot_be_saved_is_said_and_the_reason_stays(
     async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
         await press(pilot, "tab")
         await type_in(pilot, "it is over")
-        monkeypatch.setattr(stage.room, "do", full)
+        monkeypatch.setattr(stage.room, "execute", full)
         await press(pilot, "ctrl+s")
         text = screen_text(pilot.app)
         assert "The disk is full" in text and "Free some space" in text and "it is over" in text
@@ -1148,7 +1148,9 @@ async def test_the_draft_is_filled_in_already_and_grows_with_what_is_written(sta
     incident_id = resolved(stage)
     async with in_review(stage, incident_id) as pilot:
         assert "Card payments fail" in paper(pilot) and "Timeline" in paper(pilot)
-        await asyncio.to_thread(stage.room.do, incident_id, WriteSection("root_cause", "The pool was too small."))
+        await asyncio.to_thread(
+            stage.room.execute, incident_id, WriteSection("root_cause", "The pool was too small.")
+        )
         await until(pilot, lambda: "The pool was too small." in paper(pilot))
 
 

@@ -136,13 +136,13 @@ async def test_keys_typed_while_a_form_is_on_its_way_are_typed_into_it(
 async def test_keys_typed_while_a_form_is_sent_are_for_the_screen_below(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Gate(stage.room.do)
+    slow = Gate(stage.room.execute)
     try:
         async with on_console(stage, incident_id="INC-1") as pilot:
             await pilot.press("n")
             await until(pilot, lambda: isinstance(pilot.app.screen, Form))
             await type_in(pilot, "pool")
-            monkeypatch.setattr(stage.room, "do", slow)
+            monkeypatch.setattr(stage.room, "execute", slow)
             posted(pilot, "\x13H")
             await until(pilot, slow.reached.is_set)
             slow.open()

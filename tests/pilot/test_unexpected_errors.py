@@ -121,7 +121,7 @@ async def in_the_handler_of_what_changed(pilot: Pilot[None], monkeypatch: pytest
 async def in_the_thread_that_loads_what_changed(
     pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage
 ) -> None:
-    monkeypatch.setattr(pilot.app.context.feed, "glance", fail)  # type: ignore[attr-defined]
+    monkeypatch.setattr(pilot.app.context.feed, "snapshot", fail)  # type: ignore[attr-defined]
     stage.room.execute("INC-1", Note("a note of another console"))
 
 

@@ -27,7 +27,7 @@ from warroom.connect.guarded_chat import GuardedChat
 from warroom.connect.ports import Chat
 from warroom.errors import SettingsError
 from warroom.incident.commands import Declare
-from warroom.incident.delivery import State
+from warroom.incident.delivery import DeliveryState
 
 README = readme.README.read_text(encoding="utf-8")
 GUIDE = readme.ROOT / "warroom" / "connect" / "WRITING_A_BACKEND.md"
@@ -227,7 +227,7 @@ def test_the_example_backend_carries_an_incident(package: Any, tmp_path: Path) -
     with Stage(tmp_path, chats={"phones": chat}, destinations=destinations) as stage:
         stage.room.declare(Declare("checkout-api", "Card payments fail"))
         deliveries = stage.carry()
-        assert {one.state for one in deliveries} == {State.DELIVERED}
+        assert {one.state for one in deliveries} == {DeliveryState.DELIVERED}
         assert [one.receipt.id for one in deliveries if one.order.act == "post" and one.receipt] == ["m1"]
     (sent,) = came
     assert b"Card payments fail" in sent and "INC-1·u1".encode() in sent

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from warroom import bootstrap as wiring
 from warroom.cli import output, stdin
-from warroom.cli.context import Call, Verb, pick
+from warroom.cli.context import CliContext, Verb, pick
 from warroom.cli.main import cli, deps, run
 from warroom.config.paths import JOURNAL, AppPaths
 from warroom.connect.chat.transcript import Transcript
@@ -92,7 +92,7 @@ class CliHarness:
         self.now += timedelta(seconds=1)
         self.verbs |= {*arguments} & {*cli.commands}
         with CliRunner().isolation(input=given) as (out, err, _):
-            status = run(arguments, Call(environ=self.environ, clock=lambda: self.now))
+            status = run(arguments, CliContext(environ=self.environ, clock=lambda: self.now))
         return Told(status, out.getvalue().decode(), err.getvalue().decode())
 
     def does(self, *arguments: str, given: str = "") -> Told:
@@ -1247,7 +1247,7 @@ def test_every_example_in_help_can_be_typed(a_verb: Verb) -> None:
         line = re.sub(r"\s[<>]\s\S+", "", line.rpartition("| ")[2])
         words = shlex.split(line)
         assert words[0] == "warroom" and words[1] == a_verb.name
-        with a_verb.make_context(words[1], words[2:], obj=Call()) as context:
+        with a_verb.make_context(words[1], words[2:], obj=CliContext()) as context:
             assert context.args == []
 
 

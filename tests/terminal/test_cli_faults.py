@@ -30,7 +30,7 @@ from click.testing import CliRunner
 from harness import servers
 from harness.leaks import ECHOES, holds
 
-from warroom.cli.context import Call
+from warroom.cli.context import CliContext
 from warroom.cli.main import run
 from warroom.cli.verbs import all_verbs as commands
 from warroom.config.paths import JOURNAL
@@ -87,7 +87,9 @@ class Program:
 
 def in_process(environ: dict[str, str], *arguments: str) -> tuple[int, str, str]:
     """As ``Program.run``, in this process: for where many are run."""
-    command = SimpleNamespace(main=lambda args, **_: sys.exit(run(args, Call(environ=environ))), name="warroom")
+    command = SimpleNamespace(
+        main=lambda args, **_: sys.exit(run(args, CliContext(environ=environ))), name="warroom"
+    )
     done = CliRunner().invoke(command, list(arguments))  # type: ignore[arg-type]
     return done.exit_code, done.stdout, done.stderr
 
@@ -892,7 +894,7 @@ def test_a_bug_becomes_one_line_and_a_report_without_secrets(
 
     monkeypatch.setattr(commands, "_act", broken)
     with CliRunner().isolation() as (out, err, _):
-        status = run(["ack"], Call(environ={"WARROOM_DATA": str(tmp_path / "data")}))
+        status = run(["ack"], CliContext(environ={"WARROOM_DATA": str(tmp_path / "data")}))
     told = err.getvalue().decode()
     assert status == 1
     assert out.getvalue() == b""
@@ -912,7 +914,7 @@ def test_a_bug_is_told_even_where_no_report_can_be_written(monkeypatch: pytest.M
     monkeypatch.setattr(commands, "_act", broken)
     monkeypatch.setattr("tempfile.mkstemp", lambda **_: (_ for _ in ()).throw(OSError("full")))
     with CliRunner().isolation() as (_, err, _):
-        assert run(["ack"], Call(environ={"WARROOM_DATA": str(tmp_path / "data")})) == 1
+        assert run(["ack"], CliContext(environ={"WARROOM_DATA": str(tmp_path / "data")})) == 1
     assert "unexpected RuntimeError" in err.getvalue().decode()
 
 

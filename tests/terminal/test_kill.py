@@ -133,9 +133,9 @@ if __name__ == "__main__":
 # ── the world around it ─────────────────────────────────────────────────────────────────────────────────
 
 import pytest  # noqa: E402 — the forking server above has no use for it
-import servers  # noqa: E402
+from harness import servers  # noqa: E402
 
-from warroom.incident.delivery import Delivery, State  # noqa: E402
+from warroom.incident.delivery import Delivery, DeliveryState  # noqa: E402
 from warroom.incident.events import UpdatePosted  # noqa: E402
 from warroom.journal.sqlite import SqliteJournal  # noqa: E402
 
@@ -331,9 +331,9 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_arrives_twice_unsaid(t
             journal.check()
             acknowledged = assert_nothing_acknowledged_is_lost(story, journal)
             posts = assert_every_update_has_its_deliveries(story, journal)
-            assert all(d.state is State.DELIVERED for d in journal.deliveries() if d.destination != "plain"), (
-                f"undelivered; {story.told()}"
-            )
+            assert all(
+                d.state is DeliveryState.DELIVERED for d in journal.deliveries() if d.destination != "plain"
+            ), f"undelivered; {story.told()}"
     deduped = [d for d in posts if d.destination == "once"]
     assert Counter(key for key, _ in recorder.posts["once"]) == Counter(d.id for d in deduped), story.told()
     bodies = defaultdict(set)
@@ -344,10 +344,10 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_arrives_twice_unsaid(t
     for delivery in (d for d in posts if d.destination == "plain"):
         arrived = sum(key == delivery.id for key, _ in recorder.posts["plain"])
         assert arrived <= 1, f"{delivery.id} arrived {arrived} times; {story.told()}"
-        if delivery.state is State.DELIVERED:
+        if delivery.state is DeliveryState.DELIVERED:
             assert arrived == 1, f"{delivery.id} is said to have arrived; {story.told()}"
         else:
-            assert delivery.state is State.UNCONFIRMED and delivery.next_attempt_at is None, story.told()
+            assert delivery.state is DeliveryState.UNCONFIRMED and delivery.next_attempt_at is None, story.told()
             assert delivery.error, "a doubt is said"
 
     _assert_transcripts(story, [d for d in posts if d.destination == "file"])
@@ -369,7 +369,7 @@ def _assert_transcripts(story: Story, posts: list[Delivery]) -> None:
 
 def _report(story: Story, acknowledged: int, posts: list[Delivery], recorder: Recorder) -> None:
     repeated = len(recorder.requests["once"]) - len(recorder.posts["once"])
-    doubts = sum(d.state is State.UNCONFIRMED for d in posts)
+    doubts = sum(d.state is DeliveryState.UNCONFIRMED for d in posts)
     away = sum(recorder.turned_away.values())
     # Shown with -rP, and whenever the test fails.
     sys.stdout.write(
@@ -406,7 +406,7 @@ def test_killed_at_any_moment_a_real_homeserver_has_every_post_once(
     with contextlib.closing(SqliteJournal(story.data / "journal.sqlite")) as journal:
         assert_nothing_acknowledged_is_lost(story, journal)
         posts = assert_every_update_has_its_deliveries(story, journal)
-        left = [(d.id, d.state, d.error) for d in journal.deliveries() if d.state is not State.DELIVERED]
+        left = [(d.id, d.state, d.error) for d in journal.deliveries() if d.state is not DeliveryState.DELIVERED]
         assert left == [], story.told()
     rooms = synapse.rooms(token)
     said: Counter[str] = Counter()

@@ -25,7 +25,7 @@ from warroom.incident.commands import (
     WriteSection,
     decide,
 )
-from warroom.incident.delivery import CANNOT_SEND, Delivery, OutboxItem, State
+from warroom.incident.delivery import CANNOT_SEND, Delivery, DeliveryState, OutboxItem
 from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
 
@@ -107,24 +107,27 @@ def test_an_update_due_soon_comes_before_the_checklist_and_an_overdue_one_before
 
 
 def test_a_post_of_unknown_fate_is_asked_about() -> None:
-    advice = next_thing(led(), 2, [delivery(state=State.UNCONFIRMED)])
+    advice = next_thing(led(), 2, [delivery(state=DeliveryState.UNCONFIRMED)])
     assert (advice.action, advice.target) == ("deliveries", "INC-1.2.slack.post")
 
 
 def test_a_post_that_is_still_looked_into_is_not_asked_about() -> None:
-    assert next_thing(led(), 2, [delivery(state=State.UNCONFIRMED, next_attempt_at=T0)]).action == "check"
+    assert next_thing(led(), 2, [delivery(state=DeliveryState.UNCONFIRMED, next_attempt_at=T0)]).action == "check"
 
 
 def test_a_refused_post_is_said() -> None:
-    assert "slack" in next_thing(led(), 2, [delivery(state=State.FAILED)]).text
-    lacking = delivery(state=State.PENDING, error=f"{CANNOT_SEND}the token is missing")
+    assert "slack" in next_thing(led(), 2, [delivery(state=DeliveryState.FAILED)]).text
+    lacking = delivery(state=DeliveryState.PENDING, error=f"{CANNOT_SEND}the token is missing")
     assert "slack" in next_thing(led(), 2, [lacking]).text
 
 
 def test_a_status_message_that_a_newer_one_replaced_needs_nobody() -> None:
     order = OutboxItem(act="status", destination="slack")
-    old = delivery(id="old", order=order, state=State.FAILED)
-    assert next_thing(led(), 2, [old, delivery(id="new", order=order, state=State.DELIVERED)]).action == "check"
+    old = delivery(id="old", order=order, state=DeliveryState.FAILED)
+    assert (
+        next_thing(led(), 2, [old, delivery(id="new", order=order, state=DeliveryState.DELIVERED)]).action
+        == "check"
+    )
 
 
 def test_a_handover_on_offer_is_brought_to_its_end() -> None:

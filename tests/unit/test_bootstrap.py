@@ -61,7 +61,7 @@ def loaded(code: str, *arguments: str) -> tuple[set[str], subprocess.CompletedPr
 
 @pytest.mark.parametrize(
     "module",
-    ["settings", "incident.playbook", "incident.decisions", "room", "cli.main"],
+    ["config.settings", "incident.playbook", "incident.commands", "room", "cli.main"],
 )
 def test_the_floor_below_the_screen_is_quick_to_load(module: str) -> None:
     modules, done = loaded(f"import warroom.{module}")

@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from warroom.connect.http import LONGEST_WAIT, Answer, HttpClient, HttpRejected, _body
+from warroom.connect.http import LONGEST_WAIT, HttpClient, HttpRejected, HttpResponse, _body
 from warroom.errors import DeliveryError, NotSent, Rejected, SettingsError, Unconfirmed
 
 pytestmark = pytest.mark.anyio
@@ -175,7 +175,7 @@ async def test_a_promise_of_json_that_is_not_kept_is_uncertain(body: bytes) -> N
 
 async def test_a_plain_ok_is_enough_where_no_json_is_promised() -> None:
     http = door(transport=answering(200, "ok"))
-    assert await http.send("POST", json_body={}, wants_json=False) == Answer(200, {})
+    assert await http.send("POST", json_body={}, wants_json=False) == HttpResponse(200, {})
 
 
 async def test_a_harmless_request_is_never_uncertain() -> None:

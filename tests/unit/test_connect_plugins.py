@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from warroom import bootstrap as wiring
-from warroom.cli.context import Call
+from warroom.cli.context import CliContext
 from warroom.cli.main import run
 from warroom.config.paths import AppPaths
 from warroom.config.settings import Destination
@@ -233,7 +233,7 @@ def test_whatever_a_plugin_raises_is_an_error_of_ours(strangers: Path, fault: st
 
 
 def test_a_plugins_own_word_on_an_outcome_stands(strangers: Path) -> None:
-    raised = '__import__("warroom.errors").incident.errors.NotSent("bad s3cr3t-t0ken", retry_after=7)'
+    raised = '__import__("warroom.errors").errors.NotSent("bad s3cr3t-t0ken", retry_after=7)'
     chat = made(pager(strangers, "post", raised), strangers)
     with pytest.raises(NotSent) as info:
         CALLS["post"](chat)
@@ -298,7 +298,7 @@ def test_a_broken_plugin_neither_stops_declare_nor_hides_what_doctor_found(
 
     def told(*arguments: str) -> tuple[int, str]:
         with CliRunner().isolation() as (out, err, _):
-            status = run(arguments, Call(environ=environ))
+            status = run(arguments, CliContext(environ=environ))
         return status, out.getvalue().decode() + err.getvalue().decode()
 
     status, declared = told("declare", "api", "down", "--wait", "3s")

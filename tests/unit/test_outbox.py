@@ -24,7 +24,7 @@ from warroom.connect.chat.webhook import Webhook, WebhookOptions
 from warroom.connect.ports import Chat
 from warroom.errors import NotSent, Refusal, Rejected, SettingsError, Unconfirmed
 from warroom.incident.commands import Declare
-from warroom.incident.delivery import Channel, Delivery, Message, Opening, Receipt, State
+from warroom.incident.delivery import Channel, Delivery, DeliveryState, Message, Opening, Receipt
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room import background
 from warroom.room import outbox as couriers
@@ -208,7 +208,7 @@ def test_a_declaration_opens_the_channel_posts_and_shows_the_status(desk: Callab
     chat = FakeChat()
     at = desk({"a": chat})
     incident = at.declare()
-    assert {d.state for d in at.carry()} == {State.DELIVERED}
+    assert {d.state for d in at.carry()} == {DeliveryState.DELIVERED}
     assert [act for act, _ in chat.asked] == ["open", "post", "status"]
     assert at.post.receipt == Receipt(id=f"m-{at.post.id}")
     opening = chat.openings[0]
@@ -252,12 +252,12 @@ def test_a_destination_that_hangs_delays_no_other(desk: Callable[..., RoomHarnes
         done = threading.Event()
         task = asyncio.create_task(courier._work(done.is_set, look_s=0.01))
         async with asyncio.timeout(10):
-            sent = [State.DELIVERED] * 3
+            sent = [DeliveryState.DELIVERED] * 3
             while not hangs.under_way or [d.state for d in at.room.deliveries() if ".quick." in d.id] != sent:
                 await asyncio.sleep(0.001)
-            assert at.state("hangs.post").state is State.SENDING
+            assert at.state("hangs.post").state is DeliveryState.SENDING
             hangs.gate.set()
-            while at.state("hangs.status").state is not State.DELIVERED:
+            while at.state("hangs.status").state is not DeliveryState.DELIVERED:
                 await asyncio.sleep(0.001)
             done.set()
             await task
@@ -310,7 +310,7 @@ def test_what_was_certainly_not_sent_is_tried_again_later_and_later(
     for attempt, wait in enumerate((1, 2, 4, 8), 1):
         at.carry()
         post = at.post
-        assert (post.state, post.attempts, post.error) == (State.PENDING, attempt, "no route")
+        assert (post.state, post.attempts, post.error) == (DeliveryState.PENDING, attempt, "no route")
         assert post.next_attempt_at is not None
         waited = (post.next_attempt_at - at.clock()).total_seconds()
         assert wait <= waited <= wait * 1.25
@@ -319,7 +319,7 @@ def test_what_was_certainly_not_sent_is_tried_again_later_and_later(
         assert len(chat.posts) == attempt, "not a moment too soon"
         at.clock.now = post.next_attempt_at
     at.carry()
-    assert at.post.state is State.DELIVERED and at.post.error == ""
+    assert at.post.state is DeliveryState.DELIVERED and at.post.error == ""
 
 
 def test_a_service_that_asks_for_a_longer_wait_gets_it(desk: Callable[..., RoomHarness]) -> None:
@@ -343,25 +343,25 @@ def test_a_refusal_is_final_says_why_and_does_not_block_what_follows(desk: Calla
     at = desk({"a": chat})
     incident = at.declare()
     at.carry()
-    assert at.post.state is State.FAILED
+    assert at.post.state is DeliveryState.FAILED
     assert at.post.error == str(Rejected("The channel is archived", "Unarchive it."))
     at.update(incident)
     at.carry()
-    assert len(chat.arrived) == 2 and at.post.state is State.FAILED
+    assert len(chat.arrived) == 2 and at.post.state is DeliveryState.FAILED
     at.room.answer(at.post.id, sent=False)
     at.carry()
-    assert at.post.state is State.DELIVERED, "a person may have it sent again"
+    assert at.post.state is DeliveryState.DELIVERED, "a person may have it sent again"
 
 
 def test_a_channel_that_cannot_be_opened_is_said_at_every_post(desk: Callable[..., RoomHarness]) -> None:
     chat = FakeChat(refuses_to_open=Rejected("missing scope channels:manage"))
     at = desk({"a": chat})
     at.declare()
-    assert {(d.state, d.error) for d in at.carry()} == {(State.FAILED, "missing scope channels:manage")}
+    assert {(d.state, d.error) for d in at.carry()} == {(DeliveryState.FAILED, "missing scope channels:manage")}
     chat.refuses_to_open = None
     at.room.answer(at.post.id, sent=False)
     at.carry()
-    assert at.post.state is State.DELIVERED, "the post opens what the opening could not"
+    assert at.post.state is DeliveryState.DELIVERED, "the post opens what the opening could not"
 
 
 def test_what_this_process_cannot_send_is_left_to_one_that_can(desk: Callable[..., RoomHarness]) -> None:
@@ -380,11 +380,11 @@ def test_what_this_process_cannot_send_is_left_to_one_that_can(desk: Callable[..
     assert time.monotonic() - begun < 30, "what cannot be sent from here is not waited for"
     assert len(at.made) <= 2, "nor tried over and over; a claim may be on its way already"
     waiting = [one for one in left if one.destination == "a"]
-    assert {(one.state, one.attempts, one.next_attempt_at) for one in waiting} == {(State.PENDING, 0, None)}
+    assert {(one.state, one.attempts, one.next_attempt_at) for one in waiting} == {(DeliveryState.PENDING, 0, None)}
     assert waiting[0].lacks_settings and "[destinations.a] token" in waiting[0].error
-    assert all(one.state is State.DELIVERED for one in left if one.destination == "b")
+    assert all(one.state is DeliveryState.DELIVERED for one in left if one.destination == "b")
     assert [one.id for one in at.room.stuck()] == [waiting[0].id], "it is shown"
-    assert {one.state for one in at.carry()} == {State.DELIVERED}, "and another may send it at once"
+    assert {one.state for one in at.carry()} == {DeliveryState.DELIVERED}, "and another may send it at once"
     assert at.room.stuck() == []
 
 
@@ -394,11 +394,11 @@ def test_a_destination_that_the_settings_lack_waits_for_others(desk: Callable[..
     there = at.room.settings
     at.room.settings = there.model_copy(update={"destinations": {}})
     at.carry()
-    assert {one.state for one in at.room.deliveries()} == {State.PENDING}
+    assert {one.state for one in at.room.deliveries()} == {DeliveryState.PENDING}
     assert "no longer name a" in at.room.deliveries()[0].error
     at.room.settings = there
     at.courier = OutboxWorker(at.room)
-    assert {one.state for one in at.carry()} == {State.DELIVERED}
+    assert {one.state for one in at.carry()} == {DeliveryState.DELIVERED}
 
 
 def test_a_process_tries_again_itself_once_what_was_missing_may_be_there(
@@ -415,11 +415,11 @@ def test_a_process_tries_again_itself_once_what_was_missing_may_be_there(
     at.carry()
     at.room.chats = ready
     at.carry()
-    assert at.post.state is State.PENDING, "not at once"
+    assert at.post.state is DeliveryState.PENDING, "not at once"
     now = time.monotonic()
     monkeypatch.setattr(couriers.time, "monotonic", lambda: now + couriers.UNABLE_S + 1)
     at.carry()
-    assert at.post.state is State.DELIVERED
+    assert at.post.state is DeliveryState.DELIVERED
 
 
 def test_all_that_was_refused_is_sent_again_but_no_replaced_status_and_nothing_in_doubt(
@@ -432,14 +432,14 @@ def test_all_that_was_refused_is_sent_again_but_no_replaced_status_and_nothing_i
     at.update(incident)
     at.carry()
     old, new = [one for one in at.room.deliveries() if one.id.endswith("a.status")]
-    assert {one.state for one in at.room.deliveries() if one.destination == "a"} == {State.FAILED}
+    assert {one.state for one in at.room.deliveries() if one.destination == "a"} == {DeliveryState.FAILED}
     chat.refuses_to_open = None
     again = at.room.resend_failed()
     assert old.id not in {one.id for one in again} and new.id in {one.id for one in again}
     at.carry()
     assert [title for _, title in chat.statuses] == [new.order.message.title]  # type: ignore[union-attr]
     assert len(chat.posts) == 2 and at.room.resend_failed() == []
-    assert [one.state for one in at.room.stuck()] == [State.UNCONFIRMED], "a replaced status asks nobody"
+    assert [one.state for one in at.room.stuck()] == [DeliveryState.UNCONFIRMED], "a replaced status asks nobody"
 
 
 def test_a_backend_that_breaks_leaves_its_post_in_doubt_and_others_alone(desk: Callable[..., RoomHarness]) -> None:
@@ -447,9 +447,9 @@ def test_a_backend_that_breaks_leaves_its_post_in_doubt_and_others_alone(desk: C
     at.declare()
     at.carry()
     post = at.state("a.post")
-    assert post.state is State.UNCONFIRMED and post.next_attempt_at is None
+    assert post.state is DeliveryState.UNCONFIRMED and post.next_attempt_at is None
     assert post.error == "a broke: ZeroDivisionError"
-    assert at.state("b.post").state is State.DELIVERED
+    assert at.state("b.post").state is DeliveryState.DELIVERED
 
 
 # doubt
@@ -461,10 +461,10 @@ def test_in_doubt_a_deduping_chat_gets_it_again_and_its_readers_once(desk: Calla
     at.declare()
     at.carry()
     post = at.post
-    assert post.state is State.UNCONFIRMED and post.next_attempt_at is not None
+    assert post.state is DeliveryState.UNCONFIRMED and post.next_attempt_at is not None
     at.clock.now = post.next_attempt_at
     at.carry()
-    assert at.post.state is State.DELIVERED
+    assert at.post.state is DeliveryState.DELIVERED
     assert chat.posts == [post.id, post.id] and chat.arrived.count(post.id) == 1
 
 
@@ -478,7 +478,7 @@ def test_a_deduping_chat_that_never_answers_is_asked_ever_more_rarely(desk: Call
         at.clock.now = due
     assert len(waits) == 12 and waits[0] < 2 and waits[-1] >= 300
     assert all(later > sooner for sooner, later in itertools.pairwise(waits[:9]))
-    assert at.post.state is State.DELIVERED and chat.arrived.count(at.post.id) == 1
+    assert at.post.state is DeliveryState.DELIVERED and chat.arrived.count(at.post.id) == 1
 
 
 def test_in_doubt_a_chat_that_can_be_read_is_read_first(desk: Callable[..., RoomHarness]) -> None:
@@ -487,13 +487,13 @@ def test_in_doubt_a_chat_that_can_be_read_is_read_first(desk: Callable[..., Room
     at.declare()
     at.carry()
     post = at.post
-    assert post.state is State.UNCONFIRMED and post.next_attempt_at == START + timedelta(
+    assert post.state is DeliveryState.UNCONFIRMED and post.next_attempt_at == START + timedelta(
         seconds=couriers.READ_BACK_S
     )
     assert ("find", post.id) not in chat.asked, "it may still be on its way"
     at.clock.later(couriers.READ_BACK_S)
     at.carry()
-    assert at.post.state is State.DELIVERED and at.post.receipt == Receipt(id=f"m-{post.id}")
+    assert at.post.state is DeliveryState.DELIVERED and at.post.receipt == Receipt(id=f"m-{post.id}")
     assert chat.posts == [post.id]
 
 
@@ -504,7 +504,7 @@ def test_what_was_read_and_is_certainly_not_there_is_sent_again(desk: Callable[.
     at.carry()
     at.clock.later(couriers.READ_BACK_S)
     at.carry()
-    assert at.post.state is State.DELIVERED and chat.arrived.count(at.post.id) == 1
+    assert at.post.state is DeliveryState.DELIVERED and chat.arrived.count(at.post.id) == 1
 
 
 @pytest.mark.parametrize(
@@ -521,11 +521,13 @@ def test_a_read_back_that_fails_never_leads_to_a_blind_resend(
     at.carry()
     post = at.post
     assert (
-        post.state is State.UNCONFIRMED and post.next_attempt_at is not None and post.next_attempt_at > at.clock()
+        post.state is DeliveryState.UNCONFIRMED
+        and post.next_attempt_at is not None
+        and post.next_attempt_at > at.clock()
     )
     at.clock.now = post.next_attempt_at
     at.carry()
-    assert at.post.state is State.DELIVERED
+    assert at.post.state is DeliveryState.DELIVERED
     assert chat.posts == [post.id] and chat.arrived.count(post.id) == 1
 
 
@@ -539,7 +541,7 @@ def test_a_read_back_that_is_refused_leaves_the_question_to_a_person(
     at.carry()
     at.clock.later(couriers.READ_BACK_S)
     at.carry()
-    assert at.post.state is State.UNCONFIRMED and at.post.next_attempt_at is None
+    assert at.post.state is DeliveryState.UNCONFIRMED and at.post.next_attempt_at is None
     assert str(trouble).split("\n")[0] in at.post.error
     assert chat.posts == [at.post.id]
 
@@ -555,7 +557,7 @@ def test_a_destination_that_is_gone_while_in_doubt_stays_in_doubt_for_others(
     at.room.settings = there.model_copy(update={"destinations": {}})
     at.clock.later(couriers.READ_BACK_S)
     at.carry()
-    assert at.post.state is State.UNCONFIRMED and at.post.lacks_settings
+    assert at.post.state is DeliveryState.UNCONFIRMED and at.post.lacks_settings
     assert at.post.error.startswith("It may have arrived. ") and "no longer name a" in at.post.error
     assert [one.id for one in at.room.stuck()] == [at.post.id], "a person may know"
     at.room.settings = there
@@ -563,7 +565,7 @@ def test_a_destination_that_is_gone_while_in_doubt_stays_in_doubt_for_others(
     at.carry()
     at.clock.later(couriers.READ_BACK_S)
     at.carry()
-    assert at.post.state is State.DELIVERED and chat.posts == [at.post.id]
+    assert at.post.state is DeliveryState.DELIVERED and chat.posts == [at.post.id]
 
 
 def test_read_backs_that_keep_failing_end_with_a_person(desk: Callable[..., RoomHarness]) -> None:
@@ -579,7 +581,7 @@ def test_read_backs_that_keep_failing_end_with_a_person(desk: Callable[..., Room
         if at.post.next_attempt_at is None:
             break
         at.clock.now = at.post.next_attempt_at
-    assert at.post.state is State.UNCONFIRMED and at.post.next_attempt_at is None
+    assert at.post.state is DeliveryState.UNCONFIRMED and at.post.next_attempt_at is None
     assert chat.posts == [at.post.id] and len([1 for act, _ in chat.asked if act == "find"]) < 10
 
 
@@ -591,14 +593,18 @@ def test_in_doubt_with_no_way_to_know_a_person_is_asked_and_the_lane_goes_on(
     incident = at.declare()
     at.update(incident)
     at.carry()
-    assert at.post.state is State.UNCONFIRMED and at.post.next_attempt_at is None and at.post.error == "no answer"
+    assert (
+        at.post.state is DeliveryState.UNCONFIRMED
+        and at.post.next_attempt_at is None
+        and at.post.error == "no answer"
+    )
     assert len(chat.arrived) == 2, "the update and the status went out"
     at.clock.later(3600)
     at.carry()
     assert chat.posts.count(at.post.id) == 1, "never again by itself"
     at.room.answer(at.post.id, sent=True)
     at.carry()
-    assert at.post.state is State.DELIVERED and chat.posts.count(at.post.id) == 1
+    assert at.post.state is DeliveryState.DELIVERED and chat.posts.count(at.post.id) == 1
     with pytest.raises(Refusal):
         at.room.answer(at.post.id, sent=False)
 
@@ -610,7 +616,7 @@ def test_a_person_who_says_it_did_not_arrive_has_it_sent(desk: Callable[..., Roo
     at.carry()
     at.room.answer(at.post.id, sent=False)
     at.carry()
-    assert at.post.state is State.DELIVERED and chat.arrived.count(at.post.id) == 1
+    assert at.post.state is DeliveryState.DELIVERED and chat.arrived.count(at.post.id) == 1
 
 
 def test_a_status_message_in_doubt_is_looked_for_before_a_second_one_is_made(
@@ -634,7 +640,7 @@ def test_a_status_message_in_doubt_is_looked_for_before_a_second_one_is_made(
             at.clock.now = due
             at.carry()
     key = at.state("status").id
-    assert at.state("status").state is State.DELIVERED and chat.arrived.count(key) == 1
+    assert at.state("status").state is DeliveryState.DELIVERED and chat.arrived.count(key) == 1
 
 
 # attempts that are cut off
@@ -676,11 +682,11 @@ def test_an_attempt_cut_off_before_anything_left_is_not_uncertain(
     at.declare()
     cut_off(at, until="post" if at_point == "connecting" else "open")
     delivery = at.post if at_point == "connecting" else at.state("open")
-    assert (delivery.state, delivery.attempts, delivery.next_attempt_at) == (State.PENDING, 0, None)
+    assert (delivery.state, delivery.attempts, delivery.next_attempt_at) == (DeliveryState.PENDING, 0, None)
     assert delivery.error.startswith("Not sent: time ran out while ")
     chat.at = ""
     at.carry()
-    assert at.post.state is State.DELIVERED and chat.arrived.count(at.post.id) == 1
+    assert at.post.state is DeliveryState.DELIVERED and chat.arrived.count(at.post.id) == 1
 
 
 @pytest.mark.parametrize("at_point", ["sending", "reading the answer"])
@@ -690,14 +696,14 @@ def test_an_attempt_cut_off_after_something_left_is_uncertain(
     at = desk({"a": CutOff(at=at_point)})
     at.declare()
     cut_off(at, until="post")
-    assert (at.post.state, at.post.attempts) == (State.UNCONFIRMED, 1)
+    assert (at.post.state, at.post.attempts) == (DeliveryState.UNCONFIRMED, 1)
 
 
 def test_a_backend_that_does_not_tell_is_uncertain_from_the_call_on(desk: Callable[..., RoomHarness]) -> None:
     at = desk({"a": CutOff(at="connecting", tells_when_it_sends=False)})
     at.declare()
     cut_off(at, until="post")
-    assert at.post.state is State.UNCONFIRMED
+    assert at.post.state is DeliveryState.UNCONFIRMED
 
 
 def test_secrets_that_are_still_looked_up_leave_everything_not_sent(desk: Callable[..., RoomHarness]) -> None:
@@ -714,7 +720,7 @@ def test_secrets_that_are_still_looked_up_leave_everything_not_sent(desk: Callab
         begun = time.monotonic()
         deliveries = at.courier.drain(0.2)
         assert time.monotonic() - begun < 30, "a look-up that is stuck is left behind"
-        assert {(d.state, d.attempts) for d in deliveries} == {(State.PENDING, 0)}
+        assert {(d.state, d.attempts) for d in deliveries} == {(DeliveryState.PENDING, 0)}
         assert "secrets" in deliveries[0].error
     finally:
         over.set()
@@ -733,7 +739,7 @@ def test_a_delivery_in_doubt_that_is_cut_off_stays_in_doubt_and_is_not_left_to_a
     at.room.chats = lambda name: over.wait(60) and chat  # type: ignore[assignment, return-value]
     try:
         at.courier.drain(0.2)
-        assert at.post.state is State.UNCONFIRMED and at.post.next_attempt_at is not None
+        assert at.post.state is DeliveryState.UNCONFIRMED and at.post.next_attempt_at is not None
         assert at.post.error == "no answer"
     finally:
         over.set()
@@ -749,8 +755,10 @@ def test_a_webhook_cut_off_anywhere_is_uncertain_if_and_only_if_its_request_may_
         at.declare()
         cut_off(at, until="post", steps=steps)
         state = at.post.state
-        assert state in (State.PENDING, State.UNCONFIRMED)
-    assert state is State.UNCONFIRMED or not any(at.post.id.encode() in request for request in server.requests)
+        assert state in (DeliveryState.PENDING, DeliveryState.UNCONFIRMED)
+    assert state is DeliveryState.UNCONFIRMED or not any(
+        at.post.id.encode() in request for request in server.requests
+    )
 
 
 def cut_off(at: RoomHarness, *, until: str, steps: int | None = None) -> None:
@@ -790,7 +798,7 @@ def abandoned(at: RoomHarness, holder: str, count: int) -> Delivery:
     for _ in range(count):
         if claimed:
             at.room.keep_channel(claimed.incident, claimed.destination, Channel(id="C1"), 0)
-            at.journal.settle(claimed.id, holder=holder, outcome=State.DELIVERED)
+            at.journal.settle(claimed.id, holder=holder, outcome=DeliveryState.DELIVERED)
         claimed = at.journal.claim(holder, at.clock())
     assert claimed
     return claimed
@@ -810,7 +818,7 @@ def test_a_claim_of_a_dead_process_is_found_out_about_before_it_is_sent_again(
     chat.arrived.append(lost.id)
     at.clock.later(couriers.READ_BACK_S)
     at.carry()
-    assert at.state(lost.id).state is State.DELIVERED
+    assert at.state(lost.id).state is DeliveryState.DELIVERED
     assert chat.posts == [] and chat.arrived.count(lost.id) == 1
 
 
@@ -824,7 +832,7 @@ def test_a_claim_of_a_dead_process_at_a_chat_that_cannot_tell_is_a_persons_to_ju
     lost = abandoned(at, f"{host}:{_dead_pid()}:x", 2)
     at.carry()
     found = at.state(lost.id)
-    assert found.state is State.UNCONFIRMED and found.next_attempt_at is None and found.error
+    assert found.state is DeliveryState.UNCONFIRMED and found.next_attempt_at is None and found.error
     assert chat.posts == []
 
 
@@ -837,12 +845,12 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_late_answer_is_not_heeded(
     elsewhere = "another-host:1:x"
     lost = abandoned(at, elsewhere, 2)
     at.carry()
-    assert at.state(lost.id).state is State.SENDING, "held as long as the lease lasts"
+    assert at.state(lost.id).state is DeliveryState.SENDING, "held as long as the lease lasts"
     at.clock.later(couriers.LEASE_S + 1)
     at.carry()
-    assert at.state(lost.id).state is State.DELIVERED and chat.arrived.count(lost.id) == 1
-    assert not at.journal.settle(lost.id, holder=elsewhere, outcome=State.FAILED, error="late")
-    assert at.state(lost.id).state is State.DELIVERED
+    assert at.state(lost.id).state is DeliveryState.DELIVERED and chat.arrived.count(lost.id) == 1
+    assert not at.journal.settle(lost.id, holder=elsewhere, outcome=DeliveryState.FAILED, error="late")
+    assert at.state(lost.id).state is DeliveryState.DELIVERED
 
 
 def _dead_pid() -> int:
@@ -861,7 +869,7 @@ def test_two_couriers_share_the_work_and_never_a_delivery(desk: Callable[..., Ro
     one, two = OutboxWorker(at.room), OutboxWorker(at.room)
     one.start()
     two.start()
-    _until(lambda: all(d.state is State.DELIVERED for d in at.room.deliveries()), "all is delivered")
+    _until(lambda: all(d.state is DeliveryState.DELIVERED for d in at.room.deliveries()), "all is delivered")
     one.stop()
     two.stop()
     for chat in chats.values():
@@ -888,7 +896,7 @@ def test_a_courier_at_work_sends_what_is_posted_meanwhile_at_once(desk: Callable
     for _ in range(5):
         incident = at.declare()
         _until(
-            lambda incident=incident: {d.state for d in at.room.deliveries(incident)} == {State.DELIVERED},  # type: ignore[misc]
+            lambda incident=incident: {d.state for d in at.room.deliveries(incident)} == {DeliveryState.DELIVERED},  # type: ignore[misc]
             "delivered",
         )
     assert time.monotonic() - begun < 5 * couriers.LOOK_S, "it is woken, it does not wait for its next look"
@@ -921,14 +929,14 @@ def test_stopping_waits_for_the_request_under_way(desk: Callable[..., RoomHarnes
     courier.start()
     at.declare()
     courier.stop()
-    assert State.SENDING not in {d.state for d in at.room.deliveries()}
+    assert DeliveryState.SENDING not in {d.state for d in at.room.deliveries()}
 
 
 def test_draining_ends_when_all_is_out(desk: Callable[..., RoomHarness]) -> None:
     at = desk({"a": FakeChat(), "b": FakeChat()})
     incident = at.declare()
     begun = time.monotonic()
-    assert {d.state for d in OutboxWorker(at.room).drain(60, incident)} == {State.DELIVERED}
+    assert {d.state for d in OutboxWorker(at.room).drain(60, incident)} == {DeliveryState.DELIVERED}
     assert time.monotonic() - begun < 30
 
 
@@ -939,11 +947,11 @@ def test_draining_gives_up_when_its_time_is_over_and_leaves_the_rest_for_later(
     at = desk({"a": chat})
     begun = time.monotonic()
     states = [d.state for d in OutboxWorker(at.room).drain(0.3, at.declare())]
-    assert states == [State.DELIVERED, State.PENDING, State.PENDING]
+    assert states == [DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.PENDING]
     assert time.monotonic() - begun < 20
     at.clock.later(201)
     at.carry()
-    assert at.post.state is State.DELIVERED
+    assert at.post.state is DeliveryState.DELIVERED
 
 
 def test_draining_that_runs_out_of_time_leaves_no_claim_behind(desk: Callable[..., RoomHarness]) -> None:
@@ -952,7 +960,7 @@ def test_draining_that_runs_out_of_time_leaves_no_claim_behind(desk: Callable[..
     for _ in range(20):
         at.declare()
         OutboxWorker(at.room).drain(0.0)
-        assert State.SENDING not in {d.state for d in at.room.deliveries()}
+        assert DeliveryState.SENDING not in {d.state for d in at.room.deliveries()}
 
 
 def test_draining_one_incident_does_not_wait_for_another(desk: Callable[..., RoomHarness]) -> None:
@@ -962,7 +970,7 @@ def test_draining_one_incident_does_not_wait_for_another(desk: Callable[..., Roo
     at.carry()
     second = at.declare()
     begun = time.monotonic()
-    assert {d.state for d in OutboxWorker(at.room).drain(60, second)} == {State.DELIVERED}
+    assert {d.state for d in OutboxWorker(at.room).drain(60, second)} == {DeliveryState.DELIVERED}
     assert time.monotonic() - begun < 30
 
 
@@ -970,7 +978,7 @@ def test_what_waits_for_a_person_is_not_waited_for(desk: Callable[..., RoomHarne
     at = desk({"a": FakeChat(outcomes=[Unconfirmed("no answer")])})
     begun = time.monotonic()
     OutboxWorker(at.room).drain(60, at.declare())
-    assert time.monotonic() - begun < 30 and at.post.state is State.UNCONFIRMED
+    assert time.monotonic() - begun < 30 and at.post.state is DeliveryState.UNCONFIRMED
 
 
 def test_a_drill_reaches_only_what_is_meant_for_drills(desk: Callable[..., RoomHarness]) -> None:
@@ -1015,7 +1023,7 @@ def test_an_outbox_that_cannot_be_read_is_trouble_that_passes(
     _until(lambda: courier.trouble is not None, "the trouble is told")
     monkeypatch.setattr(at.journal, "claim", claim)
     at.room.wake()
-    _until(lambda: at.post.state is State.DELIVERED, "it goes on by itself")
+    _until(lambda: at.post.state is DeliveryState.DELIVERED, "it goes on by itself")
     assert courier.trouble is None
     courier.stop()
 
@@ -1037,7 +1045,7 @@ def test_a_channel_that_was_opened_but_could_not_be_kept_is_opened_again_not_giv
     monkeypatch.setattr(at.room, "keep_channel", full)
     at.carry()
     first = at.room.deliveries()[0]
-    assert first.state is State.PENDING and "disk is full" in first.error
+    assert first.state is DeliveryState.PENDING and "disk is full" in first.error
     at.clock.later(60)
     at.carry()
-    assert {d.state for d in at.room.deliveries()} == {State.DELIVERED}
+    assert {d.state for d in at.room.deliveries()} == {DeliveryState.DELIVERED}

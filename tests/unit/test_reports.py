@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from warroom.errors import NotFound, SettingsError
 from warroom.incident import playbook as playbooks
-from warroom.incident.delivery import Delivery, Message, OutboxItem, Receipt, State
+from warroom.incident.delivery import Delivery, DeliveryState, Message, OutboxItem, Receipt
 from warroom.incident.events import (
     Acknowledged,
     ActionAdded,
@@ -566,7 +566,7 @@ def written(incident: Incident | None = None, deliveries: list[Delivery] | None 
     return postmortem.write(incident or full(), BOOK, deliveries or [], at(120), CET)
 
 
-def delivery(state: State, url: str = "") -> Delivery:
+def delivery(state: DeliveryState, url: str = "") -> Delivery:
     return Delivery(
         id="INC-7.2.slack.post",
         incident="INC-7",
@@ -625,7 +625,7 @@ def test_the_timeline_tells_what_happened_in_order_and_leaves_out_the_book_keepi
 
 
 def test_rows_link_to_their_data() -> None:
-    document = written(deliveries=[delivery(State.DELIVERED, "https://slack/p1")])
+    document = written(deliveries=[delivery(DeliveryState.DELIVERED, "https://slack/p1")])
     data = {row.seq: row.data for row in document.timeline}
     assert data[2] == "https://slack/p1" and data[7] == "app.log:88213" and data[14] == "slack"
 
@@ -660,7 +660,7 @@ def section_of(markdown: str, title: str) -> str:
 
 
 def test_a_section_that_nobody_has_written_holds_a_draft_from_the_facts() -> None:
-    document = written(deliveries=[delivery(State.UNCONFIRMED)])
+    document = written(deliveries=[delivery(DeliveryState.UNCONFIRMED)])
     assert "Acknowledged within 1 min, 5 min were allowed." in document.went_well.suggestions
     assert "Recovery was verified before it was called resolved." in document.went_well.suggestions
     told = "\n".join(document.could_improve.suggestions)
@@ -866,7 +866,7 @@ def test_the_json_has_a_stable_shape() -> None:
 @pytest.mark.parametrize("form", render.FORMS)
 @pytest.mark.parametrize("incident", [full(), hostile(HOSTILE), story((0, "A", declared(drill=True)))])
 def test_a_whole_incident_can_be_exported(form: render.Form, incident: Incident) -> None:
-    text = render.export(incident, BOOK, [delivery(State.DELIVERED)], at(120), CET, form)
+    text = render.export(incident, BOOK, [delivery(DeliveryState.DELIVERED)], at(120), CET, form)
     if form == "json":
         exported = json.loads(text)
         assert len(exported["timeline"]) == len(incident.rows)

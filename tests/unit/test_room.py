@@ -34,7 +34,7 @@ from warroom.incident.commands import (
     SetSeverity,
     WriteSection,
 )
-from warroom.incident.delivery import Channel, Message, Opening, Receipt, State
+from warroom.incident.delivery import Channel, DeliveryState, Message, Opening, Receipt
 from warroom.incident.events import TEAM, ReadinessConfirmed, UpdatePosted, parse_event
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room import room as rooms
@@ -355,24 +355,24 @@ def test_two_desks_on_one_folder_see_each_other(office: Office) -> None:
     office.room.execute(incident, Acknowledge())
     assert other.change_count() != before
     assert "acknowledged" in other.incident(incident).milestones
-    other.do(incident, Assign("technical_lead", "Bo"))
+    other.execute(incident, Assign("technical_lead", "Bo"))
     assert office.room.incident(incident) == other.incident(incident)
     with pytest.raises(Refusal, match="acknowledged already"):
-        other.do(incident, Acknowledge())
+        other.execute(incident, Acknowledge())
 
 
 def test_what_was_decided_on_an_old_state_is_decided_anew(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     other = office.desk("Bo")
     incident = office.declare()
-    _meanwhile(monkeypatch, office.room, lambda: other.do(incident, Note("Me first")))
+    _meanwhile(monkeypatch, office.room, lambda: other.execute(incident, Note("Me first")))
     office.room.execute(incident, AddAction("Mine"))
     assert [row.text for row in office.room.incident(incident).rows][-2:] == ["Me first", "A1 Mine"]
 
-    _meanwhile(monkeypatch, office.room, lambda: other.do(incident, AddAction("Theirs")))
+    _meanwhile(monkeypatch, office.room, lambda: other.execute(incident, AddAction("Theirs")))
     office.room.execute(incident, AddAction("Mine too"))
     assert [a.words for a in office.room.incident(incident).actions.values()] == ["Mine", "Theirs", "Mine too"]
 
-    _meanwhile(monkeypatch, office.room, lambda: other.do(incident, Acknowledge()))
+    _meanwhile(monkeypatch, office.room, lambda: other.execute(incident, Acknowledge()))
     with pytest.raises(Refusal, match="acknowledged already"):
         office.room.execute(incident, Acknowledge())
 
@@ -501,7 +501,7 @@ def test_a_draft_belongs_to_who_typed_it(office: Office) -> None:
 def test_a_draft_kept_without_its_author_goes_to_one_person_and_says_so(office: Office, others: bool) -> None:
     bo, incident = office.desk("Bo"), office.declare()
     if others:
-        bo.do(incident, Note("seen on eu-1"))
+        bo.execute(incident, Note("seen on eu-1"))
     office.journals[0].save_draft(f"{incident}/update", "half a sen")  # as 0.1.0 kept it
     # Where nobody else has written in the incident, it can be nobody else's.
     assert office.room.open_draft(incident, "update") == OpenedDraft("half a sen", ownerless=others)
@@ -806,9 +806,9 @@ def test_a_person_answers_for_a_delivery_nobody_else_can_judge(office: Office) -
     journal = office.journals[0]
     claimed = journal.claim("h:1:x", office.clock())
     assert claimed
-    journal.settle(claimed.id, holder="h:1:x", outcome=State.UNCONFIRMED, error="no answer")
+    journal.settle(claimed.id, holder="h:1:x", outcome=DeliveryState.UNCONFIRMED, error="no answer")
     assert [d.id for d in office.room.stuck()] == [claimed.id]
-    assert office.room.answer(claimed.id, sent=True).state is State.DELIVERED
+    assert office.room.answer(claimed.id, sent=True).state is DeliveryState.DELIVERED
     assert office.room.stuck() == []
     with pytest.raises(NotFound):
         office.room.answer("INC-9.1.chat.post", sent=True)

@@ -25,7 +25,7 @@ from warroom.room import background
 CHECK_S = 15.0
 """How long a destination may take to say who we are there, in seconds."""
 
-State = Literal["fine", "look", "wrong"]
+DeliveryState = Literal["fine", "look", "wrong"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Finding:
     """One thing that was looked at: ``fine``, worth a ``look``, or ``wrong``."""
 
     what: str
-    state: State
+    state: DeliveryState
     text: str
     status: int = 0
     """The exit status it ends the program with: 3 for settings, 1 for all else that is wrong."""

@@ -90,7 +90,7 @@ def _make_folder(folder: Path) -> None:
 
 def shipped(name: str) -> Path:
     """What came with warroom ("themes", "sample_data", "playbooks/…"), be it installed or a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for place in (package / name, package.parent / name):
         if place.exists():
             return place

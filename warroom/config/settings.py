@@ -138,7 +138,7 @@ class Person(_Table):
     email: Text = ""
     """Also used to find the person where a chat service knows people by e-mail."""
     phone: Text = ""
-    """Shown to whoever has to call; hidden by the curtain."""
+    """Shown to whoever has to call; hidden by privacy mode."""
     handles: dict[Key, Text] = {}
     """The person's id in each chat service, for invitations and mentions."""
     roles: tuple[Key, ...] = ()

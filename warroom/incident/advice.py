@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from warroom.incident import timing
 from warroom.incident.commands import close_blockers, resolve_blockers
-from warroom.incident.delivery import Delivery, State, resendable
+from warroom.incident.delivery import Delivery, DeliveryState, resendable
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Item, Playbook
 from warroom.incident.timing import Urgency
@@ -50,7 +50,7 @@ def next_steps(
 
 def _deliveries(deliveries: Sequence[Delivery]) -> Iterator[NextStep]:
     for delivery in deliveries:
-        if delivery.state is State.UNCONFIRMED and delivery.next_attempt_at is None:
+        if delivery.state is DeliveryState.UNCONFIRMED and delivery.next_attempt_at is None:
             message = delivery.order.message
             what = message.marker if message else delivery.order.act
             yield NextStep("deliveries", delivery.id, f"Did {what} arrive on {delivery.destination}?", "late")

@@ -24,7 +24,7 @@ CANNOT_SEND = "The process that tried cannot send it: "
 _LABEL = re.compile(r"([A-Z][A-Za-z ]{0,24}): (.*)")
 
 
-class Line(BaseModel):
+class MessageLine(BaseModel):
     """One line of a message: ``label`` is "" unless the line reads ``Label: text``."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -55,12 +55,12 @@ class Message(BaseModel):
     at: datetime
     pin: bool = False
 
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[MessageLine, ...]:
         """The text line by line, labels told apart, for backends that make labels bold."""
         rows = []
         for row in self.text.splitlines():
             label = _LABEL.fullmatch(row)
-            rows.append(Line(label=label[1], text=label[2]) if label else Line(label="", text=row))
+            rows.append(MessageLine(label=label[1], text=label[2]) if label else MessageLine(label="", text=row))
         return tuple(rows)
 
 
@@ -119,7 +119,7 @@ class OutboxItem(BaseModel):
     message: Message | None = None
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """How far a delivery has come. ``uncertain`` waits for a read-back or a person."""
 
     PENDING = "pending"
@@ -147,7 +147,7 @@ class Delivery(BaseModel):
     incident: str
     seq: int
     order: OutboxItem
-    state: State = State.PENDING
+    state: DeliveryState = DeliveryState.PENDING
     attempts: int = 0
     next_attempt_at: datetime | None = None
     receipt: Receipt | None = None
@@ -161,7 +161,7 @@ class Delivery(BaseModel):
     @property
     def lacks_settings(self) -> bool:
         """Whether it waits because no process that tried has the settings and secrets to send it."""
-        return self.state in (State.PENDING, State.UNCONFIRMED) and CANNOT_SEND in self.error
+        return self.state in (DeliveryState.PENDING, DeliveryState.UNCONFIRMED) and CANNOT_SEND in self.error
 
     def waits_until(self, now: datetime) -> datetime | None:
         """When it is tried or looked into next, None if that is due."""
@@ -188,7 +188,7 @@ def superseded(deliveries: Iterable[Delivery]) -> set[str]:
 def resendable(deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Those that were refused and can be sent again: not a status message that a newer one has replaced."""
     replaced = superseded(deliveries)
-    return [one for one in deliveries if one.state is State.FAILED and one.id not in replaced]
+    return [one for one in deliveries if one.state is DeliveryState.FAILED and one.id not in replaced]
 
 
 def delivery_id(incident: str, seq: int, destination: str, act: Act) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from warroom.incident.delivery import Delivery, OutboxItem, Receipt, State
+from warroom.incident.delivery import Delivery, DeliveryState, OutboxItem, Receipt
 from warroom.incident.events import Entry, Event
 
 
@@ -73,7 +73,7 @@ class Journal(Protocol):
         """(stream, length, summary) of every incident, newest incident first."""
         ...
 
-    def deliveries(self, stream: str | None = None, states: Collection[State] = ()) -> list[Delivery]:
+    def deliveries(self, stream: str | None = None, states: Collection[DeliveryState] = ()) -> list[Delivery]:
         """The deliveries of one stream or of all, in the order they were written; only those in ``states``,
         if any are named."""
         ...
@@ -104,7 +104,7 @@ class Journal(Protocol):
         delivery_id: str,
         *,
         holder: str,
-        outcome: State,
+        outcome: DeliveryState,
         receipt: Receipt | None = None,
         error: str = "",
         next_attempt_at: datetime | None = None,

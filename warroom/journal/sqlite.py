@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from warroom.config.paths import make_folder
 from warroom.errors import Conflict, JournalError, NewerJournal, NotFound, NotSaved, Refusal
-from warroom.incident.delivery import LONGEST_RETRY_S, Delivery, OutboxItem, Receipt, State, delivery_id
+from warroom.incident.delivery import LONGEST_RETRY_S, Delivery, DeliveryState, OutboxItem, Receipt, delivery_id
 from warroom.incident.events import TEAM, Entry, Event, parse_event
 from warroom.journal.checksums import Damage, chain_all, find_damage, last_link, link
 from warroom.journal.loss_detection import Saved
@@ -90,7 +90,7 @@ _UNWRITTEN = (
     sqlite3.SQLITE_IOERR,
 )
 _OPEN = "state IN ('pending', 'sending', 'uncertain')"  # word for word the index's condition, or it is not used
-_OUTCOMES = (State.DELIVERED, State.PENDING, State.UNCONFIRMED, State.FAILED)
+_OUTCOMES = (DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.UNCONFIRMED, DeliveryState.FAILED)
 _DELIVERY = "id, stream, seq, body, state, attempts, next_attempt_at, receipt, error"
 
 
@@ -312,7 +312,7 @@ class SqliteJournal:
 
     # Deliveries
 
-    def deliveries(self, stream: str | None = None, states: Collection[State] = ()) -> list[Delivery]:
+    def deliveries(self, stream: str | None = None, states: Collection[DeliveryState] = ()) -> list[Delivery]:
         """The deliveries of one stream or of all, in the order they were written; only those in ``states``,
         if any are named."""
         where: list[str] = ["TRUE"]
@@ -366,7 +366,7 @@ class SqliteJournal:
         delivery_id: str,
         *,
         holder: str,
-        outcome: State,
+        outcome: DeliveryState,
         receipt: Receipt | None = None,
         error: str = "",
         next_attempt_at: datetime | None = None,
@@ -375,7 +375,7 @@ class SqliteJournal:
         """See the port. ``next_attempt_at`` counts for ``pending`` and ``uncertain`` only."""
         if outcome not in _OUTCOMES:
             raise ValueError(f"an attempt cannot end as {outcome}")
-        waits = next_attempt_at is not None and outcome in (State.PENDING, State.UNCONFIRMED)
+        waits = next_attempt_at is not None and outcome in (DeliveryState.PENDING, DeliveryState.UNCONFIRMED)
         with self._writing() as db:
             changed = db.execute(
                 "UPDATE deliveries SET state = ?, receipt = ?, error = ?, next_attempt_at = ?,"
@@ -399,8 +399,8 @@ class SqliteJournal:
             row = db.execute("SELECT state FROM deliveries WHERE id = ?", (delivery_id,)).fetchone()
             if row is None:
                 raise NotFound(f"There is no delivery {delivery_id}", "See warroom deliveries for those there are.")
-            state = State(row[0])
-            if state not in (State.UNCONFIRMED, State.FAILED):
+            state = DeliveryState(row[0])
+            if state not in (DeliveryState.UNCONFIRMED, DeliveryState.FAILED):
                 raise Refusal(f"{delivery_id} is {state}: there is nothing to answer")
             newer = db.execute(
                 "SELECT b.id FROM deliveries a JOIN deliveries b USING (stream, destination)"
@@ -878,7 +878,7 @@ def _to_delivery(row: tuple[str, str, int, str, str, int, int | None, str | None
             incident=stream,
             seq=seq,
             order=OutboxItem.model_validate_json(body),
-            state=State(state),
+            state=DeliveryState(state),
             attempts=attempts,
             next_attempt_at=None if due is None else _from_ms(due),
             receipt=None if receipt is None else Receipt.model_validate_json(receipt),

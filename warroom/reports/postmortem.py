@@ -15,7 +15,7 @@ from itertools import pairwise
 from pydantic import BaseModel, ConfigDict
 
 from warroom.incident import timing
-from warroom.incident.delivery import Delivery, State
+from warroom.incident.delivery import Delivery, DeliveryState
 from warroom.incident.events import (
     ActionAdded,
     ActionDone,
@@ -353,7 +353,7 @@ class _Telling:
         unproved = [fix for _, fix in incident.fixes if not fix.rollback]
         if unproved:
             yield f"{_count(len(unproved), 'fix', 'fixes')} had no rollback written down."
-        lost = [d for d in self.deliveries if d.state in (State.FAILED, State.UNCONFIRMED)]
+        lost = [d for d in self.deliveries if d.state in (DeliveryState.FAILED, DeliveryState.UNCONFIRMED)]
         for name in dict.fromkeys(d.destination for d in lost):
             number = sum(d.destination == name for d in lost)
             yield f"{_count(number, 'message', 'messages')} to {_safe(name)} did not arrive for certain."

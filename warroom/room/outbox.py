@@ -29,7 +29,15 @@ from warroom.errors import (
     Unconfirmed,
     WarroomError,
 )
-from warroom.incident.delivery import CANNOT_SEND, LONGEST_RETRY_S, Channel, Delivery, Opening, Receipt, State
+from warroom.incident.delivery import (
+    CANNOT_SEND,
+    LONGEST_RETRY_S,
+    Channel,
+    Delivery,
+    DeliveryState,
+    Opening,
+    Receipt,
+)
 from warroom.incident.incident import Incident
 from warroom.reports.messages import marker, topic
 from warroom.room import background
@@ -129,8 +137,10 @@ class OutboxWorker:
         def done() -> bool:
             lanes: dict[tuple[str, str], Delivery] = {}
             for delivery in self.room.deliveries(incident_id):
-                on_its_way = delivery.state in (State.PENDING, State.SENDING) or delivery.next_attempt_at
-                if on_its_way and delivery.state is not State.DELIVERED:
+                on_its_way = (
+                    delivery.state in (DeliveryState.PENDING, DeliveryState.SENDING) or delivery.next_attempt_at
+                )
+                if on_its_way and delivery.state is not DeliveryState.DELIVERED:
                     lanes.setdefault((delivery.incident, delivery.destination), delivery)
             # The first of a lane holds up what stands behind it.
             now, unable = self.room.clock(), self._unable_now()
@@ -201,21 +211,21 @@ class OutboxWorker:
 
     async def _carry(self, delivery: Delivery) -> None:
         attempt = Attempt()
-        in_doubt = delivery.state is State.UNCONFIRMED
+        in_doubt = delivery.state is DeliveryState.UNCONFIRMED
         now = self.room.clock
-        outcome, receipt, error, again, attempted = State.DELIVERED, None, "", None, True
+        outcome, receipt, error, again, attempted = DeliveryState.DELIVERED, None, "", None, True
         try:
             async with asyncio.timeout(ATTEMPT_S):
                 receipt = await (self._find_out if in_doubt else self._attempt)(delivery, attempt)
         except asyncio.CancelledError:  # the work ends before the answer is here
             left = attempt.end()
             if in_doubt:
-                outcome, error, again = State.UNCONFIRMED, delivery.error, now()
+                outcome, error, again = DeliveryState.UNCONFIRMED, delivery.error, now()
             elif left:
-                outcome, error = State.UNCONFIRMED, "no answer while it was waited for"
+                outcome, error = DeliveryState.UNCONFIRMED, "no answer while it was waited for"
                 again = self._look_again(delivery)
             else:
-                outcome, error, attempted = State.PENDING, _cut_off(attempt), False
+                outcome, error, attempted = DeliveryState.PENDING, _cut_off(attempt), False
             with contextlib.suppress(WarroomError):
                 self.journal.settle(
                     delivery.id,
@@ -228,44 +238,48 @@ class OutboxWorker:
             raise
         except TimeoutError:
             if attempt.end() or in_doubt:
-                outcome, error = State.UNCONFIRMED, f"{delivery.destination} took too long to answer"
+                outcome, error = DeliveryState.UNCONFIRMED, f"{delivery.destination} took too long to answer"
                 again = self._look_again(delivery)
             else:
-                outcome, error = State.PENDING, _cut_off(attempt)
+                outcome, error = DeliveryState.PENDING, _cut_off(attempt)
                 again = now() + timedelta(seconds=backoff(delivery.attempts, None))
         except _Unable as unable:  # no time is set: another process may take it at once
             times = self._unable.get(delivery.destination, (0, 0.0))[0]
             pause = min(UNABLE_S * 2 ** min(times, 9), LONGEST_WAIT_S)
             self._unable[delivery.destination] = (times + 1, time.monotonic() + pause)
             if in_doubt:
-                outcome, error, again = State.UNCONFIRMED, f"It may have arrived. {CANNOT_SEND}{unable}", now()
+                outcome, error, again = (
+                    DeliveryState.UNCONFIRMED,
+                    f"It may have arrived. {CANNOT_SEND}{unable}",
+                    now(),
+                )
             else:
-                outcome, error, attempted = State.PENDING, f"{CANNOT_SEND}{unable}", False
+                outcome, error, attempted = DeliveryState.PENDING, f"{CANNOT_SEND}{unable}", False
         except NotSent as no:
-            outcome, error = State.PENDING, no.title
+            outcome, error = DeliveryState.PENDING, no.title
             again = now() + timedelta(seconds=backoff(delivery.attempts, no.retry_after))
         except Rejected as no:
-            outcome, error = State.FAILED, str(no)
+            outcome, error = DeliveryState.FAILED, str(no)
         except _Unseen as unseen:
-            outcome, error = State.UNCONFIRMED, str(unseen)
+            outcome, error = DeliveryState.UNCONFIRMED, str(unseen)
             again = now() + timedelta(seconds=unseen.retry_after) if unseen.retry_after else None
         except Unconfirmed as perhaps:
             error = perhaps.title
             if attempt.end() or in_doubt:
-                outcome, again = State.UNCONFIRMED, self._look_again(delivery)
+                outcome, again = DeliveryState.UNCONFIRMED, self._look_again(delivery)
             else:  # about the channel: the post itself was not tried
-                outcome, again = State.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
+                outcome, again = DeliveryState.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
         except (JournalError, Conflict) as wrong:  # all of it is read or written before a post is sent
-            outcome, error = State.UNCONFIRMED if in_doubt else State.PENDING, wrong.title
+            outcome, error = DeliveryState.UNCONFIRMED if in_doubt else DeliveryState.PENDING, wrong.title
             again = now() + timedelta(seconds=backoff(delivery.attempts, None))
         except WarroomError as wrong:
-            outcome, error = State.UNCONFIRMED if in_doubt else State.FAILED, str(wrong)
+            outcome, error = DeliveryState.UNCONFIRMED if in_doubt else DeliveryState.FAILED, str(wrong)
         except Exception as bug:  # noqa: BLE001 — one backend's fault must not end the others' deliveries
             error = f"{delivery.destination} broke: {type(bug).__name__}"
             if attempt.end() or in_doubt:
-                outcome = State.UNCONFIRMED
+                outcome = DeliveryState.UNCONFIRMED
             else:
-                outcome, again = State.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
+                outcome, again = DeliveryState.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
         settling = asyncio.ensure_future(
             asyncio.to_thread(
                 lambda: self.journal.settle(
@@ -418,7 +432,7 @@ class OutboxWorker:
             if (
                 earlier.order.act == "status"
                 and earlier.destination == delivery.destination
-                and earlier.state is State.DELIVERED
+                and earlier.state is DeliveryState.DELIVERED
                 and earlier.receipt
                 and earlier.receipt.id
             ):

@@ -30,10 +30,10 @@ from warroom.incident.delivery import (
     Audience,
     Channel,
     Delivery,
+    DeliveryState,
     Message,
     MessageKind,
     OutboxItem,
-    State,
     resendable,
     superseded,
 )
@@ -220,7 +220,9 @@ class WarRoom:
 
     def stuck(self) -> list[Delivery]:
         """Deliveries that need somebody: refused, of unknown outcome, or without the settings to send them."""
-        found = self.journal.deliveries(states=(State.UNCONFIRMED, State.FAILED, State.PENDING))
+        found = self.journal.deliveries(
+            states=(DeliveryState.UNCONFIRMED, DeliveryState.FAILED, DeliveryState.PENDING)
+        )
         replaced = {
             id
             for stream in {one.incident for one in found if one.order.act == "status"}
@@ -229,7 +231,7 @@ class WarRoom:
         return [
             one
             for one in found
-            if one.lacks_settings or (one.state is not State.PENDING and one.id not in replaced)
+            if one.lacks_settings or (one.state is not DeliveryState.PENDING and one.id not in replaced)
         ]
 
     def on_call(self) -> str:
@@ -613,7 +615,7 @@ def _too_long(name: str, chat: Chat, message: Message) -> BadInput:
 
 def _placeless(delivery: Delivery) -> bool:
     """Whether the destination has no channel to open or status message to show, so that nothing was sent."""
-    if delivery.state is not State.DELIVERED:
+    if delivery.state is not DeliveryState.DELIVERED:
         return False
     receipt = delivery.receipt
     if delivery.order.act == "open":

@@ -15,7 +15,7 @@ from importlib import import_module
 from itertools import chain
 from typing import Any
 
-from warroom.safety import prefilter as clues
+from warroom.safety import prefilter
 from warroom.safety.command_formats import forms
 from warroom.safety.patterns import Pattern
 from warroom.safety.prefilter import END, START, clue_of, spaced
@@ -68,7 +68,7 @@ def redact(text: str, *, personal: bool = True, rules: Rules | None = None) -> R
     hits = Hits(rules)
     # The one rule that spans many lines must see the whole.
     if "PRIVATE KEY" in text and KEY_RULE not in rules.off:
-        text = _Later("keys", "mask_keys")(text, personal, hits)
+        text = _Later("private_keys", "mask_keys")(text, personal, hits)
     parts: list[str] = []
     start = 0
     while start < len(text):
@@ -235,7 +235,7 @@ def _shipped(off: frozenset[str], ips: bool) -> _Scanner:
 class _Scanner:
     """Rules in the order they are tried, and the set that says which of them match somewhere.
 
-    ``spaced`` says that the clues are those of ``clues.py``.
+    ``spaced`` says that the clues are those of ``prefilter.py``.
     """
 
     def __init__(self, clues: _Clues, *, spaced: bool) -> None:
@@ -268,21 +268,21 @@ class _Scanner:
 def _shipped_clues(off: frozenset[str], ips: bool) -> _Clues:
     """Of every rule of warroom's that is not switched off."""
     if KEY_RULE not in off:
-        yield "PRIVATE KEY", _Later("keys", "mask_keys")
+        yield "PRIVATE KEY", _Later("private_keys", "mask_keys")
     for vendor in chain(vendors(), forms()):
         if vendor.name not in off:
             yield clue_of(vendor.pattern), _Token(vendor)
-    yield clues.NAME_CLUE, _Later("named", "mask_pairs")
-    yield clues.VALUE_CLUE, _Later("named", "mask_named_values")
-    yield clues.ELEMENT_CLUE, _Later("named", "mask_elements")
-    yield clues.FLAG_CLUE, _Later("named", "mask_flags")
-    yield clues.BEARER_CLUE, _Later("named", "mask_bearers")
-    yield clues.ADDRESS_CLUE, _Later("named", "mask_addresses")
-    yield clues.CARD_CLUE, _Later("personal", "mask_cards")
-    yield clues.EMAIL_CLUE, _Later("personal", "mask_emails")
-    yield clues.PHONE_CLUE, _Later("personal", "mask_phones")
+    yield prefilter.NAME_CLUE, _Later("named_values", "mask_pairs")
+    yield prefilter.VALUE_CLUE, _Later("named_values", "mask_named_values")
+    yield prefilter.ELEMENT_CLUE, _Later("named_values", "mask_elements")
+    yield prefilter.FLAG_CLUE, _Later("named_values", "mask_flags")
+    yield prefilter.BEARER_CLUE, _Later("named_values", "mask_bearers")
+    yield prefilter.ADDRESS_CLUE, _Later("named_values", "mask_addresses")
+    yield prefilter.CARD_CLUE, _Later("personal_data", "mask_cards")
+    yield prefilter.EMAIL_CLUE, _Later("personal_data", "mask_emails")
+    yield prefilter.PHONE_CLUE, _Later("personal_data", "mask_phones")
     if ips:
-        yield clues.IP_CLUE, _Later("personal", "mask_ips")
+        yield prefilter.IP_CLUE, _Later("personal_data", "mask_ips")
 
 
 class _Later:

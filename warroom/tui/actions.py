@@ -273,7 +273,7 @@ ACTIONS: tuple[Action, ...] = (
         "Large clock, status and next step, for a shared screen.",
         place="anywhere",
     ),
-    Action("curtain", "Curtain", "f3", "Hide logs, notes and contacts at once; again to lift.", place="anywhere"),
+    Action("privacy", "Privacy mode", "f3", "Hide logs, notes and contacts; again to show them.", place="anywhere"),
     Action("theme", "Choose a theme", "T", "Dark, light, high contrast, colour-blind safe.", place="anywhere"),
     Action("palette", "Command palette", "ctrl+p", "Find any action by its name.", place="anywhere", bar="palette"),
     Action("help", "Keys", "question_mark", "This list.", place="anywhere", bar="keys"),

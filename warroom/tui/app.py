@@ -53,8 +53,9 @@ class Palette(CommandPalette):
 class WarRoomApp(BaseApp):
     """The console. ``run`` returns once it is left; end the process with ``return_code``.
 
-    The first frame is drawn at once, the incidents that ``read_summaries`` gives in the next. Then ``build_deps`` is
-    called, in a thread, and brings what the console works with; if it raises, the console ends and ``failed`` holds the error.
+    The first frame is drawn at once, the incidents that ``read_summaries`` gives in the next. Then ``build_deps``
+    is called, in a thread, and brings what the console works with; if it raises, the console ends and ``failed``
+    holds the error.
     ``crash_folder`` takes the report of a crash.
     """
 
@@ -62,7 +63,7 @@ class WarRoomApp(BaseApp):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "presenter", "Presenter mode", id="presenter", show=False, priority=True),
-        Binding("f3", "curtain", "Curtain", id="curtain", show=False, priority=True),
+        Binding("f3", "privacy", "Privacy mode", id="privacy", show=False, priority=True),
     ]
 
     def __init__(
@@ -216,7 +217,7 @@ class WarRoomApp(BaseApp):
         for screen in self.screen_stack:
             if self.privacy and screen.focused:  # what is hidden loses the focus, and gets it back
                 self._behind[screen] = screen.focused
-            screen.set_class(self.privacy, "-curtain")
+            screen.set_class(self.privacy, "-privacy")
         if not self.privacy:
             self.call_after_refresh(self._give_focus_back)
 
@@ -236,7 +237,7 @@ class WarRoomApp(BaseApp):
 
         for screen, widget in self._behind.items():
             if screen not in self.screen_stack:
-                continue  # it was left behind the curtain
+                continue  # it was left hidden by privacy mode
             if isinstance(screen, PaneScreen):
                 screen.go()  # to the pane that was asked for meanwhile
             elif widget.is_attached and screen.focused is None:
@@ -244,9 +245,9 @@ class WarRoomApp(BaseApp):
         self._behind.clear()
 
     def push_screen(self, screen: Screen[Any] | str, *rest: Any, **named: Any) -> Any:
-        """As Textual's; what is opened while the curtain is down is behind it too."""
+        """As Textual's; what is opened in privacy mode is behind it too."""
         if isinstance(screen, Screen):
-            screen.set_class(self.privacy, "-curtain")
+            screen.set_class(self.privacy, "-privacy")
         return super().push_screen(screen, *rest, **named)
 
     async def do_theme(self) -> None:

@@ -33,7 +33,7 @@ BADGES = {
     "status-late": "status-late-text",
     "status-overdue": "status-overdue-text",
     "chip": "chip-text",
-    "curtain": "curtain-text",
+    "privacy": "privacy-text",
 }
 """Grounds of ours, each with the text that stands on it."""
 

@@ -83,12 +83,12 @@ def _print_entries(call: CliContext, entries: Iterable[Entry]) -> None:
 
 def _deliver(call: CliContext, incident_id: str, seqs: Collection[int]) -> list[Delivery]:
     """Wait for the incident's deliveries and tell how those of the entries ``seqs`` went; these, as they stand."""
-    from warroom.incident.delivery import State
+    from warroom.incident.delivery import DeliveryState
 
     with suppress(BrokenPipeError, WarroomError):  # told at the end: what is recorded is sent all the same
         output.flush()  # what was recorded is said before it is waited for
     left = call.room.deliveries(incident_id)
-    if call.wait_s and any(delivery.state is State.PENDING and delivery.seq in seqs for delivery in left):
+    if call.wait_s and any(delivery.state is DeliveryState.PENDING and delivery.seq in seqs for delivery in left):
         left = call.house.courier().drain(call.wait_left(), incident_id)
     ours = [delivery for delivery in left if delivery.seq in seqs]
     _tell_deliveries(ours, left)
@@ -97,17 +97,27 @@ def _deliver(call: CliContext, incident_id: str, seqs: Collection[int]) -> list[
 
 def _tell_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -> None:
     """One line a destination on stderr: how the worst of ``ours`` stands there, and what to do about it."""
-    from warroom.incident.delivery import State, superseded
+    from warroom.incident.delivery import DeliveryState, superseded
 
     everything = list(everything)
     replaced = superseded(everything)
-    order = (State.DELIVERED, State.PENDING, State.SENDING, State.UNCONFIRMED, State.FAILED)
+    order = (
+        DeliveryState.DELIVERED,
+        DeliveryState.PENDING,
+        DeliveryState.SENDING,
+        DeliveryState.UNCONFIRMED,
+        DeliveryState.FAILED,
+    )
     worst: dict[str, list[Delivery]] = {}
-    held_up = {one.destination: one for one in everything if one.state is State.PENDING and one.error}
+    held_up = {one.destination: one for one in everything if one.state is DeliveryState.PENDING and one.error}
     for one in ours:
-        if one.order.act == "status" and one.state is State.DELIVERED and not (one.receipt and one.receipt.id):
+        if (
+            one.order.act == "status"
+            and one.state is DeliveryState.DELIVERED
+            and not (one.receipt and one.receipt.id)
+        ):
             continue  # a destination that shows no status has nothing to say about it
-        if one.id in replaced and one.state in (State.FAILED, State.UNCONFIRMED):
+        if one.id in replaced and one.state in (DeliveryState.FAILED, DeliveryState.UNCONFIRMED):
             continue  # a newer status message makes it good
         known = worst.setdefault(one.destination, [one])
         if order.index(one.state) > order.index(known[0].state):
@@ -118,22 +128,22 @@ def _tell_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
         # What people read comes first: a post opens the channel by itself, and brings what a status only sums up.
         one = min(alike, key=lambda delivery: ("post", "open", "status").index(delivery.order.act))
         why = _in_one_line(one.error)
-        if one.state is State.DELIVERED:
+        if one.state is DeliveryState.DELIVERED:
             url = next((each.receipt.url for each in (one, *alike) if each.receipt and each.receipt.url), "")
             posts = Counter(each.seq for each in alike if each.order.act == "post")
             parts = max(posts.values(), default=1)
             said = f"✓ {name}" + (f", too long for one post: in {parts} parts" if parts > 1 else "")
             output.tell(said + (f"  {url}" if url else ""))
-        elif one.state is State.FAILED:
+        elif one.state is DeliveryState.FAILED:
             how = f"warroom delivery {one.id} --resend" if len(alike) == 1 else "warroom resend --all"
             output.tell(f"✗ {name}: {why}. Fix the cause, then: {how}")
-        elif one.state is State.PENDING:
+        elif one.state is DeliveryState.PENDING:
             first = held_up.get(name)  # order is kept: what was not tried waits for what was
             why = why or (_in_one_line(first.error) if first else "")
             lacks = one.lacks_settings or (first is not None and first.lacks_settings)
             sender = "a warroom that can sends it" if lacks else "the next warroom that runs sends it"
             output.tell(f"{'↻' if why else '…'} {name}: {why or 'not sent yet'}; kept, {sender}")
-        elif one.state is State.UNCONFIRMED and one.next_attempt_at:
+        elif one.state is DeliveryState.UNCONFIRMED and one.next_attempt_at:
             output.tell(f"? {name}: {why or 'no answer'}; the next warroom that runs finds out")
         else:
             output.tell(

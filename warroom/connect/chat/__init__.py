@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from warroom.incident.delivery import Line, Message, Opening
+from warroom.incident.delivery import Message, MessageLine, Opening
 from warroom.safety import sanitize
 
 _MENTION = re.compile(r"@(?=everyone|here|all|channel|room|team|online)|(?<![\w.+-])@", re.IGNORECASE)
@@ -16,7 +16,7 @@ _LINK = re.compile(r"\](?=[(\[])")
 _LINK_TARGET = re.compile(r"^(\s*\[[^\]\n]*\]):", re.MULTILINE)
 
 
-def message_lines(message: Message, *, recognises: bool = False) -> tuple[Line, ...]:
+def message_lines(message: Message, *, recognises: bool = False) -> tuple[MessageLine, ...]:
     """The lines of a post: the message's own, and its marker last unless they end with it already.
 
     ``recognises``: the destination knows a post by its key, so customers need not read a marker.
@@ -24,14 +24,16 @@ def message_lines(message: Message, *, recognises: bool = False) -> tuple[Line, 
     Control characters and the like were taken out when the text was written; this does it again, as a backend
     is the last place where it can be done.
     """
-    said = message.lines() or (Line(label="", text=""),)
-    lines = tuple(Line(label=sanitize(line.label), text=sanitize(line.text, newlines=False)) for line in said)
+    said = message.lines() or (MessageLine(label="", text=""),)
+    lines = tuple(
+        MessageLine(label=sanitize(line.label), text=sanitize(line.text, newlines=False)) for line in said
+    )
     marker = sanitize(message.marker, newlines=False)
     if recognises and message.audience == "customers":
         return lines
     if not marker or lines[-1].text.rstrip().endswith(marker):
         return lines
-    return (*lines, Line(label="", text=marker))
+    return (*lines, MessageLine(label="", text=marker))
 
 
 def headline(opening: Opening) -> str:
@@ -43,7 +45,7 @@ def headline(opening: Opening) -> str:
     return title if known else f"{sanitize(opening.incident, newlines=False)} {title}".strip()
 
 
-def plain(lines: tuple[Line, ...]) -> str:
+def plain(lines: tuple[MessageLine, ...]) -> str:
     """The lines as text without any markup."""
     return "\n".join(f"{line.label}: {line.text}" if line.label else line.text for line in lines)
 

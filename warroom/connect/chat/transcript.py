@@ -32,7 +32,7 @@ from warroom.config.paths import make_folder
 from warroom.connect.attempt import leaving
 from warroom.connect.chat import defuse_mentions, headline, message_lines
 from warroom.errors import NotSent, Rejected
-from warroom.incident.delivery import Channel, Line, Message, Opening, Receipt
+from warroom.incident.delivery import Channel, Message, MessageLine, Opening, Receipt
 from warroom.safety import sanitize
 
 _BEGIN = re.compile(rb"^<!-- warroom (\S+) (\d{1,9}) -->\n", re.MULTILINE)
@@ -257,11 +257,11 @@ def _marked(key: str) -> bytes:
     return quote(key.encode("utf-8", "replace"), safe="").replace("--", "-%2D").encode()
 
 
-def _lines(text: str) -> tuple[Line, ...]:
-    return tuple(Line(label="", text=sanitize(line)) for line in text.splitlines())
+def _lines(text: str) -> tuple[MessageLine, ...]:
+    return tuple(MessageLine(label="", text=sanitize(line)) for line in text.splitlines())
 
 
-def _markdown(lines: tuple[Line, ...]) -> str:
+def _markdown(lines: tuple[MessageLine, ...]) -> str:
     """Labels bold, one line a line, and every other character itself.
 
     A bare address is left as it is: it names where it leads, and nothing else can be made to lead anywhere.

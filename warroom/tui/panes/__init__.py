@@ -1,0 +1,1 @@
+"""The panes a screen is made of."""

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from warroom.incident import timing
-from warroom.incident.delivery import Delivery, State
+from warroom.incident.delivery import Delivery, DeliveryState
 from warroom.incident.events import ItemChecked
 from warroom.incident.incident import Incident, Row
 from warroom.incident.playbook import Checklist, Phase, Playbook
@@ -32,22 +32,22 @@ from warroom.tui.widgets.text import (
 
 
 class Pane(Container):
-    """A titled frame around one widget. ``private`` panes are blank while the curtain is down."""
+    """A titled frame around one widget. ``private`` panes are blank in privacy mode."""
 
-    SCOPED_CSS = False  # the curtain is a class of the screen, above
+    SCOPED_CSS = False  # privacy mode is a class of the screen, above
     DEFAULT_CSS = """
     Pane { border: round $border-blurred; border-title-color: $text-quiet; padding: 0 1; height: 1fr; }
     Pane:focus-within { border: round $border; border-title-color: $text-primary; }
     Pane { border-title-style: bold; border-subtitle-color: $text-quiet; }
-    .-curtain Pane.private { background: $curtain; }
-    .-curtain Pane.private > * { visibility: hidden; }
+    .-privacy Pane.private { background: $privacy; }
+    .-privacy Pane.private > * { visibility: hidden; }
     """
 
     def __init__(self, inside: Widget, *, id: str, title: str, private: bool = False) -> None:
         super().__init__(id=id, classes="pane private" if private else "pane")
         self._inside = inside
         self._private = private
-        self._curtained = False
+        self._hidden = False
         self.border_title = self._titled = Content(title)
 
     def compose(self) -> ComposeResult:
@@ -64,10 +64,10 @@ class Pane(Container):
             self.border_title = self._titled = title
 
     def set_privacy(self, down: bool) -> None:
-        """Say that the curtain is down, where it hides this pane."""
-        if self._private and down != self._curtained:
-            self._curtained = down
-            self.border_subtitle = Content("hidden · F3 lifts the curtain") if down else ""
+        """Say that privacy mode is down, where it hides this pane."""
+        if self._private and down != self._hidden:
+            self._hidden = down
+            self.border_subtitle = Content("hidden · F3 shows it") if down else ""
 
 
 def badge(severity: str, status: str, playbook: Playbook) -> Content:
@@ -150,16 +150,16 @@ def _channels(incident: Incident, deliveries: Sequence[Delivery]) -> Content:
     for name, delivery in last.items():
         channel = incident.channels.get(name)
         shown = (channel.name if channel else "") or name
-        worst = delivery.state if delivery.state is not State.DELIVERED else _worst(deliveries, name)
-        style = "" if worst is State.DELIVERED else "bold reverse"
+        worst = delivery.state if delivery.state is not DeliveryState.DELIVERED else _worst(deliveries, name)
+        style = "" if worst is DeliveryState.DELIVERED else "bold reverse"
         parts.append(literal(f"{shown} {worst.glyph}", style))
     return join(*parts)
 
 
-def _worst(deliveries: Sequence[Delivery], destination: str) -> State:
+def _worst(deliveries: Sequence[Delivery], destination: str) -> DeliveryState:
     states = {delivery.state for delivery in deliveries if delivery.destination == destination}
-    order = (State.UNCONFIRMED, State.FAILED, State.SENDING, State.PENDING)
-    return next((state for state in order if state in states), State.DELIVERED)
+    order = (DeliveryState.UNCONFIRMED, DeliveryState.FAILED, DeliveryState.SENDING, DeliveryState.PENDING)
+    return next((state for state in order if state in states), DeliveryState.DELIVERED)
 
 
 def phase_lines(
@@ -327,7 +327,8 @@ def _timeline_row(row: Row, at: str, posts: Sequence[Delivery]) -> ListRow:
     state = join(
         *(
             literal(
-                f"{post.destination} {post.state.glyph}", "" if post.state is State.DELIVERED else "$text-warning"
+                f"{post.destination} {post.state.glyph}",
+                "" if post.state is DeliveryState.DELIVERED else "$text-warning",
             )
             for post in posts
         )

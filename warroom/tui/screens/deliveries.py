@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from warroom.incident import timing
-from warroom.incident.delivery import Delivery, State, resendable
+from warroom.incident.delivery import Delivery, DeliveryState, resendable
 from warroom.tui.actions import shown
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import IncidentSnapshot
@@ -23,11 +23,11 @@ from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import block, join, literal
 
 STYLES = {
-    State.PENDING: "$text-quiet",
-    State.SENDING: "$text-quiet",
-    State.DELIVERED: "$text-success",
-    State.UNCONFIRMED: "$status-late-text on $status-late bold",
-    State.FAILED: "$status-overdue-text on $status-overdue bold",
+    DeliveryState.PENDING: "$text-quiet",
+    DeliveryState.SENDING: "$text-quiet",
+    DeliveryState.DELIVERED: "$text-success",
+    DeliveryState.UNCONFIRMED: "$status-late-text on $status-late bold",
+    DeliveryState.FAILED: "$status-overdue-text on $status-overdue bold",
 }
 ARRIVED, AGAIN, LEAVE = "arrived", "again", "leave"
 RESEND = "ctrl+r"
@@ -48,21 +48,21 @@ def what(delivery: Delivery) -> str:
 def when(delivery: Delivery, now: datetime) -> str:
     """How often it was tried, and when it is tried next."""
     tried = f"{delivery.attempts}×" if delivery.attempts else ""
-    if delivery.state is State.DELIVERED or delivery.state is State.FAILED:
+    if delivery.state is DeliveryState.DELIVERED or delivery.state is DeliveryState.FAILED:
         return tried
     if delivery.next_attempt_at is None:
-        waits = "asks you" if delivery.state is State.UNCONFIRMED else ""
+        waits = "asks you" if delivery.state is DeliveryState.UNCONFIRMED else ""
     elif (next_at := delivery.waits_until(now)) is None:
         waits = "now"
     else:
         left = timing.format_duration(max(timedelta(seconds=1), next_at - now))
-        waits = f"{'looks again' if delivery.state is State.UNCONFIRMED else 'again'} in {left}"
+        waits = f"{'looks again' if delivery.state is DeliveryState.UNCONFIRMED else 'again'} in {left}"
     return ", ".join(part for part in (tried, waits) if part)
 
 
 def proof(delivery: Delivery) -> str:
     """The service's receipt, or what went wrong, in one line."""
-    if delivery.error and delivery.state is not State.DELIVERED:
+    if delivery.error and delivery.state is not DeliveryState.DELIVERED:
         return " ".join(delivery.error.splitlines())
     receipt = delivery.receipt
     return (receipt.url or receipt.id) if receipt else ""
@@ -105,7 +105,9 @@ class DeliveriesScreen(IncidentScreen):
         self._show_rows()
         if not self._put:  # begin where somebody is asked for
             self._put = True
-            asked = [d.id for d in snapshot.deliveries if d.state in (State.UNCONFIRMED, State.FAILED)]
+            asked = [
+                d.id for d in snapshot.deliveries if d.state in (DeliveryState.UNCONFIRMED, DeliveryState.FAILED)
+            ]
             rows = self.query_one("#list", RowList)
             if not rows.put_cursor(self._wanted):
                 rows.put_cursor(asked[0] if asked else (snapshot.deliveries[-1].id if snapshot.deliveries else ""))
@@ -145,14 +147,14 @@ class DeliveriesScreen(IncidentScreen):
                 )
             )
         self.query_one("#list", RowList).show(rows)
-        heads = ("  State", "Where", "What", "Tried", "Receipt or error" if last > 12 else "")
+        heads = ("  DeliveryState", "Where", "What", "Tried", "Receipt or error" if last > 12 else "")
         row = [_cell(head, width) for head, width in zip(heads, (*cells, 20), strict=True)]
         self.query_one("#columns", Bar).say(Content(" ") + Content("").join(row))
         self._show_head()
 
     def _show_head(self) -> None:
         assert self.snapshot is not None
-        counts = {state: sum(d.state is state for d in self.snapshot.deliveries) for state in State}
+        counts = {state: sum(d.state is state for d in self.snapshot.deliveries) for state in DeliveryState}
         told = [literal(f"{state.glyph} {n} {state}") for state, n in counts.items() if n]
         incident = self.incident
         title = join(literal(f" {incident.id}", "bold"), Content("Deliveries"), gap="  ")
@@ -166,15 +168,15 @@ class DeliveriesScreen(IncidentScreen):
             about.update(Content(""))
             return
         parts = []
-        if chosen.error and chosen.state is not State.DELIVERED:
+        if chosen.error and chosen.state is not DeliveryState.DELIVERED:
             parts.append(block(f"✗ {chosen.error}", "$text-error"))
         if chosen.lacks_settings:
             words = "It is kept and tried again here; a warroom that has what is missing sends it at once."
             parts.append(block(words, "$text-warning"))
-        if chosen.state is State.UNCONFIRMED and chosen.next_attempt_at is None:
+        if chosen.state is DeliveryState.UNCONFIRMED and chosen.next_attempt_at is None:
             words = "Nobody can tell whether it arrived. Look there, then press enter."
             parts.append(block(words, "$text-warning"))
-        elif chosen.state is State.FAILED:
+        elif chosen.state is DeliveryState.FAILED:
             parts.append(block("Mend it, then press enter to send it again.", "$text-warning"))
         receipt = chosen.receipt
         if receipt and (receipt.url or receipt.id):
@@ -191,7 +193,7 @@ class DeliveriesScreen(IncidentScreen):
 
     def show_keys(self, first: tuple[Key, ...] = ()) -> None:
         chosen = self._chosen()
-        able = chosen is not None and chosen.state in (State.UNCONFIRMED, State.FAILED)
+        able = chosen is not None and chosen.state in (DeliveryState.UNCONFIRMED, DeliveryState.FAILED)
         refused = bool(self.snapshot and resendable(self.snapshot.deliveries))
         super().show_keys(
             (
@@ -217,8 +219,8 @@ class DeliveriesScreen(IncidentScreen):
         delivery = self._chosen()
         if delivery is None:
             return
-        if delivery.state not in (State.UNCONFIRMED, State.FAILED):
-            arrived = delivery.state is State.DELIVERED
+        if delivery.state not in (DeliveryState.UNCONFIRMED, DeliveryState.FAILED):
+            arrived = delivery.state is DeliveryState.DELIVERED
             self.context.say("It arrived" if arrived else "It is on its way; there is nothing to confirm")
             return
         choices = (

@@ -25,7 +25,7 @@ class Detail(ModalScreen[None]):
         border-subtitle-color: $text-quiet;
     }
     Detail.-revealed VerticalScroll { border: heavy $error; border-subtitle-color: $text-error; }
-    Detail.-curtain Static { visibility: hidden; }
+    Detail.-privacy Static { visibility: hidden; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "dismiss", "Leave", show=False),

@@ -113,7 +113,7 @@ class Form(ModalScreen[bool]):
         background: $panel; border: round $border; border-title-color: $text-primary; padding: 0 1;
     }
     Form VerticalScroll { height: auto; max-height: 1fr; }
-    Form.-curtain VerticalScroll > * { visibility: hidden; }
+    Form.-privacy VerticalScroll > * { visibility: hidden; }
     Form .label { color: $text-quiet; margin-top: 1; }
     Form .about { color: $text-quiet; }
     Form Input, Form TextArea, Form Choices { background: $surface; }

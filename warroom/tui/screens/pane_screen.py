@@ -81,8 +81,8 @@ class PaneScreen(BaseScreen):
         self.show_tabs()
 
     def show_tabs(self) -> None:
-        """Bring the tabs up to date with the panes' titles, and the curtain with itself."""
-        down = self.has_class("-curtain")
+        """Bring the tabs up to date with the panes' titles, and privacy mode with itself."""
+        down = self.has_class("-privacy")
         for pane in self.query(Pane):
             pane.set_privacy(down)
         # A border's title reads as markup: the pane's own text is plain.

@@ -23,7 +23,7 @@ REVEALED_S = 15
 class RecordScreen(Detail):
     """``record`` in full; ``pin`` keeps it as evidence, where there is an incident to pin it to.
 
-    Unmasking ends by itself, under the curtain, and as soon as anything is opened over it, presenter mode too. What
+    Unmasking ends by itself, in privacy mode, and as soon as anything is opened over it, presenter mode too. What
     is copied or pinned is masked, whatever is shown. ``keys`` are the person's own.
     """
 
@@ -82,7 +82,7 @@ class RecordScreen(Detail):
 
     def _tick(self) -> None:
         self._left_s -= 1
-        if self._left_s <= 0 or self.has_class("-curtain"):
+        if self._left_s <= 0 or self.has_class("-privacy"):
             self._mask()
         else:
             self._say()

@@ -156,7 +156,7 @@ class ResolveScreen(IncidentScreen):
             self.query_one("#body").styles.height = self._height = height
         self._show_blockers(blockers)
         self.show_next()
-        down = self.has_class("-curtain")
+        down = self.has_class("-privacy")
         for pane in self.query(Pane):
             pane.set_privacy(down)
 
