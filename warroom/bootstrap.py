@@ -39,7 +39,8 @@ from warroom.journal.sqlite import SqliteJournal
 from warroom.room.room import WarRoom
 
 if TYPE_CHECKING:
-    from warroom.drill.player import Drill, ScaledClock
+    from warroom.drill.clock import ScaledClock
+    from warroom.drill.player import DrillPlayer
     from warroom.logs.view import LogView
     from warroom.room.outbox import OutboxWorker
 
@@ -103,18 +104,16 @@ class AppContext:
 
         return OutboxWorker(self.room)
 
-    def drill(self, folder: Path, clock: ScaledClock | None = None, name: str = DRILL) -> Drill:
+    def drill(self, folder: Path, clock: ScaledClock | None = None, name: str = DRILL) -> DrillPlayer:
         """The shipped drill of that name, its logs in ``folder``; ``clock`` is the room's if that is scaled."""
-        from warroom.drill.player import Drill, ScaledClock, parse_script
-
-        class WallClock(ScaledClock):
-            """The wall's own time: unlike a monotonic clock's it goes on while a laptop sleeps."""
-
-            def __call__(self) -> datetime:
-                return utc_now()
+        from warroom.drill.clock import WallClock
+        from warroom.drill.player import DrillPlayer
+        from warroom.drill.script import parse_script
 
         script = shipped("sample_data") / "drills" / f"{name}.toml"
-        return Drill(self.room, parse_script(script.read_text("utf-8"), script.name), folder, clock or WallClock())
+        return DrillPlayer(
+            self.room, parse_script(script.read_text("utf-8"), script.name), folder, clock or WallClock()
+        )
 
     def watch_logs(self, view: LogView, service: str, more: Sequence[Path | str | int] = ()) -> None:
         """Have the view read the logs of a service, and ``more``: files, names as the settings have them, or open
@@ -234,13 +233,13 @@ def open_with(
 
 def open_demo(
     folder: Path, speed: float, by: str | None = None, *, environ: Mapping[str, str] | None = None
-) -> tuple[AppContext, Drill]:
+) -> tuple[AppContext, DrillPlayer]:
     """A house on the shipped sample data in ``folder``, whoever is on call there sitting at it, and its drill.
 
     Its clock runs ``speed`` times as fast as the wall's; infinite plays without waiting. No setting of this
     machine's counts but the theme.
     """
-    from warroom.drill.player import ScaledClock
+    from warroom.drill.clock import ScaledClock
 
     environ = os.environ if environ is None else environ
     kept = {name: value for name, value in environ.items() if name[:8] != "WARROOM_" or name == "WARROOM_THEME"}

@@ -237,7 +237,7 @@ async def picture(folder: Path) -> str:
     from harness.app import settle, until
     from warroom import bootstrap as wiring
     from warroom.config.paths import shipped
-    from warroom.drill.player import ScaledClock
+    from warroom.drill.clock import ScaledClock
     from warroom.logs.sources.file import FileSource
     from warroom.logs.view import LogView
     from warroom.tui.app import WarRoomApp

@@ -23,7 +23,9 @@ from textual.widgets import Input, TextArea
 from warroom.bootstrap import open_context
 from warroom.config.paths import shipped
 from warroom.config.settings import Settings, load_playbook
-from warroom.drill.player import Drill, ScaledClock, parse_script
+from warroom.drill.clock import ScaledClock
+from warroom.drill.player import DrillPlayer
+from warroom.drill.script import parse_script
 from warroom.errors import Refusal
 from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.commands import (
@@ -173,7 +175,7 @@ def drills(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Entry]]:
         folder, clock = tmp_path_factory.mktemp(path.stem), ScaledClock(math.inf, START)
         script = parse_script(path.read_text(encoding="utf-8"), path.name)
         with open_context(SAMPLES / "settings.toml", folder, "Ada Moreau", environ={}, clock=clock) as house:
-            incident_id = Drill(house.room, script, folder / "logs", clock).play(lambda line: None)
+            incident_id = DrillPlayer(house.room, script, folder / "logs", clock).play(lambda line: None)
             played[path.stem] = house.room.journal.read(incident_id)
     return played
 

@@ -1,4 +1,4 @@
-"""Floor 4: drills: scripts that say where they are wrong, logs that grow and heal, people who are waited for."""
+"""Drills: a mistake in a script is located, logs fail and recover, the player waits for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import pytest
 
 from warroom.bootstrap import AppContext, open_context
 from warroom.config.paths import shipped
-from warroom.drill.player import AFTERWARDS, UNHEEDED, Drill, ScaledClock, Script, parse_script
+from warroom.drill.clock import ScaledClock
+from warroom.drill.player import DECLARE_TIMEOUT, RUN_ON, DrillPlayer
+from warroom.drill.script import Script, parse_script
 from warroom.errors import BadInput, NotFound, SettingsError, WarroomError
 from warroom.incident.commands import Declare, ReceiveAlert, RecordFix, Resolve
 from warroom.incident.events import ChatMessage
@@ -41,7 +43,7 @@ texts = ["%{time} INFO fine %{1..9} %{hex:4} %{a|b}"]
 [[stages]]
 name = "bad"
 at = "10s"
-says = ["%{time} ERROR first"]
+once = ["%{time} ERROR first"]
 [[stages.lines]]
 log = "app"
 every = "0.5s"
@@ -74,22 +76,22 @@ def small(more: str = "") -> Script:
 
 
 @pytest.fixture
-def house_of(tmp_path: Path) -> Iterator[Callable[[ScaledClock], AppContext]]:
-    """A house on the sample settings, its data in the test's folder."""
+def app_of(tmp_path: Path) -> Iterator[Callable[[ScaledClock], AppContext]]:
+    """An AppContext on the sample settings, with its data in the test's folder."""
     opened: list[AppContext] = []
 
     def open_one(clock: ScaledClock) -> AppContext:
         data = tmp_path / f"data{len(opened)}"
-        house = open_context(SAMPLES / "settings.toml", data, "Ada Moreau", environ={}, clock=clock)
-        opened.append(house)
-        return house
+        app = open_context(SAMPLES / "settings.toml", data, "Ada Moreau", environ={}, clock=clock)
+        opened.append(app)
+        return app
 
     yield open_one
-    for house in opened:
-        house.close()
+    for app in opened:
+        app.close()
 
 
-def until(true: Callable[[], bool], what: str) -> None:
+def wait_until(true: Callable[[], bool], what: str) -> None:
     """Poll, for at most ten seconds."""
     deadline = time.monotonic() + 10
     while not true():
@@ -97,7 +99,7 @@ def until(true: Callable[[], bool], what: str) -> None:
         threading.Event().wait(0.005)
 
 
-def heard(incident: Incident) -> list[str]:
+def chat_texts(incident: Incident) -> list[str]:
     return [row.entry.event.words for row in incident.rows if isinstance(row.entry.event, ChatMessage)]
 
 
@@ -106,13 +108,13 @@ def heard(incident: Incident) -> list[str]:
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_a_shipped_drill_plays_from_the_alert_to_the_post_mortem(
-    path: Path, house_of: Callable[[ScaledClock], AppContext], tmp_path: Path
+    path: Path, app_of: Callable[[ScaledClock], AppContext], tmp_path: Path
 ) -> None:
     clock = ScaledClock(math.inf, START)
-    house = house_of(clock)
-    drill = Drill(house.room, script(path.stem), tmp_path / "logs", clock)
-    said: list[str] = []
-    incident = house.room.incident(drill.play(said.append))
+    app = app_of(clock)
+    drill = DrillPlayer(app.room, script(path.stem), tmp_path / "logs", clock)
+    reported: list[str] = []
+    incident = app.room.incident(drill.play(reported.append))
     assert incident.status == "resolved" and incident.drill
     assert {"summary", "root_cause", "users_affected", "went_well", "could_improve"} <= set(incident.sections)
     assert not any(row.retracted for row in incident.rows)
@@ -131,36 +133,36 @@ def test_a_shipped_drill_plays_from_the_alert_to_the_post_mortem(
         "heard",
         "logs",
     ):
-        assert any(line.split()[1] == words for line in said), words
-    assert all(line.isprintable() and redact(line).count == 0 for line in said)
-    people = {person.name for person in house.settings.team.people}
+        assert any(line.split()[1] == words for line in reported), words
+    assert all(line.isprintable() and redact(line).count == 0 for line in reported)
+    people = {person.name for person in app.settings.team.people}
     assert {row.by for row in incident.rows} - {""} <= people
-    courier = house.courier()
-    states = {delivery.destination: delivery.state for delivery in courier.drain(10)}
+    worker = app.courier()
+    states = {delivery.destination: delivery.state for delivery in worker.drain(10)}
     assert states == {"transcript": "delivered"}
 
 
-def test_the_logs_fail_before_the_fix_and_heal_after_it(
-    house_of: Callable[[ScaledClock], AppContext], tmp_path: Path
+def test_the_logs_fail_before_the_fix_and_recover_after_it(
+    app_of: Callable[[ScaledClock], AppContext], tmp_path: Path
 ) -> None:
     clock = ScaledClock(math.inf, START)
-    drill = Drill(house_of(clock).room, script(), tmp_path / "logs", clock)
+    drill = DrillPlayer(app_of(clock).room, script(), tmp_path / "logs", clock)
     incident = drill.room.incident(drill.play(lambda line: None))
     row = incident.row(incident.fixes[0][0])
     assert row
     fixed = row.at
     lines = drill.logs[0].read_text(encoding="utf-8").splitlines()
-    told = [(datetime.fromisoformat(line.split()[0]), line) for line in lines]
-    assert [at for at, _ in told] == sorted(at for at, _ in told)
-    assert told[0][0] < START - timedelta(minutes=9), "ten minutes of quiet stand before the start"
-    assert told[-1][0] > incident.milestones["resolved"], "it grows to the end"
+    expected = [(datetime.fromisoformat(line.split()[0]), line) for line in lines]
+    assert [at for at, _ in expected] == sorted(at for at, _ in expected)
+    assert expected[0][0] < START - timedelta(minutes=9), "the logs have ten quiet minutes before the start"
+    assert expected[-1][0] > incident.milestones["resolved"], "it grows to the end"
 
     def share_of_errors(since: datetime, seconds: float) -> float:
-        part = [line for at, line in told if since <= at < since + timedelta(seconds=seconds)]
+        part = [line for at, line in expected if since <= at < since + timedelta(seconds=seconds)]
         return sum(" ERROR " in line for line in part) / len(part)
 
     def rate(since: datetime, seconds: float) -> float:
-        return sum(since <= at < since + timedelta(seconds=seconds) for at, _ in told) / seconds
+        return sum(since <= at < since + timedelta(seconds=seconds) for at, _ in expected) / seconds
 
     assert share_of_errors(START - timedelta(minutes=10), 600) == 0
     assert share_of_errors(fixed - timedelta(minutes=5), 300) > 0.4
@@ -171,11 +173,11 @@ def test_the_logs_fail_before_the_fix_and_heal_after_it(
     assert stat.S_IMODE(drill.folder.stat().st_mode) == 0o700
 
 
-def test_its_logs_hold_what_has_to_be_redacted_and_made_inert(
-    house_of: Callable[[ScaledClock], AppContext], tmp_path: Path
+def test_its_logs_contain_secrets_and_escape_sequences(
+    app_of: Callable[[ScaledClock], AppContext], tmp_path: Path
 ) -> None:
     clock = ScaledClock(math.inf, START)
-    drill = Drill(house_of(clock).room, script(), tmp_path / "logs", clock)
+    drill = DrillPlayer(app_of(clock).room, script(), tmp_path / "logs", clock)
     drill.play(lambda line: None)
     text = "".join(path.read_text(encoding="utf-8") for path in drill.logs)
     assert "\x1b" in text and "not-a-real-pw" in text
@@ -184,52 +186,54 @@ def test_its_logs_hold_what_has_to_be_redacted_and_made_inert(
     assert "\x1b" not in safe.text and "not-a-real" not in safe.text and "@example.org" not in safe.text
 
 
-def test_a_drill_repeats_itself_line_by_line(house_of: Callable[[ScaledClock], AppContext], tmp_path: Path) -> None:
-    told: list[tuple[list[str], str]] = []
+def test_a_drill_is_repeatable_line_by_line(app_of: Callable[[ScaledClock], AppContext], tmp_path: Path) -> None:
+    expected: list[tuple[list[str], str]] = []
     for turn in "ab":
         clock = ScaledClock(math.inf, START)
-        drill = Drill(house_of(clock).room, script(), tmp_path / turn, clock)
-        said: list[str] = []
-        drill.play(said.append)
-        told.append((said, "".join(path.read_text(encoding="utf-8") for path in drill.logs)))
-    assert told[0] == told[1]
+        drill = DrillPlayer(app_of(clock).room, script(), tmp_path / turn, clock)
+        reported: list[str] = []
+        drill.play(reported.append)
+        expected.append((reported, "".join(path.read_text(encoding="utf-8") for path in drill.logs)))
+    assert expected[0] == expected[1]
 
 
-def test_acts_wait_for_what_they_come_after_and_what_never_comes_ends_the_play(
-    house_of: Callable[[ScaledClock], AppContext], tmp_path: Path
+def test_a_step_waits_for_its_anchor_and_the_drill_ends_if_that_never_happens(
+    app_of: Callable[[ScaledClock], AppContext], tmp_path: Path
 ) -> None:
     clock = ScaledClock(math.inf, START)
-    house = house_of(clock)
-    acts = """
-    [[acts]]
+    app = app_of(clock)
+    steps = """
+    [[responder]]
     do = "resolve"
     after = "fix"
     at = "0s"
-    [[acts]]
+    [[responder]]
     do = "declare"
     at = "25s"
     impact = "Pages fail"
-    [[acts]]
+    [[responder]]
     do = "close"
     after = "resolved"
     at = "1m"
     """
-    drill = Drill(house.room, small(acts), tmp_path / "logs", clock)
-    incident = house.room.incident(drill.play(lambda line: None))
-    assert incident.open and heard(incident) == ["seen it"]
+    drill = DrillPlayer(app.room, small(steps), tmp_path / "logs", clock)
+    incident = app.room.incident(drill.play(lambda line: None))
+    assert incident.open and chat_texts(incident) == ["seen it"]
     assert incident.milestones["declared"] == START + timedelta(seconds=25)
     assert incident.milestones["detected"] == START + timedelta(seconds=20), "when the alert fired"
-    assert house.room.team().alerts == {}
+    assert app.room.team().alerts == {}
 
 
-def test_an_act_that_cannot_be_says_so(house_of: Callable[[ScaledClock], AppContext], tmp_path: Path) -> None:
+def test_a_step_that_cannot_be_executed_is_reported(
+    app_of: Callable[[ScaledClock], AppContext], tmp_path: Path
+) -> None:
     clock = ScaledClock(math.inf, START)
-    acts = (
-        '[[acts]]\ndo = "declare"\nat = "5s"\nimpact = "x"\n'
-        '[[acts]]\ndo = "pin"\nat = "6s"\nlog = "app"\ncontains = "ERROR"\n'
+    steps = (
+        '[[responder]]\ndo = "declare"\nat = "5s"\nimpact = "x"\n'
+        '[[responder]]\ndo = "pin"\nat = "6s"\nlog = "app"\ncontains = "ERROR"\n'
     )
-    drill = Drill(house_of(clock).room, small(acts), tmp_path / "logs", clock)
-    with pytest.raises(NotFound, match="No line of app says 'ERROR'"):
+    drill = DrillPlayer(app_of(clock).room, small(steps), tmp_path / "logs", clock)
+    with pytest.raises(NotFound, match="No line of app contains 'ERROR'"):
         drill.play(lambda line: None)
 
 
@@ -237,177 +241,180 @@ def test_an_act_that_cannot_be_says_so(house_of: Callable[[ScaledClock], AppCont
 
 
 @pytest.fixture
-def played(house_of: Callable[[ScaledClock], AppContext], tmp_path: Path) -> Iterator[Drill]:
+def played(app_of: Callable[[ScaledClock], AppContext], tmp_path: Path) -> Iterator[DrillPlayer]:
     """The small drill with people at the console, ten minutes a second."""
     clock = ScaledClock(600, START)
-    drill = Drill(house_of(clock).room, small(), tmp_path / "logs", clock)
+    drill = DrillPlayer(app_of(clock).room, small(), tmp_path / "logs", clock)
     drill.start()
     yield drill
     drill.stop()
 
 
-def test_with_people_only_what_is_around_them_is_played_and_it_waits_for_them(played: Drill) -> None:
+def test_with_people_the_player_waits_for_them(played: DrillPlayer) -> None:
     room = played.room
     log = played.logs[0]
-    until(lambda: bool(room.team().alerts), "the alert comes by itself")
+    wait_until(lambda: bool(room.team().alerts), "the alert fires")
     alert = next(iter(room.team().alerts.values()))
     assert alert.event.name == "errors" and alert.event.drill
-    until(lambda: log.read_text().count("ERROR bad") > 100, "the log fails as one watches")
-    assert room.summaries() == [], "nobody declares for the people"
+    wait_until(lambda: log.read_text().count("ERROR bad") > 100, "the log fails")
+    assert room.summaries() == [], "the player does not declare"
 
     done = room.declare(Declare("web", "Pages fail", drill=True), alert=alert.seq)
-    until(lambda: heard(room.incident(done.incident.id)) == ["seen it"], "the chat begins once it is declared")
+    wait_until(
+        lambda: chat_texts(room.incident(done.incident.id)) == ["seen it"], "the chat begins once it is declared"
+    )
     assert played.incident_id == done.incident.id
     assert "INFO good" not in log.read_text()
 
     fixed = room.execute(done.incident.id, RecordFix("Rolled back")).entries[0].at
-    until(lambda: log.read_text().count("INFO good") > 20, "the log heals once a fix is recorded")
+    wait_until(lambda: log.read_text().count("INFO good") > 20, "the log recovers once a fix is recorded")
     good = [line.split()[0] for line in log.read_text().splitlines() if "INFO good" in line]
     assert datetime.fromisoformat(good[0]) >= fixed + timedelta(seconds=10)
     last_bad = [line.split()[0] for line in log.read_text().splitlines() if "ERROR bad" in line][-1]
     assert datetime.fromisoformat(last_bad) <= fixed + timedelta(seconds=10)
 
 
-def test_real_incidents_beside_a_drill_are_left_alone(
-    house_of: Callable[[ScaledClock], AppContext], tmp_path: Path
-) -> None:
+def test_a_drill_does_not_touch_real_incidents(app_of: Callable[[ScaledClock], AppContext], tmp_path: Path) -> None:
     clock = ScaledClock(600, START)
-    room = house_of(clock).room
+    room = app_of(clock).room
     before = room.declare(Declare("web", "Really down")).incident.id
     older = room.declare(Declare("web", "An older drill", drill=True)).incident.id
-    until(lambda: clock() > START + timedelta(seconds=60), "time passes")
-    drill = Drill(room, small(), tmp_path / "logs", clock)
+    wait_until(lambda: clock() > START + timedelta(seconds=60), "time passes")
+    drill = DrillPlayer(room, small(), tmp_path / "logs", clock)
     drill.start()
     try:
         beside = room.declare(Declare("web", "Really down as well")).incident.id
         room.execute(beside, RecordFix("Restarted"))
         mine = room.declare(Declare("web", "Pages fail", drill=True)).incident.id
-        until(lambda: heard(room.incident(mine)) == ["seen it"], "the drill's own incident hears")
-        until(lambda: drill.logs[0].read_text().count("ERROR bad") > 50, "another incident's fix heals nothing")
+        wait_until(lambda: chat_texts(room.incident(mine)) == ["seen it"], "the drill's own incident gets the chat")
+        wait_until(
+            lambda: drill.logs[0].read_text().count("ERROR bad") > 50,
+            "another incident's fix does not end the failure",
+        )
         assert "INFO good" not in drill.logs[0].read_text()
-        assert all(heard(room.incident(other)) == [] for other in (before, older, beside))
+        assert all(chat_texts(room.incident(other)) == [] for other in (before, older, beside))
     finally:
         drill.stop()
 
 
-def test_a_fix_before_the_failure_skips_it(house_of: Callable[[ScaledClock], AppContext], tmp_path: Path) -> None:
+def test_a_fix_before_the_failure_skips_it(app_of: Callable[[ScaledClock], AppContext], tmp_path: Path) -> None:
     clock = ScaledClock(600, START)
-    room = house_of(clock).room
-    late = SMALL.replace('at = "10s"\nsays', 'at = "5m"\nsays')
-    drill = Drill(room, parse_script(late, "late.toml"), tmp_path / "logs", clock)
+    room = app_of(clock).room
+    late = SMALL.replace('at = "10s"\nonce', 'at = "5m"\nonce')
+    drill = DrillPlayer(room, parse_script(late, "late.toml"), tmp_path / "logs", clock)
     drill.start()
     try:
         incident_id = room.declare(Declare("web", "Odd", drill=True)).incident.id
         room.execute(incident_id, RecordFix("Rolled back"))
-        until(lambda: clock() > START + timedelta(minutes=7), "the failure's time passes")
-        until(lambda: drill.logs[0].read_text().count("INFO good") > 300, "it stays well")
+        wait_until(lambda: clock() > START + timedelta(minutes=7), "the failure's time passes")
+        wait_until(lambda: drill.logs[0].read_text().count("INFO good") > 300, "it stays healthy")
         assert "ERROR" not in drill.logs[0].read_text()
     finally:
         drill.stop()
 
 
-def test_stopping_ends_the_logs_and_sets_its_alerts_aside(played: Drill) -> None:
-    until(lambda: bool(played.room.team().alerts), "the alert comes by itself")
+def test_stopping_ends_the_logs_and_dismisses_its_alerts(played: DrillPlayer) -> None:
+    wait_until(lambda: bool(played.room.team().alerts), "the alert fires")
     assert played.running
     played.stop()
     assert not played.running and played.room.team().alerts == {}
     size = played.logs[0].stat().st_size
     moment = played.clock()
-    until(lambda: played.clock() > moment + timedelta(seconds=60), "a minute of the drill passes")
+    wait_until(lambda: played.clock() > moment + timedelta(seconds=60), "a minute of the drill passes")
     assert played.logs[0].stat().st_size == size
     played.stop()
 
 
 @pytest.mark.parametrize("source", ["drill: monitor", "drill", "DRILL: x"])
-def test_an_outside_alert_that_names_a_drill_as_its_source_outlives_the_drill(played: Drill, source: str) -> None:
+def test_an_outside_alert_whose_source_is_called_drill_is_not_dismissed(played: DrillPlayer, source: str) -> None:
     room = played.room
     room.receive_alert(ReceiveAlert("disk_full", source))
-    until(lambda: len(room.team().alerts) == 2, "the drill's own alert comes as well")
+    wait_until(lambda: len(room.team().alerts) == 2, "the drill's own alert comes as well")
     played.stop()
     (left,) = room.team().alerts.values()
     assert left.event.name == "disk_full"
     assert not room.declare(Declare("db", "No writes"), alert=left.seq).incident.drill
 
 
-def test_the_drills_own_alert_makes_a_drill_of_whatever_is_declared_from_it(played: Drill) -> None:
+def test_an_incident_declared_from_the_drills_alert_is_a_drill(played: DrillPlayer) -> None:
     room = played.room
-    until(lambda: bool(room.team().alerts), "the alert comes by itself")
+    wait_until(lambda: bool(room.team().alerts), "the alert fires")
     done = room.declare(Declare("web", "Pages fail"), alert=next(iter(room.team().alerts)))
     assert done.incident.drill
 
 
-def test_it_ends_by_itself_some_time_after_its_incident_is_resolved(played: Drill) -> None:
+def test_it_ends_some_time_after_its_incident_is_resolved(played: DrillPlayer) -> None:
     room = played.room
     incident_id = room.declare(Declare("web", "Pages fail", drill=True)).incident.id
     room.execute(incident_id, RecordFix("Rolled back"))
     over = room.execute(incident_id, Resolve("all good")).incident.milestones["resolved"]
-    until(lambda: not played.running, "it ends")
-    assert played.clock() >= over + AFTERWARDS
-    assert "seen it" in heard(room.incident(incident_id)), "not before all of it has happened"
+    wait_until(lambda: not played.running, "it ends")
+    assert played.clock() >= over + RUN_ON
+    assert "seen it" in chat_texts(room.incident(incident_id)), "not before all of it has happened"
 
 
-def test_a_drill_nobody_heeds_ends_and_takes_its_alert_along(
-    house_of: Callable[[ScaledClock], AppContext], tmp_path: Path
+def test_a_drill_ends_if_nobody_declares_and_dismisses_its_alert(
+    app_of: Callable[[ScaledClock], AppContext], tmp_path: Path
 ) -> None:
     clock = ScaledClock(6000, START)
-    drill = Drill(house_of(clock).room, small(), tmp_path / "logs", clock)
+    drill = DrillPlayer(app_of(clock).room, small(), tmp_path / "logs", clock)
     drill.start()
-    until(lambda: not drill.running, "it ends")
-    assert clock() >= START + UNHEEDED
-    until(lambda: drill.room.team().alerts == {}, "its alert is set aside")
+    wait_until(lambda: not drill.running, "it ends")
+    assert clock() >= START + DECLARE_TIMEOUT
+    wait_until(lambda: drill.room.team().alerts == {}, "its alert is dismissed")
     assert drill.room.team().seq == 2
 
 
-def test_a_drill_can_be_played_again_with_an_incident_and_logs_of_its_own(played: Drill) -> None:
+def test_a_second_run_has_an_incident_and_logs_of_its_own(played: DrillPlayer) -> None:
     room = played.room
     first = room.declare(Declare("web", "Pages fail", drill=True)).incident.id
-    until(lambda: heard(room.incident(first)) == ["seen it"], "the first is under way")
+    wait_until(lambda: chat_texts(room.incident(first)) == ["seen it"], "the first is under way")
     played.stop()
     again = played.clock()
     played.start()
     assert played.running
     begins = played.logs[0].read_text().splitlines()[0].split()[0]
     assert datetime.fromisoformat(begins) >= again - timedelta(minutes=1, seconds=5)
-    until(lambda: bool(room.team().alerts), "its alert comes again")
+    wait_until(lambda: bool(room.team().alerts), "its alert fires again")
     second = room.declare(Declare("web", "Pages fail", drill=True)).incident.id
-    until(lambda: heard(room.incident(second)) == ["seen it"], "the second hears")
-    assert played.incident_id == second and heard(room.incident(first)) == ["seen it"]
+    wait_until(lambda: chat_texts(room.incident(second)) == ["seen it"], "the second gets the chat")
+    assert played.incident_id == second and chat_texts(room.incident(first)) == ["seen it"]
 
 
-def test_logs_that_cannot_be_written_are_said_before_it_begins(
-    house_of: Callable[[ScaledClock], AppContext], tmp_path: Path
+def test_logs_that_cannot_be_written_are_reported_before_it_starts(
+    app_of: Callable[[ScaledClock], AppContext], tmp_path: Path
 ) -> None:
     (tmp_path / "logs").write_text("a file")
     clock = ScaledClock(1, START)
-    drill = Drill(house_of(clock).room, small(), tmp_path / "logs", clock)
+    drill = DrillPlayer(app_of(clock).room, small(), tmp_path / "logs", clock)
     with pytest.raises(WarroomError, match="The drill's logs cannot be written") as raised:
         drill.start()
     assert str(tmp_path) in raised.value.remedy and not drill.running
 
 
-def test_after_a_closed_incident_nothing_more_is_said(played: Drill) -> None:
+def test_chat_continues_after_resolving(played: DrillPlayer) -> None:
     room = played.room
     incident_id = room.declare(Declare("web", "Pages fail", drill=True)).incident.id
     room.execute(incident_id, Resolve("A false alarm"))
-    until(lambda: heard(room.incident(incident_id)) == ["seen it"], "resolved is not closed")
+    wait_until(lambda: chat_texts(room.incident(incident_id)) == ["seen it"], "resolved is not closed")
 
 
-def test_trouble_with_the_disk_is_said_and_overcome(played: Drill) -> None:
+def test_a_disk_error_is_reported_and_retried(played: DrillPlayer) -> None:
     log = played.logs[0]
     log.unlink()
     log.mkdir()
-    until(lambda: isinstance(played.trouble, OSError), "a folder stands where the log was")
+    wait_until(lambda: isinstance(played.error, OSError), "a folder stands where the log was")
     log.rmdir()
-    until(lambda: played.trouble is None and log.exists() and log.stat().st_size > 0, "it goes on")
+    wait_until(lambda: played.error is None and log.exists() and log.stat().st_size > 0, "it recovers")
 
 
-def test_a_clock_that_leapt_leaves_a_gap_not_a_flood(
-    house_of: Callable[[ScaledClock], AppContext], tmp_path: Path
+def test_a_clock_that_jumps_leaves_a_gap_not_a_flood(
+    app_of: Callable[[ScaledClock], AppContext], tmp_path: Path
 ) -> None:
     clock = ScaledClock(math.inf, START)
-    acts = '[[acts]]\ndo = "declare"\nat = "23h"\nimpact = "x"\n'
+    steps = '[[responder]]\ndo = "declare"\nat = "23h"\nimpact = "x"\n'
     calm = SMALL.partition('[[stages]]\nname = "bad"')[0]
-    drill = Drill(house_of(clock).room, parse_script(calm + acts, "calm.toml"), tmp_path / "logs", clock)
+    drill = DrillPlayer(app_of(clock).room, parse_script(calm + steps, "calm.toml"), tmp_path / "logs", clock)
     drill.play(lambda line: None)
     lines = drill.logs[0].read_text().splitlines()
     assert 60 + 25 * 60 < len(lines) < 60 + 40 * 60
@@ -416,7 +423,7 @@ def test_a_clock_that_leapt_leaves_a_gap_not_a_flood(
 # the clock
 
 
-def test_a_scaled_clock_runs_as_fast_as_told() -> None:
+def test_a_scaled_clock_runs_at_its_speed() -> None:
     now = 100.0
     clock = ScaledClock(60, START, monotonic=lambda: now)
     assert clock() == START
@@ -424,14 +431,14 @@ def test_a_scaled_clock_runs_as_fast_as_told() -> None:
     assert clock() == START + timedelta(minutes=2)
     begun = time.monotonic()
     clock.wait(threading.Event(), START)
-    clock.wait(threading.Event(), START + timedelta(days=1), at_most_s=0.01)
+    clock.wait(threading.Event(), START + timedelta(days=1), timeout_s=0.01)
     wake = threading.Event()
     wake.set()
     clock.wait(wake, START + timedelta(days=1))
     assert time.monotonic() - begun < 5
 
 
-def test_an_infinitely_fast_clock_stands_until_something_is_waited_for() -> None:
+def test_an_infinitely_fast_clock_jumps_to_the_time_waited_for() -> None:
     clock = ScaledClock(math.inf, START)
     assert clock() == clock() == START
     clock.wait(threading.Event(), START + timedelta(hours=1))
@@ -441,7 +448,7 @@ def test_an_infinitely_fast_clock_stands_until_something_is_waited_for() -> None
 
 
 @pytest.mark.parametrize("speed", [0, -1, math.nan])
-def test_a_clock_that_cannot_run_is_refused(speed: float) -> None:
+def test_a_speed_that_is_not_positive_is_refused(speed: float) -> None:
     with pytest.raises(BadInput):
         ScaledClock(speed)
 
@@ -450,14 +457,14 @@ def test_a_clock_that_cannot_run_is_refused(speed: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("right", "wrong", "expected"),
     [
         ('service = "web"', 'service = "web"\nservise = 1', 'servise: unknown key. Did you mean "service"?'),
         ('every = "1s"', 'every = "often"', "[stages #1.lines #1] every: must be a duration such as 90s"),
         ('at = "20s"', 'at = "-20s"', "[alerts #1] at: must be a duration"),
         ('log = "app"', 'log = "ap"', '[stages #1.lines #1] log: no such log. Did you mean "app"?'),
-        ("%{1..9}", "%{9..1}", "[stages #1.lines #1.texts #1]: holds an unknown %{…}; there are %{time}"),
-        ("%{time}", "%{tine}", "there are %{time} %{clf} %{hex:8} %{40..180} %{one|other}"),
+        ("%{1..9}", "%{9..1}", "[stages #1.lines #1.texts #1]: has an unknown %{…}; use %{time}"),
+        ("%{time}", "%{tine}", "use %{time} %{clf} %{hex:8} %{40..180} %{one|other}"),
         ('texts = ["%{time} ERROR bad"]', "texts = []", "[stages #2.lines #1] texts: must not be empty"),
         ('app = "app.log"', 'app = "../app.log"', "[logs] app: must be a file name without a folder"),
         ('after = "fix"', 'after = "dinner"', '"dinner" is not a choice'),
@@ -465,15 +472,15 @@ def test_a_clock_that_cannot_run_is_refused(speed: float) -> None:
         ("[logs]", "[[logs]]", "logs: must be a table"),
     ],
 )
-def test_a_mistake_in_a_script_is_named_by_its_place(right: str, wrong: str, told: str) -> None:
+def test_a_mistake_in_a_script_is_located(right: str, wrong: str, expected: str) -> None:
     with pytest.raises(SettingsError) as raised:
         parse_script(SMALL.replace(right, wrong, 1), "small.toml")
-    assert told in " ".join(str(raised.value).split())
+    assert expected in " ".join(str(raised.value).split())
     assert str(raised.value).startswith("small.toml:") and raised.value.exit_status == 3
 
 
 @pytest.mark.parametrize(
-    ("act", "told"),
+    ("step", "expected"),
     [
         ('do = "dance"\nat = "1s"', "is not a choice"),
         ('at = "1s"', "missing key"),
@@ -482,12 +489,12 @@ def test_a_mistake_in_a_script_is_named_by_its_place(right: str, wrong: str, tol
         ('do = "action"\nat = "1s"\nwords = "x"\ndays = -1', "days"),
     ],
 )
-def test_a_mistake_in_an_act_is_named_by_its_place(act: str, told: str) -> None:
-    with pytest.raises(SettingsError, match=r"small.toml:\d+ \[acts #1\]") as raised:
-        small(f"[[acts]]\n{act}\n")
-    assert told in str(raised.value)
+def test_a_mistake_in_a_step_is_located(step: str, expected: str) -> None:
+    with pytest.raises(SettingsError, match=r"small.toml:\d+ \[responder #1\]") as raised:
+        small(f"[[responder]]\n{step}\n")
+    assert expected in str(raised.value)
 
 
-def test_times_in_a_script_are_read_as_people_write_them() -> None:
+def test_durations_in_a_script_may_be_written_as_text() -> None:
     drill = small('[[chat]]\nat = "7m10s"\nwho = "Bo"\nwords = "x"\n[[chat]]\nat = 90\nwho = "Bo"\nwords = "x"\n')
     assert [cue.at for cue in drill.chat] == [30, 430, 90]

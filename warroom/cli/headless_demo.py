@@ -7,14 +7,14 @@ from pathlib import Path
 from warroom.bootstrap import AppContext
 from warroom.cli import output
 from warroom.config.paths import write_atomically
-from warroom.drill.player import Drill
+from warroom.drill.player import DrillPlayer
 from warroom.reports import postmortem, render
 
 DELIVERY_S = 10.0
 """How long is waited for the last posts of the demo, in seconds."""
 
 
-def play(house: AppContext, drill: Drill, folder: Path, *, json: bool) -> None:
+def play(house: AppContext, drill: DrillPlayer, folder: Path, *, json: bool) -> None:
     """Play it to its end; the post-mortem's path is the last line on stdout. With ``json`` an object instead."""
     courier = house.courier()
     courier.start()

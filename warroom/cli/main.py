@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from warroom.bootstrap import AppContext
     from warroom.config.settings import Settings
-    from warroom.drill.player import Drill
+    from warroom.drill.player import DrillPlayer
     from warroom.incident.summary import Summary
     from warroom.logs.records import Level
     from warroom.logs.view import LogView
@@ -335,7 +335,7 @@ def open_console(call: CliContext, *, war_room: bool = False, logs: Sequence[str
 
 def deps(
     house: AppContext,
-    drill: Drill,
+    drill: DrillPlayer,
     *,
     incident_id: str = "",
     logs: Sequence[Path | str | int] = (),
