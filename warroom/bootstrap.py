@@ -303,7 +303,7 @@ def check_playbook(settings: Settings, playbook: Playbook) -> None:
     Raises ``SettingsError`` naming each template that cannot be used.
     """
     if settings.playbook:
-        from warroom.reports.messages import check_templates  # the template engine, which is dear
+        from warroom.reports.templates import check_templates  # loads the template engine
 
         check_templates(playbook, shown(Path(settings.playbook)))
 

@@ -166,8 +166,8 @@ async def test_a_secret_is_masked_in_the_preview_and_said(tmp_path: Path) -> Non
             await put(pilot, "actions", f"rotated token={TOKEN} @here")
             await settle(pilot)
             text = screen_text(pilot.app)
-            assert "1 secret masked" in text
-            assert "@here rings everybody" in text
+            assert "1 secret redacted" in text
+            assert "@here notifies everyone" in text
             shown = composer(pilot.app).shown
             assert shown is not None
             assert TOKEN not in shown.message.text

@@ -25,7 +25,7 @@ def play(house: AppContext, drill: DrillPlayer, folder: Path, *, json: bool) -> 
     deliveries = house.courier().drain(DELIVERY_S, incident_id)
     room = house.room
     incident = room.incident(incident_id)
-    written = postmortem.write(incident, room.playbook, deliveries, room.clock(), room.zone)
+    written = postmortem.build(incident, room.playbook, deliveries, room.clock(), room.zone)
     path = folder / f"{incident_id}-postmortem.md"
     write_atomically(path, render.to_markdown(written, room.playbook))
     if json:

@@ -1,7 +1,7 @@
-"""Figures: how fast, how long in which phase, which promises were kept. Never from when something was last touched.
+"""Metrics: durations between milestones, time in each phase, promised updates. All in seconds.
 
-A duration is the difference of two milestones, and None while one of them is missing.
-A milestone amended to before its predecessor makes it 0, not negative. Everything is in seconds.
+A duration is the difference of two milestones, and None while one of them is missing. If a milestone was amended to
+before its predecessor, the duration is 0, not negative.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
 
 GRACE_S = 60.0
-"""A promise names a minute; a post within that minute keeps it."""
+"""A due time is a minute; a post within that minute is on time."""
 
 
-class _Value(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Measured(_Value):
-    """One incident's times, in seconds. Over many incidents their means are MTTD, MTTA and MTTR."""
+class Durations(_Frozen):
+    """One incident's durations, in seconds. Their means over many incidents are MTTD, MTTA, MTTM and MTTR."""
 
     detect_s: float | None
     acknowledge_s: float | None
@@ -35,8 +35,8 @@ class Measured(_Value):
     resolve_s: float | None
 
 
-class PhaseTime(_Value):
-    """How long the incident was in a phase; 0 for one it never reached, ``running`` while it is in it."""
+class PhaseTime(_Frozen):
+    """The time spent in a phase: 0 if it was never reached, ``running`` while the incident is in it."""
 
     id: str
     title: str
@@ -44,10 +44,10 @@ class PhaseTime(_Value):
     running: bool = False
 
 
-class Promise(_Value):
-    """An update that was promised for ``due``: ``posted_at`` is when it came, None if it has not.
+class UpdatePromise(_Frozen):
+    """An update promised for ``due``; ``posted_at`` is None if it was not posted.
 
-    ``kept`` is None while it is not yet due, and when the resolution made it needless; ``late_s`` is 0 if kept.
+    ``kept`` is None while it is not due yet, and if the resolution made it unnecessary; ``late_s`` is 0 if kept.
     """
 
     audience: Audience
@@ -57,22 +57,22 @@ class Promise(_Value):
     late_s: float = 0.0
 
 
-class Average(_Value):
-    """A figure over several incidents: how many had it, their mean and their median, in seconds."""
+class Average(_Frozen):
+    """A metric over several incidents: how many have it, mean and median in seconds."""
 
     count: int
     mean_s: float
     median_s: float
 
 
-def measure(incident: Incident) -> Measured:
-    """How long it took to detect, mitigate and resolve it since it started, to acknowledge it once declared."""
+def durations_of(incident: Incident) -> Durations:
+    """Measure detect, mitigate and resolve from the start, acknowledge from the declaration."""
 
     def between(first: Milestone, then: Milestone) -> float | None:
         start, end = incident.milestones.get(first), incident.milestones.get(then)
         return max(0.0, (end - start).total_seconds()) if start and end else None
 
-    return Measured(
+    return Durations(
         detect_s=between("started", "detected"),
         acknowledge_s=between("declared", "acknowledged"),
         mitigate_s=between("started", "mitigated"),
@@ -81,9 +81,8 @@ def measure(incident: Incident) -> Measured:
 
 
 def phases(incident: Incident, playbook: Playbook, now: datetime) -> tuple[PhaseTime, ...]:
-    """The time spent in each phase: by the playbook's minutes since the start, the last one from the resolution
-    to the closing."""
-    whole = timing.elapsed(incident, now).total_seconds()
+    """Measure the time in each phase: the playbook's minutes since the start, then resolution to closing."""
+    total = timing.elapsed(incident, now).total_seconds()
     current = timing.phase(incident, playbook, now).id if incident.exists else ""
     closed = next((at for at, status in reversed(incident.statuses) if status == "closed"), now)
     resolved = incident.milestones.get("resolved")
@@ -93,19 +92,19 @@ def phases(incident: Incident, playbook: Playbook, now: datetime) -> tuple[Phase
             seconds = max(0.0, (closed - resolved).total_seconds()) if resolved else 0.0
             running = resolved is not None and incident.status != "closed"
         else:
-            end = whole if phase.to_minute is None else min(whole, phase.to_minute * 60.0)
+            end = total if phase.to_minute is None else min(total, phase.to_minute * 60.0)
             seconds, running = max(0.0, end - phase.from_minute * 60.0), incident.open and phase.id == current
         rows.append(PhaseTime(id=phase.id, title=phase.title, seconds=seconds, running=running))
     return tuple(rows)
 
 
-def cadence(incident: Incident, playbook: Playbook, now: datetime) -> tuple[Promise, ...]:
-    """Every update that was promised and what became of it, in the order of the due times.
+def cadence(incident: Incident, playbook: Playbook, now: datetime) -> tuple[UpdatePromise, ...]:
+    """List every promised update and whether it was kept, by due time.
 
-    The team is owed the first one a cadence after the declaration; from then on each post makes the next promise.
-    What is posted with the declaration itself is the declaration, and keeps no promise.
+    The first one for the team is due one cadence after the declaration; after that each post promises the next. The
+    post of the declaration itself does not count as one.
     """
-    promises: list[Promise] = []
+    promises: list[UpdatePromise] = []
     declared = incident.milestones.get("declared")
     if declared is None:
         return ()
@@ -129,22 +128,22 @@ def cadence(incident: Incident, playbook: Playbook, now: datetime) -> tuple[Prom
 
 def _promise(
     audience: Audience, due: datetime, posted: datetime | None, since: datetime, incident: Incident, now: datetime
-) -> Promise:
+) -> UpdatePromise:
     late = ((posted or now) - due).total_seconds()
-    over = next((at for at, status in incident.statuses if at >= since and status in ("resolved", "closed")), None)
+    ended = next((at for at, status in incident.statuses if at >= since and status in ("resolved", "closed")), None)
     if late <= GRACE_S:
-        return Promise(audience=audience, due=due, posted_at=posted, kept=True if posted else None)
-    if over and (over - due).total_seconds() <= GRACE_S:  # resolved before it fell due: nobody was left waiting
-        return Promise(audience=audience, due=due, posted_at=posted, kept=None)
-    if posted is None and over:
-        late = (over - due).total_seconds()
-    return Promise(audience=audience, due=due, posted_at=posted, kept=False, late_s=late)
+        return UpdatePromise(audience=audience, due=due, posted_at=posted, kept=True if posted else None)
+    if ended and (ended - due).total_seconds() <= GRACE_S:  # resolved before it was due: it was not needed
+        return UpdatePromise(audience=audience, due=due, posted_at=posted, kept=None)
+    if posted is None and ended:
+        late = (ended - due).total_seconds()
+    return UpdatePromise(audience=audience, due=due, posted_at=posted, kept=False, late_s=late)
 
 
-def over(incidents: Iterable[Measured]) -> dict[str, Average]:
-    """Mean and median over several incidents: ``mttd``, ``mtta``, ``mttm`` (to mitigate) and ``mttr``.
+def averages_of(incidents: Iterable[Durations]) -> dict[str, Average]:
+    """Return mean and median over several incidents: ``mttd``, ``mtta``, ``mttm`` (mitigate) and ``mttr``.
 
-    A figure that no incident has is left out; an incident without it does not count in it.
+    A metric that no incident has is left out. An incident without a metric does not count in it.
     """
     rows = list(incidents)
     figures = {

@@ -1,7 +1,6 @@
-"""The post-mortem as a value, written from the journal: people's sections, and drafts for those not yet written.
+"""The post-mortem as a value, built from the journal: what people wrote, and drafts of what they have not.
 
-It is blameless by construction: in everything told, names become roles ("the incident commander", "a responder");
-only action items keep their owners. Knows no Markdown, HTML or file.
+Names of people become roles ("the incident commander", "a responder") everywhere but in the owners of action items.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from warroom.incident import timing
 from warroom.incident.delivery import Delivery, DeliveryState
@@ -36,26 +35,28 @@ from warroom.incident.events import (
     SectionWritten,
     UpdatePosted,
 )
-from warroom.incident.events import (
-    Section as Name,
-)
+from warroom.incident.events import Section as SectionName
 from warroom.incident.incident import Incident, Row, in_order
 from warroom.incident.playbook import Playbook
 from warroom.reports import metrics
-from warroom.reports.messages import dated, moment, people
-from warroom.reports.metrics import Measured, PhaseTime, Promise
+from warroom.reports.messages import format_dated_moment, format_moment
+from warroom.reports.metrics import Durations, PhaseTime, UpdatePromise
+from warroom.reports.warnings import names_in
 from warroom.safety import redact
 
 COMMANDER = "incident_commander"
 
 
-class _Value(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Told(_Value):
-    """A line of the timeline. ``day`` (ISO), ``time`` and ``offset`` (``CET, UTC+01:00``) are in the team's zone;
-    ``data`` says where it can be looked up."""
+class TimelineLine(_Frozen):
+    """A line of the timeline.
+
+    ``day`` (ISO), ``time`` and ``offset`` (``CET, UTC+01:00``) are in the team's zone. ``data`` is where to look it
+    up.
+    """
 
     seq: int
     at: datetime
@@ -67,8 +68,8 @@ class Told(_Value):
     data: str = ""
 
 
-class Gap(_Value):
-    """A stretch in which nobody held a role; ``until`` is None if nobody ever did again."""
+class RoleGap(_Frozen):
+    """A period in which nobody held a role; ``until`` is None if nobody took it again."""
 
     role: str
     title: str
@@ -78,8 +79,8 @@ class Gap(_Value):
     seconds: float
 
 
-class Held(_Value):
-    """How a role was held: by how many people, with how many handovers, for how long."""
+class RoleSummary(_Frozen):
+    """Who held a role, in numbers: people, handovers, seconds."""
 
     role: str
     title: str
@@ -88,33 +89,36 @@ class Held(_Value):
     seconds: float
 
 
-class Promised(Promise):
-    """A promise with its due ``time`` in the team's zone."""
+class PromisedUpdate(UpdatePromise):
+    """A promised update with its due ``time`` in the team's zone."""
 
     time: str
 
 
-class Section(_Value):
-    """What people wrote, or, while nobody has, a draft from the timeline in ``suggestions``, marked as a draft
-    wherever it is shown. ``left_empty``: somebody decided that there is nothing to write."""
+class PostMortemSection(_Frozen):
+    """A section: what people wrote, or ``suggestions`` from the timeline until they do.
 
-    words: str = ""
+    Suggestions are marked as a draft wherever they are shown. ``left_empty`` says that a person decided that there
+    is nothing to write.
+    """
+
+    text: str = Field("", serialization_alias="words")
     suggestions: tuple[str, ...] = ()
     left_empty: bool = False
 
 
-class Action(_Value):
+class PostMortemAction(_Frozen):
     """An action item. ``due`` is an ISO date or ""."""
 
     id: str
-    words: str
+    text: str = Field(serialization_alias="words")
     owner: str
     due: str
     done: bool
 
 
-class PostMortem(_Value):
-    """The whole document. Times are UTC; texts are redacted and, but for action items, without names."""
+class PostMortem(_Frozen):
+    """The whole document. Times are UTC. Texts are redacted and, except for action items, without names."""
 
     id: str
     title: str
@@ -126,94 +130,97 @@ class PostMortem(_Value):
     zone: str
     span: str
     duration_s: float
-    summary: Section
-    timeline: tuple[Told, ...]
+    summary: PostMortemSection
+    timeline: tuple[TimelineLine, ...]
     milestones: dict[Milestone, datetime]
     milestone_times: dict[Milestone, str]
-    measured: Measured
+    durations: Durations = Field(serialization_alias="measured")
     phases: tuple[PhaseTime, ...]
-    cadence: tuple[Promised, ...]
-    roles: tuple[Held, ...]
-    gaps: tuple[Gap, ...]
-    evidence: tuple[Told, ...]
+    cadence: tuple[PromisedUpdate, ...]
+    roles: tuple[RoleSummary, ...]
+    gaps: tuple[RoleGap, ...]
+    evidence: tuple[TimelineLine, ...]
     users_affected: str
     business_impact: str
     customer_impact: str
-    root_cause: Section
-    went_well: Section
-    could_improve: Section
-    actions: tuple[Action, ...]
+    root_cause: PostMortemSection
+    went_well: PostMortemSection
+    could_improve: PostMortemSection
+    actions: tuple[PostMortemAction, ...]
 
 
-def write(
+def build(
     incident: Incident, playbook: Playbook, deliveries: Sequence[Delivery], now: datetime, zone: tzinfo
 ) -> PostMortem:
-    """The post-mortem of ``incident`` as far as it can be written at ``now``; times are told in ``zone``."""
-    told = _Telling(incident, playbook, deliveries, now, zone)
-    timeline = tuple(told.timeline())
-    measured = metrics.measure(incident)
+    """Build the post-mortem of ``incident`` as of ``now``; times for people are in ``zone``."""
+    writer = _BlamelessWriter(incident, playbook, deliveries, now, zone)
+    timeline = tuple(writer.timeline())
+    durations = metrics.durations_of(incident)
     cadence = metrics.cadence(incident, playbook, now)
-    gaps = tuple(_gaps(incident, playbook, now, zone))
+    gaps = tuple(_role_gaps(incident, playbook, now, zone))
     start, resolved = incident.milestones.get("started"), incident.milestones.get("resolved")
-    words = {name: told.blameless(text, now) for name, text in incident.sections.items()}
+    texts = {name: writer.blameless(text, now) for name, text in incident.sections.items()}
 
-    def section(name: Name, suggestions: Iterable[str]) -> Section:
-        if name in words:
-            return Section(words=words[name], left_empty=not words[name])
-        return Section(suggestions=tuple(suggestions))
+    def section(name: SectionName, suggestions: Iterable[str]) -> PostMortemSection:
+        if name in texts:
+            return PostMortemSection(text=texts[name], left_empty=not texts[name])
+        return PostMortemSection(suggestions=tuple(suggestions))
 
     return PostMortem(
         id=incident.id,
-        title=told.blameless(incident.title, now),
+        title=writer.blameless(incident.title, now),
         service=_safe(incident.service),
-        severity=told.severity,
+        severity=writer.severity,
         status=incident.status,
         drill=incident.drill,
         written_at=now,
         zone=str(zone),
-        span=f"{dated(start, zone)} – {moment(resolved, zone, start) if resolved else 'ongoing'}" if start else "",
+        span=_format_span(start, resolved, zone),
         duration_s=timing.elapsed(incident, now).total_seconds(),
-        summary=section("summary", [told.summary()]),
+        summary=section("summary", [writer.summary()]),
         timeline=timeline,
         milestones=in_order(incident.milestones),
-        milestone_times={name: dated(at, zone) for name, at in incident.milestones.items()},
-        measured=measured,
+        milestone_times={name: format_dated_moment(at, zone) for name, at in incident.milestones.items()},
+        durations=durations,
         phases=metrics.phases(incident, playbook, now),
-        cadence=tuple(Promised(**dict(p), time=moment(p.due, zone, start)) for p in cadence),
-        roles=tuple(_held(incident, playbook, now)),
+        cadence=tuple(PromisedUpdate(**dict(p), time=format_moment(p.due, zone, start)) for p in cadence),
+        roles=tuple(_role_summaries(incident, playbook, now)),
         gaps=gaps,
         evidence=tuple(row for row in timeline if row.kind == "evidence"),
-        users_affected=words.get("users_affected", ""),
-        business_impact=words.get("business_impact", ""),
-        customer_impact=words.get("customer_impact", ""),
-        root_cause=section("root_cause", told.causes()),
-        went_well=section("went_well", _went_well(incident, playbook, measured, cadence, gaps)),
-        could_improve=section("could_improve", told.could_improve(measured, cadence, gaps)),
+        users_affected=texts.get("users_affected", ""),
+        business_impact=texts.get("business_impact", ""),
+        customer_impact=texts.get("customer_impact", ""),
+        root_cause=section("root_cause", writer.causes()),
+        went_well=section("went_well", _went_well(incident, playbook, durations, cadence, gaps)),
+        could_improve=section("could_improve", writer.could_improve(durations, cadence, gaps)),
         actions=tuple(
-            Action(id=a.id, words=_safe(a.words), owner=_safe(a.owner), due=a.due, done=a.done_at is not None)
+            PostMortemAction(
+                id=a.id, text=_safe(a.words), owner=_safe(a.owner), due=a.due, done=a.done_at is not None
+            )
             for a in incident.actions.values()
         ),
     )
 
 
 _BLAMEFUL = {
-    r"should(?:n't| not)? have|should've": "tell what was known at the time, not what is known now",
-    r"could(?:n't| not)? have|could've": "tell what happened; what would help goes under improvements",
-    r"fail(?:ed|s|ing|ure) to": "say what did happen, and what made it likely",
-    r"neglect(?:ed|s)?|negligen(?:t|ce)|forgot|overlooked|ignored": "say what made it easy to miss",
+    r"should(?:n't| not)? have|should've": "describe what was known at the time, not what is known now",
+    r"could(?:n't| not)? have|could've": "describe what happened; improvements have their own section",
+    r"fail(?:ed|s|ing|ure) to": "describe what happened, and what made it likely",
+    r"neglect(?:ed|s)?|negligen(?:t|ce)|forgot|overlooked|ignored": "describe what made it easy to miss",
     r"careless(?:ly|ness)?|sloppy|lazy|incompeten(?:t|ce)|stupid(?:ly)?": "judge the system, not the person",
-    r"human error|operator error|user error": "an error is where the analysis begins; ask what made it possible",
+    r"human error|operator error|user error": "an error is where analysis starts; ask what made it possible",
     r"(?:his|her|their|whose) (?:fault|mistake)|at fault|to blame|blamed?": "ask what and how, not who",
-    r"obviously|simply|just had to|common sense": "it was not obvious then",
+    r"obviously|simply|just had to|common sense": "it was not obvious at the time",
     r"why did(?:n't| not)": "ask what and how, not why somebody did",
 }
 _BLAME = re.compile("|".join(rf"(?P<b{n}>\b(?:{words})\b)" for n, words in enumerate(_BLAMEFUL)), re.IGNORECASE)
 
 
-def lint(text: str, names: Iterable[str] = ()) -> tuple[str, ...]:
-    """What in ``text`` reads as blame, with what to write instead; ``names`` are people who may appear.
+def find_blame(text: str, names: Iterable[str] = ()) -> tuple[str, ...]:
+    """List the wordings in ``text`` that read as blame, each with what to write instead, in order.
 
-    One line for each wording, in the order found. After PagerDuty's guide to blameless post-mortems.
+    ``names`` are people who may be named. Source of the rules: PagerDuty's guide to blameless post-mortems
+    (https://postmortems.pagerduty.com/culture/blameless/).
     """
     remedies = list(_BLAMEFUL.values())
     found: dict[str, str] = {}
@@ -226,14 +233,12 @@ def lint(text: str, names: Iterable[str] = ()) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-# ── telling it ──────────────────────────────────────────────────────────────────────────────────────────────
-
-_UNTOLD = (EntryAmended, EntryRetracted, MilestoneAmended, SectionWritten)
-"""The journal's own book-keeping; what it changed is told where it happened."""
+_NOT_IN_TIMELINE = (EntryAmended, EntryRetracted, MilestoneAmended, SectionWritten)
+"""Changes to other entries or sections; the entries themselves show the result."""
 
 
-class _Telling:
-    """One incident being told without names."""
+class _BlamelessWriter:
+    """Writes the parts of one incident's post-mortem, with roles instead of names."""
 
     def __init__(
         self, incident: Incident, playbook: Playbook, deliveries: Sequence[Delivery], now: datetime, zone: tzinfo
@@ -242,7 +247,7 @@ class _Telling:
         self.deliveries = [d for d in deliveries if d.incident == incident.id]
         found = next((s for s in playbook.severities if s.id == incident.severity), None)
         self.severity = found.title if found else incident.severity.capitalize()
-        names = people(incident)
+        names = names_in(incident)
         self._names = re.compile(
             "|".join(rf"(?<!\w)@?{re.escape(name)}(?!\w)" for name in names) if names else r"(?!)"
         )
@@ -251,11 +256,11 @@ class _Telling:
         self._since = [t.since for t in self._tenures]
 
     def blameless(self, text: str, at: datetime) -> str:
-        """``text``, redacted, with the role in the place of each name, as held at ``at``."""
+        """Return ``text`` redacted, with each name replaced by the role that person held at ``at``."""
 
         def role(match: re.Match[str]) -> str:
-            told = self._role(match[0].lstrip("@"), at)
-            return told if match.start() else told[0].upper() + told[1:]
+            writer = self._role(match[0].lstrip("@"), at)
+            return writer if match.start() else writer[0].upper() + writer[1:]
 
         return _safe(self._names.sub(role, text))
 
@@ -266,20 +271,24 @@ class _Telling:
             if (tenure.until is None or tenure.until > at)
             and (tenure.person == name or name in tenure.person.split())
         ]
-        # Who leads is told first: that is the part they spoke in.
+        # Leading the incident is the role that matters most for what a person said.
         for role in sorted(held, key=lambda role: role != COMMANDER):
             if role in self._roles:
                 return f"the {self._roles[role].lower()}"
         return "a responder"
 
-    def timeline(self) -> Iterable[Told]:
+    def timeline(self) -> Iterable[TimelineLine]:
         links = {d.seq: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url.startswith("http")}
         for row in self.incident.timeline:
             event = row.entry.event
             here = row.at.astimezone(self.zone)
-            if row.retracted or isinstance(event, _UNTOLD) or (isinstance(event, ItemChecked) and event.because):
+            if (
+                row.retracted
+                or isinstance(event, _NOT_IN_TIMELINE)
+                or (isinstance(event, ItemChecked) and event.because)
+            ):
                 continue
-            yield Told(
+            yield TimelineLine(
                 seq=row.seq,
                 at=row.at,
                 day=f"{here:%Y-%m-%d}",
@@ -287,7 +296,7 @@ class _Telling:
                 offset=_offset(here),
                 kind=row.kind,
                 text=self._text(row),
-                data=links.get(row.seq, "") or _safe(_data(row)),
+                data=links.get(row.seq, "") or _safe(_source_of(row)),
             )
 
     def _text(self, row: Row) -> str:
@@ -309,16 +318,18 @@ class _Telling:
         incident = self.incident
         start, resolved = incident.milestones.get("started"), incident.milestones.get("resolved")
         took = timing.format_duration(timing.elapsed(incident, self.now))
-        said = f"{incident.service}: {incident.impact.rstrip('. ')}. {self.severity}"
+        text = f"{incident.service}: {incident.impact.rstrip('. ')}. {self.severity}"
         if start:
-            said += f", from {dated(start, self.zone)}"
-        said += f" to {moment(resolved, self.zone, start)}, {took}." if resolved else f", ongoing for {took}."
+            text += f", from {format_dated_moment(start, self.zone)}"
+        text += (
+            f" to {format_moment(resolved, self.zone, start)}, {took}." if resolved else f", ongoing for {took}."
+        )
         for _, fix in incident.fixes[-1:]:
-            said += f" {'A temporary' if fix.temporary else 'A permanent'} fix was made: {fix.words.rstrip('. ')}."
-        return self.blameless(said, self.now)
+            text += f" {'A temporary' if fix.temporary else 'A permanent'} fix was made: {fix.words.rstrip('. ')}."
+        return self.blameless(text, self.now)
 
     def causes(self) -> Iterable[str]:
-        """Findings, then hypotheses: what may have contributed. Several causes are the rule."""
+        """Yield what may have contributed: findings, then hypotheses. There is rarely only one cause."""
         for sort in ("finding", "hypothesis"):
             for row in self.incident.timeline:
                 event = row.entry.event
@@ -326,80 +337,95 @@ class _Telling:
                     word = "" if sort == "finding" else "Suspected: "
                     yield word + self.blameless(row.text, row.at)
 
-    def could_improve(self, measured: Measured, cadence: Sequence[Promise], gaps: Sequence[Gap]) -> Iterable[str]:
+    def could_improve(
+        self, durations: Durations, cadence: Sequence[UpdatePromise], gaps: Sequence[RoleGap]
+    ) -> Iterable[str]:
         incident, playbook = self.incident, self.playbook
-        target = _target(incident, playbook)
-        if measured.detect_s is not None and measured.detect_s > playbook.nudges.escalate_minutes * 60:
-            yield f"It went unnoticed for {_spoken(measured.detect_s)}: which alert would have told us?"
-        if target and measured.acknowledge_s is not None and measured.acknowledge_s > target:
-            yield f"Acknowledged after {_spoken(measured.acknowledge_s)}, {_spoken(target)} were allowed."
+        target = _response_target_s(incident, playbook)
+        if durations.detect_s is not None and durations.detect_s > playbook.nudges.escalate_minutes * 60:
+            yield f"Detected after {_format_seconds(durations.detect_s)}: which alert would have caught it?"
+        if target and durations.acknowledge_s is not None and durations.acknowledge_s > target:
+            took = _format_seconds(durations.acknowledge_s)
+            yield f"Acknowledged after {took}; the target is {_format_seconds(target)}."
         late = [promise for promise in cadence if promise.kept is False]
         if late:
-            worst = _spoken(max(promise.late_s for promise in late))
-            yield f"{len(late)} of {_due(cadence)} promised updates came late or not at all, by up to {worst}."
+            worst = _format_seconds(max(promise.late_s for promise in late))
+            yield f"{len(late)} of {_count_due(cadence)} promised updates were late or missing, by up to {worst}."
         for gap in gaps:
             if gap.role == COMMANDER and gap.seconds > playbook.nudges.commander_minutes * 60:
-                yield f"Nobody was incident commander for {_spoken(gap.seconds)}."
+                yield f"There was no incident commander for {_format_seconds(gap.seconds)}."
         for row in incident.rows:
             event = row.entry.event
             if isinstance(event, Resolved) and event.overridden and not row.retracted:
                 open_items = ", ".join(event.overridden)
-                yield self.blameless(f"Resolved before all was verified ({open_items}): {event.reason}", row.at)
+                yield self.blameless(f"Resolved with open items ({open_items}): {event.reason}", row.at)
             if isinstance(event, ItemChecked) and event.against and not row.retracted:
-                yield self.blameless(f"“{event.title}” was ticked although: {event.against}.", row.at)
+                yield self.blameless(f"“{event.title}” was checked although: {event.against}.", row.at)
         temporary = [fix for _, fix in incident.fixes if fix.temporary]
         if temporary and not any(not fix.temporary for _, fix in incident.fixes):
-            yield "The fix is temporary: the permanent one is still owed."
+            yield "The fix is temporary; the permanent one is outstanding."
         unproved = [fix for _, fix in incident.fixes if not fix.rollback]
         if unproved:
-            yield f"{_count(len(unproved), 'fix', 'fixes')} had no rollback written down."
+            yield f"{_count(len(unproved), 'fix', 'fixes')} had no rollback recorded."
         lost = [d for d in self.deliveries if d.state in (DeliveryState.FAILED, DeliveryState.UNCONFIRMED)]
         for name in dict.fromkeys(d.destination for d in lost):
             number = sum(d.destination == name for d in lost)
-            yield f"{_count(number, 'message', 'messages')} to {_safe(name)} did not arrive for certain."
+            yield f"{_count(number, 'message', 'messages')} to {_safe(name)} may not have arrived."
         loose = [item.id for item in incident.actions.values() if not (item.owner and item.due)]
         if loose:
             yield f"Without an owner or a due date: {', '.join(loose)}."
 
 
 def _went_well(
-    incident: Incident, playbook: Playbook, measured: Measured, cadence: Sequence[Promise], gaps: Sequence[Gap]
+    incident: Incident,
+    playbook: Playbook,
+    durations: Durations,
+    cadence: Sequence[UpdatePromise],
+    gaps: Sequence[RoleGap],
 ) -> Iterable[str]:
-    target = _target(incident, playbook)
-    if target and measured.acknowledge_s is not None and measured.acknowledge_s <= target:
-        yield f"Acknowledged within {_spoken(measured.acknowledge_s)}, {_spoken(target)} were allowed."
+    target = _response_target_s(incident, playbook)
+    if target and durations.acknowledge_s is not None and durations.acknowledge_s <= target:
+        took = _format_seconds(durations.acknowledge_s)
+        yield f"Acknowledged within {took}; the target is {_format_seconds(target)}."
     kept = sum(promise.kept is True for promise in cadence)
-    if kept and kept == _due(cadence):
-        yield "Every promised update came in time." if kept > 1 else "The promised update came in time."
+    if kept and kept == _count_due(cadence):
+        yield "Every promised update was on time." if kept > 1 else "The promised update was on time."
     limit = playbook.nudges.commander_minutes * 60
     led = [tenure for tenure in incident.tenures if tenure.role == COMMANDER]
     if led and all(gap.seconds <= limit for gap in gaps if gap.role == COMMANDER):
-        yield "Somebody was in command from the beginning to the end."
+        yield "There was an incident commander from start to end."
     if incident.evidence:
         yield f"{_count(len(incident.evidence), 'piece', 'pieces')} of evidence kept for the analysis."
     ready = sum(bool(fix.rollback) for _, fix in incident.fixes)
     if ready and ready == len(incident.fixes):
-        yield "Every fix had its rollback ready."
+        yield "Every fix had a rollback recorded."
     for row in incident.rows:
         event = row.entry.event
         overrode = any(tick.against for tick in incident.ticks.values())
         if isinstance(event, Resolved) and not event.overridden and not row.retracted and not overrode:
-            yield "Recovery was verified before it was called resolved."
+            yield "Recovery was verified before the incident was resolved."
             break
 
 
-def _target(incident: Incident, playbook: Playbook) -> float | None:
-    """The response time asked for at the severity it was declared with, in seconds."""
+def _response_target_s(incident: Incident, playbook: Playbook) -> float | None:
+    """Return the response target of the severity it was declared with, in seconds."""
     first = incident.severities[0][1] if incident.severities else ""
     return next((s.response_minutes * 60.0 for s in playbook.severities if s.id == first), None)
 
 
-def _due(cadence: Sequence[Promise]) -> int:
+def _format_span(start: datetime | None, resolved: datetime | None, zone: tzinfo) -> str:
+    if start is None:
+        return ""
+    end = format_moment(resolved, zone, start) if resolved else "ongoing"
+    return f"{format_dated_moment(start, zone)} – {end}"
+
+
+def _count_due(cadence: Sequence[UpdatePromise]) -> int:
     return sum(promise.kept is not None for promise in cadence)
 
 
-def _gaps(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -> Iterable[Gap]:
-    """Where nobody held a role, from the declaration to the resolution. A role nobody ever took is one gap."""
+def _role_gaps(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -> Iterable[RoleGap]:
+    """Yield the periods without a holder, from declaration to resolution; one for a role never taken."""
     start, end = incident.milestones.get("declared"), incident.milestones.get("resolved", now)
     if start is None:
         return
@@ -412,8 +438,9 @@ def _gaps(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -
         if free < end:
             stretches.append((free, end, False))
         for since, until, taken in stretches:
-            time = f"{moment(since, zone, start)} to {moment(until, zone, start) if taken else 'the end'}"
-            yield Gap(
+            end_time = format_moment(until, zone, start) if taken else "the end"
+            time = f"{format_moment(since, zone, start)} to {end_time}"
+            yield RoleGap(
                 role=role.id,
                 title=role.title,
                 since=since,
@@ -423,7 +450,7 @@ def _gaps(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -
             )
 
 
-def _held(incident: Incident, playbook: Playbook, now: datetime) -> Iterable[Held]:
+def _role_summaries(incident: Incident, playbook: Playbook, now: datetime) -> Iterable[RoleSummary]:
     end = incident.milestones.get("resolved", now)
     for role in playbook.roles:
         tenures = [tenure for tenure in incident.tenures if tenure.role == role.id]
@@ -431,7 +458,7 @@ def _held(incident: Incident, playbook: Playbook, now: datetime) -> Iterable[Hel
             spans = (min(tenure.until or end, end) - tenure.since for tenure in tenures)
             held = sum((max(span, timedelta(0)) for span in spans), timedelta(0))
             following = pairwise(tenures)
-            yield Held(
+            yield RoleSummary(
                 role=role.id,
                 title=role.title,
                 holders=len({tenure.person for tenure in tenures}),
@@ -440,15 +467,15 @@ def _held(incident: Incident, playbook: Playbook, now: datetime) -> Iterable[Hel
             )
 
 
-def _data(row: Row) -> str:
-    """Where a row's facts can be looked up, apart from the links of its deliveries."""
+def _source_of(row: Row) -> str:
+    """Return where to look a row up, apart from the links of its deliveries."""
     event = row.entry.event
     if isinstance(event, EvidencePinned):
         return f"{event.source}:{event.line}" if event.line else event.source
     if isinstance(event, AlertReceived):
         return event.source
     if isinstance(event, ChannelOpened):
-        # Not a file of this machine: the document is read elsewhere.
+        # Not a local file: the document is read on other machines.
         return event.url if event.url.startswith("http") else ""
     if isinstance(event, UpdatePosted):
         return ", ".join(event.destinations)
@@ -456,7 +483,7 @@ def _data(row: Row) -> str:
 
 
 def _offset(here: datetime) -> str:
-    """The zone of a local time as a document names it: ``CET, UTC+01:00``, ``UTC``."""
+    """Format the zone of a local time: ``CET, UTC+01:00`` or ``UTC``."""
     name, digits = here.tzname() or "", f"{here:%z}"
     if not name[:1].isalpha():  # some zones are named by their offset only
         name = ""
@@ -468,7 +495,7 @@ def _safe(text: str) -> str:
     return redact(text, personal=False).text
 
 
-def _spoken(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     return timing.format_duration(timedelta(seconds=seconds))
 
 

@@ -1,7 +1,7 @@
-"""The post-mortem and the whole incident as Markdown, HTML and JSON text. Writes no file.
+"""Renders the post-mortem and the whole incident as Markdown, HTML or JSON. Writes no file.
 
-Everything that came from outside (log lines, notes, chat) is escaped before it stands in Markdown, and Markdown
-becomes HTML with raw HTML switched off: no markup of a stranger's survives in any of the three.
+Text from outside (log lines, notes, chat) is escaped in Markdown, and Markdown is converted to HTML with raw HTML
+disabled, so that its markup has no effect in any of the three.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from warroom.incident.delivery import Delivery
 from warroom.incident.events import SECTIONS
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
-from warroom.reports import messages, postmortem
-from warroom.reports.postmortem import PostMortem, Section, Told
+from warroom.reports import postmortem, templates
+from warroom.reports.postmortem import PostMortem, PostMortemSection, TimelineLine
 from warroom.safety import redact, sanitize
 
-Form = Literal["json", "markdown", "html"]
-FORMS: tuple[Form, ...] = ("json", "markdown", "html")
+ExportFormat = Literal["json", "markdown", "html"]
+EXPORT_FORMATS: tuple[ExportFormat, ...] = ("json", "markdown", "html")
 
 POSTMORTEM_FORMAT = "warroom.postmortem/1"
 EXPORT_FORMAT = "warroom.incident/1"
-"""Named in the JSON; keys are only ever added to a format of the same number."""
+"""Named in the JSON. A format of the same number only ever gains keys."""
 
-LIMIT = 20_000_000
-"""The longest document, in characters: a journal of a hundred thousand entries fits."""
+MAX_LENGTH = 20_000_000
+"""The longest document, in characters: enough for a journal of 100,000 entries."""
 
-_NOTHING = "*Not written yet.*"
-_EMPTY = "*Left empty.*"
+_NOT_WRITTEN = "*Not written yet.*"
+_LEFT_EMPTY = "*Nothing to report.*"
 _DRAFT = "*Draft from the timeline, not yet reviewed:*"
 
 
@@ -42,89 +42,98 @@ _DRAFT = "*Draft from the timeline, not yet reviewed:*"
 
 
 def escape(text: str) -> str:
-    """``text`` as one line of Markdown that reads as it is written: nothing in it is markup."""
+    """Escape ``text`` as one line of Markdown without any markup."""
     one = " ".join(sanitize(text, newlines=False).split())
     one = re.sub(r"([\\`*_\[\]<>~|#!]|&(?=#?\w{1,32};))", r"\\\1", one)
     # At the beginning of a line these would start a list, a rule or a heading.
     return re.sub(r"^(?:([-+=])|(\d{1,9})([.)]))", lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", one)
 
 
-def prose(text: str) -> str:
-    """What a person wrote as Markdown, with lists and emphasis left to them; no HTML, links, headings, fences."""
+def escape_prose(text: str) -> str:
+    """Escape what a person wrote, keeping lists and emphasis: no HTML, links, headings or fences."""
     text = re.sub(r"([\\<\[\]]|&(?=#?\w{1,32};))", r"\\\1", sanitize(text))
     text = re.sub(r"`{3,}|~{3,}", lambda m: "".join(f"\\{c}" for c in m[0]), text)
-    # A heading, by # or by a line drawn under it, also within a list or a quotation.
+    # A heading, ATX or setext, also inside a list or a quotation.
     marks = r"^((?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t]+(?=\S))*+)(?=#|=+[ \t]*$|-+[ \t]*$)"
     return re.sub(marks, r"\1\\", text, flags=re.MULTILINE).strip("\n")
 
 
-def to_markdown(written: PostMortem, playbook: Playbook) -> str:
-    """The document by the playbook's ``postmortem`` template. Raises ``SettingsError`` if that cannot be used."""
-    duration = timing.format_duration(timedelta(seconds=written.duration_s))
+def to_markdown(document: PostMortem, playbook: Playbook) -> str:
+    """Render the document with the playbook's ``postmortem`` template.
+
+    Raises ``SettingsError`` if the template cannot be used.
+    """
+    duration = timing.format_duration(timedelta(seconds=document.duration_s))
     values = {
-        "incident": escape(written.id),
-        "title": escape(written.title),
-        "service": escape(written.service),
-        "severity": escape(written.severity),
-        "status": escape(written.status.capitalize()),
-        "time": escape(written.span),
-        "started": escape(written.milestone_times.get("started", "")),
-        "mitigated": escape(written.milestone_times.get("mitigated", "")),
-        "resolved": escape(written.milestone_times.get("resolved", "")),
+        "incident": escape(document.id),
+        "title": escape(document.title),
+        "service": escape(document.service),
+        "severity": escape(document.severity),
+        "status": escape(document.status.capitalize()),
+        "time": escape(document.span),
+        "started": escape(document.milestone_times.get("started", "")),
+        "mitigated": escape(document.milestone_times.get("mitigated", "")),
+        "resolved": escape(document.milestone_times.get("resolved", "")),
         "duration": escape(duration),
         "commander": "the incident commander",
         "minutes": "",
-        "summary": _first(written.summary),
-        "timeline": "\n\n".join(_days(written.timeline)),
-        "milestones": _milestones(written),
+        "summary": _summary_text(document.summary),
+        "timeline": "\n\n".join(_timeline_by_day(document.timeline)),
+        "milestones": _milestones(document),
         "phases": _table(
-            ("Phase", "Time"), ((p.title, _spoken(p.seconds) + (" so far" * p.running)) for p in written.phases)
+            ("Phase", "Time"),
+            ((p.title, _format_seconds(p.seconds) + (" so far" * p.running)) for p in document.phases),
         ),
-        "root_cause": _section(written.root_cause),
-        "users_affected": escape(written.users_affected) or _NOTHING,
-        "business_impact": escape(written.business_impact) or _NOTHING,
-        "customer_impact": escape(written.customer_impact),
-        "went_well": _section(written.went_well),
-        "could_improve": _section(written.could_improve),
-        "action_items": _actions(written),
-        "cadence": _cadence(written),
-        "roles": _roles(written),
-        "evidence": _list(_row(row, f"{row.day} {row.time}") for row in written.evidence) or "*None was pinned.*",
+        "root_cause": _section_text(document.root_cause),
+        "users_affected": escape(document.users_affected) or _NOT_WRITTEN,
+        "business_impact": escape(document.business_impact) or _NOT_WRITTEN,
+        "customer_impact": escape(document.customer_impact),
+        "went_well": _section_text(document.went_well),
+        "could_improve": _section_text(document.could_improve),
+        "action_items": _actions(document),
+        "cadence": _promised_updates(document),
+        "roles": _roles(document),
+        "evidence": _bullet_list(_timeline_item(row, f"{row.day} {row.time}") for row in document.evidence)
+        or "*None pinned.*",
     }
     template = playbook.template("postmortem")
-    named = {name: values.get(name, "") for name in {*messages.FACTS, *template.fields}}
-    drill = "> This was a drill.\n\n" if written.drill else ""
-    return drill + messages.render(template.text, named, name="postmortem", limit=LIMIT) + "\n"
+    named = {name: values.get(name, "") for name in {*templates.COMMON_FIELDS, *template.fields}}
+    drill = "> This was a drill.\n\n" if document.drill else ""
+    return drill + templates.render(template.text, named, name="postmortem", max_length=MAX_LENGTH) + "\n"
 
 
-def _days(rows: Iterable[Told]) -> Iterator[str]:
-    """The timeline day by day, each under its date and zone; where clocks change, a row names its zone itself."""
+def _timeline_by_day(rows: Iterable[TimelineLine]) -> Iterator[str]:
+    """Yield the timeline by day, each with its date and zone; where the clocks change, each row names its zone."""
     for day, group in groupby(rows, key=lambda row: row.day):
         lines = list(group)
         offsets = list(dict.fromkeys(row.offset for row in lines))
         yield f"**{escape(day)}** ({escape(' then '.join(offsets))})"
         own = len(offsets) > 1
-        yield _list(_row(row, f"{row.time} {row.offset.partition(',')[0]}" if own else row.time) for row in lines)
+        yield _bullet_list(
+            _timeline_item(row, f"{row.time} {row.offset.partition(',')[0]}" if own else row.time) for row in lines
+        )
 
 
-def _row(row: Told, time: str) -> str:
+def _timeline_item(row: TimelineLine, time: str) -> str:
     data = f" ({escape(row.data)})" if row.data and row.data not in row.text else ""
     return f"**{escape(time)}** {escape(row.kind)}: {escape(row.text)}{data}"
 
 
-def _list(rows: Iterable[str]) -> str:
+def _bullet_list(rows: Iterable[str]) -> str:
     return "\n".join(f"- {row}" for row in rows)
 
 
-def _first(section: Section) -> str:
+def _summary_text(section: PostMortemSection) -> str:
     draft = "\n\n".join(escape(line) for line in section.suggestions)
-    return prose(section.words) or (f"{_DRAFT} {draft}" if draft else _EMPTY if section.left_empty else _NOTHING)
+    return escape_prose(section.text) or (
+        f"{_DRAFT} {draft}" if draft else _LEFT_EMPTY if section.left_empty else _NOT_WRITTEN
+    )
 
 
-def _section(section: Section) -> str:
+def _section_text(section: PostMortemSection) -> str:
     if section.suggestions:
-        return "\n\n".join([_DRAFT, _list(escape(line) for line in section.suggestions)])
-    return prose(section.words) or (_EMPTY if section.left_empty else _NOTHING)
+        return "\n\n".join([_DRAFT, _bullet_list(escape(line) for line in section.suggestions)])
+    return escape_prose(section.text) or (_LEFT_EMPTY if section.left_empty else _NOT_WRITTEN)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -134,57 +143,60 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(["| " + " | ".join(head) + " |", "|" + " --- |" * len(head), *lines])
 
 
-def _milestones(written: PostMortem) -> str:
-    measured = written.measured
+def _milestones(document: PostMortem) -> str:
+    durations = document.durations
     took = {
-        "detected": ("after it started", measured.detect_s),
-        "acknowledged": ("after the declaration", measured.acknowledge_s),
-        "mitigated": ("after it started", measured.mitigate_s),
-        "resolved": ("after it started", measured.resolve_s),
+        "detected": ("after it started", durations.detect_s),
+        "acknowledged": ("after the declaration", durations.acknowledge_s),
+        "mitigated": ("after it started", durations.mitigate_s),
+        "resolved": ("after it started", durations.resolve_s),
     }
     rows = []
-    for name in written.milestones:
+    for name in document.milestones:
         since, seconds = took.get(name, ("", None))
-        told = f"{_spoken(seconds)} {since}" if seconds is not None else ""
-        rows.append((name.capitalize(), written.milestone_times[name], told))
+        text = f"{_format_seconds(seconds)} {since}" if seconds is not None else ""
+        rows.append((name.capitalize(), document.milestone_times[name], text))
     return _table(("Milestone", "Time", "Took"), rows)
 
 
-def _actions(written: PostMortem) -> str:
-    if not written.actions:
+def _actions(document: PostMortem) -> str:
+    if not document.actions:
         return "*None yet.*"
     rows = (
-        f"[{'x' if a.done else ' '}] {escape(a.id)} {escape(a.words)} - {escape(a.owner) or '*no owner*'}"
+        f"[{'x' if a.done else ' '}] {escape(a.id)} {escape(a.text)} - {escape(a.owner) or '*no owner*'}"
         f" - {escape(a.due) or '*no due date*'}"
-        for a in written.actions
+        for a in document.actions
     )
-    return _list(rows)
+    return _bullet_list(rows)
 
 
-def _cadence(written: PostMortem) -> str:
+def _promised_updates(document: PostMortem) -> str:
     rows = []
-    for promise in written.cadence:
+    for promise in document.cadence:
         if promise.kept is None:
-            kept = "not needed" if promise.posted_at or written.status in ("resolved", "closed") else "pending"
+            kept = "not needed" if promise.posted_at or document.status in ("resolved", "closed") else "pending"
         else:
-            kept = "kept" if promise.kept else f"late by {_spoken(promise.late_s)}"
+            kept = "kept" if promise.kept else f"late by {_format_seconds(promise.late_s)}"
         if promise.kept is False and promise.posted_at is None:
-            kept = f"missed ({_spoken(promise.late_s)})"
+            kept = f"missed ({_format_seconds(promise.late_s)})"
         rows.append((promise.audience, promise.time, kept))
     return _table(("Update for", "Promised", "Outcome"), rows)
 
 
-def _roles(written: PostMortem) -> str:
+def _roles(document: PostMortem) -> str:
     rows = [
-        f"{escape(held.title)}: held for {_spoken(held.seconds)}"
-        + (f", {held.handovers} handover{'s' * (held.handovers != 1)}" if held.handovers else "")
-        for held in written.roles
+        f"{escape(role.title)}: held for {_format_seconds(role.seconds)}"
+        + (f", {role.handovers} handover{'s' * (role.handovers != 1)}" if role.handovers else "")
+        for role in document.roles
     ]
-    rows += [f"{escape(gap.title)}: nobody for {_spoken(gap.seconds)}, {escape(gap.time)}" for gap in written.gaps]
-    return _list(rows)
+    rows += [
+        f"{escape(gap.title)}: nobody for {_format_seconds(gap.seconds)}, {escape(gap.time)}"
+        for gap in document.gaps
+    ]
+    return _bullet_list(rows)
 
 
-def _spoken(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     return timing.format_duration(timedelta(seconds=seconds))
 
 
@@ -223,7 +235,7 @@ code {{ font: .9em/1.4 ui-monospace, monospace; }}
 
 
 def to_html(markdown: str, title: str) -> str:
-    """A page of its own, that loads nothing and prints well. Raw HTML in ``markdown`` is shown, not obeyed."""
+    """Render a self-contained page that loads nothing. Raw HTML in ``markdown`` is shown as text."""
     from markdown_it import MarkdownIt  # 30 ms that only an export needs
 
     engine = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable("image")
@@ -233,19 +245,19 @@ def to_html(markdown: str, title: str) -> str:
 # ── JSON ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def to_json(written: PostMortem) -> str:
-    """The post-mortem with a stable shape: times in UTC (RFC 3339), durations in seconds, None where unknown."""
-    return _json({"format": POSTMORTEM_FORMAT, **_plain(written)})
+def to_json(document: PostMortem) -> str:
+    """Render the post-mortem in a stable format: times in UTC (RFC 3339), durations in seconds, null if unknown."""
+    return _json({"format": POSTMORTEM_FORMAT, **_to_dict(document)})
 
 
-def _plain(written: PostMortem) -> dict[str, Any]:
-    shape = written.model_dump()
-    shape["timeline"] = [_told(row) for row in shape["timeline"]]
-    shape["evidence"] = [_told(row) for row in shape["evidence"]]
+def _to_dict(document: PostMortem) -> dict[str, Any]:
+    shape = document.model_dump(by_alias=True)
+    shape["timeline"] = [_public_line(row) for row in shape["timeline"]]
+    shape["evidence"] = [_public_line(row) for row in shape["evidence"]]
     return shape
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
+def _public_line(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in ("seq", "at", "kind", "text", "data")}
 
 
@@ -255,16 +267,16 @@ def _json(value: Any) -> str:
             return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         raise TypeError(f"{type(value).__name__} in a JSON document")
 
-    return json.dumps(_clean(value), ensure_ascii=False, indent=2, default=other) + "\n"
+    return json.dumps(_redact_all(value), ensure_ascii=False, indent=2, default=other) + "\n"
 
 
-def _clean(value: Any) -> Any:
-    """The value with every text in it redacted, keys included: what is in the journal is not trusted to be."""
+def _redact_all(value: Any) -> Any:
+    """Redact every text in ``value``, keys included: the journal may have been written without redaction."""
     if isinstance(value, str):
         return _safe(value)
     if isinstance(value, dict):
-        return {_safe(name): _clean(below) for name, below in value.items()}
-    return [_clean(below) for below in value] if isinstance(value, list | tuple) else value
+        return {_safe(name): _redact_all(below) for name, below in value.items()}
+    return [_redact_all(below) for below in value] if isinstance(value, list | tuple) else value
 
 
 # ── the whole incident ──────────────────────────────────────────────────────────────────────────────────────
@@ -276,20 +288,20 @@ def export(
     deliveries: Sequence[Delivery],
     now: datetime,
     zone: tzinfo,
-    form: Form,
+    format: ExportFormat,
 ) -> str:
-    """The incident as one document: its state, its timeline with every amendment, its post-mortem.
+    """Render the incident as one document: its state, its whole timeline and its post-mortem.
 
-    The timeline here is the record: unlike the post-mortem's it names who did what. Everything is redacted.
+    Unlike the post-mortem's, this timeline names people. Everything is redacted.
     """
-    written = postmortem.write(incident, playbook, deliveries, now, zone)
-    if form == "json":
-        return _json(_exported(incident, deliveries, written))
-    markdown = "\n".join([*_record(incident, now, zone), "", "---", "", to_markdown(written, playbook)])
-    return markdown if form == "markdown" else to_html(markdown, f"{incident.id} {written.title}")
+    document = postmortem.build(incident, playbook, deliveries, now, zone)
+    if format == "json":
+        return _json(_export_dict(incident, deliveries, document))
+    markdown = "\n".join([*_record_lines(incident, now, zone), "", "---", "", to_markdown(document, playbook)])
+    return markdown if format == "markdown" else to_html(markdown, f"{incident.id} {document.title}")
 
 
-def _exported(incident: Incident, deliveries: Sequence[Delivery], written: PostMortem) -> dict[str, Any]:
+def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: PostMortem) -> dict[str, Any]:
     return {
         "format": EXPORT_FORMAT,
         "incident": {
@@ -302,7 +314,7 @@ def _exported(incident: Incident, deliveries: Sequence[Delivery], written: PostM
             "status": incident.status,
             "drill": incident.drill,
             "milestones": dict(incident.milestones),
-            "roles": {role: {"person": held.person, "since": held.since} for role, held in incident.roles.items()},
+            "roles": {name: {"person": role.person, "since": role.since} for name, role in incident.roles.items()},
             "checklist": {
                 item: {"at": tick.at, "by": tick.by, "because": tick.because, "against": tick.against}
                 for item, tick in incident.ticks.items()
@@ -346,11 +358,11 @@ def _exported(incident: Incident, deliveries: Sequence[Delivery], written: PostM
             for d in deliveries
             if d.incident == incident.id
         ],
-        "postmortem": _plain(written),
+        "postmortem": _to_dict(document),
     }
 
 
-def _record(incident: Incident, now: datetime, zone: tzinfo) -> Iterable[str]:
+def _record_lines(incident: Incident, now: datetime, zone: tzinfo) -> Iterable[str]:
     yield f"# {escape(_safe(f'{incident.id} · {incident.title}'))}"
     yield ""
     if incident.drill:
@@ -361,16 +373,16 @@ def _record(incident: Incident, now: datetime, zone: tzinfo) -> Iterable[str]:
         ("Status", incident.status.capitalize()),
         ("Impact was" if incident.impact_ended else "Impact", incident.impact),
         ("Duration", timing.format_duration(timing.elapsed(incident, now))),
-        *((held.title, held.person) for held in incident.roles.values()),
+        *((role.title, role.person) for role in incident.roles.values()),
     )
     yield from (f"- {escape(name)}: {escape(_safe(text))}" for name, text in facts if text)
     yield from ("", "## Record", "")
     for row in incident.timeline:
-        told = ("*retracted:* " if row.retracted else "") + escape(_safe(row.text))
+        text = ("*retracted:* " if row.retracted else "") + escape(_safe(row.text))
         by = f" · {escape(_safe(row.by))}" if row.by else ""
         amended = " *(amended)*" if row.amended else ""
         when = f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
-        yield f"- **{when}** {escape(row.kind)}{by}: {told}{amended}"
+        yield f"- **{when}** {escape(row.kind)}{by}: {text}{amended}"
 
 
 def _safe(text: str) -> str:

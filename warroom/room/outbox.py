@@ -39,7 +39,7 @@ from warroom.incident.delivery import (
     Receipt,
 )
 from warroom.incident.incident import Incident
-from warroom.reports.messages import marker, topic
+from warroom.reports.messages import channel_topic, marker
 from warroom.room import background
 from warroom.room.room import WarRoom
 
@@ -421,7 +421,7 @@ class OutboxWorker:
             incident=incident.id,
             name=f"{incident.id.lower()}-{words}"[:80].strip("-"),
             title=f"{incident.id} {incident.service}",
-            topic=topic(incident),
+            topic=channel_topic(incident),
             invite=to,
         )
 

@@ -43,7 +43,7 @@ from warroom.incident.playbook import Playbook
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import Team, fold_team
 from warroom.journal.port import Journal
-from warroom.reports import messages
+from warroom.reports import messages, warnings
 from warroom.room import message_parts as parts
 from warroom.room.drafts import Drafts, OpenedDraft
 from warroom.safety import redact
@@ -308,7 +308,7 @@ class WarRoom:
         update = self._update(incident, template, given, destinations, "")
         message = _message(update, incident, self.clock())
         copies = tuple(self._copy(name, message) for name in update.destinations)
-        return Preview(message, copies, messages.warnings(template, dict(given), message, incident))
+        return Preview(message, copies, warnings.find_warnings(template, dict(given), message, incident))
 
     def _copy(self, name: str, message: Message) -> Copy:
         """What one destination will get; one that is badly set up is said, and does not cost the others."""
@@ -536,7 +536,9 @@ class WarRoom:
             if event.kind in STATUS_KINDS:
                 news = place
         if news is not None:
-            message = parts.shortened(messages.status(incident, self.playbook, story.context.now, self.zone))
+            message = parts.shortened(
+                messages.compose_status(incident, self.playbook, story.context.now, self.zone)
+            )
             orders += [(news, OutboxItem(act="status", destination=name, message=message)) for name in reach]
         return orders
 

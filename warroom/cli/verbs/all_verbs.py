@@ -764,7 +764,7 @@ def postmortem(call: CliContext, path: str | None, form: str) -> None:
     from warroom.reports import render
 
     room, incident = call.room, call.incident()
-    written = document.write(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
+    written = document.build(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
     if form == "json" or (call.json and path is None):
         text = render.to_json(written)
     else:
@@ -782,7 +782,7 @@ def export(call: CliContext, form: str | None, path: str | None) -> None:
     from warroom.reports import render
 
     room, incident = call.room, call.incident()
-    chosen: render.Form = form or ("json" if call.json else "markdown")  # type: ignore[assignment]
+    chosen: render.ExportFormat = form or ("json" if call.json else "markdown")  # type: ignore[assignment]
     deliveries = room.deliveries(incident.id)
     text = render.export(incident, room.playbook, deliveries, room.clock(), room.zone, chosen)
     _write(path, text, call)

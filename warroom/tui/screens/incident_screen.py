@@ -55,7 +55,7 @@ from warroom.tui.widgets.row_list import RowList
 
 NOBODY = "‹nobody›"
 
-SUFFIXES: dict[render.Form, str] = {"markdown": ".md", "html": ".html", "json": ".json"}
+SUFFIXES: dict[render.ExportFormat, str] = {"markdown": ".md", "html": ".html", "json": ".json"}
 """What an exported file is called behind the dot, by its format."""
 
 
@@ -495,7 +495,7 @@ class IncidentScreen(NextScreen):
     def post_mortem(self) -> PostMortem:
         """The post-mortem as it would be written now. Takes a while: call it off the loop."""
         room, incident = self.context.room, self.incident
-        return postmortem.write(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
+        return postmortem.build(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
 
     async def do_write(self, section: str = "") -> None:
         """Which section, then its words: a form of its own each, so that no text lands under another title."""
@@ -518,7 +518,7 @@ class IncidentScreen(NextScreen):
         async def show() -> None:
             written = await self.context.run_or_notify(self.post_mortem)
             part = getattr(written, section, None)
-            suggested = part.suggestions if isinstance(part, postmortem.Section) else ()
+            suggested = part.suggestions if isinstance(part, postmortem.PostMortemSection) else ()
             about = "Tell what and how, not who: the roles, not the names."
             words = self.incident.sections.get(section, "")
             if suggested and section == "root_cause":  # findings are where it begins, not what it says
@@ -541,7 +541,7 @@ class IncidentScreen(NextScreen):
         default = f"{incident_id}-postmortem.md"
         asked: set[Path] = set()
 
-        def write(form: render.Form, typed: str) -> Path:
+        def write(form: render.ExportFormat, typed: str) -> Path:
             try:
                 path = Path(typed.strip() or default).expanduser()
             except RuntimeError:
@@ -563,7 +563,7 @@ class IncidentScreen(NextScreen):
             return path
 
         async def submit(values: dict[str, str]) -> None:
-            path = await self.context.work(lambda: write(cast(render.Form, values["form"]), values["path"]))
+            path = await self.context.work(lambda: write(cast(render.ExportFormat, values["form"]), values["path"]))
             self.context.say(f"Written to {shown(path.resolve())}")
 
         formats = (

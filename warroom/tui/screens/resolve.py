@@ -138,7 +138,7 @@ class ResolveScreen(IncidentScreen):
             ("Resolve", "bold"), "   running for " if incident.open else "   took ", (running, "bold"), "   "
         )
         self.query_one("#about", Bar).say(
-            (about + literal(messages.impact(incident))).truncate(width, ellipsis=True)
+            (about + literal(messages.impact_line(incident))).truncate(width, ellipsis=True)
         )
         checklist = playbook.checklists["recovery"]
         wide = self.has_class("-wide")

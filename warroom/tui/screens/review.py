@@ -17,7 +17,7 @@ from warroom.incident.advice import NextStep
 from warroom.incident.events import SECTIONS, Section
 from warroom.incident.incident import Incident
 from warroom.incident.summary import summarise
-from warroom.reports import messages, postmortem, render
+from warroom.reports import postmortem, render, warnings
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import IncidentSnapshot
@@ -120,7 +120,7 @@ class ReviewScreen(PaneScreen, IncidentScreen):
             self._write()
 
     def _show_sections(self, incident: Incident) -> None:
-        names = messages.people(incident)
+        names = warnings.names_in(incident)
         parts = self.query_one("#parts", RowList)
         rows: list[ListRow] = []
         for name in SECTIONS:
@@ -130,7 +130,7 @@ class ReviewScreen(PaneScreen, IncidentScreen):
                 rows.append(ListRow(name, todo, literal("to write")))
                 continue
             done = Content.assemble(("✓ ", "$text-success bold"), literal(section_title(name), "$text-quiet"))
-            hints = postmortem.lint(words, names)
+            hints = postmortem.find_blame(words, names)
             said = literal(f"! {len(hints)} to rephrase", "$text-warning") if hints else None
             rows.append(ListRow(name, done, said or (None if words else literal("left empty", "$text-quiet"))))
             for n, hint in enumerate(hints):
