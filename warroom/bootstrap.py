@@ -35,7 +35,8 @@ from warroom.connect.ports import Chat
 from warroom.errors import BadInput, NotFound, SettingsError
 from warroom.incident.delivery import AUDIENCES
 from warroom.incident.playbook import Playbook
-from warroom.journal.sqlite import SqliteJournal
+from warroom.journal.port import Journal
+from warroom.journal.url import open_journal, sqlite_url
 from warroom.room.room import WarRoom
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class AppContext:
         places: AppPaths,
         settings: Settings,
         playbook: Playbook,
-        journal: SqliteJournal,
+        journal: Journal,
         by: str,
         environ: Mapping[str, str],
         clock: Callable[[], datetime],
@@ -228,7 +229,9 @@ def open_with(
     places, settings, playbook, flags = configuration
     person = who(settings, environ, flags)
     use_redaction(settings)
-    return AppContext(places, settings, playbook, open_journal(places), person, environ, clock)
+    return AppContext(
+        places, settings, playbook, open_journal(sqlite_url(places.make_data() / JOURNAL)), person, environ, clock
+    )
 
 
 def open_demo(
@@ -306,11 +309,6 @@ def check_playbook(settings: Settings, playbook: Playbook) -> None:
         from warroom.reports.templates import check_templates  # loads the template engine
 
         check_templates(playbook, shown(Path(settings.playbook)))
-
-
-def open_journal(places: AppPaths) -> SqliteJournal:
-    """The journal of the data folder, both made if they are not there; read-only where nothing can be written."""
-    return SqliteJournal(places.make_data() / JOURNAL, reads_anyway=True)
 
 
 PLACEHOLDER = "https://placeholder.invalid"

@@ -158,7 +158,7 @@ def main(folder: Path) -> None:
     def send() -> None:
         claimed = journal.claim("elsewhere:1:x", START)
         if claimed:
-            journal.settle(claimed.id, holder="elsewhere:1:x", outcome=DeliveryState.DELIVERED)
+            journal.complete(claimed.id, owner="elsewhere:1:x", outcome=DeliveryState.DELIVERED)
 
     show("claim and settle, 600 down to 0 waiting", spread([timed(send) for _ in range(600)]))
     show("claim, nothing waiting", spread([timed(lambda: journal.claim("e:1:x", START)) for _ in range(1000)]))
@@ -203,7 +203,7 @@ def main(folder: Path) -> None:
 
     reader = threading.Thread(target=read_on)
     reader.start()
-    length = journal.length("INC-2")
+    length = journal.version("INC-2")
     show(
         f"append, while another thread reads {LONG} over and over",
         spread(

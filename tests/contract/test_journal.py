@@ -38,7 +38,8 @@ from warroom.errors import Conflict, JournalError, NewerJournal, NotSaved  # noq
 from warroom.incident.delivery import DeliveryState  # noqa: E402
 from warroom.incident.events import TEAM  # noqa: E402
 from warroom.journal.port import Journal  # noqa: E402
-from warroom.journal.sqlite import MIGRATIONS, SqliteJournal  # noqa: E402
+from warroom.journal.sqlite import SqliteJournal  # noqa: E402
+from warroom.journal.sqlite_schema import MIGRATIONS  # noqa: E402
 
 OPENING = "from pathlib import Path\nfrom warroom.journal.sqlite import SqliteJournal\n"
 PYTHON = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -127,7 +128,7 @@ def test_a_clean_close_leaves_the_whole_journal_in_one_file(path: Path) -> None:
 
 
 def test_an_append_waits_for_the_disk(journal: SqliteJournal) -> None:
-    writer = journal._writer
+    writer = journal._file._writer
     assert writer and writer.execute("PRAGMA synchronous").fetchone() == (2,), "2 is FULL: synced at each commit"
     assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -138,7 +139,7 @@ def test_odd_characters_in_the_path_are_part_of_the_name(tmp_path: Path) -> None
         write(journal, post())
     assert odd.exists()
     with SqliteJournal(odd) as journal:
-        assert journal.length("INC-1") == 1
+        assert journal.version("INC-1") == 1
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["closed", "killed before its log was folded in"])
@@ -169,7 +170,7 @@ def test_a_newer_warroom_that_moves_in_meanwhile_stops_the_writing(path: Path, j
     db.close()
     with pytest.raises(NewerJournal):
         write(journal, post())
-    assert journal.length("INC-1") == 1
+    assert journal.version("INC-1") == 1
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
@@ -257,7 +258,7 @@ def test_the_journal_does_not_cross_a_fork(path: Path, journal: SqliteJournal) -
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
     write(journal, post())
-    assert journal.length("INC-1") == 2 and journal.draft("k") == ""
+    assert journal.version("INC-1") == 2 and journal.draft("k") == ""
 
 
 # ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,7 +269,7 @@ def test_an_event_whose_delivery_cannot_be_written_is_not_kept(path: Path, journ
         db.execute("CREATE TRIGGER fault BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'fault'); END")
     with pytest.raises(NotSaved):
         journal.append("INC-1", 0, [note()], [(0, post())], at=NOW, by="Ann", summary="s")
-    assert journal.length("INC-1") == 0 and journal.read("INC-1") == [] and journal.summaries() == []
+    assert journal.version("INC-1") == 0 and journal.read("INC-1") == [] and journal.summaries() == []
     db.execute("DROP TRIGGER fault")
     db.close()
     assert len(write(journal, post())) == 1
@@ -306,7 +307,7 @@ for spare in (0, 1000, 5000, 9000, 40000):
     except NotSaved as error:
         assert error.title and error.remedy
         refused += 1
-    assert journal.length("INC-1") == 1 and len(journal.read("INC-1")) == 1 and len(journal.deliveries()) == 1
+    assert journal.version("INC-1") == 1 and len(journal.read("INC-1")) == 1 and len(journal.deliveries()) == 1
     try:
         journal.save_draft("k", "y" * 100_000)
         sys.exit("saved a draft to a full disk")
@@ -315,7 +316,7 @@ for spare in (0, 1000, 5000, 9000, 40000):
     SqliteJournal(Path({str(path)!r})).close()
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 journal.append("INC-1", 1, [note("x" * 100_000)] * 3, [(2, post())], at=NOW, by="Ann", summary="yes")
-print(refused, journal.length("INC-1"), journal.draft("k") == "")
+print(refused, journal.version("INC-1"), journal.draft("k") == "")
 """
     done = subprocess.run([sys.executable, "-c", code], env=PYTHON, capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("10 4 True", "")
@@ -330,14 +331,14 @@ def test_a_file_half_way_through_taking_in_its_log_is_opened(path: Path) -> None
     for n in range(30):
         journal.append("INC-1", n, [note("x" * 9000)], at=NOW, by="Ann")
     whole = Path(f"{path}-wal").read_bytes()
-    assert journal._writer
-    journal._writer.execute("PRAGMA wal_checkpoint(FULL)")
+    assert journal._file._writer
+    journal._file._writer.execute("PRAGMA wal_checkpoint(FULL)")
     half = path.read_bytes()[: 5 * 4096]
     journal.close()
     path.write_bytes(half)
     Path(f"{path}-wal").write_bytes(whole)
     with SqliteJournal(path) as journal:
-        assert len(journal.read("INC-1")) == 30 and "all sound" in journal.check()
+        assert len(journal.read("INC-1")) == 30 and "OK" in journal.check()
 
 
 @pytest.fixture
@@ -395,9 +396,9 @@ def test_a_file_replaced_while_it_is_open_is_not_saved(path: Path, journal: Sqli
     SqliteJournal(path).close()
     with pytest.raises(NotSaved, match="removed or replaced"):
         journal.append("INC-1", 1, [note()], at=NOW, by="Ann")
-    assert journal.length("INC-1") == 1
+    assert journal.version("INC-1") == 1
     with SqliteJournal(path) as new:
-        assert new.length("INC-1") == 0
+        assert new.version("INC-1") == 0
 
 
 def test_what_is_read_never_comes_from_a_file_that_took_its_place(path: Path, journal: SqliteJournal) -> None:
@@ -426,7 +427,7 @@ def test_an_entry_of_an_unknown_kind_is_named_and_spoils_nothing_else(path: Path
 
 def test_the_check_says_how_much_is_sound(path: Path, journal: SqliteJournal) -> None:
     write(journal, post())
-    assert "1 entry in 1 stream, all sound" in journal.check()
+    assert "1 entry in 1 stream, OK" in journal.check()
 
 
 def test_the_check_finds_a_gap_and_a_torn_page(path: Path) -> None:
@@ -481,12 +482,12 @@ def test_a_journal_of_the_first_version_opens_and_goes_on(path: Path) -> None:
     before = db.execute("SELECT stream, seq, at, by, kind, body FROM entries ORDER BY 1, 2").fetchall()
     db.close()
     with SqliteJournal(path) as journal:
-        assert "all sound" in journal.check() and journal.lost == ()
+        assert "OK" in journal.check() and journal.lost == ()
         assert (
             len(journal.read("INC-1")) + len(journal.read("INC-2")) + len(journal.read(TEAM)) == len(before) == 18
         )
-        journal.append("INC-2", journal.length("INC-2"), [note()], at=NOW, by="Ann")
-        assert "all sound" in journal.check()
+        journal.append("INC-2", journal.version("INC-2"), [note()], at=NOW, by="Ann")
+        assert "OK" in journal.check()
     in_file(path, "UPDATE entries SET by = 'Mallory' WHERE stream = 'INC-1' AND seq = 3")
     with SqliteJournal(path) as journal:
         assert "INC-1 is damaged from entry 3 on" in journal.damage("INC-1") and journal.damage("INC-2") == ""
@@ -517,7 +518,7 @@ def test_damage_is_placed_to_the_entry_and_the_rest_can_be_read(path: Path, chan
         assert f"INC-1 is damaged from entry {where} on" in told
         with pytest.raises(JournalError) as caught:
             journal.check()
-        assert told in caught.value.title and "1 of 2 streams are sound" in caught.value.remedy
+        assert told in caught.value.title and "1 of 2 streams are intact" in caught.value.remedy
         assert "backup" in caught.value.remedy
         assert journal.damage("INC-2") == "" and len(journal.read("INC-2")) == 8
         assert len(journal.summaries()) == 2
@@ -552,11 +553,11 @@ def test_entries_lost_with_a_cut_log_are_noticed_until_somebody_has_seen_to_it(p
         log.write_bytes(whole[: len(whole) // 2] if cut == "half" else b"")
     for _ in range(2):  # and it is told again, until a person has deleted the note of it
         with SqliteJournal(path) as journal:
-            length = journal.length("INC-1")
+            length = journal.version("INC-1")
             assert 1 <= length < 9
             assert len(journal.lost) == 1
-            assert journal.lost[0].startswith(f"INC-1: entries {length + 1} to 9 were saved and not found again")
-            assert "all sound" in journal.check(), "what is left is whole"
+            assert journal.lost[0].startswith(f"INC-1: entries {length + 1} to 9 were saved but are missing")
+            assert "OK" in journal.check(), "what is left is whole"
     with SqliteJournal(path) as journal:
         journal.append("INC-1", length, [note()] * 20, at=NOW, by="Ann")
     with SqliteJournal(path) as journal:
@@ -576,8 +577,8 @@ def test_an_older_copy_in_the_journals_place_is_noticed(path: Path) -> None:
     path.with_suffix(".backup").replace(path)
     with SqliteJournal(path) as journal:
         assert journal.lost == (
-            "INC-1: entry 2 was saved and not found again: the journal is older than it was",
-            "INC-2: entry 1 was saved and not found again: the journal is older than it was",
+            "INC-1: entry 2 was saved but is missing: the journal is older than it was",
+            "INC-2: entry 1 was saved but is missing: the journal is older than it was",
         )
 
 
@@ -590,7 +591,7 @@ def test_a_kill_at_any_moment_and_other_processes_raise_no_false_alarm(path: Pat
             assert journal.lost == other.lost == ()
     Path(f"{path}-saved").write_bytes(Path(f"{path}-saved").read_bytes()[:-7] + b"\0" * 40 + b"INC-1\t77\tab")
     with SqliteJournal(path) as journal:  # as a power cut may leave it
-        assert journal.lost == () and "all sound" in journal.check()
+        assert journal.lost == () and "OK" in journal.check()
 
 
 def test_what_is_noted_of_saved_entries_stays_small(path: Path) -> None:
@@ -688,7 +689,7 @@ from warroom.incident.delivery import DeliveryState
 def life(path, token):
     journal = SqliteJournal(Path(path))
     here = f"elsewhere:{{os.getpid()}}:{{token}}"
-    seq = journal.length("INC-1")
+    seq = journal.version("INC-1")
     while True:
         count = 1 + seq % 3
         events = [note(f"{{token}} {{seq + n + 1}}") for n in range(count)]
@@ -697,7 +698,7 @@ def life(path, token):
         seq += count
         os.write(1, b"appended %d %d\\n" % (seq - count + 1, seq))
         claimed = journal.claim(here, later(100 * seq))
-        if claimed and journal.settle(claimed.id, holder=here, outcome=DeliveryState.DELIVERED):
+        if claimed and journal.complete(claimed.id, owner=here, outcome=DeliveryState.DELIVERED):
             os.write(1, b"settled %s\\n" % claimed.id.encode())
 
 # One import serves every life: each is forked, told its name, and killed by whoever reads what it says.
@@ -749,7 +750,7 @@ def test_whatever_was_said_to_be_written_survives_kill_nine(path: Path) -> None:
             entries = journal.read("INC-1")
             deliveries = {delivery.seq: delivery for delivery in journal.deliveries()}
             assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
-            assert journal.length("INC-1") == len(entries) == len(deliveries)
+            assert journal.version("INC-1") == len(entries) == len(deliveries)
             assert journal.summaries() in ([], [("INC-1", len(entries), str(len(entries)))])
             by_seq = {entry.seq: entry for entry in entries}
             assert {seq: by_seq[seq].by for seq in promised} == promised
@@ -760,5 +761,5 @@ def test_whatever_was_said_to_be_written_survives_kill_nine(path: Path) -> None:
     nursery.stdin.close()
     nursery.wait(30)
     with SqliteJournal(path) as journal:
-        assert "all sound" in journal.check() and journal.lost == (), "no kill is taken for a loss"
+        assert "OK" in journal.check() and journal.lost == (), "no kill is taken for a loss"
     assert len(promised) > 50, "the writers must have got somewhere for this to mean anything"

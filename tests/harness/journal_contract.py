@@ -66,12 +66,12 @@ def status(destination: str = "slack", text: str = "investigating") -> OutboxIte
 
 def write(journal: Journal, *orders: OutboxItem, stream: str = "INC-1") -> list[str]:
     """One note with these orders; the ids of the stream's deliveries."""
-    journal.append(stream, journal.length(stream), [note()], [(0, order) for order in orders], at=NOW, by="Ann")
+    journal.append(stream, journal.version(stream), [note()], [(0, order) for order in orders], at=NOW, by="Ann")
     return [delivery.id for delivery in journal.deliveries(stream)]
 
 
-def take(journal: Journal, now: datetime = NOW, holder: str = ME) -> tuple[str, DeliveryState] | None:
-    claimed = journal.claim(holder, now)
+def take(journal: Journal, now: datetime = NOW, owner: str = ME) -> tuple[str, DeliveryState] | None:
+    claimed = journal.claim(owner, now)
     return (claimed.id, claimed.state) if claimed else None
 
 
@@ -123,7 +123,7 @@ class JournalContract:
         write(journal, post("slack"), stream="INC-2")
         taken = journal.claim(ME, NOW)
         assert taken
-        journal.settle(taken.id, holder=ME, outcome=DeliveryState.FAILED, error="no")
+        journal.complete(taken.id, owner=ME, outcome=DeliveryState.FAILED, error="no")
         failed = journal.deliveries(states=[DeliveryState.FAILED, DeliveryState.UNCONFIRMED])
         assert [delivery.id for delivery in failed] == [taken.id]
         assert [d.id for d in journal.deliveries("INC-2", [DeliveryState.FAILED])] == []
@@ -136,7 +136,7 @@ class JournalContract:
         second = journal.append("INC-1", 2, [note("c")], at=later(1), by="Bob")
         assert [entry.seq for entry in first + second] == [1, 2, 3]
         assert journal.read("INC-1") == first + second
-        assert journal.length("INC-1") == 3
+        assert journal.version("INC-1") == 3
 
     def test_another_handle_reads_what_was_appended_to_the_last_character(
         self, place: Place, journal: Journal
@@ -174,7 +174,7 @@ class JournalContract:
     def test_a_time_without_a_zone_is_refused(self, journal: Journal) -> None:
         with pytest.raises(ValueError, match="zone"):
             journal.append("INC-1", 0, [note()], at=datetime(2026, 1, 1), by="")  # noqa: DTZ001
-        assert journal.length("INC-1") == 0
+        assert journal.version("INC-1") == 0
 
     def test_reading_goes_on_after_a_given_entry(self, journal: Journal) -> None:
         written = journal.append("INC-1", 0, [note(str(n)) for n in range(5)], at=NOW, by="")
@@ -185,7 +185,7 @@ class JournalContract:
         journal.append("INC-1", 0, [note("one")], at=NOW, by="")
         journal.append("INC-2", 0, [note("two")], at=NOW, by="")
         assert [entry.event.text for entry in journal.read("INC-2")] == ["two"]
-        assert journal.read("INC-3") == [] and journal.length("INC-3") == 0
+        assert journal.read("INC-3") == [] and journal.version("INC-3") == 0
 
     def test_a_decision_on_an_old_length_conflicts_names_who_wrote_and_keeps_nothing(
         self, journal: Journal
@@ -194,7 +194,7 @@ class JournalContract:
         journal.append("INC-1", 1, [note(), note()], at=NOW, by="Bob")
         with pytest.raises(Conflict, match="Bob added 2 entries meanwhile"):
             journal.append("INC-1", 1, [note("late")], [(0, post())], at=NOW, by="Ann", summary="late")
-        assert journal.length("INC-1") == 3 and journal.deliveries() == []
+        assert journal.version("INC-1") == 3 and journal.deliveries() == []
         assert journal.summaries() == [("INC-1", 3, "")]
 
     def test_a_conflict_names_everybody_and_warroom_itself(self, journal: Journal) -> None:
@@ -227,7 +227,7 @@ class JournalContract:
         for thread in threads:
             thread.join()
         assert sorted(ends) == ["lost", "lost", "lost", "won"]
-        assert journal.length("INC-1") == 1
+        assert journal.version("INC-1") == 1
         for handle in handles:
             handle.close()
 
@@ -254,9 +254,9 @@ class JournalContract:
         assert len(journal.deliveries()) == 150
 
     def test_an_append_with_a_bad_order_keeps_nothing(self, journal: Journal) -> None:
-        with pytest.raises(ValueError, match="order"):
+        with pytest.raises(ValueError, match="outbox item"):
             journal.append("INC-1", 0, [note()], [(0, post()), (1, post())], at=NOW, by="Ann")
-        assert journal.length("INC-1") == 0 and journal.deliveries() == [] and journal.summaries() == []
+        assert journal.version("INC-1") == 0 and journal.deliveries() == [] and journal.summaries() == []
 
     def test_summaries_come_newest_incident_first_and_without_the_team(self, journal: Journal) -> None:
         for number in (2, 10, 9):
@@ -323,7 +323,7 @@ class JournalContract:
     def test_a_status_waits_as_long_as_the_one_it_replaces_was_told_to(self, journal: Journal) -> None:
         (first,) = write(journal, status())
         take(journal)
-        journal.settle(first, holder=ME, outcome=DeliveryState.PENDING, next_attempt_at=later(30))
+        journal.complete(first, owner=ME, outcome=DeliveryState.PENDING, next_attempt_at=later(30))
         write(journal, status())
         assert take(journal, later(29)) is None
         assert take(journal, later(30)) == ("INC-1.2.slack.status", DeliveryState.SENDING)
@@ -333,7 +333,7 @@ class JournalContract:
         claimed = journal.claim(ME, NOW)
         assert claimed and (claimed.state, claimed.attempts, claimed.order) == (DeliveryState.SENDING, 1, post())
         assert journal.deliveries() == [claimed]
-        assert take(journal, holder=OTHER) is None
+        assert take(journal, owner=OTHER) is None
 
     def test_nothing_to_do_is_none(self, journal: Journal) -> None:
         assert take(journal) is None
@@ -345,13 +345,13 @@ class JournalContract:
         assert take(journal) == (c, DeliveryState.SENDING)
         assert take(journal) == ("INC-2.1.slack.post", DeliveryState.SENDING)
         assert take(journal) is None
-        journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
+        journal.complete(a, owner=ME, outcome=DeliveryState.DELIVERED)
         assert take(journal) == (b, DeliveryState.SENDING)
 
     def test_a_delivery_that_waits_holds_up_its_lane_until_it_is_due(self, journal: Journal) -> None:
         a, b = write(journal, post(), post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=DeliveryState.PENDING, error="throttled", next_attempt_at=later(20))
+        journal.complete(a, owner=ME, outcome=DeliveryState.PENDING, error="throttled", next_attempt_at=later(20))
         waiting = journal.deliveries()[0]
         assert (waiting.state, waiting.next_attempt_at, waiting.error) == (
             DeliveryState.PENDING,
@@ -361,61 +361,61 @@ class JournalContract:
         assert take(journal, later(19.999)) is None
         again = journal.claim(ME, later(20))
         assert again and (again.id, again.attempts, again.next_attempt_at) == (a, 2, None)
-        journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
+        journal.complete(a, owner=ME, outcome=DeliveryState.DELIVERED)
         assert take(journal, later(20)) == (b, DeliveryState.SENDING)
 
     def test_a_failed_delivery_does_not_hold_up_its_lane(self, journal: Journal) -> None:
         a, b = write(journal, post(), post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=DeliveryState.FAILED, error="no such channel")
+        journal.complete(a, owner=ME, outcome=DeliveryState.FAILED, error="no such channel")
         assert take(journal) == (b, DeliveryState.SENDING)
         assert journal.deliveries()[0].error == "no such channel"
 
     def test_an_uncertain_one_that_waits_for_a_person_does_not_hold_up_its_lane(self, journal: Journal) -> None:
         a, b = write(journal, post(), post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=DeliveryState.UNCONFIRMED)
+        journal.complete(a, owner=ME, outcome=DeliveryState.UNCONFIRMED)
         assert take(journal) == (b, DeliveryState.SENDING)
         assert take(journal, later(10**6)) == (b, DeliveryState.UNCONFIRMED)
 
     def test_an_uncertain_one_that_is_looked_into_again_holds_up_its_lane(self, journal: Journal) -> None:
         a, b = write(journal, post(), post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=DeliveryState.UNCONFIRMED, next_attempt_at=later(5))
+        journal.complete(a, owner=ME, outcome=DeliveryState.UNCONFIRMED, next_attempt_at=later(5))
         assert take(journal, later(4)) is None
         assert take(journal, later(5)) == (a, DeliveryState.UNCONFIRMED)
         assert take(journal, later(6)) is None, "held while it is looked into"
         assert journal.deliveries()[0].attempts == 1, "looking is not sending"
-        journal.settle(
-            a, holder=ME, outcome=DeliveryState.DELIVERED, receipt=Receipt(id="m1", url="https://x.example/m1")
+        journal.complete(
+            a, owner=ME, outcome=DeliveryState.DELIVERED, receipt=Receipt(id="m1", url="https://x.example/m1")
         )
         assert take(journal, later(6)) == (b, DeliveryState.SENDING)
         assert journal.deliveries()[0].receipt == Receipt(id="m1", url="https://x.example/m1")
 
     def test_settling_needs_the_hold(self, journal: Journal) -> None:
         (a,) = write(journal, post())
-        assert not journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
+        assert not journal.complete(a, owner=ME, outcome=DeliveryState.DELIVERED)
         take(journal)
         before = journal.deliveries()
-        assert not journal.settle(a, holder=OTHER, outcome=DeliveryState.FAILED, error="x")
-        assert not journal.settle("INC-9.9.none.post", holder=ME, outcome=DeliveryState.FAILED)
+        assert not journal.complete(a, owner=OTHER, outcome=DeliveryState.FAILED, error="x")
+        assert not journal.complete("INC-9.9.none.post", owner=ME, outcome=DeliveryState.FAILED)
         assert journal.deliveries() == before
-        assert journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
-        assert not journal.settle(a, holder=ME, outcome=DeliveryState.PENDING), "delivered once is delivered"
+        assert journal.complete(a, owner=ME, outcome=DeliveryState.DELIVERED)
+        assert not journal.complete(a, owner=ME, outcome=DeliveryState.PENDING), "delivered once is delivered"
         assert states(journal) == ["delivered"]
 
     def test_an_attempt_cannot_end_as_sending(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         take(journal)
         with pytest.raises(ValueError, match="sending"):
-            journal.settle(a, holder=ME, outcome=DeliveryState.SENDING)
+            journal.complete(a, owner=ME, outcome=DeliveryState.SENDING)
 
     def test_a_lease_that_ran_out_makes_it_uncertain_and_due(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         assert journal.claim(FAR, NOW, lease_s=30)
         assert take(journal, later(29.999)) is None
         assert take(journal, later(30)) == (a, DeliveryState.UNCONFIRMED)
-        assert not journal.settle(a, holder=FAR, outcome=DeliveryState.DELIVERED), "the late one has lost its hold"
+        assert not journal.complete(a, owner=FAR, outcome=DeliveryState.DELIVERED), "the late one has lost its hold"
         assert take(journal, later(31), OTHER) is None
         assert take(journal, later(90), OTHER) == (a, DeliveryState.UNCONFIRMED), "looking into it is leased too"
 
@@ -424,22 +424,22 @@ class JournalContract:
         journal.claim(FAR, NOW, lease_s=30)
         assert take(journal, later(30)) == (a, DeliveryState.UNCONFIRMED)
         assert take(journal, later(30)) is None
-        journal.settle(a, holder=ME, outcome=DeliveryState.PENDING, next_attempt_at=later(30))
+        journal.complete(a, owner=ME, outcome=DeliveryState.PENDING, next_attempt_at=later(30))
         assert take(journal, later(30)) == (a, DeliveryState.SENDING)
 
     def test_a_holder_that_died_on_this_machine_loses_its_claim_at_once(
         self, place: Place, journal: Journal
     ) -> None:
         (a,) = write(journal, post())
-        holder = "socket.gethostname().replace(':', '-') + f':{os.getpid()}:x'"
-        body = f"print(journal.claim({holder}, now).id, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+        owner = "socket.gethostname().replace(':', '-') + f':{os.getpid()}:x'"
+        body = f"print(journal.claim({owner}, now).id, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
         process = elsewhere(place, body)
         assert process.communicate(timeout=60)[0].strip() == a
         assert states(journal) == ["sending"]
         assert take(journal) == (a, DeliveryState.UNCONFIRMED)
 
     @pytest.mark.parametrize(
-        "holder",
+        "owner",
         [
             ME,
             FAR,
@@ -468,18 +468,18 @@ class JournalContract:
         ],
     )
     def test_a_holder_that_may_live_keeps_its_claim_until_the_lease_is_over(
-        self, journal: Journal, holder: str
+        self, journal: Journal, owner: str
     ) -> None:
         (a,) = write(journal, post())
-        assert take(journal, holder=holder) == (a, DeliveryState.SENDING)
+        assert take(journal, owner=owner) == (a, DeliveryState.SENDING)
         assert take(journal, later(59), OTHER) is None
         assert take(journal, later(60), OTHER) == (a, DeliveryState.UNCONFIRMED)
 
     def test_no_delivery_is_claimed_by_two_processes(self, place: Place, journal: Journal) -> None:
         ids = write(journal, *(post(f"d{n}") for n in range(60)))
         body = (
-            "holder = f'elsewhere:{os.getpid()}:{sys.argv[1]}'\n"
-            "while claimed := journal.claim(holder, now): print(claimed.id, flush=True)"
+            "owner = f'elsewhere:{os.getpid()}:{sys.argv[1]}'\n"
+            "while claimed := journal.claim(owner, now): print(claimed.id, flush=True)"
         )
         said = at_once(place, body)
         assert sorted(identity for lines in said for identity in lines) == sorted(ids)
@@ -487,8 +487,8 @@ class JournalContract:
     def test_a_person_says_it_was_sent(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=DeliveryState.UNCONFIRMED, error="timed out")
-        answered = journal.answer(a, sent=True, now=later(1))
+        journal.complete(a, owner=ME, outcome=DeliveryState.UNCONFIRMED, error="timed out")
+        answered = journal.confirm(a, sent=True, now=later(1))
         assert answered.state is DeliveryState.DELIVERED and journal.deliveries() == [answered]
         assert take(journal, later(10**6)) is None
 
@@ -496,49 +496,49 @@ class JournalContract:
     def test_a_person_says_send_it_again(self, journal: Journal, outcome: DeliveryState) -> None:
         (a,) = write(journal, post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=outcome)
-        assert journal.answer(a, sent=False, now=later(1)).state is DeliveryState.PENDING
+        journal.complete(a, owner=ME, outcome=outcome)
+        assert journal.confirm(a, sent=False, now=later(1)).state is DeliveryState.PENDING
         again = journal.claim(ME, later(1))
         assert again and (again.id, again.state, again.attempts) == (a, DeliveryState.SENDING, 2)
 
     def test_an_answer_takes_the_hold_from_who_looks_into_it(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=DeliveryState.UNCONFIRMED, next_attempt_at=NOW)
+        journal.complete(a, owner=ME, outcome=DeliveryState.UNCONFIRMED, next_attempt_at=NOW)
         assert take(journal) == (a, DeliveryState.UNCONFIRMED)
-        journal.answer(a, sent=True, now=NOW)
-        assert not journal.settle(a, holder=ME, outcome=DeliveryState.PENDING)
+        journal.confirm(a, sent=True, now=NOW)
+        assert not journal.complete(a, owner=ME, outcome=DeliveryState.PENDING)
         assert states(journal) == ["delivered"]
 
     def test_only_what_is_uncertain_or_failed_can_be_answered(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         with pytest.raises(Refusal):
-            journal.answer(a, sent=True, now=NOW)
+            journal.confirm(a, sent=True, now=NOW)
         take(journal)
         with pytest.raises(Refusal):
-            journal.answer(a, sent=False, now=NOW)
-        journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
+            journal.confirm(a, sent=False, now=NOW)
+        journal.complete(a, owner=ME, outcome=DeliveryState.DELIVERED)
         with pytest.raises(Refusal):
-            journal.answer(a, sent=False, now=NOW)
+            journal.confirm(a, sent=False, now=NOW)
         with pytest.raises(NotFound):
-            journal.answer("INC-9.9.none.post", sent=True, now=NOW)
+            journal.confirm("INC-9.9.none.post", sent=True, now=NOW)
         assert states(journal) == ["delivered"]
 
     def test_a_status_message_that_a_newer_one_replaced_is_never_sent_again(self, journal: Journal) -> None:
         (old,) = write(journal, status(text="investigating"))
         take(journal)
-        journal.settle(old, holder=ME, outcome=DeliveryState.FAILED, error="no such channel")
+        journal.complete(old, owner=ME, outcome=DeliveryState.FAILED, error="no such channel")
         *_, other, new = write(journal, status("mail"), status(text="mitigated"))
         with pytest.raises(Refusal, match=new):
-            journal.answer(old, sent=False, now=NOW)
+            journal.confirm(old, sent=False, now=NOW)
         assert [take(journal), take(journal), take(journal)] == [
             (other, DeliveryState.SENDING),
             (new, DeliveryState.SENDING),
             None,
         ]
-        journal.settle(new, holder=ME, outcome=DeliveryState.FAILED, error="no such channel")
-        assert journal.answer(new, sent=False, now=NOW).state is DeliveryState.PENDING, "the newest may be"
-        assert journal.answer(old, sent=True, now=NOW).state is DeliveryState.DELIVERED, (
+        journal.complete(new, owner=ME, outcome=DeliveryState.FAILED, error="no such channel")
+        assert journal.confirm(new, sent=False, now=NOW).state is DeliveryState.PENDING, "the newest may be"
+        assert journal.confirm(old, sent=True, now=NOW).state is DeliveryState.DELIVERED, (
             "and a person may still say it is there"
         )
 
@@ -547,15 +547,15 @@ class JournalContract:
         claimed = journal.claim(ME, NOW, without={"slack"})
         assert claimed and claimed.id == c
         assert journal.claim(ME, NOW, without={"slack", "mail"}) is None
-        assert take(journal, holder=OTHER) == (a, DeliveryState.SENDING), "they are free for another"
-        journal.settle(a, holder=OTHER, outcome=DeliveryState.DELIVERED)
-        assert take(journal, holder=OTHER) == (b, DeliveryState.SENDING)
+        assert take(journal, owner=OTHER) == (a, DeliveryState.SENDING), "they are free for another"
+        journal.complete(a, owner=OTHER, outcome=DeliveryState.DELIVERED)
+        assert take(journal, owner=OTHER) == (b, DeliveryState.SENDING)
 
     def test_an_attempt_in_which_nothing_was_tried_is_not_counted(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         for _ in range(3):
             take(journal)
-            journal.settle(a, holder=ME, outcome=DeliveryState.PENDING, error="no token here", attempted=False)
+            journal.complete(a, owner=ME, outcome=DeliveryState.PENDING, error="no token here", attempted=False)
         again = journal.claim(ME, NOW)
         assert again and again.attempts == 1
 
@@ -563,12 +563,12 @@ class JournalContract:
     def test_a_clock_set_back_does_not_put_off_what_waits(self, journal: Journal, outcome: DeliveryState) -> None:
         a, b = write(journal, post(), post())
         take(journal)
-        journal.settle(a, holder=ME, outcome=outcome, next_attempt_at=later(300))
+        journal.complete(a, owner=ME, outcome=outcome, next_attempt_at=later(300))
         assert take(journal, later(-60)) is None, "a small step back only adds to the wait"
         yesterday = later(-86_400)
         expected = DeliveryState.SENDING if outcome is DeliveryState.PENDING else DeliveryState.UNCONFIRMED
         assert take(journal, yesterday) == (a, expected)
-        journal.settle(a, holder=ME, outcome=DeliveryState.DELIVERED)
+        journal.complete(a, owner=ME, outcome=DeliveryState.DELIVERED)
         assert take(journal, yesterday) == (b, DeliveryState.SENDING)
 
     def test_a_clock_set_back_does_not_keep_a_lost_claim_for_a_day(self, journal: Journal) -> None:
@@ -593,9 +593,9 @@ class JournalContract:
         assert moved()
         journal.claim(ME, NOW)
         assert moved()
-        other.settle(a, holder=ME, outcome=DeliveryState.FAILED)
+        other.complete(a, owner=ME, outcome=DeliveryState.FAILED)
         assert moved()
-        journal.answer(a, sent=True, now=NOW)
+        journal.confirm(a, sent=True, now=NOW)
         assert moved()
         other.save_draft("INC-1/update", "half a sen")
         assert moved()
@@ -657,7 +657,7 @@ class JournalContract:
             with pytest.raises(JournalError):
                 call()
         again = place.open()
-        assert again.length("INC-1") == 1
+        assert again.version("INC-1") == 1
         again.close()
 
 
@@ -669,7 +669,7 @@ class Known:
     lane: tuple[str, str]
     state: str = "pending"
     due: int | None = None
-    holder: str = ""
+    owner: str = ""
     lease: int = 0
     attempts: int = 0
 
@@ -706,51 +706,51 @@ class Outbox(RuleBasedStateMachine):
     def clock_is_set_back(self) -> None:
         self.clock -= 86_400
 
-    @rule(holder=st.sampled_from([ME, OTHER, FAR]))
-    def claim(self, holder: str) -> None:
+    @rule(owner=st.sampled_from([ME, OTHER, FAR]))
+    def claim(self, owner: str) -> None:
         latest = self.clock + LONGEST_RETRY_S
         for one in self.known:
-            if one.holder and one.lease <= self.clock:
-                one.state, one.due, one.holder = "uncertain", self.clock, ""
-            elif one.holder and one.lease > latest:
+            if one.owner and one.lease <= self.clock:
+                one.state, one.due, one.owner = "uncertain", self.clock, ""
+            elif one.owner and one.lease > latest:
                 one.lease = self.clock + 30
         expected: Known | None = None
         closed: set[tuple[str, str]] = set()
         for one in self.known:
             over = one.state in ("delivered", "failed")
-            waits_for_a_person = one.state == "uncertain" and one.due is None and not one.holder
+            waits_for_a_person = one.state == "uncertain" and one.due is None and not one.owner
             if over or waits_for_a_person:
                 continue
             waits = one.due is not None and self.clock < one.due <= latest
-            if one.lane not in closed and not one.holder and not waits:
+            if one.lane not in closed and not one.owner and not waits:
                 expected = one
                 break
             closed.add(one.lane)
-        claimed = self.journal.claim(holder, later(self.clock), lease_s=30)
+        claimed = self.journal.claim(owner, later(self.clock), lease_s=30)
         assert (claimed and claimed.id) == (expected and expected.id)
         if claimed and expected:
             if expected.state == "pending":
                 expected.state, expected.due = "sending", None
                 expected.attempts += 1
-            expected.holder, expected.lease = holder, self.clock + 30
+            expected.owner, expected.lease = owner, self.clock + 30
             assert (claimed.state.value, claimed.attempts) == (expected.state, expected.attempts)
 
     @precondition(lambda self: self.known)
     @rule(
         data=st.data(),
-        holder=st.sampled_from([ME, OTHER, FAR]),
+        owner=st.sampled_from([ME, OTHER, FAR]),
         outcome=st.sampled_from(
             [DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.UNCONFIRMED, DeliveryState.FAILED]
         ),
         wait=st.one_of(st.none(), st.integers(0, 50)),
     )
-    def settle(self, data: st.DataObject, holder: str, outcome: DeliveryState, wait: int | None) -> None:
-        one = data.draw(st.sampled_from([known for known in self.known if known.holder] or self.known))
+    def settle(self, data: st.DataObject, owner: str, outcome: DeliveryState, wait: int | None) -> None:
+        one = data.draw(st.sampled_from([known for known in self.known if known.owner] or self.known))
         again = None if wait is None else later(self.clock + wait)
-        settled = self.journal.settle(one.id, holder=holder, outcome=outcome, next_attempt_at=again)
-        assert settled == (one.holder == holder)
+        settled = self.journal.complete(one.id, owner=owner, outcome=outcome, next_attempt_at=again)
+        assert settled == (one.owner == owner)
         if settled:
-            one.state, one.holder = outcome.value, ""
+            one.state, one.owner = outcome.value, ""
             one.due = None if again is None or wait is None else self.clock + wait
 
     @precondition(lambda self: self.known)
@@ -759,10 +759,10 @@ class Outbox(RuleBasedStateMachine):
         one = data.draw(st.sampled_from(self.known))
         if one.state not in ("uncertain", "failed"):
             with pytest.raises(Refusal):
-                self.journal.answer(one.id, sent=sent, now=later(self.clock))
+                self.journal.confirm(one.id, sent=sent, now=later(self.clock))
             return
-        self.journal.answer(one.id, sent=sent, now=later(self.clock))
-        one.state, one.holder, one.due = ("delivered", "", None) if sent else ("pending", "", self.clock)
+        self.journal.confirm(one.id, sent=sent, now=later(self.clock))
+        one.state, one.owner, one.due = ("delivered", "", None) if sent else ("pending", "", self.clock)
 
 
 OUTBOX_SETTINGS = settings(

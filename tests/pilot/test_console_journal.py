@@ -10,7 +10,7 @@ from harness.app import Stage, on_console, screen_text, settle, until
 
 from warroom.errors import NotSaved
 from warroom.incident.commands import Declare
-from warroom.journal import sqlite
+from warroom.journal import sqlite_file
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ async def test_a_journal_that_cannot_be_written_is_shown_with_the_reason(
     def full(*_: object) -> None:
         raise NotSaved("The journal cannot be opened: the disk is full", "Free some space.")
 
-    monkeypatch.setattr(sqlite, "_prepare", full)
+    monkeypatch.setattr(sqlite_file, "_create_or_check", full)
     with Stage(tmp_path) as stage:
         async with on_console(stage, (120, 36), incident_id=place) as pilot:
             app = pilot.app
@@ -42,7 +42,7 @@ async def test_a_journal_that_cannot_be_written_is_shown_with_the_reason(
                 await pilot.press("k")  # acknowledge
                 await settle(pilot)
                 await until(pilot, lambda: "Not saved: the disk is full" in screen_text(app))
-        assert stage.journal.length("INC-1") == stage.room.incident("INC-1").seq
+        assert stage.journal.version("INC-1") == stage.room.incident("INC-1").seq
 
 
 async def test_a_war_room_says_from_which_entry_on_its_incident_is_damaged(tmp_path: Path) -> None:

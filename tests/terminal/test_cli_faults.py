@@ -216,7 +216,7 @@ def leave_hot(program: Program) -> None:
     code = (
         "import os, sys; from datetime import datetime, UTC; from pathlib import Path\n"
         "from warroom.journal.sqlite import SqliteJournal; from warroom.incident.events import Noted\n"
-        f"j = SqliteJournal(Path({str(program.data / JOURNAL)!r})); n = j.length('INC-1')\n"
+        f"j = SqliteJournal(Path({str(program.data / JOURNAL)!r})); n = j.version('INC-1')\n"
         "j.append('INC-1', n, [Noted(note='note', words='only in the log')], at=datetime.now(UTC), by='Ann')\n"
         "os._exit(0)"
     )
@@ -228,7 +228,7 @@ LOOKING = [
     [verb]
     for verb in ["list", "status", "timeline", "deliveries", "postmortem", "export", "actions", "ready", "alert"]
 ]
-READ_ONLY = "! The journal is read-only here ({}): showing what is saved; nothing can be recorded."
+READ_ONLY = "! The journal is read-only here ({}): you can read it, but nothing can be recorded."
 
 
 @pytest.mark.parametrize("hot", [False, True], ids=["closed", "killed"])
@@ -394,7 +394,7 @@ def test_a_damaged_entry_is_told_by_every_verb_on_its_incident_and_by_doctor(pro
         assert program.does(verb, "--incident", "INC-2")[1] == ""
     status, out, _ = program.run("doctor")
     assert status == 1
-    assert "INC-1 is damaged from entry" in out and "are sound and can be read" in out
+    assert "INC-1 is damaged from entry" in out and "are intact and can be read" in out
 
 
 def test_entries_lost_with_the_log_are_told_until_the_note_of_it_is_deleted(program: Program) -> None:
@@ -405,7 +405,7 @@ def test_entries_lost_with_the_log_are_told_until_the_note_of_it_is_deleted(prog
     file.write_bytes(older)
     for verb in ("list", "status", "ack"):
         _, err = program.does(verb)
-        assert "! INC-1: entry 8 was saved and not found again" in err and f"delete {file}-lost" in err
+        assert "! INC-1: entry 8 was saved but is missing" in err and f"delete {file}-lost" in err
     status, out, _ = program.run("doctor")
     assert status == 1 and "INC-1: entry 8 was saved" in out
     Path(f"{file}-lost").unlink()

@@ -269,7 +269,7 @@ def assert_nothing_acknowledged_is_lost(story: Story, journal: SqliteJournal) ->
     entries = {stream: journal.read(stream) for stream, _, _ in journal.summaries()}
     for stream, rows in entries.items():
         assert [row.seq for row in rows] == list(range(1, len(rows) + 1)), story.told()
-        assert journal.length(stream) == len(rows)
+        assert journal.version(stream) == len(rows)
         assert journal.damage(stream) == ""
     assert journal.lost == (), "no kill is taken for a loss"
     text = {stream: "\n".join(row.event.model_dump_json() for row in rows) for stream, rows in entries.items()}

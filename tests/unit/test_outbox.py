@@ -348,7 +348,7 @@ def test_a_refusal_is_final_says_why_and_does_not_block_what_follows(desk: Calla
     at.update(incident)
     at.carry()
     assert len(chat.arrived) == 2 and at.post.state is DeliveryState.FAILED
-    at.room.answer(at.post.id, sent=False)
+    at.room.confirm_delivery(at.post.id, sent=False)
     at.carry()
     assert at.post.state is DeliveryState.DELIVERED, "a person may have it sent again"
 
@@ -359,7 +359,7 @@ def test_a_channel_that_cannot_be_opened_is_said_at_every_post(desk: Callable[..
     at.declare()
     assert {(d.state, d.error) for d in at.carry()} == {(DeliveryState.FAILED, "missing scope channels:manage")}
     chat.refuses_to_open = None
-    at.room.answer(at.post.id, sent=False)
+    at.room.confirm_delivery(at.post.id, sent=False)
     at.carry()
     assert at.post.state is DeliveryState.DELIVERED, "the post opens what the opening could not"
 
@@ -602,11 +602,11 @@ def test_in_doubt_with_no_way_to_know_a_person_is_asked_and_the_lane_goes_on(
     at.clock.later(3600)
     at.carry()
     assert chat.posts.count(at.post.id) == 1, "never again by itself"
-    at.room.answer(at.post.id, sent=True)
+    at.room.confirm_delivery(at.post.id, sent=True)
     at.carry()
     assert at.post.state is DeliveryState.DELIVERED and chat.posts.count(at.post.id) == 1
     with pytest.raises(Refusal):
-        at.room.answer(at.post.id, sent=False)
+        at.room.confirm_delivery(at.post.id, sent=False)
 
 
 def test_a_person_who_says_it_did_not_arrive_has_it_sent(desk: Callable[..., RoomHarness]) -> None:
@@ -614,7 +614,7 @@ def test_a_person_who_says_it_did_not_arrive_has_it_sent(desk: Callable[..., Roo
     at = desk({"a": chat})
     at.declare()
     at.carry()
-    at.room.answer(at.post.id, sent=False)
+    at.room.confirm_delivery(at.post.id, sent=False)
     at.carry()
     assert at.post.state is DeliveryState.DELIVERED and chat.arrived.count(at.post.id) == 1
 
@@ -769,7 +769,7 @@ def cut_off(at: RoomHarness, *, until: str, steps: int | None = None) -> None:
 
     async def work() -> None:
         while True:
-            claimed = at.journal.claim(at.courier.holder, at.clock())
+            claimed = at.journal.claim(at.courier.owner, at.clock())
             assert claimed
             task = asyncio.create_task(at.courier._carry(claimed))
             if claimed.order.act == until:
@@ -792,14 +792,14 @@ class Killed(BaseException):
     """The end of a process, between two instructions."""
 
 
-def abandoned(at: RoomHarness, holder: str, count: int) -> Delivery:
+def abandoned(at: RoomHarness, owner: str, count: int) -> Delivery:
     """Claims as a courier makes them before it is killed; the last one claimed."""
     claimed = None
     for _ in range(count):
         if claimed:
             at.room.keep_channel(claimed.incident, claimed.destination, Channel(id="C1"), 0)
-            at.journal.settle(claimed.id, holder=holder, outcome=DeliveryState.DELIVERED)
-        claimed = at.journal.claim(holder, at.clock())
+            at.journal.complete(claimed.id, owner=owner, outcome=DeliveryState.DELIVERED)
+        claimed = at.journal.claim(owner, at.clock())
     assert claimed
     return claimed
 
@@ -810,7 +810,7 @@ def test_a_claim_of_a_dead_process_is_found_out_about_before_it_is_sent_again(
     chat = FakeChat(reads_back=True)
     at = desk({"a": chat})
     at.declare()
-    host = OutboxWorker(at.room).holder.partition(":")[0]
+    host = OutboxWorker(at.room).owner.partition(":")[0]
     lost = abandoned(at, f"{host}:{_dead_pid()}:x", 2)
     assert lost.order.act == "post"
     at.carry()
@@ -828,7 +828,7 @@ def test_a_claim_of_a_dead_process_at_a_chat_that_cannot_tell_is_a_persons_to_ju
     chat = FakeChat()
     at = desk({"a": chat})
     at.declare()
-    host = OutboxWorker(at.room).holder.partition(":")[0]
+    host = OutboxWorker(at.room).owner.partition(":")[0]
     lost = abandoned(at, f"{host}:{_dead_pid()}:x", 2)
     at.carry()
     found = at.state(lost.id)
@@ -849,7 +849,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_late_answer_is_not_heeded(
     at.clock.later(couriers.LEASE_S + 1)
     at.carry()
     assert at.state(lost.id).state is DeliveryState.DELIVERED and chat.arrived.count(lost.id) == 1
-    assert not at.journal.settle(lost.id, holder=elsewhere, outcome=DeliveryState.FAILED, error="late")
+    assert not at.journal.complete(lost.id, owner=elsewhere, outcome=DeliveryState.FAILED, error="late")
     assert at.state(lost.id).state is DeliveryState.DELIVERED
 
 
@@ -908,7 +908,7 @@ def test_whoever_shows_deliveries_is_woken_when_one_is_settled(desk: Callable[..
     at = desk({"a": FakeChat()})
     at.declare()
     wake, seen = at.room.wake_on_change(), []
-    settle = at.journal.settle
+    settle = at.journal.complete
 
     def settled(*given: Any, **more: Any) -> bool:
         wake.clear()
@@ -916,7 +916,7 @@ def test_whoever_shows_deliveries_is_woken_when_one_is_settled(desk: Callable[..
         seen.append(wake)
         return kept
 
-    at.journal.settle = settled  # type: ignore[method-assign]
+    at.journal.complete = settled  # type: ignore[method-assign]
     claimed = at.journal.claim("h:1:x", at.clock())
     assert claimed
     asyncio.run(at.courier._carry(claimed))

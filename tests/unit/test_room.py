@@ -184,7 +184,7 @@ def test_a_declaration_that_fails_leaves_nothing_behind(office: Office, monkeypa
         raise NotSaved("Not saved: the disk is full", "Free some space.")
 
     with monkeypatch.context() as broken:
-        broken.setattr(SqliteJournal, "_write_orders", full)
+        broken.setattr(SqliteJournal, "_write_items", full)
         with pytest.raises(NotSaved):
             office.room.declare(Declare("web", "x"))
     assert office.room.summaries() == [] and office.room.deliveries() == []
@@ -292,7 +292,7 @@ def test_the_summary_of_each_incident_is_what_its_entries_tell(office: Office) -
 def test_a_summary_of_another_version_is_made_anew_from_the_entries(office: Office) -> None:
     incident = office.declare()
     journal = office.journals[0]
-    length = journal.length(incident)
+    length = journal.version(incident)
     for odd in ("{}", "not json", "[]", json.dumps({"id": incident, "colour": "red"}), "null", '"x"'):
         journal.append(incident, length, [], at=START, by="", summary=odd)
         assert [row.id for row in office.room.summaries()] == [incident]
@@ -806,12 +806,12 @@ def test_a_person_answers_for_a_delivery_nobody_else_can_judge(office: Office) -
     journal = office.journals[0]
     claimed = journal.claim("h:1:x", office.clock())
     assert claimed
-    journal.settle(claimed.id, holder="h:1:x", outcome=DeliveryState.UNCONFIRMED, error="no answer")
+    journal.complete(claimed.id, owner="h:1:x", outcome=DeliveryState.UNCONFIRMED, error="no answer")
     assert [d.id for d in office.room.stuck()] == [claimed.id]
-    assert office.room.answer(claimed.id, sent=True).state is DeliveryState.DELIVERED
+    assert office.room.confirm_delivery(claimed.id, sent=True).state is DeliveryState.DELIVERED
     assert office.room.stuck() == []
     with pytest.raises(NotFound):
-        office.room.answer("INC-9.1.chat.post", sent=True)
+        office.room.confirm_delivery("INC-9.1.chat.post", sent=True)
 
 
 def test_whoever_waits_is_woken_by_every_change_made_here(office: Office) -> None:

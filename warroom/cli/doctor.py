@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import stat
@@ -19,7 +20,7 @@ from warroom.cli.context import CliContext
 from warroom.config.paths import AppPaths, shown
 from warroom.config.settings import Settings, load_playbook, on_call, who
 from warroom.errors import WarroomError
-from warroom.journal.sqlite import SqliteJournal
+from warroom.journal.url import open_journal, sqlite_url
 from warroom.room import background
 
 CHECK_S = 15.0
@@ -144,7 +145,7 @@ def _journal(places: AppPaths) -> Iterator[Finding]:
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
         yield Finding("data folder", "look", f"{shown(folder)} is open to others: chmod 700 it")
     try:
-        with SqliteJournal(file, reads_anyway=True) as journal:
+        with contextlib.closing(open_journal(sqlite_url(file))) as journal:
             for notice in journal.notices():
                 yield Finding("journal", "wrong", notice, 1)
             yield Finding("journal", "fine", journal.check())

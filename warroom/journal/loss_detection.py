@@ -1,8 +1,8 @@
-"""Beside the journal: which entries were saved last, so that a loss is noticed. The journal never needs it.
+"""Detects that a journal has lost entries: a file beside it records which were saved last.
 
-SQLite's write-ahead log that is cut or deleted takes the journal back to an earlier state that looks sound. The
-file ``…-saved`` says how far each stream had come. It is written after the commit and not synced: it may be behind
-the journal, never ahead of it, so a kill or a power cut raises no false alarm. What was found lost is kept in
+If SQLite's write-ahead log is truncated or deleted, the journal returns to an earlier state that looks intact. The
+file ``…-saved`` has the last entry of each stream. It is written after the commit and not synced: it may be behind
+the journal, never ahead of it, so a kill or a power cut raises no false alarm. What was lost is recorded in
 ``…-lost`` until a person deletes that file.
 """
 
@@ -10,30 +10,31 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 LONGEST = 8_000
-"""Bytes at which the file is cut down to the streams that changed last."""
+"""Size in bytes at which the file is reduced to the streams that changed last."""
 
 STREAMS = 32
 """How many streams are kept then."""
 
-# Not blocking: a pipe in the file's place must not hold up an append.
+# Not blocking: a pipe in place of the file must not block an append.
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _LINE = re.compile(r"(?P<stream>[^\t\n]{1,200})\t(?P<seq>\d{1,15})\t(?P<chain>[0-9a-f]{32})")
 
 
-class Saved:
-    """How far the streams of one journal had come, and what was found lost. Never raises: it only ever warns."""
+class LossDetector:
+    """Records the last entry saved of each stream, and finds out which are missing. Never raises: it only warns."""
 
     def __init__(self, journal: Path) -> None:
         self._saved = Path(f"{journal}-saved")
         self.lost_path = Path(f"{journal}-lost")
 
-    def note(self, stream: str, seq: int, chain: bytes) -> None:
-        """Entry ``seq`` of ``stream`` is committed."""
+    def record(self, stream: str, seq: int, chain: bytes) -> None:
+        """Record that entry ``seq`` of ``stream`` is committed."""
         # A line is written by one call, at the end, so processes do not mix; the leading newline ends a torn one.
         line = f"\n{stream}\t{seq}\t{chain.hex()}\n".encode()
         with suppress(OSError):
@@ -46,8 +47,8 @@ class Saved:
             if size > LONGEST:
                 self._shorten()
 
-    def last(self) -> dict[str, tuple[int, bytes]]:
-        """The last entry that is known to have been saved of each stream, those changed last at the end."""
+    def last_saved(self) -> dict[str, tuple[int, bytes]]:
+        """Return the last entry known to have been saved of each stream, the latest at the end."""
         found: dict[str, tuple[int, bytes]] = {}
         for line in _read(self._saved).split("\n")[:-1]:  # what follows the last newline is torn
             match = _LINE.fullmatch(line)
@@ -57,7 +58,7 @@ class Saved:
         return found
 
     def report(self, lost: list[str]) -> None:
-        """Keep what was found lost, a sentence each, until somebody has seen to it; count anew from now on."""
+        """Record what is lost, a sentence each, until a person deletes the file; then start over."""
         if not lost:
             return
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%MZ")
@@ -67,15 +68,37 @@ class Saved:
                 os.write(file, "".join(f"{now} {sentence}\n" for sentence in lost).encode())
             finally:
                 os.close(file)
-            self._saved.unlink(missing_ok=True)  # only now: otherwise it is found again
+            self._saved.unlink(missing_ok=True)  # not before: a loss that is not recorded must be found again
 
-    def lost(self) -> list[str]:
-        """What was found lost and not seen to yet, a sentence each."""
+    def reported(self) -> list[str]:
+        """Return the recorded losses, a sentence each."""
         sentences = [line.split(" ", 2)[-1] for line in _read(self.lost_path).splitlines() if line.strip()]
-        return list(dict.fromkeys(sentences))  # two processes may have found the same
+        return list(dict.fromkeys(sentences))  # two processes may have recorded the same
+
+    def find(self, db: sqlite3.Connection) -> tuple[str, ...]:
+        """Return what was saved and is no longer in the journal, a sentence each, and record it."""
+        lost: list[str] = []
+        with suppress(sqlite3.Error, UnicodeError, OverflowError, MemoryError):  # reading reports that
+            for stream, (seq, chain) in self.last_saved().items():
+                row = db.execute("SELECT chain FROM entries WHERE stream = ? AND seq = ?", (stream, seq)).fetchone()
+                if row is not None:
+                    if row[0] != chain:
+                        lost.append(f"{stream}: entry {seq} is not the one that was saved")
+                    continue
+                found = db.execute("SELECT length FROM streams WHERE stream = ?", (stream,)).fetchone()
+                length = found[0] if found else 0
+                if length < seq:
+                    which = (
+                        f"entry {seq} was saved but is"
+                        if length + 1 == seq
+                        else f"entries {length + 1} to {seq} were saved but are"
+                    )
+                    lost.append(f"{stream}: {which} missing: the journal is older than it was")
+        self.report(lost)
+        return tuple(dict.fromkeys([*self.reported(), *lost]))
 
     def _shorten(self) -> None:
-        kept = list(self.last().items())[-STREAMS:]
+        kept = list(self.last_saved().items())[-STREAMS:]
         text = "".join(f"{stream}\t{seq}\t{chain.hex()}\n" for stream, (seq, chain) in kept)
         temporary = self._saved.with_name(f"{self._saved.name}.{os.getpid()}")
         with suppress(FileNotFoundError):
@@ -85,7 +108,7 @@ class Saved:
             os.write(file, text.encode())
         finally:
             os.close(file)
-        temporary.replace(self._saved)  # a line noted meanwhile is forgotten: a loss there goes unnoticed, no more
+        temporary.replace(self._saved)  # a line written meanwhile is dropped: a loss there goes undetected
 
 
 def _read(path: Path) -> str:

@@ -100,7 +100,7 @@ class OutboxWorker:
     def __init__(self, room: WarRoom) -> None:
         self.room = room
         self.journal = room.journal
-        self.holder = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{secrets.token_hex(4)}"
         self._wake = room.wake_on_change()
         self._stop = threading.Event()
         self._chats: dict[str, asyncio.Task[Chat]] = {}
@@ -174,7 +174,7 @@ class OutboxWorker:
                 try:
                     while not over() and (
                         claimed := await asyncio.to_thread(
-                            self.journal.claim, self.holder, self.room.clock(), LEASE_S, without=self._unable_now()
+                            self.journal.claim, self.owner, self.room.clock(), LEASE_S, without=self._unable_now()
                         )
                     ):
                         task = asyncio.create_task(self._carry(claimed))
@@ -227,9 +227,9 @@ class OutboxWorker:
             else:
                 outcome, error, attempted = DeliveryState.PENDING, _cut_off(attempt), False
             with contextlib.suppress(WarroomError):
-                self.journal.settle(
+                self.journal.complete(
                     delivery.id,
-                    holder=self.holder,
+                    owner=self.owner,
                     outcome=outcome,
                     error=error,
                     next_attempt_at=again,
@@ -282,9 +282,9 @@ class OutboxWorker:
                 outcome, again = DeliveryState.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
         settling = asyncio.ensure_future(
             asyncio.to_thread(
-                lambda: self.journal.settle(
+                lambda: self.journal.complete(
                     delivery.id,
-                    holder=self.holder,
+                    owner=self.owner,
                     outcome=outcome,
                     receipt=receipt,
                     error=error,

@@ -351,9 +351,9 @@ class WarRoom:
             self.save_draft(incident_id, template, "")
         return done
 
-    def answer(self, delivery_id: str, *, sent: bool) -> Delivery:
+    def confirm_delivery(self, delivery_id: str, *, sent: bool) -> Delivery:
         """A person's word on a delivery that is uncertain or failed: it arrived, or send it again."""
-        delivery = self.journal.answer(delivery_id, sent=sent, now=self.clock())
+        delivery = self.journal.confirm(delivery_id, sent=sent, now=self.clock())
         self.wake()
         return delivery
 
@@ -365,7 +365,7 @@ class WarRoom:
         again = []
         for failed in resendable(self.journal.deliveries(incident_id)):
             with suppress(Refusal, NotFound):  # somebody else was faster
-                again.append(self.journal.answer(failed.id, sent=False, now=self.clock()))
+                again.append(self.journal.confirm(failed.id, sent=False, now=self.clock()))
         self.wake()
         return again
 

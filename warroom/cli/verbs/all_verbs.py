@@ -658,7 +658,7 @@ def delivery(call: CliContext, delivery_id: str, answer: str | None) -> None:
     """Say what became of a delivery whose outcome is unknown, or send a failed one again."""
     if answer is None:
         raise click.UsageError("Look at the destination, then say --sent or --resend.")
-    settled = call.room.answer(delivery_id.strip(), sent=answer == "sent")
+    settled = call.room.confirm_delivery(delivery_id.strip(), sent=answer == "sent")
     if answer == "resend":
         _deliver(call, settled.incident, {settled.seq})
         found = [one for one in call.room.deliveries(settled.incident) if one.id == settled.id]

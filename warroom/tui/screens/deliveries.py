@@ -268,7 +268,7 @@ class DeliveriesScreen(IncidentScreen):
             answer = values["answer"]
             if answer != LEAVE:
                 room = self.context.room
-                await self.context.work(lambda: room.answer(delivery.id, sent=answer == ARRIVED))
+                await self.context.work(lambda: room.confirm_delivery(delivery.id, sent=answer == ARRIVED))
 
         return submit
 
