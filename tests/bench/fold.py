@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from warroom.incident import events as ev
 from warroom.incident.events import Entry, Event, parse_event
@@ -45,7 +46,7 @@ def history() -> list[Entry]:
     facts: list[Event] = [ev.Declared(service="web", impact="down", severity="high", started_at=START)]
     facts += [turns[n % len(turns)] for n in range(COUNT - 1)]
     return [
-        Entry(stream="INC-1", seq=seq, at=START + timedelta(seconds=seq), by="Ada", event=event)
+        Entry(stream="INC-1", seq=seq, id=UUID(int=seq), at=START + timedelta(seconds=seq), by="Ada", event=event)
         for seq, event in enumerate(facts, 1)
     ]
 

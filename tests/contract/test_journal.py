@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -36,7 +37,13 @@ from harness.journal_contract import (  # noqa: E402
 
 from warroom.errors import Conflict, JournalError, NewerJournal, NotSaved  # noqa: E402
 from warroom.incident.delivery import DeliveryState  # noqa: E402
-from warroom.incident.events import TEAM  # noqa: E402
+from warroom.incident.events import (  # noqa: E402
+    TEAM,
+    KnownEvent,
+    serialize_event,
+)
+from warroom.incident.incident import fold  # noqa: E402
+from warroom.incident.team import fold_team  # noqa: E402
 from warroom.journal.port import Journal  # noqa: E402
 from warroom.journal.sqlite import SqliteJournal  # noqa: E402
 from warroom.journal.sqlite_schema import MIGRATIONS  # noqa: E402
@@ -409,13 +416,19 @@ def test_what_is_read_never_comes_from_a_file_that_took_its_place(path: Path, jo
         journal.read("INC-1")  # the first reading: it needs a connection of its own
 
 
-def test_an_entry_of_an_unknown_kind_is_named_and_spoils_nothing_else(path: Path, journal: SqliteJournal) -> None:
+def test_an_entry_of_an_unknown_kind_is_kept_and_one_that_cannot_be_read_is_named(
+    path: Path, journal: SqliteJournal
+) -> None:
     journal.append("INC-1", 0, [note(), note(), note()], at=NOW, by="Ann")
     journal.append("INC-2", 0, [note()], at=NOW, by="Ann")
     with sqlite3.connect(path) as db:
         db.execute("UPDATE entries SET kind = 'teleported', body = '{\"kind\": \"teleported\"}' WHERE seq = 2")
     db.close()
-    with pytest.raises(JournalError, match=r"Entry 2 of INC-1 .*teleported") as caught:
+    assert serialize_event(journal.read("INC-1")[1].event) == '{"kind": "teleported"}'
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE entries SET kind = 'noted', body = '{\"kind\": \"noted\"}' WHERE seq = 2")
+    db.close()
+    with pytest.raises(JournalError, match=r"Entry 2 of INC-1 .*noted") as caught:
         journal.read("INC-1")
     assert "backup" in caught.value.remedy
     assert [entry.seq for entry in journal.read("INC-1", 2)] == [3]
@@ -452,6 +465,8 @@ def test_the_check_finds_a_gap_and_a_torn_page(path: Path) -> None:
 # ── damage and loss ─────────────────────────────────────────────────────────────────────────────────────────
 
 V1 = Path(__file__).parents[1] / "data" / "journal_v1.sql"
+V2 = Path(__file__).parents[1] / "data" / "journal_v2.sql"
+KINDS = get_args(get_args(KnownEvent)[0])
 
 
 def in_file(path: Path, *statements: str) -> None:
@@ -491,6 +506,33 @@ def test_a_journal_of_the_first_version_opens_and_goes_on(path: Path) -> None:
     in_file(path, "UPDATE entries SET by = 'Mallory' WHERE stream = 'INC-1' AND seq = 3")
     with SqliteJournal(path) as journal:
         assert "INC-1 is damaged from entry 3 on" in journal.damage("INC-1") and journal.damage("INC-2") == ""
+
+
+def test_a_journal_written_before_entries_had_ids_is_read_whole(path: Path) -> None:
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript(V2.read_text("utf-8"))
+    with SqliteJournal(path) as journal:
+        assert "59 entries in 3 streams, OK" in journal.check()
+        entries, deliveries = journal.read("INC-1"), journal.deliveries("INC-1")
+        incident, team = fold("INC-1", entries), fold_team(journal.read(TEAM))
+        assert "half a note" in journal.draft("INC-1/note/Bob")
+        everything = [*entries, *journal.read("INC-2"), *journal.read(TEAM)]
+    written = {kind.model_fields["kind"].default for kind in KINDS}
+    assert written - {entry.event.kind for entry in everything} == {"alert_cleared"}, "every kind is in it"
+    assert len({entry.id for entry in entries}) == len(entries) == len(incident.rows) == 47
+    assert [row.text for row in incident.rows if row.kind == "chat"] == ["Dan (slack): refunds are failing as well"]
+    assert incident.rows[2].words == "Amended text" and incident.rows[22].retracted
+    assert [(item.id, bool(item.done_at)) for item in incident.actions.values()] == [("A1", False), ("A2", True)]
+    assert "→ A1" in incident.rows[27].text and [post.number for post in incident.posts] == [1, 2]
+    assert incident.roles["incident_commander"].person == "Carol" and incident.status == "investigating"
+    assert team.alerts == {} and len(team.received) == 2 and "on-call" in team.ready
+    posts = [one for one in deliveries if one.order.act == "post"]
+    assert {one.entry_id for one in posts} == {post.id for post in incident.posts}
+    assert {one.id for one in posts} >= {"INC-1.7.hook.post", "INC-1.35.transcript.post"}, "old keys stay"
+    assert {one.state for one in deliveries} == set(DeliveryState) - {DeliveryState.SENDING}
+    with SqliteJournal(path) as journal:
+        assert journal.read("INC-1") == entries, "the same ids each time"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from warroom.errors import Conflict, JournalError, NotFound, Refusal
 from warroom.incident.delivery import LONGEST_RETRY_S, DeliveryState, Message, OutboxItem, Receipt
 from warroom.incident.events import TEAM, AlertReceived, Declared, Noted, UpdatePosted
+from warroom.incident.identity import outside_id, short_id
 from warroom.journal.port import Journal
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
@@ -68,6 +69,13 @@ def write(journal: Journal, *orders: OutboxItem, stream: str = "INC-1") -> list[
     """One note with these orders; the ids of the stream's deliveries."""
     journal.append(stream, journal.version(stream), [note()], [(0, order) for order in orders], at=NOW, by="Ann")
     return [delivery.id for delivery in journal.deliveries(stream)]
+
+
+def named(journal: Journal, delivery_id: str) -> str:
+    """The delivery's id with its entry's number in the place of the entry's short id."""
+    incident, entry, rest = delivery_id.split(".", 2)
+    number = next(each.seq for each in journal.read(incident) if short_id(each.id) == entry)
+    return f"{incident}.{number}.{rest}"
 
 
 def take(journal: Journal, now: datetime = NOW, owner: str = ME) -> tuple[str, DeliveryState] | None:
@@ -282,6 +290,22 @@ class JournalContract:
         every = [identity for lines in said for identity in lines]
         assert sorted(every, key=lambda one: int(one[4:])) == [f"INC-{n}" for n in range(1, 61)]
 
+    def test_an_id_is_recorded_once_with_its_deliveries(self, journal: Journal) -> None:
+        id = outside_id("chat", "slack", "170.1")
+        (first,) = journal.append("INC-1", 0, [note("a")], [(0, post())], at=NOW, by="Ann", ids=[id])
+        other = journal.append("INC-1", 1, [note("b")], at=NOW, by="Ann")
+        again = [(0, post("mail")), (1, post("log"))]
+        (fresh,) = journal.append(
+            "INC-1", 2, [note("a"), note("c")], again, at=NOW, by="Bob", ids=[id, outside_id("c")]
+        )
+        assert journal.read("INC-1") == [first, *other, fresh] and journal.version("INC-1") == 3
+        assert [(each.destination, each.entry_id) for each in journal.deliveries()] == [
+            ("slack", id),
+            ("log", fresh.id),
+        ]
+        journal.append("INC-2", 0, [note("a")], at=NOW, by="Ann", ids=[id])
+        assert journal.version("INC-2") == 1, "ids are unique within a stream"
+
     # The outbox
 
     def test_deliveries_are_kept_in_the_order_written_with_stable_ids(self, place: Place, journal: Journal) -> None:
@@ -289,7 +313,7 @@ class JournalContract:
         journal.append("INC-1", 0, [note(), note()], [(0, opening), (0, post()), (1, post("mail"))], at=NOW, by="")
         write(journal, post(), stream="INC-2")
         found = journal.deliveries()
-        assert [delivery.id for delivery in found] == [
+        assert [named(journal, delivery.id) for delivery in found] == [
             "INC-1.1.slack.open",
             "INC-1.1.slack.post",
             "INC-1.2.mail.post",
@@ -302,13 +326,17 @@ class JournalContract:
 
     def test_two_orders_of_one_event_to_one_destination_are_told_apart(self, journal: Journal) -> None:
         ids = write(journal, post(text="1"), post(text="2"), post(text="3"))
-        assert ids == ["INC-1.1.slack.post", "INC-1.1.slack.post.2", "INC-1.1.slack.post.3"]
+        assert [named(journal, id) for id in ids] == [
+            "INC-1.1.slack.post",
+            "INC-1.1.slack.post.2",
+            "INC-1.1.slack.post.3",
+        ]
 
     def test_a_status_replaces_one_still_pending_of_the_same_destination_and_stream(self, journal: Journal) -> None:
         write(journal, status(text="old"), status("mail"), post())
         write(journal, status(), stream="INC-2")
         write(journal, status(text="new"))
-        assert [delivery.id for delivery in journal.deliveries()] == [
+        assert [named(journal, delivery.id) for delivery in journal.deliveries()] == [
             "INC-1.1.mail.status",
             "INC-1.1.slack.post",
             "INC-2.1.slack.status",
@@ -326,7 +354,8 @@ class JournalContract:
         journal.complete(first, owner=ME, outcome=DeliveryState.PENDING, next_attempt_at=later(30))
         write(journal, status())
         assert take(journal, later(29)) is None
-        assert take(journal, later(30)) == ("INC-1.2.slack.status", DeliveryState.SENDING)
+        taken = journal.claim(ME, later(30))
+        assert taken and named(journal, taken.id) == "INC-1.2.slack.status"
 
     def test_a_claim_holds_counts_and_says_sending(self, journal: Journal) -> None:
         write(journal, post())
@@ -343,7 +372,8 @@ class JournalContract:
         write(journal, post(), stream="INC-2")
         assert take(journal) == (a, DeliveryState.SENDING)
         assert take(journal) == (c, DeliveryState.SENDING)
-        assert take(journal) == ("INC-2.1.slack.post", DeliveryState.SENDING)
+        third = journal.claim(ME, NOW)
+        assert third and named(journal, third.id) == "INC-2.1.slack.post"
         assert take(journal) is None
         journal.complete(a, owner=ME, outcome=DeliveryState.DELIVERED)
         assert take(journal) == (b, DeliveryState.SENDING)

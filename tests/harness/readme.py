@@ -20,7 +20,9 @@ import typing
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
+from unittest import mock
 
 import click
 from pydantic import BaseModel, SecretStr
@@ -139,10 +141,12 @@ def speaker(folder: Path, **environ: str) -> Callable[..., str]:
     given.setdefault("WARROOM_SETTINGS", str(folder / "settings.toml"))
     if not Path(given["WARROOM_SETTINGS"]).exists():
         Path(given["WARROOM_SETTINGS"]).write_text("")
+    random = Random(0)  # the same ids each time
 
     def say(*words: str, expect: int = 0) -> str:
         out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        ids = mock.patch("warroom.room.room.os.urandom", lambda size: random.randbytes(size))
+        with ids, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = run(words, CliContext(environ=given, clock=lambda: AT))
         assert status == expect, f"warroom {' '.join(words)}: {status}\n{err.getvalue()}"
         return out.getvalue()
@@ -228,7 +232,7 @@ def block(text: str, name: str) -> str:
 
 # ── the picture ─────────────────────────────────────────────────────────────────────────────────────────────
 
-MOMENT = "customer 3"
+MOMENT = "customer update #3"
 """The entry after which the picture is taken: half way, the cause known, team and customers told."""
 
 

@@ -42,7 +42,7 @@ async def test_a_journal_that_cannot_be_written_is_shown_with_the_reason(
                 await pilot.press("k")  # acknowledge
                 await settle(pilot)
                 await until(pilot, lambda: "Not saved: the disk is full" in screen_text(app))
-        assert stage.journal.version("INC-1") == stage.room.incident("INC-1").seq
+        assert stage.journal.version("INC-1") == stage.room.incident("INC-1").version
 
 
 async def test_a_war_room_says_from_which_entry_on_its_incident_is_damaged(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ async def test_a_full_disk_leaves_the_question_open(tmp_path: Path, monkeypatch:
 
     async with incident(tmp_path, Unconfirmed("No answer came")) as stage:
         async with on_glass(stage, showing) as pilot:
-            monkeypatch.setattr(stage.journal, "answer", full)
+            monkeypatch.setattr(stage.journal, "confirm", full)
             await pilot.press("enter")
             await pilot.press("down", "enter")
             await settle(pilot)

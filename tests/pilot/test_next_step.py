@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from harness.app import SMALL, START, Stage, on_console, on_glass, said, screen_lines, screen_text, settle, until
+from harness.ids import entry_id, new_ids
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.pilot import Pilot
@@ -96,9 +97,18 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
 
 
 def apply(incident: Incident, command: Command, at: datetime) -> Incident:
-    events = decide(incident, command, CommandContext(PLAYBOOK, at, "Alice", at.date()))
+    events = decide(
+        incident, command, CommandContext(PLAYBOOK, at, "Alice", at.date(), new_ids(incident.version + 1))
+    )
     entries = [
-        Entry(stream=incident.id, seq=incident.seq + n, at=at, by="Alice", event=event)
+        Entry(
+            stream=incident.id,
+            seq=incident.version + n,
+            id=entry_id(incident.version + n),
+            at=at,
+            by="Alice",
+            event=event.event,
+        )
         for n, event in enumerate(events, 1)
     ]
     return fold(incident.id, entries, incident)
@@ -157,7 +167,7 @@ def followed(incident: Incident, at: datetime) -> None:
             break
         before = incident
         incident = apply(incident, command_, at)  # a Refusal here is a step that cannot be done
-        kinds = [row.kind for row in incident.rows[before.seq :]]
+        kinds = [row.kind for row in incident.rows[before.version :]]
         assert kinds and not UNDOING & set(kinds), (step, kinds)
         assert set(before.ticks) <= set(incident.ticks) and set(before.roles) <= set(incident.roles)
         asked.append((step.action, step.target))
@@ -297,9 +307,9 @@ async def test_space_does_nothing_to_an_item_that_neither_the_cursor_nor_next_is
     incident_id = declared(stage)
     async with in_war_room(stage, incident_id) as pilot:
         assert top(pilot).step.action == "acknowledge"
-        seq = stage.room.incident(incident_id).seq
+        seq = stage.room.incident(incident_id).version
         await press(pilot, "2", "space")
-        assert stage.room.incident(incident_id).seq == seq
+        assert stage.room.incident(incident_id).version == seq
         assert "Put the cursor on a checklist item first (1)" in said(pilot.app)
 
 
@@ -507,9 +517,11 @@ async def follow(pilot: Pilot[Any], stage: Stage, incident_id: str, chance: rand
         await answer(pilot)
         await settle(pilot)
         after = stage.room.incident(incident_id)
-        kinds = [row.kind for row in after.rows[before.seq :]]
+        kinds = [row.kind for row in after.rows[before.version :]]
         assert not UNDOING & set(kinds), (told[-3:], kinds)
-        assert opened or after.seq > before.seq, f"{told[-3:]}: nothing came of it\n{screen_text(pilot.app)}"
+        assert opened or after.version > before.version, (
+            f"{told[-3:]}: nothing came of it\n{screen_text(pilot.app)}"
+        )
         if step.action == "check":
             new = set(after.ticks) - set(before.ticks)
             assert step.target in new, (told[-3:], new)

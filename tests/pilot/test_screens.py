@@ -320,7 +320,7 @@ async def test_what_cannot_be_done_says_why_and_changes_nothing(stage: Stage) ->
             await press(pilot, key)
             assert said(pilot.app) == [why], key
             assert isinstance(top(pilot), WarRoomScreen)
-        assert stage.room.incident(incident_id).seq == closed.seq
+        assert stage.room.incident(incident_id).version == closed.version
 
 
 async def test_a_key_that_is_off_is_dim_in_the_bar(stage: Stage) -> None:
@@ -344,13 +344,13 @@ async def test_what_is_typed_before_the_form_is_up_is_typed_into_it(
     monkeypatch.setattr(stage.room, "open_draft", late)
     try:
         async with in_war_room(stage, incident_id) as pilot:
-            before = stage.room.incident(incident_id).seq
+            before = stage.room.incident(incident_id).version
             await pilot.press("n")
             await pilot.press("p", "o", "o", "l", "slash", "k")
             assert isinstance(top(pilot), WarRoomScreen)
             told.set()
             await until(pilot, lambda: "pool/k" in screen_text(pilot.app))
-            assert isinstance(top(pilot), Form) and stage.room.incident(incident_id).seq == before
+            assert isinstance(top(pilot), Form) and stage.room.incident(incident_id).version == before
     finally:
         told.set()
 
@@ -359,7 +359,7 @@ async def test_letters_typed_into_a_field_never_act(stage: Stage) -> None:
     incident_id = declared(stage)
     letters = "".join(key for action in ACTIONS for key in action.keys.split(",") if len(key) == 1)
     async with in_war_room(stage, incident_id) as pilot:
-        before = stage.room.incident(incident_id).seq
+        before = stage.room.incident(incident_id).version
         await pilot.press("r")
         await settle(pilot)
         await pilot.press("tab")
@@ -367,7 +367,7 @@ async def test_letters_typed_into_a_field_never_act(stage: Stage) -> None:
         await type_in(pilot, letters)
         await settle(pilot)
         assert pilot.app.screen.query_one("#reason", Input).value == letters
-        assert stage.room.incident(incident_id).seq == before
+        assert stage.room.incident(incident_id).version == before
 
 
 async def test_the_help_shows_every_key_and_does_what_is_chosen(stage: Stage) -> None:
@@ -893,14 +893,14 @@ async def test_what_is_typed_right_after_a_key_that_asks_is_words_wherever_the_c
     other.write_text("2026-01-28T13:14:30Z WARN queue is long\n", encoding="utf-8")
     async with in_war_room(stage, incident_id, LARGE) as pilot:
         await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
-        before = stage.room.incident(incident_id).seq
+        before = stage.room.incident(incident_id).version
         await press(pilot, "1")
         await type_in(pilot, f"L{other}\n")
         await until(pilot, lambda: "queue is long" in screen_text(pilot.app))
         await press(pilot, "2")
         await type_in(pilot, "/knu\n")
         await until(pilot, lambda: "no other line with “knu”" in screen_text(pilot.app))
-        assert stage.room.incident(incident_id).seq == before and isinstance(top(pilot), WarRoomScreen)
+        assert stage.room.incident(incident_id).version == before and isinstance(top(pilot), WarRoomScreen)
 
 
 async def test_a_leap_of_errors_is_the_next_thing_until_somebody_looks(stage: Stage) -> None:
@@ -1166,23 +1166,23 @@ async def test_the_draft_is_wrapped_to_its_pane(stage: Stage) -> None:
 
 async def test_an_entry_is_amended_and_retracted_from_the_review(stage: Stage) -> None:
     incident_id = resolved(stage, Note("it was host A"))
-    seq = stage.room.incident(incident_id).seq
+    last = stage.room.incident(incident_id).rows[-1]
     async with in_review(stage, incident_id) as pilot:
         await press(pilot, "2", "end", "e")
-        assert f"amend entry {seq}" in form_title(pilot)
+        assert f"amend entry {last.number}" in form_title(pilot)
         await press(pilot, "end")
         await type_in(pilot, " and B")
         await press(pilot, "tab", "shift+home")
         await type_in(pilot, "14:16")
         await press(pilot, "ctrl+s")
-        row = stage.room.incident(incident_id).row(seq)
+        row = stage.room.incident(incident_id).row(last.id)
         assert row is not None and row.text == "it was host A and B"
         assert row.at == START + timedelta(minutes=1)
-        pilot.app.screen.query_one("#entries", RowList).put_cursor(str(seq))
+        pilot.app.screen.query_one("#entries", RowList).put_cursor(str(last.id))
         await press(pilot, "x")
         await type_in(pilot, "wrong host")
         await press(pilot, "enter")
-        row = stage.room.incident(incident_id).row(seq)
+        row = stage.room.incident(incident_id).row(last.id)
         assert row is not None and row.retracted
 
 

@@ -86,7 +86,7 @@ def notes(stage: Stage) -> list[str]:
 
 
 async def test_keys_typed_before_anything_is_loaded_write_a_note_and_nothing_else(stage: Stage) -> None:
-    before = stage.room.incident("INC-1").seq
+    before = stage.room.incident("INC-1").version
     async with coming_up(stage, "INC-1", slow_equip=True) as pilot:
         posted(pilot, "ntypo\x13")
         await pilot.pause()
@@ -94,13 +94,13 @@ async def test_keys_typed_before_anything_is_loaded_write_a_note_and_nothing_els
         await until(pilot, lambda: notes(stage) == ["typo"])
         await until(pilot, lambda: isinstance(pilot.app.screen, WarRoomScreen))
         await settle(pilot)
-        assert stage.room.incident("INC-1").seq == before + 1
+        assert stage.room.incident("INC-1").version == before + 1
 
 
 async def test_keys_typed_while_the_incident_is_loaded_write_a_note_and_nothing_else(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = stage.room.incident("INC-1").seq
+    before = stage.room.incident("INC-1").version
     slow = Gate(stage.room.incident)
     monkeypatch.setattr(stage.room, "incident", slow)
     async with coming_up(stage, "INC-1", slow, slow_equip=False) as pilot:
@@ -112,7 +112,7 @@ async def test_keys_typed_while_the_incident_is_loaded_write_a_note_and_nothing_
         slow.open()
         await until(pilot, lambda: notes(stage) == ["typo"])
         await settle(pilot)
-        assert stage.room.incident("INC-1").seq == before + 1
+        assert stage.room.incident("INC-1").version == before + 1
 
 
 async def test_keys_typed_while_a_form_is_on_its_way_are_typed_into_it(
@@ -122,13 +122,13 @@ async def test_keys_typed_while_a_form_is_on_its_way_are_typed_into_it(
     monkeypatch.setattr(stage.room, "open_draft", slow)
     try:
         async with on_console(stage, incident_id="INC-1") as pilot:
-            before = stage.room.incident("INC-1").seq
+            before = stage.room.incident("INC-1").version
             posted(pilot, "npool/k")
             await until(pilot, slow.reached.is_set)
             assert isinstance(pilot.app.screen, WarRoomScreen)
             slow.open()
             await until(pilot, lambda: "pool/k" in screen_text(pilot.app))
-            assert isinstance(pilot.app.screen, Form) and stage.room.incident("INC-1").seq == before
+            assert isinstance(pilot.app.screen, Form) and stage.room.incident("INC-1").version == before
     finally:
         slow.open()
 

@@ -28,6 +28,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from harness import servers
+from harness.ids import numbered
 from harness.leaks import ECHOES, holds
 
 from warroom.cli.context import CliContext
@@ -56,6 +57,10 @@ class Program:
             "WARROOM_AS": "Bob",
         }
 
+    @property
+    def journal(self) -> Path:
+        return self.data / JOURNAL
+
     def start(self, *arguments: str, **how: Any) -> subprocess.Popen[str]:
         """Start it; its streams are pipes unless ``how`` says otherwise."""
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -68,7 +73,7 @@ class Program:
         process = self.start(*arguments, **how)
         out, err = process.communicate(timeout=60)
         assert "Traceback" not in err, err
-        return process.returncode, out or "", err or ""
+        return process.returncode, numbered(out or "", self.journal), numbered(err or "", self.journal)
 
     def does(self, *arguments: str) -> tuple[str, str]:
         """The same, and it has to succeed."""
@@ -474,10 +479,11 @@ def hook(url: str, name: str = "hook", more: str = "") -> str:
 OK = servers.http_answer("200 OK")
 
 
-def keys(server: servers.RawServer) -> list[str]:
-    """The deliveries that arrived, in their order."""
+def keys(server: servers.RawServer, program: Program) -> list[str]:
+    """The deliveries that arrived, in their order, entries by their numbers."""
     lines = [line for request in server.requests for line in request.decode().splitlines()]
-    return [line.split(": ")[1] for line in lines if line.lower().startswith("idempotency-key")]
+    found = [line.split(": ")[1] for line in lines if line.lower().startswith("idempotency-key")]
+    return [numbered(key, program.journal) for key in found]
 
 
 def test_a_post_is_waited_for_and_told(tmp_path: Path) -> None:
@@ -487,7 +493,7 @@ def test_a_post_is_waited_for_and_told(tmp_path: Path) -> None:
         assert "✓ hook" in err
         _, err = program.does("update", "--impact", "Still failing")
         assert "✓ hook" in err
-        assert keys(server) == ["INC-1.4.hook.post", "INC-1.6.hook.post"]
+        assert keys(server, program) == ["INC-1.4.hook.post", "INC-1.6.hook.post"]
         body = json.loads(server.requests[1].partition(b"\r\n\r\n")[2])
     assert body["incident"] == "INC-1" and body["kind"] == "update" and "Still failing" in body["text"]
     assert program.states() == dict.fromkeys(program.states(), "delivered")
@@ -500,9 +506,9 @@ def test_a_server_that_never_answers_leaves_a_question_not_a_lie(tmp_path: Path)
         assert "? hook: outcome unknown" in err
         assert "warroom delivery INC-1.4.hook.post --sent or --resend" in err
         assert program.states()["INC-1.4.hook.post"] == "uncertain"
-        assert len(keys(server)) == 1
+        assert len(keys(server, program)) == 1
         program.does("deliveries", "--wait", "2s")
-        assert len(keys(server)) == 1, "it must not be tried again blindly"
+        assert len(keys(server, program)) == 1, "it must not be tried again blindly"
     out, _ = program.does("delivery", "INC-1.4.hook.post", "--sent")
     assert "delivered" in out
     assert program.run("delivery", "INC-1.4.hook.post", "--sent")[0] == 1
@@ -515,7 +521,7 @@ def test_a_question_can_be_answered_by_sending_again(tmp_path: Path) -> None:
         assert "outcome unknown" in err
         out, err = program.does("delivery", "INC-1.4.hook.post", "--resend")
         assert "delivered" in out and "✓ hook" in err
-        assert keys(server) == ["INC-1.4.hook.post"] * 2
+        assert keys(server, program) == ["INC-1.4.hook.post"] * 2
 
 
 def test_a_refused_post_says_why_and_how_to_send_it_again(tmp_path: Path) -> None:
@@ -539,8 +545,8 @@ def test_what_could_not_go_out_is_kept_and_goes_with_the_next_verb_that_posts(tm
     assert program.states()["INC-1.4.hook.post"] == "pending"
     with servers.RawServer(OK) as server:
         program.settings.write_text(hook(server.url))
-        until(lambda: program.does("update", "--wait", "3s") and keys(server))
-        assert keys(server)[0] == "INC-1.4.hook.post", "and before what was said later"
+        until(lambda: program.does("update", "--wait", "3s") and keys(server, program))
+        assert keys(server, program)[0] == "INC-1.4.hook.post", "and before what was said later"
 
 
 def test_a_destination_without_channels_never_claims_to_have_opened_one(tmp_path: Path) -> None:
@@ -570,9 +576,9 @@ def test_nothing_is_sent_with_no_wait_until_somebody_sends(tmp_path: Path) -> No
         _, err = program.does("declare", "x", "y", "--no-wait")
         assert "… hook: not sent yet" in err
         program.does("deliveries")
-        assert keys(server) == [] and program.states()["INC-1.4.hook.post"] == "pending"
+        assert keys(server, program) == [] and program.states()["INC-1.4.hook.post"] == "pending"
         program.does("deliveries", "--wait", "5s")
-        assert keys(server) == ["INC-1.4.hook.post"]
+        assert keys(server, program) == ["INC-1.4.hook.post"]
 
 
 def test_a_destination_that_asks_for_a_long_pause_holds_up_neither_another_nor_the_verb(tmp_path: Path) -> None:
@@ -598,10 +604,10 @@ def test_a_process_without_the_secret_leaves_the_post_to_one_that_has_it(tmp_pat
             program.does("deliveries", "--wait", "5s")
         _, err = program.does("update")
         assert "↻ hook: " in err and "is not set" in err and "kept, a warroom that can sends it" in err
-        assert "failed" not in program.states().values() and keys(server) == []
+        assert "failed" not in program.states().values() and keys(server, program) == []
         program.environ["TOKEN"] = "s3cr3t-t0ken"
         program.does("deliveries", "--wait", "10s")
-        assert keys(server) == ["INC-1.4.hook.post", "INC-1.6.hook.post"]
+        assert keys(server, program) == ["INC-1.4.hook.post", "INC-1.6.hook.post"]
 
 
 def test_a_secret_in_a_pipe_is_refused_with_its_place_and_not_waited_for(tmp_path: Path) -> None:
@@ -625,7 +631,7 @@ def test_the_remedy_names_the_post_and_resend_all_sends_everything(tmp_path: Pat
         assert program.run("resend")[0] == 2
         out, _ = program.does("resend", "--all")
         assert out.count("✓") == 3
-        assert [*dict.fromkeys(keys(server)[3:])] == [f"INC-1.{n}.hook.post" for n in (4, 6, 7)]
+        assert [*dict.fromkeys(keys(server, program)[3:])] == [f"INC-1.{n}.hook.post" for n in (4, 6, 7)]
         assert "Nothing was refused" in program.does("resend", "--all")[1]
 
 
@@ -637,7 +643,7 @@ def test_an_update_too_long_for_one_post_arrives_in_parts_whoever_sends_it(tmp_p
         program.does("update", "--impact", "No one can pay. " * 190, "--no-wait")
         program.environ["TOKEN"] = "s3cr3t-t0ken"
         program.does("deliveries", "--wait", "20s")
-        assert keys(server)[-2:] == ["INC-1.6.hook.post", "INC-1.6.hook.post.2"]
+        assert keys(server, program)[-2:] == ["INC-1.6.hook.post", "INC-1.6.hook.post.2"]
         bodies = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.requests[-2:]]
     assert all(len(body["text"]) <= 2000 for body in bodies)
     assert sum(body["text"].count("pay.") for body in bodies) == 190
@@ -653,7 +659,7 @@ def test_two_processes_that_send_at_once_send_each_post_once(tmp_path: Path) -> 
         for process in both:
             process.communicate(timeout=60)
             assert process.returncode == 0
-        sent = keys(server)
+        sent = keys(server, program)
         assert len(sent) == 4 and len({*sent}) == 4
     assert {*program.states().values()} == {"delivered"}
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from harness.ids import entry_id, new_ids
 
 from warroom.config.settings import Settings, load_playbook
 from warroom.incident.advice import NextStep, next_steps
@@ -36,9 +37,18 @@ T0 = datetime(2026, 1, 28, 14, 0, tzinfo=UTC)
 def after(incident: Incident, command: Command, minutes: float = 0, by: str = "Alice") -> Incident:
     """The incident after a command, ``minutes`` after the declaration."""
     at = T0 + timedelta(minutes=minutes)
-    events = decide(incident, command, CommandContext(PLAYBOOK, at, by, date(2026, 1, 28)))
+    events = decide(
+        incident, command, CommandContext(PLAYBOOK, at, by, date(2026, 1, 28), new_ids(incident.version + 1))
+    )
     entries = [
-        Entry(stream=incident.id, seq=incident.seq + n, at=at, by=by, event=event)
+        Entry(
+            stream=incident.id,
+            seq=incident.version + n,
+            id=entry_id(incident.version + n),
+            at=at,
+            by=by,
+            event=event.event,
+        )
         for n, event in enumerate(events, 1)
     ]
     return fold(incident.id, entries, incident)
@@ -72,7 +82,16 @@ def next_thing(incident: Incident, minutes: float, deliveries: list[Delivery] | 
 
 def delivery(**changes: Any) -> Delivery:
     order = OutboxItem(act="post", destination="slack")
-    return Delivery(**{"id": "INC-1.2.slack.post", "incident": "INC-1", "seq": 2, "order": order, **changes})
+    return Delivery(
+        **{
+            "id": "INC-1.2.slack.post",
+            "incident": "INC-1",
+            "seq": 2,
+            "entry_id": entry_id(2),
+            "order": order,
+            **changes,
+        }
+    )
 
 
 def test_the_first_thing_is_to_acknowledge() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.ids import new_ids
 
 import warroom
 from warroom.errors import BadInput, NotFound, Refusal, WarroomError
@@ -96,17 +97,23 @@ class Case:
     def incident(self) -> Incident:
         return fold("INC-1", self.entries)
 
+    @property
+    def context(self) -> CommandContext:
+        return CommandContext(PLAYBOOK, self.now, self.by, self.now.date(), new_ids(len(self.entries) + 1))
+
     def decide(self, command: Command) -> list[Event]:
-        return decide(self.incident, command, CommandContext(PLAYBOOK, self.now, self.by, self.now.date()))
+        return [new.event for new in decide(self.incident, command, self.context)]
 
     def do(self, *commands: Command) -> list[Event]:
         """What the last command led to."""
         events: list[Event] = []
         for command in commands:
-            events = self.decide(command)
-            for event in events:
+            decided = decide(self.incident, command, self.context)
+            events = [new.event for new in decided]
+            for new in decided:
                 seq = len(self.entries) + 1
-                self.entries.append(Entry(stream="INC-1", seq=seq, at=self.now, by=self.by, event=event))
+                entry = Entry(stream="INC-1", seq=seq, id=new.id, at=self.now, by=self.by, event=new.event)
+                self.entries.append(entry)
         return events
 
     def later(self, **span: float) -> Case:
@@ -378,7 +385,7 @@ def test_a_closed_incident_takes_only_what_puts_the_record_straight() -> None:
     case.do(
         WriteSection("root_cause", "The pool"),
         CompleteAction("A1"),
-        AmendEntry(1, "Put right"),
+        AmendEntry("1", "Put right"),
         AmendMilestone("started", NOON - timedelta(minutes=2)),
         OpenChannel("chat", "C1"),
     )
@@ -547,8 +554,9 @@ def test_a_temporary_fix_makes_the_action_item_for_the_permanent_one() -> None:
     case = declared()
     case.do(Assign("technical_lead", "Bo"), AddAction("First"))
     fix, action, *_ = case.do(RecordFix("Restarted", temporary=True))
-    assert fix == FixRecorded(words="Restarted", temporary=True, action="A2")
-    assert action == ActionAdded(action="A2", words="Permanent fix for: Restarted", owner="Bo", due="2026-02-04")
+    added = case.incident.actions["A2"]
+    assert fix == FixRecorded(words="Restarted", temporary=True, action=added.entry)
+    assert action == ActionAdded(words="Permanent fix for: Restarted", owner="Bo", due="2026-02-04")
 
 
 def test_the_due_day_counts_from_the_teams_own_day() -> None:
@@ -557,9 +565,9 @@ def test_the_due_day_counts_from_the_teams_own_day() -> None:
     events = decide(
         declared().incident,
         RecordFix("x", temporary=True),
-        CommandContext(PLAYBOOK, late, "Ada", date(2026, 1, 29)),
+        CommandContext(PLAYBOOK, late, "Ada", date(2026, 1, 29), new_ids(900)),
     )
-    assert events[1] == ActionAdded(action="A1", words="Permanent fix for: x", due="2026-02-05")
+    assert events[1].event == ActionAdded(words="Permanent fix for: x", due="2026-02-05")
 
 
 def test_a_line_is_pinned_once() -> None:
@@ -577,12 +585,22 @@ def test_a_line_is_pinned_once() -> None:
     case.do(Pin("app.log", "ERROR pool", 813))
 
 
-def test_what_is_heard_and_what_a_monitor_says_is_kept() -> None:
+def test_chat_and_alerts_are_recorded() -> None:
     case = declared()
     assert case.do(RecordChat("Bo", "slack", " on it "))[0].text == "Bo (slack): on it"
     assert case.do(ReceiveAlert("error_rate", "prometheus", "checkout-api", "54 %"))[0] == AlertReceived(
-        name="error_rate", source="prometheus", service="checkout-api", detail="54 %"
+        name="error_rate", source="prometheus", service="checkout-api", detail="54 %", fired_at=NOON
     )
+
+
+def test_the_same_message_or_alert_from_outside_is_recorded_once() -> None:
+    case = declared()
+    message = RecordChat("Bo", "slack", "on it", message_id="170.1")
+    alert = ReceiveAlert("error_rate", "prometheus", fired_at=NOON, fingerprint="f1")
+    case.do(message, alert)
+    assert case.later(minutes=1).do(message) == [] and case.do(alert) == []
+    assert len(case.do(replace(message, message_id="170.2"))) == 1
+    assert len(case.do(replace(alert, fired_at=NOON + timedelta(minutes=1)))) == 1
 
 
 # updates
@@ -593,8 +611,8 @@ def test_an_update_carries_its_number_its_words_and_its_promise() -> None:
     case.do(update())
     event = case.later(minutes=5).do(update(words=" Rolled back ", destinations=("slack",)))[0]
     assert isinstance(event, UpdatePosted)
-    assert (event.number, event.words, event.status, event.destinations) == (
-        2,
+    assert case.incident.posts[-1].number == 2
+    assert (event.words, event.status, event.destinations) == (
         "Rolled back",
         "investigating",
         ("slack",),
@@ -674,29 +692,30 @@ def test_the_last_word_on_a_section_counts() -> None:
 def test_amending_changes_what_is_read_and_keeps_what_was_written() -> None:
     case = declared()
     case.do(Note("The cache"))
-    seq, before = case.entries[-1].seq, case.entries[-1]
-    assert case.later(minutes=2).do(AmendEntry(seq, " The pool ", NOON - timedelta(minutes=1))) == [
-        EntryAmended(entry=seq, words="The pool", at=NOON - timedelta(minutes=1))
+    before = case.entries[-1]
+    number, id = str(before.seq), before.id
+    assert case.later(minutes=2).do(AmendEntry(number, " The pool ", NOON - timedelta(minutes=1))) == [
+        EntryAmended(entry=id, words="The pool", at=NOON - timedelta(minutes=1))
     ]
-    row = case.incident.row(seq)
+    row = case.incident.row(id)
     assert row is not None and row.amended
     assert (row.text, row.at) == ("The pool", NOON - timedelta(minutes=1))
     assert row.entry == before and row.entry.event.text == "The cache"
-    assert case.incident.timeline[0].seq == seq
+    assert case.incident.timeline[0].id == id
 
 
 def test_amending_what_cannot_be() -> None:
     case = declared()
     case.do(Note("The cache"))
-    seq = case.entries[-1].seq
-    assert "no entry 99" in case.refused(AmendEntry(99, "x"), NotFound).title
-    assert "no entry 0" in case.refused(AmendEntry(0, "x"), NotFound).title
-    assert "says already" in case.refused(AmendEntry(seq, "The cache")).title
-    assert "says already" in case.refused(AmendEntry(seq)).title
-    assert "text is empty" in case.refused(AmendEntry(seq, " "), BadInput).title
-    assert "future" in case.refused(AmendEntry(seq, at=NOON + timedelta(hours=1))).title
-    case.do(RetractEntry(seq))
-    assert "is retracted" in case.refused(AmendEntry(seq, "x")).title
+    number = str(case.entries[-1].seq)
+    assert "no entry 99" in case.refused(AmendEntry("99", "x"), NotFound).title
+    assert "no entry 0" in case.refused(AmendEntry("0", "x"), NotFound).title
+    assert "says already" in case.refused(AmendEntry(number, "The cache")).title
+    assert "says already" in case.refused(AmendEntry(number)).title
+    assert "text is empty" in case.refused(AmendEntry(number, " "), BadInput).title
+    assert "future" in case.refused(AmendEntry(number, at=NOON + timedelta(hours=1))).title
+    case.do(RetractEntry(number))
+    assert "is retracted" in case.refused(AmendEntry(number, "x")).title
 
 
 def test_retracting_strikes_out_and_takes_back_what_hung_on_it() -> None:
@@ -704,22 +723,24 @@ def test_retracting_strikes_out_and_takes_back_what_hung_on_it() -> None:
     case.do(RecordFix("Restarted"), Pin("app.log", "x"))
     fix = case.incident.fixes[0][0]
     pinned = case.incident.evidence[0][0]
-    assert case.do(RetractEntry(fix, "It did not help")) == [EntryRetracted(entry=fix, reason="It did not help")]
-    case.do(RetractEntry(pinned))
+    assert case.do(RetractEntry(str(fix), "It did not help")) == [
+        EntryRetracted(entry=fix, reason="It did not help")
+    ]
+    case.do(RetractEntry(str(pinned)))
     incident = case.incident
     assert not incident.fixes and not incident.evidence
     row = incident.row(fix)
     assert row is not None and row.retracted and row.entry.event.text == "Restarted (permanent)"
     assert "No fix is recorded" in resolve_blockers(incident, PLAYBOOK)
-    assert "already" in case.refused(RetractEntry(fix)).title
-    assert "no entry 99" in case.refused(RetractEntry(99), NotFound).title
+    assert "already" in case.refused(RetractEntry(str(fix))).title
+    assert "no entry 99" in case.refused(RetractEntry("99"), NotFound).title
 
 
 def test_what_changed_the_incident_is_not_retracted_but_undone() -> None:
     case = declared()
     case.do(Acknowledge(), Assign("technical_lead", "Bo"), SetSeverity("critical"), update(), AddAction("x"))
     for entry in case.entries:
-        assert "cannot be retracted" in case.refused(RetractEntry(entry.seq)).title
+        assert "cannot be retracted" in case.refused(RetractEntry(str(entry.seq))).title
 
 
 def test_a_milestone_is_amended_with_its_reason() -> None:
@@ -775,5 +796,5 @@ def test_deciding_changes_nothing() -> None:
     case = declared()
     incident = case.incident
     for command in (Acknowledge(), RecordFix("x", temporary=True), update(), Assign("technical_lead", "Bo")):
-        decide(incident, command, CommandContext(PLAYBOOK, NOON, "Ada", NOON.date()))
+        decide(incident, command, CommandContext(PLAYBOOK, NOON, "Ada", NOON.date(), new_ids(900)))
     assert incident == declared().incident

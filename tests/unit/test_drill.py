@@ -130,7 +130,7 @@ def test_a_shipped_drill_plays_from_the_alert_to_the_post_mortem(
         "hypothesis",
         "fix",
         "resolved",
-        "heard",
+        "chat",
         "logs",
     ):
         assert any(line.split()[1] == words for line in reported), words
@@ -259,7 +259,7 @@ def test_with_people_the_player_waits_for_them(played: DrillPlayer) -> None:
     wait_until(lambda: log.read_text().count("ERROR bad") > 100, "the log fails")
     assert room.summaries() == [], "the player does not declare"
 
-    done = room.declare(Declare("web", "Pages fail", drill=True), alert=alert.seq)
+    done = room.declare(Declare("web", "Pages fail", drill=True), alert=alert.id)
     wait_until(
         lambda: chat_texts(room.incident(done.incident.id)) == ["seen it"], "the chat begins once it is declared"
     )
@@ -333,7 +333,7 @@ def test_an_outside_alert_whose_source_is_called_drill_is_not_dismissed(played: 
     played.stop()
     (left,) = room.team().alerts.values()
     assert left.event.name == "disk_full"
-    assert not room.declare(Declare("db", "No writes"), alert=left.seq).incident.drill
+    assert not room.declare(Declare("db", "No writes"), alert=left.id).incident.drill
 
 
 def test_an_incident_declared_from_the_drills_alert_is_a_drill(played: DrillPlayer) -> None:
@@ -362,7 +362,7 @@ def test_a_drill_ends_if_nobody_declares_and_dismisses_its_alert(
     wait_until(lambda: not drill.running, "it ends")
     assert clock() >= START + DECLARE_TIMEOUT
     wait_until(lambda: drill.room.team().alerts == {}, "its alert is dismissed")
-    assert drill.room.team().seq == 2
+    assert drill.room.team().version == 2
 
 
 def test_a_second_run_has_an_incident_and_logs_of_its_own(played: DrillPlayer) -> None:

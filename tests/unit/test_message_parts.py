@@ -114,7 +114,7 @@ def test_what_no_number_of_posts_would_hold_is_refused_before_it_is_recorded(tmp
         stage.carry()
         (declaration,) = chats["chat"].posts
         assert len(chats["chat"].render(declaration)) <= 60, "a declaration is cut, not refused"
-        before = stage.room.incident(incident.id).seq
+        before = stage.room.incident(incident.id).version
         with pytest.raises(BadInput, match=r"too long for chat: .* 20 posts of 60"):
             stage.room.post_update(incident.id, "update", {"impact": "Nobody can pay. " * 200})
-        assert stage.room.incident(incident.id).seq == before
+        assert stage.room.incident(incident.id).version == before

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from harness.ids import entry_id
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,7 +61,10 @@ def at(minutes: float) -> datetime:
 
 
 def story(*told: tuple[float, str, Event], id: str = "INC-7") -> Incident:
-    return fold(id, [Entry(stream=id, seq=n, at=at(m), by=by, event=e) for n, (m, by, e) in enumerate(told, 1)])
+    return fold(
+        id,
+        [Entry(stream=id, seq=n, id=entry_id(n), at=at(m), by=by, event=e) for n, (m, by, e) in enumerate(told, 1)],
+    )
 
 
 def declared(**more: Any) -> Declared:
@@ -70,7 +74,6 @@ def declared(**more: Any) -> Declared:
 
 def update(number: int, next_minute: float | None, audience: Any = "team", **fields: str) -> UpdatePosted:
     return UpdatePosted(
-        number=number,
         message="update",
         template="update",
         audience=audience,
@@ -229,8 +232,8 @@ def test_an_update_is_drafted_from_what_happened_since_the_last_one() -> None:
         (12, "Bob", EvidencePinned(source="app.log", line=7, words="FATAL " + "x" * 400)),
         (13, "Bob", FixRecorded(words="Rolled back", temporary=True)),
         (13, "Bob", Noted(note="finding", words="nonsense")),
-        (13, "Bob", EntryRetracted(entry=13)),
-        (13, "Bob", EntryAmended(entry=5, words="DB pool exhausted on eu-1")),
+        (13, "Bob", EntryRetracted(entry=entry_id(13))),
+        (13, "Bob", EntryAmended(entry=entry_id(5), words="DB pool exhausted on eu-1")),
         (14, "Bob", SeveritySet(severity="high", before="critical")),
     )
     drafted = messages.draft("update", incident, BOOK, at(15), CET)
@@ -425,9 +428,9 @@ def test_status_message_and_topic_put_a_past_impact_in_the_past_tense() -> None:
 
 def test_the_timeline_puts_the_impact_of_a_later_update_in_the_past_tense() -> None:
     first = update(2, None, impact="Card payments fail")
-    assert first.text == "update 2: Card payments fail"
+    assert first.describe("2") == "update #2: Card payments fail"
     after = first.model_copy(update={"status": "resolved"})
-    assert after.text == "update 2: impact was: Card payments fail"
+    assert after.describe("2") == "update #2: impact was: Card payments fail"
 
 
 def test_messages_are_sanitized_and_redacted() -> None:
@@ -576,6 +579,7 @@ def delivery(state: DeliveryState, url: str = "") -> Delivery:
         id="INC-7.2.slack.post",
         incident="INC-7",
         seq=2,
+        entry_id=entry_id(2),
         order=OutboxItem(act="post", destination="slack"),
         state=state,
         receipt=Receipt(id="1", url=url) if url else None,
@@ -618,8 +622,8 @@ def test_the_timeline_is_in_order_and_without_amendments() -> None:
         (3, "A", declared()),
         (4, "A", Noted(note="finding", words="late entry")),
         (5, "A", Noted(note="finding", words="wrong")),
-        (6, "A", EntryRetracted(entry=3)),
-        (7, "A", EntryAmended(entry=2, words="early entry", at=at(1))),
+        (6, "A", EntryRetracted(entry=entry_id(3))),
+        (7, "A", EntryAmended(entry=entry_id(2), words="early entry", at=at(1))),
         (8, "A", ItemChecked(item="findings", title="x", because="noted")),
     )
     rows = written(incident).timeline
@@ -695,7 +699,7 @@ def test_a_written_section_has_no_draft() -> None:
 def test_a_deleted_draft_is_not_in_the_document() -> None:
     incident = full_and((70, "A", SectionWritten(section="went_well", words="")))
     assert section_of(render.to_markdown(written(incident), BOOK), "What Went Well") == "*Nothing to report.*"
-    assert "went_well" not in incident.unwritten and incident.rows[-1].text == "went well: left empty"
+    assert "went_well" not in incident.unwritten and incident.rows[-1].text == "went well: nothing to report"
     # A post-mortem without a root cause is not written, whatever somebody saved.
     emptied = full_and((70, "A", SectionWritten(section="root_cause", words="")))
     assert "root_cause" in emptied.unwritten

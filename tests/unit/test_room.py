@@ -197,10 +197,10 @@ def test_an_alert_that_is_declared_is_taken_and_told_in_the_incident(office: Off
     office.room.receive_alert(ReceiveAlert("queue"))
     first, second = office.room.team().alerts.values()
     assert first.event.fired_at == START
-    done = office.room.declare(Declare("checkout-api", "No orders"), alert=first.seq)
+    done = office.room.declare(Declare("checkout-api", "No orders"), alert=first.id)
     assert "error_rate (prometheus): 54 %" in [row.text for row in done.incident.rows]
-    assert list(office.room.team().alerts) == [second.seq]
-    office.room.set_alert_aside(second.seq)
+    assert list(office.room.team().alerts) == [second.id]
+    office.room.dismiss_alert(second.id)
     assert office.room.team().alerts == {} and office.desk("Bo").team().alerts == {}
 
 
@@ -231,7 +231,7 @@ def test_a_drill_is_marked_and_reaches_only_what_is_meant_for_drills(office: Off
 def test_the_alert_of_a_drill_declares_a_drill(office: Office) -> None:
     office.room.receive_alert(ReceiveAlert("error_rate", "monitor", drill=True))
     (alert,) = office.room.team().alerts.values()
-    done = office.room.declare(Declare("web", "down"), alert=alert.seq)
+    done = office.room.declare(Declare("web", "down"), alert=alert.id)
     assert done.incident.drill
     assert {delivery.destination for delivery in office.room.deliveries(done.incident.id)} == {"log"}
 
@@ -240,7 +240,7 @@ def test_an_alert_that_an_earlier_version_kept_declares_a_real_incident(office: 
     event = parse_event('{"kind": "alert", "name": "errors", "source": "drill: monitor"}')
     office.room.journal.append(TEAM, 0, [event], at=START, by="Ada")
     (alert,) = office.room.team().alerts.values()
-    assert not office.room.declare(Declare("web", "down"), alert=alert.seq).incident.drill
+    assert not office.room.declare(Declare("web", "down"), alert=alert.id).incident.drill
 
 
 # several incidents
@@ -400,7 +400,7 @@ def test_two_updates_at_the_same_moment_get_numbers_and_markers_of_their_own(
         lambda: other.post_update(incident, "executive", {}),
     )
     office.room.post_update(incident, "update", {"next_update": "+15m"})
-    assert [post.number for post in posted(office.room, incident)] == [1, 2, 3]
+    assert [post.number for post in office.room.incident(incident).posts] == [1, 2, 3]
     messages = [d.order.message for d in office.room.deliveries(incident) if d.order.act == "post"]
     markers = [m.marker for m in messages if m]
     assert sorted(set(markers)) == ["INC-1·u1", "INC-1·u2", "INC-1·u3"]
@@ -418,7 +418,7 @@ MESSAGES = ("update", "executive", "customer_initial")
 
 def post(room: WarRoom, incident: str, template: str, **how: Any) -> int:
     """Post what the template drafts; the update's number."""
-    return room.post_update(incident, template, {}, approved_by="Ada", **how).incident.posts[-1].update.number
+    return room.post_update(incident, template, {}, approved_by="Ada", **how).incident.posts[-1].number
 
 
 @pytest.mark.parametrize("template", MESSAGES)
@@ -555,7 +555,7 @@ def test_many_desks_at_once_lose_nothing_and_leave_no_gap(office: Office) -> Non
         thread.join()
     assert failures == []
     after = office.room.incident(incident)
-    assert [row.seq for row in after.rows] == list(range(1, len(after.rows) + 1))
+    assert [row.number for row in after.rows] == list(range(1, len(after.rows) + 1))
     assert sorted(item.words for item in after.actions.values()) == sorted(
         f"RoomHarness {n} {turn}" for n in range(4) for turn in range(10)
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from harness.ids import entry_id
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +40,7 @@ def incident(*facts: tuple[float, Event], severity: str = "critical") -> Inciden
     return fold(
         "INC-1",
         [
-            Entry(stream="INC-1", seq=seq, at=after(minutes=minute), by="Ada", event=event)
+            Entry(stream="INC-1", seq=seq, id=entry_id(seq), at=after(minutes=minute), by="Ada", event=event)
             for seq, (minute, event) in enumerate(told, 1)
         ],
     )

@@ -163,9 +163,9 @@ class DrillPlayer:
 
     def _dismiss_alerts(self) -> None:
         try:
-            for seq, alert in self.room.team().alerts.items():
+            for alert in self.room.team().alerts.values():
                 if alert.event.drill:
-                    self.room.set_alert_aside(seq)
+                    self.room.dismiss_alert(alert.id)
         except WarroomError as error:  # a person can still dismiss the alert
             self.error = error
 
@@ -282,7 +282,7 @@ class DrillPlayer:
             drill=True,
             source=alert.event.name if alert else "",
         )
-        done = self.room.declare(declare, commander=step.commander, alert=alert.seq if alert else 0)
+        done = self.room.declare(declare, commander=step.commander, alert=alert.id if alert else None)
         self.incident_id = done.incident.id
 
 
@@ -293,7 +293,7 @@ class _Reporter:
         self._player = player
         self._report = report
         self._stage: LogStage | None = None
-        self._last_alert = player.room.team().seq
+        self._last_alert = player.room.team().version
         self._rows_reported = 0
 
     def report_news(self) -> None:
@@ -304,8 +304,8 @@ class _Reporter:
             self._stage = stage
             self._line(player.clock(), "logs", "", stage.name)
         alerts = list(player.room.team().alerts.values())
-        for alert in alerts[bisect.bisect(alerts, self._last_alert, key=lambda a: a.seq) :]:
-            self._last_alert = alert.seq
+        for alert in alerts[bisect.bisect(alerts, self._last_alert, key=lambda a: a.number) :]:
+            self._last_alert = alert.number
             self._line(alert.at, "alert", "", alert.event.text)
         if player.incident_id:
             rows = player.room.incident(player.incident_id).rows

@@ -1,7 +1,6 @@
-"""What a person may do, each as a command that turns an incident into new facts, or is refused with a reason.
+"""The commands: each turns an incident into new events, or is refused with a reason.
 
-A command is a frozen value; ``decide`` is pure: the same incident, playbook, person and ``now`` give the same
-facts. Nothing is written here, and nothing but the incident's state and the playbook is asked.
+A command is a frozen value and ``decide`` is pure: the same incident and context give the same events.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Protocol
+from uuid import UUID
 
 from warroom.errors import BadInput, JustPosted, NotFound, Refusal
 from warroom.incident.delivery import Audience, MessageKind
@@ -18,6 +18,7 @@ from warroom.incident.events import (
     Acknowledged,
     ActionAdded,
     ActionDone,
+    AlertCleared,
     AlertReceived,
     ChannelOpened,
     ChatMessage,
@@ -33,6 +34,7 @@ from warroom.incident.events import (
     ItemUnchecked,
     Milestone,
     MilestoneAmended,
+    NewEntry,
     Noted,
     NoteKind,
     ReadinessConfirmed,
@@ -46,6 +48,7 @@ from warroom.incident.events import (
     StatusSet,
     UpdatePosted,
 )
+from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident, moved_along
 from warroom.incident.playbook import Playbook
 
@@ -61,36 +64,48 @@ PERMANENT_FIX_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """Who decides, when, by which playbook."""
+    """Who gives a command, when, by which playbook. ``new_id`` returns a new entry id."""
 
     playbook: Playbook
     now: datetime
     by: str
     today: date
-    """The day in the team's own zone, which due dates count from."""
+    """The date in the team's zone, which due dates count from."""
+
+    new_id: Callable[[], UUID]
 
 
 class Command(Protocol):
-    """Something a person may do to an incident."""
+    """Something a person or a service may do to an incident."""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
-        """The facts that follow. Raises Refusal (why, and what to do), BadInput or NotFound."""
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        """Return the events that follow; a ``NewEntry`` if the id of its entry is given.
+
+        Raises ``Refusal`` (why, and what to do), ``BadInput`` or ``NotFound``.
+        """
         ...
 
 
-def decide(incident: Incident, command: Command, context: CommandContext) -> list[Event]:
-    """The facts of ``command``, and the checklist items that those facts tick by themselves."""
+def decide(incident: Incident, command: Command, context: CommandContext) -> list[NewEntry]:
+    """Return the entries that ``command`` leads to, and the checklist items that they check.
+
+    An entry from outside that the incident already has is left out, so the result may be empty. Raises as
+    ``Command.decide`` does.
+    """
     if not incident.exists and not isinstance(command, Declare):
         raise NotFound(f"There is no incident {incident.id}", "warroom list shows the incidents there are.")
     if incident.status == "closed" and not getattr(command, "after_closing", False):
         raise Refusal(f"{incident.id} is closed", "Reopen it first: warroom reopen REASON.")
-    events = list(command.decide(incident, context))
-    return events + _ticked_by(events, incident, context.playbook)
+    decided = command.decide(incident, context)
+    new = [item if isinstance(item, NewEntry) else NewEntry(item, context.new_id()) for item in decided]
+    new = [entry for entry in new if entry.id not in incident.numbers]
+    checked = _checked_by([entry.event for entry in new], incident, context.playbook)
+    return new + [NewEntry(event, context.new_id()) for event in checked]
 
 
-def _ticked_by(events: Iterable[Event], incident: Incident, playbook: Playbook) -> list[Event]:
+def _checked_by(events: Iterable[Event], incident: Incident, playbook: Playbook) -> list[ItemChecked]:
     done = set(incident.ticks)
-    ticks: list[Event] = []
+    ticks: list[ItemChecked] = []
     for event in events:
         facts = _FACTS[type(event)](event) if type(event) in _FACTS else ()
         for name in INCIDENT_LISTS:
@@ -114,7 +129,7 @@ _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
     ActionAdded: lambda e: ("action-added",) if e.owner else (),
     SectionWritten: lambda e: ("postmortem-written",) if e.section == "root_cause" and e.words else (),
 }
-"""What each event makes true, in the words of the playbook's ``done_by``."""
+"""What each event makes true, in the terms of the playbook's ``done_by``."""
 
 
 def _said(text: str, what: str, remedy: str = "") -> str:
@@ -146,7 +161,7 @@ class Declare:
     drill: bool = False
     source: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if incident.exists:
             raise Refusal(f"{incident.id} is declared already", "Declare another incident instead.")
         service = _said(self.service, "The service", "Name what is affected, such as checkout-api.")
@@ -174,7 +189,7 @@ class Declare:
 class Acknowledge:
     """Say that the alert is in hand."""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if "acknowledged" in incident.milestones:
             raise Refusal(f"{incident.id} is acknowledged already", "Nothing to do.")
         if not incident.open:
@@ -189,7 +204,7 @@ class SetSeverity:
     severity: str
     reason: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         severity = context.playbook.severity(self.severity)
         if severity.id == incident.severity:
             raise Refusal(f"{incident.id} is {severity.title} already", "Nothing to do.")
@@ -209,7 +224,7 @@ class SetStatus:
     status: str
     reason: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if self.status == "resolved":
             return Resolve(reason=self.reason).decide(incident, context)
         if self.status not in ("investigating", "mitigated"):
@@ -249,7 +264,7 @@ class Resolve:
     reason: str = ""
     against: dict[str, str] = field(default_factory=dict)
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if not incident.open:
             raise Refusal(f"{incident.id} is {incident.status} already", "Nothing to do.")
         blockers = resolve_blockers(incident, context.playbook, self.against)
@@ -269,7 +284,7 @@ class Reopen:
     reason: str
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if incident.open:
             raise Refusal(f"{incident.id} is open", "Nothing to do.")
         reason = _said(self.reason, "The reason", "Say what came back.")
@@ -292,7 +307,7 @@ class Close:
 
     reason: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if incident.open:
             raise Refusal(f"{incident.id} is not resolved", "Resolve it first.")
         owed = close_blockers(incident, context.playbook)
@@ -313,7 +328,7 @@ class Assign:
     role: str
     person: str
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         role = context.playbook.role(self.role)
         person = _said(self.person, "The person", "Name who takes the role.")
         held = incident.roles.get(role.id)
@@ -328,7 +343,7 @@ class Release:
 
     role: str
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         role = context.playbook.role(self.role)
         held = incident.roles.get(role.id)
         if not held:
@@ -344,7 +359,7 @@ class HandOver:
     to: str
     briefing: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         role = context.playbook.role(self.role)
         to = _said(self.to, "The person", "Name who takes over.")
         held = incident.roles.get(role.id)
@@ -365,7 +380,7 @@ class AcceptHandover:
 
     role: str
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         role = context.playbook.role(self.role)
         held = incident.roles.get(role.id)
         if not held or not held.offered_to:
@@ -378,23 +393,27 @@ class AcceptHandover:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Tick a checklist item. ``against`` is live evidence against it; only ``anyway`` ticks over that."""
+    """Check a checklist item.
+
+    ``evidence`` is the reading for it; ``against`` is one that contradicts it, which only ``anyway`` overrides.
+    """
 
     item: str
     against: str = ""
     anyway: bool = False
+    evidence: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         item = context.playbook.item(self.item)
         if item.id in incident.ticks:
             raise Refusal(f"“{item.text}” is done already", "Nothing to do.")
         against = self.against.strip()
         if against and not self.anyway:
             raise Refusal(
-                f"“{item.text}” does not hold: {against}",
-                "Look into it first, or tick it with --anyway; the timeline keeps the evidence.",
+                f"“{item.text}” is contradicted: {against}",
+                "Look into it first, or check it with --anyway; the timeline keeps the evidence.",
             )
-        return [ItemChecked(item=item.id, title=item.text, against=against)]
+        return [ItemChecked(item=item.id, title=item.text, against=against, evidence=self.evidence.strip())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,7 +422,7 @@ class Uncheck:
 
     item: str
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         item = context.playbook.item(self.item)
         if item.id not in incident.ticks:
             raise Refusal(f"“{item.text}” is not done", "Nothing to do.")
@@ -422,7 +441,7 @@ class Note:
     because: str = ""
     rollback: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if self.note not in NOTE_KINDS:
             raise BadInput(f"{self.note!r} is not a kind of note", f"Use one of {', '.join(NOTE_KINDS)}.")
         words = _said(self.words, f"The {self.note}")
@@ -442,20 +461,22 @@ class RecordFix:
     temporary: bool = False
     rollback: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         words = _said(self.words, "The fix")
-        fix = FixRecorded(words=words, temporary=self.temporary, rollback=self.rollback.strip())
+        rollback = self.rollback.strip()
         if not self.temporary:
-            return [fix]
+            return [FixRecorded(words=words, temporary=False, rollback=rollback)]
         lead = incident.roles.get("technical_lead")
         due = context.today + timedelta(days=PERMANENT_FIX_DAYS)
-        action = ActionAdded(
-            action=_next_action(incident),
-            words=f"Permanent fix for: {words}",
-            owner=lead.person if lead else "",
-            due=due.isoformat(),
+        action = NewEntry(
+            ActionAdded(
+                words=f"Permanent fix for: {words}",
+                owner=lead.person if lead else "",
+                due=due.isoformat(),
+            ),
+            context.new_id(),
         )
-        return [fix.model_copy(update={"action": action.action}), action]
+        return [FixRecorded(words=words, temporary=True, rollback=rollback, action=action.id), action]
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,7 +490,7 @@ class Pin:
     level: str = ""
     comment: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         words = _said(self.words, "The evidence", "Pick a log line that says something.")
         pinned = EvidencePinned(
             source=self.source or "log",
@@ -486,19 +507,26 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class RecordChat:
-    """Keep what somebody said in a chat."""
+    """Record a chat message. ``message_id`` identifies it at ``via``: recorded twice, it is one entry."""
 
     who: str
     via: str
     words: str
+    message_id: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
-        return [ChatMessage(who=self.who, via=self.via, words=_said(self.words, "The message"))]
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        message = ChatMessage(who=self.who, via=self.via, words=_said(self.words, "The message"))
+        if not self.message_id:
+            return [message]
+        return [NewEntry(message, outside_id("chat", self.via, self.message_id))]
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiveAlert:
-    """Keep an alert that belongs to the incident. ``drill`` is set by the drill player alone."""
+    """Record an alert. Only the drill player sets ``drill``.
+
+    ``fingerprint`` identifies the alert at its source: received twice for the same time, it is one entry.
+    """
 
     name: str
     source: str = ""
@@ -506,18 +534,51 @@ class ReceiveAlert:
     detail: str = ""
     fired_at: datetime | None = None
     drill: bool = False
+    fingerprint: str = ""
+    severity: str = ""
+    url: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
-        return [
-            AlertReceived(
-                name=_said(self.name, "The alert"),
-                source=self.source,
-                service=self.service,
-                detail=self.detail,
-                fired_at=self.fired_at,
-                drill=self.drill,
-            )
-        ]
+    def entry(self, context: CommandContext) -> NewEntry:
+        """Return the entry to record. Raises ``BadInput`` for an alert without a name."""
+        fired = self.fired_at or context.now
+        event = AlertReceived(
+            name=_said(self.name, "The alert"),
+            source=self.source,
+            service=self.service,
+            detail=self.detail,
+            fired_at=fired,
+            drill=self.drill,
+            fingerprint=self.fingerprint,
+            severity=self.severity,
+            url=self.url,
+            labels=self.labels,
+        )
+        if not self.fingerprint:
+            return NewEntry(event, context.new_id())
+        return NewEntry(event, outside_id("alert", self.source, self.fingerprint, fired.isoformat()))
+
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        return [self.entry(context)]
+
+
+@dataclass(frozen=True, slots=True)
+class ClearAlert:
+    """Record that an alert is over. ``alert`` is the entry that recorded it."""
+
+    alert: UUID
+    name: str
+    cleared_at: datetime | None = None
+    after_closing: ClassVar[bool] = True
+
+    def entry(self, context: CommandContext) -> NewEntry:
+        """Return the entry to record."""
+        cleared = self.cleared_at or context.now
+        event = AlertCleared(alert=self.alert, name=self.name, cleared_at=cleared)
+        return NewEntry(event, outside_id("alert cleared", str(self.alert)))
+
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        return [self.entry(context)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -539,7 +600,7 @@ class PostUpdate:
     approved_by: str = ""
     seen: int = 0
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         words = _said(self.words, "The update")
         next_at = self.next_update_at
         over = self.message == "resolution" or not incident.open
@@ -562,7 +623,6 @@ class PostUpdate:
         self._not_just_posted(incident, context)
         return [
             UpdatePosted(
-                number=len(incident.posts) + 1,
                 message=self.message,
                 template=self.template,
                 audience=self.audience,
@@ -582,14 +642,14 @@ class PostUpdate:
         if last is None or last.update.message == "declaration" or last.by == context.by:
             return
         age = abs(context.now - last.at)  # two machines' clocks never quite agree
-        if last.update.number > self.seen and age < JUST_POSTED:
+        if last.number > self.seen and age < JUST_POSTED:
             who = "the team" if self.audience == "team" else self.audience
             about = last.update.fields.get("impact", "").strip() or last.update.title
             raise JustPosted(
-                f"{last.by or 'Somebody'} posted update #{last.update.number} to {who}"
+                f"{last.by or 'Somebody'} posted update #{last.number} to {who}"
                 f" {int(age.total_seconds())} s ago: {about}",
                 "Read it first. If yours is still needed, post it as well: warroom update --anyway.",
-                last.update.number,
+                last.number,
             )
 
 
@@ -601,15 +661,11 @@ class WriteSection:
     words: str
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         return [SectionWritten(section=self.section, words=self.words.strip())]
 
 
 # ── the follow-up ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _next_action(incident: Incident) -> str:
-    return f"A{len(incident.actions) + 1}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -620,7 +676,7 @@ class AddAction:
     owner: str = ""
     due: str = ""
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         due = self.due.strip()
         if due:
             try:
@@ -628,7 +684,7 @@ class AddAction:
             except ValueError:
                 raise BadInput(f"{due!r} is not a day", "Use a date such as 2026-02-14.") from None
         words = _said(self.words, "The action item")
-        return [ActionAdded(action=_next_action(incident), words=words, owner=self.owner.strip(), due=due)]
+        return [ActionAdded(words=words, owner=self.owner.strip(), due=due)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -638,14 +694,14 @@ class CompleteAction:
     action: str
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         item = incident.actions.get(self.action.strip().upper())
         if item is None:
             known = ", ".join(incident.actions) or "none so far"
             raise NotFound(f"There is no action item {self.action!r}", f"There are: {known}.")
         if item.done_at:
             raise Refusal(f"{item.id} is done already", "Nothing to do.")
-        return [ActionDone(action=item.id, words=item.words)]
+        return [ActionDone(action=item.entry, words=item.words)]
 
 
 # ── putting the record straight ─────────────────────────────────────────────────────────────────────────
@@ -653,49 +709,48 @@ class CompleteAction:
 
 @dataclass(frozen=True, slots=True)
 class AmendEntry:
-    """Put the text or the time of an entry right; the original stays in the journal."""
+    """Correct the text or the time of an entry. ``entry`` is a row number, an id or the beginning of one."""
 
-    entry: int
+    entry: str
     words: str | None = None
     at: datetime | None = None
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
-        row = incident.row(self.entry)
-        if row is None:
-            raise NotFound(f"{incident.id} has no entry {self.entry}", "warroom timeline shows the numbers.")
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        row = incident.find_row(self.entry)
         if row.retracted:
-            raise Refusal(f"Entry {self.entry} is retracted", "Write a new note instead.")
+            raise Refusal(f"Entry {row.number} is retracted", "Write a new note instead.")
         words = None if self.words is None else _said(self.words, "The text")
         at = _past(self.at, context, "The time") if self.at else None
         if (words is None or words == row.text) and (at is None or at == row.at):
             raise Refusal("That is what it says already", "Change the text or the time.")
-        return [EntryAmended(entry=self.entry, words=words, at=at)]
+        return [EntryAmended(entry=row.id, words=words, at=at)]
 
 
-RETRACTABLE = ("noted", "evidence", "fix", "heard", "alert")
+RETRACTABLE = ("noted", "evidence", "fix", "chat", "alert")
 
 
 @dataclass(frozen=True, slots=True)
 class RetractEntry:
-    """Strike an entry out. What changed the incident is undone by its own command instead."""
+    """Retract an entry. What changed the incident is undone by its own command instead.
 
-    entry: int
+    ``entry`` is a row number, an id or the beginning of one.
+    """
+
+    entry: str
     reason: str = ""
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
-        row = incident.row(self.entry)
-        if row is None:
-            raise NotFound(f"{incident.id} has no entry {self.entry}", "warroom timeline shows the numbers.")
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        row = incident.find_row(self.entry)
         if row.retracted:
-            raise Refusal(f"Entry {self.entry} is retracted already", "Nothing to do.")
+            raise Refusal(f"Entry {row.number} is retracted already", "Nothing to do.")
         if row.entry.event.kind not in RETRACTABLE:
             raise Refusal(
                 f"A {row.kind} entry happened and cannot be retracted",
                 "Undo it by its own command, or amend its text or time.",
             )
-        return [EntryRetracted(entry=self.entry, reason=self.reason.strip())]
+        return [EntryRetracted(entry=row.id, reason=self.reason.strip())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -707,7 +762,7 @@ class AmendMilestone:
     reason: str = ""
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         at = _past(self.at, context, f"{self.milestone.capitalize()}")
         known = incident.milestones
         if self.milestone == "resolved" and "resolved" not in known:
@@ -733,7 +788,7 @@ class OpenChannel:
     invited: int = 0
     after_closing: ClassVar[bool] = True
 
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         return [
             ChannelOpened(
                 destination=self.destination,

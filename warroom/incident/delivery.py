@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -135,10 +136,10 @@ class DeliveryState(StrEnum):
 
 
 class Delivery(BaseModel):
-    """An order in the outbox.
+    """An item in the outbox and how far its delivery has come.
 
-    ``id`` is made once from incident, entry and destination, is the key every backend dedupes by,
-    and never changes over retries and restarts. Times are UTC.
+    ``id`` is made once from incident, entry and destination. It is the key that backends deduplicate by and never
+    changes. ``entry_id`` is the entry that caused it, ``seq`` that entry's position in this journal. Times are UTC.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -146,6 +147,7 @@ class Delivery(BaseModel):
     id: str
     incident: str
     seq: int
+    entry_id: UUID
     order: OutboxItem
     state: DeliveryState = DeliveryState.PENDING
     attempts: int = 0
@@ -191,6 +193,7 @@ def resendable(deliveries: Sequence[Delivery]) -> list[Delivery]:
     return [one for one in deliveries if one.state is DeliveryState.FAILED and one.id not in replaced]
 
 
-def delivery_id(incident: str, seq: int, destination: str, act: Act) -> str:
-    """The stable key of a delivery: ``INC-7.12.slack.post``."""
-    return f"{incident}.{seq}.{destination}.{act}"
+def delivery_id(incident: str, entry: str, destination: str, act: Act) -> str:
+    """Return the stable key of a delivery: ``INC-7.3f2a90c1.slack.post``. ``entry`` is the short id of its
+    entry."""
+    return f"{incident}.{entry}.{destination}.{act}"

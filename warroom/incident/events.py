@@ -1,18 +1,21 @@
-"""Every fact that can be journalled: frozen, versioned, one union told apart by ``kind``. Never decides anything.
+"""The events of the journal: frozen values, one union discriminated by ``kind``.
 
-A fact is written once and never changed. When a shape must change, the new one gets a new ``kind``
-(or an optional field with a default), so that every journal ever written can still be read.
-Text has been made inert and secrets masked before it gets here. Times are UTC, in milliseconds.
+An event is written once and never changed. A new shape gets a new ``kind`` or an optional field with a default, so
+that every journal can still be read; ``journal/codec.py`` upcasts what earlier versions wrote. Text is sanitized
+and redacted before it gets here. Times are UTC, in milliseconds.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from warroom.incident.delivery import Audience, MessageKind
+from warroom.incident.identity import short_id
 
 
 def _utc(value: datetime) -> datetime:
@@ -23,7 +26,7 @@ def _utc(value: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, AfterValidator(_utc)]
-"""A point in time: UTC, cut to milliseconds."""
+"""A time: UTC, truncated to milliseconds."""
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
 Milestone = Literal["started", "detected", "declared", "acknowledged", "mitigated", "resolved"]
@@ -52,21 +55,26 @@ SECTIONS: tuple[Section, ...] = (
 
 
 class EventBase(BaseModel):
-    """What every event has: a ``kind``, and one line of ``text`` that tells it."""
+    """What every event has: a ``kind`` and a ``text`` for people."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     label: ClassVar[str] = ""
-    """The word the timeline shows for it; the kind itself where empty."""
+    """The word the timeline shows for it; the kind itself if empty."""
 
     @property
     def text(self) -> str:
-        """The fact in one or more lines, for the timeline, exports and the post-mortem."""
-        raise NotImplementedError
+        """The event in one or more lines, for the timeline, exports and the post-mortem."""
+        return self.describe("")
+
+    def describe(self, number: str) -> str:
+        """Return ``text`` with the number that the fold gave to the event or to what it refers to, such as
+        ``A3``."""
+        return self.text
 
 
 class Declared(EventBase):
-    """The incident exists. ``drill`` keeps it away from real channels."""
+    """The incident was declared. A ``drill`` posts only to destinations meant for drills."""
 
     kind: Literal["declared"] = "declared"
     service: str
@@ -84,9 +92,10 @@ class Declared(EventBase):
 
 
 class AlertReceived(EventBase):
-    """A monitor said something: before the declaration in the team's own stream, later in the incident's.
+    """A monitor fired an alert: in the team's stream before a declaration, in the incident's after it.
 
-    ``drill`` is set by the drill player alone. No text from outside, its source included, makes an alert a drill's.
+    ``fingerprint`` identifies the alert at its source, ``severity`` is the source's own word. Only the drill player
+    sets ``drill``: no text from outside makes an alert part of a drill.
     """
 
     kind: Literal["alert"] = "alert"
@@ -96,6 +105,10 @@ class AlertReceived(EventBase):
     detail: str = ""
     fired_at: Moment | None = None
     drill: bool = False
+    fingerprint: str = ""
+    severity: str = ""
+    url: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -103,8 +116,22 @@ class AlertReceived(EventBase):
         return f"{self.name}{source}" + (f": {self.detail}" if self.detail else "")
 
 
+class AlertCleared(EventBase):
+    """A monitor reports that an alert is over. ``alert`` is the entry of its ``AlertReceived``."""
+
+    kind: Literal["alert_cleared"] = "alert_cleared"
+    label: ClassVar[str] = "cleared"
+    alert: UUID
+    name: str
+    cleared_at: Moment | None = None
+
+    @property
+    def text(self) -> str:
+        return f"{self.name} cleared"
+
+
 class Acknowledged(EventBase):
-    """Somebody has the alert in hand; stops the response clock."""
+    """Someone is responding to the alert; stops the response clock."""
 
     kind: Literal["acknowledged"] = "acknowledged"
     who: str
@@ -115,7 +142,7 @@ class Acknowledged(EventBase):
 
 
 class RoleAssigned(EventBase):
-    """A person holds a role from now on. ``handed_over_by`` names who held it before, if they handed it over."""
+    """A person has a role from now on. ``handed_over_by`` is the holder before, if they handed it over."""
 
     kind: Literal["assigned"] = "assigned"
     role: str
@@ -130,7 +157,7 @@ class RoleAssigned(EventBase):
 
 
 class RoleReleased(EventBase):
-    """Nobody holds the role now."""
+    """The role has no holder."""
 
     kind: Literal["released"] = "released"
     role: str
@@ -143,7 +170,7 @@ class RoleReleased(EventBase):
 
 
 class HandoverOffered(EventBase):
-    """A role is offered to another person; the holder keeps it until they say yes."""
+    """A role is offered to another person; the holder keeps it until they accept."""
 
     kind: Literal["handover"] = "handover"
     role: str
@@ -155,18 +182,22 @@ class HandoverOffered(EventBase):
     @property
     def text(self) -> str:
         briefing = f" — {self.briefing}" if self.briefing else ""
-        return f"{self.title}: {self.holder} offers it to {self.to}{briefing}"
+        return f"{self.title}: handover from {self.holder} to {self.to} offered{briefing}"
 
 
 class ItemChecked(EventBase):
-    """A checklist item is done. ``because`` names the fact that ticked it, "" if a person did; ``against`` is the
-    evidence against it that the person saw and overrode."""
+    """A checklist item is done.
+
+    ``because`` is the kind of event that checked it, "" if a person did. ``evidence`` is the reading at that time;
+    ``against`` is a reading that contradicted it and that the person overrode.
+    """
 
     kind: Literal["checked"] = "checked"
     item: str
     title: str
     because: str = ""
     against: str = ""
+    evidence: str = ""
 
     @property
     def text(self) -> str:
@@ -187,7 +218,7 @@ class ItemUnchecked(EventBase):
 
 
 class SeveritySet(EventBase):
-    """The severity changed; lowering it carries a reason."""
+    """The severity changed. Lowering it has a reason."""
 
     kind: Literal["severity"] = "severity"
     severity: str
@@ -201,7 +232,7 @@ class SeveritySet(EventBase):
 
 
 class StatusSet(EventBase):
-    """The incident is being investigated (again), or its impact is mitigated."""
+    """The status changed: investigated (again), or mitigated."""
 
     kind: Literal["status"] = "status"
     status: Literal["investigating", "mitigated"]
@@ -215,7 +246,7 @@ class StatusSet(EventBase):
 
 
 class Noted(EventBase):
-    """Something written down. A decision carries its ``because``, a change its ``rollback``."""
+    """A note. A decision has a ``because``, a change a ``rollback``."""
 
     kind: Literal["noted"] = "noted"
     note: NoteKind
@@ -231,24 +262,26 @@ class Noted(EventBase):
 
 
 class FixRecorded(EventBase):
-    """A fix was made. A temporary one names the action item for the permanent one."""
+    """A fix was made. A temporary one has an ``action`` item for the permanent one.
+
+    ``action`` is an entry id; in journals before version 3 the number of the action item (``A1``).
+    """
 
     kind: Literal["fix"] = "fix"
     words: str
     temporary: bool
     rollback: str = ""
-    action: str = ""
+    action: UUID | str = ""
 
-    @property
-    def text(self) -> str:
+    def describe(self, number: str) -> str:
         sort = "temporary" if self.temporary else "permanent"
         rollback = f" (rollback: {self.rollback})" if self.rollback else ""
-        action = f" → {self.action}" if self.action else ""
+        action = f" → {number}" if number else ""
         return f"{self.words} ({sort}){rollback}{action}"
 
 
 class EvidencePinned(EventBase):
-    """A log line (or several) kept for good, redacted. ``line`` counts from 1, 0 if unknown."""
+    """One or more log lines kept as evidence, redacted. ``line`` counts from 1, 0 if unknown."""
 
     kind: Literal["evidence"] = "evidence"
     source: str
@@ -266,13 +299,12 @@ class EvidencePinned(EventBase):
 
 
 class UpdatePosted(EventBase):
-    """Words for an audience, with the template's fields they were made from.
+    """An update for an audience, with the template fields it was composed from.
 
-    ``number`` counts the incident's posts from 1; ``next_update_at`` is the promise it makes.
+    ``next_update_at`` is when it promises the next one.
     """
 
     kind: Literal["update"] = "update"
-    number: int
     message: MessageKind
     template: str
     audience: Audience
@@ -284,71 +316,66 @@ class UpdatePosted(EventBase):
     destinations: tuple[str, ...] = ()
     approved_by: str = ""
 
-    @property
-    def text(self) -> str:
+    def describe(self, number: str) -> str:
         impact = self.fields.get("impact", "")
-        to = "" if self.audience == "team" else f" to {self.audience}"
-        was = "" if self.status == "investigating" else "impact was: "
-        return f"{self.message} {self.number}{to}" + (f": {was}{impact}" if impact else "")
+        past = "" if self.status == "investigating" else "impact was: "
+        what = {"customer": "customer update", "executive": "executive update"}.get(self.message, self.message)
+        numbered = f" #{number}" if number and self.message != "declaration" else ""
+        return f"{what}{numbered}" + (f": {past}{impact}" if impact else "")
 
 
 class ActionAdded(EventBase):
-    """Something to do after the incident. ``due`` is a calendar day in the team's zone."""
+    """Something to do after the incident. ``due`` is an ISO date in the team's zone."""
 
     kind: Literal["action"] = "action"
-    action: str
     words: str
     owner: str = ""
     due: str = ""
 
-    @property
-    def text(self) -> str:
+    def describe(self, number: str) -> str:
         owner = f" · {self.owner}" if self.owner else ""
         due = f" · due {self.due}" if self.due else ""
-        return f"{self.action} {self.words}{owner}{due}"
+        return f"{number} {self.words}{owner}{due}".lstrip()
 
 
 class ActionDone(EventBase):
-    """An action item is finished."""
+    """An action item is done. ``action`` is its entry; in journals before version 3 its number (``A1``)."""
 
     kind: Literal["action_done"] = "action_done"
     label: ClassVar[str] = "done"
-    action: str
+    action: UUID | str
     words: str
 
-    @property
-    def text(self) -> str:
-        return f"{self.action} ✓ {self.words}"
+    def describe(self, number: str) -> str:
+        return f"{number} ✓ {self.words}".lstrip()
 
 
 class EntryAmended(EventBase):
-    """The text or the time of an earlier entry was wrong; the original stays in the journal."""
+    """The text or the time of an earlier entry was wrong. The original stays in the journal."""
 
     kind: Literal["amended"] = "amended"
-    entry: int
+    entry: UUID
     words: str | None = None
     at: Moment | None = None
 
-    @property
-    def text(self) -> str:
+    def describe(self, number: str) -> str:
         when = f" at {self.at:%H:%M:%S} UTC" if self.at else ""
-        return f"entry {self.entry} amended{when}" + (f": {self.words}" if self.words else "")
+        return f"entry {number or short_id(self.entry)} amended{when}" + (f": {self.words}" if self.words else "")
 
 
 class EntryRetracted(EventBase):
-    """An earlier entry does not hold; it is shown struck out."""
+    """An earlier entry is wrong; it is shown struck through."""
 
     kind: Literal["retracted"] = "retracted"
-    entry: int
+    entry: UUID
     reason: str = ""
 
-    @property
-    def text(self) -> str:
-        return f"entry {self.entry} retracted" + (f": {self.reason}" if self.reason else "")
+    def describe(self, number: str) -> str:
+        return f"entry {number or short_id(self.entry)} retracted" + (f": {self.reason}" if self.reason else "")
 
 
 class MilestoneAmended(EventBase):
-    """A milestone was at another time than the journal thought."""
+    """A milestone was at another time than recorded."""
 
     kind: Literal["milestone"] = "milestone"
     milestone: Milestone
@@ -362,7 +389,8 @@ class MilestoneAmended(EventBase):
 
 
 class Resolved(EventBase):
-    """Service is restored; the clocks stop. ``overridden`` lists what was still open, with the reason."""
+    """Service is restored; the clocks stop. ``overridden`` lists what was still open, ``reason`` why it was
+    resolved."""
 
     kind: Literal["resolved"] = "resolved"
     overridden: tuple[str, ...] = ()
@@ -372,11 +400,11 @@ class Resolved(EventBase):
     def text(self) -> str:
         if not self.overridden:
             return "Resolved, recovery verified"
-        return f"Resolved over {len(self.overridden)} open: {self.reason}"
+        return f"Resolved with {len(self.overridden)} open: {self.reason}"
 
 
 class Reopened(EventBase):
-    """It was not over; the clocks go on."""
+    """The incident was reopened; the clocks resume."""
 
     kind: Literal["reopened"] = "reopened"
     reason: str
@@ -387,7 +415,7 @@ class Reopened(EventBase):
 
 
 class Closed(EventBase):
-    """The follow-up is done or handed on; the incident is history."""
+    """The follow-up is finished."""
 
     kind: Literal["closed"] = "closed"
     reason: str = ""
@@ -413,9 +441,9 @@ class ChannelOpened(EventBase):
 
 
 class ChatMessage(EventBase):
-    """Somebody said something in a chat that the incident should remember."""
+    """A message from a chat."""
 
-    kind: Literal["heard"] = "heard"
+    kind: Literal["chat"] = "chat"
     who: str
     via: str
     words: str
@@ -426,7 +454,7 @@ class ChatMessage(EventBase):
 
 
 class SectionWritten(EventBase):
-    """A person wrote a section of the post-mortem; the last one written counts."""
+    """A person wrote a section of the post-mortem. The latest version counts."""
 
     kind: Literal["section"] = "section"
     section: Section
@@ -434,23 +462,24 @@ class SectionWritten(EventBase):
 
     @property
     def text(self) -> str:
-        return f"{self.section.replace('_', ' ')}: {self.words or 'left empty'}"
+        return f"{self.section.replace('_', ' ')}: {self.words or 'nothing to report'}"
 
 
 class AlertTaken(EventBase):
-    """An alert of the team's stream became an incident, or was set aside (``incident`` is "")."""
+    """An alert of the team's stream became an incident, or was dismissed (``incident`` is "")."""
 
     kind: Literal["alert_taken"] = "alert_taken"
-    alert: int
+    alert: UUID
     incident: str = ""
 
     @property
     def text(self) -> str:
-        return f"alert {self.alert} → {self.incident}" if self.incident else f"alert {self.alert} set aside"
+        alert = short_id(self.alert)
+        return f"alert {alert} → {self.incident}" if self.incident else f"alert {alert} dismissed"
 
 
 class ReadinessConfirmed(EventBase):
-    """An item of the preparation or improvement list held true at this time (team stream)."""
+    """An item of the preparation or improvement list was confirmed (team stream)."""
 
     kind: Literal["ready"] = "ready"
     item: str
@@ -461,9 +490,21 @@ class ReadinessConfirmed(EventBase):
         return f"✓ {self.title}"
 
 
-Event = Annotated[
+class UnknownEvent(EventBase):
+    """An event of a later version: kept as it is, shown as a plain row. ``body`` is its JSON."""
+
+    kind: str
+    body: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.kind} (from a newer warroom)"
+
+
+KnownEvent = Annotated[
     Declared
     | AlertReceived
+    | AlertCleared
     | Acknowledged
     | RoleAssigned
     | RoleReleased
@@ -492,41 +533,63 @@ Event = Annotated[
     Field(discriminator="kind"),
 ]
 
-_adapter: TypeAdapter[Event] | None = None
+Event = KnownEvent | UnknownEvent
+
+_adapter: TypeAdapter[KnownEvent] | None = None
 
 
-def parse_event(body: str | bytes) -> Event:
-    """The event that ``body`` (JSON) holds; pydantic's ValidationError if it holds none we know."""
+def parse_event(body: str) -> Event:
+    """Parse an event from JSON: an ``UnknownEvent`` for an unknown kind.
+
+    Raises ``ValueError`` for anything else (pydantic's ``ValidationError`` is one).
+    """
     global _adapter  # built on first use: half of this module's import time
     if _adapter is None:
-        _adapter = TypeAdapter(Event)
-    return _adapter.validate_json(body)
+        _adapter = TypeAdapter(KnownEvent)
+    try:
+        return _adapter.validate_json(body)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        if problem["type"] != "union_tag_invalid":
+            raise
+        return UnknownEvent(kind=problem["ctx"]["tag"], body=body)
+
+
+def serialize_event(event: Event) -> str:
+    """Return the event as JSON; an ``UnknownEvent`` byte for byte as it was read."""
+    return event.body if isinstance(event, UnknownEvent) else event.model_dump_json()
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An event to append, with the id of its entry."""
+
+    event: Event
+    id: UUID
 
 
 class Entry(BaseModel):
-    """An event in its place: the journal numbers a stream's entries from 1 without gaps.
+    """An event in the journal.
 
-    ``stream`` is an incident's id (``INC-7``) or ``team``; ``by`` is who did it, "" for warroom itself.
+    ``id`` never changes and is unique in its stream; ``seq`` is its position in this journal, from 1 without gaps.
+    ``stream`` is an incident's id (``INC-7``) or ``team``. ``by`` is who did it, "" for warroom itself.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     stream: str
     seq: int
+    id: UUID
     at: Moment
     by: str
     event: Event
 
     @property
     def kind(self) -> str:
-        """The word the timeline shows: notes by their own kind."""
+        """The word the timeline shows; for a note its own kind."""
         event = self.event
         return event.note if isinstance(event, Noted) else event.label or event.kind
 
-    def public(self) -> dict[str, Any]:
-        """The shape ``timeline --json`` promises."""
-        return {"seq": self.seq, "at": self.at, "kind": self.kind, "by": self.by, "text": self.event.text}
-
 
 TEAM = "team"
-"""The stream of facts that belong to no incident: alerts not yet declared, readiness."""
+"""The stream of events that belong to no incident: alerts not yet declared, readiness."""

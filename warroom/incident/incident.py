@@ -1,13 +1,15 @@
-"""The Incident: all that is known about one incident, folded from its entries. Reads no clock, decides nothing."""
+"""The Incident: everything known about one incident, folded from its entries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from warroom.errors import NotFound
 from warroom.incident.delivery import Audience, Channel
 from warroom.incident.events import (
     MILESTONES,
@@ -15,6 +17,7 @@ from warroom.incident.events import (
     Acknowledged,
     ActionAdded,
     ActionDone,
+    AlertCleared,
     AlertReceived,
     AlertTaken,
     ChannelOpened,
@@ -43,22 +46,30 @@ from warroom.incident.events import (
     SeveritySet,
     Status,
     StatusSet,
+    UnknownEvent,
     UpdatePosted,
 )
+from warroom.incident.identity import short_id
 
 
 @dataclass(slots=True)
-class Row:
-    """One line of the timeline: an entry as it reads now, after amendments and retraction."""
+class TimelineRow:
+    """A row of the timeline: an entry as it reads now, after amendments and retraction.
 
+    ``number`` is its place among the incident's entries, from 1. ``reference`` is the number of the update or
+    action item it is about, or of the row it amends; "" if it is about none.
+    """
+
+    number: int
     entry: Entry
     at: datetime
     words: str | None = None
     retracted: bool = False
+    reference: str = ""
 
     @property
-    def seq(self) -> int:
-        return self.entry.seq
+    def id(self) -> UUID:
+        return self.entry.id
 
     @property
     def kind(self) -> str:
@@ -71,7 +82,12 @@ class Row:
     @property
     def text(self) -> str:
         """The text as amended, or as first written."""
-        return self.entry.event.text if self.words is None else self.words
+        return self.original if self.words is None else self.words
+
+    @property
+    def original(self) -> str:
+        """The text as first written."""
+        return self.entry.event.describe(self.reference)
 
     @property
     def amended(self) -> bool:
@@ -79,7 +95,7 @@ class Row:
 
 
 def happened_at(entry: Entry) -> datetime:
-    """When what the entry records happened: for an alert when it fired, else when the entry was written."""
+    """Return when the event happened: for an alert when it fired, otherwise when the entry was written."""
     event = entry.event
     if isinstance(event, AlertReceived) and event.fired_at:
         return min(event.fired_at, entry.at)
@@ -87,24 +103,24 @@ def happened_at(entry: Entry) -> datetime:
 
 
 def in_order(milestones: Mapping[Milestone, datetime]) -> dict[Milestone, datetime]:
-    """The milestones by time; those at the same time in their natural order."""
+    """Sort the milestones by time; those at the same time stay in the order of ``MILESTONES``."""
     return dict(sorted(milestones.items(), key=lambda item: (item[1], MILESTONES.index(item[0]))))
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A checklist item that is done. ``because`` names the fact that ticked it, "" if a person did; ``against`` is
-    evidence that the person overrode."""
+    """A checklist item that is done; the fields are those of ``ItemChecked``."""
 
     at: datetime
     by: str
     because: str = ""
     against: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A person holding a role since ``since``; ``offered_to`` names who is asked to take it over."""
+    """A person who holds a role since ``since``; ``offered_to`` is who was asked to take it over."""
 
     role: str
     title: str
@@ -115,7 +131,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Tenure:
-    """A stretch of time in which a person held a role; ``until`` is None while they do."""
+    """A period in which a person held a role; ``until`` is None while they do."""
 
     role: str
     person: str
@@ -125,9 +141,13 @@ class Tenure:
 
 @dataclass(frozen=True, slots=True)
 class ActionItem:
-    """Something to do after the incident. ``due`` is an ISO date, or "" if none was given."""
+    """Something to do after the incident.
+
+    ``id`` is its number (``A3``), ``entry`` the id of its entry. ``due`` is an ISO date, or "" if it has none.
+    """
 
     id: str
+    entry: UUID
     words: str
     owner: str
     due: str
@@ -137,9 +157,11 @@ class ActionItem:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """An update as it was posted, with the entry that holds it."""
+    """An update that was posted. ``number`` counts the incident's updates, ``row`` is its row in the timeline."""
 
-    seq: int
+    number: int
+    row: int
+    id: UUID
     at: datetime
     by: str
     update: UpdatePosted
@@ -147,14 +169,14 @@ class Post:
 
 @dataclass(slots=True)
 class Incident:
-    """An incident as its entries tell it. A value: only ``fold`` and ``apply`` make one; nobody else writes to it.
+    """The state of an incident. A value: only ``fold`` and ``apply`` write to it.
 
-    ``seq`` is the number of the last entry folded in, which is what a decision is checked against.
-    Collections keep the order in which things happened.
+    ``version`` is the stream's version, which decisions are checked against. Collections are in the order of the
+    entries.
     """
 
     id: str
-    seq: int = 0
+    version: int = 0
     service: str = ""
     title: str = ""
     impact: str = ""
@@ -167,14 +189,16 @@ class Incident:
     ticks: dict[str, Tick] = field(default_factory=dict)
     posts: list[Post] = field(default_factory=list)
     promised: dict[Audience, datetime] = field(default_factory=dict)
-    evidence: list[tuple[int, EvidencePinned]] = field(default_factory=list)
-    fixes: list[tuple[int, FixRecorded]] = field(default_factory=list)
+    evidence: list[tuple[UUID, EvidencePinned]] = field(default_factory=list)
+    fixes: list[tuple[UUID, FixRecorded]] = field(default_factory=list)
     actions: dict[str, ActionItem] = field(default_factory=dict)
     sections: dict[Section, str] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     severities: list[tuple[datetime, str]] = field(default_factory=list)
     statuses: list[tuple[datetime, Status]] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[TimelineRow] = field(default_factory=list)
+    numbers: dict[UUID, int] = field(default_factory=dict)
+    """The row number of each entry."""
 
     @property
     def exists(self) -> bool:
@@ -183,37 +207,56 @@ class Incident:
 
     @property
     def open(self) -> bool:
-        """True while the clocks run: neither resolved nor closed."""
+        """True while it is neither resolved nor closed."""
         return self.exists and self.status not in ("resolved", "closed")
 
     @property
     def impact_ended(self) -> bool:
-        """Whether users are no longer affected: mitigated, resolved or closed. The impact is then told as past."""
+        """Whether users are no longer affected: mitigated, resolved or closed."""
         return self.status != "investigating"
 
     @property
     def commander(self) -> str:
-        """Who leads, or ""."""
+        """The incident commander, or ""."""
         held = self.roles.get("incident_commander")
         return held.person if held else ""
 
     @property
     def unwritten(self) -> list[Section]:
-        """The sections of the post-mortem still to be written. Any but the root cause may be left empty."""
+        """The sections of the post-mortem still to be written. All but the root cause may be left empty."""
         may_be_empty = {name for name in self.sections if name != "root_cause"}
         return [name for name in SECTIONS if not self.sections.get(name) and name not in may_be_empty]
 
     @property
-    def timeline(self) -> list[Row]:
-        """The rows in the order in which things happened, amended times counted."""
+    def timeline(self) -> list[TimelineRow]:
+        """The rows in the order in which things happened, by amended times."""
         return sorted(self.rows, key=lambda row: row.at)
 
-    def row(self, seq: int) -> Row | None:
-        """The row of entry ``seq``, or None."""
-        return self.rows[seq - 1] if 0 < seq <= len(self.rows) else None
+    def row(self, entry: UUID) -> TimelineRow | None:
+        """Return the row of an entry, or None."""
+        number = self.numbers.get(entry)
+        return self.rows[number - 1] if number else None
+
+    def find_row(self, text: str) -> TimelineRow:
+        """Return the row with this number, or whose entry's id or short id begins with ``text``.
+
+        Raises ``NotFound`` if there is none or more than one.
+        """
+        wanted = text.strip().lower().replace("-", "")
+        if wanted.isdecimal() and 0 < int(wanted) <= len(self.rows):
+            return self.rows[int(wanted) - 1]
+        found = [
+            row
+            for row in self.rows
+            if (len(wanted) >= 4 and row.id.hex.startswith(wanted)) or short_id(row.id) == wanted
+        ]
+        if len(found) != 1:
+            count = "no entry" if not found else f"{len(found)} entries"
+            raise NotFound(f"{self.id} has {count} {text}", "warroom timeline shows the numbers, --json the ids.")
+        return found[0]
 
     def fresh_copy(self) -> Incident:
-        """A copy whose collections may be written to without touching this one's."""
+        """Return a copy whose collections can be changed without changing this one's."""
         twin = copy(self)
         for name in _COLLECTIONS:
             setattr(twin, name, copy(getattr(self, name)))
@@ -235,21 +278,27 @@ _COLLECTIONS = (
     "severities",
     "statuses",
     "rows",
+    "numbers",
 )
 
 
 def fold(stream: str, entries: Iterable[Entry], base: Incident | None = None) -> Incident:
-    """The incident that ``entries`` tell, on top of ``base`` (left as it was) if one is given."""
+    """Fold ``entries`` into an incident, starting from ``base`` (unchanged) if given. An entry seen before is
+    skipped."""
     incident = base.fresh_copy() if base else Incident(stream)
     for entry in entries:
-        incident.seq = entry.seq
-        incident.rows.append(Row(entry, happened_at(entry)))
+        incident.version = entry.seq
+        if entry.id in incident.numbers:
+            continue
+        number = len(incident.rows) + 1
+        incident.numbers[entry.id] = number
+        incident.rows.append(TimelineRow(number, entry, happened_at(entry)))
         _FOLDS[type(entry.event)](incident, entry, entry.event)
     return incident
 
 
 def apply(incident: Incident, entry: Entry) -> Incident:
-    """The incident after one more entry."""
+    """Return the incident after one more entry."""
     return fold(incident.id, (entry,), incident)
 
 
@@ -257,7 +306,7 @@ def _declared(inc: Incident, entry: Entry, event: Declared) -> None:
     inc.service, inc.impact, inc.title = event.service, event.impact, event.impact
     inc.severity, inc.drill = event.severity, event.drill
     inc.milestones["started"] = event.started_at
-    # Where nobody said when it was noticed: by the declaration it was.
+    # If nobody said when it was noticed: no later than the declaration.
     inc.milestones["detected"] = event.detected_at or max(entry.at, event.started_at)
     inc.milestones["declared"] = entry.at
     inc.severities.append((entry.at, event.severity))
@@ -294,7 +343,7 @@ def _offered(inc: Incident, entry: Entry, event: HandoverOffered) -> None:
 
 
 def _checked(inc: Incident, entry: Entry, event: ItemChecked) -> None:
-    inc.ticks[event.item] = Tick(entry.at, entry.by, event.because, event.against)
+    inc.ticks[event.item] = Tick(entry.at, entry.by, event.because, event.against, event.evidence)
 
 
 def _unchecked(inc: Incident, entry: Entry, event: ItemUnchecked) -> None:
@@ -322,7 +371,7 @@ def _status(inc: Incident, entry: Entry, event: StatusSet) -> None:
 def _resolved(inc: Incident, entry: Entry, event: Resolved) -> None:
     _set_status(inc, entry.at, "resolved")
     inc.milestones["resolved"] = entry.at
-    # What was never mitigated apart from being resolved, was mitigated then.
+    # An incident that was never marked mitigated is mitigated by being resolved.
     inc.milestones.setdefault("mitigated", entry.at)
 
 
@@ -337,15 +386,19 @@ def _closed(inc: Incident, entry: Entry, event: Closed) -> None:
 
 
 def _fix(inc: Incident, entry: Entry, event: FixRecorded) -> None:
-    inc.fixes.append((entry.seq, event))
+    inc.fixes.append((entry.id, event))
+    if isinstance(event.action, str):
+        _refer(inc, entry.id, event.action)
 
 
 def _evidence(inc: Incident, entry: Entry, event: EvidencePinned) -> None:
-    inc.evidence.append((entry.seq, event))
+    inc.evidence.append((entry.id, event))
 
 
 def _update(inc: Incident, entry: Entry, event: UpdatePosted) -> None:
-    inc.posts.append(Post(entry.seq, entry.at, entry.by, event))
+    number = len(inc.posts) + 1
+    inc.posts.append(Post(number, inc.numbers[entry.id], entry.id, entry.at, entry.by, event))
+    _refer(inc, entry.id, str(number))
     if event.audience == "team" and event.fields.get("impact"):
         inc.impact = event.fields["impact"]
     if event.next_update_at:
@@ -355,28 +408,40 @@ def _update(inc: Incident, entry: Entry, event: UpdatePosted) -> None:
 
 
 def _action(inc: Incident, entry: Entry, event: ActionAdded) -> None:
-    inc.actions[event.action] = ActionItem(event.action, event.words, event.owner, event.due, entry.at)
+    number = f"A{len(inc.actions) + 1}"
+    inc.actions[number] = ActionItem(number, entry.id, event.words, event.owner, event.due, entry.at)
+    _refer(inc, entry.id, number)
+    for fix_entry, fix in inc.fixes:
+        if fix.action == entry.id:
+            _refer(inc, fix_entry, number)
 
 
 def _action_done(inc: Incident, entry: Entry, event: ActionDone) -> None:
-    item = inc.actions.get(event.action)
+    item = next((item for item in inc.actions.values() if event.action in (item.entry, item.id)), None)
     if item:
-        inc.actions[item.id] = ActionItem(item.id, item.words, item.owner, item.due, item.added_at, entry.at)
+        inc.actions[item.id] = replace(item, done_at=entry.at)
+        _refer(inc, entry.id, item.id)
+
+
+def _refer(inc: Incident, entry: UUID, reference: str) -> None:
+    number = inc.numbers[entry]
+    # A new row: the old one is shared with every earlier fold of this incident.
+    inc.rows[number - 1] = replace(inc.rows[number - 1], reference=reference)
 
 
 def _amended(inc: Incident, entry: Entry, event: EntryAmended) -> None:
     row = inc.row(event.entry)
     if row:
-        # A new Row: the old one is shared with every earlier fold of this incident.
-        inc.rows[event.entry - 1] = Row(
-            row.entry, event.at or row.at, row.words if event.words is None else event.words, row.retracted
-        )
+        words = row.words if event.words is None else event.words
+        inc.rows[row.number - 1] = replace(row, at=event.at or row.at, words=words)
+        _refer(inc, entry.id, str(row.number))
 
 
 def _retracted(inc: Incident, entry: Entry, event: EntryRetracted) -> None:
     row = inc.row(event.entry)
     if row:
-        inc.rows[event.entry - 1] = Row(row.entry, row.at, row.words, retracted=True)
+        inc.rows[row.number - 1] = replace(row, retracted=True)
+        _refer(inc, entry.id, str(row.number))
         inc.evidence = [pinned for pinned in inc.evidence if pinned[0] != event.entry]
         inc.fixes = [fix for fix in inc.fixes if fix[0] != event.entry]
 
@@ -384,7 +449,7 @@ def _retracted(inc: Incident, entry: Entry, event: EntryRetracted) -> None:
 def moved_along(
     milestones: Mapping[Milestone, datetime], amended: Milestone, at: datetime
 ) -> dict[Milestone, datetime]:
-    """What amending a milestone sets: itself, and one that was only taken from it if that would lie outside."""
+    """Return what amending a milestone sets: itself, and a milestone that was derived from it."""
     moved = {amended: at}
     if amended == "started" and milestones.get("detected") == milestones.get("started"):
         moved["detected"] = max(at, milestones.get("detected", at))
@@ -405,8 +470,8 @@ def _section(inc: Incident, entry: Entry, event: SectionWritten) -> None:
     inc.sections[event.section] = event.words
 
 
-def _only_told(inc: Incident, entry: Entry, event: EventBase) -> None:
-    """The row in the timeline is all there is to it."""
+def _row_only(inc: Incident, entry: Entry, event: EventBase) -> None:
+    """The row in the timeline is all."""
 
 
 _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
@@ -432,9 +497,11 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     MilestoneAmended: _milestone,
     ChannelOpened: _channel,
     SectionWritten: _section,
-    Noted: _only_told,
-    AlertReceived: _only_told,
-    AlertTaken: _only_told,
-    ChatMessage: _only_told,
-    ReadinessConfirmed: _only_told,
+    Noted: _row_only,
+    AlertReceived: _row_only,
+    AlertTaken: _row_only,
+    AlertCleared: _row_only,
+    UnknownEvent: _row_only,
+    ChatMessage: _row_only,
+    ReadinessConfirmed: _row_only,
 }

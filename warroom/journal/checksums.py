@@ -25,20 +25,24 @@ class Damage:
         return f"{self.stream} is damaged from entry {self.seq} on: {self.reason}"
 
 
-def link(previous: bytes, stream: str, seq: int, at: int, by: bytes, kind: bytes, body: bytes) -> bytes:
+def link(
+    previous: bytes, stream: str, seq: int, at: int, by: bytes, kind: bytes, body: bytes, id: bytes | None = None
+) -> bytes:
     """The checksum of an entry that follows one with the checksum ``previous`` (empty for the first).
 
     The texts are UTF-8; their lengths stand before them, so that no two entries read alike.
     """
     head = b"%d %d %d %d " % (seq, at, len(by), len(kind))
     return hashlib.blake2b(
-        b"".join((previous, stream.encode(), head, by, kind, body)), digest_size=SIZE, usedforsecurity=False
+        b"".join((previous, stream.encode(), head, by, kind, body, id or b"")),
+        digest_size=SIZE,
+        usedforsecurity=False,
     ).digest()
 
 
 # As bytes, so that text which is no UTF-8 any more is found to differ, and does not end the reading.
 _ROWS = (
-    "SELECT seq, at, CAST(by AS BLOB), CAST(kind AS BLOB), CAST(body AS BLOB), chain"
+    "SELECT seq, at, CAST(by AS BLOB), CAST(kind AS BLOB), CAST(body AS BLOB), chain{id}"
     " FROM entries WHERE stream = ? ORDER BY seq"
 )
 
@@ -47,7 +51,7 @@ def chain_all(db: sqlite3.Connection) -> None:
     """Give every entry its checksum: the step that brings an older journal up to date."""
     for (stream,) in db.execute("SELECT stream FROM streams").fetchall():
         previous, links = b"", []
-        for seq, at, by, kind, body, _ in db.execute(_ROWS, (stream,)):
+        for seq, at, by, kind, body, _ in db.execute(_ROWS.format(id=""), (stream,)):
             previous = link(previous, stream, seq, at, by, kind, body)
             links.append((previous, stream, seq))
         db.executemany("UPDATE entries SET chain = ? WHERE stream = ? AND seq = ?", links)
@@ -63,10 +67,10 @@ def find_damage(db: sqlite3.Connection, stream: str) -> Damage | None:
     """The first entry of the stream that is not as it was written; None if all are."""
     previous, expected = b"", 1
     try:
-        for seq, at, by, kind, body, chain in db.execute(_ROWS, (stream,)):
+        for seq, at, by, kind, body, chain, id in db.execute(_ROWS.format(id=", id"), (stream,)):
             if seq != expected:
                 return Damage(stream, expected, "it is missing")
-            previous = link(previous, stream, seq, at, by, kind, body)
+            previous = link(previous, stream, seq, at, by, kind, body, id)
             if previous != chain:
                 return Damage(stream, seq, "it does not match its checksum")
             expected += 1

@@ -1,25 +1,50 @@
-"""Rows of the SQLite journal as values of the domain, and back."""
+"""Rows of the SQLite journal as values of the domain, and back. Upcasts what earlier versions wrote."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from warroom.errors import JournalError
 from warroom.incident.delivery import Delivery, DeliveryState, OutboxItem, Receipt
-from warroom.incident.events import Entry, parse_event
+from warroom.incident.events import TEAM, Entry, parse_event
+from warroom.incident.identity import legacy_id
 
-DELIVERY_COLUMNS = "id, stream, seq, body, state, attempts, next_attempt_at, receipt, error"
-"""The columns that ``to_delivery`` takes."""
+EntryRow = tuple[int, int, str, str, str, bytes | None]
+"""The columns of ``ENTRY_COLUMNS``."""
+
+ENTRY_COLUMNS = "seq, at, by, kind, body, id"
+
+DeliveryRow = tuple[str, str, int, str, str, int, int | None, str | None, str, bytes | None]
+
+DELIVERY_COLUMNS = (
+    "d.id, d.stream, d.seq, d.body, d.state, d.attempts, d.next_attempt_at, d.receipt, d.error, e.id"
+    " FROM deliveries d LEFT JOIN entries e ON e.stream = d.stream AND e.seq = d.seq"
+)
+"""The columns of a ``DeliveryRow`` and where they come from."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def to_entry(stream: str, row: tuple[int, int, str, str, str]) -> Entry:
-    """Return the entry in ``row`` (seq, at, by, kind, body). Raises ``JournalError`` if it cannot be read."""
-    seq, at, by, kind, body = row
+def to_entry(journal: Callable[[], UUID], stream: str, row: EntryRow) -> Entry:
+    """Return the entry in ``row``. ``journal`` returns the journal's id. Raises ``JournalError`` if it cannot be
+    read."""
+    seq, at, by, kind, body, entry_id = row
     try:
-        return Entry(stream=stream, seq=seq, at=from_ms(at), by=by, event=parse_event(body))
+        if entry_id is None:  # written before version 3
+            body = _upcast(journal(), stream, kind, body)
+        return Entry(
+            stream=stream,
+            seq=seq,
+            id=_to_id(journal, stream, seq, entry_id),
+            at=from_ms(at),
+            by=by,
+            event=parse_event(body),
+        )
     except (ValueError, TypeError, OverflowError) as error:  # a ValidationError is a ValueError
         raise JournalError(
             f"Entry {seq} of {stream} cannot be read (kind “{kind}”)",
@@ -28,14 +53,15 @@ def to_entry(stream: str, row: tuple[int, int, str, str, str]) -> Entry:
         ) from error
 
 
-def to_delivery(row: tuple[str, str, int, str, str, int, int | None, str | None, str]) -> Delivery:
+def to_delivery(journal: Callable[[], UUID], row: DeliveryRow) -> Delivery:
     """Return the delivery in ``row``. Raises ``JournalError`` if it cannot be read."""
-    delivery_id, stream, seq, body, state, attempts, due, receipt, error = row
+    delivery_id, stream, seq, body, state, attempts, due, receipt, error, entry_id = row
     try:
         return Delivery(
             id=delivery_id,
             incident=stream,
             seq=seq,
+            entry_id=_to_id(journal, stream, seq, entry_id),
             order=OutboxItem.model_validate_json(body),
             state=DeliveryState(state),
             attempts=attempts,
@@ -60,3 +86,21 @@ def to_ms(at: datetime) -> int:
 def from_ms(at_ms: int) -> datetime:
     """Return the time, UTC, of milliseconds since 1970."""
     return _EPOCH + at_ms * _MILLISECOND
+
+
+def _to_id(journal: Callable[[], UUID], stream: str, seq: int, stored: bytes | None) -> UUID:
+    return UUID(bytes=stored) if stored else legacy_id(journal(), stream, seq)
+
+
+def _upcast(journal: UUID, stream: str, kind: str, body: str) -> str:
+    """Return the event of an earlier version in its present form: chat was ``heard``, references were numbers."""
+    if kind not in ("heard", "amended", "retracted", "alert_taken"):
+        return body
+    event: dict[str, Any] = json.loads(body)
+    if kind == "heard":
+        event["kind"] = "chat"
+    elif kind == "alert_taken":
+        event["alert"] = str(legacy_id(journal, TEAM, event["alert"]))
+    else:
+        event["entry"] = str(legacy_id(journal, stream, event["entry"]))
+    return json.dumps(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from warroom.incident.delivery import Delivery, DeliveryState, OutboxItem, Receipt
 from warroom.incident.events import Entry, Event
@@ -53,13 +54,16 @@ class Journal(Protocol):
         at: datetime,
         by: str,
         summary: str = "",
+        ids: Sequence[UUID] | None = None,
     ) -> list[Entry]:
-        """Append ``events`` and their deliveries in one transaction, and return the entries.
+        """Append ``events`` and their deliveries in one transaction, and return the new entries.
 
-        ``expected`` is the stream's version the decision was based on; raises ``Conflict`` if it has changed. Each
-        item comes with the index of the event that caused it. ``summary`` (JSON, opaque here) replaces the
-        incident's summary; "" keeps it. An item with the act ``status`` replaces a pending one of the same
-        destination and stream and keeps its ``next_attempt_at``, which a service may have asked for.
+        ``expected`` is the stream's version the decision was based on; raises ``Conflict`` if it has changed.
+        ``ids`` are those of the entries; new ones are made if they are not given. An event whose id the stream
+        already has is skipped, with its deliveries: the same fact from outside is recorded once. Each item comes
+        with the index of the event that caused it. ``summary`` (JSON, opaque here) replaces the incident's summary;
+        "" keeps it. An item with the act ``status`` replaces a pending one of the same destination and stream and
+        keeps its ``next_attempt_at``, which a service may have asked for.
         """
         ...
 

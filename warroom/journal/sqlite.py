@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 from warroom.errors import Conflict, JournalError, NotFound, Refusal
 from warroom.incident.delivery import Delivery, DeliveryState, OutboxItem, Receipt, delivery_id
-from warroom.incident.events import TEAM, Entry, Event
+from warroom.incident.events import TEAM, Entry, Event, serialize_event
+from warroom.incident.identity import short_id, uuid7
 from warroom.journal.checksums import Damage, find_damage, last_link, link
-from warroom.journal.codec import DELIVERY_COLUMNS, to_delivery, to_entry, to_ms
+from warroom.journal.codec import DELIVERY_COLUMNS, ENTRY_COLUMNS, to_delivery, to_entry, to_ms
 from warroom.journal.loss_detection import LossDetector
 from warroom.journal.outbox_policy import Candidate, Choice, choose
 from warroom.journal.sqlite_file import FAULTS, SqliteFile, explain, restore_hint
@@ -38,6 +41,7 @@ class SqliteJournal:
 
     def __init__(self, path: Path, *, wait_s: float = 5.0, reads_anyway: bool = False) -> None:
         self.path = path.absolute()
+        self._id: UUID | None = None
         self._losses = LossDetector(self.path)
         self._file = SqliteFile(self.path, wait_s=wait_s, reads_anyway=reads_anyway)
         with self._file.reading(keep=False) as db:
@@ -79,65 +83,68 @@ class SqliteJournal:
         at: datetime,
         by: str,
         summary: str = "",
+        ids: Sequence[UUID] | None = None,
     ) -> list[Entry]:
         """See the port. ``Conflict`` names who wrote meanwhile. Raises ``ValueError`` for an item without its
         event."""
-        entries = [
-            Entry(stream=stream, seq=expected + offset, at=at, by=by, event=event)
-            for offset, event in enumerate(events, 1)
-        ]
-        if any(not 0 <= index < len(entries) for index, _ in items):
+        if any(not 0 <= index < len(events) for index, _ in items):
             raise ValueError("an outbox item names an event that is not appended with it")
-        moment = to_ms(at)
-        texts = [(entry.seq, entry.event.kind, entry.event.model_dump_json()) for entry in entries]
+        at_ms = to_ms(at)
+        ids = ids if ids is not None else [uuid7(datetime.now(UTC), os.urandom(10)) for _ in events]
         with self._file.writing() as db:
             found = db.execute("SELECT length FROM streams WHERE stream = ?", (stream,)).fetchone()
-            length: int = found[0] if found else 0
-            if length != expected:
-                raise self._conflict(db, stream, expected, length)
-            if not texts and found is None:
+            version: int = found[0] if found else 0
+            if version != expected:
+                raise self._conflict(db, stream, expected, version)
+            if not events and found is None:
                 return []
-            chain = last_link(db, stream, length)
-            rows = []
-            for seq, kind, body in texts:
-                chain = link(chain, stream, seq, moment, by.encode(), kind.encode(), body.encode())
-                rows.append((stream, seq, moment, by, kind, body, chain))
+            entries: dict[int, Entry] = {}  # by the index of the event
+            rows: list[tuple[object, ...]] = []
+            chain = last_link(db, stream, version)
+            for index, (event, entry_id) in enumerate(zip(events, ids, strict=True)):
+                known = "SELECT 1 FROM entries WHERE stream = ? AND id = ?"
+                if db.execute(known, (stream, entry_id.bytes)).fetchone():
+                    continue  # the same fact from outside, recorded before
+                seq, body = version + len(rows) + 1, serialize_event(event)
+                entries[index] = Entry(stream=stream, seq=seq, id=entry_id, at=at, by=by, event=event)
+                chain = link(
+                    chain, stream, seq, at_ms, by.encode(), event.kind.encode(), body.encode(), entry_id.bytes
+                )
+                rows.append((stream, seq, at_ms, by, event.kind, body, chain, entry_id.bytes))
             numbered = _NUMBERED.fullmatch(stream)
             number = int(numbered[1]) if numbered else 0
             db.execute(
                 "INSERT INTO streams VALUES (:stream, :number, :length, :summary) ON CONFLICT (stream) DO UPDATE"
                 " SET length = :length, summary = CASE WHEN :summary = '' THEN summary ELSE :summary END",
-                {"stream": stream, "number": number, "length": length + len(rows), "summary": summary},
+                {"stream": stream, "number": number, "length": version + len(rows), "summary": summary},
             )
             # An incident that came with its number (an import) must stay the only one of that number.
             db.execute("UPDATE counter SET value = ? WHERE name = 'incident' AND value < ?", (number, number))
-            db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-            self._write_items(db, entries, items)
+            db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._write_items(db, [(entries[index], item) for index, item in items if index in entries])
         if rows:
-            self._losses.record(stream, length + len(rows), chain)
-        return entries
+            self._losses.record(stream, version + len(rows), chain)
+        return list(entries.values())
 
-    def _write_items(
-        self, db: sqlite3.Connection, entries: list[Entry], items: Sequence[tuple[int, OutboxItem]]
-    ) -> None:
-        given: Counter[str] = Counter()
-        for index, item in items:
-            entry = entries[index]
-            identity = delivery_id(entry.stream, entry.seq, item.destination, item.act)
-            given[identity] += 1
-            if given[identity] > 1:
-                identity = f"{identity}.{given[identity]}"
+    def _write_items(self, db: sqlite3.Connection, items: Sequence[tuple[Entry, OutboxItem]]) -> None:
+        count: Counter[str] = Counter()
+        for entry, item in items:
+            key = delivery_id(entry.stream, short_id(entry.id), item.destination, item.act)
+            count[key] += 1
+            if count[key] > 1:
+                key = f"{key}.{count[key]}"
             due: int | None = None
             if item.act == "status":
-                lane = (entry.stream, item.destination)
+                partition = (entry.stream, item.destination)
                 pending = "stream = ? AND destination = ? AND act = 'status' AND state = 'pending'"
                 # A service that asked to wait asked for any message.
-                due = db.execute(f"SELECT max(next_attempt_at) FROM deliveries WHERE {pending}", lane).fetchone()[0]
-                db.execute(f"DELETE FROM deliveries WHERE {pending}", lane)
+                query = f"SELECT max(next_attempt_at) FROM deliveries WHERE {pending}"
+                due = db.execute(query, partition).fetchone()[0]
+                db.execute(f"DELETE FROM deliveries WHERE {pending}", partition)
             db.execute(
                 "INSERT INTO deliveries (id, stream, seq, destination, act, body, state, next_attempt_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, 'pending', ?)",
-                (identity, entry.stream, entry.seq, item.destination, item.act, item.model_dump_json(), due),
+                (key, entry.stream, entry.seq, item.destination, item.act, item.model_dump_json(), due),
             )
 
     def _conflict(self, db: sqlite3.Connection, stream: str, expected: int, length: int) -> Conflict:
@@ -157,10 +164,10 @@ class SqliteJournal:
         """See the port. Raises ``JournalError`` that names an entry which cannot be read."""
         with self._file.reading() as db:
             rows = db.execute(
-                "SELECT seq, at, by, kind, body FROM entries WHERE stream = ? AND seq > ? ORDER BY seq",
+                f"SELECT {ENTRY_COLUMNS} FROM entries WHERE stream = ? AND seq > ? ORDER BY seq",
                 (stream, after),
             ).fetchall()
-        return [to_entry(stream, row) for row in rows]
+        return [to_entry(self._read_id, stream, row) for row in rows]
 
     def version(self, stream: str) -> int:
         """See the port."""
@@ -181,15 +188,15 @@ class SqliteJournal:
         where: list[str] = ["TRUE"]
         values: list[str] = [*states]
         if states:
-            where.append(f"state IN ({', '.join('?' * len(states))})")
+            where.append(f"d.state IN ({', '.join('?' * len(states))})")
         if stream is not None:
-            where.append("stream = ?")
+            where.append("d.stream = ?")
             values.append(stream)
         with self._file.reading() as db:
             rows = db.execute(
-                f"SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE {' AND '.join(where)} ORDER BY n", values
+                f"SELECT {DELIVERY_COLUMNS} WHERE {' AND '.join(where)} ORDER BY d.n", values
             ).fetchall()
-        return [to_delivery(row) for row in rows]
+        return [to_delivery(self._read_id, row) for row in rows]
 
     def claim(
         self, owner: str, now: datetime, lease_s: float = 60.0, *, without: Collection[str] = ()
@@ -221,8 +228,8 @@ class SqliteJournal:
                 " state = CASE state WHEN 'pending' THEN 'sending' ELSE state END WHERE n = ?",
                 (owner, lease_until, choice.next),
             )
-            row = db.execute(f"SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE n = ?", (choice.next,)).fetchone()
-            return to_delivery(row)
+            row = db.execute(f"SELECT {DELIVERY_COLUMNS} WHERE d.n = ?", (choice.next,)).fetchone()
+            return to_delivery(self._read_id, row)
 
     def complete(
         self,
@@ -280,8 +287,8 @@ class SqliteJournal:
                 " WHERE id = ?",
                 ("delivered", None, delivery_id) if sent else ("pending", to_ms(now), delivery_id),
             )
-            row = db.execute(f"SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE id = ?", (delivery_id,)).fetchone()
-            return to_delivery(row)
+            row = db.execute(f"SELECT {DELIVERY_COLUMNS} WHERE d.id = ?", (delivery_id,)).fetchone()
+            return to_delivery(self._read_id, row)
 
     def change_count(self) -> int:
         """See the port."""
@@ -362,6 +369,13 @@ class SqliteJournal:
             f"The journal is damaged: {'; '.join(problems)}",
             f"{sound} of {len(streams)} streams are intact and can be read. {restore_hint(self.path)}",
         )
+
+    def _read_id(self) -> UUID:
+        """Return the journal's own id. Read only for entries of earlier versions: its page may be damaged."""
+        if self._id is None:
+            with self._file.reading() as db:
+                self._id = UUID(bytes=db.execute("SELECT id FROM journal").fetchone()[0])
+        return self._id
 
     def close(self) -> None:
         """See the port. Merges the write-ahead log into the file."""

@@ -54,6 +54,13 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
         "INSERT INTO counter VALUES ('incident', 0)",
     ),
     ("ALTER TABLE entries ADD COLUMN chain BLOB", chain_all),  # a checksum of this entry and all before it
+    (
+        # 16 bytes; NULL for an entry of an earlier version, whose id follows from the journal's id
+        "ALTER TABLE entries ADD COLUMN id BLOB",
+        "CREATE UNIQUE INDEX entries_by_id ON entries (stream, id) WHERE id IS NOT NULL",
+        "CREATE TABLE journal (id BLOB NOT NULL)",
+        "INSERT INTO journal VALUES (randomblob(16))",
+    ),
 )
 
 OPEN_DELIVERIES = "state IN ('pending', 'sending', 'uncertain')"

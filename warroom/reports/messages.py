@@ -18,7 +18,7 @@ from warroom.incident.events import (
     Noted,
     SeveritySet,
 )
-from warroom.incident.incident import Incident, Post, Row
+from warroom.incident.incident import Incident, Post, TimelineRow
 from warroom.incident.playbook import Playbook, Template
 from warroom.reports import templates
 from warroom.safety import redact, sanitize
@@ -119,7 +119,7 @@ def _draft_field(
         # The team's own wording is not meant for customers.
         return before.get("impact", "") if template.audience == "customers" else incident.impact
     if name == "actions":
-        return "\n".join(_actions(incident, playbook, last.seq if last else 0))
+        return "\n".join(_actions(incident, playbook, last.row if last else 0))
     if name == "eta":
         return "" if over else _estimate_ahead(before.get("eta", ""), last, now, zone)
     if name == "next_update":
@@ -165,12 +165,12 @@ def _estimate_ahead(eta: str, post: Post | None, now: datetime, zone: tzinfo) ->
 
 def _actions(incident: Incident, playbook: Playbook, after: int) -> Iterable[str]:
     for row in incident.timeline:
-        if row.seq > after and not row.retracted and (told := describe_action(row, incident, playbook)):
+        if row.number > after and not row.retracted and (told := describe_action(row, incident, playbook)):
             one = " ".join(told.split())
             yield one if len(one) <= _MAX_ACTION else one[: _MAX_ACTION - 1] + "…"
 
 
-def describe_action(row: Row, incident: Incident, playbook: Playbook) -> str:
+def describe_action(row: TimelineRow, incident: Incident, playbook: Playbook) -> str:
     """Return what a row of the timeline adds to "what we've done"; "" if nothing.
 
     An item that was checked automatically or unchecked since adds nothing.

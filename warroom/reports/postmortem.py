@@ -36,7 +36,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.events import Section as SectionName
-from warroom.incident.incident import Incident, Row, in_order
+from warroom.incident.incident import Incident, TimelineRow, in_order
 from warroom.incident.playbook import Playbook
 from warroom.reports import metrics
 from warroom.reports.messages import format_dated_moment, format_moment
@@ -278,7 +278,9 @@ class _BlamelessWriter:
         return "a responder"
 
     def timeline(self) -> Iterable[TimelineLine]:
-        links = {d.seq: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url.startswith("http")}
+        links = {
+            d.entry_id: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url.startswith("http")
+        }
         for row in self.incident.timeline:
             event = row.entry.event
             here = row.at.astimezone(self.zone)
@@ -289,17 +291,17 @@ class _BlamelessWriter:
             ):
                 continue
             yield TimelineLine(
-                seq=row.seq,
+                seq=row.number,
                 at=row.at,
                 day=f"{here:%Y-%m-%d}",
                 time=f"{here:%H:%M}",
                 offset=_offset(here),
                 kind=row.kind,
                 text=self._text(row),
-                data=links.get(row.seq, "") or _safe(_source_of(row)),
+                data=links.get(row.id, "") or _safe(_source_of(row)),
             )
 
-    def _text(self, row: Row) -> str:
+    def _text(self, row: TimelineRow) -> str:
         event = row.entry.event
         if row.words is not None:
             return self.blameless(row.words, row.at)
@@ -311,8 +313,8 @@ class _BlamelessWriter:
             briefing = f": {self.blameless(event.briefing, row.at)}" if event.briefing else ""
             return f"{event.title}: handover offered{briefing}"
         if isinstance(event, ActionAdded | ActionDone):
-            return self.blameless(f"{event.action} {event.words}", row.at)
-        return self.blameless(event.text, row.at)
+            return self.blameless(f"{row.reference} {event.words}", row.at)
+        return self.blameless(row.text, row.at)
 
     def summary(self) -> str:
         incident = self.incident
@@ -467,7 +469,7 @@ def _role_summaries(incident: Incident, playbook: Playbook, now: datetime) -> It
             )
 
 
-def _source_of(row: Row) -> str:
+def _source_of(row: TimelineRow) -> str:
     """Return where to look a row up, apart from the links of its deliveries."""
     event = row.entry.event
     if isinstance(event, EvidencePinned):

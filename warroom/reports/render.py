@@ -306,7 +306,7 @@ def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: P
         "format": EXPORT_FORMAT,
         "incident": {
             "id": incident.id,
-            "seq": incident.seq,
+            "seq": incident.version,
             "title": incident.title,
             "service": incident.service,
             "impact": incident.impact,
@@ -335,7 +335,8 @@ def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: P
         },
         "timeline": [
             {
-                "seq": row.seq,
+                "seq": row.number,
+                "id": str(row.id),
                 "at": row.at,
                 "kind": row.kind,
                 "by": row.by,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from warroom.config.settings import Settings, on_call
@@ -16,6 +18,7 @@ from warroom.errors import BadInput, Conflict, JournalError, NotFound, Refusal, 
 from warroom.incident import timing
 from warroom.incident.commands import (
     Assign,
+    ClearAlert,
     Command,
     CommandContext,
     Declare,
@@ -37,7 +40,8 @@ from warroom.incident.delivery import (
     resendable,
     superseded,
 )
-from warroom.incident.events import TEAM, AlertReceived, AlertTaken, Entry, Event
+from warroom.incident.events import TEAM, AlertTaken, Declared, Entry, Event, NewEntry, UpdatePosted
+from warroom.incident.identity import short_id, uuid7
 from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
 from warroom.incident.summary import Summary, summarise
@@ -151,7 +155,7 @@ class WarRoom:
         """The incident as it is in the journal now. NotFound if there is none."""
         with self._lock:
             known = self._folded.get(incident_id)
-            entries = self.journal.read(incident_id, known.seq if known else 0)
+            entries = self.journal.read(incident_id, known.version if known else 0)
             try:
                 incident = fold(incident_id, entries, known) if entries or not known else known
             except (LookupError, ValueError, TypeError, AttributeError) as error:
@@ -207,7 +211,7 @@ class WarRoom:
     def team(self) -> Team:
         """Alerts nobody has taken yet, and readiness."""
         with self._lock:
-            self._team = fold_team(self.journal.read(TEAM, self._team.seq), self._team)
+            self._team = fold_team(self.journal.read(TEAM, self._team.version), self._team)
             return self._team
 
     def deliveries(self, incident_id: str | None = None) -> list[Delivery]:
@@ -246,7 +250,7 @@ class WarRoom:
 
     # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def declare(self, declare: Declare, *, commander: str = "", alert: int = 0) -> Done:
+    def declare(self, declare: Declare, *, commander: str = "", alert: UUID | None = None) -> Done:
         """Declare an incident; post the declaration to the team's destinations.
 
         ``commander`` gets the role at once. ``alert`` names the team entry that it comes from, which
@@ -254,7 +258,7 @@ class WarRoom:
         """
         declare = _clean(declare)
         context = self._command_context()
-        waiting = self.team().alerts.get(alert)
+        waiting = self.team().alerts.get(alert) if alert else None
         if waiting and waiting.event.drill:
             declare = replace(declare, drill=True)
         if waiting and declare.detected_at is None:
@@ -266,7 +270,7 @@ class WarRoom:
         story = UnitOfWork(Incident(incident_id), context)
         story.add(events)
         if waiting:
-            story.add([waiting.event])
+            story.add([NewEntry(waiting.event, waiting.id)])
         if commander:
             story.add(decide(story.incident, _clean(Assign("incident_commander", commander)), context))
         update = self._update(story.incident, "declaration", {}, None, "")
@@ -274,7 +278,7 @@ class WarRoom:
         done = self._append(story, 0)
         if waiting:
             with suppress(WarroomError):  # it is declared, whatever becomes of this: the alert then still waits
-                self._append_team([AlertTaken(alert=alert, incident=incident_id)])
+                self._append_team([AlertTaken(alert=waiting.id, incident=incident_id)])
         return done
 
     def execute(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
@@ -290,7 +294,7 @@ class WarRoom:
                 story = UnitOfWork(incident, context)
                 story.add(decide(incident, command(incident), context))
                 try:
-                    return self._append(story, incident.seq)
+                    return self._append(story, incident.version)
                 except Conflict:
                     if turn == RETRIES - 1:
                         raise
@@ -306,7 +310,7 @@ class WarRoom:
         """What would be posted, to whom, letter by letter."""
         incident = self.incident(incident_id)
         update = self._update(incident, template, given, destinations, "")
-        message = _message(update, incident, self.clock())
+        message = _message(update, incident, self.clock(), len(incident.posts) + 1)
         copies = tuple(self._copy(name, message) for name in update.destinations)
         return Preview(message, copies, warnings.find_warnings(template, dict(given), message, incident))
 
@@ -352,10 +356,27 @@ class WarRoom:
         return done
 
     def confirm_delivery(self, delivery_id: str, *, sent: bool) -> Delivery:
-        """A person's word on a delivery that is uncertain or failed: it arrived, or send it again."""
-        delivery = self.journal.confirm(delivery_id, sent=sent, now=self.clock())
+        """Record what a person found out about an unconfirmed or failed delivery: it arrived, or send it again.
+
+        In ``delivery_id`` the number of the timeline's row may stand for the short id of the entry.
+        """
+        delivery = self.journal.confirm(self._full_id(delivery_id), sent=sent, now=self.clock())
         self.wake()
         return delivery
+
+    def _full_id(self, delivery_id: str) -> str:
+        parts = delivery_id.split(".", 2)
+        if len(parts) == 3 and parts[1].isdecimal() and len(parts[1]) < 8:
+            incident, number, rest = parts
+            rows = self.incident(incident.upper()).rows
+            full = (
+                f"{incident.upper()}.{short_id(rows[int(number) - 1].id)}.{rest}"
+                if int(number) <= len(rows)
+                else ""
+            )
+            if any(one.id == full for one in self.journal.deliveries(incident.upper())):
+                return full
+        return delivery_id
 
     def resend_failed(self, incident_id: str | None = None) -> list[Delivery]:
         """Have everything sent again that was refused, of one incident or of all; what that is.
@@ -372,19 +393,15 @@ class WarRoom:
     def receive_alert(self, alert: ReceiveAlert) -> None:
         """Keep an alert for whoever declares next; NotSaved if it could not be kept."""
         clean = _clean(alert)
-        event = AlertReceived(
-            name=clean.name,
-            source=clean.source,
-            service=clean.service,
-            detail=clean.detail,
-            fired_at=clean.fired_at or self.clock(),
-            drill=clean.drill,
-        )
-        self._append_team([event])
+        self._append_team([clean.entry(self._command_context())])
 
-    def set_alert_aside(self, seq: int) -> None:
-        """Say that an alert is no incident."""
-        self._append_team([AlertTaken(alert=seq)])
+    def clear_alert(self, alert: ClearAlert) -> None:
+        """Record that a waiting alert is over."""
+        self._append_team([_clean(alert).entry(self._command_context())])
+
+    def dismiss_alert(self, alert: UUID) -> None:
+        """Record that an alert is not an incident."""
+        self._append_team([AlertTaken(alert=alert)])
 
     def record_chat(self, incident_id: str, record_chat: RecordChat) -> Done:
         """Keep what somebody said in a chat; it is theirs, not this desk's."""
@@ -446,7 +463,12 @@ class WarRoom:
 
     def _command_context(self, by: str | None = None) -> CommandContext:
         now = self.clock()
-        return CommandContext(self.playbook, now, self.by if by is None else by, now.astimezone(self.zone).date())
+        return CommandContext(
+            self.playbook, now, self.by if by is None else by, now.astimezone(self.zone).date(), self._new_id
+        )
+
+    def _new_id(self) -> UUID:
+        return uuid7(self.clock(), os.urandom(10))
 
     def _draft(self, incident: Incident, template: str) -> dict[str, str]:
         drafted = messages.draft(
@@ -523,11 +545,13 @@ class WarRoom:
         reach = self.destinations("team", drill=incident.drill)
         orders: list[tuple[int, OutboxItem]] = []
         news = None
-        for place, event in enumerate(story.events):
-            if event.kind == "declared":
+        for place, entry in enumerate(story.entries):
+            event = entry.event
+            if isinstance(event, Declared):
                 orders += [(place, OutboxItem(act="open", destination=name)) for name in reach]
-            elif event.kind == "update":
-                message = _message(event, incident, story.context.now)
+            elif isinstance(event, UpdatePosted):
+                number = next(post.number for post in incident.posts if post.id == entry.id)
+                message = _message(event, incident, story.context.now, number)
                 orders += [
                     (place, OutboxItem(act="post", destination=name, message=post))
                     for name in event.destinations
@@ -564,24 +588,27 @@ class WarRoom:
         entries = self.journal.append(
             story.incident.id,
             expected,
-            story.events,
+            [entry.event for entry in story.entries],
             self._orders(story),
             at=story.context.now,
             by=story.context.by,
             summary=summarise(story.incident, self.playbook).to_json(),
+            ids=[entry.id for entry in story.entries],
         )
         with self._lock:  # not read anew: what is written must not turn into an error
             known = self._folded.get(story.incident.id)
-            if known is None or known.seq < story.incident.seq:
+            if known is None or known.version < story.incident.version:
                 self._folded[story.incident.id] = story.incident
         self.wake()
         return Done(story.incident, entries)
 
-    def _append_team(self, events: Sequence[Event]) -> None:
+    def _append_team(self, new: Sequence[Event | NewEntry]) -> None:
+        entries = [item if isinstance(item, NewEntry) else NewEntry(item, self._new_id()) for item in new]
+        events, ids = [entry.event for entry in entries], [entry.id for entry in entries]
         with self._write_lock:
             for turn in range(RETRIES):
                 try:
-                    self.journal.append(TEAM, self.team().seq, events, at=self.clock(), by=self.by)
+                    self.journal.append(TEAM, self.team().version, events, at=self.clock(), by=self.by, ids=ids)
                     break
                 except Conflict:
                     if turn == RETRIES - 1:
@@ -595,16 +622,23 @@ class UnitOfWork:
     def __init__(self, incident: Incident, context: CommandContext) -> None:
         self.incident = incident
         self.context = context
-        self.events: list[Event] = []
+        self.entries: list[NewEntry] = []
 
-    def add(self, events: Sequence[Event]) -> None:
-        seq, incident, context = self.incident.seq, self.incident, self.context
-        entries = [
-            Entry(stream=incident.id, seq=seq + place, at=context.now, by=context.by, event=event)
-            for place, event in enumerate(events, 1)
+    def add(self, entries: Sequence[NewEntry]) -> None:
+        incident, context = self.incident, self.context
+        folded = [
+            Entry(
+                stream=incident.id,
+                seq=incident.version + place,
+                id=entry.id,
+                at=context.now,
+                by=context.by,
+                event=entry.event,
+            )
+            for place, entry in enumerate(entries, 1)
         ]
-        self.incident = fold(incident.id, entries, incident)
-        self.events += events
+        self.incident = fold(incident.id, folded, incident)
+        self.entries += entries
 
 
 def _too_long(name: str, chat: Chat, message: Message) -> BadInput:
@@ -625,8 +659,7 @@ def _placeless(delivery: Delivery) -> bool:
     return delivery.order.act == "status" and not (receipt and receipt.id)
 
 
-def _message(update: Any, incident: Incident, now: datetime) -> Message:
-    number = getattr(update, "number", len(incident.posts) + 1)
+def _message(update: PostUpdate | UpdatePosted, incident: Incident, now: datetime, number: int) -> Message:
     return Message(
         kind=update.message,
         audience=update.audience,

@@ -14,13 +14,15 @@ import click
 
 from warroom.cli import output, stdin
 from warroom.cli.context import CliContext, pick, pick_item, pick_person, pick_role, pick_severity, usage, verb
-from warroom.errors import BadInput, NotFound, Refusal, SettingsError, WarroomError
+from warroom.errors import BadInput, Refusal, SettingsError, WarroomError
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from warroom.incident.commands import Command
     from warroom.incident.delivery import Delivery
-    from warroom.incident.events import Entry, Milestone, NoteKind, Section
-    from warroom.incident.incident import Incident, Row
+    from warroom.incident.events import Milestone, NoteKind, Section
+    from warroom.incident.incident import Incident, TimelineRow
     from warroom.room.room import Done, WarRoom
 
 READINESS = ("preparation", "improvement")
@@ -55,14 +57,15 @@ def _report(call: CliContext, done: Done) -> None:
     What is undelivered does not change the exit status: the fact is recorded, and its delivery is not lost.
     """
     _tell_by_whom(call)
+    rows = [row for entry in done.entries if (row := done.incident.row(entry.id))]
     if not call.json:
-        _print_entries(call, done.entries)
-    deliveries = _deliver(call, done.incident.id, {entry.seq for entry in done.entries})
+        _print_rows(call, rows)
+    deliveries = _deliver(call, done.incident.id, {entry.id for entry in done.entries})
     if call.json:
         output.data(
             {
                 "id": done.incident.id,
-                "entries": [entry.public() for entry in done.entries],
+                "entries": [_public(row) for row in rows],
                 "deliveries": [output.delivery(delivery) for delivery in deliveries],
             }
         )
@@ -73,24 +76,26 @@ def _tell_by_whom(call: CliContext) -> None:
         output.tell(f"! {warning}")
 
 
-def _print_entries(call: CliContext, entries: Iterable[Entry]) -> None:
+def _print_rows(call: CliContext, rows: Iterable[TimelineRow]) -> None:
     now, zone = call.room.clock(), call.room.zone
     output.table(
-        [entry.stream, str(entry.seq), output.when(entry.at, zone, now), entry.kind, entry.event.text]
-        for entry in entries
+        [row.entry.stream, str(row.number), output.when(row.entry.at, zone, now), row.kind, row.text]
+        for row in rows
     )
 
 
-def _deliver(call: CliContext, incident_id: str, seqs: Collection[int]) -> list[Delivery]:
-    """Wait for the incident's deliveries and tell how those of the entries ``seqs`` went; these, as they stand."""
+def _deliver(call: CliContext, incident_id: str, entries: Collection[UUID]) -> list[Delivery]:
+    """Wait for the incident's deliveries and tell how those of ``entries`` went; these, as they stand."""
     from warroom.incident.delivery import DeliveryState
 
     with suppress(BrokenPipeError, WarroomError):  # told at the end: what is recorded is sent all the same
         output.flush()  # what was recorded is said before it is waited for
     left = call.room.deliveries(incident_id)
-    if call.wait_s and any(delivery.state is DeliveryState.PENDING and delivery.seq in seqs for delivery in left):
+    if call.wait_s and any(
+        delivery.state is DeliveryState.PENDING and delivery.entry_id in entries for delivery in left
+    ):
         left = call.house.courier().drain(call.wait_left(), incident_id)
-    ours = [delivery for delivery in left if delivery.seq in seqs]
+    ours = [delivery for delivery in left if delivery.entry_id in entries]
     _tell_deliveries(ours, left)
     return ours
 
@@ -130,7 +135,7 @@ def _tell_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
         why = _in_one_line(one.error)
         if one.state is DeliveryState.DELIVERED:
             url = next((each.receipt.url for each in (one, *alike) if each.receipt and each.receipt.url), "")
-            posts = Counter(each.seq for each in alike if each.order.act == "post")
+            posts = Counter(each.entry_id for each in alike if each.order.act == "post")
             parts = max(posts.values(), default=1)
             said = f"✓ {name}" + (f", too long for one post: in {parts} parts" if parts > 1 else "")
             output.tell(said + (f"  {url}" if url else ""))
@@ -188,9 +193,7 @@ RUN = "Run the incident"
 @click.option("--detected", metavar="TIME", help="When somebody noticed.")
 @click.option("--commander", metavar="NAME", help="Who leads.")
 @click.option("--drill", is_flag=True, help="A rehearsal; posts only where drills may.")
-@click.option(
-    "--alert", type=int, metavar="N", help="The kept alert it comes from; a drill's alert makes it a drill."
-)
+@click.option("--alert", metavar="N", help="The waiting alert it comes from; a drill's alert makes it a drill.")
 def declare(
     call: CliContext,
     service: str,
@@ -200,17 +203,15 @@ def declare(
     detected: str | None,
     commander: str | None,
     drill: bool,
-    alert: int | None,
+    alert: str | None,
 ) -> None:
     """Declare an incident: start its clocks, open its channel, post the declaration."""
     from warroom.incident.commands import Declare
 
     room = call.room
-    source = ""
+    source, kept = "", None
     if alert is not None:
-        kept = room.team().alerts.get(alert)
-        if kept is None:
-            raise NotFound(f"No alert {alert} is waiting", "warroom alert lists those that are.")
+        kept = room.team().find_alert(alert)
         source = kept.event.source
     known = {s.name.casefold(): s.name for s in room.settings.services}
     command = Declare(
@@ -223,7 +224,7 @@ def declare(
         source=source,
     )
     leader = pick_person(room, commander) if commander else ""
-    done = room.declare(command, commander=leader, alert=alert or 0)
+    done = room.declare(command, commander=leader, alert=kept.id if kept else None)
     _tell_by_whom(call)
     incident = done.incident
     if incident.drill and not drill:
@@ -241,7 +242,7 @@ def declare(
         title = room.playbook.severity(incident.severity).title
         badge = "  drill" if incident.drill else ""
         output.say(f"{incident.id}  {title}{badge}  {incident.service} · {incident.impact}")
-    _deliver(call, incident.id, {entry.seq for entry in done.entries})
+    _deliver(call, incident.id, {entry.id for entry in done.entries})
 
 
 @verb(RUN, example="warroom ack")
@@ -422,26 +423,26 @@ def fix(call: CliContext, words: Sequence[str], temporary: bool, rollback: str) 
 
 
 @verb(WRITE, example='warroom amend 12 --text "Pool raised to 200, not 20"\nwarroom amend 12 --at 14:03')
-@click.argument("seq", type=int, metavar="N")
+@click.argument("entry", metavar="N")
 @click.option("--text", metavar="TEXT", help="What it should say.")
 @click.option("--at", metavar="TIME", help="When it happened.")
-def amend(call: CliContext, seq: int, text: str | None, at: str | None) -> None:
+def amend(call: CliContext, entry: str, text: str | None, at: str | None) -> None:
     """Put text or time of a timeline entry right; the original is kept."""
     from warroom.incident.commands import AmendEntry
 
     if text is None and at is None:
         raise click.UsageError("Say what to amend: --text, --at or both.")
-    _act(call, AmendEntry(seq, text, call.moment(at, "--at")))
+    _act(call, AmendEntry(entry, text, call.moment(at, "--at")))
 
 
 @verb(WRITE, example='warroom retract 14 --reason "That was staging"')
-@click.argument("seq", type=int, metavar="N")
+@click.argument("entry", metavar="N")
 @click.option("--reason", default="", metavar="TEXT", help="Why it does not hold.")
-def retract(call: CliContext, seq: int, reason: str) -> None:
+def retract(call: CliContext, entry: str, reason: str) -> None:
     """Strike out a note, fix or piece of evidence that does not hold."""
     from warroom.incident.commands import RetractEntry
 
-    _act(call, RetractEntry(seq, reason))
+    _act(call, RetractEntry(entry, reason))
 
 
 @verb(
@@ -660,7 +661,7 @@ def delivery(call: CliContext, delivery_id: str, answer: str | None) -> None:
         raise click.UsageError("Look at the destination, then say --sent or --resend.")
     settled = call.room.confirm_delivery(delivery_id.strip(), sent=answer == "sent")
     if answer == "resend":
-        _deliver(call, settled.incident, {settled.seq})
+        _deliver(call, settled.incident, {settled.entry_id})
         found = [one for one in call.room.deliveries(settled.incident) if one.id == settled.id]
         settled = found[0] if found else settled
     if call.json:
@@ -901,7 +902,7 @@ def timeline(call: CliContext) -> None:
     now, zone = call.room.clock(), call.room.zone
     output.table(
         [
-            str(row.seq),
+            str(row.number),
             output.when(row.at, zone, now),
             row.kind,
             row.by,
@@ -911,9 +912,9 @@ def timeline(call: CliContext) -> None:
     )
 
 
-def _public(row: Row) -> dict[str, Any]:
+def _public(row: TimelineRow) -> dict[str, Any]:
     """The shape ``timeline --json`` promises, as the entry reads now; a struck out one says so."""
-    shape = {"seq": row.seq, "at": row.at, "kind": row.kind, "by": row.by, "text": row.text}
+    shape = {"seq": row.number, "id": str(row.id), "at": row.at, "kind": row.kind, "by": row.by, "text": row.text}
     return {**shape, "retracted": True} if row.retracted else shape
 
 
@@ -1036,7 +1037,7 @@ def ready(call: CliContext, item: Sequence[str]) -> None:
 @click.option("--service", default="", metavar="NAME", help="What it is about.")
 @click.option("--detail", default="", metavar="TEXT", help="More about it.")
 @click.option("--fired", metavar="TIME", help="When it fired. [default: now]")
-@click.option("--aside", type=int, metavar="N", help="Set a kept alert aside: it is no incident.")
+@click.option("--dismiss", "--aside", "aside", metavar="N", help="Dismiss a waiting alert: it is not an incident.")
 def alert(
     call: CliContext,
     name: Sequence[str],
@@ -1044,7 +1045,7 @@ def alert(
     service: str,
     detail: str,
     fired: str | None,
-    aside: int | None,
+    aside: str | None,
 ) -> None:
     """Keep an alert for whoever declares next; without a name, list those that wait."""
     from warroom.incident.commands import ReceiveAlert
@@ -1060,9 +1061,7 @@ def alert(
         )
     room = call.room
     if aside is not None:
-        if aside not in room.team().alerts:
-            raise NotFound(f"No alert {aside} is waiting", "warroom alert lists those that are.")
-        room.set_alert_aside(aside)
+        room.dismiss_alert(room.team().find_alert(aside).id)
     elif name:
         words = _joined(name)
         if not words.strip():
@@ -1073,7 +1072,8 @@ def alert(
         output.data(
             [
                 {
-                    "alert": kept.seq,
+                    "alert": kept.number,
+                    "id": str(kept.id),
                     "at": kept.event.fired_at or kept.at,
                     "name": kept.event.name,
                     "source": kept.event.source,
@@ -1090,7 +1090,7 @@ def alert(
     now = room.clock()
     output.table(
         [
-            str(kept.seq),
+            str(kept.number),
             output.when(kept.event.fired_at or kept.at, room.zone, now),
             kept.event.service,
             ("(drill) " if kept.event.drill else "") + kept.event.text,

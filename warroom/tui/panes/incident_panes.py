@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
+from uuid import UUID
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -13,7 +14,7 @@ from textual.widget import Widget
 from warroom.incident import timing
 from warroom.incident.delivery import Delivery, DeliveryState
 from warroom.incident.events import ItemChecked
-from warroom.incident.incident import Incident, Row
+from warroom.incident.incident import Incident, TimelineRow
 from warroom.incident.playbook import Checklist, Phase, Playbook
 from warroom.incident.timing import Countdown
 from warroom.tui.widgets.bars import Bar
@@ -225,7 +226,7 @@ def _second(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo,
         parts.append(literal(f"Resolved {resolved.astimezone(zone):%H:%M}"))
     if incident.posts:
         last = incident.posts[-1]
-        said = f"Last: {last.update.message} {last.update.number} at {last.at.astimezone(zone):%H:%M}"
+        said = f"Last: {last.update.message} {last.number} at {last.at.astimezone(zone):%H:%M}"
         parts.append(literal(said, "$text-quiet"))
     else:
         parts.append(literal("No update posted yet", "$text-quiet"))
@@ -305,10 +306,10 @@ def timeline_rows(incident: Incident, deliveries: Sequence[Delivery], zone: tzin
 
     Items that another entry ticked are left out: the checklist shows them, and that entry is here.
     """
-    sent: dict[int, list[Delivery]] = {}
+    sent: dict[UUID, list[Delivery]] = {}
     for delivery in deliveries:
         if delivery.order.act == "post":
-            sent.setdefault(delivery.seq, []).append(delivery)
+            sent.setdefault(delivery.entry_id, []).append(delivery)
     rows, day = [], None
     today = now.astimezone(zone).date()
     for row in incident.timeline:
@@ -318,11 +319,11 @@ def timeline_rows(incident: Incident, deliveries: Sequence[Delivery], zone: tzin
         if here.date() != day and (day or here.date() != today):
             rows.append(ListRow("", Content.styled(f"{here:%A %d %B}", "$text-quiet")))
         day = here.date()
-        rows.append(_timeline_row(row, f"{here:%H:%M}", sent.get(row.seq, ())))
+        rows.append(_timeline_row(row, f"{here:%H:%M}", sent.get(row.id, ())))
     return rows
 
 
-def _timeline_row(row: Row, at: str, posts: Sequence[Delivery]) -> ListRow:
+def _timeline_row(row: TimelineRow, at: str, posts: Sequence[Delivery]) -> ListRow:
     style = "$text-quiet strike" if row.retracted else ""
     state = join(
         *(
@@ -337,7 +338,7 @@ def _timeline_row(row: Row, at: str, posts: Sequence[Delivery]) -> ListRow:
     kind = literal(word, "$text-quiet" if row.retracted else KIND_STYLE.get(row.kind, ""))
     amended = Content.styled(" (amended)", "$text-quiet") if row.amended else ""
     words = Content.assemble((at, "$text-quiet"), " ", kind, " ", literal(row.text, style), amended)
-    return ListRow(str(row.seq), words, join(state, literal(row.by, "$text-quiet") if row.by else None))
+    return ListRow(str(row.id), words, join(state, literal(row.by, "$text-quiet") if row.by else None))
 
 
 def role_rows(incident: Incident, playbook: Playbook, zone: tzinfo, assign_key: str) -> list[ListRow]:

@@ -287,7 +287,7 @@ class ComposerScreen(FormScreen):
         if before is None:
             names = [name for name, _ in self._choices()]
             self._begin(self.template or names[0])
-        elif before.incident.seq == event.value.incident.seq:
+        elif before.incident.version == event.value.incident.version:
             return  # a draft was saved, a delivery went out: nothing that is written here
         else:
             self._show_warnings()
@@ -439,7 +439,7 @@ class ComposerScreen(FormScreen):
 
     def _posted(self) -> int:
         """The number of the last update to this audience, 0 for none."""
-        to_them = [post.update.number for post in self.incident.posts if post.update.audience == self.audience]
+        to_them = [post.number for post in self.incident.posts if post.update.audience == self.audience]
         return to_them[-1] if to_them else 0
 
     async def _freshen(self) -> None:
@@ -499,7 +499,7 @@ class ComposerScreen(FormScreen):
         if self.ready and self._posted() > self._posts:
             last = [post for post in self.incident.posts if post.update.audience == self.audience][-1]
             at = f"{last.at.astimezone(self.context.zone):%H:%M:%S}"
-            lines.insert(0, f"{last.by} posted update #{last.update.number} at {at}, while you were writing")
+            lines.insert(0, f"{last.by} posted update #{last.number} at {at}, while you were writing")
         where = self.query_one(Destinations)
         if where.names and not where.ticked:
             lines.append("It goes nowhere: no destination is ticked")
@@ -672,7 +672,7 @@ class ComposerScreen(FormScreen):
             return
         if self.draft:
             await self.draft.forget()
-        number = done.incident.posts[-1].update.number
+        number = done.incident.posts[-1].number
         way = f"is on its way to {', '.join(where)}" if where else "is on record; it was posted nowhere"
         self.context.say(f"{self.incident_id}·u{number} {way}")
         self.leave()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
+from uuid import UUID
 
 from textual import events
 from textual.app import ComposeResult
@@ -127,7 +128,7 @@ class _Start:
 class DeclareScreen(FormScreen):
     """Asks what is broken, how badly, since when, and who leads; then calls ``opened`` with the new incident's id.
 
-    The newest waiting alert (or ``alert``, its number in the team's stream) fills the form in and is taken with
+    The newest waiting alert (or ``alert``, the hexadecimal id of its entry) fills the form in and is taken with
     the declaration. What is half-written survives escape and a kill.
     """
 
@@ -162,7 +163,7 @@ class DeclareScreen(FormScreen):
         Binding("tab", "next_field", "Next", show=False, priority=True),
     ]
 
-    def __init__(self, context: ScreenContext, opened: Callable[[str], None], alert: int = 0) -> None:
+    def __init__(self, context: ScreenContext, opened: Callable[[str], None], alert: str = "") -> None:
         super().__init__(context)
         self._opened = opened
         self._wanted = alert
@@ -225,9 +226,8 @@ class DeclareScreen(FormScreen):
         team = await self.context.run_or_notify(self.context.room.team)
         alerts = dict(team.alerts) if team else {}
         # A draft names the alert it was begun from; another one is offered, not pushed over what was typed.
-        number = kept.get("alert", "")
-        wanted = self._wanted or (int(number) if number.isdecimal() else 0)
-        alert = alerts.get(wanted) or (alerts[max(alerts)] if alerts and not kept else None)
+        wanted = self._wanted or kept.get("alert", "")
+        alert = _find(alerts, wanted) or (_newest(alerts) if not kept else None)
         self._begin(alert, len(alerts))
         typed = {name: kept[name] for name in (*FIELDS, "severity") if name in kept}
         if self._wanted and alert:
@@ -293,8 +293,8 @@ class DeclareScreen(FormScreen):
                 )
         except BadInput:
             pass
-        seq = f"{self._start.alert.seq}" if self._start.alert else ""
-        return {**values, "alert": seq, "rehearsal": "yes" if self.rehearsal else "no"}
+        alert = self._start.alert.id.hex if self._start.alert else ""
+        return {**values, "alert": alert, "rehearsal": "yes" if self.rehearsal else "no"}
 
     def tick(self) -> None:
         if self.ready:
@@ -427,7 +427,7 @@ class DeclareScreen(FormScreen):
     async def _afresh(self) -> None:
         team = await self.context.run_or_notify(self.context.room.team)
         alerts = dict(team.alerts) if team else {}
-        self._begin(alerts.get(self._wanted) or (alerts[max(alerts)] if alerts else None), len(alerts))
+        self._begin(_find(alerts, self._wanted) or _newest(alerts), len(alerts))
         self._kept_from = ""
         self._fill(self._start.values)
         self.complain("")
@@ -456,7 +456,7 @@ class DeclareScreen(FormScreen):
                 source=alert.event.source if alert else "",
             )
             done = await self.context.work(
-                lambda: room.declare(declare, commander=values["leads"].strip(), alert=alert.seq if alert else 0)
+                lambda: room.declare(declare, commander=values["leads"].strip(), alert=alert.id if alert else None)
             )
         except WarroomError as error:
             self.busy = False
@@ -476,3 +476,12 @@ class DeclareScreen(FormScreen):
             self._field("impact").focus()
         elif isinstance(error, BadInput) or "start" in error.title.lower():
             self._field("started").focus()
+
+
+def _find(alerts: Mapping[UUID, Alert], wanted: str) -> Alert | None:
+    """Return the waiting alert with this hexadecimal id; in drafts of earlier versions with this number."""
+    return next((alert for alert in alerts.values() if wanted in (alert.id.hex, str(alert.number))), None)
+
+
+def _newest(alerts: Mapping[UUID, Alert]) -> Alert | None:
+    return max(alerts.values(), key=lambda alert: alert.number, default=None)

@@ -130,7 +130,7 @@ class HomeScreen(PaneScreen, NextScreen):
                     literal(service),
                     literal(alert.event.text, "bold"),
                 )
-                rows.append(ListRow(f"alert:{alert.seq}", words, Content.styled("↵ declare", "$key")))
+                rows.append(ListRow(f"alert:{alert.id.hex}", words, Content.styled("↵ declare", "$key")))
         live = sorted((row for row in over.summaries if row.open), key=self._rank)
         if live:
             rows.append(ListRow("", Content.styled("Open", "$text-primary bold")))
@@ -256,7 +256,7 @@ class HomeScreen(PaneScreen, NextScreen):
             return ()
         live = sorted((row for row in over.summaries if row.open), key=self._rank)
         if over.team.alerts:
-            newest = f"alert:{max(over.team.alerts)}"
+            newest = f"alert:{next(reversed(over.team.alerts)).hex}"
             return (NextStep("declare", newest, "An alert is waiting: declare an incident"),)
         if self.context.drill_running and not live:
             return (NextStep("", "", "A drill is running: wait for its alert"),)
@@ -302,7 +302,7 @@ class HomeScreen(PaneScreen, NextScreen):
     async def _choose(self, row_id: str) -> None:
         kind, _, what = row_id.partition(":")
         if kind == "alert":
-            await self._declare_from(int(what))
+            await self._declare_from(what)
         elif kind == "ready":
             await self._confirm_ready(what)
         elif kind == "drill":
@@ -333,7 +333,7 @@ class HomeScreen(PaneScreen, NextScreen):
         if opener:
             opener(incident_id)
 
-    async def _declare_from(self, alert: int) -> None:
+    async def _declare_from(self, alert: str) -> None:
         from warroom.tui.screens.declare import DeclareScreen
 
         self.app.push_screen(DeclareScreen(self.context, self._open_incident, alert))

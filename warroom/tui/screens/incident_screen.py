@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, cast
+from uuid import UUID
 
 from textual.binding import BindingType
 
@@ -89,7 +90,7 @@ class IncidentScreen(NextScreen):
         return self.snapshot is not None
 
     def on_updated(self, event: Updated[IncidentSnapshot]) -> None:
-        if self.snapshot is not None and event.value.incident.seq < self.snapshot.incident.seq:
+        if self.snapshot is not None and event.value.incident.version < self.snapshot.incident.version:
             return  # read before something that is shown already; the feed is about to bring that too
         self.snapshot = event.value
         if not self.covered:
@@ -147,9 +148,9 @@ class IncidentScreen(NextScreen):
         """What the row under the cursor of a list stands for; "" for nothing that can be acted on."""
         return rows.cursor_id
 
-    def entry_under_cursor(self) -> int:
-        """The timeline entry that amending and retracting mean; 0 for none."""
-        return 0
+    def entry_under_cursor(self) -> UUID | None:
+        """The timeline entry that amending and retracting act on."""
+        return None
 
     def action_under_cursor(self) -> str:
         """The action item that finishing means."""
@@ -189,7 +190,7 @@ class IncidentScreen(NextScreen):
 
     def took_effect(self, incident: Incident) -> None:
         """Show what was just done before the feed brings it: the next key must not act on what was before."""
-        if self.snapshot is not None and incident.seq > self.snapshot.incident.seq:
+        if self.snapshot is not None and incident.version > self.snapshot.incident.version:
             self.snapshot = replace(self.snapshot, incident=incident)
             if not self.covered:
                 self._show()
@@ -428,7 +429,8 @@ class IncidentScreen(NextScreen):
         )
 
     async def do_amend(self) -> None:
-        row = self.incident.row(self.entry_under_cursor())
+        entry = self.entry_under_cursor()
+        row = self.incident.row(entry) if entry else None
         if row is None:
             self.context.say("Put the cursor on a timeline entry first (2)", "warning")
             return
@@ -437,10 +439,10 @@ class IncidentScreen(NextScreen):
 
         def command(v: dict[str, str]) -> Command:
             at = None if v["at"].strip() == was else timing.read_moment(v["at"], now(), zone)
-            return AmendEntry(row.seq, None if v["words"] == row.text else v["words"], at)
+            return AmendEntry(str(row.id), None if v["words"] == row.text else v["words"], at)
 
         self.ask(
-            f"amend entry {row.seq}",
+            f"amend entry {row.number}",
             (Field("words", "Text", row.text, long=True), Field("at", "Time", was)),
             command,
             verb="amend",
@@ -448,14 +450,15 @@ class IncidentScreen(NextScreen):
         )
 
     async def do_retract(self) -> None:
-        row = self.incident.row(self.entry_under_cursor())
+        entry = self.entry_under_cursor()
+        row = self.incident.row(entry) if entry else None
         if row is None:
             self.context.say("Put the cursor on a timeline entry first (2)", "warning")
             return
         self.ask(
-            f"retract entry {row.seq}",
+            f"retract entry {row.number}",
             (Field("reason", "Why", hint="it was the wrong host"),),
-            lambda v: RetractEntry(row.seq, v["reason"]),
+            lambda v: RetractEntry(str(row.id), v["reason"]),
             verb="retract",
             about=row.text,
         )
@@ -479,15 +482,15 @@ class IncidentScreen(NextScreen):
             verb="amend",
         )
 
-    def show_entry(self, seq: int) -> None:
+    def show_entry(self, entry: UUID) -> None:
         """A timeline entry in full: when, what, and how it was first written."""
-        row = self.incident.row(seq)
+        row = self.incident.row(entry)
         if row is None:
             return
         at = f"{row.at.astimezone(self.context.zone):%Y-%m-%d %H:%M:%S %Z} ({row.at:%H:%M:%S} UTC)"
         state = "\n\nRetracted: it does not hold." if row.retracted else ""
-        first = f"\n\nAs first written, {row.entry.at:%H:%M:%S} UTC:\n{row.entry.event.text}" if row.amended else ""
-        title = f"{row.seq} · {row.kind} · {row.by}".rstrip(" ·")
+        first = f"\n\nAs first written, {row.entry.at:%H:%M:%S} UTC:\n{row.original}" if row.amended else ""
+        title = f"{row.number} · {row.kind} · {row.by}".rstrip(" ·")
         self.app.push_screen(Detail(title, f"{at}\n\n{row.text}{state}{first}"))
 
     # ── the post-mortem ─────────────────────────────────────────────────────────────────────────────────
@@ -609,3 +612,8 @@ class IncidentScreen(NextScreen):
 
 def _span(minutes: float) -> str:
     return timing.format_duration(timedelta(minutes=minutes))
+
+
+def entry_of(row_id: str) -> UUID | None:
+    """Return the entry that a row of the timeline shows; None for a row without one."""
+    return UUID(row_id) if row_id else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
+from uuid import UUID
 
 from textual import events
 from textual.app import ComposeResult
@@ -27,7 +28,7 @@ from warroom.tui.panes.incident_panes import Headline, Pane
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldInput
 from warroom.tui.screens.form_screen import Draft
-from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.screens.incident_screen import IncidentScreen, entry_of
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import block, join, literal
@@ -179,11 +180,11 @@ class ResolveScreen(IncidentScreen):
         if not incident.fixes:
             key = Content.styled(f"[{key_of('fix', self.context.keys)}]", "$key bold")
             rows.append(ListRow("fix", Content.assemble(("○ ", "bold"), "No fix is recorded yet"), key))
-        for seq, fix in incident.fixes:
-            row = incident.row(seq)
+        for entry, fix in incident.fixes:
+            row = incident.row(entry)
             at = literal(f"{row.at.astimezone(zone):%H:%M}" if row else "", "$text-quiet")
             words = Content.assemble(("✓ ", "$text-success bold"), literal(row.text if row else fix.text))
-            rows.append(ListRow(f"fix:{seq}", words, at))
+            rows.append(ListRow(f"fix:{entry}", words, at))
         return rows
 
     def _show_blockers(self, blockers: tuple[str, ...]) -> None:
@@ -255,9 +256,9 @@ class ResolveScreen(IncidentScreen):
         items = self.context.room.playbook.checklists["recovery"].items
         return rows.cursor_id if any(item.id == rows.cursor_id for item in items) else ""
 
-    def entry_under_cursor(self) -> int:
+    def entry_under_cursor(self) -> UUID | None:
         entries = self.query_one("#entries", RowList)
-        return int(entries.cursor_id or 0) if entries.has_focus else 0
+        return entry_of(entries.cursor_id) if entries.has_focus else None
 
     async def do_pane_checklist(self) -> None:
         self.query_one("#items", RowList).focus()
@@ -270,9 +271,9 @@ class ResolveScreen(IncidentScreen):
         if event.row_id == "fix":
             await self.action_do("fix")
         elif event.rows.id == "entries":
-            self.show_entry(int(event.row_id))
+            self.show_entry(UUID(event.row_id))
         elif event.row_id.startswith("fix:"):
-            self.show_entry(int(event.row_id.removeprefix("fix:")))
+            self.show_entry(UUID(event.row_id.removeprefix("fix:")))
         else:
             await self.action_do("check")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from textwrap import wrap
 from typing import ClassVar, cast
+from uuid import UUID
 
 from textual import events
 from textual.app import ComposeResult
@@ -24,7 +25,7 @@ from warroom.tui.feed import IncidentSnapshot
 from warroom.tui.panes import incident_panes as panes
 from warroom.tui.panes.incident_panes import Headline, Pane
 from warroom.tui.screens.detail import Detail
-from warroom.tui.screens.incident_screen import IncidentScreen, section_title
+from warroom.tui.screens.incident_screen import IncidentScreen, entry_of, section_title
 from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.markdown_view import MarkdownView
@@ -245,9 +246,9 @@ class ReviewScreen(PaneScreen, IncidentScreen):
     def target_in(self, rows: RowList) -> str:
         return rows.cursor_id.partition(":")[0]  # a hint below a section stands for the section
 
-    def entry_under_cursor(self) -> int:
+    def entry_under_cursor(self) -> UUID | None:
         # Only where one sees the cursor: what is struck out must be meant.
-        return int(self._cursor("entries") or 0)
+        return entry_of(self._cursor("entries"))
 
     def action_under_cursor(self) -> str:
         return self._cursor("todo")
@@ -280,7 +281,7 @@ class ReviewScreen(PaneScreen, IncidentScreen):
         elif event.rows.id == "items":
             await self.action_do("check")
         elif event.rows.id == "entries":
-            self.show_entry(int(event.row_id))
+            self.show_entry(UUID(event.row_id))
         elif event.rows.id == "todo":
             item = self.incident.actions[event.row_id]
             state = "Done" if item.done_at else f"Open; {key_of('finish_action', self.context.keys)} finishes it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
+from uuid import UUID
 
 from textual import events
 from textual.app import ComposeResult
@@ -25,7 +26,7 @@ from warroom.tui.panes import incident_panes as panes
 from warroom.tui.panes.incident_panes import Headline, Pane
 from warroom.tui.panes.logs.box import LogBox
 from warroom.tui.panes.logs.pane import LogPane
-from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.screens.incident_screen import IncidentScreen, entry_of
 from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.screens.record_detail import RecordScreen
 from warroom.tui.widgets.bars import Bar, KeyBar
@@ -187,8 +188,8 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
 
     # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
 
-    def entry_under_cursor(self) -> int:
-        return int(self.query_one("#entries", RowList).cursor_id or 0)
+    def entry_under_cursor(self) -> UUID | None:
+        return entry_of(self.query_one("#entries", RowList).cursor_id)
 
     async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         """Enter on an item ticks it, on a role assigns it, on an entry shows it in full."""
@@ -197,7 +198,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         elif event.rows.id == "people":
             await self.action_do("assign")
         elif event.rows.id == "entries":
-            self.show_entry(int(event.row_id))
+            self.show_entry(UUID(event.row_id))
 
     # ── the log ─────────────────────────────────────────────────────────────────────────────────────────
 
