@@ -591,7 +591,7 @@ def test_a_destination_that_asks_for_a_long_pause_holds_up_neither_another_nor_t
             assert "✓ quick" in err
             assert "↻ slow: Webhook asks for a pause; kept" in err
             assert time.monotonic() - began < 15, "what cannot go within the wait is not waited for"
-        assert len(keys(throttled)) == 1
+        assert len(keys(throttled, program)) == 1
 
 
 def test_a_process_without_the_secret_leaves_the_post_to_one_that_has_it(tmp_path: Path) -> None:

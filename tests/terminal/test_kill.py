@@ -268,7 +268,7 @@ def assert_nothing_acknowledged_is_lost(story: Story, journal: SqliteJournal) ->
     assert [said for said in story.said() if "broke" in said] == [], story.told()
     entries = {stream: journal.read(stream) for stream, _, _ in journal.summaries()}
     for stream, rows in entries.items():
-        assert [row.entry.seq for row in rows] == list(range(1, len(rows) + 1)), story.told()
+        assert [row.seq for row in rows] == list(range(1, len(rows) + 1)), story.told()
         assert journal.version(stream) == len(rows)
         assert journal.damage(stream) == ""
     assert journal.lost == (), "no kill is taken for a loss"
@@ -293,8 +293,8 @@ def assert_every_update_has_its_deliveries(story: Story, journal: SqliteJournal)
         for row in journal.read(stream):
             if isinstance(row.event, UpdatePosted):
                 for destination in row.event.destinations:
-                    assert (stream, row.entry.seq, destination) in written, f"a delivery is lost; {story.told()}"
-                    written.discard((stream, row.entry.seq, destination))
+                    assert (stream, row.seq, destination) in written, f"a delivery is lost; {story.told()}"
+                    written.discard((stream, row.seq, destination))
     assert not written, "a delivery without its entry"
     return posts
 

@@ -1,0 +1,175 @@
+"""What the verbs share: words as arguments, a command executed and reported, deliveries, output files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from warroom.cli import output, stdin
+from warroom.cli.context import CliContext
+from warroom.errors import SettingsError, WarroomError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from warroom.incident.commands import Command
+    from warroom.incident.delivery import Delivery
+    from warroom.incident.incident import TimelineRow
+    from warroom.room.room import Done
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def text_argument(name: str = "words", metavar: str = "TEXT", *, required: bool = True) -> Callable[[F], F]:
+    """Words at the end of the line, with or without quotes; ``-`` reads them from stdin."""
+    return click.argument(name, nargs=-1, required=required, metavar=metavar if required else f"[{metavar}]")
+
+
+def join_words(words: Sequence[str]) -> str:
+    if list(words) == ["-"]:
+        return stdin.read_text()
+    return " ".join(words)
+
+
+def execute(context: CliContext, command: Command) -> None:
+    """Carry out a command on the incident meant, print the entries, wait for what it posts."""
+    report_done(context, context.room.execute(context.incident().id, command))
+
+
+def report_done(context: CliContext, done: Done) -> None:
+    """What was written; then what became of the deliveries it left.
+
+    What is undelivered does not change the exit status: the fact is recorded, and its delivery is not lost.
+    """
+    warn_of_unknown_person(context)
+    rows = [row for entry in done.entries if (row := done.incident.row(entry.id))]
+    if not context.json:
+        print_rows(context, rows)
+    deliveries = deliver(context, done.incident.id, {entry.id for entry in done.entries})
+    if context.json:
+        output.data(
+            {
+                "id": done.incident.id,
+                "entries": [public_row(row) for row in rows],
+                "deliveries": [output.delivery(delivery) for delivery in deliveries],
+            }
+        )
+
+
+def warn_of_unknown_person(context: CliContext) -> None:
+    if warning := context.unknown_person_warning():
+        output.print_err(f"! {warning}")
+
+
+def print_rows(context: CliContext, rows: Iterable[TimelineRow]) -> None:
+    now, zone = context.room.clock(), context.room.zone
+    output.table(
+        [row.entry.stream, str(row.number), output.when(row.entry.at, zone, now), row.kind, row.text]
+        for row in rows
+    )
+
+
+def deliver(context: CliContext, incident_id: str, entries: Collection[UUID]) -> list[Delivery]:
+    """Wait for the incident's deliveries and tell how those of ``entries`` went; these, as they stand."""
+    from warroom.incident.delivery import DeliveryState
+
+    with suppress(BrokenPipeError, WarroomError):  # told at the end: what is recorded is sent all the same
+        output.flush()  # what was recorded is said before it is waited for
+    left = context.room.deliveries(incident_id)
+    if context.wait_s and any(
+        delivery.state is DeliveryState.PENDING and delivery.entry_id in entries for delivery in left
+    ):
+        left = context.app.courier().drain(context.remaining_wait_s(), incident_id)
+    ours = [delivery for delivery in left if delivery.entry_id in entries]
+    print_deliveries(ours, left)
+    return ours
+
+
+def print_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -> None:
+    """One line a destination on stderr: how the worst of ``ours`` stands there, and what to do about it."""
+    from warroom.incident.delivery import DeliveryState, superseded
+
+    everything = list(everything)
+    replaced = superseded(everything)
+    order = (
+        DeliveryState.DELIVERED,
+        DeliveryState.PENDING,
+        DeliveryState.SENDING,
+        DeliveryState.UNCONFIRMED,
+        DeliveryState.FAILED,
+    )
+    worst: dict[str, list[Delivery]] = {}
+    held_up = {one.destination: one for one in everything if one.state is DeliveryState.PENDING and one.error}
+    for one in ours:
+        if (
+            one.order.act == "status"
+            and one.state is DeliveryState.DELIVERED
+            and not (one.receipt and one.receipt.id)
+        ):
+            continue  # a destination that shows no status has nothing to say about it
+        if one.id in replaced and one.state in (DeliveryState.FAILED, DeliveryState.UNCONFIRMED):
+            continue  # a newer status message makes it good
+        known = worst.setdefault(one.destination, [one])
+        if order.index(one.state) > order.index(known[0].state):
+            worst[one.destination] = [one]
+        elif one.state is known[0].state and one is not known[0]:
+            known.append(one)
+    for name, alike in worst.items():
+        # What people read comes first: a post opens the channel by itself, and brings what a status only sums up.
+        one = min(alike, key=lambda delivery: ("post", "open", "status").index(delivery.order.act))
+        why = in_one_line(one.error)
+        if one.state is DeliveryState.DELIVERED:
+            url = next((each.receipt.url for each in (one, *alike) if each.receipt and each.receipt.url), "")
+            posts = Counter(each.entry_id for each in alike if each.order.act == "post")
+            parts = max(posts.values(), default=1)
+            said = f"✓ {name}" + (f", too long for one post: in {parts} parts" if parts > 1 else "")
+            output.print_err(said + (f"  {url}" if url else ""))
+        elif one.state is DeliveryState.FAILED:
+            how = f"warroom delivery {one.id} --resend" if len(alike) == 1 else "warroom resend --all"
+            output.print_err(f"✗ {name}: {why}. Fix the cause, then: {how}")
+        elif one.state is DeliveryState.PENDING:
+            first = held_up.get(name)  # order is kept: what was not tried waits for what was
+            why = why or (in_one_line(first.error) if first else "")
+            lacks = one.lacks_settings or (first is not None and first.lacks_settings)
+            sender = "a warroom that can sends it" if lacks else "the next warroom that runs sends it"
+            output.print_err(f"{'↻' if why else '…'} {name}: {why or 'not sent yet'}; kept, {sender}")
+        elif one.state is DeliveryState.UNCONFIRMED and one.next_attempt_at:
+            output.print_err(f"? {name}: {why or 'no answer'}; the next warroom that runs finds out")
+        else:
+            output.print_err(
+                f"? {name}: outcome unknown ({why or 'no answer'}); look there, then: "
+                f"warroom delivery {one.id} --sent or --resend"
+            )
+
+
+def in_one_line(error: str) -> str:
+    return ". ".join(line.rstrip(". ") for line in error.splitlines() if line.strip())
+
+
+def write_output(path: str | None, text: str, context: CliContext) -> None:
+    """A document to a file, for its owner alone, or to stdout."""
+    if path is None or path == "-":
+        output.print_out(text.rstrip("\n"))
+        return
+    from pathlib import Path
+
+    from warroom.config.paths import write_document
+
+    try:
+        write_document(Path(path), text)
+    except SettingsError as error:  # no settings: a file of the person's own choosing
+        raise WarroomError(error.title, f"{error.remedy} Another name goes after --output.") from None
+    if context.json:
+        output.data({"path": path})
+    else:
+        output.print_err(f"Written: {path}")
+
+
+def public_row(row: TimelineRow) -> dict[str, Any]:
+    """The shape ``timeline --json`` promises, as the entry reads now; a struck out one says so."""
+    shape = {"seq": row.number, "id": str(row.id), "at": row.at, "kind": row.kind, "by": row.by, "text": row.text}
+    return {**shape, "retracted": True} if row.retracted else shape

@@ -1,0 +1,109 @@
+"""Which verbs there are, in which module, and the first line of their help: all that help needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Family(NamedTuple):
+    """A module of verbs: the section of the help they are listed in, and the first line of each verb's help."""
+
+    module: str
+    section: str
+    verbs: Mapping[str, str]
+
+
+FAMILIES = (
+    Family(
+        "console",
+        "Console",
+        {
+            "open": "Open the console in an incident's war room.",
+            "demo": "Run a drill on sample data.",
+            "logs": "Watch logs full-screen; in a pipe or with --json, print them with secrets masked.",
+        },
+    ),
+    Family(
+        "response",
+        "Run the incident",
+        {
+            "declare": "Declare an incident: start its clocks, open its channel, post the declaration.",
+            "ack": "Acknowledge the alert; stops the response clock.",
+            "assign": "Assign a role to someone.",
+            "release": "Release a role, leaving it unassigned.",
+            "handover": "Offer a role to someone else; takes effect when they accept.",
+            "accept": "Accept a role that is offered to you.",
+            "check": "Check a checklist item, by its id or a few words of it.",
+            "uncheck": "Uncheck a checklist item.",
+            "severity": "Raise the severity, or lower it with a reason.",
+            "state": "Set the status: investigating, mitigated or resolved.",
+            "resolve": "Resolve the incident; refused with a list while there are blockers.",
+            "reopen": "Reopen the incident; the clocks resume.",
+        },
+    ),
+    Family(
+        "timeline",
+        "Timeline",
+        {
+            "note": "Add a note to the timeline; secrets are masked.",
+            "pin": "Pin a log line as evidence; secrets are masked.",
+            "fix": "Record a fix.",
+            "amend": "Correct the text or the time of a timeline entry; the original is kept.",
+            "retract": "Retract a note, fix or piece of evidence that is wrong.",
+            "milestone": "Correct when it started, was detected, acknowledged, mitigated or resolved.",
+        },
+    ),
+    Family(
+        "updates",
+        "Updates",
+        {
+            "update": "Post an update; fields you leave out are drafted from the timeline.",
+        },
+    ),
+    Family(
+        "deliveries",
+        "Updates",
+        {
+            "deliveries": "Show what was sent where, and what was not.",
+            "delivery": "Confirm an unconfirmed delivery, or send a failed one again.",
+            "resend": "Send every rejected delivery again once the cause is fixed.",
+        },
+    ),
+    Family(
+        "follow_up",
+        "Follow-up",
+        {
+            "action": "Add an action item: something to do after the incident.",
+            "done": "Mark an action item done.",
+            "actions": "List the action items of the incident.",
+            "section": "Write a section of the post-mortem: summary, root_cause, went_well, …",
+            "postmortem": "Print the post-mortem, drafted from the timeline where nobody has written yet.",
+            "export": "Export the whole incident: state, timeline, deliveries, post-mortem.",
+            "close": "Close the incident; refused with a list while something is outstanding.",
+        },
+    ),
+    Family(
+        "overview",
+        "Overview",
+        {
+            "list": "List the incidents, newest first.",
+            "status": "Show one incident: severity, duration, roles, what is due, what to do next.",
+            "timeline": "Show the timeline.",
+            "playbook": "Show or check the playbook: checklists, phases, severities, roles, templates, guidance.",
+        },
+    ),
+    Family(
+        "setup",
+        "Setup",
+        {
+            "init": "Write a settings file that explains every key; never overwrites one.",
+            "ready": "Show the readiness checklist, or confirm one of its items for today.",
+            "alert": "Record an alert to declare from; without a name, list the waiting alerts.",
+            "redact": "Copy stdin to stdout with secrets and personal data masked.",
+            "reset-terminal": "Restore a terminal that a killed program left unusable.",
+            "doctor": "Check settings, journal, destinations, log files and terminal.",
+        },
+    ),
+)
+"""All families in the order of the help. A test holds it against the modules."""

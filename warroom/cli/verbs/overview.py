@@ -1,0 +1,181 @@
+"""Verbs that only read: list, status, timeline, playbook."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import click
+
+from warroom.cli import output
+from warroom.cli.context import CliContext, pick, verb
+from warroom.cli.reporting import public_row
+from warroom.incident import timing
+from warroom.incident.advice import next_steps
+from warroom.incident.incident import in_order
+from warroom.incident.timing import clock, minutes
+
+SECTION = "Overview"
+
+
+@verb(SECTION, name="list", reads=True, example="warroom list\nwarroom list --open --json")
+@click.option("--open", "live", is_flag=True, help="Only open incidents.")
+def list_(context: CliContext, live: bool) -> None:
+    """List the incidents, newest first."""
+    room = context.room
+    now = room.clock()
+    rows = [summary for summary in room.summaries() if summary.open or not live]
+    if context.json:
+        output.data([summary.public(room.playbook, now) for summary in rows])
+        return
+    if not rows:
+        output.print_err("No incident. Declare one: warroom declare SERVICE IMPACT")
+    output.table(
+        [
+            row.id,
+            (row.severity.upper() if row.open else row.severity) + (" drill" if row.drill else ""),
+            row.status,
+            f"{row.milestones['started'].astimezone(room.zone):%Y-%m-%d %H:%M}",
+            clock(row.elapsed(now).total_seconds()),
+            row.roles.get("incident_commander", "nobody leads") if row.open else "",
+            f"{row.service} · {row.title}",
+        ]
+        for row in rows
+    )
+    waiting = len(room.team().alerts)
+    if waiting:
+        output.print_err(f"Alerts waiting: {waiting}. See: warroom alert")
+
+
+@verb(SECTION, reads=True, example="warroom status\nwarroom status --json")
+def status(context: CliContext) -> None:
+    """Show one incident: severity, duration, roles, what is due, what to do next."""
+    from warroom.incident.summary import summarise
+
+    room, incident = context.room, context.incident()
+    if context.json:
+        output.data(summarise(incident, room.playbook).public(room.playbook, room.clock()))
+        return
+
+    now, playbook = room.clock(), room.playbook
+    brief = summarise(incident, playbook).public(playbook, now)
+    title = next((s.title for s in playbook.severities if s.id == incident.severity), incident.severity)
+    drill = "  drill" if incident.drill else ""
+    elapsed = timing.clock(timing.elapsed(incident, now).total_seconds())
+    state = f"{title.upper()}  {incident.status}" if incident.open else f"{incident.status.upper()}  was {title}"
+    output.print_out(f"{incident.id}  {state}{drill}  {elapsed}")
+    was = "impact was: " if incident.impact_ended else ""
+    output.print_out(f"{incident.service} · {was}{incident.impact}")
+    rows = [["Phase", timing.phase(incident, playbook, now).title]]
+    step = timing.step(incident, playbook, now)
+    if step:
+        rows.append(["Step", step.title])
+    response = timing.response(incident, playbook, now)
+    if response:
+        rows.append(["Response", _due(response, context)])
+    due = timing.next_update(incident, playbook, now)
+    if due:
+        rows.append(["Next update", _due(due, context)])
+    for role in playbook.roles:
+        held = incident.roles.get(role.id)
+        offered = f" (offered to {held.offered_to})" if held and held.offered_to else ""
+        rows.append([role.title, f"{held.person}{offered}" if held else "nobody"])
+    rows.append(["Checklist", f"{brief['checklist']['done']} of {brief['checklist']['total']}"])
+    for item, evidence in brief["ticked_against"].items():
+        rows.append(["Ticked although", f"{evidence} ({item})"])
+    for name, at in in_order(incident.milestones).items():
+        rows.append([name.capitalize(), output.when(at, room.zone, now)])
+    deliveries = room.deliveries(incident.id)
+    counts = Counter(one.state for one in deliveries if one.state.value != "delivered")
+    if counts:
+        told = ", ".join(f"{state.glyph} {count} {state.value}" for state, count in counts.items())
+        rows.append(["Deliveries", told])
+    rows.append(["Next", next_steps(incident, playbook, deliveries, now)[0].text])
+    output.table(rows)
+
+
+def _due(countdown: Any, context: CliContext) -> str:
+
+    at = output.when(countdown.due, context.room.zone, context.room.clock(), seconds=False)
+    left = countdown.left_s
+    return f"in {minutes(left)} ({at})" if left > 0 else f"{minutes(-left)} overdue ({at})"
+
+
+@verb(SECTION, reads=True, example="warroom timeline\nwarroom timeline --incident INC-3 --json")
+def timeline(context: CliContext) -> None:
+    """Show the timeline."""
+    rows = context.incident().timeline
+    if context.json:
+        output.data([public_row(row) for row in rows])
+        return
+    now, zone = context.room.clock(), context.room.zone
+    output.table(
+        [
+            str(row.number),
+            output.when(row.at, zone, now),
+            row.kind,
+            row.by,
+            ("(retracted) " if row.retracted else "") + row.text + (" (amended)" if row.amended else ""),
+        ]
+        for row in rows
+    )
+
+
+@verb(SECTION, reads=True, example="warroom playbook\nwarroom playbook severities\nwarroom playbook check")
+@click.argument("part", default="checklists")
+def playbook(context: CliContext, part: str) -> None:
+    """Show or check the playbook: checklists, phases, severities, roles, templates, guidance."""
+    parts = ("checklists", "phases", "severities", "roles", "templates", "guidance", "check")
+    chosen = pick("part of the playbook", part, [(name, name) for name in parts])
+    book = context.app.playbook
+    if chosen == "check":
+        from warroom.bootstrap import check_playbook
+
+        check_playbook(context.app.settings, book)
+        output.print_out(f"Sound: {book.name}")
+    elif context.json:
+        output.data(book.model_dump(mode="json")[chosen])
+    elif chosen == "checklists":
+        for checklist in book.checklists.values():
+            output.print_out(f"{checklist.title} ({checklist.when})")
+            output.table(["", item.id, item.text] for item in checklist.items)
+            output.print_out()
+    elif chosen == "phases":
+        for phase in book.phases:
+            end = "" if phase.to_minute is None else phase.to_minute
+            span = "once resolved" if phase.after_resolution else f"minutes {phase.from_minute}–{end}"
+            output.print_out(f"{phase.title} ({span})")
+            output.table([["", line] for line in phase.summary])
+            steps = [step for step in book.steps if step.phase == phase.id]
+            for step in steps:
+                output.table([["", f"{step.title} (minutes {step.from_minute}–{step.to_minute})"]])
+                output.table([["", "", line] for line in step.items])
+            output.print_out()
+    elif chosen == "severities":
+        output.table(
+            [
+                [
+                    s.glyph,
+                    s.id,
+                    f"respond {s.response_minutes} min",
+                    f"update {s.update_minutes['team']} min",
+                    s.impact,
+                ]
+                for s in book.severities
+            ]
+        )
+    elif chosen == "roles":
+        for role in book.roles:
+            output.print_out(f"{role.id}  {role.title}")
+            output.table([["", line] for line in (*role.responsibilities, f"Backup: {role.backup}")])
+    elif chosen == "templates":
+        for template in book.templates.values():
+            fields = ", ".join(template.fields)
+            output.print_out(f"{template.id}  {template.title}, to {template.audience}; fields: {fields}")
+    else:
+        output.print_out(book.guidance.purpose)
+        for pitfall in book.guidance.pitfalls:
+            output.print_out(f"\n{pitfall.title}: {pitfall.problem}")
+            output.table([["", line] for line in pitfall.solutions])
+        output.print_out()
+        output.table([["·", line] for line in book.guidance.principles])

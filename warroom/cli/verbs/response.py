@@ -1,0 +1,188 @@
+"""Verbs that run the incident: declare, acknowledge, roles, checklist, severity, status, resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+from warroom.cli import output
+from warroom.cli.context import CliContext, pick, pick_item, pick_person, pick_role, pick_severity, verb
+from warroom.cli.reporting import deliver, execute, join_words, text_argument, warn_of_unknown_person
+from warroom.incident.commands import (
+    AcceptHandover,
+    Acknowledge,
+    Assign,
+    Check,
+    Declare,
+    HandOver,
+    Release,
+    Reopen,
+    Resolve,
+    SetSeverity,
+    SetStatus,
+    Uncheck,
+)
+from warroom.incident.readings import of_last_minute
+
+SECTION = "Run the incident"
+
+
+@verb(
+    SECTION, posts=True, example='warroom declare checkout-api "Card payments fail" --severity high --started -10m'
+)
+@click.argument("service")
+@text_argument("impact", "IMPACT")
+@click.option("--severity", metavar="LEVEL", help="Severity. [default: the highest]")
+@click.option("--started", metavar="TIME", help="When it started: -10m, 13:50, 2026-01-28T13:50Z. [default: now]")
+@click.option("--detected", metavar="TIME", help="When it was noticed.")
+@click.option("--commander", metavar="NAME", help="The incident commander.")
+@click.option("--drill", is_flag=True, help="A drill: posts only to drill destinations.")
+@click.option("--alert", metavar="N", help="The waiting alert it comes from; a drill's alert makes it a drill.")
+def declare(
+    context: CliContext,
+    service: str,
+    impact: Sequence[str],
+    severity: str | None,
+    started: str | None,
+    detected: str | None,
+    commander: str | None,
+    drill: bool,
+    alert: str | None,
+) -> None:
+    """Declare an incident: start its clocks, open its channel, post the declaration."""
+    room = context.room
+    source, kept = "", None
+    if alert is not None:
+        kept = room.team().find_alert(alert)
+        source = kept.event.source
+    known = {s.name.casefold(): s.name for s in room.settings.services}
+    command = Declare(
+        service=known.get(service.strip().casefold(), service),
+        impact=join_words(impact),
+        severity=pick_severity(room, severity) if severity else "",
+        started_at=context.moment(started, "--started"),
+        detected_at=context.moment(detected, "--detected"),
+        drill=drill,
+        source=source,
+    )
+    leader = pick_person(room, commander) if commander else ""
+    done = room.declare(command, commander=leader, alert=kept.id if kept else None)
+    warn_of_unknown_person(context)
+    incident = done.incident
+    if incident.drill and not drill:
+        output.print_err(f"! Alert {alert} belongs to a drill, so this is one: it posts only to drill destinations")
+    if context.json:
+        output.data(
+            {
+                "id": incident.id,
+                "severity": incident.severity,
+                "drill": incident.drill,
+                "declared_at": incident.milestones["declared"],
+            }
+        )
+    else:
+        title = room.playbook.severity(incident.severity).title
+        badge = "  drill" if incident.drill else ""
+        output.print_out(f"{incident.id}  {title}{badge}  {incident.service} · {incident.impact}")
+    deliver(context, incident.id, {entry.id for entry in done.entries})
+
+
+@verb(SECTION, example="warroom ack")
+def ack(context: CliContext) -> None:
+    """Acknowledge the alert; stops the response clock."""
+    execute(context, Acknowledge())
+
+
+@verb(SECTION, posts=True, example="warroom assign commander Alice")
+@click.argument("role")
+@text_argument("name", "NAME")
+def assign(context: CliContext, role: str, name: Sequence[str]) -> None:
+    """Assign a role to someone."""
+    execute(context, Assign(pick_role(context.room, role), pick_person(context.room, join_words(name))))
+
+
+@verb(SECTION, posts=True, example="warroom release communications")
+@click.argument("role")
+def release(context: CliContext, role: str) -> None:
+    """Release a role, leaving it unassigned."""
+    execute(context, Release(pick_role(context.room, role)))
+
+
+@verb(SECTION, example='warroom handover commander Bob --briefing "Pool exhausted; rollback under way"')
+@click.argument("role")
+@text_argument("name", "NAME")
+@click.option("--briefing", default="", metavar="TEXT", help="What the next person has to know.")
+def handover(context: CliContext, role: str, name: Sequence[str], briefing: str) -> None:
+    """Offer a role to someone else; takes effect when they accept."""
+    execute(context, HandOver(pick_role(context.room, role), pick_person(context.room, join_words(name)), briefing))
+
+
+@verb(SECTION, posts=True, example="warroom accept commander")
+@click.argument("role")
+def accept(context: CliContext, role: str) -> None:
+    """Accept a role that is offered to you."""
+    execute(context, AcceptHandover(pick_role(context.room, role)))
+
+
+@verb(SECTION, example="warroom check health")
+@text_argument("item", "ITEM")
+@click.option("--anyway", is_flag=True, help="Check it although the logs contradict it; the timeline says so.")
+def check(context: CliContext, item: Sequence[str], anyway: bool) -> None:
+    """Check a checklist item, by its id or a few words of it."""
+    chosen = pick_item(context.room, join_words(item))
+    execute(context, Check(chosen, _against(context, [chosen]).get(chosen, ""), anyway))
+
+
+def _against(context: CliContext, items: Iterable[str] | None = None) -> dict[str, str]:
+    """What the service's log files say now against checklist items (default: the recovery's), by item."""
+    recovery = context.room.playbook.checklists["recovery"].items
+    wanted = [item for item in recovery if item.probe == "errors" and (items is None or item.id in items)]
+    if not wanted:
+        return {}
+    from warroom.logs.recent_errors import errors_in_last_minute
+
+    logs = [log for log in context.app.service_logs(context.incident().service) if isinstance(log, str)]
+    errors = errors_in_last_minute(logs, context.room.clock(), context.room.zone)
+    return {item.id: of_last_minute(errors).text for item in wanted} if errors else {}
+
+
+@verb(SECTION, example="warroom uncheck health-checks")
+@text_argument("item", "ITEM")
+def uncheck(context: CliContext, item: Sequence[str]) -> None:
+    """Uncheck a checklist item."""
+    execute(context, Uncheck(pick_item(context.room, join_words(item))))
+
+
+@verb(SECTION, posts=True, example='warroom severity high --reason "Only one region is affected"')
+@click.argument("level")
+@click.option("--reason", default="", metavar="TEXT", help="Why; required to lower it.")
+def severity(context: CliContext, level: str, reason: str) -> None:
+    """Raise the severity, or lower it with a reason."""
+    execute(context, SetSeverity(pick_severity(context.room, level), reason))
+
+
+@verb(SECTION, posts=True, example='warroom state mitigated --reason "Traffic moved to eu-2"')
+@click.argument("status")
+@click.option("--reason", default="", metavar="TEXT", help="Why.")
+def state(context: CliContext, status: str, reason: str) -> None:
+    """Set the status: investigating, mitigated or resolved."""
+    states = [(name, name) for name in ("investigating", "mitigated", "resolved")]
+    chosen = pick("status", status, states)
+    execute(context, Resolve(reason, _against(context)) if chosen == "resolved" else SetStatus(chosen, reason))
+
+
+@verb(SECTION, posts=True, example='warroom resolve\nwarroom resolve --reason "Customer reports come in tomorrow"')
+@click.option("--reason", default="", metavar="TEXT", help="Resolve anyway, with this reason.")
+def resolve(context: CliContext, reason: str) -> None:
+    """Resolve the incident; refused with a list while there are blockers."""
+    execute(context, Resolve(reason, _against(context)))
+    if not context.json:
+        output.print_err("Now tell everybody: warroom update. Then: warroom postmortem")
+
+
+@verb(SECTION, posts=True, example='warroom reopen "Errors are back since 15:10"')
+@text_argument("reason", "REASON")
+def reopen(context: CliContext, reason: Sequence[str]) -> None:
+    """Reopen the incident; the clocks resume."""
+    execute(context, Reopen(join_words(reason)))

@@ -1,0 +1,172 @@
+"""Verbs for setting up and repairing: settings, readiness, alerts, redaction, the check of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from warroom.cli import output, stdin
+from warroom.cli.context import CliContext, pick, verb
+from warroom.cli.reporting import join_words, text_argument
+from warroom.config.paths import AppPaths, write_atomically
+from warroom.errors import BadInput, Refusal, SettingsError, WarroomError
+from warroom.incident.commands import ReceiveAlert
+
+SECTION = "Setup"
+
+READINESS = ("preparation", "improvement")
+"""The checklists that belong to the team, not to an incident."""
+
+
+@verb(SECTION, example="warroom init\nwarroom init --path team/settings.toml")
+@click.option("--path", metavar="FILE", help="Where to write it instead of the usual place.")
+def init(context: CliContext, path: str | None) -> None:
+    """Write a settings file that explains every key; never overwrites one."""
+    from pathlib import Path
+
+    from warroom.config.settings import commented_toml
+
+    place = (
+        Path(path).expanduser() if path else AppPaths.find(context.environ, {"settings": context.settings}).settings
+    )
+    if place.exists() or place.is_symlink():
+        raise Refusal(f"{place} is there already", "Edit it, or name another with --path.")
+    try:
+        write_atomically(place, commented_toml())
+    except SettingsError as error:
+        raise WarroomError(error.title, "Name another with --path.") from None
+    if context.json:
+        output.data({"path": str(place)})
+    else:
+        output.print_out(str(place))
+        output.print_err("Take away the # before what you want to use. Then: warroom doctor")
+
+
+@verb(SECTION, reads=True, example="warroom ready\nwarroom ready runbooks")
+@text_argument("item", "ITEM", required=False)
+def ready(context: CliContext, item: Sequence[str]) -> None:
+    """Show the readiness checklist, or confirm one of its items for today."""
+    room = context.room
+    items = [i for name in READINESS for i in room.playbook.checklists[name].items]
+    if item:
+        known_items = [(i.id, i.text) for i in items]
+        chosen = pick(
+            "readiness item", join_words(item), known_items, where="See: warroom ready.", abbreviated=False
+        )
+        room.confirm_ready(chosen)
+        items = [i for i in items if i.id == chosen]
+    known = room.team().ready
+    if context.json:
+        output.data([{"item": i.id, "text": i.text, "confirmed_at": known.get(i.id)} for i in items])
+        return
+    rows = []
+    for i in items:
+        at = known.get(i.id)
+        rows.append(["✓" if at else "○", i.id, f"{at.astimezone(room.zone):%Y-%m-%d}" if at else "never", i.text])
+    output.table(rows)
+
+
+@verb(
+    SECTION,
+    example="warroom alert error_rate_50percent --source alertmanager --service checkout-api\nwarroom alert",
+)
+@text_argument("name", "NAME", required=False)
+@click.option("--source", default="", metavar="TEXT", help="Where it comes from.")
+@click.option("--service", default="", metavar="NAME", help="The service it is about.")
+@click.option("--detail", default="", metavar="TEXT", help="Details.")
+@click.option("--fired", metavar="TIME", help="When it fired. [default: now]")
+@click.option("--dismiss", "--aside", "aside", metavar="N", help="Dismiss a waiting alert: it is not an incident.")
+def alert(
+    context: CliContext,
+    name: Sequence[str],
+    source: str,
+    service: str,
+    detail: str,
+    fired: str | None,
+    aside: str | None,
+) -> None:
+    """Record an alert to declare from; without a name, list the waiting alerts."""
+    about = {"--source": source, "--service": service, "--detail": detail, "--fired": fired}
+    given = [option for option, value in about.items() if value]
+    if aside is not None and (name or given):
+        raise click.UsageError("--aside takes nothing else. Set it aside, or keep a new alert, in two commands.")
+    if given and not name:
+        raise click.UsageError(
+            f"The alert's name is missing. {' and '.join(given)} {'says' if len(given) == 1 else 'say'} more about "
+            "an alert that is named: warroom alert NAME --service SERVICE"
+        )
+    room = context.room
+    if aside is not None:
+        room.dismiss_alert(room.team().find_alert(aside).id)
+    elif name:
+        words = join_words(name)
+        if not words.strip():
+            raise BadInput("The alert's name is empty", "Name it: warroom alert NAME")
+        room.receive_alert(ReceiveAlert(words, source, service, detail, context.moment(fired, "--fired")))
+    waiting = list(room.team().alerts.values())
+    if context.json:
+        output.data(
+            [
+                {
+                    "alert": kept.number,
+                    "id": str(kept.id),
+                    "at": kept.event.fired_at or kept.at,
+                    "name": kept.event.name,
+                    "source": kept.event.source,
+                    "service": kept.event.service,
+                    "detail": kept.event.detail,
+                    "drill": kept.event.drill,
+                }
+                for kept in waiting
+            ]
+        )
+        return
+    if not waiting:
+        output.print_err("No alert is waiting.")
+    now = room.clock()
+    output.table(
+        [
+            str(kept.number),
+            output.when(kept.event.fired_at or kept.at, room.zone, now),
+            kept.event.service,
+            ("(drill) " if kept.event.drill else "") + kept.event.text,
+        ]
+        for kept in waiting
+    )
+    if waiting:
+        output.print_err("Declare from one: warroom declare SERVICE IMPACT --alert N")
+
+
+@verb(SECTION, name="redact", example="kubectl logs checkout-1 | warroom redact > safe.log")
+def redact_(context: CliContext) -> None:
+    """Copy stdin to stdout with secrets and personal data masked.
+
+    Uses the team's own rules too ([redaction] in the settings).
+    """
+    from warroom import bootstrap as bootstrap
+    from warroom.cli.log_printer import copy_redacted
+
+    stdin.require_open()
+    _, settings, _ = context.read_settings()
+    bootstrap.use_redaction(settings)
+    copy_redacted()
+
+
+@verb(SECTION, name="reset-terminal", example="warroom reset-terminal")
+def reset_terminal(context: CliContext) -> None:
+    """Restore a terminal that a killed program left unusable."""
+    output.reset_terminal()
+
+
+@verb(SECTION, reads=True, example="warroom doctor")
+def doctor(context: CliContext) -> None:
+    """Check settings, journal, destinations, log files and terminal. Posts nothing."""
+    from warroom.cli.doctor import examine
+
+    rows = examine(context)
+    if context.json:
+        output.data([{"check": row.what, "state": row.state, "text": row.text} for row in rows])
+    else:
+        output.table([row.glyph, row.what, row.text] for row in rows)
+    click.get_current_context().exit(max(row.status for row in rows))

@@ -1,0 +1,96 @@
+"""Verbs that write to the timeline: notes, evidence, fixes, corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from warroom.cli.context import CliContext, pick, verb
+from warroom.cli.reporting import execute, join_words, text_argument
+from warroom.incident.commands import AmendEntry, AmendMilestone, Note, Pin, RecordFix, RetractEntry
+from warroom.incident.events import MILESTONES
+
+if TYPE_CHECKING:
+    from warroom.incident.events import Milestone, NoteKind
+
+SECTION = "Timeline"
+
+
+@verb(
+    SECTION,
+    example='warroom note "DB pool exhausted on eu-1" --finding\n'
+    'warroom note "Pool 50 → 200" --change --rollback "revert the variable"',
+)
+@text_argument()
+@click.option("--finding", "kind", flag_value="finding", help="A finding.")
+@click.option("--hypothesis", "kind", flag_value="hypothesis", help="A hypothesis.")
+@click.option("--decision", "kind", flag_value="decision", help="A decision (say --because).")
+@click.option("--change", "kind", flag_value="change", help="A change (needs --rollback).")
+@click.option("--because", default="", metavar="TEXT", help="The reason.")
+@click.option("--rollback", default="", metavar="TEXT", help="How to undo it.")
+def note(context: CliContext, words: Sequence[str], kind: str | None, because: str, rollback: str) -> None:
+    """Add a note to the timeline; secrets are masked."""
+    sort: NoteKind = kind or "note"  # type: ignore[assignment]
+    execute(context, Note(join_words(words), sort, because, rollback))
+
+
+@verb(SECTION, example='warroom pin app.log "FATAL remaining connection slots are reserved" --line 88213')
+@click.argument("source")
+@text_argument()
+@click.option("--line", type=int, default=0, metavar="N", help="Its line in the source, from 1.")
+@click.option("--at", metavar="TIME", help="When it was logged.")
+@click.option("--level", default="", metavar="LEVEL", help="Its level.")
+@click.option("--comment", default="", metavar="TEXT", help="What it shows.")
+def pin(
+    context: CliContext, source: str, words: Sequence[str], line: int, at: str | None, level: str, comment: str
+) -> None:
+    """Pin a log line as evidence; secrets are masked."""
+    from warroom.safety import redact
+
+    text = redact(join_words(words)).text
+    execute(context, Pin(source, text, line, context.moment(at, "--at"), level, comment))
+
+
+@verb(SECTION, example='warroom fix "Rolled back to 4.2.1" --temporary --rollback "deploy 4.3.0 again"')
+@text_argument()
+@click.option("--temporary", is_flag=True, help="Temporary; adds an action item for the permanent fix.")
+@click.option("--rollback", default="", metavar="TEXT", help="How to undo it.")
+def fix(context: CliContext, words: Sequence[str], temporary: bool, rollback: str) -> None:
+    """Record a fix."""
+    execute(context, RecordFix(join_words(words), temporary, rollback))
+
+
+@verb(SECTION, example='warroom amend 12 --text "Pool raised to 200, not 20"\nwarroom amend 12 --at 14:03')
+@click.argument("entry", metavar="N")
+@click.option("--text", metavar="TEXT", help="The corrected text.")
+@click.option("--at", metavar="TIME", help="When it happened.")
+def amend(context: CliContext, entry: str, text: str | None, at: str | None) -> None:
+    """Correct the text or the time of a timeline entry; the original is kept."""
+    if text is None and at is None:
+        raise click.UsageError("Say what to amend: --text, --at or both.")
+    execute(context, AmendEntry(entry, text, context.moment(at, "--at")))
+
+
+@verb(SECTION, example='warroom retract 14 --reason "That was staging"')
+@click.argument("entry", metavar="N")
+@click.option("--reason", default="", metavar="TEXT", help="Why it is wrong.")
+def retract(context: CliContext, entry: str, reason: str) -> None:
+    """Retract a note, fix or piece of evidence that is wrong."""
+    execute(context, RetractEntry(entry, reason))
+
+
+@verb(
+    SECTION,
+    example='warroom milestone started -20m\nwarroom milestone detected 13:42 --reason "First alert"',
+)
+@click.argument("name")
+@click.argument("time")
+@click.option("--reason", default="", metavar="TEXT", help="How you know.")
+def milestone(context: CliContext, name: str, time: str, reason: str) -> None:
+    """Correct when it started, was detected, acknowledged, mitigated or resolved."""
+    which: Milestone = pick("milestone", name, [(m, m) for m in MILESTONES])  # type: ignore[assignment]
+    at = context.moment(time, "TIME")
+    assert at is not None
+    execute(context, AmendMilestone(which, at, reason))
