@@ -72,24 +72,36 @@ def keys() -> str:
     return "\n\n".join(parts)
 
 
+def command_of(name: str) -> click.Command:
+    """The verb of that name."""
+    from warroom.cli.main import cli
+
+    command = cli.get_command(click.Context(cli), name)
+    assert command
+    return command
+
+
 def verbs() -> str:
     """Every verb with its arguments, by section, and which of them wait for delivery."""
-    from warroom.cli.context import SECTIONS
     from warroom.cli.main import cli
+    from warroom.cli.verb_table import FAMILIES
+
+    commands = {name: command_of(name) for name in cli.list_commands(click.Context(cli))}
 
     def usage(name: str, command: click.Command) -> str:
         arguments = [one for one in command.params if isinstance(one, click.Argument)]
         return " ".join([name, *(one.make_metavar(click.Context(command)) for one in arguments)])
 
     parts = []
-    for section in SECTIONS:
+    for section in dict.fromkeys(family.section for family in FAMILIES):
         rows = [
-            (f"`{usage(name, command)}`", (command.help or "").partition("\n\n")[0].strip())
-            for name, command in cli.commands.items()
-            if cli.section(name) == section  # type: ignore[attr-defined]
+            (f"`{usage(name, commands[name])}`", (commands[name].help or "").partition("\n\n")[0].strip())
+            for family in FAMILIES
+            if family.section == section
+            for name in family.verbs
         ]
         parts.append(_table((section, ""), rows))
-    posting = [f"`{name}`" for name, command in cli.commands.items() if getattr(command, "posts", False)]
+    posting = [f"`{name}`" for name, command in commands.items() if getattr(command, "posts", False)]
     waiting = f"These post, and so take `--wait TIME` and `--no-wait`: {', '.join(posting)}."
     return "\n\n".join([*parts, waiting])
 

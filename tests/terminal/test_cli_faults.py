@@ -33,7 +33,7 @@ from harness.leaks import ECHOES, holds
 
 from warroom.cli.context import CliContext
 from warroom.cli.main import run
-from warroom.cli.verbs import all_verbs as commands
+from warroom.cli.verbs import response
 from warroom.config.paths import JOURNAL
 
 DEADLINE_S = 20.0
@@ -898,7 +898,7 @@ def test_a_bug_becomes_one_line_and_a_report_without_secrets(
         local = "only-in-a-local"
         raise RuntimeError(f"it broke with {token}" + local[:0])
 
-    monkeypatch.setattr(commands, "_act", broken)
+    monkeypatch.setattr(response, "execute", broken)
     with CliRunner().isolation() as (out, err, _):
         status = run(["ack"], CliContext(environ={"WARROOM_DATA": str(tmp_path / "data")}))
     told = err.getvalue().decode()
@@ -917,7 +917,7 @@ def test_a_bug_is_told_even_where_no_report_can_be_written(monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(commands, "_act", broken)
+    monkeypatch.setattr(response, "execute", broken)
     monkeypatch.setattr("tempfile.mkstemp", lambda **_: (_ for _ in ()).throw(OSError("full")))
     with CliRunner().isolation() as (_, err, _):
         assert run(["ack"], CliContext(environ={"WARROOM_DATA": str(tmp_path / "data")})) == 1

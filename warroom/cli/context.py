@@ -7,10 +7,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from warroom.cli.verb_table import FAMILIES
 from warroom.errors import BadInput, SettingsError, WarroomError
 
 if TYPE_CHECKING:
@@ -26,17 +29,6 @@ if TYPE_CHECKING:
 WAIT_S = 10.0
 """How long a verb that posts waits for delivery unless it is told otherwise, in seconds."""
 
-SECTIONS = (
-    "The console",
-    "Run the incident",
-    "Write it down",
-    "Tell people",
-    "Afterwards",
-    "Look",
-    "Set up and repair",
-)
-"""The order in which help tells the verbs."""
-
 
 class CliContext:
     """One run of the program: the globals as they were given, and the house once a verb needs it."""
@@ -51,26 +43,26 @@ class CliContext:
         self.incident_id: str | None = None
         self.json = False
         self.wait_s = WAIT_S
-        self.began = time.monotonic()
+        self.started_at = time.monotonic()
         self.reads = False
-        self.has_screen = False
+        self.opens_screen = False
         self._warned: set[str] = set()
         self.no_settings = False
         self._clock = clock
-        self._house: AppContext | None = None
+        self._app: AppContext | None = None
 
-    def wait_left(self) -> float:
+    def remaining_wait_s(self) -> float:
         """How much of --wait is left, in seconds: it bounds the whole verb, from its start."""
-        return max(0.0, self.began + self.wait_s - time.monotonic())
+        return max(0.0, self.started_at + self.wait_s - time.monotonic())
 
     @property
-    def house(self) -> AppContext:
+    def app(self) -> AppContext:
         """The house, opened by the first who asks and closed when the verb ends."""
-        if self._house is None:
-            from warroom import bootstrap as wiring
+        if self._app is None:
+            from warroom import bootstrap as bootstrap
 
             try:
-                configuration = wiring.read_configuration(
+                configuration = bootstrap.read_configuration(
                     self.settings,
                     self.data,
                     self.by,
@@ -80,43 +72,43 @@ class CliContext:
                     key_check=_check_keys,
                 )
             except SettingsError as error:
-                error.remedy = f"{error.remedy} {WAY_ROUND}".strip()
+                error.remedy = f"{error.remedy} {WITHOUT_SETTINGS_HINT}".strip()
                 raise
-            self._house = wiring.open_with(configuration, self.environ, self._clock or wiring.utc_now)
-            click.get_current_context().find_root().call_on_close(self._house.close)
-            if not self.has_screen:
-                self._warn(*self._house.room.notices())
-        return self._house
+            self._app = bootstrap.open_with(configuration, self.environ, self._clock or bootstrap.utc_now)
+            click.get_current_context().find_root().call_on_close(self._app.close)
+            if not self.opens_screen:
+                self._warn(*self._app.room.notices())
+        return self._app
 
     def read_settings(self) -> tuple[AppPaths, Settings, dict[str, str | None]]:
-        """As ``wiring.read_settings``, by the globals that were given. Opens nothing."""
-        from warroom import bootstrap as wiring
+        """As ``bootstrap.read_settings``, by the globals that were given. Opens nothing."""
+        from warroom import bootstrap as bootstrap
 
-        return wiring.read_settings(
+        return bootstrap.read_settings(
             self.settings, self.data, self.by, self.environ, ignored=self.no_settings, key_check=_check_keys
         )
 
-    def stranger(self) -> str:
+    def unknown_person_warning(self) -> str:
         """What to say where the person acting is only an account's name and nobody of the team; else ""."""
         people = self.room.settings.team.people
-        if not self.by_account or not people or self.room.by in {person.name for person in people}:
+        if not self.acts_as_account or not people or self.room.by in {person.name for person in people}:
             return ""
         return f"You act as {self.room.by}, who is not in [[team.people]]. Say who you are with --as NAME."
 
     @property
-    def by_account(self) -> bool:
+    def acts_as_account(self) -> bool:
         """Whether nobody said who acts, so that the name of the system's account is taken."""
         return not (self.by or self.environ.get("WARROOM_AS"))
 
     @property
     def room(self) -> WarRoom:
         """The house's room."""
-        return self.house.room
+        return self.app.room
 
     def incident(self) -> Incident:
         """The incident meant: by --incident, or the one that is open. Says so if its entries are damaged."""
         incident = self.room.the_incident(self.incident_id)
-        if not self.has_screen:
+        if not self.opens_screen:
             self._warn(self.room.damage(incident.id))
         return incident
 
@@ -126,7 +118,7 @@ class CliContext:
         for sentence in sentences:
             if sentence and sentence not in self._warned:
                 self._warned.add(sentence)
-                output.tell(f"! {sentence}")
+                output.print_err(f"! {sentence}")
 
     def moment(self, text: str | None, option: str, *, ahead: bool = False) -> datetime | None:
         """A time as it was typed after ``option``, UTC; None if it was not. A usage error if it is none."""
@@ -140,7 +132,9 @@ class CliContext:
             raise usage(error, option) from None
 
 
-WAY_ROUND = "To go on without settings, add --no-settings: shipped playbook, posts go to the transcript alone."
+WITHOUT_SETTINGS_HINT = (
+    "To go on without settings, add --no-settings: shipped playbook, posts go to the transcript alone."
+)
 
 WITHOUT_SETTINGS = (
     "Settings are ignored (--no-settings): shipped playbook, built-in redaction rules, times in UTC. "
@@ -162,20 +156,20 @@ def usage(error: WarroomError, option: str) -> click.UsageError:
 # ── the globals ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
+def _store(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(ctx: click.Context, _: click.Parameter, value: Any) -> None:
         if value:  # what stands after the verb is read later, and wins
-            setattr(context.ensure_object(CliContext), name, value)
+            setattr(ctx.ensure_object(CliContext), name, value)
 
     return callback
 
 
-def _options() -> list[click.Parameter]:
+def _global_options() -> list[click.Parameter]:
     """The globals, anew for each command; their variables are read where the settings are found."""
 
     def option(flag: str, name: str, metavar: str, text: str) -> click.Option:
         return click.Option(
-            [flag, f"global_{name}"], metavar=metavar, help=text, expose_value=False, callback=_keep(name)
+            [flag, f"global_{name}"], metavar=metavar, help=text, expose_value=False, callback=_store(name)
         )
 
     return [
@@ -184,7 +178,7 @@ def _options() -> list[click.Parameter]:
             ["--no-settings", "global_no_settings"],
             is_flag=True,
             expose_value=False,
-            callback=_keep("no_settings"),
+            callback=_store("no_settings"),
             help="Ignore broken settings; posts go to the transcript alone.",
         ),
         option("--data", "data", "DIR", "Where the journal is kept (WARROOM_DATA)."),
@@ -194,43 +188,43 @@ def _options() -> list[click.Parameter]:
             ["--json", "global_json"],
             is_flag=True,
             expose_value=False,
-            callback=_keep("json"),
+            callback=_store("json"),
             help="Print JSON on stdout; times are RFC 3339, UTC.",
         ),
     ]
 
 
-def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+def _seconds(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is None:
         return
     from warroom.incident.timing import read_duration
 
     try:
-        context.ensure_object(CliContext).wait_s = read_duration(value)
+        ctx.ensure_object(CliContext).wait_s = read_duration(value)
     except BadInput as error:
         raise usage(error, "--wait") from None
 
 
-def _not_at_all(context: click.Context, _: click.Parameter, value: bool) -> None:
+def _no_wait(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        context.ensure_object(CliContext).wait_s = 0.0
+        ctx.ensure_object(CliContext).wait_s = 0.0
 
 
-def _waiting() -> list[click.Parameter]:
+def _wait_options() -> list[click.Parameter]:
     return [
         click.Option(
             ["--wait", "waiting"],
             metavar="TIME",
             expose_value=False,
             callback=_seconds,
-            help="How long the verb may take, waiting for delivery.  [default: 10s]",
+            help="How long to wait for delivery.  [default: 10s]",
         ),
         click.Option(
             ["--no-wait"],
             is_flag=True,
             expose_value=False,
-            callback=_not_at_all,
-            help="Leave what is to be sent to the next warroom that runs.",
+            callback=_no_wait,
+            help="Do not wait; the next warroom that runs sends what is left.",
         ),
     ]
 
@@ -251,7 +245,7 @@ class Verb(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Its own parameters and the shared ones; those are made for the one verb that is called."""
         if self._shared is None:
-            self._shared = [*(_waiting() if self.posts else ()), *_options()]
+            self._shared = [*(_wait_options() if self.posts else ()), *_global_options()]
         return [*super().get_params(ctx), *self._shared]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -260,7 +254,7 @@ class Verb(click.Command):
         A word with the form of an option (``--fidning``) stays one, so that a slip is told and not written down.
         """
         try:
-            return super().parse_args(ctx, _arguments_last(self.get_params(ctx), args))
+            return super().parse_args(ctx, _arguments_after_options(self.get_params(ctx), args))
         except click.NoSuchOption as error:
             hint = (
                 f'To begin an argument with a dash, put -- before it: {ctx.command_path} … -- "{error.option_name}"'
@@ -269,7 +263,7 @@ class Verb(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verb's own options; of the globals only their names, they are explained once."""
-        own = [*self.params, *(_waiting() if self.posts else ())]
+        own = [*self.params, *(_wait_options() if self.posts else ())]
         rows = [row for param in own if isinstance(param, click.Option) and (row := param.get_help_record(ctx))]
         with formatter.section("Options"):
             formatter.write_dl([*rows, ("-h, --help", "Show this.")])
@@ -286,7 +280,7 @@ class Verb(click.Command):
                 formatter.write(f"{'':>{formatter.current_indent}}{line.strip()}\n")
 
 
-def _arguments_last(params: Sequence[click.Parameter], args: Sequence[str]) -> list[str]:
+def _arguments_after_options(params: Sequence[click.Parameter], args: Sequence[str]) -> list[str]:
     """``args`` with the arguments moved behind ``--``, where click takes them as they stand."""
     takes_value = {
         name: not (param.is_flag or param.count)
@@ -317,42 +311,49 @@ def _is_option(word: str, known: Collection[str]) -> bool:
 
 
 class Verbs(click.Group):
-    """All verbs in the order of an incident; the globals before the verb."""
+    """All verbs in the order of an incident, with the global options before the verb.
+
+    The module of a verb is imported when the verb is called; ``verb_table.py`` is enough for the help.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params += _options()
+        self.params += _global_options()
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """By section, and in it as they were added."""
-        return sorted(self.commands, key=lambda name: SECTIONS.index(self.section(name)))
+        """Return the names in the order of the help."""
+        return [name for family in FAMILIES for name in family.verbs]
 
-    def section(self, name: str) -> str:
-        """The section of help a verb stands in."""
-        command = self.commands[name]
-        return command.section if isinstance(command, Verb) else SECTIONS[-1]
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the verb, its module imported; None if there is none."""
+        module = next((family.module for family in FAMILIES if cmd_name in family.verbs), None)
+        if module is None:
+            return None
+        members = vars(import_module(f"warroom.cli.verbs.{module}")).values()
+        return next(one for one in members if isinstance(one, Verb) and one.name == cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One line a verb."""
-        width = max(map(len, self.commands))
-        for section in SECTIONS:
+        """Write one line for each verb, by section."""
+        width = max(len(name) for family in FAMILIES for name in family.verbs)
+        for section in dict.fromkeys(family.section for family in FAMILIES):
             rows = [
-                (name.ljust(width), self.commands[name].get_short_help_str(96))
-                for name in self.list_commands(ctx)
-                if self.section(name) == section
+                (name.ljust(width), text)
+                for family in FAMILIES
+                if family.section == section
+                for name, text in family.verbs.items()
             ]
-            if rows:
-                with formatter.section(section):
-                    formatter.write_dl(rows)
+            with formatter.section(section):
+                formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The verb typed; for a slip of the finger the one that may be meant."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
+        """Return the verb that was typed. For an unknown one, fail with what may be meant."""
+        names = self.list_commands(ctx)
+        if args and args[0] not in names and not args[0].startswith("-"):
             import difflib
 
-            near = difflib.get_close_matches(args[0], self.commands, n=3, cutoff=0.6)
+            near = difflib.get_close_matches(args[0], names, n=3, cutoff=0.6)
             guess = f"Did you mean {' or '.join(near)}?" if near else "warroom --help lists them all."
             ctx.fail(f"There is no verb {args[0]!a}. {guess}")
         return super().resolve_command(ctx, args)
@@ -371,18 +372,17 @@ def verb(
     ``posts`` adds --wait and --no-wait; ``reads`` promises that nothing will be posted, so that the house is
     opened without trying out templates.
     """
-    assert section in SECTIONS
 
     def decorate(function: Callable[..., Any]) -> Verb:
         @functools.wraps(function)
         def run(**arguments: Any) -> Any:
-            call = click.get_current_context().ensure_object(CliContext)
-            call.reads = reads
-            if call.no_settings:
+            context = click.get_current_context().ensure_object(CliContext)
+            context.reads = reads
+            if context.no_settings:
                 from warroom.cli import output
 
-                output.tell(f"! {WITHOUT_SETTINGS}")
-            return function(call, **arguments)
+                output.print_err(f"! {WITHOUT_SETTINGS}")
+            return function(context, **arguments)
 
         made: Verb = click.command(name, cls=Verb, section=section, example=example, posts=posts)(run)
         return made
@@ -418,7 +418,9 @@ def pick(
         lambda own, title: begin([*own, *title.casefold().split()]),
         lambda own, title: (
             abbreviated
-            and all(any(_abbreviates(part, word) for word in [*own, *title.casefold().split()]) for part in words)
+            and all(
+                any(_is_abbreviation(part, word) for word in [*own, *title.casefold().split()]) for part in words
+            )
         ),
     )
     for way in ways if words else ():
@@ -431,7 +433,7 @@ def pick(
     raise NotFound(f"There is no {what} {plain(typed) or '“”'}", f"There are: {known}.{where and ' ' + where}")
 
 
-def _abbreviates(part: str, word: str) -> bool:
+def _is_abbreviation(part: str, word: str) -> bool:
     """Whether ``part`` has at least two letters of ``word`` in their order, its first one first: ``comms``."""
     letters = iter(word)
     return len(part) > 1 and part[0] == word[:1] and all(letter in letters for letter in part)
@@ -479,3 +481,10 @@ def pick_person(room: WarRoom, typed: str) -> str:
     if len(found) > 1:
         raise BadInput(f"{plain(typed)} may be {' or '.join(found)}", "Type more of the name.")
     return found[0] if found else typed
+
+
+def data_folder(context: CliContext) -> Path:
+    """Where reports go; it need not exist."""
+    from warroom.config.paths import AppPaths
+
+    return AppPaths.find(context.environ, {"data": context.data}).data

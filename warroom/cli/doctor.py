@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from warroom import __version__
-from warroom import bootstrap as wiring
+from warroom import bootstrap as bootstrap
 from warroom.cli.context import CliContext
 from warroom.config.paths import AppPaths, shown
 from warroom.config.settings import Settings, load_playbook, on_call, who
@@ -45,43 +45,43 @@ class Finding:
         return {"fine": "✓", "look": "!", "wrong": "✗"}[self.state]
 
 
-def examine(call: CliContext) -> list[Finding]:
+def examine(context: CliContext) -> list[Finding]:
     """Everything there is to look at; what stands on a thing that is broken is left out."""
     found = [Finding("warroom", "fine", f"{__version__}, Python {sys.version.split()[0]}")]
-    found += _terminal(call)
+    found += _terminal(context)
     try:
-        places, settings, flags = call.read_settings()
+        places, settings, flags = context.read_settings()
     except WarroomError as error:
         return [*found, _wrong("settings", error)]
-    found.append(_settings(places, call))
-    found.append(_you(settings, call, flags))
+    found.append(_settings(places, context))
+    found.append(_you(settings, context, flags))
     found += _team(settings)
     found.append(_try("playbook", lambda: _playbook(settings)))
     found += _journal(places)
-    found += background.start(lambda: _destinations(places, settings, call)).result()
+    found += background.start(lambda: _destinations(places, settings, context)).result()
     found += _logs(settings)
     found += _theme(places, settings)
     return found
 
 
-def _settings(places: AppPaths, call: CliContext) -> Finding:
+def _settings(places: AppPaths, context: CliContext) -> Finding:
     file = shown(places.settings)
-    if call.no_settings:
+    if context.no_settings:
         return Finding("settings", "look", f"{file} is ignored (--no-settings)")
     if not places.settings.exists():
         return Finding("settings", "look", f"{file} is not there: defaults. Write one with warroom init")
     return Finding("settings", "fine", file)
 
 
-def _you(settings: Settings, call: CliContext, flags: Mapping[str, str | None]) -> Finding:
+def _you(settings: Settings, context: CliContext, flags: Mapping[str, str | None]) -> Finding:
     try:
-        name = who(settings, call.environ, flags)
+        name = who(settings, context.environ, flags)
     except WarroomError as error:
         return _wrong("you", error)
     people = [person.name for person in settings.team.people]
     if not people or name in people:
         return Finding("you", "fine", name)
-    origin = "the name of your account, which" if call.by_account else "a name that"
+    origin = "the name of your account, which" if context.acts_as_account else "a name that"
     remedy = "Say who you are with --as NAME or WARROOM_AS, or add yourself."
     return Finding("you", "look", f"{name}: {origin} is not in [[team.people]]. {remedy}")
 
@@ -97,14 +97,14 @@ def _try(what: str, look: Callable[[], str]) -> Finding:
         return _wrong(what, error)
 
 
-def _terminal(call: CliContext) -> Iterator[Finding]:
+def _terminal(context: CliContext) -> Iterator[Finding]:
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     if encoding != "utf8":
         yield Finding("terminal", "look", f"stdout is {encoding or 'closed'}, not UTF-8: set LANG=C.UTF-8")
     if not sys.stdout.isatty():
         return
     columns, lines = shutil.get_terminal_size()
-    term = call.environ.get("TERM", "")
+    term = context.environ.get("TERM", "")
     if term in ("", "dumb"):
         yield Finding("terminal", "wrong", f"TERM is {term or 'not set'}: the console cannot be drawn", 1)
     elif columns < 80 or lines < 24:
@@ -122,13 +122,13 @@ def _team(settings: Settings) -> Iterator[Finding]:
     if missing:
         told += f"; no phone, e-mail or handle of {', '.join(missing)}"
     yield Finding("team", "look" if missing else "fine", told)
-    now = on_call(settings, wiring.utc_now())
+    now = on_call(settings, bootstrap.utc_now())
     yield Finding("on call", "fine" if now else "look", now or "nobody: add [on_call]")
 
 
 def _playbook(settings: Settings) -> str:
     playbook = load_playbook(settings)
-    wiring.check_playbook(settings, playbook)
+    bootstrap.check_playbook(settings, playbook)
     return f"{playbook.name}, {len(playbook.items)} checklist items, {len(playbook.templates)} templates"
 
 
@@ -165,10 +165,12 @@ def _journal(places: AppPaths) -> Iterator[Finding]:
         yield Finding("disk", "look", f"{free >> 20} MB are free where the journal lies")
 
 
-async def _destinations(places: AppPaths, settings: Settings, call: CliContext) -> list[Finding]:
+async def _destinations(places: AppPaths, settings: Settings, context: CliContext) -> list[Finding]:
     async def check(name: str) -> Finding:
         try:
-            chat = await asyncio.to_thread(wiring.make_chat, settings.destinations[name], places, call.environ)
+            chat = await asyncio.to_thread(
+                bootstrap.make_chat, settings.destinations[name], places, context.environ
+            )
             try:
                 async with asyncio.timeout(CHECK_S):
                     return Finding(name, "fine", await chat.check())

@@ -14,16 +14,16 @@ DELIVERY_S = 10.0
 """How long is waited for the last posts of the demo, in seconds."""
 
 
-def play(house: AppContext, drill: DrillPlayer, folder: Path, *, json: bool) -> None:
+def play(app: AppContext, drill: DrillPlayer, folder: Path, *, json: bool) -> None:
     """Play it to its end; the post-mortem's path is the last line on stdout. With ``json`` an object instead."""
-    courier = house.courier()
+    courier = app.courier()
     courier.start()
     try:
-        incident_id = drill.play(output.tell if json else output.say)
+        incident_id = drill.play(output.print_err if json else output.print_out)
     finally:
         courier.stop()
-    deliveries = house.courier().drain(DELIVERY_S, incident_id)
-    room = house.room
+    deliveries = app.courier().drain(DELIVERY_S, incident_id)
+    room = app.room
     incident = room.incident(incident_id)
     written = postmortem.build(incident, room.playbook, deliveries, room.clock(), room.zone)
     path = folder / f"{incident_id}-postmortem.md"
@@ -31,4 +31,4 @@ def play(house: AppContext, drill: DrillPlayer, folder: Path, *, json: bool) -> 
     if json:
         output.data({"id": incident_id, "postmortem": str(path), "data": str(folder)})
     else:
-        output.say(str(path))
+        output.print_out(str(path))

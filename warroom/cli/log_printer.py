@@ -230,13 +230,13 @@ def show(names: Sequence[str], wanted: Wanted, *, follow: bool) -> None:
     for name in names:
         found = [None] if name == "-" else gather.files(name)
         if not found:
-            output.tell(f"{plain(name, 500)}: no file there")
+            output.print_err(f"{plain(name, 500)}: no file there")
             unread.append(name)
         files += found
     if len(files) == 1:
         for piece in _pieces(files[0], Printer(_name(files[0]), wanted), wanted, unread):
             if piece:
-                output.say("\n".join(text for _, text in piece))  # one write a chunk, so that a pipe keeps up
+                output.print_out("\n".join(text for _, text in piece))  # one write a chunk, so that a pipe keeps up
     else:
         printers = [(file, Printer(_name(file), wanted).merged()) for file in files]
         merged = heapq.merge(
@@ -246,10 +246,10 @@ def show(names: Sequence[str], wanted: Wanted, *, follow: bool) -> None:
         for _, text in merged:
             batch.append(text)
             if len(batch) >= _BATCH:
-                output.say("\n".join(batch))
+                output.print_out("\n".join(batch))
                 batch.clear()
         if batch:
-            output.say("\n".join(batch))
+            output.print_out("\n".join(batch))
     if unread:
         named = ", ".join(plain(name, 500) for name in unread)
         raise NotFound(f"Could not be read: {named}", "Check the paths and the rights to them.")
@@ -291,14 +291,14 @@ def _pieces(
     except BrokenPipeError:
         raise
     except OSError as error:
-        output.tell(f"{plain(str(file), 500)}: {(error.strerror or str(error)).lower()}")
+        output.print_err(f"{plain(str(file), 500)}: {(error.strerror or str(error)).lower()}")
         unread.append(str(file))
     except Unreadable as error:
-        output.tell(f"{plain(str(file), 500)}: {error}")
+        output.print_err(f"{plain(str(file), 500)}: {error}")
         unread.append(str(file))
     yield printer.finish()
     if wanted.timed and printer.timeless:
-        output.tell(f"{plain(_name(file))}: none of its lines tells a time, so none could be chosen by it")
+        output.print_err(f"{plain(_name(file))}: none of its lines tells a time, so none could be chosen by it")
 
 
 def _bytes(file: Path | None, wanted: Wanted) -> Iterator[tuple[bytes, int]]:
@@ -395,14 +395,14 @@ def _follow(names: Sequence[str], wanted: Wanted) -> None:
             with suppress(queue.Empty):
                 origin, item = taken.items.get(timeout=_LOOK_S)
                 if isinstance(item, str):
-                    output.tell(f"{origin.name}: {item}")
+                    output.print_err(f"{origin.name}: {item}")
                     continue
                 printer = printers.setdefault(id(origin), Printer(origin.name, wanted))
                 if piece := printer.take(item):
-                    output.say("\n".join(text for _, text in piece))
+                    output.print_out("\n".join(text for _, text in piece))
         for one in printers.values():
             if piece := one.finish():
-                output.say("\n".join(text for _, text in piece))
+                output.print_out("\n".join(text for _, text in piece))
     finally:
         for source in taken.sources:
             source.close()
@@ -417,7 +417,7 @@ def copy_redacted() -> None:
 
     try:
         for text in redact_stream(pieces()):
-            output.say(text, end="")
+            output.print_out(text, end="")
     except (BrokenPipeError, WarroomError):
         raise
     except OSError as error:

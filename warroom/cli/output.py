@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GAP = "  "
 
 
-class Unwritten(WarroomError):
+class OutputError(WarroomError):
     """stdout takes nothing any more: a full disk, say."""
 
 
@@ -36,7 +36,7 @@ def sanitize(text: str) -> str:
     return redact.sanitize(text)
 
 
-def say(text: str = "", *, end: str = "\n") -> None:
+def print_out(text: str = "", *, end: str = "\n") -> None:
     """Lines on stdout, ``end`` after the last.
 
     Raises BrokenPipeError if nobody reads any more, WarroomError if it cannot be written.
@@ -46,7 +46,7 @@ def say(text: str = "", *, end: str = "\n") -> None:
 
 
 def flush() -> None:
-    """Make sure that everything has left; raises as ``say`` does."""
+    """Make sure that everything has left; raises as ``print_out`` does."""
     with _written():
         if sys.stdout:
             sys.stdout.flush()
@@ -59,13 +59,13 @@ def _written() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Unwritten(
+        raise OutputError(
             f"The output cannot be written: {(error.strerror or str(error)).lower()}",
             "What was done is done; warroom status shows it.",
         ) from None
 
 
-def tell(text: str) -> None:
+def print_err(text: str) -> None:
     """Lines on stderr; whoever closed it does not want to know."""
     try:
         click.echo(sanitize(text), err=True)
@@ -73,23 +73,23 @@ def tell(text: str) -> None:
         return
 
 
-def refuse(error: WarroomError) -> None:
+def print_error(error: WarroomError) -> None:
     """An error on stderr: what happened, each reason, what to do."""
-    tell(f"warroom: {error.title}")
+    print_err(f"warroom: {error.title}")
     for blocker in getattr(error, "blockers", ()):
-        tell(f"  ○ {blocker}")
+        print_err(f"  ○ {blocker}")
     if error.remedy:
-        tell(error.remedy)
+        print_err(error.remedy)
 
 
 def data(value: Any) -> None:
     """A value as JSON on stdout: times RFC 3339 in UTC, and no character in it that a terminal would obey."""
-    say(as_json(value, indent=2))
+    print_out(as_json(value, indent=2))
 
 
 def row(value: Any) -> None:
     """A value as JSON on one line of stdout."""
-    say(as_json(value))
+    print_out(as_json(value))
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
@@ -125,9 +125,9 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
         fixed = [_one_line(cell) for cell in line[:-1]]
         padded = [cell + " " * (width - _width(cell)) for cell, width in zip(fixed, widths, strict=True)]
         first, *more = line[-1].split("\n")
-        say(GAP.join([*padded, first]).rstrip())
+        print_out(GAP.join([*padded, first]).rstrip())
         for rest in more:
-            say((indent + rest).rstrip())
+            print_out((indent + rest).rstrip())
 
 
 def _one_line(text: str) -> str:

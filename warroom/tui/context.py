@@ -38,7 +38,7 @@ class DrillControl(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConsoleDeps:
-    """What a console works with. ``drill`` is at hand for whoever starts one; ``rehearses`` starts it at once.
+    """What a console works with. ``drill`` is at hand for whoever starts one; ``starts_drill`` starts it at once.
 
     ``incident_id`` names the war room to open at once; ``save_theme`` keeps a chosen theme for the next time.
     """
@@ -48,7 +48,7 @@ class ConsoleDeps:
     themes: Sequence[Theme] = ()
     courier: OutboxWorker | None = None
     drill: DrillControl | None = None
-    rehearses: bool = False
+    starts_drill: bool = False
     save_theme: Callable[[str], None] | None = None
     incident_id: str = ""
     notice: str = ""
@@ -64,7 +64,7 @@ class ScreenContext:
         self.feed = Feed(deps.room)
         self.courier = deps.courier
         self.drill = deps.drill
-        self._rehearses = deps.rehearses
+        self._starts_drill = deps.starts_drill
         self.watch_logs = deps.watch_logs
         # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.
         self._hands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="room")
@@ -133,7 +133,7 @@ class ScreenContext:
         self.feed.start()
         if self.courier:
             self.courier.start()
-        if self.drill and self._rehearses:
+        if self.drill and self._starts_drill:
             self.drill.start()
 
     def stop(self) -> None:
