@@ -168,6 +168,8 @@ def test_a_file_where_the_data_folder_should_be_is_told(program: Program) -> Non
 
 
 def test_on_a_full_disk_nothing_is_half_kept_and_it_is_said(program: Program) -> None:
+    # Python keeps a compiled module that was cut off by the limit, and every later process would fail over it.
+    program.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     program.does("declare", "x", "y")
     before = program.shows("timeline")
 
