@@ -136,6 +136,14 @@ def test_an_unknown_variable_is_named(tmp_path: Path) -> None:
     assert "chip-txet" in error.title and "chip-text" in error.title
 
 
+def test_a_theme_with_the_names_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    text = (shipped("themes") / "dark.toml").read_text("utf-8").replace("privacy", "curtain")
+    assert "curtain-text" in text
+    (tmp_path / "ours.toml").write_text(text)
+    (theme,) = themes.load_themes(tmp_path)
+    assert {"privacy", "privacy-text"} <= set(theme.variables) and "curtain" not in theme.variables
+
+
 def test_a_missing_variable_is_named(tmp_path: Path) -> None:
     assert "missing: chip-text" in broken(tmp_path, ('chip-text = "#dbe5f1"\n', "")).title
 

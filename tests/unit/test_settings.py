@@ -751,3 +751,8 @@ def test_a_rule_that_cannot_be_used_is_told_with_its_place(
         load(write(f"[redaction]\n{text}\n"), {})
     assert told in str(caught.value)
     assert place in str(caught.value.place), caught.value.place
+
+
+def test_a_key_for_an_action_of_an_earlier_version_is_kept(write: Callable[[str], Path]) -> None:
+    path = write('[console.keys]\ncurtain = "f7"\n')
+    assert load(path, {}).console.keys == {"privacy": "f7"}

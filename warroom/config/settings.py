@@ -62,6 +62,11 @@ def _key(text: str) -> str:
     return text
 
 
+def _present_actions(keys: dict[str, str]) -> dict[str, str]:
+    """Rename actions of earlier versions."""
+    return {{"curtain": "privacy"}.get(action, action): key for action, key in keys.items()}
+
+
 def _link(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
@@ -307,7 +312,7 @@ class ConsoleSettings(_Table):
     log_mb: int = Field(64, ge=1, le=4096)
     """Megabytes kept of logs that cannot be read again, those of commands and pipes. Beyond that the oldest lines
     go, and it is said how many."""
-    keys: dict[Text, Text] = {}
+    keys: Annotated[dict[Text, Text], AfterValidator(_present_actions)] = {}
     """Keys of your own for an action: its id, then one or more keys with commas between. The help (?) lists
     both."""
 

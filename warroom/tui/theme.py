@@ -67,6 +67,9 @@ _TEXTUAL_PAIRS = (
     ("footer-key-foreground", "footer-background"),
 )
 
+_FORMER_NAMES = {"curtain": "privacy", "curtain-text": "privacy-text"}
+"""Variables of earlier versions that a team's own theme may still have."""
+
 _TEXTUAL = tuple(ColorSystem(primary="#808080").generate())
 _STYLE = re.compile(r"none|(?:(?:not )?(?:bold|italic|underline|reverse)(?: |$))+")
 
@@ -93,7 +96,8 @@ def _colour(value: str) -> str:
 
 def _variables(values: dict[str, str]) -> dict[str, str]:
     parsed = {}
-    for name, value in values.items():
+    for given, value in values.items():
+        name = _FORMER_NAMES.get(given, given)
         if name not in OURS and name not in _TEXTUAL:
             raise ValueError(f'unknown variable "{toml.plain(name)}". {toml.allowed(OURS, name)}')
         if name.endswith("-style") or "-style-" in name:
