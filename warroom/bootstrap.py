@@ -41,6 +41,7 @@ from warroom.room.room import WarRoom
 
 if TYPE_CHECKING:
     from warroom.drill.clock import ScaledClock
+    from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
     from warroom.logs.view import LogView
     from warroom.room.outbox import OutboxWorker
@@ -104,6 +105,12 @@ class AppContext:
         from warroom.room.outbox import OutboxWorker  # asyncio; not for verbs that only look
 
         return OutboxWorker(self.room)
+
+    def drill_on_demand(self, folder: Path) -> DrillOnDemand:
+        """The shipped drill, its logs in ``folder``, for someone who may start it."""
+        from warroom.drill.on_demand import DrillOnDemand
+
+        return DrillOnDemand(lambda: self.drill(folder))
 
     def drill(self, folder: Path, clock: ScaledClock | None = None, name: str = DRILL) -> DrillPlayer:
         """The shipped drill of that name, its logs in ``folder``; ``clock`` is the room's if that is scaled."""

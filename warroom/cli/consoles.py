@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from warroom.bootstrap import AppContext
     from warroom.config.settings import Settings
+    from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
-    from warroom.incident.summary import Summary
     from warroom.logs.records import Level
     from warroom.logs.view import LogView
     from warroom.tui.context import ConsoleDeps
@@ -177,7 +177,7 @@ def open_console(context: CliContext, *, war_room: bool = False, logs: Sequence[
         with here.scope(cleanup=False):  # a thread of its own, to which click's context is not known
             app = context.app
             opened = context.incident().id if war_room else ""
-        drill = app.drill(app.places.data / "drill")
+        drill = app.drill_on_demand(app.places.data / "drill")
         return deps(
             app,
             drill,
@@ -187,16 +187,12 @@ def open_console(context: CliContext, *, war_room: bool = False, logs: Sequence[
             notice=context.unknown_person_warning(),
         )
 
-    from warroom.config.paths import AppPaths
-    from warroom.journal.summaries import read_summaries
-
-    places = AppPaths.find(context.environ, {"data": context.data})
-    here.exit(show_console(build_deps, lambda: read_summaries(places.journal), crash_folder=places.data))
+    here.exit(show_console(build_deps, crash_folder=data_folder(context)))
 
 
 def deps(
     app: AppContext,
-    drill: DrillPlayer,
+    drill: DrillPlayer | DrillOnDemand,
     *,
     incident_id: str = "",
     logs: Sequence[Path | str | int] = (),
@@ -217,8 +213,7 @@ def deps(
     themes = {theme.name: theme for folder in folders for theme in load_themes(folder)}
 
     def watch_logs(view: LogView, service: str) -> None:
-        played = drill.logs if drill.running and service == drill.script.service else ()
-        app.watch_logs(view, service, [*played, *logs])
+        app.watch_logs(view, service, [*drill.logs_of(service), *logs])
 
     return ConsoleDeps(
         app.room,
@@ -235,20 +230,16 @@ def deps(
     )
 
 
-def show_console(
-    build_deps: Callable[[], ConsoleDeps],
-    read_summaries: Callable[[], Sequence[Summary]] = tuple,
-    crash_folder: Path | None = None,
-) -> int:
+def show_console(build_deps: Callable[[], ConsoleDeps], crash_folder: Path | None = None) -> int:
     """Show the console until it is left; its exit status. The one place that imports the screen.
 
-    ``read_summaries`` gives the incidents that are drawn at once. ``build_deps`` is called after that; an error it
-    raises is raised here, the screen gone.
+    ``build_deps`` is called in a thread once the screen is there; an error it raises is raised here once the screen
+    is closed.
     """
     with _terminal_taken():
         from warroom.tui.app import WarRoomApp
 
-        console = WarRoomApp(build_deps, read_summaries=read_summaries, crash_folder=crash_folder)
+        console = WarRoomApp(build_deps, crash_folder=crash_folder)
         console.run()
     if console.failed:
         raise console.failed

@@ -132,7 +132,7 @@ Link = Annotated[str, Field(max_length=2000), AfterValidator(_inert), AfterValid
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class Person(_Table):

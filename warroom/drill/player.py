@@ -87,6 +87,10 @@ class DrillPlayer:
         """Whether it has started and not ended."""
         return bool(self._anchors) and not self._ended.is_set()
 
+    def logs_of(self, service: str) -> tuple[Path, ...]:
+        """The log files the drill writes for ``service`` while it runs."""
+        return self.logs if self.running and service == self.script.service else ()
+
     def start(self) -> None:
         """Play logs, alerts and chat from the beginning, in a thread.
 

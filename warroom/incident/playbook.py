@@ -333,7 +333,7 @@ class _File(_Value):
     alerts: Alerts
     fix_strategy: FixStrategy
     guidance: _Guidance
-    nudges: Nudges = Nudges()
+    nudges: Nudges = Field(default_factory=Nudges)
 
 
 def _build(table: dict[str, Any], text: str, source: str) -> Playbook:

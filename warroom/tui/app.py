@@ -1,29 +1,29 @@
 """The console: home below, incidents above, and what can be done anywhere. What is shown is the screens' affair.
 
-Importing this loads Textual and little else: the first frame waits for nothing more.
+Importing this loads Textual and little else. The rest is loaded in the order in which it is needed: home, then,
+while home already answers keys, the war room.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import ComposeResult, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 from textual.widget import Widget
 
 from warroom.tui.base import BaseApp
-from warroom.tui.splash import Splash
 
 if TYPE_CHECKING:
     from warroom.errors import WarroomError
     from warroom.incident.readings import Reading
-    from warroom.incident.summary import Summary
     from warroom.tui.context import ConsoleDeps, ScreenContext
 
 SAVED_WITHIN_S = 0.8
@@ -42,6 +42,11 @@ def _theme_commands() -> type[Provider]:
     return ThemeCommands
 
 
+def _load_war_room() -> None:
+    """Import what the first incident opened needs, so that it opens without a pause."""
+    from warroom.tui.screens import war_room  # noqa: F401
+
+
 class Palette(CommandPalette):
     """Textual's, which fails at page up and down while it lists nothing."""
 
@@ -53,9 +58,8 @@ class Palette(CommandPalette):
 class WarRoomApp(BaseApp):
     """The console. ``run`` returns once it is left; end the process with ``return_code``.
 
-    The first frame is drawn at once, the incidents that ``read_summaries`` gives in the next. Then ``build_deps``
-    is called, in a thread, and brings what the console works with; if it raises, the console ends and ``failed``
-    holds the error.
+    ``build_deps`` is called in a thread and returns what the console works with; if it raises, the console ends and
+    ``failed`` holds the error.
     ``crash_folder`` takes the report of a crash.
     """
 
@@ -70,11 +74,9 @@ class WarRoomApp(BaseApp):
         self,
         build_deps: Callable[[], ConsoleDeps],
         *,
-        read_summaries: Callable[[], Sequence[Summary]] = tuple,
         crash_folder: Path | None = None,
     ) -> None:
         super().__init__(crash_folder=crash_folder)
-        self._ground = Splash(read_summaries)
         self._equip = build_deps
         self.failed: WarroomError | None = None
         self._equipment: ConsoleDeps | None = None
@@ -85,16 +87,8 @@ class WarRoomApp(BaseApp):
 
     # ── beginning and end ───────────────────────────────────────────────────────────────────────────────
 
-    def compose(self) -> ComposeResult:
-        yield self._ground
-
     def on_mount(self) -> None:
-        # Everything the console is made of is imported after the first frames are on the glass.
-        self.call_after_refresh(self._look)
-
-    def _look(self) -> None:
-        self._ground.look()
-        self.call_after_refresh(lambda: self.run_worker(self._begin()))
+        self.run_worker(self._begin())
 
     async def _begin(self) -> None:
         from warroom.errors import WarroomError
@@ -111,21 +105,23 @@ class WarRoomApp(BaseApp):
         context.start()
         from warroom.tui.screens.home import HomeScreen
 
-        await self.push_screen(HomeScreen(context))
+        home = self.push_screen(HomeScreen(context))
+        if deps.incident_id:
+            self.open_incident(deps.incident_id)  # above home before home is drawn
+        await home
         self.goes_on = True
         for notice in context.room.notices():
             context.say(notice, "error", timeout=60)
         if deps.notice:
             context.say(deps.notice, "warning", timeout=60)
-        if deps.incident_id:
-            self.open_incident(deps.incident_id)
         self._begun = True
+        self.call_after_refresh(lambda: threading.Thread(target=_load_war_room, daemon=True).start())
 
     def _build_deps(self) -> None:
         deps = self._equip()
         from warroom.tui.actions import keymap
         from warroom.tui.context import ScreenContext
-        from warroom.tui.screens import war_room  # noqa: F401 — imported here, off the loop, for when it is shown
+        from warroom.tui.screens import home  # noqa: F401 — imported here, off the event loop
 
         keymap(deps.room.settings.console.keys)
         self._equipment = deps

@@ -7,21 +7,23 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from textual.app import App
 from textual.theme import Theme
 
 from warroom.errors import Refusal, WarroomError
-from warroom.logs.view import LogView
-from warroom.room.outbox import OutboxWorker
 from warroom.room.room import WarRoom
 from warroom.safety import sanitize
 from warroom.tui.feed import Feed
 
+if TYPE_CHECKING:
+    from warroom.logs.view import LogView
+    from warroom.room.outbox import OutboxWorker
+
 T = TypeVar("T")
 
-WatchLogs = Callable[[LogView, str], None]
+WatchLogs: TypeAlias = "Callable[[LogView, str], None]"
 """Has a view read the logs of a service, by its name; those of the command line come with it."""
 
 

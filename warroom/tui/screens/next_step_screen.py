@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.content import Content
-from textual.widgets import Input, TextArea
 
 from warroom.incident.advice import NextStep
 from warroom.tui.actions import BY_ID, key_of
 from warroom.tui.screens.base import BaseScreen, is_letter
-from warroom.tui.screens.confirm import Confirm
 from warroom.tui.widgets.bars import Bar
 from warroom.tui.widgets.row_list import RowList
 from warroom.tui.widgets.text import URGENCY_STYLE, literal
+
+if TYPE_CHECKING:
+    from warroom.tui.screens.confirm import Confirm
 
 
 class NextScreen(BaseScreen):
@@ -48,7 +50,8 @@ class NextScreen(BaseScreen):
         if step.action not in BY_ID or self.target_of(step.action) != step.target:
             return ""
         letters = all(is_letter(key) for key in own.get(step.action, BY_ID[step.action].keys).split(","))
-        return "" if letters and isinstance(self.focused, Input | TextArea) else key_of(step.action, own)
+        typing = self.focused is not None and self.focused.check_consume_key("a", "a")
+        return "" if letters and typing else key_of(step.action, own)
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
