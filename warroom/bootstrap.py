@@ -8,29 +8,17 @@ from __future__ import annotations
 
 import functools
 import os
-import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from pydantic import SecretStr, create_model
+from typing import TYPE_CHECKING, NamedTuple
 
 from warroom import toml
-from warroom.config.paths import JOURNAL, AppPaths, shipped, shown
-from warroom.config.settings import (
-    Destination,
-    KeyCheck,
-    LogCommand,
-    Settings,
-    load,
-    load_playbook,
-    on_call,
-    resolve_options,
-    who,
-)
+from warroom.config.loading import KeyCheck, load, load_playbook, who
+from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
+from warroom.config.settings import Destination, LogCommand, Settings
+from warroom.config.state import choose_theme, chosen_theme
 from warroom.connect.ports import Chat
 from warroom.errors import BadInput, NotFound, SettingsError
 from warroom.incident.delivery import AUDIENCES
@@ -58,6 +46,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def theme_of(settings: Settings, places: AppPaths, environ: Mapping[str, str]) -> str:
+    """The theme to show: WARROOM_THEME, else the one chosen on this machine, else the settings'."""
+    configured = settings.console.theme
+    return configured if chosen("theme", environ, {})[0] else chosen_theme(places.data, configured)
+
+
 class AppContext:
     """Everything one process works with, opened; a context manager that closes it.
 
@@ -80,6 +74,15 @@ class AppContext:
         self.journal = journal
         self.environ = environ
         self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat, measures=self.measure)
+
+    @property
+    def theme(self) -> str:
+        """See ``theme_of``."""
+        return theme_of(self.settings, self.places, self.environ)
+
+    def choose_theme(self, name: str) -> None:
+        """Remember a theme for this machine. ``SettingsError`` if that cannot be written."""
+        choose_theme(self.places.data, name, self.settings.console.theme)
 
     def chat(self, name: str) -> Chat:
         """The destination of that name, its secrets looked up now. Opens no connection.
@@ -255,7 +258,7 @@ def open_demo(
     kept = {name: value for name, value in environ.items() if name[:8] != "WARROOM_" or name == "WARROOM_THEME"}
     file = shipped("sample_data") / "settings.toml"
     clock = ScaledClock(speed)
-    person = by or on_call(load(file, kept), clock())
+    person = by or load(file, kept).person_on_call(clock())
     house = open_context(file, folder, person, environ=kept, clock=clock)
     return house, house.drill(folder / "logs", clock)
 
@@ -318,10 +321,6 @@ def check_playbook(settings: Settings, playbook: Playbook) -> None:
         check_templates(playbook, shown(Path(settings.playbook)))
 
 
-PLACEHOLDER = "https://placeholder.invalid"
-"""Replaces a secret that is not looked up: an address and a header's value alike."""
-
-
 def make_chat(
     destination: Destination, places: AppPaths, environ: Mapping[str, str], *, secrets: bool = True
 ) -> Chat:
@@ -331,75 +330,16 @@ def make_chat(
     Raises ``SettingsError`` with file, table and key, whatever the backend does; it holds no secret.
     """
     from warroom.connect import plugins
-    from warroom.connect.guarded_chat import GuardedChat, describe, is_ending
-    from warroom.connect.secret_mask import SecretMask, secret_values
+    from warroom.connect.guarded_chat import GuardedChat
+    from warroom.connect.options import OptionsTable, build_plugin
 
-    place = _Place(destination.name, places)
+    table = OptionsTable(
+        ("destinations", destination.name), destination.options, places.settings, destination.plain_secrets
+    )
+    built = build_plugin(
+        plugins.CHAT, destination.backend, table, environ, look_up=secrets, defaults={"folder": places.data}
+    )
     try:
-        backend = plugins.load(destination.backend)
+        return GuardedChat(destination.name, built.plugin, built.mask, built.package)
     except SettingsError as error:
-        raise place.of(error, "backend") from None
-    model = backend.Options
-    secret = [name for name, field in model.model_fields.items() if _is_secret(field.annotation)]
-    tables = [name for name in secret if _is_table(model.model_fields[name].annotation)]
-    try:
-        if secrets:
-            options = resolve_options(destination, secret, environ, tables=tables)
-        else:
-            options = {
-                key: _placeholder(value, key in tables) if key in secret else value
-                for key, value in destination.options.items()
-            }
-    except SettingsError as error:
-        raise place.of(error) from None
-    if "folder" in model.model_fields:
-        options.setdefault("folder", places.data)
-    name = destination.name
-    mask = SecretMask(secret_values([options[key] for key in secret if key in options]))
-    failure: SettingsError
-    try:
-        # A file of this one table, so that a mistake is found in the settings by its whole path.
-        file = create_model("File", destinations=(dict[str, model], ...))  # type: ignore[valid-type]
-        checked: Any = toml.check({"destinations": {name: options}}, file, place.text, place.file)
-        return GuardedChat(name, backend(checked.destinations[name]), mask)
-    except SettingsError as error:  # an address that cannot be one, a token that no header can carry
-        failure = error if error.place.startswith(place.file) else place.of(error)
-    except BaseException as error:
-        if is_ending(error):
-            raise
-        wrong = f"its chat backend cannot be set up: {describe(error, mask)}"
-        failure = place.of(SettingsError(wrong, "Check the options, or update the package of the backend."))
-    raise failure
-
-
-def _placeholder(value: object, is_table: bool) -> object:
-    return dict.fromkeys(value, PLACEHOLDER) if is_table and isinstance(value, dict) else PLACEHOLDER
-
-
-class _Place:
-    """Where a destination stands in the settings, for what is wrong with it."""
-
-    def __init__(self, name: str, places: AppPaths) -> None:
-        self.name = name
-        self.file = shown(places.settings)
-        self.text = ""
-        with suppress(OSError, ValueError):  # gone since it was read: then the table's name has to do
-            self.text = places.settings.read_text(encoding="utf-8")
-
-    def of(self, error: SettingsError, key: str = "") -> SettingsError:
-        """The error with the place of the table's ``key``, or of the key it names itself."""
-        table = f"[destinations.{self.name}]"
-        key = key or error.place.removeprefix(table).strip()
-        title = error.title.removeprefix(f"{error.place}: ")
-        path = ("destinations", self.name, *(key.split(".") if key else ()))
-        return toml.refuse([toml.Mistake(path, title, error.remedy, table=not key)], self.text, self.file)
-
-
-def _is_table(annotation: object) -> bool:
-    """Whether an option is declared as a table, be it optional."""
-    return typing.get_origin(annotation) in (dict, Mapping) or any(map(_is_table, typing.get_args(annotation)))
-
-
-def _is_secret(annotation: object) -> bool:
-    """Whether an option is declared as a secret, be it optional or a table of secrets."""
-    return annotation is SecretStr or any(map(_is_secret, typing.get_args(annotation)))
+        raise table.locate(error) from None

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from warroom.bootstrap import open_context
-from warroom.config.settings import load_playbook
+from warroom.config.loading import load_playbook
 from warroom.incident.commands import Acknowledge, Assign, Declare
 from warroom.incident.events import Declared, Noted
 from warroom.incident.incident import fold

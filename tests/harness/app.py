@@ -30,8 +30,10 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
+from warroom.config.loading import load_playbook
 from warroom.config.paths import shipped
-from warroom.config.settings import Destination, OnCall, Person, Service, Settings, Team, load_playbook
+from warroom.config.rota import OnCall
+from warroom.config.settings import Destination, Person, Service, Settings, Team
 from warroom.incident.delivery import Channel, Delivery, Message, Opening, Receipt
 from warroom.incident.playbook import Playbook
 from warroom.journal.sqlite import SqliteJournal

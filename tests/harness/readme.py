@@ -185,9 +185,9 @@ def promises() -> str:
 
 def options(name: str) -> str:
     """The options of a backend, from its model and the docstrings in it."""
-    from warroom.connect.plugins import load
+    from warroom.connect.plugins import CHAT, load
 
-    model = load(name).Options
+    model = load(CHAT, name).options
     manual = _manual(model)
     rows = []
     for key, field in model.model_fields.items():
@@ -200,9 +200,9 @@ def options(name: str) -> str:
 
 
 def _backends() -> list[tuple[str, Any]]:
-    from warroom.connect.plugins import load
+    from warroom.connect.plugins import CHAT, load
 
-    return [(name, load(name)) for name in OURS]
+    return [(name, load(CHAT, name).build) for name in OURS]
 
 
 def _manual(model: type[BaseModel]) -> dict[str, str]:

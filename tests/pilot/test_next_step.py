@@ -22,8 +22,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from warroom.bootstrap import open_context
+from warroom.config.loading import load_playbook
 from warroom.config.paths import shipped
-from warroom.config.settings import Settings, load_playbook
+from warroom.config.settings import Settings
 from warroom.drill.clock import ScaledClock
 from warroom.drill.player import DrillPlayer
 from warroom.drill.script import parse_script

@@ -14,7 +14,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from warroom.config.settings import shipped
+from warroom.config.paths import shipped
 from warroom.incident.commands import Declare
 from warroom.tui import key_queue
 from warroom.tui.app import WarRoomApp

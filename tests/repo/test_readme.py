@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from warroom import bootstrap as wiring
 from warroom.cli.main import cli
-from warroom.config import settings as settings_
+from warroom.config.loading import load
 from warroom.config.paths import AppPaths
 from warroom.config.settings import Destination
 from warroom.connect.guarded_chat import GuardedChat
@@ -143,7 +143,7 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
     file.write_text(block)
     (tmp_path / "matrix-token").write_text("syt_not_a_real_one\n")
     environ = {"SLACK_TOKEN": "xoxb-not-a-real-one", "STATUS_HOOK": "https://hooks.example.com/T0/B0"}
-    settings = settings_.load(file, environ)
+    settings = load(file, environ)
     places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
     assert settings.destinations
     for destination in settings.destinations.values():
@@ -243,7 +243,7 @@ def test_the_example_is_found_by_its_entry_point_and_its_settings_are_accepted(
     file = tmp_path / "settings.toml"
     file.write_text(SET)
     places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
-    phones = settings_.load(file, {}).destinations["phones"]
+    phones = load(file, {}).destinations["phones"]
     chat = wiring.make_chat(phones, places, {"NTFY_TOKEN": "tk_secret"})
     assert isinstance(chat, GuardedChat) and type(chat.backend).__name__ == "Ntfy"
     plain = phones.model_copy(update={"options": {**phones.options, "token": "tk_secret"}})

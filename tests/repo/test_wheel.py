@@ -90,7 +90,8 @@ def test_it_finds_its_themes_samples_and_playbook(installed: Path, tmp_path: Pat
         """
 import warroom
 from warroom.config.paths import shipped
-from warroom.config.settings import Settings, load_playbook
+from warroom.config.loading import load_playbook
+from warroom.config.settings import Settings
 from warroom.tui.theme import load_themes
 print(warroom.__file__)
 print(*sorted(theme.name for theme in load_themes(shipped("themes"))))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from harness.ids import entry_id, new_ids
 
-from warroom.config.settings import Settings, load_playbook
+from warroom.config.loading import load_playbook
+from warroom.config.settings import Settings
 from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.commands import (
     AcceptHandover,

@@ -26,7 +26,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from warroom.connect.http import LONGEST_WAIT, HttpClient, HttpRejected, HttpResponse, _body
+from warroom.connect.http import LONGEST_WAIT, HttpRejected, _body
+from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.errors import DeliveryError, NotSent, Rejected, SettingsError, Unconfirmed
 
 pytestmark = pytest.mark.anyio
@@ -36,8 +37,16 @@ TOKEN = "plantedsecret-0123456789abcdef"
 SECRET_PATH = "T0PLANTED/B0PLANTED/xyzzyplugh1234"
 
 
-def door(url: str = "https://chat.test/api", **more: Any) -> HttpClient:
-    return HttpClient("Chat", url, headers={"Authorization": SecretStr(f"Bearer {TOKEN}")}, **more)
+RULES = OutcomeRules(
+    remedies={"M_X": "Ask Ann."},
+    throttled=frozenset(("M_LIMIT_EXCEEDED",)),
+    wait_keys={"retry_after_ms": 0.001, "retry_after": 1.0},
+    code_keys=("errcode", "error", "code"),
+)
+
+
+def client(url: str = "https://chat.test/api", **more: Any) -> DeliveryClient:
+    return DeliveryClient("Chat", url, RULES, headers={"Authorization": SecretStr(f"Bearer {TOKEN}")}, **more)
 
 
 def answering(status: int, body: bytes | str = b"{}", **headers: str) -> httpx.MockTransport:
@@ -52,7 +61,7 @@ def failing(error: type[Exception], words: str = "") -> httpx.MockTransport:
     return httpx.MockTransport(handler)
 
 
-async def caught(http: HttpClient, method: str = "POST", **more: Any) -> DeliveryError:
+async def caught(http: DeliveryClient, method: str = "POST", **more: Any) -> DeliveryError:
     with pytest.raises(DeliveryError) as info:
         await http.send(method, "x", json_body={"a": 1} if method == "POST" else None, **more)
     await http.close()
@@ -81,7 +90,7 @@ def no_secret(error: BaseException) -> None:
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError])
 async def test_a_request_that_never_left_is_not_sent(error: type[Exception]) -> None:
-    assert type(await caught(door(transport=failing(error)))) is NotSent
+    assert type(await caught(client(transport=failing(error)))) is NotSent
 
 
 @pytest.mark.parametrize(
@@ -97,17 +106,17 @@ async def test_a_request_that_never_left_is_not_sent(error: type[Exception]) -> 
     ],
 )
 async def test_a_request_whose_answer_was_lost_is_uncertain(error: type[Exception]) -> None:
-    assert type(await caught(door(transport=failing(error)))) is Unconfirmed
+    assert type(await caught(client(transport=failing(error)))) is Unconfirmed
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 599])
 async def test_a_server_that_fails_may_have_done_it(status: int) -> None:
-    assert type(await caught(door(transport=answering(status, "<html>oops</html>")))) is Unconfirmed
+    assert type(await caught(client(transport=answering(status, "<html>oops</html>")))) is Unconfirmed
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 415, 418, 422])
 async def test_a_no_is_refused_with_a_remedy(status: int) -> None:
-    error = await caught(door(transport=answering(status, '{"error": "nope"}')))
+    error = await caught(client(transport=answering(status, '{"error": "nope"}')))
     assert isinstance(error, HttpRejected)
     assert isinstance(error, Rejected)
     assert (error.status, error.code) == (status, "nope")
@@ -116,15 +125,27 @@ async def test_a_no_is_refused_with_a_remedy(status: int) -> None:
 
 async def test_a_services_own_code_has_the_backends_remedy() -> None:
     no = answering(403, '{"errcode": "M_X", "error": "You may not"}')
-    http = door(transport=no, remedies={"M_X": "Ask Ann."})
+    http = client(transport=no)
     error = await caught(http)
     assert error.title == "Chat refused: M_X (403)"
     assert error.remedy == "You may not Ask Ann."
 
 
+@pytest.mark.parametrize("status", [200, 204, 304, 404, 429, 500])
+async def test_a_poller_gets_the_answer_of_any_status(status: int) -> None:
+    http = client(transport=answering(status, f'[{{"id": 7}}, "{TOKEN}"]', retry_after="3"))
+    response = await http.request("GET", "alerts")
+    assert response.status == status
+    assert response.json[0] == {"id": 7}
+    assert TOKEN not in repr(response)
+    assert response.data == {}
+    assert response.retry_after == 3.0
+    assert response.elapsed_s > 0
+
+
 @pytest.mark.parametrize("status", [408, 425])
 async def test_a_request_the_server_says_it_did_not_take_is_not_sent(status: int) -> None:
-    assert type(await caught(door(transport=answering(status)))) is NotSent
+    assert type(await caught(client(transport=answering(status)))) is NotSent
 
 
 @pytest.mark.parametrize(
@@ -151,37 +172,39 @@ async def test_a_request_the_server_says_it_did_not_take_is_not_sent(status: int
 async def test_throttling_is_not_sent_with_the_services_wait(
     headers: dict[str, str], body: str, wait: float | None
 ) -> None:
-    error = await caught(door(transport=answering(429, body, **headers)))
+    error = await caught(client(transport=answering(429, body, **headers)))
     assert type(error) is NotSent
     assert error.retry_after == wait
 
 
 async def test_a_wait_given_as_a_date_is_counted_from_now() -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    error = await caught(door(transport=answering(429, retry_after=soon)))
+    error = await caught(client(transport=answering(429, retry_after=soon)))
     assert error.retry_after == pytest.approx(60, abs=5)
 
 
 async def test_throttling_told_by_its_code_alone_is_throttling() -> None:
-    error = await caught(door(transport=answering(400, '{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 2000}')))
+    error = await caught(
+        client(transport=answering(400, '{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 2000}'))
+    )
     assert type(error) is NotSent
     assert error.retry_after == 2.0
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"ok"', b'{"ok": tr', b"\xff\xfe", b"[" * 100_000])
 async def test_a_promise_of_json_that_is_not_kept_is_uncertain(body: bytes) -> None:
-    assert type(await caught(door(transport=answering(200, body)))) is Unconfirmed
+    assert type(await caught(client(transport=answering(200, body)))) is Unconfirmed
 
 
 async def test_a_plain_ok_is_enough_where_no_json_is_promised() -> None:
-    http = door(transport=answering(200, "ok"))
-    assert await http.send("POST", json_body={}, wants_json=False) == HttpResponse(200, {})
+    http = client(transport=answering(200, "ok"))
+    assert (await http.send("POST", json_body={}, wants_json=False)).text == "ok"
 
 
 async def test_a_harmless_request_is_never_uncertain() -> None:
     for transport in (answering(500), answering(200, "<"), failing(httpx.ReadTimeout), failing(httpx.ReadError)):
-        assert type(await caught(door(transport=transport), "GET")) is NotSent
-        assert type(await caught(door(transport=transport), repeatable=True)) is NotSent
+        assert type(await caught(client(transport=transport), "GET")) is NotSent
+        assert type(await caught(client(transport=transport), repeatable=True)) is NotSent
 
 
 async def test_a_redirect_is_not_followed_and_shows_its_host_alone() -> None:
@@ -191,14 +214,14 @@ async def test_a_redirect_is_not_followed_and_shows_its_host_alone() -> None:
         asked.append(request.url.host)
         return httpx.Response(307, headers={"location": f"https://elsewhere.test/{SECRET_PATH}?token={TOKEN}"})
 
-    error = await caught(door(transport=httpx.MockTransport(handler)))
+    error = await caught(client(transport=httpx.MockTransport(handler)))
     assert isinstance(error, Rejected)
     assert "elsewhere.test" in error.remedy
     assert asked == ["chat.test"]
 
 
 async def test_an_endless_answer_is_given_up() -> None:
-    error = await caught(door(transport=answering(200, b" " * (9 * 1024 * 1024))))
+    error = await caught(client(transport=answering(200, b" " * (9 * 1024 * 1024))))
     assert type(error) is Unconfirmed
 
 
@@ -209,7 +232,7 @@ async def test_lone_surrogates_are_sent_as_question_marks() -> None:
         sent.append(request.content)
         return httpx.Response(200, content=b"{}")
 
-    await door(transport=httpx.MockTransport(handler)).send("POST", "x", json_body={"text": "a\ud800b"})
+    await client(transport=httpx.MockTransport(handler)).send("POST", "x", json_body={"text": "a\ud800b"})
     assert sent == [b'{"text": "a?b"}']
 
 
@@ -218,12 +241,12 @@ async def test_lone_surrogates_are_sent_as_question_marks() -> None:
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadError, httpx.LocalProtocolError])
 async def test_a_failing_request_does_not_carry_its_token(error: type[Exception]) -> None:
-    await caught(door(transport=failing(error, "it was")))
+    await caught(client(transport=failing(error, "it was")))
 
 
 async def test_a_service_that_echoes_the_token_is_not_quoted() -> None:
     body = f'{{"error": "bad token {TOKEN}", "message": "Bearer {TOKEN} \\u001b[31m red"}}'
-    error = await caught(door(transport=answering(401, body)))
+    error = await caught(client(transport=answering(401, body)))
     assert "bad token" in error.title
     assert "\x1b" not in str(error)
 
@@ -236,7 +259,7 @@ async def test_a_secret_address_shows_its_host_alone() -> None:
         answering(403, '{"error": "xyzzyplugh1234"}'),
         httpx.MockTransport(lambda request: (_ for _ in ()).throw(httpx.ConnectError(f"to {request.url}"))),
     ):
-        http = HttpClient("Webhook", url, transport=transport)
+        http = DeliveryClient("Webhook", url, transport=transport)
         with pytest.raises(DeliveryError) as info:
             await http.send("POST", json_body={}, wants_json=False)
         no_secret(info.value)
@@ -248,7 +271,9 @@ async def test_nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     for name in ("httpx", "httpcore", "asyncio"):
         caplog.set_level(logging.DEBUG, name)
     with servers.RawServer(servers.http_answer("200 OK")) as server:
-        http = HttpClient("Webhook", SecretStr(f"{server.url}/{SECRET_PATH}"), headers={"X-Key": SecretStr(TOKEN)})
+        http = DeliveryClient(
+            "Webhook", SecretStr(f"{server.url}/{SECRET_PATH}"), headers={"X-Key": SecretStr(TOKEN)}
+        )
         await http.send("POST", json_body={})
         await http.close()
         assert TOKEN.encode() in server.requests[0]
@@ -288,7 +313,7 @@ async def test_a_service_that_echoes_its_credentials_everywhere_is_not_quoted(st
             answer = head + b"Connection: close\r\n\r\n" + body
         with servers.RawServer(answer) as server:
             headers = {"Authorization": SecretStr(f"Bearer {TOKEN}"), "X-Basic": SecretStr(BASIC)}
-            http = HttpClient("Chat", server.url, headers=headers)
+            http = DeliveryClient("Chat", server.url, headers=headers)
             try:
                 got = await http.send("POST", "x", json_body={})
             except DeliveryError as error:
@@ -305,7 +330,7 @@ async def test_a_service_that_echoes_its_credentials_everywhere_is_not_quoted(st
 
 async def test_the_reason_phrase_is_said_where_it_is_all_there_is() -> None:
     with servers.RawServer(b"HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\n\r\n") as server:
-        assert (await caught(door(server.url))).title == "Chat refused: I'm a teapot (418)"
+        assert (await caught(client(server.url))).title == "Chat refused: I'm a teapot (418)"
 
 
 # Compressed answers
@@ -321,7 +346,7 @@ async def test_no_compression_is_asked_for_and_one_that_comes_all_the_same_is_un
     data = b'{"id": "%s"}' % (b"x" * 200_000)
     for name, body in (("gzip", compressed(data)), ("Deflate", zlib.compress(data)), ("identity", data)):
         with servers.RawServer(servers.http_answer("200 OK", body, f"Content-Encoding: {name}")) as server:
-            http = door(server.url)
+            http = client(server.url)
             assert (await http.send("POST", "x", json_body={})).data == json.loads(data)
             await http.close()
             assert b"\r\naccept-encoding: identity\r\n" in server.requests[0].lower()
@@ -329,12 +354,12 @@ async def test_no_compression_is_asked_for_and_one_that_comes_all_the_same_is_un
 
 BOMB = """
 import asyncio, resource, sys
-from warroom.connect.http import HttpClient
+from warroom.connect.outcome import DeliveryClient
 from warroom.errors import DeliveryError
 held = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) << 10
 resource.setrlimit(resource.RLIMIT_AS, (held + (128 << 20),) * 2)
 async def ask(url):
-    http = HttpClient("Chat", url)
+    http = DeliveryClient("Chat", url)
     try:
         print("answer", (await http.send("GET", "x")).data)
     except DeliveryError as error:
@@ -377,7 +402,7 @@ async def test_whatever_is_said_to_be_compressed_is_whole_or_nothing(data: bytes
 @pytest.mark.parametrize("token", ["with\nbreak", "with\r\nX-Evil: 1", " padded", "ümlaut", "", "tab\tbed"])
 def test_a_token_no_header_can_carry_is_a_mistake_in_the_settings(token: str) -> None:
     with pytest.raises(SettingsError) as info:
-        HttpClient("Chat", "https://chat.test", headers={"Authorization": SecretStr(token)})
+        DeliveryClient("Chat", "https://chat.test", headers={"Authorization": SecretStr(token)})
     assert not token.strip() or token not in str(info.value)
 
 
@@ -386,7 +411,7 @@ def test_a_token_no_header_can_carry_is_a_mistake_in_the_settings(token: str) ->
 )
 def test_an_address_that_is_none_is_a_mistake_in_the_settings(url: str) -> None:
     with pytest.raises(SettingsError):
-        HttpClient("Chat", SecretStr(url))
+        DeliveryClient("Chat", SecretStr(url))
 
 
 @pytest.mark.parametrize(
@@ -394,17 +419,17 @@ def test_an_address_that_is_none_is_a_mistake_in_the_settings(url: str) -> None:
 )
 def test_a_token_is_not_sent_in_clear_beyond_this_machine(url: str) -> None:
     with pytest.raises(SettingsError):
-        door(url)
+        client(url)
     with pytest.raises(SettingsError):
-        HttpClient("Chat", SecretStr(url))
+        DeliveryClient("Chat", SecretStr(url))
 
 
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:1/x", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9:1"]
 )
 def test_loopback_may_be_plain_and_knows_no_proxy(url: str) -> None:
-    door(url)
-    HttpClient("Chat", SecretStr(url))
+    client(url)
+    DeliveryClient("Chat", SecretStr(url))
 
 
 async def test_a_proxy_does_not_see_a_loopback_request(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -416,7 +441,7 @@ async def test_a_proxy_does_not_see_a_loopback_request(monkeypatch: pytest.Monke
             monkeypatch.setenv(name, proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        http = door(server.url)
+        http = client(server.url)
         await http.send("GET")
         await http.close()
         assert (len(proxy.requests), len(server.requests)) == (0, 1)
@@ -426,12 +451,12 @@ async def test_a_proxy_does_not_see_a_loopback_request(monkeypatch: pytest.Monke
 
 
 async def test_nobody_listening_is_not_sent() -> None:
-    assert type(await caught(door(f"http://127.0.0.1:{servers.free_port()}"))) is NotSent
+    assert type(await caught(client(f"http://127.0.0.1:{servers.free_port()}"))) is NotSent
 
 
 async def test_a_name_that_does_not_resolve_is_not_sent() -> None:
     # .invalid never resolves (RFC 6761).
-    error = await caught(door("https://chat.invalid"))
+    error = await caught(client("https://chat.invalid"))
     assert type(error) is NotSent
     assert "Errno" not in str(error) and "[" not in error.title
     assert error.title.startswith("Chat cannot be reached (")
@@ -452,27 +477,27 @@ async def test_why_a_service_cannot_be_reached_is_told_in_words(words: str, told
     def handler(_request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError(words)
 
-    error = await caught(door(transport=httpx.MockTransport(handler)))
+    error = await caught(client(transport=httpx.MockTransport(handler)))
     assert error.title == f"Chat cannot be reached ({told})"
 
 
 async def test_a_server_that_is_not_trusted_gets_nothing() -> None:
     # The smallest untrusted server: it answers the TLS hello with plain text.
     with servers.RawServer(b"HTTP/1.1 200 OK\r\n\r\n") as server:
-        http = door(server.url.replace("http://", "https://"), connect_seconds=1.0)
+        http = client(server.url.replace("http://", "https://"), connect_seconds=1.0)
         error = await caught(http)
     assert type(error) is NotSent
 
 
 async def test_silence_after_the_request_is_uncertain() -> None:
     with servers.RawServer(...) as server:
-        assert type(await caught(door(server.url, total_seconds=0.2))) is Unconfirmed
+        assert type(await caught(client(server.url, total_seconds=0.2))) is Unconfirmed
         assert len(server.requests) == 1
 
 
 async def test_an_answer_that_trickles_ends_at_the_total_limit() -> None:
     with servers.RawServer((b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n{", b" ")) as server:
-        error = await caught(door(server.url, total_seconds=0.3))
+        error = await caught(client(server.url, total_seconds=0.3))
     assert type(error) is Unconfirmed
     assert "in time" in error.title
 
@@ -488,7 +513,7 @@ async def test_a_connection_that_is_not_accepted_in_time_is_not_sent() -> None:
             one.setblocking(False)
             one.connect_ex(address)
         try:
-            error = await caught(door(f"http://127.0.0.1:{address[1]}", connect_seconds=0.3, total_seconds=5))
+            error = await caught(client(f"http://127.0.0.1:{address[1]}", connect_seconds=0.3, total_seconds=5))
         finally:
             for one in waiting:
                 one.close()
@@ -512,14 +537,14 @@ async def test_a_connection_that_is_not_accepted_in_time_is_not_sent() -> None:
 )
 async def test_a_fault_on_the_wire_has_its_meaning(act: bytes | None, kind: type[DeliveryError]) -> None:
     with servers.RawServer(act) as server:
-        assert type(await caught(door(server.url))) is kind
+        assert type(await caught(client(server.url))) is kind
         assert len(server.requests) == 1, "a request is sent once, whatever comes of it"
 
 
 async def test_after_a_pause_the_next_try_succeeds() -> None:
     throttled = servers.http_answer("429 Too Many Requests", b"{}", "Retry-After: 0")
     with servers.RawServer(throttled, servers.http_answer("200 OK", b'{"ok": true}')) as server:
-        http = door(server.url)
+        http = client(server.url)
         with pytest.raises(NotSent):
             await http.send("POST", "x", json_body={})
         assert (await http.send("POST", "x", json_body={})).data == {"ok": True}
@@ -528,7 +553,7 @@ async def test_after_a_pause_the_next_try_succeeds() -> None:
 
 async def test_requests_say_who_asks() -> None:
     with servers.RawServer(servers.http_answer("200 OK")) as server:
-        http = door(f"{server.url}/api/")
+        http = client(f"{server.url}/api/")
         await http.send("POST", "chat.post", json_body={"text": "é"})
         await http.close()
         request = server.requests[0]
@@ -539,16 +564,15 @@ async def test_requests_say_who_asks() -> None:
 
 
 def test_certificates_are_verified() -> None:
-    http = door()
-    client = http._open_client()
-    pool = client._transport._pool  # type: ignore[attr-defined]
+    http = client()
+    pool = http._open_client()._transport._pool  # type: ignore[attr-defined]
     assert pool._ssl_context.verify_mode is ssl.CERT_REQUIRED
     assert pool._ssl_context.check_hostname
 
 
 def test_the_ports_and_the_plugin_list_load_neither_httpx_nor_a_backend() -> None:
     code = (
-        "import sys, warroom.connect.ports, warroom.connect.plugins as p; names = p.names();"
+        "import sys, warroom.connect.ports, warroom.connect.plugins as p; names = p.names(p.CHAT);"
         "assert names; bad = [m for m in sys.modules if m.partition('.')[0] in ('httpx', 'jinja2')"
         " or m.startswith('warroom.connect.chat')]; assert not bad, bad; print(*names)"
     )

@@ -20,6 +20,7 @@ from warroom.cli.main import run
 from warroom.config.paths import AppPaths
 from warroom.config.settings import Destination
 from warroom.connect import plugins
+from warroom.connect.plugins import CHAT
 from warroom.connect.ports import Chat
 from warroom.errors import NotSent, SettingsError, Unconfirmed, WarroomError
 from warroom.incident.delivery import Channel, Message, Opening
@@ -48,18 +49,18 @@ def register(folder: Path, package: str, line: str, code: str = "") -> None:
 
 
 def test_our_own_four_are_registered_the_way_a_strangers_are() -> None:
-    assert set(plugins.names()) >= OURS
-    loaded, broken = plugins.load_all()
+    assert set(plugins.names(CHAT)) >= OURS
+    loaded, broken = plugins.load_all(CHAT)
     assert not broken
     assert set(loaded) >= OURS
     for name in OURS:
-        assert issubclass(loaded[name].Options, BaseModel)
-        assert Chat.__name__ == "Chat" and callable(loaded[name])
+        assert issubclass(loaded[name].options, BaseModel)
+        assert Chat.__name__ == "Chat" and callable(loaded[name].build)
 
 
 def test_loading_one_imports_that_one_alone() -> None:
     code = (
-        "import sys; from warroom.connect.plugins import load; load('transcript');"
+        "import sys; from warroom.connect.plugins import CHAT, load; load(CHAT, 'transcript');"
         "print(sorted(m for m in sys.modules if m.startswith('warroom.connect.chat.') or m in ('httpx', 'jinja2')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -68,7 +69,7 @@ def test_loading_one_imports_that_one_alone() -> None:
 
 def test_an_unknown_name_names_what_there_is() -> None:
     with pytest.raises(SettingsError) as info:
-        plugins.load("slak")
+        plugins.load(CHAT, "slak")
     assert '"slak"' in info.value.title
     assert all(name in info.value.remedy for name in OURS)
 
@@ -76,8 +77,8 @@ def test_an_unknown_name_names_what_there_is() -> None:
 def test_a_strangers_backend_loads(strangers: Path) -> None:
     code = "from pydantic import BaseModel\nclass Pager:\n    class Options(BaseModel): pass\n"
     register(strangers, "pagerpigeon", "pigeon = pagerpigeon:Pager", code)
-    assert "pigeon" in plugins.names()
-    assert plugins.load("pigeon").__name__ == "Pager"  # type: ignore[attr-defined]
+    assert "pigeon" in plugins.names(CHAT)
+    assert plugins.load(CHAT, "pigeon").build.__name__ == "Pager"
 
 
 @pytest.mark.parametrize(
@@ -100,10 +101,10 @@ def test_a_broken_plugin_is_said_by_name_and_costs_itself_alone(strangers: Path,
     package = f"brokenpigeon{abs(hash(code))}"
     register(strangers, package, f"pigeon = {package}:Pager", code)
     with pytest.raises(SettingsError) as info:
-        plugins.load("pigeon")
+        plugins.load(CHAT, "pigeon")
     assert '"pigeon"' in info.value.title and said in info.value.title
     assert package in info.value.remedy
-    loaded, broken = plugins.load_all()
+    loaded, broken = plugins.load_all(CHAT)
     assert set(loaded) >= OURS
     assert [error.title for error in broken] == [info.value.title]
 
@@ -111,7 +112,7 @@ def test_a_broken_plugin_is_said_by_name_and_costs_itself_alone(strangers: Path,
 def test_a_name_two_packages_claim_is_refused_with_both(strangers: Path) -> None:
     register(strangers, "slackpigeon", "slack = slackpigeon:Pager", "x = 1")
     with pytest.raises(SettingsError) as info:
-        plugins.load("slack")
+        plugins.load(CHAT, "slack")
     assert "slackpigeon" in info.value.title and "warroom" in info.value.title
 
 

@@ -17,7 +17,8 @@ import pytest
 from harness import servers
 from pydantic import SecretStr
 
-from warroom.config.settings import Destination, Person, Settings, Team, load_playbook
+from warroom.config.loading import load_playbook
+from warroom.config.settings import Destination, Person, Settings, Team
 from warroom.connect.attempt import leaving
 from warroom.connect.chat import headline
 from warroom.connect.chat.webhook import Webhook, WebhookOptions

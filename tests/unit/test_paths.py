@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from warroom.config.paths import make_folder, write_atomically, write_document
-from warroom.config.settings import save_theme
 from warroom.errors import SettingsError
 from warroom.journal.sqlite import SqliteJournal
 
@@ -89,8 +88,6 @@ def test_settings_are_never_written_over_a_pipe_or_device(pipe: Path, tmp_path: 
     for path in (pipe, tmp_path / "null", Path(os.devnull)):
         with pytest.raises(SettingsError, match="not a regular file"):
             write_atomically(path, "text")
-        with pytest.raises(SettingsError, match="not a regular file"):
-            save_theme(path, "light")
     assert pipe.is_fifo() and stat.S_ISCHR(os.stat(os.devnull).st_mode)
 
 

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warroom.config.settings import Destination, OnCall, Person, Settings, Team, load_playbook
+from warroom.config.loading import load_playbook
+from warroom.config.rota import OnCall
+from warroom.config.settings import Destination, Person, Settings, Team
 from warroom.connect.ports import Chat
 from warroom.errors import BadInput, Conflict, JournalError, JustPosted, NotFound, NotSaved, Refusal
 from warroom.incident.commands import (

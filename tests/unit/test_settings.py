@@ -24,10 +24,13 @@ from pydantic import BaseModel
 
 from warroom import bootstrap as wiring
 from warroom import toml
-from warroom.config import secrets as secret_sources
-from warroom.config import settings as module
+from warroom.config import manual, paths, secrets, state
+from warroom.config.loading import load, load_playbook, who
+from warroom.config.manual import commented_toml
 from warroom.config.paths import AppPaths, shipped
-from warroom.config.settings import Destination, Secret, Settings, load, on_call, resolve, resolve_options, who
+from warroom.config.secrets import Secret, resolve, resolve_options
+from warroom.config.settings import Destination, LogCommand, Redaction, Settings
+from warroom.config.state import choose_theme, chosen_theme
 from warroom.errors import SettingsError
 from warroom.tui.actions import key_mistakes
 
@@ -72,7 +75,7 @@ def refused(path: Path) -> SettingsError:
 
 def keys(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
     for key, field in model.model_fields.items():
-        inner = module._model_in(field.annotation)
+        inner = manual._model_in(field.annotation)
         if inner:
             yield from keys(inner)
         elif toml.TABLE_NAME not in field.metadata:
@@ -80,19 +83,19 @@ def keys(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
 
 
 def uncommented() -> str:
-    return re.sub(r"(?m)^#(?=[^ ])", "", module.commented_toml())
+    return re.sub(r"(?m)^#(?=[^ ])", "", commented_toml())
 
 
 @pytest.mark.parametrize(("table", "key"), list(keys(Settings)))
 def test_every_key_is_explained_in_the_file_init_writes(table: str, key: str) -> None:
-    manual = module._manual()[table, key]
-    told = " ".join(line.removeprefix("# ") for line in module.commented_toml().splitlines())
-    assert manual.endswith(".") and " ".join(manual.split()) in told
-    assert key == "options" or re.search(rf"(?m)^#{key} = ", module.commented_toml())
+    text = manual._manual()[table, key]
+    told = " ".join(line.removeprefix("# ") for line in commented_toml().splitlines())
+    assert text.endswith(".") and " ".join(text.split()) in told
+    assert key == "options" or re.search(rf"(?m)^#{key} = ", commented_toml())
 
 
 def test_the_file_init_writes_changes_nothing() -> None:
-    assert read(module.commented_toml()) == Settings()
+    assert read(commented_toml()) == Settings()
 
 
 def test_the_examples_in_it_parse_and_agree_with_each_other(write: Callable[[str], Path]) -> None:
@@ -102,7 +105,7 @@ def test_the_examples_in_it_parse_and_agree_with_each_other(write: Callable[[str
         "token": {"env": "SLACK_TOKEN"},
         "channel": "#incidents",
     }
-    assert on_call(settings, datetime(2026, 1, 6, tzinfo=UTC)) == "Alice"
+    assert settings.person_on_call(datetime(2026, 1, 6, tzinfo=UTC)) == "Alice"
     from warroom.tui.actions import ACTIONS
 
     assert settings.console.keys.keys() <= {action.id for action in ACTIONS}
@@ -195,13 +198,13 @@ def test_the_playbook_of_the_team_is_laid_over_the_shipped_one(
 ) -> None:
     (tmp_path / "ours.toml").write_text('name = "Ours"\n')
     ours, shipped = (
-        module.load_playbook(load(write('playbook = "ours.toml"'), {})),
-        module.load_playbook(Settings()),
+        load_playbook(load(write('playbook = "ours.toml"'), {})),
+        load_playbook(Settings()),
     )
     assert (ours.name, ours.roles) == ("Ours", shipped.roles)
     (tmp_path / "ours.toml").write_text('name = "Ours"\nwhat = 1\n')
     with pytest.raises(SettingsError) as caught:
-        module.load_playbook(load(write('playbook = "ours.toml"'), {}))
+        load_playbook(load(write('playbook = "ours.toml"'), {}))
     assert "ours.toml:2" in caught.value.place
 
 
@@ -240,7 +243,7 @@ def test_places_follow_the_platform_the_environment_and_flags(home: Path, tmp_pa
     environ = {"WARROOM_SETTINGS": "~/s.toml", "WARROOM_DATA": str(tmp_path / "env")}
     assert AppPaths.find(environ).settings == home / "s.toml"
     assert AppPaths.find(environ, {"data": str(tmp_path / "flag")}).data == tmp_path / "flag"
-    assert AppPaths.find(environ).themes == (module.shipped("themes"), home / "themes")
+    assert AppPaths.find(environ).themes == (shipped("themes"), home / "themes")
 
 
 def test_the_data_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -301,16 +304,16 @@ def berlin(*when: int) -> datetime:
     ],
 )
 def test_turns_change_at_nine_local_time_all_year(at: datetime, name: str | None) -> None:
-    assert on_call(rota('starts = 2026-03-23\nevery = "1w"'), at) == name
-    assert on_call(rota('starts = 2026-03-23\nevery = "1w"'), at.astimezone(UTC)) == name
+    assert rota('starts = 2026-03-23\nevery = "1w"').person_on_call(at) == name
+    assert rota('starts = 2026-03-23\nevery = "1w"').person_on_call(at.astimezone(UTC)) == name
 
 
 def test_who_is_next_and_when() -> None:
     settings = rota('starts = 2026-03-23\nevery = "1w"\nhandover = "10:30"')
-    assert module.next_on_call(settings, berlin(2026, 3, 1)) == ("Alice", berlin(2026, 3, 23, 10, 30))
-    assert module.next_on_call(settings, berlin(2026, 3, 24)) == ("Bob", berlin(2026, 3, 30, 10, 30))
-    assert module.next_on_call(Settings(), berlin(2026, 3, 24)) is None
-    assert on_call(Settings(), berlin(2026, 3, 24)) is None
+    assert settings.next_on_call(berlin(2026, 3, 1)) == ("Alice", berlin(2026, 3, 23, 10, 30))
+    assert settings.next_on_call(berlin(2026, 3, 24)) == ("Bob", berlin(2026, 3, 30, 10, 30))
+    assert Settings().next_on_call(berlin(2026, 3, 24)) is None
+    assert Settings().person_on_call(berlin(2026, 3, 24)) is None
 
 
 @pytest.mark.parametrize(
@@ -318,9 +321,9 @@ def test_who_is_next_and_when() -> None:
 )
 def test_a_start_may_say_its_time_and_zone(starts: str) -> None:
     settings = rota(f'starts = {starts}\nevery = "12h"')
-    assert on_call(settings, berlin(2026, 3, 23, 20, 59)) == "Alice"
-    assert on_call(settings, berlin(2026, 3, 23, 21, 0)) == "Bob"
-    assert on_call(settings, berlin(2026, 7, 1, 9, 0)) == "Alice"
+    assert settings.person_on_call(berlin(2026, 3, 23, 20, 59)) == "Alice"
+    assert settings.person_on_call(berlin(2026, 3, 23, 21, 0)) == "Bob"
+    assert settings.person_on_call(berlin(2026, 7, 1, 9, 0)) == "Alice"
 
 
 @given(
@@ -331,13 +334,13 @@ def test_a_start_may_say_its_time_and_zone(starts: str) -> None:
 )
 def test_turns_have_no_gap_and_no_overlap(at: datetime, hours: int, handover: str, zone: str) -> None:
     settings = rota(f'starts = 2026-02-01\nevery = "{hours}h"\nhandover = "{handover}"', zone)
-    following = module.next_on_call(settings, at)
+    following = settings.next_on_call(at)
     assert following is not None
     name, begins = following
     assert begins > at
-    assert on_call(settings, begins - timedelta(milliseconds=1)) == on_call(settings, at)
+    assert settings.person_on_call(begins - timedelta(milliseconds=1)) == settings.person_on_call(at)
     # Where the clock skips an hour, a turn of an hour may be over before it begins.
-    assert on_call(settings, begins) == name or hours <= 1
+    assert settings.person_on_call(begins) == name or hours <= 1
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------
@@ -414,7 +417,7 @@ def test_a_secret_command_that_is_late_is_killed_with_all_that_it_started(tmp_pa
     script = f"sleep 600 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/parent; wait"
     begun = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):
-        secret_sources.run_command(("sh", "-c", script), timeout=1.0)
+        secrets.run_command(("sh", "-c", script), timeout=1.0)
     assert time.monotonic() - begun < 30
     for name in ("child", "parent"):
         gone(int((tmp_path / name).read_text()))
@@ -428,15 +431,18 @@ def gone(pid: int) -> None:
         threading.Event().wait(0.02)
 
 
-def slack(**options: Any) -> Destination:
-    plain = options.pop("plain_secrets", False)
-    return Destination.model_validate({"name": "slack", "backend": "slack", "plain_secrets": plain, **options})
+def looked_up(
+    options: dict[str, Any], secret: set[str], environ: dict[str, str], *, plain_secrets: bool = False
+) -> dict[str, Any]:
+    return resolve_options(
+        "destinations.slack", options, secret, environ, tables={"headers"} & secret, plain_secrets=plain_secrets
+    )
 
 
 def test_only_the_fields_that_are_secret_are_looked_up() -> None:
     ref = {"env": "T"}
-    destination = slack(token=ref, channel="#inc", extra=ref, headers={"A": ref, "B": ref})
-    found = resolve_options(destination, {"token", "headers"}, {"T": TOKEN}, tables={"headers"})
+    options = {"token": ref, "channel": "#inc", "extra": ref, "headers": {"A": ref, "B": ref}}
+    found = looked_up(options, {"token", "headers"}, {"T": TOKEN})
     assert found == {"token": TOKEN, "channel": "#inc", "extra": ref, "headers": {"A": TOKEN, "B": TOKEN}}
 
 
@@ -459,14 +465,14 @@ def test_only_the_fields_that_are_secret_are_looked_up() -> None:
 )
 def test_a_secret_in_clear_is_refused_with_the_way_out(options: dict[str, Any], where: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        resolve_options(slack(**options), {"token", "headers"}, {}, tables={"headers"})
+        looked_up(options, {"token", "headers"}, {})
     assert caught.value.place == where
     assert caught.value.remedy
     assert TOKEN not in str(caught.value)
 
 
 def test_the_person_may_insist_on_a_plain_secret() -> None:
-    assert resolve_options(slack(token=TOKEN, plain_secrets=True), {"token"}, {}) == {"token": TOKEN}
+    assert looked_up({"token": TOKEN}, {"token"}, {}, plain_secrets=True) == {"token": TOKEN}
 
 
 def test_nothing_is_looked_up_when_settings_are_read(write: Callable[[str], Path]) -> None:
@@ -478,7 +484,7 @@ def test_nothing_is_looked_up_when_settings_are_read(write: Callable[[str], Path
 
 
 def test_options_do_not_stand_in_what_is_printed_of_settings() -> None:
-    assert TOKEN not in repr(slack(token=TOKEN))
+    assert TOKEN not in repr(Destination(name="slack", backend="slack", options={"token": TOKEN}))
 
 
 # --- writing ----------------------------------------------------------------------------------------------------
@@ -486,8 +492,8 @@ def test_options_do_not_stand_in_what_is_printed_of_settings() -> None:
 
 def test_a_file_is_replaced_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "settings.toml"
-    module.write_atomically(path, "a\n")
-    module.write_atomically(path, "ü\r\n")
+    paths.write_atomically(path, "a\n")
+    paths.write_atomically(path, "ü\r\n")
     assert path.read_bytes() == "ü\r\n".encode()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert os.listdir(path.parent) == ["settings.toml"]
@@ -496,82 +502,42 @@ def test_a_file_is_replaced_whole_and_for_its_owner_alone(tmp_path: Path) -> Non
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "dotfiles").mkdir()
     (tmp_path / "settings.toml").symlink_to(tmp_path / "dotfiles" / "warroom.toml")
-    module.write_atomically(tmp_path / "settings.toml", "a")
+    paths.write_atomically(tmp_path / "settings.toml", "a")
     assert (tmp_path / "settings.toml").is_symlink()
     assert (tmp_path / "dotfiles" / "warroom.toml").read_text() == "a"
 
 
 def test_a_write_that_fails_leaves_the_old_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "settings.toml"
-    module.write_atomically(path, "old")
+    paths.write_atomically(path, "old")
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SettingsError, match="no space left"):
-        module.write_atomically(path, "new")
+        paths.write_atomically(path, "new")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["settings.toml"]
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("", '[console]\ntheme = "light"\n'),
-        (
-            '# mine\n[console] # here\ntheme = "dark" # calm\nbell = false\n',
-            '# mine\n[console] # here\ntheme = "light" # calm\nbell = false\n',
-        ),
-        ("[console]\ntheme='dark'\n", '[console]\ntheme="light"\n'),
-        (
-            "[console]\nbell = true\n[team]\nname = 'theme'\n",
-            "[console]\ntheme = \"light\"\nbell = true\n[team]\nname = 'theme'\n",
-        ),
-        ('[team]\nname = "x"', '[team]\nname = "x"\n\n[console]\ntheme = "light"\n'),
-        ('console.theme = "dark"\n', 'console.theme = "light"\n'),
-        ("[console]\r\nbell = true\r\n", '[console]\r\ntheme = "light"\r\nbell = true\r\n'),
-        ("[console]", '[console]\ntheme = "light"\n'),
-        ('#[console]\n#theme = "dark"\n', '#[console]\n#theme = "dark"\n\n[console]\ntheme = "light"\n'),
-        (
-            '[destinations.x]\nbackend = "y"\ntheme = "z"\n[console]\n[console.keys]\ntheme = "q"\n',
-            '[destinations.x]\nbackend = "y"\ntheme = "z"\n[console]\ntheme = "light"\n[console.keys]\ntheme = "q"\n',  # noqa: E501
-        ),
-    ],
-)
-def test_choosing_a_theme_changes_one_line(tmp_path: Path, before: str, after: str) -> None:
-    path = tmp_path / "settings.toml"
-    path.write_bytes(before.encode())
-    module.save_theme(path, "light")
-    assert path.read_bytes().decode() == after
+def test_a_chosen_theme_holds_until_the_settings_name_another(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert chosen_theme(data, "dark") == "dark"
+    choose_theme(data, "light", "dark")
+    assert chosen_theme(data, "dark") == "light"
+    assert chosen_theme(data, "high-contrast") == "high-contrast"
 
 
-def test_choosing_a_theme_makes_the_file(tmp_path: Path) -> None:
-    module.save_theme(tmp_path / "new" / "settings.toml", "light")
-    assert load(tmp_path / "new" / "settings.toml", {}).console.theme == "light"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'console = { theme = "dark" }\n',
-        '[team]\nname = """\n[console]\ntheme = "dark"\n"""\n',
-        "console = 3\n",
-        "[console\n",
-        "[console.keys]\n'a' = 'b'\n[[team.people]]\nname = '''\n[console]\n'''",
-    ],
-)
-def test_where_a_line_cannot_be_changed_for_certain_nothing_is(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "settings.toml"
-    path.write_text(text)
-    with pytest.raises(SettingsError):
-        module.save_theme(path, "light")
-    assert path.read_text() == text
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"theme": 3, "configured": "dark"}', '{"theme": "x"}', "\x00"])
+def test_a_state_file_that_cannot_be_read_counts_as_no_choice(tmp_path: Path, text: str) -> None:
+    (tmp_path / state.FILE).write_text(text)
+    assert chosen_theme(tmp_path, "dark") == "dark"
 
 
 def test_a_path_is_shown_by_its_end(home: Path) -> None:
-    assert module.shown(home / "a.toml") == "~/a.toml"
-    long = module.shown(Path("/" + "x" * 80) / "a\x1b.toml")
+    assert paths.shown(home / "a.toml") == "~/a.toml"
+    long = paths.shown(Path("/" + "x" * 80) / "a\x1b.toml")
     assert len(long) == 60 and long.endswith("/a\\x1b.toml")
 
 
@@ -583,7 +549,7 @@ def test_a_log_may_be_a_command(write: Callable[[str], Path]) -> None:
     path = write(f'[[services]]\nname = "a"\nlogs = ["a.log", {one}, {other}]\n')
     logs = load(path, {}).services[0].logs
     assert logs[0] == str(path.parent / "a.log")
-    assert logs[1:] == (module.LogCommand(("kubectl", "logs", "-f", "x"), "x"), module.LogCommand(("true",)))
+    assert logs[1:] == (LogCommand(("kubectl", "logs", "-f", "x"), "x"), LogCommand(("true",)))
 
 
 @pytest.mark.parametrize(
@@ -729,7 +695,7 @@ def test_a_teams_rules_of_redaction(write: Callable[[str], Path]) -> None:
     redaction = load(path, {}).redaction
     assert (redaction.ips, redaction.off) == (True, ("phone",))
     assert [(rule.name, rule.pattern) for rule in redaction.rules] == [("customer-id", "cus_[A-Za-z0-9]{8,}")]
-    assert load(write(""), {}).redaction == module.Redaction()
+    assert load(write(""), {}).redaction == Redaction()
 
 
 @pytest.mark.parametrize(

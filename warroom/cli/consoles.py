@@ -90,8 +90,9 @@ def open_log_console(
         bootstrap.use_redaction(settings)
         themes = {theme.name: theme for folder in places.themes for theme in load_themes(folder)}
         keys = keymap(settings.console.keys)
-        look = settings.console
-        return LogViewerDeps(list(themes.values()), look.theme, keys, settings.team.zone, look.log_mb * 1_000_000)
+        theme = bootstrap.theme_of(settings, places, context.environ)
+        kept = settings.console.log_mb * 1_000_000
+        return LogViewerDeps(list(themes.values()), theme, keys, settings.team.zone, kept)
 
     wanted = Filter(level, within)
     zone: tzinfo = UTC
@@ -205,7 +206,6 @@ def deps(
     ``notice`` is said at its start. With ``no_settings`` the themes beside the settings are left alone too, and no
     theme is written there.
     """
-    from warroom.config.settings import save_theme
     from warroom.tui.context import ConsoleDeps
     from warroom.tui.theme import load_themes
 
@@ -219,13 +219,14 @@ def deps(
         app.room,
         watch_logs,
         themes=list(themes.values()),
+        theme=app.theme,
         # What became of a delivery could not be recorded, and it would go out again.
         courier=None if app.room.read_only else app.courier(),
         drill=drill,
         starts_drill=starts_drill,
         incident_id=incident_id,
         # The demo's settings are everybody's.
-        save_theme=None if starts_drill or no_settings else lambda name: save_theme(app.places.settings, name),
+        save_theme=None if starts_drill or no_settings else app.choose_theme,
         notice=WITHOUT_SETTINGS if no_settings else notice,
     )
 

@@ -17,8 +17,9 @@ from typing import Literal
 from warroom import __version__
 from warroom import bootstrap as bootstrap
 from warroom.cli.context import CliContext
+from warroom.config.loading import load_playbook, who
 from warroom.config.paths import AppPaths, shown
-from warroom.config.settings import Settings, load_playbook, on_call, who
+from warroom.config.settings import Settings
 from warroom.errors import WarroomError
 from warroom.journal.url import open_journal, sqlite_url
 from warroom.room import background
@@ -122,7 +123,7 @@ def _team(settings: Settings) -> Iterator[Finding]:
     if missing:
         told += f"; no phone, e-mail or handle of {', '.join(missing)}"
     yield Finding("team", "look" if missing else "fine", told)
-    now = on_call(settings, bootstrap.utc_now())
+    now = settings.person_on_call(bootstrap.utc_now())
     yield Finding("on call", "fine" if now else "look", now or "nobody: add [on_call]")
 
 

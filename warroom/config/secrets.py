@@ -1,4 +1,7 @@
-"""Reads a secret from where it is kept, within bounded time and size. Knows nothing of settings."""
+"""Secrets by reference: an environment variable, a file or a command, read within bounded time and size.
+
+The settings hold references. A value is looked up only to be used, and never stands in an error.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,173 @@ import atexit
 import contextlib
 import errno
 import os
+import re
 import select
 import signal
 import stat
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
+from pydantic import Field, model_validator
+
+from warroom import toml
+from warroom.config.fields import Table
+from warroom.config.paths import expanded, shown
+from warroom.errors import SettingsError
+
+_COMMAND_TIMEOUT_S = 10.0
+_REFERENCE = 'Name where it is kept: { env = "NAME" }, { file = "path" } or { command = ["pass", "show", "…"] }'
 LARGEST = 65536
 """Bytes. A secret is shorter; what is longer was named by mistake."""
 
 _running: set[subprocess.Popen[bytes]] = set()
+
+
+class Secret(Table):
+    """Where a secret is kept; exactly one of the three. The value itself never stands here."""
+
+    env: Annotated[str, Field(min_length=1)] | None = None
+    """Name of an environment variable."""
+    file: Annotated[str, Field(min_length=1)] | None = None
+    """Path of a file that holds nothing else."""
+    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """A command and its arguments that prints it within 10 seconds; no shell is involved."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Secret:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("must have exactly one of env, file, command")
+        return self
+
+    @property
+    def told(self) -> str:
+        """Where it is kept, in words. A command's arguments are left out: some are given a password there."""
+        if self.command:
+            return f"command {toml.plain(self.command[0], 200)}"
+        if self.env:
+            return f"environment variable {toml.plain(self.env, 200)}"
+        return f"file {shown(expanded(self.file or ''))}"
+
+
+def resolve(
+    ref: Secret,
+    environ: Mapping[str, str],
+    run: Callable[..., subprocess.CompletedProcess[bytes]] | None = None,
+) -> str:
+    """The secret, without the one line break its keeper may put after it.
+
+    Raises ``SettingsError`` naming the reference, never what was found there.
+    """
+    value, trouble = _look_up(ref, environ, run)
+    value = re.sub(r"\r?\n\Z", "", value)
+    if trouble is None and not value:
+        trouble = ("is empty", "Put the secret there, or name another place.")
+    if trouble is not None:
+        what, remedy = trouble
+        raise SettingsError(f"{ref.told} {what}", remedy)
+    return value
+
+
+def _look_up(
+    ref: Secret, environ: Mapping[str, str], run: Callable[..., subprocess.CompletedProcess[bytes]] | None
+) -> tuple[str, tuple[str, str] | None]:
+    """The value, or what is wrong and what to do. Raises nothing: no traceback may hold what a command printed."""
+    by_hand = "Run it by hand to see why."
+    try:
+        if ref.env:
+            missing = ("is not set", 'Export it, or use { file = "…" }.')
+            return environ.get(ref.env, ""), None if ref.env in environ else missing
+        if ref.file:
+            found = read_file(expanded(ref.file))
+        else:
+            done = (run or run_command)(ref.command or (), timeout=_COMMAND_TIMEOUT_S)
+            if done.returncode:
+                return "", (f"ended with status {done.returncode}", by_hand)
+            found = done.stdout
+        return found.decode("utf-8"), None
+    except subprocess.TimeoutExpired:
+        return "", (f"took longer than {_COMMAND_TIMEOUT_S:.0f} s", by_hand)
+    except UnicodeDecodeError:
+        return "", ("does not give UTF-8 text", "Store the secret as text.")
+    except ValueError:
+        return "", ("cannot be used as it is written", "Correct it.")
+    except FileNotFoundError:
+        return "", ("does not exist", "Correct the name, or put the secret there.")
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        return "", (f"cannot be read: {reason}", "Correct the name or its permissions.")
+
+
+def resolve_options(
+    table: str,
+    options: Mapping[str, Any],
+    secret_fields: Collection[str],
+    environ: Mapping[str, str],
+    run: Callable[..., subprocess.CompletedProcess[bytes]] | None = None,
+    *,
+    tables: Collection[str] = (),
+    plain_secrets: bool = False,
+) -> dict[str, Any]:
+    """Return the ``options`` of the settings' ``table`` with the references in ``secret_fields`` looked up.
+
+    A field that is also in ``tables`` holds a table of secrets, each under its own name. Raises ``SettingsError``
+    for a plaintext secret (unless ``plain_secrets``), for a table that is no reference, and for a secret that
+    cannot be read.
+    """
+
+    def secret(value: object, place: str) -> object:
+        if not isinstance(value, dict):
+            if plain_secrets:
+                return value
+            raise SettingsError(
+                "this would be a secret in plain text", f"{_REFERENCE}; or set plain_secrets = true.", place
+            )
+        _check_reference(value, place)
+        failure: SettingsError
+        try:
+            return resolve(Secret.model_validate(value), environ, run)
+        except SettingsError as error:
+            failure = SettingsError(error.title, error.remedy, place)
+        raise failure
+
+    def field(key: str, value: object) -> object:
+        if key not in secret_fields:
+            return value
+        place = f"[{table}] {toml.plain(key)}"
+        if key not in tables:
+            return secret(value, place)
+        if not isinstance(value, dict):
+            remedy = f'Write {toml.plain(key)} = {{ NAME = {{ env = "…" }} }}.'
+            raise SettingsError("must be a table", remedy, place)
+        return {name: secret(below, f"{place}.{toml.plain(name)}") for name, below in value.items()}
+
+    return {key: field(key, value) for key, value in options.items()}
+
+
+def _check_reference(value: Mapping[str, Any], place: str) -> None:
+    """Raise ``SettingsError`` with the key for a table that is no reference to a secret."""
+    known = list(Secret.model_fields)
+    for key in value:
+        if key not in known:
+            raise SettingsError("unknown key", toml.allowed(known, key), f"{place}.{toml.plain(key)}")
+    if len(value) != 1:
+        what = f"names {len(value)} places" if value else "names no place where the secret is kept"
+        raise SettingsError(what, f"{_REFERENCE}.", place)
+    ((key, given),) = value.items()
+    below = f"{place}.{key}"
+    if key != "command" and not (isinstance(given, str) and given):
+        raise SettingsError("must be text in quotes, and not empty", f"{_REFERENCE}.", below)
+    if key == "command":
+        words = isinstance(given, list) and given and all(isinstance(word, str) for word in given)
+        if not words:
+            remedy = 'Write each word by itself: ["pass", "show", "…"].'
+            raise SettingsError("must be a list of words in quotes", remedy, below)
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def read_file(path: Path) -> bytes:

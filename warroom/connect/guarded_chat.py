@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from types import NoneType
 from typing import TypeVar
 
+from warroom.connect.plugins import describe, is_ending
 from warroom.connect.ports import Chat
 from warroom.connect.secret_mask import SecretMask
 from warroom.errors import SettingsError, Unconfirmed, WarroomError
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
-from warroom.safety import redact, sanitize
 
 T = TypeVar("T")
 
@@ -24,41 +24,17 @@ CLOSE_S = 2.0
 _MAX_ID = 4096  # characters; a transcript's channel is the path of a file
 
 
-def is_ending(error: BaseException) -> bool:
-    """Whether ``error`` ends the program or the task, so that nobody may keep it: an interrupt, a cancellation.
-
-    A ``CancelledError`` that nobody asked for is a fault like any other.
-    """
-    if isinstance(error, asyncio.CancelledError):
-        try:
-            task = asyncio.current_task()
-        except RuntimeError:
-            return False
-        return task is not None and task.cancelling() > 0
-    return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
-
-
-def describe(error: BaseException, mask: SecretMask | None = None) -> str:
-    """A fault in somebody's code in one line: its kind, and its words where it has any."""
-    try:
-        words = str(error)
-    except Exception:  # noqa: BLE001 — even this may be broken
-        words = ""
-    kind = type(error).__name__
-    words = mask.line(words) if mask else " ".join(redact(words[:200]).text.split())
-    return sanitize(f"{kind}: {words}" if words else kind, newlines=False)
-
-
 class GuardedChat:
-    """A ``Chat`` whose every method keeps the promises of that protocol, whatever ``chat`` does.
+    """A ``Chat`` whose every method keeps the promises of that protocol, whatever ``chat`` (of ``package``) does.
 
     Errors of warroom pass, without secrets. Any other ends ``Unconfirmed`` where something may have been sent, and
     as a ``WarroomError`` where nothing was. ``close`` never raises. Raises ``SettingsError`` for a backend that
     lacks what the protocol asks for.
     """
 
-    def __init__(self, name: str, chat: Chat, mask: SecretMask) -> None:
+    def __init__(self, name: str, chat: Chat, mask: SecretMask, package: str = "") -> None:
         self._name = name
+        self._remedy = f"Update or remove the package {package or 'of its backend'}."
         self.backend = chat
         self._mask = mask
         failure: SettingsError | None = None
@@ -70,7 +46,7 @@ class GuardedChat:
         except BaseException as error:
             if is_ending(error):
                 raise
-            failure = SettingsError(f"its chat backend is not complete: {describe(error, mask)}", _UPDATE)
+            failure = SettingsError(f"its chat backend is not complete: {describe(error, mask)}", self._remedy)
         if failure:
             raise failure
 
@@ -81,7 +57,7 @@ class GuardedChat:
             text = self.backend.render(message)
             if isinstance(text, str):
                 return text
-            failure = WarroomError(f"{self._name} rendered no text", _UPDATE)
+            failure = WarroomError(f"{self._name} rendered no text", self._remedy)
         except BaseException as error:
             if is_ending(error):
                 raise
@@ -141,7 +117,7 @@ class GuardedChat:
             if isinstance(result, kinds):
                 return result
             what = f"{self._name} gave no usable answer"
-            failure: WarroomError = Unconfirmed(what, _UPDATE) if sends else WarroomError(what, _UPDATE)
+            failure: WarroomError = Unconfirmed(what, self._remedy) if sends else WarroomError(what, self._remedy)
         except BaseException as error:
             if is_ending(error):
                 raise
@@ -154,7 +130,7 @@ class GuardedChat:
             error.args = (error.title,)
             return error
         what = f"{self._name} broke: {describe(error, self._mask)}"
-        return Unconfirmed(what, _UPDATE) if sends else WarroomError(what, _UPDATE)
+        return Unconfirmed(what, self._remedy) if sends else WarroomError(what, self._remedy)
 
     def _receipt(self, receipt: Receipt) -> Receipt:
         return Receipt(id=self._id(receipt.id), url=self._link(receipt.url))
@@ -165,6 +141,3 @@ class GuardedChat:
     def _link(self, url: str) -> str:
         # A transcript's is the address of a file on this machine.
         return self._mask.secrets(url) if url.startswith("file:///") else self._mask.link(url)
-
-
-_UPDATE = "Update or remove the package of its backend."

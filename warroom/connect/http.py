@@ -1,19 +1,14 @@
-"""The one door to httpx: time limits, TLS, secrets, and every outcome as one of our errors; never a vendor's rules.
+"""HTTP requests for connectors, and the only import of httpx: bounded in time and size, secrets masked.
 
-What an outcome means, for requests that change something:
+``HttpClient.request`` returns the answer of any status, or raises when there was none:
 
-    DNS, connect, TLS, proxy, pool            NotSent     nothing left this machine
-    429, or a throttling code in the body     NotSent     with the service's wait in seconds, if it gave one
-    408, 425                                  NotSent     the server says it did not take the request
-    other 4xx, any redirect                   Rejected     with a remedy
-    read timeout, reset, broken HTTP, 5xx     Unconfirmed   it may have been done
-    2xx whose body is not what was promised   Unconfirmed
+    DNS, connect, TLS, proxy, pool            NotSent       nothing left this machine
+    read timeout, reset, broken HTTP          Unconfirmed   the service may have done it
+    the same of a request that may be repeated   NotSent
 
-A request that is harmless to repeat (any GET, or ``repeatable``) never ends ``Unconfirmed``: nobody has to be
-asked whether to do it again, so the same outcomes are ``NotSent``.
-
-Nothing of an answer leaves this module with a secret of the request in it: every string of its JSON, and every word
-that goes into an error, has been through a ``SecretMask``.
+What a status means for a delivery is in ``outcome.py``; a poller reads the status itself. No string that leaves
+this module holds a secret of the request: the JSON of an answer and the words of an error have been through a
+``SecretMask``.
 """
 
 from __future__ import annotations
@@ -27,7 +22,7 @@ import re
 import time
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -58,24 +53,13 @@ LONGEST_WAIT = 300.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """The longest answer that is read, counted after decompression."""
 
-_THROTTLED = {"M_LIMIT_EXCEEDED", "ratelimited", "rate_limited", "RATE_LIMIT_HIT"}
 _PLAIN_ADDRESS = re.compile(r"(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::[0-9]{1,4})?(?:/[A-Za-z0-9_/.~-]*)?")
 _INFLATED_AT_ONCE = 64 * 1024
 _COMPRESSION = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
-_REMEDIES = {
-    400: "The service does not accept what was sent. Check this destination's settings.",
-    401: "Check the token in the settings; it may have been withdrawn.",
-    403: "The account may not do this. Give it the permission, or use another one.",
-    404: "Check the address and the channel in the settings.",
-    405: "Check the address in the settings.",
-    410: "This address is no longer in use. Make a new one there and set it.",
-    413: "Shorten the text.",
-}
-
 
 class HttpRejected(Rejected):
-    """The service's no, with its HTTP ``status`` and its own ``code`` ("" when it gave none)."""
+    """The service refused, with its HTTP ``status`` and its own ``code`` ("" when it gave none)."""
 
     def __init__(self, title: str, remedy: str = "", status: int = 0, code: str = "") -> None:
         super().__init__(title, remedy)
@@ -85,24 +69,35 @@ class HttpRejected(Rejected):
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A 2xx answer. ``data`` is its JSON object, {} if it is none; ``retry_after`` is in seconds.
-
-    No secret of the request is in ``data``, nor a control character.
-    """
+    """An answer of any status, without secrets of the request and without control characters."""
 
     status: int
-    data: Mapping[str, Any]
+    json: Any = None
+    """The parsed JSON body, an object, an array or a single value; None if the body is no JSON."""
+    text: str = ""
+    """A body that is no JSON, at most 200 characters of it: some services explain a refusal in plain text."""
+    reason: str = ""
+    """The reason phrase."""
     retry_after: float | None = None
+    """The seconds that the Retry-After header asks to wait, at most ``LONGEST_WAIT``."""
+    redirects_to: str = ""
+    """The host of the Location header. The host alone: the rest can repeat a secret address."""
+    elapsed_s: float = field(default=0.0, compare=False)
+    """Seconds from the start of the request to the last byte of the answer."""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The JSON object in the body; empty for anything else."""
+        return self.json if isinstance(self.json, dict) else {}
 
 
 class HttpClient:
     """Requests to one service. Opens no connection before the first request; used on one event loop.
 
-    ``service`` names it in errors. ``base_url`` may be a secret as a whole (a webhook's address); the values
-    of ``headers`` always are. ``remedies`` says what to do about the service's own error codes. No secret
-    stands in an error, in a repr, in a chained exception or in a log line. Redirects are not followed, so a
-    token goes to the host it was meant for and nowhere else. Raises ``SettingsError`` at once for an address
-    that cannot be used, ``http://`` beyond this machine included.
+    ``service`` names it in errors. ``base_url`` may be a secret as a whole (a webhook's address); the values of
+    ``headers`` always are. No secret is in an error, a repr, a chained exception or a log line. Redirects are not
+    followed, so a token goes only to the host it was meant for. Raises ``SettingsError`` for an address that cannot
+    be used, and for ``http://`` to another machine where a secret would be sent.
     """
 
     def __init__(
@@ -111,14 +106,12 @@ class HttpClient:
         base_url: str | SecretStr,
         *,
         headers: Mapping[str, SecretStr] | None = None,
-        remedies: Mapping[str, str] | None = None,
         transport: Transport | None = None,
         connect_seconds: float = CONNECT_SECONDS,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
         self.service = service
         self._headers = dict(headers or {})
-        self._remedies = dict(remedies or {})
         self._transport = transport
         self._total = total_seconds
         self._connect = connect_seconds
@@ -153,7 +146,7 @@ class HttpClient:
     def __repr__(self) -> str:
         return f"HttpClient({self.service!r}, host={self.host!r})"
 
-    async def send(
+    async def request(
         self,
         method: str,
         path: str = "",
@@ -162,12 +155,11 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
-        wants_json: bool = True,
     ) -> HttpResponse:
-        """Send one request and return its 2xx answer; every other outcome raises as the module says.
+        """Send one request and return its answer, whatever its status. Raises as the module says if there is none.
 
-        ``path`` is appended to the base address as it stands, so the caller has quoted it. ``wants_json``
-        promises a JSON object in the answer. Lone surrogates in ``json_body`` become ``?``.
+        ``path`` is appended to the base address as it stands, so the caller has quoted it. A GET is always
+        ``repeatable``. Lone surrogates in ``json_body`` become ``?``.
         """
         import httpx
 
@@ -184,6 +176,7 @@ class HttpClient:
                     leaving()
 
         client = self._open_client()
+        begun = time.monotonic()
         content = None
         sent_headers = dict(headers or {})
         if json_body is not None:
@@ -222,14 +215,19 @@ class HttpClient:
         if failure is not None:
             raise failure
         assert response is not None
-        data = self._json_object(body)
-        failure = self._judged(response, body, data, repeatable, wants_json)
-        if failure is not None:
-            raise failure
-        return HttpResponse(response.status_code, data or {}, _wait(response, data or {}))
+        value, is_json = self._parsed(body)
+        return HttpResponse(
+            response.status_code,
+            value,
+            "" if is_json else self.clean(body[:200].decode("utf-8", "replace")),
+            self.clean(response.reason_phrase, 60),
+            _wait(response.headers.get("retry-after", "").strip()),
+            self._redirect_host(response),
+            time.monotonic() - begun,
+        )
 
     async def close(self) -> None:
-        """Let go of connections. Another request opens new ones."""
+        """Close the connections. Another request opens new ones."""
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -243,7 +241,7 @@ class HttpClient:
         )
 
     def clean(self, text: str, limit: int = 200) -> str:
-        """A stranger's words for an error of ours: no secret, no control characters, at most ``limit`` long."""
+        """Return the service's words fit for an error: no secret, no control character, at most ``limit`` long."""
         return self.mask.line(text, limit)
 
     def _open_client(self) -> httpx.AsyncClient:
@@ -269,13 +267,12 @@ class HttpClient:
         base = self._base.get_secret_value()
         return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
 
-    def _json_object(self, body: bytes) -> dict[str, Any] | None:
-        """The JSON object in the body without the request's secrets; None for anything else."""
+    def _parsed(self, body: bytes) -> tuple[Any, bool]:
+        """The JSON in the body without the request's secrets, and whether it is JSON."""
         try:
-            value = self.mask.data(json.loads(body))
+            return self.mask.data(json.loads(body)), True
         except (ValueError, RecursionError):
-            return None
-        return value if isinstance(value, dict) else None
+            return None, False
 
     def _unreached(self, why: str) -> NotSent:
         reason = self.clean(_without_numbers(why), 100)
@@ -285,52 +282,13 @@ class HttpClient:
             f"Check the network and the address {self.host}. It will be tried again.",
         )
 
-    def _judged(
-        self,
-        response: httpx.Response,
-        body: bytes,
-        data: Mapping[str, Any] | None,
-        repeatable: bool,
-        wants_json: bool,
-    ) -> DeliveryError | None:
-        """The error this answer means, or None for one that keeps its promise."""
-        status = response.status_code
-        if 200 <= status < 300:
-            if wants_json and data is None:
-                return self.doubt("gave an answer that cannot be read", repeatable)
-            return None
-        said = data or {}
-        code = self.clean(_first_text(said, "errcode", "error", "code", "id"), 60)
-        words = self.clean(_first_text(said, "message", "error", "msg"))
-        if status == 429 or code in _THROTTLED:
-            wait = _wait(response, said)
-            return NotSent(f"{self.service} asks for a pause", "It will be tried again.", retry_after=wait)
-        if status in (408, 425):
-            return NotSent(f"{self.service} did not take the request ({status})", "It will be tried again.")
-        if status >= 500 or status < 200:
-            return self.doubt(f"failed ({status})", repeatable)
-        if status < 400:
-            return HttpRejected(f"{self.service} points elsewhere ({status})", self._elsewhere(response), status)
-        # A service that is not JSON (Slack's webhooks) says its reason in a short plain text.
-        plain = self.clean(body[:200].decode("utf-8", "replace")) if data is None and len(body) <= 200 else ""
-        phrase = self.clean(response.reason_phrase, 60)
-        reason = next(text for text in (code, words, plain, phrase, "no reason") if text)
-        detail = words if words and words != reason else ""
-        remedy = self._remedies.get(code) or _REMEDIES.get(status, "Check this destination's settings.")
-        return HttpRejected(
-            f"{self.service} refused: {reason} ({status})", " ".join(filter(None, (detail, remedy))), status, code
-        )
-
-    def _elsewhere(self, response: httpx.Response) -> str:
+    def _redirect_host(self, response: httpx.Response) -> str:
         import httpx
 
         try:
-            host = httpx.URL(response.headers.get("location", "")).host
+            return self.clean(httpx.URL(response.headers.get("location", "")).host, 100)
         except httpx.InvalidURL:
-            host = ""
-        # The host alone: the rest of the target can repeat a secret address.
-        where = f" at {self.clean(host, 100)}" if host else ""
-        return f"Redirects are not followed. Set the service's final address{where}."
+            return ""
 
 
 class _Address(NamedTuple):
@@ -415,31 +373,24 @@ def _without_numbers(reason: str) -> str:
     return re.sub(r"\[(?:Errno|SSL)[^\]]*\] ?| ?\(_ssl\.c:\d+\)", "", reason)
 
 
-def _first_text(data: Mapping[str, Any], *names: str) -> str:
-    return next((data[name] for name in names if isinstance(data.get(name), str) and data[name]), "")
-
-
-def _wait(response: httpx.Response, data: Mapping[str, Any]) -> float | None:
-    """Seconds to wait, as the service said it: the Retry-After header (seconds or a date), or the body.
-
-    Matrix's ``retry_after_ms`` and Discord's ``retry_after`` (seconds) are read too; both services send the
-    header as well, but proxies drop it.
-    """
-    header = response.headers.get("retry-after", "").strip()
-    seconds = _number(header)
+def _wait(header: str) -> float | None:
+    """The seconds to wait that a Retry-After header gives, as a number or a date; None without one."""
+    seconds = as_number(header)
     if seconds is None and header:
         try:
             seconds = parsedate_to_datetime(header).timestamp() - time.time()
         except (ValueError, OverflowError):
-            seconds = None
-    if seconds is None and (milliseconds := _number(data.get("retry_after_ms"))) is not None:
-        seconds = milliseconds / 1000
-    if seconds is None:
-        seconds = _number(data.get("retry_after"))
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT)
+            return None
+    return None if seconds is None else bounded_wait(seconds)
 
 
-def _number(value: object) -> float | None:
+def bounded_wait(seconds: float) -> float:
+    """A pause that a service asks for, within 0 and ``LONGEST_WAIT`` seconds."""
+    return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def as_number(value: object) -> float | None:
+    """A finite or infinite number, also one written as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:

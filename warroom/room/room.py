@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from warroom.config.settings import Settings, on_call
+from warroom.config.settings import Settings
 from warroom.connect.ports import Chat
 from warroom.errors import BadInput, Conflict, JournalError, NotFound, Refusal, WarroomError
 from warroom.incident import timing
@@ -240,7 +240,7 @@ class WarRoom:
 
     def on_call(self) -> str:
         """Who is on call now, or ""."""
-        return on_call(self.settings, self.clock()) or ""
+        return self.settings.person_on_call(self.clock()) or ""
 
     def people(self) -> list[str]:
         """The team's names, who is on call first."""

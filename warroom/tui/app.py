@@ -100,7 +100,7 @@ class WarRoomApp(BaseApp):
             self.exit(return_code=error.exit_status)
             return
         deps, context = self.deps, self.context
-        self.use_themes(deps.themes, context.room.settings.console.theme)
+        self.use_themes(deps.themes, deps.theme or context.room.settings.console.theme)
         self.set_keymap(context.keys)
         context.start()
         from warroom.tui.screens.home import HomeScreen

@@ -42,12 +42,14 @@ class DrillControl(Protocol):
 class ConsoleDeps:
     """What a console works with. ``drill`` is at hand for whoever starts one; ``starts_drill`` starts it at once.
 
-    ``incident_id`` names the war room to open at once; ``save_theme`` keeps a chosen theme for the next time.
+    ``incident_id`` names the war room to open at once; ``save_theme`` remembers a chosen theme.
     """
 
     room: WarRoom
     watch_logs: WatchLogs
     themes: Sequence[Theme] = ()
+    theme: str = ""
+    """The name of the theme to begin with; "" for the settings'."""
     courier: OutboxWorker | None = None
     drill: DrillControl | None = None
     starts_drill: bool = False

@@ -25,7 +25,7 @@ def init(context: CliContext, path: str | None) -> None:
     """Write a settings file that explains every key; never overwrites one."""
     from pathlib import Path
 
-    from warroom.config.settings import commented_toml
+    from warroom.config.manual import commented_toml
 
     place = (
         Path(path).expanduser() if path else AppPaths.find(context.environ, {"settings": context.settings}).settings

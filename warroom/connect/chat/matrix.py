@@ -18,7 +18,8 @@ from urllib.parse import quote
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from warroom.connect.chat import defuse_mentions, headline, message_lines, plain
-from warroom.connect.http import HttpClient, HttpRejected, HttpResponse, Transport
+from warroom.connect.http import HttpRejected, HttpResponse, Transport
+from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.safety import sanitize
@@ -42,6 +43,14 @@ _REMEDIES = {
     "M_TOO_LARGE": "Shorten the text.",
     "M_UNRECOGNIZED": "Check the homeserver's address in the settings.",
 }
+
+_RULES = OutcomeRules(
+    _REMEDIES,
+    throttled=frozenset(("M_LIMIT_EXCEEDED",)),
+    wait_keys={"retry_after_ms": 0.001},
+    code_keys=("errcode",),
+    message_keys=("error",),
+)
 
 
 class MatrixOptions(BaseModel):
@@ -80,11 +89,11 @@ class Matrix:
 
     def __init__(self, options: MatrixOptions, *, transport: Transport | None = None) -> None:
         self._options = options
-        self._http = HttpClient(
+        self._http = DeliveryClient(
             "Matrix",
             options.homeserver,
+            _RULES,
             headers={"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")},
-            remedies=_REMEDIES,
             transport=transport,
         )
         self._shared_id = ""

@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from warroom.connect.chat import headline, message_lines
-from warroom.connect.http import HttpClient, HttpRejected, HttpResponse, Transport
+from warroom.connect.http import HttpRejected, HttpResponse, Transport
+from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.safety import sanitize
@@ -97,11 +98,11 @@ class Slack:
 
     def __init__(self, options: SlackOptions, *, transport: Transport | None = None) -> None:
         self._options = options
-        self._http = HttpClient(
+        self._http = DeliveryClient(
             "Slack",
             options.base_url,
+            OutcomeRules(_REMEDIES, throttled=frozenset(("ratelimited", "rate_limited"))),
             headers={"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")},
-            remedies=_REMEDIES,
             transport=transport,
         )
         self._shared_id = ""

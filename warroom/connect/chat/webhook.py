@@ -14,12 +14,20 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator
 
 from warroom.connect.chat import message_lines, neutralize_markup, plain
-from warroom.connect.http import HttpClient, Transport
+from warroom.connect.http import Transport
+from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.errors import SettingsError, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.safety import sanitize
 
 _NAMES = ("key", "incident", "kind", "audience", "severity", "status", "title", "text", "at")
+
+_RULES = OutcomeRules(
+    throttled=frozenset(("ratelimited", "rate_limited", "RATE_LIMIT_HIT")),
+    wait_keys={"retry_after_ms": 0.001, "retry_after": 1.0},
+    code_keys=("errcode", "error", "code", "id"),
+)
+"""The receiver may be any chat service's incoming webhook, such as Slack's, Zulip's or Discord's."""
 
 Shape = Callable[[Mapping[str, str]], Any]
 
@@ -63,7 +71,7 @@ class Webhook:
     def __init__(self, options: WebhookOptions, *, transport: Transport | None = None) -> None:
         self.dedupes = options.idempotent
         self.max_length = options.max_length
-        self._http = HttpClient("Webhook", options.url, headers=options.headers, transport=transport)
+        self._http = DeliveryClient("Webhook", options.url, _RULES, headers=options.headers, transport=transport)
         self._templated = options.body is not None
         self._shape = _default if options.body is None else _compiled(options.body, "body")
 

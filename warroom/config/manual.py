@@ -1,0 +1,158 @@
+"""The settings file that ``warroom init`` writes, made from the docstrings of the tables and their keys.
+
+The docstrings are read from the source: pydantic's ``use_attribute_docstrings`` would read them whenever a table's
+class is created, which costs every start of the program some 20 ms.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import textwrap
+import typing
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel
+
+from warroom import toml
+from warroom.config import rota, settings
+from warroom.config.settings import Settings
+
+_EXAMPLE: dict[str, Any] = {
+    "playbook": "playbook.toml",
+    "team": {
+        "name": "Checkout",
+        "company": "Example Ltd",
+        "timezone": "Europe/Berlin",
+        "people": [
+            {
+                "name": "Alice",
+                "email": "alice@example.com",
+                "phone": "+49 30 1234567",
+                "handles": {"slack": "U0123456789", "matrix": "@alice:example.com"},
+                "roles": ["incident_commander"],
+            },
+            {"name": "Bob", "email": "bob@example.com"},
+        ],
+    },
+    "services": [
+        {
+            "name": "checkout-api",
+            "description": "Card payments",
+            "links": {
+                "dashboard": "https://grafana.example.com/d/checkout",
+                "runbook": "https://wiki.example.com/checkout",
+            },
+            "logs": [
+                "/var/log/checkout/*.log",
+                {"command": ["kubectl", "logs", "-f", "deploy/checkout"], "name": "checkout"},
+            ],
+        }
+    ],
+    "on_call": {"rotation": ["Alice", "Bob"], "starts": date(2026, 1, 5), "every": "1w", "handover": "09:00"},
+    "destinations": {
+        "slack": {
+            "backend": "slack",
+            "audiences": ["team"],
+            "token": {"env": "SLACK_TOKEN"},
+            "channel": "#incidents",
+        },
+    },
+    "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},
+    "console": {"keys": {"update": "u,f5"}},
+}
+
+
+def commented_toml() -> str:
+    """The settings file ``warroom init`` writes: every key, explained, with an example, all commented out.
+
+    Explanations begin with "# ", settings with "#": take that one character away to use a line.
+    """
+    manual = _manual()
+    lines = [
+        "# Settings of warroom. Every key may be left out. What follows are examples: take away the # before",
+        "# a line, and before the [header] above it, to use it.",
+        "",
+    ]
+
+    def explain(text: str) -> None:
+        lines.extend(textwrap.wrap(" ".join(text.split()), 100, initial_indent="# ", subsequent_indent="# "))
+
+    def table(header: str, model: type[BaseModel], example: Mapping[str, Any], *, docs: bool = True) -> None:
+        if header:
+            if docs:
+                explain(manual[model.__name__, ""])
+            lines.append(f"#{header}")
+        below = []
+        for key, field in model.model_fields.items():
+            if toml.TABLE_NAME in field.metadata:
+                continue
+            inner = _model_in(field.annotation)
+            if inner:
+                below.append((key, inner))
+                continue
+            if key == "options":
+                given = {k: v for k, v in example.items() if k not in model.model_fields}
+            else:
+                default = None if field.is_required() else field.default
+                given = {key: example.get(key, default)} if docs or key in example else {}
+            if docs:
+                explain(manual[model.__name__, key])
+            lines.extend(f"#{key} = {_toml_value(value)}" for key, value in given.items())
+        lines.append("")
+        path = header.strip("[]") + "." if header else ""
+        for key, inner in below:
+            value = example.get(key, {})
+            if isinstance(value, list):
+                for number, entry in enumerate(value):
+                    table(f"[[{path}{key}]]", inner, entry, docs=number == 0)
+            elif key == "destinations":
+                for name, entry in value.items():
+                    table(f"[{path}{key}.{name}]", inner, entry)
+            else:
+                table(f"[{path}{key}]", inner, value)
+
+    table("", Settings, _EXAMPLE)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _manual() -> dict[tuple[str, str], str]:
+    """The docstrings of the settings' tables and keys, by (class, key); the class's own under ""."""
+    found: dict[tuple[str, str], str] = {}
+    source = inspect.getsource(settings) + inspect.getsource(rota).partition("import annotations")[2]
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef):
+            found[node.name, ""] = ast.get_docstring(node) or ""
+            for key, text in zip(node.body, node.body[1:], strict=False):
+                if (
+                    isinstance(key, ast.AnnAssign)
+                    and isinstance(key.target, ast.Name)
+                    and isinstance(text, ast.Expr)
+                    and isinstance(text.value, ast.Constant)
+                ):
+                    found[node.name, key.target.id] = str(text.value.value)
+    return found
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for m in map(_model_in, typing.get_args(annotation)) if m), None)
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    if isinstance(value, date):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers and booleans are written alike
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
