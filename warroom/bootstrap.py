@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
-from warroom import toml
+from warroom import diagnostics, toml
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
 from warroom.config.settings import Destination, LogCommand, Settings
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
     from warroom.logs.view import LogView
+    from warroom.room.jobs import JobRunner
     from warroom.room.outbox import OutboxWorker
 
 DRILL = "checkout-down"
@@ -73,6 +74,7 @@ class AppContext:
         self.playbook = playbook
         self.journal = journal
         self.environ = environ
+        diagnostics.keep_log(places.data)
         self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat, measures=self.measure)
 
     @property
@@ -103,8 +105,15 @@ class AppContext:
             raise NotFound(f"There is no destination {toml.plain(name)}")
         return make_chat(destination, self.places, self.environ, secrets=False)
 
-    def courier(self) -> OutboxWorker:
-        """Who carries this house's deliveries; ``start`` or ``drain`` it."""
+    @functools.cached_property
+    def jobs(self) -> JobRunner:
+        """The background work of this process."""
+        from warroom.room.jobs import JobRunner  # asyncio; not for verbs that only look
+
+        return JobRunner()
+
+    def outbox(self) -> OutboxWorker:
+        """A worker for this journal's outbox: start it with ``jobs``, or ``drain`` it."""
         from warroom.room.outbox import OutboxWorker  # asyncio; not for verbs that only look
 
         return OutboxWorker(self.room)
@@ -123,7 +132,11 @@ class AppContext:
 
         script = shipped("sample_data") / "drills" / f"{name}.toml"
         return DrillPlayer(
-            self.room, parse_script(script.read_text("utf-8"), script.name), folder, clock or WallClock()
+            self.room,
+            parse_script(script.read_text("utf-8"), script.name),
+            folder,
+            clock or WallClock(),
+            self.jobs,
         )
 
     def watch_logs(self, view: LogView, service: str, more: Sequence[Path | str | int] = ()) -> None:
@@ -149,7 +162,9 @@ class AppContext:
         ]
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Stop the background work and close the journal."""
+        if "jobs" in self.__dict__:
+            self.jobs.stop()
         self.journal.close()
 
     def __enter__(self) -> AppContext:

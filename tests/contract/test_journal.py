@@ -220,7 +220,7 @@ def test_a_start_killed_between_file_and_tables_is_taken_up(path: Path) -> None:
 
 def test_many_that_open_a_new_journal_at_once_all_get_it(tmp_path: Path) -> None:
     barrier = threading.Barrier(4)
-    trouble: list[Exception] = []
+    problem: list[Exception] = []
     given: list[tuple[int, str]] = []
 
     def start() -> None:
@@ -230,14 +230,14 @@ def test_many_that_open_a_new_journal_at_once_all_get_it(tmp_path: Path) -> None
                 with SqliteJournal(tmp_path / str(n) / "journal.db") as journal:
                     given.append((n, journal.new_incident()))
             except Exception as error:  # noqa: BLE001 — told to the test's own thread
-                trouble.append(error)
+                problem.append(error)
 
     threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert trouble == []
+    assert problem == []
     assert sorted(given) == [(n, f"INC-{k}") for n in range(25) for k in range(1, 5)]
 
 

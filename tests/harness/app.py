@@ -7,7 +7,7 @@
             await settle(pilot)
             assert "Post an update" in screen_text(pilot.app)
 
-``stage.carry()`` sends what lies in the outbox, as a courier would; ``on_console`` drives the whole console.
+``stage.carry()`` sends what lies in the outbox, as an outbox worker would; ``on_console`` drives the whole console.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 HOST = socket.gethostname().replace(":", "-")
 ME = f"{HOST}:{os.getpid()}:me"
 OTHER = f"{HOST}:{os.getpid()}:other"
-FAR = "elsewhere:4711:courier"
+FAR = "elsewhere:4711:outbox"
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ class JournalContract:
             handle.close()
 
     def test_one_handle_serves_many_threads(self, journal: Journal) -> None:
-        trouble: list[BaseException] = []
+        problem: list[BaseException] = []
 
         def run(stream: str) -> None:
             try:
@@ -250,14 +250,14 @@ class JournalContract:
                     journal.save_draft(stream, str(n))
                     journal.change_count()
             except BaseException as error:  # noqa: BLE001 — told to the test's own thread
-                trouble.append(error)
+                problem.append(error)
 
         threads = [threading.Thread(target=run, args=(f"INC-{n}",)) for n in range(1, 7)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert trouble == []
+        assert problem == []
         assert {length for _, length, _ in journal.summaries()} == {25}
         assert len(journal.deliveries()) == 150
 

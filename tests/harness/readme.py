@@ -268,7 +268,7 @@ async def picture(folder: Path) -> str:
         drill = house.drill(folder / "logs", clock)
 
         def follow(line: str) -> None:
-            house.courier().drain(10)
+            house.outbox().drain(10)
             if MOMENT in line:
                 drill.stop()
 

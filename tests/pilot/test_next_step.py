@@ -56,7 +56,7 @@ from warroom.incident.commands import (
 )
 from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
-from warroom.incident.readings import Reading
+from warroom.incident.readings import Observation, Reading
 from warroom.tui.screens.composer import ComposerScreen
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import Choices, Form
@@ -364,11 +364,10 @@ async def test_resolving_names_a_key_that_works_while_a_reason_is_typed(stage: S
 
 
 async def test_what_does_not_hold_is_no_next_step_before_the_rest_and_its_reason_is_asked_for(stage: Stage) -> None:
-    def evidence(item: str) -> Reading | None:
-        return Reading("12 errors in the last minute", "against") if item == "health-checks" else None
-
     incident_id = declared(stage, Acknowledge(), RecordFix("rolled back"))
-    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id, evidence), MIDDLE) as pilot:
+    against = Observation(stage.room.clock(), "Bo", {"health": Reading("12 errors in the last minute", "against")})
+    stage.room.save_observation(incident_id, against)
+    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id), MIDDLE) as pilot:
         assert named(pilot) == ("Verify: Key user journeys working", "space"), "not what speaks against it"
         for item in PLAYBOOK.checklists["recovery"].items:
             await asyncio.to_thread(stage.room.execute, incident_id, Check(item.id))

@@ -1,8 +1,8 @@
 """Floor 2 to 4 at once: kill -9 at random moments: nothing acknowledged is lost, nothing is delivered twice unsaid.
 
-A light server process forks a child for each life of a warroom: the child opens the same data folder, starts a
-courier and works through a session, writing a line after each command that returned. It is killed without warning,
-and the next life begins. ``WARROOM_KILL_SEED`` repeats a run; the seed stands in every failure.
+A light server process forks a child for each life of a warroom: the child opens the same data folder, starts
+an outbox worker and works through a session, writing a line after each command that returned. It is killed without
+warning, and the next life begins. ``WARROOM_KILL_SEED`` repeats a run; the seed stands in every failure.
 """
 
 from __future__ import annotations
@@ -81,11 +81,11 @@ def _live(settings: str, data: str, acks: str, life: int, last: bool) -> None:
     with open_context(settings, data, "Ada", environ=os.environ) as house:
         room = house.room
         if last:
-            states = house.courier().drain(PATIENCE_S)
+            states = house.outbox().drain(PATIENCE_S)
             _say(Path(acks), {"drained": len(states)})
             return
-        courier = house.courier()
-        courier.start()
+        outbox = house.outbox()
+        house.jobs.start(outbox)
         _say(Path(acks), {"awake": life})
         while True:
             turn += 1

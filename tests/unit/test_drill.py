@@ -137,7 +137,7 @@ def test_a_shipped_drill_plays_from_the_alert_to_the_post_mortem(
     assert all(line.isprintable() and redact(line).count == 0 for line in reported)
     people = {person.name for person in app.settings.team.people}
     assert {row.by for row in incident.rows} - {""} <= people
-    worker = app.courier()
+    worker = app.outbox()
     states = {delivery.destination: delivery.state for delivery in worker.drain(10)}
     assert states == {"transcript": "delivered"}
 
@@ -403,9 +403,9 @@ def test_a_disk_error_is_reported_and_retried(played: DrillPlayer) -> None:
     log = played.logs[0]
     log.unlink()
     log.mkdir()
-    wait_until(lambda: isinstance(played.error, OSError), "a folder stands where the log was")
+    wait_until(lambda: isinstance(played.problem, WarroomError), "a folder stands where the log was")
     log.rmdir()
-    wait_until(lambda: played.error is None and log.exists() and log.stat().st_size > 0, "it recovers")
+    wait_until(lambda: played.problem is None and log.exists() and log.stat().st_size > 0, "it recovers")
 
 
 def test_a_clock_that_jumps_leaves_a_gap_not_a_flood(

@@ -1,4 +1,4 @@
-"""Floor 4: the courier: what each outcome leads to and when, on a virtual clock and a chat of the port's shape."""
+"""The outbox worker: what each outcome leads to and when, on a virtual clock and a chat of the port's shape."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from warroom.incident.commands import Declare
 from warroom.incident.delivery import Channel, Delivery, DeliveryState, Message, Opening, Receipt
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room import background
-from warroom.room import outbox as couriers
+from warroom.room import outbox as outbox_module
+from warroom.room.jobs import JobRunner
 from warroom.room.outbox import OutboxWorker, backoff
 from warroom.room.room import WarRoom
 
@@ -149,7 +150,7 @@ class RoomHarness:
         )
         self.made: list[str] = []
         self.room = WarRoom(self.journal, PLAYBOOK, settings, by="Ada", clock=self.clock, chats=self.chat)
-        self.courier = OutboxWorker(self.room)
+        self.outbox = OutboxWorker(self.room)
 
     def chat(self, name: str) -> Chat:
         self.made.append(name)
@@ -162,7 +163,7 @@ class RoomHarness:
         self.room.post_update(incident, "update", {"next_update": "+15m"})
 
     def carry(self, rounds: int = 1) -> list[Delivery]:
-        """Let the courier do all that is due now."""
+        """Let the outbox worker do all that is due now."""
         for _ in range(rounds):
             seen = -1
 
@@ -171,7 +172,7 @@ class RoomHarness:
                 before, seen = seen, self.journal.change_count()
                 return seen == before
 
-            asyncio.run(self.courier._work(done, look_s=0.02))
+            asyncio.run(self.outbox._work(done, look_s=0.02))
         return self.room.deliveries()
 
     def state(self, ends: str) -> Delivery:
@@ -185,8 +186,8 @@ class RoomHarness:
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine must not cut off what a test lets the courier finish."""
-    monkeypatch.setattr(couriers, "GRACE_S", 20.0)
+    """A busy machine must not cut off what a test lets the outbox worker finish."""
+    monkeypatch.setattr(outbox_module, "GRACE_S", 20.0)
 
 
 @pytest.fixture
@@ -249,9 +250,9 @@ def test_a_destination_that_hangs_delays_no_other(desk: Callable[..., RoomHarnes
 
     async def work() -> None:
         hangs.gate = asyncio.Event()
-        courier = OutboxWorker(at.room)
+        outbox = OutboxWorker(at.room)
         done = threading.Event()
-        task = asyncio.create_task(courier._work(done.is_set, look_s=0.01))
+        task = asyncio.create_task(outbox._work(done.is_set, look_s=0.01))
         async with asyncio.timeout(10):
             sent = [DeliveryState.DELIVERED] * 3
             while not hangs.under_way or [d.state for d in at.room.deliveries() if ".quick." in d.id] != sent:
@@ -304,7 +305,7 @@ def test_what_was_certainly_not_sent_is_tried_again_later_and_later(
     desk: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)
-    monkeypatch.setattr(couriers.random, "random", lambda: 0.0)
+    monkeypatch.setattr(outbox_module.random, "random", lambda: 0.0)
     chat = FakeChat(outcomes=[NotSent("no route") for _ in range(4)])
     at = desk({"a": chat})
     at.declare()
@@ -398,7 +399,7 @@ def test_a_destination_that_the_settings_lack_waits_for_others(desk: Callable[..
     assert {one.state for one in at.room.deliveries()} == {DeliveryState.PENDING}
     assert "no longer name a" in at.room.deliveries()[0].error
     at.room.settings = there
-    at.courier = OutboxWorker(at.room)
+    at.outbox = OutboxWorker(at.room)
     assert {one.state for one in at.carry()} == {DeliveryState.DELIVERED}
 
 
@@ -418,7 +419,7 @@ def test_a_process_tries_again_itself_once_what_was_missing_may_be_there(
     at.carry()
     assert at.post.state is DeliveryState.PENDING, "not at once"
     now = time.monotonic()
-    monkeypatch.setattr(couriers.time, "monotonic", lambda: now + couriers.UNABLE_S + 1)
+    monkeypatch.setattr(outbox_module.time, "monotonic", lambda: now + outbox_module.UNABLE_S + 1)
     at.carry()
     assert at.post.state is DeliveryState.DELIVERED
 
@@ -449,7 +450,7 @@ def test_a_backend_that_breaks_leaves_its_post_in_doubt_and_others_alone(desk: C
     at.carry()
     post = at.state("a.post")
     assert post.state is DeliveryState.UNCONFIRMED and post.next_attempt_at is None
-    assert post.error == "a broke: ZeroDivisionError"
+    assert post.error == "a crashed: ZeroDivisionError"
     assert at.state("b.post").state is DeliveryState.DELIVERED
 
 
@@ -489,10 +490,10 @@ def test_in_doubt_a_chat_that_can_be_read_is_read_first(desk: Callable[..., Room
     at.carry()
     post = at.post
     assert post.state is DeliveryState.UNCONFIRMED and post.next_attempt_at == START + timedelta(
-        seconds=couriers.READ_BACK_S
+        seconds=outbox_module.READ_BACK_S
     )
     assert ("find", post.id) not in chat.asked, "it may still be on its way"
-    at.clock.later(couriers.READ_BACK_S)
+    at.clock.later(outbox_module.READ_BACK_S)
     at.carry()
     assert at.post.state is DeliveryState.DELIVERED and at.post.receipt == Receipt(id=f"m-{post.id}")
     assert chat.posts == [post.id]
@@ -503,22 +504,22 @@ def test_what_was_read_and_is_certainly_not_there_is_sent_again(desk: Callable[.
     at = desk({"a": chat})
     at.declare()
     at.carry()
-    at.clock.later(couriers.READ_BACK_S)
+    at.clock.later(outbox_module.READ_BACK_S)
     at.carry()
     assert at.post.state is DeliveryState.DELIVERED and chat.arrived.count(at.post.id) == 1
 
 
 @pytest.mark.parametrize(
-    "trouble", [NotSent("no route"), NotSent("slow down", retry_after=30), Unconfirmed("cut off")]
+    "problem", [NotSent("no route"), NotSent("slow down", retry_after=30), Unconfirmed("cut off")]
 )
 def test_a_read_back_that_fails_never_leads_to_a_blind_resend(
-    desk: Callable[..., RoomHarness], trouble: Exception
+    desk: Callable[..., RoomHarness], problem: Exception
 ) -> None:
-    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[trouble])
+    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[problem])
     at = desk({"a": chat})
     at.declare()
     at.carry()
-    at.clock.later(couriers.READ_BACK_S)
+    at.clock.later(outbox_module.READ_BACK_S)
     at.carry()
     post = at.post
     assert (
@@ -532,18 +533,18 @@ def test_a_read_back_that_fails_never_leads_to_a_blind_resend(
     assert chat.posts == [post.id] and chat.arrived.count(post.id) == 1
 
 
-@pytest.mark.parametrize("trouble", [Rejected("missing scope channels:history"), SettingsError("no token")])
+@pytest.mark.parametrize("problem", [Rejected("missing scope channels:history"), SettingsError("no token")])
 def test_a_read_back_that_is_refused_leaves_the_question_to_a_person(
-    desk: Callable[..., RoomHarness], trouble: Exception
+    desk: Callable[..., RoomHarness], problem: Exception
 ) -> None:
-    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[trouble])
+    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[problem])
     at = desk({"a": chat})
     at.declare()
     at.carry()
-    at.clock.later(couriers.READ_BACK_S)
+    at.clock.later(outbox_module.READ_BACK_S)
     at.carry()
     assert at.post.state is DeliveryState.UNCONFIRMED and at.post.next_attempt_at is None
-    assert str(trouble).split("\n")[0] in at.post.error
+    assert str(problem).split("\n")[0] in at.post.error
     assert chat.posts == [at.post.id]
 
 
@@ -556,15 +557,15 @@ def test_a_destination_that_is_gone_while_in_doubt_stays_in_doubt_for_others(
     at.carry()
     there = at.room.settings
     at.room.settings = there.model_copy(update={"destinations": {}})
-    at.clock.later(couriers.READ_BACK_S)
+    at.clock.later(outbox_module.READ_BACK_S)
     at.carry()
     assert at.post.state is DeliveryState.UNCONFIRMED and at.post.lacks_settings
     assert at.post.error.startswith("It may have arrived. ") and "no longer name a" in at.post.error
     assert [one.id for one in at.room.stuck()] == [at.post.id], "a person may know"
     at.room.settings = there
-    at.courier = OutboxWorker(at.room)
+    at.outbox = OutboxWorker(at.room)
     at.carry()
-    at.clock.later(couriers.READ_BACK_S)
+    at.clock.later(outbox_module.READ_BACK_S)
     at.carry()
     assert at.post.state is DeliveryState.DELIVERED and chat.posts == [at.post.id]
 
@@ -719,7 +720,7 @@ def test_secrets_that_are_still_looked_up_leave_everything_not_sent(desk: Callab
     try:
         at.declare()
         begun = time.monotonic()
-        deliveries = at.courier.drain(0.2)
+        deliveries = at.outbox.drain(0.2)
         assert time.monotonic() - begun < 30, "a look-up that is stuck is left behind"
         assert {(d.state, d.attempts) for d in deliveries} == {(DeliveryState.PENDING, 0)}
         assert "secrets" in deliveries[0].error
@@ -734,12 +735,12 @@ def test_a_delivery_in_doubt_that_is_cut_off_stays_in_doubt_and_is_not_left_to_a
     at = desk({"a": chat})
     at.declare()
     at.carry()
-    at.clock.later(couriers.READ_BACK_S)
+    at.clock.later(outbox_module.READ_BACK_S)
     over = threading.Event()
-    at.courier = OutboxWorker(at.room)
+    at.outbox = OutboxWorker(at.room)
     at.room.chats = lambda name: over.wait(60) and chat  # type: ignore[assignment, return-value]
     try:
-        at.courier.drain(0.2)
+        at.outbox.drain(0.2)
         assert at.post.state is DeliveryState.UNCONFIRMED and at.post.next_attempt_at is not None
         assert at.post.error == "no answer"
     finally:
@@ -770,9 +771,9 @@ def cut_off(at: RoomHarness, *, until: str, steps: int | None = None) -> None:
 
     async def work() -> None:
         while True:
-            claimed = at.journal.claim(at.courier.owner, at.clock())
+            claimed = at.journal.claim(at.outbox.owner, at.clock())
             assert claimed
-            task = asyncio.create_task(at.courier._carry(claimed))
+            task = asyncio.create_task(at.outbox._deliver(claimed))
             if claimed.order.act == until:
                 for _ in range(steps or 0):
                     await asyncio.sleep(0)
@@ -786,7 +787,7 @@ def cut_off(at: RoomHarness, *, until: str, steps: int | None = None) -> None:
     background.run(work())
 
 
-# kills, and several couriers
+# kills, and several outbox workers
 
 
 class Killed(BaseException):
@@ -794,7 +795,7 @@ class Killed(BaseException):
 
 
 def abandoned(at: RoomHarness, owner: str, count: int) -> Delivery:
-    """Claims as a courier makes them before it is killed; the last one claimed."""
+    """Claims as an outbox worker makes them before it is killed; the last one claimed."""
     claimed = None
     for _ in range(count):
         if claimed:
@@ -817,7 +818,7 @@ def test_a_claim_of_a_dead_process_is_found_out_about_before_it_is_sent_again(
     at.carry()
     assert chat.asked == [] or chat.posts == [], "its request may still be on its way"
     chat.arrived.append(lost.id)
-    at.clock.later(couriers.READ_BACK_S)
+    at.clock.later(outbox_module.READ_BACK_S)
     at.carry()
     assert at.state(lost.id).state is DeliveryState.DELIVERED
     assert chat.posts == [] and chat.arrived.count(lost.id) == 1
@@ -847,7 +848,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_late_answer_is_not_heeded(
     lost = abandoned(at, elsewhere, 2)
     at.carry()
     assert at.state(lost.id).state is DeliveryState.SENDING, "held as long as the lease lasts"
-    at.clock.later(couriers.LEASE_S + 1)
+    at.clock.later(outbox_module.LEASE_S + 1)
     at.carry()
     assert at.state(lost.id).state is DeliveryState.DELIVERED and chat.arrived.count(lost.id) == 1
     assert not at.journal.complete(lost.id, owner=elsewhere, outcome=DeliveryState.FAILED, error="late")
@@ -862,17 +863,18 @@ def _dead_pid() -> int:
     return pid
 
 
-def test_two_couriers_share_the_work_and_never_a_delivery(desk: Callable[..., RoomHarness]) -> None:
+def test_two_outbox_workers_share_the_work_and_never_a_delivery(desk: Callable[..., RoomHarness]) -> None:
     chats = {name: FakeChat() for name in "abc"}
     at = desk(chats)
     for _ in range(6):
         at.update(at.declare())
     one, two = OutboxWorker(at.room), OutboxWorker(at.room)
-    one.start()
-    two.start()
+    jobs, others = JobRunner(), JobRunner()
+    jobs.start(one)
+    others.start(two)
     _until(lambda: all(d.state is DeliveryState.DELIVERED for d in at.room.deliveries()), "all is delivered")
-    one.stop()
-    two.stop()
+    jobs.stop()
+    others.stop()
     for chat in chats.values():
         posts = [key for act, key in chat.asked if act == "post"]
         assert len(posts) == len(set(posts)) == 12
@@ -888,11 +890,12 @@ def _until(true: Callable[[], bool], what: str) -> None:
 # threads, drains, drills, disks
 
 
-def test_a_courier_at_work_sends_what_is_posted_meanwhile_at_once(desk: Callable[..., RoomHarness]) -> None:
+def test_an_outbox_worker_at_work_sends_what_is_posted_meanwhile_at_once(desk: Callable[..., RoomHarness]) -> None:
     chat = FakeChat()
     at = desk({"a": chat})
-    courier = OutboxWorker(at.room)
-    courier.start()
+    outbox = OutboxWorker(at.room)
+    jobs = JobRunner()
+    jobs.start(outbox)
     begun = time.monotonic()
     for _ in range(5):
         incident = at.declare()
@@ -900,15 +903,16 @@ def test_a_courier_at_work_sends_what_is_posted_meanwhile_at_once(desk: Callable
             lambda incident=incident: {d.state for d in at.room.deliveries(incident)} == {DeliveryState.DELIVERED},  # type: ignore[misc]
             "delivered",
         )
-    assert time.monotonic() - begun < 5 * couriers.LOOK_S, "it is woken, it does not wait for its next look"
-    courier.stop()
+    assert time.monotonic() - begun < 5 * outbox_module.LOOK_S, "it is woken, it does not wait for its next look"
+    jobs.stop()
     assert chat.closed == 1
 
 
 def test_whoever_shows_deliveries_is_woken_when_one_is_settled(desk: Callable[..., RoomHarness]) -> None:
     at = desk({"a": FakeChat()})
     at.declare()
-    wake, seen = at.room.wake_on_change(), []
+    wake, seen = threading.Event(), []
+    at.room.on_change(wake.set)
     settle = at.journal.complete
 
     def settled(*given: Any, **more: Any) -> bool:
@@ -920,16 +924,17 @@ def test_whoever_shows_deliveries_is_woken_when_one_is_settled(desk: Callable[..
     at.journal.complete = settled  # type: ignore[method-assign]
     claimed = at.journal.claim("h:1:x", at.clock())
     assert claimed
-    asyncio.run(at.courier._carry(claimed))
+    asyncio.run(at.outbox._deliver(claimed))
     assert seen and wake.is_set()
 
 
 def test_stopping_waits_for_the_request_under_way(desk: Callable[..., RoomHarness]) -> None:
     at = desk({"a": FakeChat()})
-    courier = OutboxWorker(at.room)
-    courier.start()
+    outbox = OutboxWorker(at.room)
+    jobs = JobRunner()
+    jobs.start(outbox)
     at.declare()
-    courier.stop()
+    jobs.stop()
     assert DeliveryState.SENDING not in {d.state for d in at.room.deliveries()}
 
 
@@ -1012,21 +1017,22 @@ def test_an_outbox_that_cannot_be_read_is_trouble_that_passes(
     from warroom.errors import NotSaved
 
     at = desk({"a": FakeChat()})
-    courier = OutboxWorker(at.room)
+    outbox = OutboxWorker(at.room)
     claim = at.journal.claim
 
     def full(*given: Any, **more: Any) -> Any:
         raise NotSaved("Not saved: the disk is full", "Free some space.")
 
     monkeypatch.setattr(at.journal, "claim", full)
-    courier.start()
+    jobs = JobRunner()
+    jobs.start(outbox)
     at.declare()
-    _until(lambda: courier.trouble is not None, "the trouble is told")
+    _until(lambda: outbox.problem is not None, "the trouble is told")
     monkeypatch.setattr(at.journal, "claim", claim)
-    at.room.wake()
+    at.room.notify()
     _until(lambda: at.post.state is DeliveryState.DELIVERED, "it goes on by itself")
-    assert courier.trouble is None
-    courier.stop()
+    assert outbox.problem is None
+    jobs.stop()
 
 
 def test_a_channel_that_was_opened_but_could_not_be_kept_is_opened_again_not_given_up(

@@ -817,7 +817,8 @@ def test_a_person_answers_for_a_delivery_nobody_else_can_judge(office: Office) -
 
 
 def test_whoever_waits_is_woken_by_every_change_made_here(office: Office) -> None:
-    wake = office.room.wake_on_change()
+    wake = threading.Event()
+    office.room.on_change(wake.set)
     changes: Sequence[Callable[[], object]] = (
         office.declare,
         lambda: office.room.execute("INC-1", Note("x")),

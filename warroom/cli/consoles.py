@@ -221,7 +221,8 @@ def deps(
         themes=list(themes.values()),
         theme=app.theme,
         # What became of a delivery could not be recorded, and it would go out again.
-        courier=None if app.room.read_only else app.courier(),
+        jobs=app.jobs,
+        outbox=None if app.room.read_only else app.outbox(),
         drill=drill,
         starts_drill=starts_drill,
         incident_id=incident_id,

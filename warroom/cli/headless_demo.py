@@ -16,13 +16,13 @@ DELIVERY_S = 10.0
 
 def play(app: AppContext, drill: DrillPlayer, folder: Path, *, json: bool) -> None:
     """Play it to its end; the post-mortem's path is the last line on stdout. With ``json`` an object instead."""
-    courier = app.courier()
-    courier.start()
+    outbox = app.outbox()
+    app.jobs.start(outbox)
     try:
         incident_id = drill.play(output.print_err if json else output.print_out)
     finally:
-        courier.stop()
-    deliveries = app.courier().drain(DELIVERY_S, incident_id)
+        app.jobs.end(outbox)
+    deliveries = app.outbox().drain(DELIVERY_S, incident_id)
     room = app.room
     incident = room.incident(incident_id)
     written = postmortem.build(incident, room.playbook, deliveries, room.clock(), room.zone)

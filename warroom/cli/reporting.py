@@ -83,7 +83,7 @@ def deliver(context: CliContext, incident_id: str, entries: Collection[UUID]) ->
     if context.wait_s and any(
         delivery.state is DeliveryState.PENDING and delivery.entry_id in entries for delivery in left
     ):
-        left = context.app.courier().drain(context.remaining_wait_s(), incident_id)
+        left = context.app.outbox().drain(context.remaining_wait_s(), incident_id)
     ours = [delivery for delivery in left if delivery.entry_id in entries]
     print_deliveries(ours, left)
     return ours

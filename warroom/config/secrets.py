@@ -69,12 +69,12 @@ def resolve(
 
     Raises ``SettingsError`` naming the reference, never what was found there.
     """
-    value, trouble = _look_up(ref, environ, run)
+    value, problem = _look_up(ref, environ, run)
     value = re.sub(r"\r?\n\Z", "", value)
-    if trouble is None and not value:
-        trouble = ("is empty", "Put the secret there, or name another place.")
-    if trouble is not None:
-        what, remedy = trouble
+    if problem is None and not value:
+        problem = ("is empty", "Put the secret there, or name another place.")
+    if problem is not None:
+        what, remedy = problem
         raise SettingsError(f"{ref.told} {what}", remedy)
     return value
 

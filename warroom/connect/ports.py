@@ -13,7 +13,7 @@ from warroom.incident.delivery import Channel, Message, Opening, Receipt
 class Chat(Protocol):
     """A place where updates are posted: a chat service, a file, a URL.
 
-    A backend is used by one courier at a time, on one event loop. Every method raises ``NotSent`` when the
+    A backend is used by one outbox worker at a time, on one event loop. Every method raises ``NotSent`` when the
     request certainly did not arrive or was turned away for now (with the service's ``retry_after`` in
     seconds), ``Rejected`` when the service said no for good, and ``Unconfirmed`` when it may have arrived.
     Secrets never stand in an error. ``key`` is the delivery's id.

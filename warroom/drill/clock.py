@@ -39,6 +39,10 @@ class ScaledClock:
             return self._start
         return self._start + timedelta(seconds=(self._monotonic() - self._started_at) * self.speed)
 
+    def seconds_until(self, moment: datetime) -> float:
+        """The real seconds until the clock shows ``moment``; 0 if it does."""
+        return max(0.0, (moment - self()).total_seconds() / self.speed)
+
     def wait(self, wake: threading.Event, until: datetime, timeout_s: float = math.inf) -> None:
         """Wait until the clock shows ``until``, ``wake`` is set, or ``timeout_s`` real seconds have passed."""
         if wake.is_set():

@@ -7,10 +7,11 @@ steps, up to the post-mortem.
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +34,7 @@ from warroom.drill.writer import LogWriter
 from warroom.errors import NotFound, WarroomError
 from warroom.incident.commands import AddAction, Declare, Pin, ReceiveAlert, RecordChat
 from warroom.incident.incident import Incident
+from warroom.room.jobs import JobRunner, Wakeup
 from warroom.room.room import WarRoom
 from warroom.safety import redact
 
@@ -48,6 +50,9 @@ RUN_ON = timedelta(minutes=10)
 DECLARE_TIMEOUT = timedelta(hours=1)
 """How long a drill waits for somebody to declare."""
 
+STOP_S = 3.0
+"""How long stopping waits for the round that is being played, in real seconds."""
+
 C = TypeVar("C", bound=Cue)
 
 
@@ -58,14 +63,16 @@ class DrillPlayer:
     incidents. Declare with ``drill=True`` while ``running``.
     """
 
-    def __init__(self, room: WarRoom, script: Script, folder: Path, clock: ScaledClock) -> None:
+    def __init__(
+        self, room: WarRoom, script: Script, folder: Path, clock: ScaledClock, jobs: JobRunner | None = None
+    ) -> None:
         self.room = room
         self.script = script
         self.folder = folder
         self.clock = clock
         self.incident_id = ""
         """The drill's incident; "" until it is declared."""
-        self.error: Exception | None = None
+        self.problem: WarroomError | None = None
         """Why the drill is stuck at the moment (a full disk, say); None while it runs."""
         self._writer: LogWriter | None = None
         self._anchors: dict[Anchor, datetime] = {}
@@ -73,9 +80,11 @@ class DrillPlayer:
         self._injects: list[AlertInject | ChatInject] = []
         self._steps: list[ResponderStep] = []
         self._seen_change = -1
-        self._wake = room.wake_on_change()
+        self._jobs = jobs or JobRunner()
+        self._wakeup = Wakeup()
+        room.on_change(self._wakeup.set)
         self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._playing: _Playing | None = None
 
     @property
     def logs(self) -> tuple[Path, ...]:
@@ -92,21 +101,21 @@ class DrillPlayer:
         return self.logs if self.running and service == self.script.service else ()
 
     def start(self) -> None:
-        """Play logs, alerts and chat from the beginning, in a thread.
+        """Play logs, alerts and chat from the beginning, as a job.
 
         It ends with ``stop``, ``RUN_ON`` after its incident is resolved, or if nobody declares. Raises
-        ``WarroomError`` if the logs cannot be written. A later failure is in ``error``, and retried.
+        ``WarroomError`` if the logs cannot be written. A later failure is in ``problem``, and retried.
         """
         self._begin()
-        self._thread = threading.Thread(target=self._run, name="drill", daemon=True)
-        self._thread.start()
+        self._playing = _Playing(self, self._ended)
+        self._jobs.start(self._playing)
 
     def stop(self) -> None:
         """End it. Its unacknowledged alerts are dismissed; its incident and logs stay."""
+        if self._playing:
+            self._jobs.end(self._playing)
+            self._playing.idle.wait(STOP_S)
         self._ended.set()
-        self._wake.set()
-        if self._thread:
-            self._thread.join(3.0)
         self._dismiss_alerts()
 
     def play(self, report: Callable[[str], None]) -> str:
@@ -119,7 +128,6 @@ class DrillPlayer:
         self._steps = list(self.script.responder)
         reporter = _Reporter(self, report)
         while (self._steps or self._injects) and not self._ended.is_set():
-            self._wake.clear()
             due = self._advance(reporter)
             if due is None:
                 break  # the rest waits for something that will not happen
@@ -130,7 +138,7 @@ class DrillPlayer:
     def _begin(self) -> None:
         now = self.clock()
         history = now - timedelta(seconds=self.script.history)
-        self.incident_id, self.error, self._seen_change = "", None, -1
+        self.incident_id, self.problem, self._seen_change = "", None, -1
         first, *self._stages = self.script.stages
         self._injects = [*self.script.alerts, *self.script.chat]
         try:
@@ -141,23 +149,23 @@ class DrillPlayer:
             reason = (error.strerror or "unknown reason").lower()
             raise WarroomError(f"The drill's logs cannot be written: {reason}", f"Check {self.folder}.") from error
         self._anchors = {"start": now}
-        self._ended.clear()
+        self._ended = threading.Event()
 
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            self._wake.clear()
-            due: datetime | None = None
-            try:
-                due = self._advance(None)
-                self.error = None
-            except (WarroomError, OSError) as error:
-                self.error = error
-            if self._is_over():
-                self._ended.set()
-                self._dismiss_alerts()
-                return
-            self.clock.wait(self._wake, due or datetime.max.replace(tzinfo=UTC), MAX_PAUSE_S)
-            self._ended.wait(MIN_PAUSE_S)
+    def _play_round(self) -> datetime | None:
+        """Do what is due now; when the next thing is, None if that is unknown."""
+        due: datetime | None = None
+        try:
+            due = self._advance(None)
+            self.problem = None
+        except OSError as error:
+            reason = (error.strerror or "unknown reason").lower()
+            self.problem = WarroomError(f"The drill's logs cannot be written: {reason}", f"Check {self.folder}.")
+        except WarroomError as error:
+            self.problem = error
+        if self._is_over():
+            self._dismiss_alerts()
+            self._ended.set()
+        return due
 
     def _is_over(self) -> bool:
         now, resolved = self.clock(), self._anchors.get("resolved")
@@ -171,7 +179,7 @@ class DrillPlayer:
                 if alert.event.drill:
                     self.room.dismiss_alert(alert.id)
         except WarroomError as error:  # a person can still dismiss the alert
-            self.error = error
+            self.problem = error
 
     def _advance(self, reporter: _Reporter | None) -> datetime | None:
         """Do everything due by now, in order. Return when the next thing is due, or None if that is unknown."""
@@ -288,6 +296,43 @@ class DrillPlayer:
         )
         done = self.room.declare(declare, commander=step.commander, alert=alert.id if alert else None)
         self.incident_id = done.incident.id
+
+
+class _Playing:
+    """One playing of a drill, as a ``Job``: round after round until ``ended`` is set."""
+
+    name = "drill"
+
+    def __init__(self, player: DrillPlayer, ended: threading.Event) -> None:
+        self._player = player
+        self._ended = ended
+        self.idle = threading.Event()
+        """Set while no round is being played."""
+        self.idle.set()
+
+    @property
+    def problem(self) -> WarroomError | None:
+        """See ``Job``."""
+        return self._player.problem
+
+    async def run(self) -> None:
+        """See ``Job``."""
+        player = self._player
+        while not self._ended.is_set():
+            self.idle.clear()
+            try:
+                due = await asyncio.to_thread(player._play_round)
+            finally:
+                self.idle.set()
+            if not self._ended.is_set():
+                pause = player.clock.seconds_until(due) if due else MAX_PAUSE_S
+                await player._wakeup.wait(min(pause, MAX_PAUSE_S))
+                await asyncio.sleep(MIN_PAUSE_S)
+
+    def stop(self) -> None:
+        """See ``Job``."""
+        self._ended.set()
+        self._player._wakeup.set()
 
 
 class _Reporter:

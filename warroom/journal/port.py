@@ -165,6 +165,17 @@ class Journal(Protocol):
         """Move the text under ``key`` to ``new``. Returns False if there is none or ``new`` has one."""
         ...
 
+    def save_observation(self, stream: str, text: str) -> None:
+        """Keep the latest observation of a stream (JSON, opaque here); it replaces the one before.
+
+        It need not survive a power cut: it is measured anew.
+        """
+        ...
+
+    def observation(self, stream: str) -> str:
+        """Return the latest observation of a stream, or ""."""
+        ...
+
     def close(self) -> None:
         """Close the journal. Later calls raise ``JournalError``."""
         ...

@@ -326,6 +326,17 @@ class SqliteJournal:
             moved = db.execute("UPDATE OR IGNORE drafts SET key = ? WHERE key = ?", (new, key))
             return moved.rowcount > 0
 
+    def save_observation(self, stream: str, text: str) -> None:
+        """See the port."""
+        with self._file.writing() as db:
+            db.execute("INSERT OR REPLACE INTO observations VALUES (?, ?)", (stream, text))
+
+    def observation(self, stream: str) -> str:
+        """See the port."""
+        with self._file.reading() as db:
+            row = db.execute("SELECT text FROM observations WHERE stream = ?", (stream,)).fetchone()
+        return row[0] if row else ""
+
     def damage(self, stream: str) -> str:
         """See the port."""
         with self._file.reading() as db:

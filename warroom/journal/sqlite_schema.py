@@ -61,6 +61,7 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
         "CREATE TABLE journal (id BLOB NOT NULL)",
         "INSERT INTO journal VALUES (randomblob(16))",
     ),
+    ("CREATE TABLE observations (stream TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",),
 )
 
 OPEN_DELIVERIES = "state IN ('pending', 'sending', 'uncertain')"

@@ -1,4 +1,4 @@
-"""The courier: takes deliveries from the outbox, sends them, writes down how it went. Never holds up the room."""
+"""The outbox worker: claims deliveries, sends them and records their outcome. It never holds up a command."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent import futures
-from concurrent.futures import Future
 from datetime import datetime, timedelta
 
+from warroom import diagnostics
 from warroom.connect.attempt import Attempt, post_under
 from warroom.connect.ports import Chat
 from warroom.errors import (
@@ -41,6 +41,7 @@ from warroom.incident.delivery import (
 from warroom.incident.incident import Incident
 from warroom.reports.messages import channel_topic, marker
 from warroom.room import background
+from warroom.room.jobs import Wakeup
 from warroom.room.room import WarRoom
 
 LEASE_S = 120.0
@@ -95,36 +96,33 @@ class _Unseen(Unconfirmed):
 
 
 class OutboxWorker:
-    """Carries deliveries for one process. Two couriers on one journal share the work and never a delivery."""
+    """Sends deliveries for one process: a ``Job``. Two workers on one journal share the work, never a delivery."""
+
+    name = "outbox"
 
     def __init__(self, room: WarRoom) -> None:
         self.room = room
         self.journal = room.journal
         self.owner = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._wake = room.wake_on_change()
+        self._wake = Wakeup()
+        room.on_change(self._wake.set)
         self._stop = threading.Event()
         self._chats: dict[str, asyncio.Task[Chat]] = {}
         self._looks: Counter[str] = Counter()
         self._unable: dict[str, tuple[int, float]] = {}  # destination: how often, until when (monotonic)
-        self._work_done: Future[None] | None = None
-        self.trouble: WarroomError | None = None
+        self.problem: WarroomError | None = None
         """Why the outbox cannot be worked on just now (the disk, say); None while all is well."""
 
     # ── from outside ────────────────────────────────────────────────────────────────────────────────────
 
-    def start(self) -> None:
-        """Work in a thread of its own until ``stop``: neither a stalled terminal nor a busy screen delays it."""
-        self._work_done = background.start(lambda: self._work(self._stop.is_set))
+    async def run(self) -> None:
+        """Work until ``stop``."""
+        await self._work(self._stop.is_set)
 
-    def stop(self, patience_s: float = GRACE_S + CLOSE_S + 0.1) -> None:
-        """End the work within ``patience_s``; a request under way gets ``GRACE_S`` of it to finish.
-
-        What is left is sent next time. A call that is stuck is left behind.
-        """
+    def stop(self) -> None:
+        """End the work soon: a request under way gets ``GRACE_S`` to finish, and what is left is sent next time."""
         self._stop.set()
         self._wake.set()
-        if self._work_done:
-            futures.wait([self._work_done], patience_s)
 
     def drain(self, wait_s: float, incident_id: str | None = None) -> list[Delivery]:
         """Work until nothing of the incident is on its way; its deliveries as they then stand.
@@ -149,14 +147,15 @@ class OutboxWorker:
                 for first in lanes.values()
             )
 
-        self._work_done = background.start(lambda: self._work(done, end=end, look_s=0.05))
+        work = background.start(lambda: self._work(done, end=end, look_s=0.05))
         try:
-            self._work_done.result(max(0.0, end - time.monotonic()) + CLOSE_S)
+            work.result(max(0.0, end - time.monotonic()) + CLOSE_S)
         except TimeoutError:
             pass
         finally:
-            if not self._work_done.done():
+            if not work.done():
                 self.stop()
+                futures.wait([work], GRACE_S + CLOSE_S + 0.1)
         return self.room.deliveries(incident_id)
 
     # ── the round ───────────────────────────────────────────────────────────────────────────────────────
@@ -177,12 +176,12 @@ class OutboxWorker:
                             self.journal.claim, self.owner, self.room.clock(), LEASE_S, without=self._unable_now()
                         )
                     ):
-                        task = asyncio.create_task(self._carry(claimed))
+                        task = asyncio.create_task(self._deliver(claimed))
                         under_way.add(task)
                         task.add_done_callback(under_way.discard)
-                    self.trouble = None
+                    self.problem = None
                 except WarroomError as error:
-                    self.trouble = error
+                    self.problem = error
                 await self._pause(under_way, min(look_s, max(0.0, end - time.monotonic())))
         finally:
             if under_way and time.monotonic() < end:
@@ -203,27 +202,27 @@ class OutboxWorker:
 
     async def _pause(self, under_way: set[asyncio.Task[None]], look_s: float) -> None:
         """Until a send ends, something is written, or it is time to look again."""
-        nap = asyncio.create_task(asyncio.to_thread(self._wake.wait, look_s))
+        nap = asyncio.create_task(self._wake.wait(look_s))
         await asyncio.wait({nap, *under_way}, return_when=asyncio.FIRST_COMPLETED)
         if not nap.done():
-            self._wake.set()
-            await nap
+            nap.cancel()
+            await asyncio.wait({nap})
 
-    async def _carry(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> None:
         attempt = Attempt()
         in_doubt = delivery.state is DeliveryState.UNCONFIRMED
         now = self.room.clock
         outcome, receipt, error, again, attempted = DeliveryState.DELIVERED, None, "", None, True
         try:
             async with asyncio.timeout(ATTEMPT_S):
-                receipt = await (self._find_out if in_doubt else self._attempt)(delivery, attempt)
+                receipt = await (self._find_outcome if in_doubt else self._attempt)(delivery, attempt)
         except asyncio.CancelledError:  # the work ends before the answer is here
             left = attempt.end()
             if in_doubt:
                 outcome, error, again = DeliveryState.UNCONFIRMED, delivery.error, now()
             elif left:
                 outcome, error = DeliveryState.UNCONFIRMED, "no answer while it was waited for"
-                again = self._look_again(delivery)
+                again = self._next_look(delivery)
             else:
                 outcome, error, attempted = DeliveryState.PENDING, _cut_off(attempt), False
             with contextlib.suppress(WarroomError):
@@ -239,7 +238,7 @@ class OutboxWorker:
         except TimeoutError:
             if attempt.end() or in_doubt:
                 outcome, error = DeliveryState.UNCONFIRMED, f"{delivery.destination} took too long to answer"
-                again = self._look_again(delivery)
+                again = self._next_look(delivery)
             else:
                 outcome, error = DeliveryState.PENDING, _cut_off(attempt)
                 again = now() + timedelta(seconds=backoff(delivery.attempts, None))
@@ -266,7 +265,7 @@ class OutboxWorker:
         except Unconfirmed as perhaps:
             error = perhaps.title
             if attempt.end() or in_doubt:
-                outcome, again = DeliveryState.UNCONFIRMED, self._look_again(delivery)
+                outcome, again = DeliveryState.UNCONFIRMED, self._next_look(delivery)
             else:  # about the channel: the post itself was not tried
                 outcome, again = DeliveryState.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
         except (JournalError, Conflict) as wrong:  # all of it is read or written before a post is sent
@@ -275,7 +274,8 @@ class OutboxWorker:
         except WarroomError as wrong:
             outcome, error = DeliveryState.UNCONFIRMED if in_doubt else DeliveryState.FAILED, str(wrong)
         except Exception as bug:  # noqa: BLE001 — one backend's fault must not end the others' deliveries
-            error = f"{delivery.destination} broke: {type(bug).__name__}"
+            diagnostics.log_failure(f"delivery {delivery.id}", bug)
+            error = f"{delivery.destination} crashed: {type(bug).__name__}"
             if attempt.end() or in_doubt:
                 outcome = DeliveryState.UNCONFIRMED
             else:
@@ -299,9 +299,9 @@ class OutboxWorker:
             except asyncio.CancelledError:  # the outcome is known: ending must not make it unknown
                 await settling
                 raise
-        self.room.wake()
+        self.room.notify()
 
-    def _look_again(self, delivery: Delivery) -> datetime | None:
+    def _next_look(self, delivery: Delivery) -> datetime | None:
         """When an uncertain delivery is looked into; None where only a person can tell."""
         chat = self._made(delivery.destination)
         self._looks[delivery.id] += 1
@@ -321,7 +321,7 @@ class OutboxWorker:
         # A first status message is a post like any other; a backend that cannot read back does not show one.
         return delivery.order.act == "status" and (not chat.reads_back or self._status_shown(delivery) is not None)
 
-    async def _find_out(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
+    async def _find_outcome(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
         """What became of a delivery in doubt; it is sent again only once it certainly has not arrived."""
         chat = await self._chat(delivery.destination)
         if self._repeatable(delivery, chat):

@@ -44,6 +44,7 @@ from warroom.incident.events import TEAM, AlertTaken, Declared, Entry, Event, Ne
 from warroom.incident.identity import short_id, uuid7
 from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
+from warroom.incident.readings import Observation
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import Team, fold_team
 from warroom.journal.port import Journal
@@ -142,7 +143,7 @@ class WarRoom:
         self._write_lock = (
             threading.RLock()
         )  # threads of this process write in turn; only other processes come between
-        self._wakes: list[threading.Event] = []
+        self._listeners: list[Callable[[], None]] = []
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -153,22 +154,27 @@ class WarRoom:
 
     def incident(self, incident_id: str) -> Incident:
         """The incident as it is in the journal now. NotFound if there is none."""
+        known = self._folded.get(incident_id)
+        entries = self.journal.read(incident_id, known.version if known else 0)
+        try:
+            incident = fold(incident_id, entries, known) if entries or not known else known
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
+            damage = self.journal.damage(incident_id)
+            if not damage:
+                raise
+            raise JournalError(damage, "Run warroom doctor, and restore the journal from a backup.") from error
+        if not incident.exists:
+            raise NotFound(f"There is no incident {incident_id}", "warroom list shows the incidents there are.")
+        return self._remember(incident)
+
+    def _remember(self, incident: Incident) -> Incident:
+        """Keep the incident as it is now, unless another thread has read a newer one; the newer of the two."""
         with self._lock:
-            known = self._folded.get(incident_id)
-            entries = self.journal.read(incident_id, known.version if known else 0)
-            try:
-                incident = fold(incident_id, entries, known) if entries or not known else known
-            except (LookupError, ValueError, TypeError, AttributeError) as error:
-                damage = self.journal.damage(incident_id)
-                if not damage:
-                    raise
-                raise JournalError(
-                    damage, "Run warroom doctor, and bring the journal back from a backup."
-                ) from error
-            if not incident.exists:
-                raise NotFound(f"There is no incident {incident_id}", "warroom list shows the incidents there are.")
-            self._folded[incident_id] = incident
-            return incident
+            known = self._folded.get(incident.id)
+            if known is None or known.version < incident.version:
+                self._folded[incident.id] = incident
+                return incident
+            return known
 
     def damage(self, incident_id: str) -> str:
         """What in the incident's entries is not as it was written, and from where on; "" if all is sound."""
@@ -210,8 +216,11 @@ class WarRoom:
 
     def team(self) -> Team:
         """Alerts nobody has taken yet, and readiness."""
+        known = self._team
+        team = fold_team(self.journal.read(TEAM, known.version), known)
         with self._lock:
-            self._team = fold_team(self.journal.read(TEAM, self._team.version), self._team)
+            if team.version > self._team.version:
+                self._team = team
             return self._team
 
     def deliveries(self, incident_id: str | None = None) -> list[Delivery]:
@@ -361,7 +370,7 @@ class WarRoom:
         In ``delivery_id`` the number of the timeline's row may stand for the short id of the entry.
         """
         delivery = self.journal.confirm(self._full_id(delivery_id), sent=sent, now=self.clock())
-        self.wake()
+        self.notify()
         return delivery
 
     def _full_id(self, delivery_id: str) -> str:
@@ -387,7 +396,7 @@ class WarRoom:
         for failed in resendable(self.journal.deliveries(incident_id)):
             with suppress(Refusal, NotFound):  # somebody else was faster
                 again.append(self.journal.confirm(failed.id, sent=False, now=self.clock()))
-        self.wake()
+        self.notify()
         return again
 
     def receive_alert(self, alert: ReceiveAlert) -> None:
@@ -442,22 +451,31 @@ class WarRoom:
             return OpenedDraft(text, ownerless=authors != {self.by})
         return OpenedDraft(text, ownerless=True)
 
-    # ── telling ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── observations ────────────────────────────────────────────────────────────────────────────────────
+
+    def save_observation(self, incident_id: str, observation: Observation) -> None:
+        """Keep what this console measured about an incident, for other processes; it replaces the one before."""
+        self.journal.save_observation(incident_id, observation.to_json())
+
+    def observation(self, incident_id: str) -> Observation | None:
+        """What a console measured about an incident last; None if none did."""
+        text = self.journal.observation(incident_id)
+        return Observation.from_json(text) if text else None
+
+    # ── notifying ─────────────────────────────────────────────────────────────────────────────────────────
 
     def change_count(self) -> int:
         """A number that differs after any change by anybody on this data folder; cheap."""
         return self.journal.change_count()
 
-    def wake_on_change(self) -> threading.Event:
-        """An event that is set after every change made through this room."""
-        wake = threading.Event()
-        self._wakes.append(wake)
-        return wake
+    def on_change(self, notify: Callable[[], None]) -> None:
+        """Call ``notify``, from any thread, after every change made through this room. It must return at once."""
+        self._listeners.append(notify)
 
-    def wake(self) -> None:
-        """Tell those who wait that something changed."""
-        for wake in self._wakes:
-            wake.set()
+    def notify(self) -> None:
+        """Notify the listeners that something changed."""
+        for notify in tuple(self._listeners):
+            notify()
 
     # ── within ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -595,11 +613,8 @@ class WarRoom:
             summary=summarise(story.incident, self.playbook).to_json(),
             ids=[entry.id for entry in story.entries],
         )
-        with self._lock:  # not read anew: what is written must not turn into an error
-            known = self._folded.get(story.incident.id)
-            if known is None or known.version < story.incident.version:
-                self._folded[story.incident.id] = story.incident
-        self.wake()
+        self._remember(story.incident)  # not read anew: what is written must not turn into an error
+        self.notify()
         return Done(story.incident, entries)
 
     def _append_team(self, new: Sequence[Event | NewEntry]) -> None:
@@ -613,7 +628,7 @@ class WarRoom:
                 except Conflict:
                     if turn == RETRIES - 1:
                         raise
-        self.wake()
+        self.notify()
 
 
 class UnitOfWork:

@@ -23,7 +23,6 @@ from warroom.tui.base import BaseApp
 
 if TYPE_CHECKING:
     from warroom.errors import WarroomError
-    from warroom.incident.readings import Reading
     from warroom.tui.context import ConsoleDeps, ScreenContext
 
 SAVED_WITHIN_S = 0.8
@@ -304,19 +303,10 @@ class WarRoomApp(BaseApp):
             self.push_screen(DeliveriesScreen(self.context, incident_id, delivery))
 
     async def do_resolve(self, item: str = "") -> None:
-        from warroom.tui.screens.incident_screen import IncidentScreen
         from warroom.tui.screens.resolve import ResolveScreen
 
-        incident_id = self._subject()
-
-        def evidence(item_id: str) -> Reading | None:
-            # Whichever screen of this incident is open below knows, such as the war room with its logs.
-            below = [s for s in self.screen_stack if isinstance(s, IncidentScreen) and s.incident_id == incident_id]
-            below = [s for s in below if not isinstance(s, ResolveScreen)]  # which asks the others
-            return next((reading for s in below if (reading := s.evidence(item_id))), None)
-
-        if incident_id:
-            self.push_screen(ResolveScreen(self.context, incident_id, evidence))
+        if incident_id := self._subject():
+            self.push_screen(ResolveScreen(self.context, incident_id))
 
     async def do_review(self, section: str = "") -> None:
         self._review("sections" if section else "draft")

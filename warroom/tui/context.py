@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
@@ -13,12 +13,14 @@ from textual.app import App
 from textual.theme import Theme
 
 from warroom.errors import Refusal, WarroomError
+from warroom.room.jobs import JobRunner
 from warroom.room.room import WarRoom
 from warroom.safety import sanitize
 from warroom.tui.feed import Feed
 
 if TYPE_CHECKING:
     from warroom.logs.view import LogView
+    from warroom.room.logwatch import LogWatches
     from warroom.room.outbox import OutboxWorker
 
 T = TypeVar("T")
@@ -50,7 +52,8 @@ class ConsoleDeps:
     themes: Sequence[Theme] = ()
     theme: str = ""
     """The name of the theme to begin with; "" for the settings'."""
-    courier: OutboxWorker | None = None
+    jobs: JobRunner = field(default_factory=JobRunner)
+    outbox: OutboxWorker | None = None
     drill: DrillControl | None = None
     starts_drill: bool = False
     save_theme: Callable[[str], None] | None = None
@@ -66,12 +69,23 @@ class ScreenContext:
         self.app = app
         self.room = deps.room
         self.feed = Feed(deps.room)
-        self.courier = deps.courier
+        self.jobs = deps.jobs
+        self.outbox = deps.outbox
         self.drill = deps.drill
         self._starts_drill = deps.starts_drill
-        self.watch_logs = deps.watch_logs
+        self._attach_logs = deps.watch_logs
+        self._logs: LogWatches | None = None
         # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.
         self._hands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="room")
+
+    @property
+    def logs(self) -> LogWatches:
+        """The log watches of this console."""
+        if self._logs is None:
+            from warroom.room.logwatch import LogWatches  # the log engine: home does without it
+
+            self._logs = LogWatches(self.room, self._attach_logs, self.jobs)
+        return self._logs
 
     @property
     def keys(self) -> dict[str, str]:
@@ -135,8 +149,8 @@ class ScreenContext:
     def start(self) -> None:
         """Begin to listen and to send."""
         self.feed.start()
-        if self.courier:
-            self.courier.start()
+        if self.outbox:
+            self.jobs.start(self.outbox)
         if self.drill and self._starts_drill:
             self.drill.start()
 
@@ -144,7 +158,8 @@ class ScreenContext:
         """End what was begun; what is under way gets a moment."""
         if self.drill and self.drill.running:
             self.drill.stop()
+        if self._logs is not None:
+            self._logs.stop()
         self.feed.stop()
-        if self.courier:
-            self.courier.stop()
+        self.jobs.stop()
         self._hands.shutdown(wait=True, cancel_futures=True)

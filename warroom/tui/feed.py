@@ -5,17 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from warroom.incident.delivery import Delivery
-from warroom.incident.incident import Incident
-from warroom.incident.summary import Summary
-from warroom.incident.team import Team
 from warroom.room.room import WarRoom
 
 LOOK_S = 0.2
@@ -25,25 +19,6 @@ RETRY_S = 1.0
 """How long after a failure it is tried again."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentSnapshot:
-    """One incident as its screens show it."""
-
-    incident: Incident
-    deliveries: tuple[Delivery, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HomeSnapshot:
-    """What the home screen shows."""
-
-    summaries: tuple[Summary, ...]
-    team: Team
-    on_call: str
-    stuck: tuple[Delivery, ...]
-    at: datetime
 
 
 class Updated(Message, Generic[T]):
@@ -70,7 +45,8 @@ class Feed:
         self._readers: dict[MessagePump, Callable[[], Any]] = {}
         self._fresh: set[MessagePump] = set()
         self._failed: dict[MessagePump, float] = {}  # when to try again
-        self._wake = room.wake_on_change()
+        self._wake = threading.Event()
+        room.on_change(self._wake.set)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
@@ -93,15 +69,6 @@ class Feed:
         """Post nothing to ``reader`` any more."""
         self._readers.pop(reader, None)
         self._failed.pop(reader, None)
-
-    def snapshot(self, incident_id: str) -> IncidentSnapshot:
-        """One incident and its deliveries, as they are now."""
-        return IncidentSnapshot(self.room.incident(incident_id), tuple(self.room.deliveries(incident_id)))
-
-    def home_snapshot(self) -> HomeSnapshot:
-        """The home screen's value, as it is now."""
-        room = self.room
-        return HomeSnapshot(tuple(room.summaries()), room.team(), room.on_call(), tuple(room.stuck()), room.clock())
 
     def _run(self) -> None:
         seen = -1

@@ -25,7 +25,7 @@ def deliveries(context: CliContext, every: bool, waiting: str | None) -> None:
         except BadInput as error:
             raise usage(error, "--wait") from None
         if not room.read_only:  # what became of a delivery could not be recorded, and it would go out again
-            context.app.courier().drain(context.remaining_wait_s(), context.incident_id and context.incident().id)
+            context.app.outbox().drain(context.remaining_wait_s(), context.incident_id and context.incident().id)
     if context.incident_id:
         rows = room.deliveries(context.incident().id)
     else:
@@ -82,7 +82,7 @@ def resend(context: CliContext, every: bool) -> None:
     again = room.resend_failed(chosen or None)
     left = room.deliveries(chosen or None)
     if again and context.wait_s:
-        left = context.app.courier().drain(context.remaining_wait_s(), chosen or None)
+        left = context.app.outbox().drain(context.remaining_wait_s(), chosen or None)
     ids = {one.id for one in again}
     rows = [one for one in left if one.id in ids]
     if context.json:

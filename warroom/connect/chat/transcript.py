@@ -161,7 +161,7 @@ def _opened(path: Path, *, create: bool) -> Iterator[int]:
         new = create and not path.exists()
         if create:
             make_folder(path.parent)
-        # Not blocking: a pipe in the file's place must not hang the courier.
+        # Not blocking: a pipe in the file's place must not hang the outbox worker.
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_CREAT if create else 0), 0o600)
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")

@@ -128,7 +128,7 @@ class CompressedSource:
     def _run(self, sink: Sink) -> None:
         kept: deque[bytes] = deque()
         size = gone = before = 0
-        trouble = ""
+        problem = ""
         try:
             packed = self.path.stat().st_size
             if packed > _SLOW:
@@ -144,16 +144,16 @@ class CompressedSource:
                     gone += len(old)
                     before += old.count(b"\n")
         except Unreadable as error:
-            trouble = str(error)
+            problem = str(error)
         except OSError as error:
-            trouble = f"cannot be read: {error.strerror or error}"
+            problem = f"cannot be read: {error.strerror or error}"
         if gone:
             before += _drop_partial(kept)
             shown = human_bytes(sum(map(len, kept)))
             sink.notice(self, f"the last {shown} of {human_bytes(size + gone)} are shown")
         self._hand(sink, kept, before)
-        if trouble and not self._stop.is_set():
-            sink.notice(self, trouble)
+        if problem and not self._stop.is_set():
+            sink.notice(self, problem)
         elif not size and not gone:
             sink.notice(self, "empty")
 

@@ -35,7 +35,7 @@ class BaseScreen(Screen[None]):
         self.context = context
         self.opening = 0
         """How many screens are on their way that this one opens: what is typed meanwhile is for them."""
-        self.troubled = False
+        self.has_problem = False
         """Whether what it shows could not be loaded the last time."""
 
     def on_mount(self) -> None:
@@ -54,7 +54,7 @@ class BaseScreen(Screen[None]):
     @property
     def takes_keys(self) -> bool:
         """Whether keys mean this screen, as it is now; until they do they are held."""
-        return not self.opening and (self.loaded or self.troubled)
+        return not self.opening and (self.loaded or self.has_problem)
 
     @property
     def loaded(self) -> bool:
@@ -124,7 +124,7 @@ class BaseScreen(Screen[None]):
         )
 
     def on_load_failed(self, event: LoadFailed) -> None:
-        self.troubled = True
+        self.has_problem = True
         if not isinstance(event.error, WarroomError):
             raise event.error  # from the feed's thread to where unexpected errors are reported
         self.context.tell(event.error)

@@ -28,9 +28,10 @@ from warroom.incident import timing
 from warroom.incident.delivery import Audience
 from warroom.incident.incident import Incident
 from warroom.room.room import TEMPLATE_KINDS, Copy, Preview
+from warroom.room.snapshot import IncidentSnapshot, incident_snapshot
 from warroom.safety import sanitize
 from warroom.tui.context import ScreenContext
-from warroom.tui.feed import IncidentSnapshot, Updated
+from warroom.tui.feed import Updated
 from warroom.tui.panes import incident_panes as panes
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldArea, FieldInput
@@ -271,7 +272,7 @@ class ComposerScreen(FormScreen):
         return self.context.room.playbook.templates[self.template].audience
 
     def on_mount(self) -> None:
-        self.context.feed.watch(self, lambda: self.context.feed.snapshot(self.incident_id))
+        self.context.feed.watch(self, lambda: incident_snapshot(self.context.room, self.incident_id))
         self.query_one("#goes").border_title = Content("Goes to")
         self.query_one("#preview").border_title = Content("Preview")
 
@@ -337,7 +338,7 @@ class ComposerScreen(FormScreen):
         """Put the fields of ``template`` on the screen: as they were left, or as drafted."""
         room = self.context.room
         if template not in room.playbook.templates:
-            self.troubled = True
+            self.has_problem = True
             self.context.say(f"The playbook has no template {template}", "error")
             return
         if self.draft:
@@ -345,7 +346,7 @@ class ComposerScreen(FormScreen):
         self.ready = False
         drafted = await self.context.run_or_notify(lambda: room.draft_update(self.incident_id, template))
         if drafted is None:
-            self.troubled = True
+            self.has_problem = True
             return
         draft = Draft(self.context, self.incident_id, template)
         kept = await draft.load()
@@ -718,7 +719,7 @@ class ComposerScreen(FormScreen):
     async def _edit(self, editor: list[str], field: FieldArea) -> None:
         if self.draft:
             await self.draft.save()
-        before, after, trouble = field.text, None, ""
+        before, after, problem = field.text, None, ""
         with tempfile.TemporaryDirectory(prefix="warroom-") as folder:  # 0700
             file = Path(folder) / f"{self.incident_id}-{(field.id or '').removeprefix('field-')}.txt"
             await asyncio.to_thread(file.write_text, before + "\n", encoding="utf-8")
@@ -730,15 +731,15 @@ class ComposerScreen(FormScreen):
                         process = await asyncio.create_subprocess_exec(*editor, str(file))
                         await process.wait()
                     except (OSError, ValueError) as error:
-                        trouble = getattr(error, "strerror", "") or "it cannot be started"
+                        problem = getattr(error, "strerror", "") or "it cannot be started"
             except SuspendNotSupported:
-                trouble = "this terminal cannot be lent to it"
-            if not trouble:
+                problem = "this terminal cannot be lent to it"
+            if not problem:
                 with contextlib.suppress(OSError, UnicodeDecodeError):
                     after = await asyncio.to_thread(file.read_text, encoding="utf-8")
         self.app.refresh()
-        if trouble:
-            self.context.say(f"{editor[0]}: {trouble}", "error")
+        if problem:
+            self.context.say(f"{editor[0]}: {problem}", "error")
         elif after is None or len(after) > EDITED_MAX:
             self.context.say("What the editor left cannot be read; the text stays as it was", "error")
         elif field.is_attached and after.rstrip("\n") != before.rstrip("\n"):

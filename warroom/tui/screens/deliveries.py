@@ -13,9 +13,9 @@ from textual.widgets import Static
 
 from warroom.incident import timing
 from warroom.incident.delivery import Delivery, DeliveryState, resendable
+from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import shown
 from warroom.tui.context import ScreenContext
-from warroom.tui.feed import IncidentSnapshot
 from warroom.tui.screens.form_dialog import Field, Form, Submit
 from warroom.tui.screens.incident_screen import IncidentScreen
 from warroom.tui.widgets.bars import Bar, Key, KeyBar

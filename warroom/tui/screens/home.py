@@ -13,8 +13,9 @@ from textual.content import Content
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
 from warroom.incident.summary import Summary
+from warroom.room.snapshot import HomeSnapshot, home_snapshot
 from warroom.tui.context import ScreenContext
-from warroom.tui.feed import HomeSnapshot, Updated
+from warroom.tui.feed import Updated
 from warroom.tui.panes import incident_panes as panes
 from warroom.tui.panes.incident_panes import Pane
 from warroom.tui.screens.next_step_screen import NextScreen
@@ -78,7 +79,7 @@ class HomeScreen(PaneScreen, NextScreen):
         self._show_keys()
 
     def on_screen_resume(self) -> None:
-        self.context.feed.watch(self, self.context.feed.home_snapshot)
+        self.context.feed.watch(self, lambda: home_snapshot(self.context.room))
 
     def on_screen_suspend(self) -> None:
         if self.covered:

@@ -16,7 +16,7 @@ from warroom.config.paths import shown, write_atomically
 from warroom.errors import BadInput, Refusal
 from warroom.incident import commands as decisions
 from warroom.incident import timing
-from warroom.incident.advice import NextStep, next_steps
+from warroom.incident.advice import NextStep
 from warroom.incident.commands import (
     AcceptHandover,
     Acknowledge,
@@ -41,12 +41,13 @@ from warroom.incident.commands import (
 )
 from warroom.incident.events import MILESTONES, SECTIONS, Milestone, NoteKind, Section
 from warroom.incident.incident import Incident
-from warroom.incident.readings import Reading
+from warroom.incident.readings import ERRORS, Reading
 from warroom.reports import postmortem, render
 from warroom.reports.postmortem import PostMortem
+from warroom.room.snapshot import IncidentSnapshot, incident_snapshot
 from warroom.tui.actions import BY_ID, bindings, key_of
 from warroom.tui.context import ScreenContext
-from warroom.tui.feed import IncidentSnapshot, Updated
+from warroom.tui.feed import Updated
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form_dialog import Field, Form
@@ -80,7 +81,7 @@ class IncidentScreen(NextScreen):
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────
 
     def on_mount(self) -> None:
-        self.context.feed.watch(self, lambda: self.context.feed.snapshot(self.incident_id))
+        self.context.feed.watch(self, lambda: incident_snapshot(self.context.room, self.incident_id))
 
     def on_unmount(self) -> None:
         self.context.feed.leave(self)
@@ -128,7 +129,7 @@ class IncidentScreen(NextScreen):
     def find_steps(self) -> Sequence[NextStep]:
         if self.snapshot is None:
             return ()
-        return next_steps(self.incident, self.context.room.playbook, self.snapshot.deliveries, self.context.now())
+        return self.snapshot.next_steps(self.context.now())
 
     def before(self, step: NextStep) -> Confirm | None:
         if step.action != "close":
@@ -157,8 +158,15 @@ class IncidentScreen(NextScreen):
         return ""
 
     def evidence(self, item_id: str) -> Reading | None:
-        """What this screen measures about a checklist item now; None if nothing."""
-        return None
+        """What is measured about a checklist item now, here or else by another console; None if nothing is."""
+        if self.snapshot is None:
+            return None
+        live = self.context.logs.observe(self.incident_id)
+        snapshot = replace(self.snapshot, observation=live) if live else self.snapshot
+        reading = snapshot.reading(item_id, self.context.now())
+        if reading is None and self.context.room.playbook.item(item_id).probe == ERRORS:
+            return Reading("no log is watched")
+        return reading
 
     def tick_over(self, item_id: str, reading: Reading) -> None:
         """Ask whether to tick an item that a reading speaks against; the timeline keeps the reading."""

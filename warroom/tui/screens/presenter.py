@@ -11,7 +11,7 @@ from textual.widgets import Digits, Static
 
 from warroom.incident import timing
 from warroom.incident.advice import NextStep, next_steps
-from warroom.tui.feed import IncidentSnapshot
+from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.panes import incident_panes as panes
 from warroom.tui.panes.incident_panes import Headline
 from warroom.tui.screens.incident_screen import IncidentScreen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 from uuid import UUID
 
@@ -20,9 +20,9 @@ from warroom.incident.advice import NextStep
 from warroom.incident.commands import Resolve, resolve_blockers
 from warroom.incident.readings import Reading
 from warroom.reports import messages
+from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
-from warroom.tui.feed import IncidentSnapshot
 from warroom.tui.panes import incident_panes as panes
 from warroom.tui.panes.incident_panes import Headline, Pane
 from warroom.tui.screens.confirm import Confirm
@@ -44,7 +44,7 @@ WIDE, HIGH = 120, 30
 
 
 class ResolveScreen(IncidentScreen):
-    """The last look before it is called over. ``evidence`` gives what is measured about an item now.
+    """The last check before the incident is resolved.
 
     Ctrl+s resolves; while something stands in the way it asks for a reason, which the timeline keeps.
     """
@@ -71,11 +71,8 @@ class ResolveScreen(IncidentScreen):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "send", "Resolve", show=False, priority=True)]
     BAR: ClassVar[tuple[str, ...]] = ("check", "fix", "note", "palette", "help")
 
-    def __init__(
-        self, context: ScreenContext, incident_id: str, evidence: Callable[[str], Reading | None] | None = None
-    ) -> None:
+    def __init__(self, context: ScreenContext, incident_id: str) -> None:
         super().__init__(context, incident_id)
-        self._evidence = evidence or (lambda item_id: None)
         self._busy = False
         self._draft = Draft(context, incident_id, FORM)
         self._keeping: Timer | None = None
@@ -242,9 +239,6 @@ class ResolveScreen(IncidentScreen):
             await super().act(step)
 
     # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
-
-    def evidence(self, item_id: str) -> Reading | None:
-        return self._evidence(item_id)
 
     def _against(self) -> dict[str, str]:
         """The evidence against recovery items now, by item."""

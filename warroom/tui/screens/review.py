@@ -19,9 +19,9 @@ from warroom.incident.events import SECTIONS, Section
 from warroom.incident.incident import Incident
 from warroom.incident.summary import summarise
 from warroom.reports import postmortem, render, warnings
+from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
-from warroom.tui.feed import IncidentSnapshot
 from warroom.tui.panes import incident_panes as panes
 from warroom.tui.panes.incident_panes import Headline, Pane
 from warroom.tui.screens.detail import Detail

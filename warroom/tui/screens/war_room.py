@@ -13,15 +13,13 @@ from textual.content import Content
 from textual.widgets import Digits
 
 from warroom.incident import timing
-from warroom.incident.advice import NextStep, next_steps
+from warroom.incident.advice import NextStep
 from warroom.incident.commands import Pin
-from warroom.incident.readings import Reading, of_errors
 from warroom.incident.timing import Urgency
 from warroom.logs.records import Record
-from warroom.logs.view import LogView
+from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import LOG_ACTIONS, key_of
 from warroom.tui.context import ScreenContext
-from warroom.tui.feed import IncidentSnapshot
 from warroom.tui.panes import incident_panes as panes
 from warroom.tui.panes.incident_panes import Headline, Pane
 from warroom.tui.panes.logs.box import LogBox
@@ -69,8 +67,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
 
     def __init__(self, context: ScreenContext, incident_id: str) -> None:
         super().__init__(context, incident_id)
-        kept = context.room.settings.console.log_mb * 1_000_000
-        self._view = LogView(zone=context.zone, wall=context.now, max_bytes=kept)
+        self._view = context.logs.open(incident_id).view
         self._box = LogBox(self._view, empty=NO_LOGS, id="log-box")
         self._watching = False
         self._leap: float | None = None  # of the errors in the log, until somebody has looked
@@ -92,7 +89,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         yield KeyBar()
 
     def on_unmount(self) -> None:
-        self._view.close()
+        self.context.logs.close(self.incident_id)
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
@@ -124,7 +121,8 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         self.query_one("#timeline", Pane).show_title(Content(count))
         if not self._watching:
             self._watching = True
-            self.start(self.context.run_or_notify(lambda: self.context.watch_logs(self._view, incident.service)))
+            service = incident.service
+            self.start(self.context.run_or_notify(lambda: self.context.logs.attach(self.incident_id, service)))
         self.tick()
 
     def tick(self) -> None:
@@ -161,8 +159,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
     def find_steps(self) -> Sequence[NextStep]:
         if self.snapshot is None:
             return ()
-        snapshot, playbook = self.snapshot, self.context.room.playbook
-        return next_steps(snapshot.incident, playbook, snapshot.deliveries, self.context.now(), self._leap)
+        return self.snapshot.next_steps(self.context.now(), self._leap)
 
     def lead(self) -> None:
         super().lead()
@@ -201,13 +198,6 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
             self.show_entry(UUID(event.row_id))
 
     # ── the log ─────────────────────────────────────────────────────────────────────────────────────────
-
-    def evidence(self, item_id: str) -> Reading | None:
-        """What the log says about errors: for how long there was none, or how many there are, and were."""
-        if self.context.room.playbook.item(item_id).probe != "errors":
-            return None
-        figures = self._view.figures()
-        return of_errors(figures.errors) if figures.labels else Reading("no log is watched here")
 
     async def do_pin(self) -> None:
         record = self._box.pane.evidence()
