@@ -26,6 +26,9 @@ LOG = "diagnostics.log"
 LOG_BYTES = 1_000_000
 """The size at which the log becomes ``diagnostics.log.1``, which replaces an older one."""
 
+SHOWN_BYTES = 20_000
+"""How much of the log's end ``read_log`` returns."""
+
 KEPT = 20
 """How many reports a folder keeps; older ones make room."""
 
@@ -59,7 +62,19 @@ def log_failure(where: str, error: BaseException) -> None:
     with suppress(Exception):
         if not _log.opened:
             _open()
-        _logger.error("%s: %s", where, _redacted(error).rstrip())
+        _logger.error("%s: %s", where, traceback_of(error).rstrip())
+
+
+def read_log(folder: Path) -> tuple[Path, str]:
+    """The path of the diagnostic log in ``folder``, and its last ``SHOWN_BYTES``; "" if there is none."""
+    path = folder / LOG
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - SHOWN_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return path, ""
+    return path, text.rstrip()
 
 
 def _open() -> None:
@@ -97,7 +112,9 @@ def write_report(error: BaseException, folder: Path) -> str:
     The folder is made if it is missing. Where nothing can be written there, the system's temporary folder is used.
     The name cannot be guessed and the file is always a new one, so that nobody can put a link in its place.
     """
-    text = f"warroom {__version__}, Python {platform.python_version()}, {platform.system()}\n\n{_redacted(error)}"
+    text = (
+        f"warroom {__version__}, Python {platform.python_version()}, {platform.system()}\n\n{traceback_of(error)}"
+    )
     for place in (folder, Path(tempfile.gettempdir())):
         with suppress(OSError):
             make_folder(place)
@@ -109,7 +126,8 @@ def write_report(error: BaseException, folder: Path) -> str:
     return "no file: none could be written"
 
 
-def _redacted(error: BaseException) -> str:
+def traceback_of(error: BaseException) -> str:
+    """The traceback as text, without values, secrets masked."""
     from warroom.safety import redact
 
     try:

@@ -665,6 +665,15 @@ class JournalContract:
         journal.save_draft("k", "caf\udce9")
         assert journal.draft("k").startswith("caf")
 
+    def test_the_latest_observation_of_a_stream_replaces_the_one_before(
+        self, place: Place, journal: Journal
+    ) -> None:
+        assert journal.observation("INC-1") == ""
+        journal.save_observation("INC-1", "one")
+        journal.save_observation("INC-2", "other")
+        journal.save_observation("INC-1", "two")
+        assert (journal.observation("INC-1"), journal.observation("INC-2")) == ("two", "other")
+
     def test_a_draft_outlives_a_kill(self, place: Place, journal: Journal) -> None:
         process = elsewhere(place, "journal.save_draft('k', 'typed')\nos.kill(os.getpid(), signal.SIGKILL)")
         process.wait(60)

@@ -375,9 +375,9 @@ def test_list_json_is_a_list_of_status_objects(at_work: CliHarness) -> None:
     at_work.does("declare", "search", "Slow")
     rows = at_work.does("list", "--json").json
     assert [row["id"] for row in rows] == ["INC-2", "INC-1"]
-    assert rows[1] == at_work.does("status", "--json", "--incident", "INC-1").json | {
-        "elapsed_s": rows[1]["elapsed_s"]
-    }
+    status = at_work.does("status", "--json", "--incident", "INC-1").json
+    assert status["next"][0]["action"] and status["observation"] is None, "what the status alone has"
+    assert rows[1] == {key: status[key] for key in rows[1]} | {"elapsed_s": rows[1]["elapsed_s"]}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from warroom import bootstrap as wiring
+from warroom import diagnostics
 from warroom.cli.context import CliContext
 from warroom.cli.main import run
 from warroom.config.paths import AppPaths
@@ -228,7 +229,7 @@ def test_whatever_a_plugin_raises_is_an_error_of_ours(strangers: Path, fault: st
             do(chat)
         # What may have been sent is not known; looking and drawing send nothing.
         assert isinstance(caught.value, Unconfirmed) is (call not in ("render", "check"))
-        assert "pager broke: " in caught.value.title
+        assert "pager crashed: " in caught.value.title
         assert "s3cr3t" not in str(caught.value)
         assert caught.value.__cause__ is caught.value.__context__ is None, "a plugin's exception may hold a secret"
 
@@ -277,6 +278,40 @@ def test_an_interrupt_and_a_cancellation_pass_through_a_plugin(strangers: Path) 
         return task.cancelled()
 
     assert asyncio.run(cancelled())
+
+
+def test_a_plugin_that_blocks_holds_up_only_itself(strangers: Path) -> None:
+    code = FAULTY.replace('fail("post")', "blocking.wait()").replace(
+        "import asyncio\n", "import asyncio, threading\nblocking = threading.Event()\n", 1
+    )
+    register(strangers, "blockingpigeon", "blockingpigeon = blockingpigeon:Pager", f"FAULT = ''\n{code}")
+    chat = made("blockingpigeon", strangers)
+
+    async def beside() -> str:
+        post = asyncio.create_task(chat.post(HERE, MESSAGE, "k"))
+        await asyncio.sleep(0)
+        checked = await made(pager(strangers), strangers).check()
+        assert not post.done()
+        sys.modules["blockingpigeon"].blocking.set()
+        await post
+        await chat.close()
+        return checked
+
+    assert asyncio.run(beside()).startswith("I am ")
+
+
+def test_the_traceback_of_a_plugin_is_in_the_diagnostic_log_without_its_secret(
+    strangers: Path, tmp_path: Path
+) -> None:
+    diagnostics.keep_log(tmp_path / "data")
+    name = pager(strangers, "check", 'ValueError("s3cr3t-t0ken")')
+    with pytest.raises(WarroomError) as raised:
+        CALLS["check"](made(name, strangers))
+    assert name in raised.value.remedy, "the package is named"
+    log = tmp_path / "data" / diagnostics.LOG
+    text = log.read_text()
+    assert name in text and 'fail("check")' in text and "ValueError" in text
+    assert log.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("raised", ['ValueError("x")', 'Stop("x")'])

@@ -48,6 +48,7 @@ class CliContext:
         self.opens_screen = False
         self._warned: set[str] = set()
         self.no_settings = False
+        self.debug = False
         self._clock = clock
         self._app: AppContext | None = None
 
@@ -184,6 +185,13 @@ def _global_options() -> list[click.Parameter]:
         option("--data", "data", "DIR", "Where the journal is kept (WARROOM_DATA)."),
         option("--as", "by", "NAME", "Who you are (WARROOM_AS)."),
         option("--incident", "incident_id", "INC-n", "Which incident, where several are open."),
+        click.Option(
+            ["--debug", "global_debug"],
+            is_flag=True,
+            expose_value=False,
+            callback=_store("debug"),
+            help="Print the traceback of an unexpected error.",
+        ),
         click.Option(
             ["--json", "global_json"],
             is_flag=True,
@@ -378,6 +386,10 @@ def verb(
         def run(**arguments: Any) -> Any:
             context = click.get_current_context().ensure_object(CliContext)
             context.reads = reads
+            if context.debug:
+                from warroom import diagnostics
+
+                diagnostics.echo_log()
             if context.no_settings:
                 from warroom.cli import output
 

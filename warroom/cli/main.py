@@ -109,6 +109,10 @@ def run(arguments: Sequence[str], context: CliContext | None = None) -> int:
     except BrokenPipeError:
         return OUTPUT_CLOSED
     except Exception as error:  # noqa: BLE001 — the edge: a bug becomes one line and a report
+        if context.debug:
+            from warroom.diagnostics import traceback_of
+
+            output.print_err(traceback_of(error))
         output.print_err(
             f"warroom: unexpected {type(error).__name__}; what happened is in {_report_crash(error, context)}"
         )

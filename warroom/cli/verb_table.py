@@ -88,7 +88,7 @@ FAMILIES = (
         "Overview",
         {
             "list": "List the incidents, newest first.",
-            "status": "Show one incident: severity, duration, roles, what is due, what to do next.",
+            "status": "Show one incident: severity, duration, roles, what is due, readings, what to do next.",
             "timeline": "Show the timeline.",
             "playbook": "Show or check the playbook: checklists, phases, severities, roles, templates, guidance.",
         },

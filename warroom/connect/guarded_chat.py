@@ -1,15 +1,18 @@
-"""Stands between warroom and a chat backend, ours or a plugin's: whatever it does comes out as one of our errors.
+"""Isolates a chat backend, ours or a plugin's: whatever it raises becomes one of our errors, and it blocks nobody.
 
-Nothing here sends by itself or decides what an outcome means.
+A backend of another package runs on an event loop of its own, so that a blocking call in it holds up only itself.
+Its tracebacks are in the diagnostic log.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from types import NoneType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+from warroom import diagnostics
 from warroom.connect.plugins import describe, is_ending
 from warroom.connect.ports import Chat
 from warroom.connect.secret_mask import SecretMask
@@ -24,6 +27,10 @@ CLOSE_S = 2.0
 _MAX_ID = 4096  # characters; a transcript's channel is the path of a file
 
 
+class _Raised(NamedTuple):
+    error: BaseException
+
+
 class GuardedChat:
     """A ``Chat`` whose every method keeps the promises of that protocol, whatever ``chat`` (of ``package``) does.
 
@@ -34,6 +41,8 @@ class GuardedChat:
 
     def __init__(self, name: str, chat: Chat, mask: SecretMask, package: str = "") -> None:
         self._name = name
+        self._package = package
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._remedy = f"Update or remove the package {package or 'of its backend'}."
         self.backend = chat
         self._mask = mask
@@ -103,17 +112,23 @@ class GuardedChat:
         return self._mask.line(await self._run(lambda: self.backend.check(), str, sends=False))
 
     async def close(self) -> None:
-        """Let go of connections, or give that up after ``CLOSE_S``: what was done before is not undone by it."""
+        """Close its connections, or give up after ``CLOSE_S``."""
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self.backend.close()
+                await self._call(lambda: self.backend.close())
         except BaseException as error:
             if is_ending(error):
                 raise
+            if not isinstance(error, WarroomError | TimeoutError):
+                self._log("close", error)
+        finally:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._loop = None
 
     async def _run(self, call: Callable[[], Awaitable[T]], *kinds: type, sends: bool = True) -> T:
         try:
-            result = await call()
+            result = await self._call(call)
             if isinstance(result, kinds):
                 return result
             what = f"{self._name} gave no usable answer"
@@ -124,12 +139,36 @@ class GuardedChat:
             failure = self._as_ours(error, sends=sends)
         raise failure  # out here, where the plugin's exception, which may hold a secret, is not its context
 
+    async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Await ``call``, on the backend's own event loop if it is another package's."""
+        if self._package in ("", "warroom"):
+            return await call()
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._loop.run_forever, name=f"plugin {self._name}", daemon=True).start()
+
+        async def outcome() -> _Raised | T:
+            try:
+                return await call()
+            except BaseException as error:  # noqa: BLE001 — an interrupt must not end the loop instead of the caller
+                return _Raised(error)
+
+        # A coroutine is scheduled with the caller's context, which knows the attempt that is being made.
+        result = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(outcome(), self._loop))
+        if isinstance(result, _Raised):
+            raise result.error
+        return result
+
+    def _log(self, method: str, error: BaseException) -> None:
+        diagnostics.log_failure(f"{self._name} ({self._package or 'plugin'}), {method}", error)
+
     def _as_ours(self, error: BaseException, *, sends: bool) -> WarroomError:
         if isinstance(error, WarroomError):
             error.title, error.remedy = self._mask.text(error.title), self._mask.text(error.remedy)
             error.args = (error.title,)
             return error
-        what = f"{self._name} broke: {describe(error, self._mask)}"
+        self._log("call", error)
+        what = f"{self._name} crashed: {describe(error, self._mask)}"
         return Unconfirmed(what, self._remedy) if sends else WarroomError(what, self._remedy)
 
     def _receipt(self, receipt: Receipt) -> Receipt:

@@ -143,7 +143,7 @@ class JobRunner:
     def _health_of(self, job: Job) -> JobHealth:
         if crash := self._crashed.get(job.name):
             return JobHealth(job.name, crash)
-        return JobHealth(job.name, str(job.problem) if job.problem else "")
+        return JobHealth(job.name, " ".join(str(job.problem).split()) if job.problem else "")
 
     def _forget(self, job: Job) -> None:
         if self._jobs.get(job.name) is job:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
@@ -11,8 +14,8 @@ from warroom.cli import output
 from warroom.cli.context import CliContext, pick, verb
 from warroom.cli.reporting import public_row
 from warroom.incident import timing
-from warroom.incident.advice import next_steps
 from warroom.incident.incident import in_order
+from warroom.incident.readings import Observation
 from warroom.incident.timing import clock, minutes
 
 SECTION = "Overview"
@@ -49,12 +52,20 @@ def list_(context: CliContext, live: bool) -> None:
 
 @verb(SECTION, reads=True, example="warroom status\nwarroom status --json")
 def status(context: CliContext) -> None:
-    """Show one incident: severity, duration, roles, what is due, what to do next."""
+    """Show one incident: severity, duration, roles, what is due, readings, what to do next."""
     from warroom.incident.summary import summarise
+    from warroom.room.snapshot import incident_snapshot
 
     room, incident = context.room, context.incident()
+    snapshot = incident_snapshot(room, incident.id)
+    steps = snapshot.next_steps(room.clock())
     if context.json:
-        output.data(summarise(incident, room.playbook).public(room.playbook, room.clock()))
+        public = summarise(incident, room.playbook).public(room.playbook, room.clock())
+        observed = snapshot.observation
+        output.data(
+            public
+            | {"next": [asdict(step) for step in steps], "observation": asdict(observed) if observed else None}
+        )
         return
 
     now, playbook = room.clock(), room.playbook
@@ -85,13 +96,27 @@ def status(context: CliContext) -> None:
         rows.append(["Ticked although", f"{evidence} ({item})"])
     for name, at in in_order(incident.milestones).items():
         rows.append([name.capitalize(), output.when(at, room.zone, now)])
-    deliveries = room.deliveries(incident.id)
-    counts = Counter(one.state for one in deliveries if one.state.value != "delivered")
+    counts = Counter(one.state for one in snapshot.deliveries if one.state.value != "delivered")
     if counts:
         told = ", ".join(f"{state.glyph} {count} {state.value}" for state, count in counts.items())
         rows.append(["Deliveries", told])
-    rows.append(["Next", next_steps(incident, playbook, deliveries, now)[0].text])
+    rows += _observed(snapshot.observation, now)
+    rows.append(["Next", steps[0].text])
     output.table(rows)
+
+
+def _observed(observation: Observation | None, now: datetime) -> Iterator[list[str]]:
+    """What a console measured last, and how its background work did, with their age."""
+    if observation is None:
+        return
+    whose = f"{observation.by}'s console, {timing.format_duration(now - observation.at)} ago"
+    for name, reading in observation.readings.items():
+        yield [name.capitalize(), f"{reading.text} ({whose})"]
+    failing = [job for job in observation.jobs if job.problem]
+    for job in failing:
+        yield [f"Job {job.name}", f"{job.problem} ({whose})"]
+    if not failing:
+        yield ["Background", f"{len(observation.jobs)} jobs running ({whose})"]
 
 
 def _due(countdown: Any, context: CliContext) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from warroom.cli import output, stdin
-from warroom.cli.context import CliContext, pick, verb
+from warroom.cli.context import CliContext, data_folder, pick, verb
 from warroom.cli.reporting import join_words, text_argument
 from warroom.config.paths import AppPaths, write_atomically
 from warroom.errors import BadInput, Refusal, SettingsError, WarroomError
@@ -159,10 +159,22 @@ def reset_terminal(context: CliContext) -> None:
     output.reset_terminal()
 
 
-@verb(SECTION, reads=True, example="warroom doctor")
-def doctor(context: CliContext) -> None:
+@verb(SECTION, reads=True, example="warroom doctor\nwarroom doctor --log")
+@click.option("--log", is_flag=True, help="Show the diagnostic log: where it is, and its last errors.")
+def doctor(context: CliContext, log: bool) -> None:
     """Check settings, journal, destinations, log files and terminal. Posts nothing."""
     from warroom.cli.doctor import examine
+
+    if log:
+        from warroom.diagnostics import read_log
+
+        path, text = read_log(data_folder(context))
+        if context.json:
+            output.data({"path": str(path), "text": text})
+        else:
+            output.print_out(str(path))
+            output.print_out(text or "It is empty: no job and no plugin has failed.")
+        return
 
     rows = examine(context)
     if context.json:
