@@ -133,12 +133,12 @@ async def test_everything_is_in_sight_and_nothing_cut_off(tmp_path: Path, size: 
                 "ETA",
                 "Next update",
                 "Preview · chat",
-                "Goes to",
+                "Send to",
                 "✓ chat",
                 "send",
                 "editor",
                 "copy",
-                "keep and leave",
+                "save draft",
                 "in 15 min",
             ):
                 assert words in text, words
@@ -333,7 +333,7 @@ async def test_words_to_customers_look_different_and_need_the_commanders_ok(tmp_
             await pilot.press("ctrl+t")
             await settle(pilot)
             text = screen_text(pilot.app)
-            assert "PUBLIC · customers read this" in text
+            assert "PUBLIC · sent to customers" in text
             assert "✓ mail" in text
             assert "ask Alice" in text
             assert composer(pilot.app).query_one("#write").styles.border_top != inside
@@ -351,7 +351,7 @@ async def test_words_to_customers_look_different_and_need_the_commanders_ok(tmp_
 async def test_the_commanders_own_ok_is_given(tmp_path: Path) -> None:
     with incident(tmp_path) as stage:
         async with on_glass(stage, composing("customer_initial")) as pilot:
-            assert "your own ok" in screen_text(pilot.app)
+            assert "OK given" in screen_text(pilot.app)
             await pilot.press("ctrl+s")
             await settle(pilot)
         assert posted(stage)[-1].update.approved_by == "Alice"
@@ -384,7 +384,7 @@ async def test_where_nobody_is_reached_the_text_can_be_copied_and_is_recorded(tm
             assert cast(Glass, pilot.app).copied == [shown.message.text]
             await pilot.press("ctrl+s")
             await settle(pilot)
-            assert any("on record" in words for words in said(pilot.app))
+            assert any("is recorded" in words for words in said(pilot.app))
         assert posted(stage)[-1].update.destinations == ()
 
 
@@ -438,7 +438,7 @@ async def test_a_second_update_within_a_minute_asks_before_it_goes_out(tmp_path:
             await settle(pilot)
             text = screen_text(pilot.app)
             assert f"Bob posted update #{before + 1} to" in text and "20 s ago" in text
-            assert "Post yours as well?" in text
+            assert "Post yours too?" in text
             await pilot.press("enter")  # the first answer keeps it back
             await settle(pilot)
             assert isinstance(pilot.app.screen, ComposerScreen) and len(posted(stage)) == before + 1
@@ -573,7 +573,7 @@ async def test_the_long_field_can_be_written_in_an_editor(tmp_path: Path, monkey
             assert "from the editor␛[2J" in screen_text(pilot.app)
 
 
-@pytest.mark.parametrize(("editor", "words"), [("", "set EDITOR"), ("/no/such/editor", "/no/such/editor")])
+@pytest.mark.parametrize(("editor", "words"), [("", "EDITOR is not set"), ("/no/such/editor", "/no/such/editor")])
 async def test_no_editor_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, editor: str, words: str) -> None:
     monkeypatch.setenv("EDITOR", editor)
     monkeypatch.delenv("VISUAL", raising=False)

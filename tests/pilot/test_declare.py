@@ -155,7 +155,7 @@ async def test_what_is_refused_stays_as_it_was_typed(tmp_path: Path, size: tuple
             assert value(pilot.app, "impact") == "Card payments fail"
             await pilot.press("tab", "tab", "ctrl+a", "ctrl+k")
             await type_in(pilot, "+10m")
-            assert "still to come" in screen_text(pilot.app)
+            assert "in the future" in screen_text(pilot.app)
             await pilot.press("enter")
             await settle(pilot)
             assert "lies in the future" in screen_text(pilot.app)
@@ -236,7 +236,7 @@ async def test_a_real_alert_during_a_drill_is_declared_for_real(tmp_path: Path) 
         async with on_glass(stage, declaring(), drill=Playing()) as pilot:
             assert "this is real" in screen_text(pilot.app)
             await pilot.press("ctrl+t")
-            assert "Declare a rehearsal" in screen_text(pilot.app)
+            assert "Declare a drill" in screen_text(pilot.app)
             await pilot.press("ctrl+t", "enter")
             await settle(pilot)
         assert not stage.room.incident("INC-1").drill
@@ -246,7 +246,7 @@ async def test_a_drills_alert_declares_a_rehearsal_whatever_runs(tmp_path: Path)
     with Stage(tmp_path) as stage:
         stage.room.receive_alert(ReceiveAlert("error_rate", "monitor", "checkout-api", "5xx", drill=True))
         async with on_glass(stage, declaring()) as pilot:
-            assert "Declare a rehearsal" in screen_text(pilot.app)
+            assert "Declare a drill" in screen_text(pilot.app)
             await pilot.press("enter")
             await settle(pilot)
         assert stage.room.incident("INC-1").drill
@@ -325,7 +325,7 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
             assert value(pilot.app, "impact") == "Card paym"
             assert pilot.app.screen.query_one(SeverityTable).value == stage.room.playbook.severities[1].id
             assert value(pilot.app, "started") == "14:05"  # ten minutes before it was typed, not before it is read
-            assert "You began this before" in screen_text(pilot.app)
+            assert "Draft restored" in screen_text(pilot.app)
             await pilot.press("ctrl+r")
             await settle(pilot)
             assert value(pilot.app, "impact") == ""

@@ -53,7 +53,7 @@ async def test_every_state_has_its_word_and_its_sign(tmp_path: Path, size: tuple
         async with on_glass(stage, showing, size) as pilot:
             text = screen_text(pilot.app)
             states = ("✓ delivered", "? uncertain", "✗ failed", "… pending")
-            rows = ("u1 declaration", "u2 update", " customer", "opens the channel", "asks you", "again in")
+            rows = ("u1 declaration", "u2 update", " customer", "create channel", "needs you", "again in")
             for words in (*states, *rows, "No answer came"):
                 assert words in text, words
             assert all(len(line) <= size[0] for line in screen_lines(pilot.app))
@@ -125,7 +125,7 @@ async def test_with_nothing_refused_there_is_nothing_to_send_again(tmp_path: Pat
     async with incident(tmp_path) as stage, on_glass(stage, showing) as pilot:
         await pilot.press("ctrl+r")
         await settle(pilot)
-        assert said(pilot.app) == ["Nothing was refused"]
+        assert said(pilot.app) == ["Nothing has failed"]
 
 
 async def below(pilot: object, what: str) -> str:

@@ -252,7 +252,7 @@ async def test_search_goes_up_then_down_and_shows_where(view: LogView) -> None:
         app.pane.search("(?=a)")
         assert "has a look-ahead" in app.lines()[-1]
         app.pane.find_next()
-        assert "nothing to search" in app.lines()[-1]
+        assert "no search yet" in app.lines()[-1]
 
 
 async def test_what_is_found_beyond_the_edge_is_brought_into_sight(view: LogView) -> None:

@@ -72,7 +72,7 @@ async def test_a_record_opens_and_nothing_is_pinned_without_an_incident(log: Pat
         await until(pilot, lambda: "app.log · line 100 · info" in screen_text(pilot.app))
         assert "p pins" not in screen_text(pilot.app)
         await pilot.press("p")
-        await until(pilot, lambda: "no incident here" in screen_text(pilot.app))
+        await until(pilot, lambda: "No incident is open here" in screen_text(pilot.app))
 
 
 async def test_a_key_of_ones_own_is_honoured(log: Path) -> None:

@@ -450,7 +450,7 @@ async def test_home_names_enter_only_where_enter_does_that(stage: Stage) -> None
         await press(pilot, "enter")
         assert isinstance(top(pilot), HomeScreen) and len(stage.room.team().ready) == 1
         await press(pilot, "enter")
-        assert "Confirmed today already" in said(pilot.app)
+        assert "Already confirmed today" in said(pilot.app)
         await press(pilot, "ctrl+n")
         assert isinstance(top(pilot), WarRoomScreen) and top(pilot).incident_id == incident_id
 

@@ -192,7 +192,7 @@ async def test_a_screen_that_never_loads_locks_nobody_in(stage: Stage, monkeypat
     async with coming_up(stage, "INC-1", slow, slow_equip=False) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, WarRoomScreen))
         posted(pilot, "ntypo")
-        await until(pilot, lambda: any("dropped" in words for words in said(pilot.app)))
+        await until(pilot, lambda: any("ignored" in words for words in said(pilot.app)))
         posted(pilot, "H")
         await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen))
         slow.open()

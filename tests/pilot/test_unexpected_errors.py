@@ -26,6 +26,7 @@ from warroom.tui.app import WarRoomApp
 from warroom.tui.context import ConsoleDeps
 from warroom.tui.faults import AGAIN_S, APART_S, ErrorReports
 from warroom.tui.guard import PLACEHOLDER
+from warroom.tui.screens import incident_screen
 from warroom.tui.screens.home import HomeScreen
 from warroom.tui.screens.war_room import WarRoomScreen
 
@@ -121,7 +122,7 @@ async def in_the_handler_of_what_changed(pilot: Pilot[None], monkeypatch: pytest
 async def in_the_thread_that_loads_what_changed(
     pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage
 ) -> None:
-    monkeypatch.setattr(pilot.app.context.feed, "snapshot", fail)  # type: ignore[attr-defined]
+    monkeypatch.setattr(incident_screen, "incident_snapshot", fail)
     stage.room.execute("INC-1", Note("a note of another console"))
 
 
@@ -164,7 +165,7 @@ async def test_the_console_survives_an_exception(
         await plant(pilot, monkeypatch, stage)
         await until(pilot, lambda: any("RuntimeError" in words for words in said(pilot.app)))
         told = next(words for words in said(pilot.app) if "RuntimeError" in words)
-        assert "The console goes on" in told and SECRET not in told
+        assert "The console keeps running" in told and SECRET not in told
         report = Path(re.search(r"report is (\S+)\.$", told)[1])  # type: ignore[index]
         assert report.parent == stage.folder
         assert stat.S_IMODE(report.stat().st_mode) == 0o600
@@ -245,7 +246,7 @@ def test_a_fault_that_comes_again_and_again_is_reported_once_and_told_now_and_th
     told.now += AGAIN_S
     told.note()
     assert (told.reports, len(told.words)) == (1, 2)
-    assert "reported before" in told.words[-1]
+    assert "already reported" in told.words[-1]
 
 
 @pytest.mark.faults

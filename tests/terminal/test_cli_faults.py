@@ -634,7 +634,7 @@ def test_the_remedy_names_the_post_and_resend_all_sends_everything(tmp_path: Pat
         out, _ = program.does("resend", "--all")
         assert out.count("✓") == 3
         assert [*dict.fromkeys(keys(server, program)[3:])] == [f"INC-1.{n}.hook.post" for n in (4, 6, 7)]
-        assert "Nothing was refused" in program.does("resend", "--all")[1]
+        assert "Nothing has failed" in program.does("resend", "--all")[1]
 
 
 def test_an_update_too_long_for_one_post_arrives_in_parts_whoever_sends_it(tmp_path: Path) -> None:

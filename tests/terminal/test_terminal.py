@@ -236,7 +236,7 @@ def test_an_idle_war_room_writes_its_clock_and_little_else(data: Path) -> None:
 
 def test_the_demo_brings_an_alert_that_can_be_declared(tmp_path: Path) -> None:
     with running("demo", "--speed", "50") as terminal:
-        terminal.until("Alerts nobody has taken")
+        terminal.until("Unacknowledged alerts")
         terminal.press("d")
         terminal.until("Declare")
         terminal.press("\x13")
@@ -317,7 +317,7 @@ def test_what_a_command_started_ends_with_the_console(number: signal.Signals) ->
 
 def test_secrets_are_shown_on_their_own_only_to_who_asks(log: Path) -> None:
     with running("logs", str(log), "--no-redact", size=(120, 24)) as terminal:
-        terminal.until("NOTHING MASKED")
+        terminal.until("SECRETS SHOWN")
         assert "ghp_a1B2" in terminal.text
 
 

@@ -178,7 +178,7 @@ def resolved() -> Incident:
 
 def test_once_resolved_everybody_is_told_then_the_post_mortem_is_written() -> None:
     incident = resolved()
-    assert next_thing(incident, 21).text == "Tell everybody it is resolved"
+    assert next_thing(incident, 21).text == "Post the all-clear"
     incident = after(incident, update(None, "resolution"), 21)
     assert next_thing(incident, 22) == NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
 
@@ -188,7 +188,7 @@ def test_an_old_resolution_does_not_count_for_a_new_one() -> None:
 
     incident = after(resolved(), update(None, "resolution"), 21)
     incident = after(after(incident, Reopen("errors are back"), 30), Resolve("again"), 40)
-    assert next_thing(incident, 41).text == "Tell everybody it is resolved"
+    assert next_thing(incident, 41).text == "Post the all-clear"
 
 
 def test_closing_is_proposed_once_nothing_is_owed() -> None:

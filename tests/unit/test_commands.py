@@ -321,7 +321,7 @@ def test_a_tick_does_not_outweigh_what_the_log_says_when_it_is_to_be_resolved() 
     against = {"no-new-errors": "953 errors in the last minute"}
     refused = case.refused(Resolve(against=against))
     assert isinstance(refused, Refusal)
-    blocker = "Ticked, but does not hold: No new errors in logs — 953 errors in the last minute"
+    blocker = "Ticked, but not met: No new errors in logs — 953 errors in the last minute"
     assert refused.blockers == (blocker,)
     assert case.do(Resolve("A noisy neighbour", against)) == [
         Resolved(overridden=(blocker,), reason="A noisy neighbour")

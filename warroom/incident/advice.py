@@ -143,7 +143,7 @@ def next_item(incident: Incident, playbook: Playbook, now: datetime) -> Item | N
 def _afterwards(incident: Incident, playbook: Playbook) -> Iterator[NextStep]:
     since = incident.milestones["resolved"]
     if not any(post.update.message == "resolution" and post.at >= since for post in incident.posts):
-        yield NextStep("update", "resolution", "Tell everybody it is resolved", "soon")
+        yield NextStep("update", "resolution", "Post the all-clear", "soon")
     if not incident.sections.get("root_cause"):
         yield NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
     for item in playbook.checklists["post_incident"].items:

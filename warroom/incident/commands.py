@@ -212,7 +212,7 @@ class SetSeverity:
         if lower and not self.reason.strip():
             raise Refusal(
                 f"Lowering the severity to {severity.title} asks for a reason",
-                "Say why it is less bad than was thought; the timeline keeps it.",
+                "Say why it is less severe than thought; the timeline keeps it.",
             )
         return [SeveritySet(severity=severity.id, before=incident.severity, reason=self.reason.strip())]
 
@@ -250,7 +250,7 @@ def resolve_blockers(
         if item.id not in incident.ticks:
             blockers.append(f"Not verified: {item.text}" + (f" — {evidence}" if evidence else ""))
         elif evidence:
-            blockers.append(f"Ticked, but does not hold: {item.text} — {evidence}")
+            blockers.append(f"Ticked, but not met: {item.text} — {evidence}")
     return tuple(blockers)
 
 
@@ -455,7 +455,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class RecordFix:
-    """Write down a fix. A temporary one makes the action item for the permanent one."""
+    """Write down a fix. Record a fix; a temporary one adds an action item for the permanent fix."""
 
     words: str
     temporary: bool = False

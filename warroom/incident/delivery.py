@@ -110,7 +110,7 @@ class OutboxItem(BaseModel):
 
     - ``open``    open the incident's channel
     - ``post``    post ``message``
-    - ``status``  make the incident's one status message and topic read ``message``; a newer one replaces it
+    - ``status``  make the incident's one update topic read ``message``; a newer one replaces it
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)

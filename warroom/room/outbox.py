@@ -100,8 +100,9 @@ class OutboxWorker:
 
     name = "outbox"
 
-    def __init__(self, room: WarRoom) -> None:
+    def __init__(self, room: WarRoom, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.room = room
+        self._monotonic = monotonic
         self.journal = room.journal
         self.owner = f"{socket.gethostname().replace(':', '-')}:{os.getpid()}:{secrets.token_hex(4)}"
         self._wake = Wakeup()
@@ -130,7 +131,7 @@ class OutboxWorker:
         At most ``wait_s`` seconds, and no longer for a call that is stuck. What cannot be tried again within that
         time is not waited for. A signal ends it at once.
         """
-        end, until = time.monotonic() + wait_s, self.room.clock() + timedelta(seconds=wait_s)
+        end, until = self._monotonic() + wait_s, self.room.clock() + timedelta(seconds=wait_s)
 
         def done() -> bool:
             lanes: dict[tuple[str, str], Delivery] = {}
@@ -149,7 +150,7 @@ class OutboxWorker:
 
         work = background.start(lambda: self._work(done, end=end, look_s=0.05))
         try:
-            work.result(max(0.0, end - time.monotonic()) + CLOSE_S)
+            work.result(max(0.0, end - self._monotonic()) + CLOSE_S)
         except TimeoutError:
             pass
         finally:
@@ -165,7 +166,7 @@ class OutboxWorker:
         under_way: set[asyncio.Task[None]] = set()
 
         def over() -> bool:
-            return self._stop.is_set() or time.monotonic() >= end
+            return self._stop.is_set() or self._monotonic() >= end
 
         try:
             while not (over() or done()):
@@ -182,10 +183,10 @@ class OutboxWorker:
                     self.problem = None
                 except WarroomError as error:
                     self.problem = error
-                await self._pause(under_way, min(look_s, max(0.0, end - time.monotonic())))
+                await self._pause(under_way, min(look_s, max(0.0, end - self._monotonic())))
         finally:
-            if under_way and time.monotonic() < end:
-                await asyncio.wait(under_way, timeout=min(GRACE_S, end - time.monotonic()))
+            if under_way and self._monotonic() < end:
+                await asyncio.wait(under_way, timeout=min(GRACE_S, end - self._monotonic()))
             await asyncio.sleep(0)  # a task that is cancelled before it runs would never let go of its claim
             for task in under_way:
                 task.cancel()
@@ -245,7 +246,7 @@ class OutboxWorker:
         except _Unable as unable:  # no time is set: another process may take it at once
             times = self._unable.get(delivery.destination, (0, 0.0))[0]
             pause = min(UNABLE_S * 2 ** min(times, 9), LONGEST_WAIT_S)
-            self._unable[delivery.destination] = (times + 1, time.monotonic() + pause)
+            self._unable[delivery.destination] = (times + 1, self._monotonic() + pause)
             if in_doubt:
                 outcome, error, again = (
                     DeliveryState.UNCONFIRMED,
@@ -385,7 +386,7 @@ class OutboxWorker:
         return chat
 
     def _unable_now(self) -> set[str]:
-        now = time.monotonic()
+        now = self._monotonic()
         return {name for name, (_, until) in self._unable.items() if now < until}
 
     def _made(self, name: str) -> Chat | None:

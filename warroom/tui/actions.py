@@ -6,6 +6,7 @@ means one thing everywhere and is written down once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -28,7 +29,10 @@ def _always(incident: Incident | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something a person can do. ``why_off`` says in a sentence why not just now, "" when it can be done.
+    """Something a person can do.
+
+    ``why_off`` says in a sentence why not just now, "" when it can be done; ``{action}`` in it stands for that
+    action's key: see ``with_keys``.
 
     ``keys`` are Textual's names, the first one is shown. ``bar`` is the word in the key bar, "" to leave it out.
     """
@@ -46,31 +50,33 @@ class Action:
 def _while_open(incident: Incident | None) -> str:
     if incident is None or incident.open:
         return ""
-    return f"{incident.id} is {incident.status}; reopen it first (R)"
+    return f"{incident.id} is {incident.status}; reopen it first ({{reopen}})"
 
 
 def _not_closed(incident: Incident | None) -> str:
-    return f"{incident.id} is closed; reopen it first (R)" if incident and incident.status == "closed" else ""
+    if incident and incident.status == "closed":
+        return f"{incident.id} is closed; reopen it first ({{reopen}})"
+    return ""
 
 
 def _unacknowledged(incident: Incident | None) -> str:
     if incident and "acknowledged" in incident.milestones:
-        return "The alert is acknowledged already"
+        return "The alert is already acknowledged"
     return _while_open(incident)
 
 
 def _offered(incident: Incident | None) -> str:
     if incident and not any(held.offered_to for held in incident.roles.values()):
-        return "No role is being handed over; offer one first (h)"
+        return "No role is being handed over; offer one first ({hand_over})"
     return _not_closed(incident)
 
 
 def _held(incident: Incident | None) -> str:
-    return "Nobody holds a role yet; assign one first (a)" if incident and not incident.roles else ""
+    return "Nobody holds a role yet; assign one first ({assign})" if incident and not incident.roles else ""
 
 
 def _over(incident: Incident | None) -> str:
-    return f"{incident.id} is still open; resolve it first (r)" if incident and incident.open else ""
+    return f"{incident.id} is still open; resolve it first ({{resolve}})" if incident and incident.open else ""
 
 
 def _resolved(incident: Incident | None) -> str:
@@ -82,23 +88,23 @@ ACTIONS: tuple[Action, ...] = (
         "next",
         "Do the next step",
         "ctrl+n",
-        "What Next says, to what it names, wherever the cursor is.",
+        "Do what the Next line says, wherever the cursor is.",
         place="anywhere",
     ),
     Action(
         "update",
         "Post an update",
         "u",
-        "Tell the team, customers or executives where it stands.",
+        "Post the current status to the team, customers or executives.",
         danger="posts",
         bar="update",
         why_off=_not_closed,
     ),
     Action(
         "note",
-        "Write a note",
+        "Add a note",
         "n",
-        "A note, finding, hypothesis, decision or change, into the timeline.",
+        "Add a note, finding, hypothesis, decision or change to the timeline.",
         bar="note",
         why_off=_not_closed,
     ),
@@ -106,7 +112,7 @@ ACTIONS: tuple[Action, ...] = (
         "assign",
         "Assign a role",
         "a",
-        "Say who leads, who fixes, who talks; or release them.",
+        "Assign a role to a person, or release it.",
         bar="assign",
         why_off=_not_closed,
     ),
@@ -114,7 +120,7 @@ ACTIONS: tuple[Action, ...] = (
         "check",
         "Tick an item",
         "space",
-        "Tick the checklist item under the cursor, or the one that Next names; unticking asks first.",
+        "Tick the checklist item under the cursor, or the one on the Next line. Unticking asks first.",
         bar="check",
         why_off=_not_closed,
     ),
@@ -122,7 +128,7 @@ ACTIONS: tuple[Action, ...] = (
         "pin",
         "Pin evidence",
         "p",
-        "Keep the log record under the cursor, or the marked lines, masked.",
+        "Add the log record under the cursor, or the marked lines, to the timeline; secrets are masked.",
         bar="pin",
         why_off=_not_closed,
     ),
@@ -130,7 +136,7 @@ ACTIONS: tuple[Action, ...] = (
         "severity",
         "Set the severity",
         "s",
-        "Raise it at once; lowering asks for a reason.",
+        "Raise or lower the severity; lowering it needs a reason.",
         danger="posts",
         bar="severity",
         why_off=_not_closed,
@@ -139,7 +145,7 @@ ACTIONS: tuple[Action, ...] = (
         "fix",
         "Record a fix",
         "f",
-        "A temporary one makes the action item for the permanent one.",
+        "Record a fix; a temporary one adds an action item for the permanent fix.",
         bar="fix",
         why_off=_not_closed,
     ),
@@ -147,7 +153,7 @@ ACTIONS: tuple[Action, ...] = (
         "resolve",
         "Resolve",
         "r",
-        "Verify the recovery and resolve; what still stands in the way is shown.",
+        "Verify the recovery and resolve the incident; blockers are listed.",
         danger="ends",
         bar="resolve",
         why_off=_while_open,
@@ -156,58 +162,77 @@ ACTIONS: tuple[Action, ...] = (
         "acknowledge",
         "Acknowledge the alert",
         "k",
-        "Somebody has it in hand; stops the response clock.",
+        "Someone is on it; stops the response clock.",
         why_off=_unacknowledged,
     ),
-    Action("status", "Set the status", "t", "Investigating or mitigated.", danger="posts", why_off=_while_open),
+    Action(
+        "status",
+        "Set the status",
+        "t",
+        "Set the status to investigating or mitigated.",
+        danger="posts",
+        why_off=_while_open,
+    ),
     Action(
         "hand_over",
         "Hand over a role",
         "h",
-        "Offer a role; the other person holds it once they accept.",
+        "Offer a role to someone; it takes effect when they accept.",
         why_off=_held,
     ),
-    Action("accept", "Accept a handover", "y", "The other person said yes: the role is theirs.", why_off=_offered),
+    Action(
+        "accept",
+        "Accept a handover",
+        "y",
+        "Confirm that the other person has taken over the role.",
+        why_off=_offered,
+    ),
     Action(
         "action_item",
         "Add an action item",
         "i",
-        "Something to do afterwards, with an owner and a due date.",
+        "Add a follow-up task with an owner and a due date.",
         bar="action item",
         why_off=_not_closed,
     ),
-    Action("finish_action", "Finish an action item", "I", "Tick an action item off.", bar="finish"),
+    Action("finish_action", "Finish an action item", "I", "Mark an action item as done.", bar="finish"),
     Action(
         "amend",
         "Amend an entry",
         "e",
-        "Put the text or time of the timeline entry under the cursor right.",
+        "Correct the text or time of the timeline entry under the cursor.",
         bar="amend",
     ),
-    Action("retract", "Retract an entry", "x", "Strike the timeline entry under the cursor out.", bar="retract"),
-    Action("milestone", "Amend a milestone", "m", "Say when it really started, was detected, mitigated …"),
-    Action("deliveries", "Look at the deliveries", "o", "What was sent where, what was not, what nobody knows."),
+    Action(
+        "retract",
+        "Retract an entry",
+        "x",
+        "Retract the timeline entry under the cursor; it stays visible, struck through.",
+        bar="retract",
+    ),
+    Action("milestone", "Amend a milestone", "m", "Correct when the incident started, was detected, mitigated …"),
+    Action("deliveries", "Show deliveries", "o", "Show what was delivered, what failed and what is unconfirmed."),
     Action(
         "review",
         "Review",
         "v",
-        "Post-mortem draft, timeline, action items, the 48-hour list, export.",
+        "Open the post-mortem draft, timeline, action items and follow-up checklist.",
         bar="review",
     ),
     Action(
         "write",
         "Write a post-mortem section",
         "w",
-        "Summary, root cause, impact, went well, could improve.",
+        "Write a section: summary, root cause, impact, what went well, what could improve.",
         bar="write",
     ),
     Action("export", "Export", "E", "Write the incident as Markdown, HTML or JSON.", bar="export"),
-    Action("reopen", "Reopen", "R", "It was not over; the clocks go on.", danger="posts", why_off=_over),
+    Action("reopen", "Reopen", "R", "Reopen the incident; the clocks resume.", danger="posts", why_off=_over),
     Action(
         "close",
         "Close",
         "C",
-        "The follow-up is done; the incident is history.",
+        "Close the incident once the follow-up is done.",
         danger="ends",
         bar="close",
         why_off=_resolved,
@@ -216,45 +241,52 @@ ACTIONS: tuple[Action, ...] = (
         "search",
         "Search the log",
         "slash",
-        "Find a text or regular expression in the log, as you type.",
+        "Search the log for text or a regular expression as you type.",
         bar="search",
     ),
-    Action("search_next", "Next match", "N", "The next older match of the search.", bar="older"),
-    Action("search_back", "Match before", "B", "Back to the next newer match of the search.", bar="newer"),
-    Action("filter_in", "Show only", "plus", "Show only log records that have a text; filters stack.", bar="only"),
-    Action("filter_out", "Hide", "minus", "Hide log records that have a text; filters stack.", bar="without"),
-    Action("filter_drop", "Drop a filter", "X", "Take a filter of the log away.", bar="drop"),
-    Action("level", "Log level", "l", "Show all lines, or those from warn or error on.", bar="level"),
+    Action("search_next", "Next match", "N", "Go to the next older match.", bar="older"),
+    Action("search_back", "Previous match", "B", "Go to the next newer match.", bar="newer"),
+    Action("filter_in", "Show only", "plus", "Show only log records that contain text; filters stack.", bar="only"),
+    Action("filter_out", "Hide", "minus", "Hide log records that contain text; filters stack.", bar="hide"),
+    Action("filter_drop", "Remove a filter", "X", "Remove a filter from the log.", bar="unfilter"),
+    Action("level", "Log level", "l", "Show all lines, warnings and up, or errors and up.", bar="level"),
     Action("error_older", "Error above", "left_square_bracket", "Go to the next older error in the log."),
     Action("error_newer", "Error below", "right_square_bracket", "Go to the next newer error in the log."),
-    Action("go_to", "Go to a line or time", "g", "A line of the log (88213) or a time (14:03, -10m).", bar="go to"),
-    Action("mark", "Mark the log line", "M", "Mark it, or unmark it; with two marks, p pins the lines between."),
-    Action("mark_next", "Next mark", "apostrophe", "Go to the next mark above in the log."),
-    Action("wrap", "Wrap the log", "W", "Break long lines of the log, or let them run to the side.", bar="wrap"),
-    Action("source", "Hide a log", "S", "Leave a source out of the log, or show it again."),
+    Action(
+        "go_to", "Go to a line or time", "g", "Go to a line number (88213) or a time (14:03, -10m).", bar="go to"
+    ),
+    Action(
+        "mark",
+        "Mark the log line",
+        "M",
+        "Mark or unmark the line; with two marks, pinning takes the lines between.",
+    ),
+    Action("mark_next", "Next mark", "apostrophe", "Go to the next mark above."),
+    Action("wrap", "Wrap the log", "W", "Wrap long lines, or scroll them sideways.", bar="wrap"),
+    Action("source", "Hide a log", "S", "Hide a log source, or show it again."),
     Action(
         "watch",
         "Watch another log",
         "L",
-        "A file, folder, pattern, journal:UNIT, docker:NAME, run:COMMAND.",
+        "Watch a file, folder, pattern, journal:UNIT, docker:NAME or run:COMMAND.",
         bar="add a log",
     ),
-    Action("copy", "Copy", "c", "Copy the log record under the cursor, or the marked lines, masked."),
-    Action("reveal", "Unmask a record", "U", "Open it with its secrets in clear, for 15 seconds."),
-    Action("follow", "Follow the log", "G", "Go to the log's end and stay there.", bar="follow"),
+    Action("copy", "Copy", "c", "Copy the log record under the cursor, or the marked lines; secrets are masked."),
+    Action("reveal", "Unmask a record", "U", "Show the record with its secrets for 15 seconds."),
+    Action("follow", "Follow the log", "G", "Go to the end of the log and follow it.", bar="follow"),
     Action("pane_checklist", "Checklist pane", "1", "Go to the checklist."),
     Action("pane_timeline", "Timeline pane", "2", "Go to the timeline."),
     Action("pane_roles", "Roles pane", "3", "Go to the roles."),
     Action("pane_logs", "Log pane", "4", "Go to the log."),
-    Action("pane_draft", "Post-mortem pane", "5", "Go to the draft of the post-mortem, in the review."),
-    Action("pane_actions", "Action items pane", "6", "Go to the action items, in the review."),
-    Action("pane_sections", "Sections pane", "7", "Go to the sections still to be written, in the review."),
-    Action("zoom", "Zoom the pane", "z", "The pane under the cursor fills the screen; again to go back."),
+    Action("pane_draft", "Post-mortem pane", "5", "Go to the post-mortem draft in the review."),
+    Action("pane_actions", "Action items pane", "6", "Go to the action items in the review."),
+    Action("pane_sections", "Sections pane", "7", "Go to the unwritten sections in the review."),
+    Action("zoom", "Zoom the pane", "z", "Show the focused pane full-screen, or go back."),
     Action(
         "declare",
         "Declare an incident",
         "d",
-        "One form, five seconds; the alert fills it in.",
+        "Declare an incident; a waiting alert fills in the form.",
         place="anywhere",
         danger="posts",
     ),
@@ -262,22 +294,22 @@ ACTIONS: tuple[Action, ...] = (
         "drill",
         "Start a drill",
         "D",
-        "Rehearse on a scripted incident; real channels are not reached.",
+        "Practise on a scripted incident; posts only to drill destinations.",
         place="anywhere",
     ),
-    Action("home", "Home", "H", "Open incidents, readiness, follow-up.", place="anywhere"),
+    Action("home", "Home", "H", "Go to the home screen.", place="anywhere"),
     Action(
         "presenter",
         "Presenter mode",
         "f2",
-        "Large clock, status and next step, for a shared screen.",
+        "Show a large clock, status and next step for a shared screen.",
         place="anywhere",
     ),
-    Action("privacy", "Privacy mode", "f3", "Hide logs, notes and contacts; again to show them.", place="anywhere"),
-    Action("theme", "Choose a theme", "T", "Dark, light, high contrast, colour-blind safe.", place="anywhere"),
+    Action("privacy", "Privacy mode", "f3", "Hide logs, notes and contacts, or show them again.", place="anywhere"),
+    Action("theme", "Choose a theme", "T", "Choose a colour theme.", place="anywhere"),
     Action("palette", "Command palette", "ctrl+p", "Find any action by its name.", place="anywhere", bar="palette"),
-    Action("help", "Keys", "question_mark", "This list.", place="anywhere", bar="keys"),
-    Action("quit", "Quit", "ctrl+q", "Leave; the incident goes on and nothing is lost.", place="anywhere"),
+    Action("help", "Keys", "question_mark", "Show the keys.", place="anywhere", bar="keys"),
+    Action("quit", "Quit", "ctrl+q", "Quit the console; everything is saved.", place="anywhere"),
 )
 
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
@@ -376,7 +408,7 @@ def key_mistakes(own: Mapping[str, str]) -> list[toml.Mistake]:
         for key in _split(own.get(action.id, action.keys)):
             holder = holders.setdefault(key, action.id)
             if holder != action.id:
-                what = f"{toml.plain(key)} is the key of {holder} already"
+                what = f"{toml.plain(key)} is already the key of {holder}"
                 wrong.append(_key_mistake(action.id, what, f"Choose another, or give {holder} another."))
     for action_id, keys in own.items():
         named = _split(keys)
@@ -386,7 +418,7 @@ def key_mistakes(own: Mapping[str, str]) -> list[toml.Mistake]:
         elif not named:
             wrong.append(_key_mistake(action_id, "names no key", 'Write one, such as "f5", or remove the line.'))
         for key in RESERVED.intersection(named):
-            what = f"{key} moves within a screen or a form"
+            what = f"{key} is reserved for moving within screens and forms"
             wrong.append(_key_mistake(action_id, what, "Choose another key."))
     return wrong
 
@@ -404,6 +436,11 @@ def keymap(own: Mapping[str, str]) -> dict[str, str]:
 
 def _split(keys: str) -> list[str]:
     return [key.strip() for key in keys.split(",") if key.strip()]
+
+
+def with_keys(text: str, own: Mapping[str, str]) -> str:
+    """``text`` with each ``{action}`` replaced by that action's key, as people read it."""
+    return re.sub(r"\{([a-z_]+)\}", lambda found: key_of(found[1], own) if found[1] in BY_ID else found[0], text)
 
 
 def key_of(action_id: str, own: Mapping[str, str]) -> str:

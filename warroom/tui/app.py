@@ -194,10 +194,10 @@ class WarRoomApp(BaseApp):
     async def do_drill(self) -> None:
         drill = self.context.drill
         if drill is None or self.context.drill_running:
-            self.context.say("A drill is running already" if drill else "No drill is at hand", "warning")
+            self.context.say("A drill is already running" if drill else "No drill is available", "warning")
             return
         await self.context.run_or_notify(drill.start)
-        self.context.say("The drill begins: watch for its alert on the home screen")
+        self.context.say("Drill started: watch for its alert on the home screen")
 
     async def do_presenter(self) -> None:
         from warroom.tui.screens.presenter import PresenterScreen

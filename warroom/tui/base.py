@@ -284,7 +284,7 @@ class BaseApp(App[None]):
         self._exit_renderables.append(
             Text(
                 f"warroom crashed: {summary(error)}\n"
-                f"Nothing that was entered is lost. The report is {write_report(error, self._crash_folder)}."
+                f"Nothing you entered is lost. The report is in {write_report(error, self._crash_folder)}."
             )
         )
         self._close_messages_no_wait()

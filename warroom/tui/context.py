@@ -16,6 +16,7 @@ from warroom.errors import Refusal, WarroomError
 from warroom.room.jobs import JobRunner
 from warroom.room.room import WarRoom
 from warroom.safety import sanitize
+from warroom.tui.actions import with_keys
 from warroom.tui.feed import Feed
 
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ class ScreenContext:
         """The person's own keys, by action."""
         return self.room.settings.console.keys
 
+    def with_keys(self, text: str) -> str:
+        """``text`` with each ``{action}`` replaced by the person's key for it."""
+        return with_keys(text, self.keys)
+
     @property
     def zone(self) -> tzinfo:
         """The team's time zone, which the screen shows."""
@@ -123,7 +128,7 @@ class ScreenContext:
         draft = await self.run_or_notify(lambda: self.room.open_draft(incident_id, form))
         if draft and draft.ownerless:
             self.say(
-                "This draft was kept by an earlier version, which did not record who wrote it."
+                "This draft was saved by an earlier version, which did not record who wrote it."
                 " It is yours now; check it before you send it.",
                 "warning",
             )

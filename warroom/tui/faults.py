@@ -55,8 +55,8 @@ class ErrorReports:
     def _report(self, error: BaseException, writes: bool, tells: bool) -> None:
         report = write_report(error, self._folder) if writes else ""
         if tells:
-            written = f"The report is {report}." if report else "It was reported before."
-            self._tell(f"Unexpected {summary(error)}\nThe console goes on. {written}")
+            written = f"The report is {report}." if report else "It was already reported."
+            self._tell(f"Unexpected {summary(error)}\nThe console keeps running. {written}")
 
 
 def summary(error: BaseException) -> str:

@@ -81,7 +81,7 @@ class KeyQueue:
             if self._up() and time.monotonic() - since > PATIENCE_S:
                 self._not_waited_for = self._app.screen
                 self._held.clear()
-                self._tell("This screen is still loading. The keys pressed meanwhile were dropped.")
+                self._tell("This screen is still loading. The keys you pressed were ignored.")
                 return
 
     def _ready(self, but: MessagePump | None = None) -> bool:

@@ -78,14 +78,14 @@ class BaseScreen(Screen[None]):
         """Do an action of the registry, to ``target`` where it is done to something; or say why not."""
         why = BY_ID[action_id].why_off(self.subject)
         if why:
-            self.context.say(why, "warning")
+            self.context.say(self.context.with_keys(why), "warning")
             return
         for holder in (self, self.app):
             method = getattr(holder, f"do_{action_id}", None)
             if method:
                 await (method(target) if target else method())
                 return
-        where = "in the war room, esc goes back" if self.subject else "open an incident first"
+        where = "only in the war room; esc goes back" if self.subject else "open an incident first"
         self.context.say(f"{BY_ID[action_id].title}: {where}", "warning")
 
     def start(self, job: WorkType[None]) -> None:

@@ -32,7 +32,7 @@ from warroom.room.snapshot import IncidentSnapshot, incident_snapshot
 from warroom.safety import sanitize
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
-from warroom.tui.panes import incident_panes as panes
+from warroom.tui.panes.headline import badge
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldArea, FieldInput
 from warroom.tui.screens.form_screen import Draft, FormScreen, told
@@ -238,7 +238,7 @@ class ComposerScreen(FormScreen):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+e", "editor", "Editor", show=False, priority=True),
-        Binding("ctrl+t", "other", "Other message", show=False, priority=True),
+        Binding("ctrl+t", "other", "Switch audience", show=False, priority=True),
         Binding("ctrl+y", "copy", "Copy the text", show=False, priority=True),
     ]
 
@@ -273,7 +273,7 @@ class ComposerScreen(FormScreen):
 
     def on_mount(self) -> None:
         self.context.feed.watch(self, lambda: incident_snapshot(self.context.room, self.incident_id))
-        self.query_one("#goes").border_title = Content("Goes to")
+        self.query_one("#goes").border_title = Content("Send to")
         self.query_one("#preview").border_title = Content("Preview")
 
     async def on_unmount(self) -> None:
@@ -405,7 +405,7 @@ class ComposerScreen(FormScreen):
         )
         hint = Bar(id="hint-approved", classes="hint")
         hint.say(
-            Content("you lead: your own ok")
+            Content("you lead: OK given")
             if mine
             else literal(f"ask {leader}, then name them" if leader else "nobody leads yet", "$text-warning")
         )
@@ -503,7 +503,7 @@ class ComposerScreen(FormScreen):
             lines.insert(0, f"{last.by} posted update #{last.number} at {at}, while you were writing")
         where = self.query_one(Destinations)
         if where.names and not where.ticked:
-            lines.append("It goes nowhere: no destination is ticked")
+            lines.append("Not sent: no destination is selected")
         said = self.query_one("#warnings", Static)
         said.display = bool(lines)
         said.update(block("\n".join(f"⚠ {line}" for line in lines)))
@@ -512,7 +512,7 @@ class ComposerScreen(FormScreen):
 
     def _show_head(self) -> None:
         incident, playbook = self.incident, self.context.room.playbook
-        badge = panes.badge(incident.severity, incident.status, playbook)
+        severity = badge(incident.severity, incident.status, playbook)
         drill = Content.styled(" DRILL ", "$status-late-text on $status-late bold") if incident.drill else None
         leads = (
             literal(f"IC {incident.commander}", "bold")
@@ -521,16 +521,18 @@ class ComposerScreen(FormScreen):
         )
         was = "impact was: " if incident.impact_ended else ""
         what = literal(f"{incident.service} · {was}{incident.impact}")
-        room = max(8, self.size.width - 2 - badge.cell_length - len(incident.id) - leads.cell_length - 8)
+        room = max(8, self.size.width - 2 - severity.cell_length - len(incident.id) - leads.cell_length - 8)
         what = what.truncate(room, ellipsis=True)
-        left = join(badge, drill, literal(incident.id, "bold"), what.pad_right(room - what.cell_length), gap="  ")
+        left = join(
+            severity, drill, literal(incident.id, "bold"), what.pad_right(room - what.cell_length), gap="  "
+        )
         self.query_one("#head", Bar).say(join(left, leads, gap="  "))
         if self.template in playbook.templates:
             public = self.audience == "customers"
             self.set_class(public, "-public")
             self.query_one(WhichLine).show(self._choices(), self.template)
             self.query_one("#readers", Static).update(
-                Content.styled(" PUBLIC · customers read this ", "$status-late-text on $status-late bold")
+                Content.styled(" PUBLIC · sent to customers ", "$status-late-text on $status-late bold")
                 if public
                 else Content.styled(f" internal · {READERS[self.audience]} ", "$chip-text on $chip")
             )
@@ -556,9 +558,9 @@ class ComposerScreen(FormScreen):
             Key("^s", word, "send", self.ready),
             Key("^e", "editor", "editor"),
             Key("^y", "copy", "copy"),
-            Key("^t", "other message", "other"),
+            Key("^t", "switch audience", "other"),
             Key("tab", "next", "app.focus_next"),
-            Key("esc", "keep and leave", "back"),
+            Key("esc", "save draft", "back"),
         ]
         self.query_one(KeyBar).show(keys)
 
@@ -640,7 +642,7 @@ class ComposerScreen(FormScreen):
         name = self.query_one(Destinations).cursor_id
         copy = next((copy for copy in preview.copies if copy.destination == name), None)
         self.app.copy_to_clipboard(sanitize(copy.text if copy else preview.message.text))
-        self.context.say("The text is on its way to your clipboard (terminals that allow it take it)")
+        self.context.say("Copied to the clipboard, if your terminal allows it")
 
     def action_send(self) -> None:
         """Post it. Rejected, everything stays as it is."""
@@ -674,7 +676,7 @@ class ComposerScreen(FormScreen):
         if self.draft:
             await self.draft.forget()
         number = done.incident.posts[-1].number
-        way = f"is on its way to {', '.join(where)}" if where else "is on record; it was posted nowhere"
+        way = f"is on its way to {', '.join(where)}" if where else "is recorded; it was not posted anywhere"
         self.context.say(f"{self.incident_id}·u{number} {way}")
         self.leave()
 
@@ -687,10 +689,10 @@ class ComposerScreen(FormScreen):
 
         question = Confirm(
             f"{self.incident_id} · post an update",
-            "Post yours as well?",
+            "Post yours too?",
             about=error.title,
-            no="No, go back to my text",
-            yes="Yes, post mine as well",
+            no="No, back to my text",
+            yes="Yes, post mine too",
         )
         self.app.push_screen(question, answered)
 
@@ -711,7 +713,7 @@ class ComposerScreen(FormScreen):
             else next((area for area in areas if not area.has_class("-two")), areas[0])
         )
         if not editor:
-            self.context.say("No editor is named: set EDITOR, such as EDITOR=nano", "warning")
+            self.context.say("EDITOR is not set. Set it, for example EDITOR=nano", "warning")
         elif isinstance(field, FieldArea):
             self._edit(editor, field)
 
@@ -741,7 +743,7 @@ class ComposerScreen(FormScreen):
         if problem:
             self.context.say(f"{editor[0]}: {problem}", "error")
         elif after is None or len(after) > EDITED_MAX:
-            self.context.say("What the editor left cannot be read; the text stays as it was", "error")
+            self.context.say("The edited file cannot be read; the text is unchanged", "error")
         elif field.is_attached and after.rstrip("\n") != before.rstrip("\n"):
             field.load_text(sanitize(after.rstrip("\n")))
             field.move_cursor(field.document.end)
@@ -757,8 +759,8 @@ def _hint(name: str) -> str:
     return {
         "eta": "14:40 or +20m",
         "next_update": "+15m or 14:30",
-        "actions": "what was done, one thing a line",
-        "next_steps": "what comes next, one thing a line",
+        "actions": "one action per line",
+        "next_steps": "one step per line",
         "impact": "what readers notice",
     }.get(name, "")
 

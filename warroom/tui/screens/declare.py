@@ -158,8 +158,8 @@ class DeclareScreen(FormScreen):
     """
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 — Textual's own attribute, no ClassVar there
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "afresh", "Afresh", show=False, priority=True),
-        Binding("ctrl+t", "other", "Real or rehearsal", show=False, priority=True),
+        Binding("ctrl+r", "afresh", "Reset", show=False, priority=True),
+        Binding("ctrl+t", "other", "Real or drill", show=False, priority=True),
         Binding("tab", "next_field", "Next", show=False, priority=True),
     ]
 
@@ -186,7 +186,7 @@ class DeclareScreen(FormScreen):
                 yield from self._row("impact", "Impact", "what users notice, in a sentence", ())
                 with Horizontal(id="severity-head"):
                     yield Static("Severity", classes="label", markup=False)
-                    yield Static("Unsure? Take the higher one.", classes="hint", markup=False)
+                    yield Static("If unsure, choose the higher one.", classes="hint", markup=False)
                 yield SeverityTable(self.context.room.playbook.severities, id="severity")
                 yield from self._row("started", "Started", "now, -10m, 13:50", (), hint=True)
                 yield from self._row("leads", "Leads", "a name, or nobody yet", self._people, hint=True)
@@ -212,8 +212,8 @@ class DeclareScreen(FormScreen):
             [
                 Key("↵", "declare", "send"),
                 Key("tab", "next field", "next_field"),
-                Key("^r", "start afresh", "afresh"),
-                Key("esc", "leave, keep the draft", "back"),
+                Key("^r", "reset", "afresh"),
+                Key("esc", "save draft", "back"),
             ]
         )
         self._field("service").focus()
@@ -240,7 +240,7 @@ class DeclareScreen(FormScreen):
         self._fill({**self._start.values, **typed})
         self.ready = True
         if typed:
-            self._kept_from = "You began this before; ^r starts afresh" + (", from the alert" if alerts else "")
+            self._kept_from = "Draft restored; ^r resets the form" + (", from the alert" if alerts else "")
         self._show_alert()
         self._show_hints()
         self.keep()
@@ -317,20 +317,20 @@ class DeclareScreen(FormScreen):
                 )
             )
         elif self._start.waiting and not self._start.alert:
-            lines.append(Content.styled("An alert is waiting; ^r fills the form in from it", "$text-warning"))
+            lines.append(Content.styled("An alert is waiting; ^r fills in the form from it", "$text-warning"))
         if self._kept_from:
             lines.append(Content.styled(self._kept_from, "$text-quiet"))
         self.set_class(self.rehearsal, "-drill")
         self.query_one("#box").border_title = Content(
-            "Declare a rehearsal" if self.rehearsal else "Declare an incident"
+            "Declare a drill" if self.rehearsal else "Declare an incident"
         )
         if self.rehearsal:
             words = "Drill: posts only to drill destinations.  ^t makes it real"
             lines.insert(0, Content.styled(words, "$text-warning bold"))
         elif self.context.drill_running or alert is not self._start.alert:
-            words = "A drill is running, but this is real.  ^t makes it a rehearsal"
+            words = "A drill is running, but this is real.  ^t makes it a drill"
             if alert is not self._start.alert:
-                words = "This is real; the drill's alert is left alone.  ^t makes it a drill"
+                words = "This is real; the drill's alert is ignored.  ^t makes it a drill"
             lines.insert(0, Content.styled(words, "$text-warning bold"))
         said = self.query_one("#alert", Static)
         said.update(Content("\n").join(lines))
@@ -340,7 +340,7 @@ class DeclareScreen(FormScreen):
         self.query_one("#hint-started", Bar).say(self._started_hint())
         leads, on_call = self._field("leads").value.strip(), self.context.room.on_call()
         if not leads:
-            hint = Content.styled("nobody yet; assign one at once (a)", "$text-warning")
+            hint = Content.styled(self.context.with_keys("nobody yet; assign one with {assign}"), "$text-warning")
         elif leads == on_call:
             hint = Content("is on call")
         elif leads in self._people:
@@ -359,7 +359,7 @@ class DeclareScreen(FormScreen):
         day = "" if here.date() == now.astimezone(zone).date() else f"{here:%Y-%m-%d} "
         told = f"= {day}{here:%H:%M} {here.tzname()}"
         if at > now + timedelta(minutes=1):
-            return Content.styled(f"✗ {told}: that is still to come", "$text-error")
+            return Content.styled(f"✗ {told}: that is in the future", "$text-error")
         ago = timing.format_duration(max(timedelta(0), now - at))
         return literal(told if now - at < timedelta(seconds=1) else f"{told}, {ago} ago")
 

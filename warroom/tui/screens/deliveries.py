@@ -37,9 +37,9 @@ def what(delivery: Delivery) -> str:
     """What is delivered, in a few words: ``u3 update · the team``."""
     order = delivery.order
     if order.act == "open":
-        return "opens the channel"
+        return "create channel"
     if order.act == "status" or order.message is None:
-        return "status message and topic"
+        return "update topic"
     number = order.message.marker.rpartition("·")[2]
     part = delivery.id.rpartition(".post.")[2]
     return f"{number} {order.message.kind}" + (f" part {part}" if part.isdigit() else "")
@@ -51,7 +51,7 @@ def when(delivery: Delivery, now: datetime) -> str:
     if delivery.state is DeliveryState.DELIVERED or delivery.state is DeliveryState.FAILED:
         return tried
     if delivery.next_attempt_at is None:
-        waits = "asks you" if delivery.state is DeliveryState.UNCONFIRMED else ""
+        waits = "needs you" if delivery.state is DeliveryState.UNCONFIRMED else ""
     elif (next_at := delivery.waits_until(now)) is None:
         waits = "now"
     else:
@@ -83,7 +83,7 @@ class DeliveriesScreen(IncidentScreen):
     DeliveriesScreen #about { height: auto; }
     """
     BAR: ClassVar[tuple[str, ...]] = ("update", "note", "palette", "help")
-    BINDINGS: ClassVar[list[BindingType]] = [Binding(RESEND, "resend", "Send all refused again", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding(RESEND, "resend", "Resend all failed", show=False)]
 
     def __init__(self, context: ScreenContext, incident_id: str, delivery: str = "") -> None:
         super().__init__(context, incident_id)
@@ -93,7 +93,7 @@ class DeliveriesScreen(IncidentScreen):
     def compose(self) -> ComposeResult:
         yield Bar(id="head")
         yield Bar(id="columns")
-        yield RowList(id="list", empty="Nothing was sent yet: an update (u) begins it")
+        yield RowList(id="list", empty=self.context.with_keys("Nothing sent yet — {update} posts an update"))
         with VerticalScroll(id="detail", can_focus=True):
             yield Static("", id="about", markup=False)
         yield KeyBar()
@@ -171,13 +171,13 @@ class DeliveriesScreen(IncidentScreen):
         if chosen.error and chosen.state is not DeliveryState.DELIVERED:
             parts.append(block(f"✗ {chosen.error}", "$text-error"))
         if chosen.lacks_settings:
-            words = "It is kept and tried again here; a warroom that has what is missing sends it at once."
+            words = "It is kept and retried here; another warroom with the missing settings sends it immediately."
             parts.append(block(words, "$text-warning"))
         if chosen.state is DeliveryState.UNCONFIRMED and chosen.next_attempt_at is None:
-            words = "Nobody can tell whether it arrived. Look there, then press enter."
+            words = "Delivery unconfirmed. Check whether it arrived, then press Enter."
             parts.append(block(words, "$text-warning"))
         elif chosen.state is DeliveryState.FAILED:
-            parts.append(block("Mend it, then press enter to send it again.", "$text-warning"))
+            parts.append(block("Fix the cause, then press Enter to resend.", "$text-warning"))
         receipt = chosen.receipt
         if receipt and (receipt.url or receipt.id):
             parts.append(block(f"Receipt  {' '.join(dict.fromkeys(p for p in (receipt.id, receipt.url) if p))}"))
@@ -198,7 +198,7 @@ class DeliveriesScreen(IncidentScreen):
         super().show_keys(
             (
                 Key("↵", "confirm", "settle", able),
-                Key(shown(RESEND), "resend all refused", "resend", refused),
+                Key(shown(RESEND), "resend all failed", "resend", refused),
                 Key("esc", "back", "back"),
                 *first,
             )
@@ -210,7 +210,7 @@ class DeliveriesScreen(IncidentScreen):
         self._show_detail()
         self.show_keys()
 
-    def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+    async def choose_row(self, event: RowList.Chosen) -> None:
         event.stop()
         self.action_settle()
 
@@ -221,17 +221,17 @@ class DeliveriesScreen(IncidentScreen):
             return
         if delivery.state not in (DeliveryState.UNCONFIRMED, DeliveryState.FAILED):
             arrived = delivery.state is DeliveryState.DELIVERED
-            self.context.say("It arrived" if arrived else "It is on its way; there is nothing to confirm")
+            self.context.say("It arrived" if arrived else "It is being sent; there is nothing to confirm")
             return
         choices = (
-            (LEAVE, "Leave it as it is"),
-            (ARRIVED, "It arrived: I have seen it there"),
-            (AGAIN, "Send it again: it is not there"),
+            (LEAVE, "Do nothing"),
+            (ARRIVED, "It arrived — I have seen it"),
+            (AGAIN, "It did not arrive — send it again"),
         )
         self.app.push_screen(
             Form(
                 f"{delivery.destination} · {what(delivery)} is {delivery.state}",
-                (Field("answer", "What became of it", choices=choices),),
+                (Field("answer", "Did it arrive?", choices=choices),),
                 self._answering(delivery),
                 verb="confirm",
                 about=f"Look for {delivery.order.message.marker if delivery.order.message else 'the channel'} "
@@ -243,18 +243,18 @@ class DeliveriesScreen(IncidentScreen):
         """Send everything again that was refused, once the person has seen how much that is and where it goes."""
         refused = resendable(self.snapshot.deliveries) if self.snapshot else []
         if not refused:
-            self.context.say("Nothing was refused")
+            self.context.say("Nothing has failed")
             return
         count = f"{len(refused)} refused {'delivery' if len(refused) == 1 else 'deliveries'}"
         where = ", ".join(dict.fromkeys(one.destination for one in refused))
-        choices = ((LEAVE, "Leave them as they are"), (AGAIN, f"Send them again to {where}"))
+        choices = ((LEAVE, "Do nothing"), (AGAIN, f"Send them again to {where}"))
         self.app.push_screen(
             Form(
                 f"{self.incident_id}: {count}",
                 (Field("answer", "Send again", choices=choices),),
                 self._resending,
                 verb="confirm",
-                about=f"The cause should be fixed first. {refused[-1].error}",
+                about=f"Fix the cause first. {refused[-1].error}",
             )
         )
 

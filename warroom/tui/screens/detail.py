@@ -41,7 +41,7 @@ class Detail(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with self.box as box:
             box.border_title = literal(self._title)
-            box.border_subtitle = "c copies · esc leaves"
+            box.border_subtitle = "c copy · esc close"
             yield Static(block(self._text))
 
     def action_copy(self) -> None:

@@ -190,7 +190,7 @@ class Form(ModalScreen[bool]):
                 # In a long text enter begins a line; only a single short field is sent by it.
                 Key("↵" if len(self._fields) == 1 and not self._fields[0].long else "^s", self._verb, "send"),
                 *([Key("tab", "next field", "next")] if len(self._fields) > 1 else []),
-                Key("esc", "leave, keep the draft" if self._draft else "leave", "leave"),
+                Key("esc", "save draft" if self._draft else "leave", "leave"),
             ]
         )
         # A text that is all there is to the form gets the room, and goes on where it ends.

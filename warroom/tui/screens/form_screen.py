@@ -71,7 +71,7 @@ class Draft:
         except WarroomError as error:
             if self._text != self._refused:
                 self._refused = self._text
-                remedy = f"{error.remedy} Leave again to discard what you typed.".strip()
+                remedy = f"{error.remedy} Leave again to discard your text.".strip()
                 return WarroomError(f"The draft is not saved: {error.title}", remedy)
             self._text = self._kept
         return None

@@ -16,13 +16,13 @@ from warroom.tui.actions import Action, key_of
 from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import literal
 
-DANGERS = {"": "", "posts": "posts", "ends": "ends something"}
+DANGERS = {"": "", "posts": "posts", "ends": "ends incident"}
 
 WITHIN = (
     ("↑ ↓ pgup pgdn", "Move the cursor"),
     ("tab", "Next pane or field"),
-    ("enter", "Open or choose what is under the cursor"),
-    ("esc", "Back; a form keeps its draft"),
+    ("enter", "Open or choose the row under the cursor"),
+    ("esc", "Back; a form saves its draft"),
     ("^s", "Send or save a form"),
     ("^e", "Write in $EDITOR (composer)"),
 )
@@ -51,9 +51,9 @@ class HelpScreen(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Keys"
-            box.border_subtitle = "esc leaves"
+            box.border_subtitle = "esc close"
             yield Static(
-                Content("A key means the same on every screen. Letters typed into a field never act."),
+                Content("Keys work the same everywhere except while typing."),
                 classes="about",
             )
             yield RowList(id="keys")

@@ -14,10 +14,11 @@ from warroom.incident import timing
 from warroom.incident.advice import NextStep
 from warroom.incident.summary import Summary
 from warroom.room.snapshot import HomeSnapshot, home_snapshot
+from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
-from warroom.tui.panes import incident_panes as panes
-from warroom.tui.panes.incident_panes import Pane
+from warroom.tui.panes.headline import badge
+from warroom.tui.panes.pane import Pane
 from warroom.tui.screens.next_step_screen import NextScreen
 from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
@@ -64,12 +65,17 @@ class HomeScreen(PaneScreen, NextScreen):
         yield Bar(id="tabs")
         with Horizontal(id="lower"):
             yield Pane(
-                RowList(id="all", empty="No incident yet. Press d to declare one, D to rehearse."),
+                RowList(
+                    id="all",
+                    empty=self.context.with_keys(
+                        "No incidents yet — {declare} declares one, {drill} runs a drill."
+                    ),
+                ),
                 id="incidents",
                 title="Incidents",
             )
             with Vertical(id="side", classes="tiles"):
-                yield Pane(RowList(id="owed", empty="Nothing is owed."), id="followup", title="Follow-up")
+                yield Pane(RowList(id="owed", empty="Nothing outstanding."), id="followup", title="Follow-up")
                 yield Pane(RowList(id="ready"), id="readiness", title="Readiness")
         yield Bar(id="next")
         yield KeyBar()
@@ -117,7 +123,7 @@ class HomeScreen(PaneScreen, NextScreen):
     def _incidents(self, over: HomeSnapshot, now: datetime) -> list[ListRow]:
         rows: list[ListRow] = []
         if over.team.alerts:
-            rows.append(ListRow("", Content.styled("Alerts nobody has taken", "$text-warning bold")))
+            rows.append(ListRow("", Content.styled("Unacknowledged alerts", "$text-warning bold")))
             for alert in reversed(over.team.alerts.values()):
                 here = (alert.event.fired_at or alert.at).astimezone(self.context.zone)
                 today = here.date() == now.astimezone(self.context.zone).date()
@@ -153,7 +159,7 @@ class HomeScreen(PaneScreen, NextScreen):
 
     def _open(self, row: Summary, now: datetime) -> ListRow:
         left = Content.assemble(
-            panes.badge(row.severity, row.status, self.context.room.playbook),
+            badge(row.severity, row.status, self.context.room.playbook),
             " ",
             literal(row.id, "bold"),
             Content.styled(" DRILL ", DRILL_STYLE) if row.drill else "",
@@ -228,13 +234,13 @@ class HomeScreen(PaneScreen, NextScreen):
                 when = "OVERDUE" if late else action.due
                 rows.append(ListRow(row.id, words, literal(f"{action.owner} {when}".strip())))
         if self.context.drill_running:
-            rows.append(ListRow("", literal("a drill is running", "$text-warning")))
+            rows.append(ListRow("", literal("drill in progress", "$text-warning")))
             return rows
         drilled = max((row.milestones["declared"] for row in over.summaries if row.drill), default=None)
         due_drill = drilled + timedelta(days=limits.drill_days) if drilled else None
         if due_drill is None or due_drill < now:
-            said = "no drill so far" if drilled is None else "the next drill is due"
-            rows.append(ListRow("drill", literal(f"D {said}", "$text-quiet")))
+            said = "no drills run yet" if drilled is None else "drill due"
+            rows.append(ListRow("drill", literal(f"{key_of('drill', self.context.keys)} {said}", "$text-quiet")))
         else:
             rows.append(ListRow("drill", literal(f"next drill by {due_drill:%d %b}", "$text-quiet")))
         return rows
@@ -266,7 +272,7 @@ class HomeScreen(PaneScreen, NextScreen):
         owed = next((row for row in over.summaries if row.postmortem_due(1)), None)
         if owed:
             return (NextStep("open", owed.id, f"Write the post-mortem of {owed.id}"),)
-        return (NextStep("drill", "", "All quiet. Rehearse"),)
+        return (NextStep("drill", "", "All quiet — run a drill"),)
 
     def lead(self) -> None:
         self.query_one("#all", RowList).lead(self.step.target if self.step else "")
@@ -316,7 +322,7 @@ class HomeScreen(PaneScreen, NextScreen):
         room, zone = self.context.room, self.context.zone
         at = self._overview.team.ready.get(item) if self._overview else None
         if at and at.astimezone(zone).date() == self.context.now().astimezone(zone).date():
-            self.context.say("Confirmed today already")
+            self.context.say("Already confirmed today")
         else:
             await self.context.run_or_notify(lambda: room.confirm_ready(item))
 

@@ -48,12 +48,14 @@ from warroom.room.snapshot import IncidentSnapshot, incident_snapshot
 from warroom.tui.actions import BY_ID, bindings, key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
+from warroom.tui.panes.pane import ListPane, Pane, PaneInput
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.form_screen import Draft
 from warroom.tui.screens.next_step_screen import NextScreen
 from warroom.tui.widgets.row_list import RowList
+from warroom.tui.widgets.text import section_title
 
 NOBODY = "‹nobody›"
 
@@ -61,15 +63,12 @@ SUFFIXES: dict[render.ExportFormat, str] = {"markdown": ".md", "html": ".html", 
 """What an exported file is called behind the dot, by its format."""
 
 
-def section_title(section: Section) -> str:
-    """A section of the post-mortem as people call it."""
-    return section.replace("_", " ").capitalize()
-
-
 class IncidentScreen(NextScreen):
     """A screen about one incident. Subclasses draw it in ``show_snapshot`` and say where the cursor is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("incident")]
+    LIST_PANES: ClassVar[tuple[ListPane, ...]] = ()
+    """The panes of rows, in the order they are filled."""
     LISTS: ClassVar[Mapping[str, str]] = {"check": "items", "assign": "people", "hand_over": "people"}
     """The list, by its id, whose row under the cursor an action is done to while that list has the focus."""
 
@@ -109,6 +108,31 @@ class IncidentScreen(NextScreen):
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         """Draw the incident as it is now."""
         raise NotImplementedError
+
+    def show_panes(self, *, each_second: bool = False) -> None:
+        """Fill the panes of rows; with ``each_second`` only those whose rows depend on the time of day."""
+        if self.snapshot is None or not self.is_attached:
+            return
+        now, zone, keys = self.context.now(), self.context.zone, self.context.keys
+        for pane in self.LIST_PANES:
+            if each_second and not pane.each_second:
+                continue
+            rows = self.query_one(f"#{pane.list_id}", RowList)
+            given = PaneInput(self.snapshot, now, zone, keys, rows.content_size.width)
+            rows.show(pane.rows(given))
+            self.query_one(f"#{pane.id}", Pane).show_detail(pane.detail(given))
+
+    async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        # A method of its own: Textual calls the handlers of every base class as well.
+        await self.choose_row(event)
+
+    async def choose_row(self, event: RowList.Chosen) -> None:
+        """Enter does the action of the pane to the row under the cursor, or shows the entry in full."""
+        pane = next((pane for pane in self.LIST_PANES if pane.list_id == event.rows.id), None)
+        if pane and pane.choose:
+            await self.action_do(pane.choose)
+        elif pane and (entry := entry_of(event.row_id)):
+            self.show_entry(entry)
 
     @property
     def subject(self) -> Incident | None:
@@ -180,7 +204,7 @@ class IncidentScreen(NextScreen):
             f"{self.incident_id} · {item.text}",
             f"{reading.text}. Tick it anyway?",
             no="No, look into it first",
-            yes="Yes, tick it; the timeline keeps the evidence",
+            yes="Yes, tick it — the timeline records the evidence",
         )
         self.app.push_screen(question, answered)
 
@@ -256,7 +280,7 @@ class IncidentScreen(NextScreen):
             ("change", "Change — and how to undo it"),
         )
         self.ask(
-            "write it down",
+            "add note",
             (
                 Field("words", "What", long=True, hint="Connection pool exhausted on eu-1"),
                 Field("note", "Kind", choices=kinds),
@@ -310,7 +334,7 @@ class IncidentScreen(NextScreen):
             ),
             lambda v: HandOver(v["role"], v["to"], v["briefing"]),
             verb="offer",
-            about="They hold the role once they say yes and somebody presses y.",
+            about=self.context.with_keys("Takes effect when they accept ({accept})."),
         )
 
     async def do_accept(self, role: str = "") -> None:
@@ -335,7 +359,7 @@ class IncidentScreen(NextScreen):
             question = Confirm(
                 f"{self.incident_id} · untick",
                 f"Untick “{self.context.room.playbook.item(item).text}”?",
-                about=f"Ticked {how} at {at}. The timeline keeps the change.",
+                about=f"Ticked {how} at {at}. The timeline records the change.",
                 no="No, leave it ticked",
                 yes="Yes, untick it",
             )
@@ -364,8 +388,10 @@ class IncidentScreen(NextScreen):
         self.ask(
             "set the severity",
             (
-                Field("severity", "Severity (unsure? take the higher)", self.incident.severity, choices=choices),
-                Field("reason", "Reason (needed to lower it)", hint="why it is less bad than was thought"),
+                Field(
+                    "severity", "Severity (if unsure, choose the higher)", self.incident.severity, choices=choices
+                ),
+                Field("reason", "Reason (needed to lower it)", hint="why it is less severe than thought"),
             ),
             lambda v: SetSeverity(v["severity"], v["reason"]),
             verb="set",
@@ -373,8 +399,8 @@ class IncidentScreen(NextScreen):
 
     async def do_status(self) -> None:
         choices = (
-            ("mitigated", "Mitigated — users are no longer hurt, the cause is still there"),
-            ("investigating", "Investigating — users are hurt"),
+            ("mitigated", "Mitigated — users no longer affected, cause still present"),
+            ("investigating", "Investigating — users affected"),
         )
         now = "investigating" if self.incident.status == "mitigated" else "mitigated"
         self.ask(
@@ -387,16 +413,16 @@ class IncidentScreen(NextScreen):
     async def do_fix(self) -> None:
         strategy = self.context.room.playbook.fix_strategy
         at_once, for_good = strategy.immediate_actions, strategy.permanent_solution
-        about = f"At once: {' '.join(at_once)}\nFor good: {' '.join(for_good)}"
+        about = f"Immediate: {' '.join(at_once)}\nPermanent: {' '.join(for_good)}"
         self.ask(
             "record a fix",
             (
-                Field("words", "What was done", hint="Rolled back checkout-api to 2026.01.27"),
+                Field("words", "Fix applied", hint="Rolled back checkout-api to 2026.01.27"),
                 Field(
                     "sort",
                     "Kind",
                     choices=(
-                        ("temporary", "Temporary — an action item for the permanent fix is made"),
+                        ("temporary", "Temporary — adds an action item for the permanent fix"),
                         ("permanent", "Permanent"),
                     ),
                 ),
@@ -440,7 +466,10 @@ class IncidentScreen(NextScreen):
         entry = self.entry_under_cursor()
         row = self.incident.row(entry) if entry else None
         if row is None:
-            self.context.say("Put the cursor on a timeline entry first (2)", "warning")
+            self.context.say(
+                self.context.with_keys("Put the cursor on a timeline entry first ({pane_timeline})"),
+                "warning",
+            )
             return
         zone, now = self.context.zone, self.context.now
         was = f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
@@ -461,7 +490,10 @@ class IncidentScreen(NextScreen):
         entry = self.entry_under_cursor()
         row = self.incident.row(entry) if entry else None
         if row is None:
-            self.context.say("Put the cursor on a timeline entry first (2)", "warning")
+            self.context.say(
+                self.context.with_keys("Put the cursor on a timeline entry first ({pane_timeline})"),
+                "warning",
+            )
             return
         self.ask(
             f"retract entry {row.number}",
@@ -496,7 +528,7 @@ class IncidentScreen(NextScreen):
         if row is None:
             return
         at = f"{row.at.astimezone(self.context.zone):%Y-%m-%d %H:%M:%S %Z} ({row.at:%H:%M:%S} UTC)"
-        state = "\n\nRetracted: it does not hold." if row.retracted else ""
+        state = "\n\nRetracted." if row.retracted else ""
         first = f"\n\nAs first written, {row.entry.at:%H:%M:%S} UTC:\n{row.original}" if row.amended else ""
         title = f"{row.number} · {row.kind} · {row.by}".rstrip(" ·")
         self.app.push_screen(Detail(title, f"{at}\n\n{row.text}{state}{first}"))
@@ -530,13 +562,13 @@ class IncidentScreen(NextScreen):
             written = await self.context.run_or_notify(self.post_mortem)
             part = getattr(written, section, None)
             suggested = part.suggestions if isinstance(part, postmortem.PostMortemSection) else ()
-            about = "Tell what and how, not who: the roles, not the names."
+            about = "Describe what and how, not who: roles, not names."
             words = self.incident.sections.get(section, "")
             if suggested and section == "root_cause":  # findings are where it begins, not what it says
                 about += "\nFrom the timeline:\n" + "\n".join(f"  · {line}" for line in suggested)
             elif suggested:
                 words = suggested[0] if section == "summary" else "\n".join(f"- {line}" for line in suggested)
-                about += "\nThis is a draft from the timeline. Edit it, or delete it to leave the section empty."
+                about += "\nDrafted from the timeline. Edit it, or delete it to leave the section empty."
             self.ask(
                 section_title(section).lower(),
                 (Field("words", section_title(section), words, long=True, hint="In a few sentences."),),
@@ -563,7 +595,7 @@ class IncidentScreen(NextScreen):
                 path /= Path(default).with_suffix(SUFFIXES[form]).name
             if path.exists() and path not in asked:
                 asked.add(path)
-                raise Refusal(f"{shown(path)} exists already", "Save again to replace it, or name another file.")
+                raise Refusal(f"{shown(path)} exists already", "Save again to replace it, or choose another name.")
             written = self.post_mortem()
             if form == "json":
                 text = render.to_json(written)
@@ -588,7 +620,7 @@ class IncidentScreen(NextScreen):
                 (Field("form", "Format", "markdown", choices=formats), Field("path", "File", default)),
                 submit,
                 verb="write",
-                about=f"Secrets are masked and names are told as roles. Written to {shown(Path.cwd())} "
+                about=f"Secrets are masked and names become roles. Written to {shown(Path.cwd())} "
                 "unless you name a folder; only you can read the file.",
             )
         )
@@ -598,7 +630,7 @@ class IncidentScreen(NextScreen):
     async def do_reopen(self) -> None:
         self.ask(
             "reopen",
-            (Field("reason", "What came back", hint="errors rise again on eu-1"),),
+            (Field("reason", "Why", hint="errors rise again on eu-1"),),
             lambda v: Reopen(v["reason"]),
             verb="reopen",
         )
@@ -608,10 +640,10 @@ class IncidentScreen(NextScreen):
         if not owed:
             await self.carry(Close())
             return
-        about = "Still owed:\n" + "\n".join(f"  ○ {item}" for item in owed)
+        about = "Outstanding:\n" + "\n".join(f"  ○ {item}" for item in owed)
         self.ask(
             "close",
-            (Field("reason", "Close over these because", hint="moved to the team's board"),),
+            (Field("reason", "Close anyway — reason", hint="moved to the team's board"),),
             lambda v: Close(v["reason"]),
             verb="close",
             about=about,

@@ -89,7 +89,7 @@ class NextScreen(BaseScreen):
         """Do what the Next line says, to what it names. What ends an incident without a form asks first."""
         step = self.step
         if step is None or not step.action:
-            self.context.say(step.text if step else "There is no next step on this screen; esc goes back")
+            self.context.say(step.text if step else "No next step on this screen; esc goes back")
         elif question := self.before(step):
 
             def answered(yes: bool | None) -> None:

@@ -8,7 +8,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from warroom.tui.panes.incident_panes import Pane
+from warroom.tui.panes.pane import Pane
 from warroom.tui.screens.base import BaseScreen
 from warroom.tui.widgets.bars import Bar
 from warroom.tui.widgets.text import literal
@@ -24,7 +24,7 @@ class PaneScreen(BaseScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "next_pane(1)", "Next pane", show=False),
-        Binding("shift+tab", "next_pane(-1)", "Pane before", show=False),
+        Binding("shift+tab", "next_pane(-1)", "Previous pane", show=False),
     ]
     PANES: ClassVar[tuple[str, ...]] = ()
     DEFAULT_CSS = """

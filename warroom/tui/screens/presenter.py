@@ -12,8 +12,8 @@ from textual.widgets import Digits, Static
 from warroom.incident import timing
 from warroom.incident.advice import NextStep, next_steps
 from warroom.room.snapshot import IncidentSnapshot
-from warroom.tui.panes import incident_panes as panes
-from warroom.tui.panes.incident_panes import Headline
+from warroom.tui.panes.checklist import ticked
+from warroom.tui.panes.headline import Headline
 from warroom.tui.screens.incident_screen import IncidentScreen
 from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.text import URGENCY_WORD, block, literal
@@ -62,7 +62,7 @@ class PresenterScreen(IncidentScreen):
         update = timing.next_update(incident, playbook, now)
         caption = "Next update in"
         if update is None:
-            caption = "Resolved" if not incident.open else "No next update promised"
+            caption = "Resolved" if not incident.open else "No next update set"
         elif update.left_s <= 0:
             caption = f"Next update: {URGENCY_WORD[update.urgency]}"
         _say(self.query_one("#due-caption", Static), Content(caption))
@@ -78,7 +78,7 @@ class PresenterScreen(IncidentScreen):
 
     def _facts(self, snapshot: IncidentSnapshot) -> Content:
         incident, playbook, now = snapshot.incident, self.context.room.playbook, self.context.now()
-        done, total = panes.ticked(incident, playbook, now)
+        done, total = ticked(incident, playbook, now)
         public = [post for post in incident.posts if post.update.audience == "customers"]
         rows = [
             ("Status", incident.status.capitalize()),
@@ -92,7 +92,7 @@ class PresenterScreen(IncidentScreen):
             at = f"{last.at.astimezone(self.context.zone):%H:%M}"
             parts += [
                 Content(""),
-                literal(f"Customers were told at {at}:", "$text-quiet"),
+                literal(f"Customers updated at {at}:", "$text-quiet"),
                 block(last.update.words),
             ]
         if self.size.width > WIDE:

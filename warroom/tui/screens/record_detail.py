@@ -66,7 +66,7 @@ class RecordScreen(Detail):
         if self._pin:
             await self._pin(self._record.evidence())
         else:
-            self.notify("There is no incident here to pin it to", severity="warning", markup=False)
+            self.notify("No incident is open here to pin it to", severity="warning", markup=False)
 
     def action_reveal(self) -> None:
         """Unmask it for a moment, or mask it again."""
@@ -103,8 +103,8 @@ class RecordScreen(Detail):
         if self._pin:
             said.append(f"{key_of('pin', self._keys)} pins")
         if self._left_s:
-            said.append(f"{key} MASKS AGAIN, by itself in {self._left_s} s")
+            said.append(f"{key} MASKED AGAIN in {self._left_s} s")
         elif count := self._record.masked:
             said.append(f"{key} shows what is masked ({count})")
-        self.box.border_subtitle = literal(" · ".join([*said, "esc leaves"]))
+        self.box.border_subtitle = literal(" · ".join([*said, "esc close"]))
         self.set_class(bool(self._left_s), "-revealed")

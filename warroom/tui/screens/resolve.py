@@ -23,8 +23,9 @@ from warroom.reports import messages
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
-from warroom.tui.panes import incident_panes as panes
-from warroom.tui.panes.incident_panes import Headline, Pane
+from warroom.tui.panes.headline import Headline
+from warroom.tui.panes.pane import Pane
+from warroom.tui.panes.timeline import TIMELINE
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldInput
 from warroom.tui.screens.form_screen import Draft
@@ -62,14 +63,16 @@ class ResolveScreen(IncidentScreen):
     ResolveScreen #reason:focus { background: $background; }
     ResolveScreen #problem { height: auto; color: $text-error; padding: 0 1; display: none; }
     ResolveScreen #next { background: $surface; padding: 0 1; }
-    ResolveScreen #rest { display: none; }
+    ResolveScreen #timeline { display: none; }
     ResolveScreen.-wide #body { layout: horizontal; }
-    ResolveScreen.-wide #rest { display: block; height: 1fr; }
+    ResolveScreen.-wide #timeline { display: block; height: 1fr; }
     ResolveScreen.-wide #verify { width: 3fr; height: 1fr; }
     ResolveScreen.-wide #way { width: 2fr; height: 1fr; max-height: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "send", "Resolve", show=False, priority=True)]
     BAR: ClassVar[tuple[str, ...]] = ("check", "fix", "note", "palette", "help")
+
+    LIST_PANES = (TIMELINE,)
 
     def __init__(self, context: ScreenContext, incident_id: str) -> None:
         super().__init__(context, incident_id)
@@ -86,16 +89,20 @@ class ResolveScreen(IncidentScreen):
         yield Headline(id="headline")
         yield Bar(id="about")
         with Horizontal(id="body"):
-            yield Pane(RowList(id="items"), id="verify", title="1 Recovery verification", private=True)
-            yield Pane(Static("", id="blockers", markup=False), id="way", title="In the way")
+            key, recovery = (
+                key_of("pane_checklist", self.context.keys),
+                self.context.room.playbook.checklists["recovery"],
+            )
+            yield Pane(RowList(id="items"), id="verify", title=recovery.title, key=key, private=True)
+            yield Pane(Static("", id="blockers", markup=False), id="way", title="Blockers")
         with Vertical(id="over"):
-            label = "Resolve over these because … (the timeline and the post-mortem keep it)"
+            label = "Resolve anyway — reason (recorded in the timeline and the post-mortem)"
             yield Static(Content(label), classes="label")
             hint = "fraud checks stay off until Monday; agreed with support"
             yield FieldInput(id="reason", placeholder=hint, select_on_focus=False)
         yield Static("", id="problem", markup=False)
         # Where there is room: what has happened since the fix, to judge by whether it held.
-        yield Pane(RowList(id="entries", follow=True), id="rest", title="2 Timeline", private=True)
+        yield TIMELINE.build(self.context.keys)
         yield Bar(id="next")
         yield KeyBar()
 
@@ -110,8 +117,7 @@ class ResolveScreen(IncidentScreen):
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
-        entries = panes.timeline_rows(snapshot.incident, snapshot.deliveries, self.context.zone, self.context.now())
-        self.query_one("#entries", RowList).show(entries)
+        self.show_panes()
         self.tick()
 
     def show_keys(self, first: tuple[Key, ...] = ()) -> None:
@@ -143,8 +149,7 @@ class ResolveScreen(IncidentScreen):
         rows = self._rows(width * 3 // 5 if wide else width)
         self.query_one("#items", RowList).show(rows)
         done = sum(item.id in incident.ticks for item in checklist.items)
-        title = f"1 {checklist.title}  {done}/{len(checklist.items)}"
-        self.query_one("#verify", Pane).show_title(literal(title))
+        self.query_one("#verify", Pane).show_detail(f"{done}/{len(checklist.items)}")
         blockers = resolve_blockers(incident, playbook, self._against()) if incident.open else ()
         self.set_class(bool(blockers), "-blocked")
         # Where there is room, the question stands right below what it is about, not at the far end.
@@ -173,10 +178,10 @@ class ResolveScreen(IncidentScreen):
             tail = join(known, literal(by, "$text-quiet") if by else None, gap="  ")
             words = Content.assemble(glyph, literal(item.text, "$text-quiet" if tick else ""))
             rows.append(ListRow(item.id, words, tail or None))
-        rows.append(ListRow("", literal("What was done", "$text-primary bold")))
+        rows.append(ListRow("", literal("Fixes", "$text-primary bold")))
         if not incident.fixes:
             key = Content.styled(f"[{key_of('fix', self.context.keys)}]", "$key bold")
-            rows.append(ListRow("fix", Content.assemble(("○ ", "bold"), "No fix is recorded yet"), key))
+            rows.append(ListRow("fix", Content.assemble(("○ ", "bold"), "No fix recorded yet"), key))
         for entry, fix in incident.fixes:
             row = incident.row(entry)
             at = literal(f"{row.at.astimezone(zone):%H:%M}" if row else "", "$text-quiet")
@@ -186,12 +191,12 @@ class ResolveScreen(IncidentScreen):
 
     def _show_blockers(self, blockers: tuple[str, ...]) -> None:
         if not self.incident.open:
-            said = literal(f"{self.incident.id} is {self.incident.status} already.", "$text-success bold")
+            said = literal(f"{self.incident.id} is already {self.incident.status}.", "$text-success bold")
         elif blockers:
             said = Content("\n").join([literal(f"· {words}") for words in blockers])
         else:
-            said = Content.styled("Nothing. ctrl+s resolves.", "$text-success bold")
-        self.query_one("#way", Pane).show_title(Content(f"In the way  {len(blockers)}"))
+            said = Content.styled("All clear — ^s resolves", "$text-success bold")
+        self.query_one("#way", Pane).show_detail(str(len(blockers)))
         static = self.query_one("#blockers", Static)
         shown = static.content
         if not (isinstance(shown, Content) and shown.is_same(said)):
@@ -207,9 +212,9 @@ class ResolveScreen(IncidentScreen):
         left.sort(key=lambda item: item.id in against)  # what does not hold is not to be ticked yet
         steps = [NextStep("check", item.id, f"Verify: {item.text}") for item in left]
         if not self.incident.fixes:
-            return (NextStep("fix", "", "Record what was done"), *steps)
+            return (NextStep("fix", "", "Record the fix"), *steps)
         if not steps and against:
-            return (NextStep("reason", "", "Look into what does not hold, or give a reason"),)
+            return (NextStep("reason", "", "Check what does not hold, or give a reason"),)
         return steps or (NextStep("send", "", "Everything is verified: resolve"),)
 
     def lead(self) -> None:
@@ -260,7 +265,7 @@ class ResolveScreen(IncidentScreen):
     async def do_pane_timeline(self) -> None:
         self.query_one("#entries", RowList).focus()
 
-    async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+    async def choose_row(self, event: RowList.Chosen) -> None:
         """Enter on an item ticks it, on a fix shows it in full."""
         if event.row_id == "fix":
             await self.action_do("fix")
@@ -278,7 +283,7 @@ class ResolveScreen(IncidentScreen):
         if self.has_class("-blocked"):
             self.query_one("#reason", FieldInput).focus()
         else:
-            self.context.say("Everything is verified: ctrl+s resolves")
+            self.context.say("All clear — ^s resolves")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.action_send()

@@ -9,7 +9,6 @@ from uuid import UUID
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.widgets import Digits
 
 from warroom.incident import timing
@@ -20,24 +19,29 @@ from warroom.logs.records import Record
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import LOG_ACTIONS, key_of
 from warroom.tui.context import ScreenContext
-from warroom.tui.panes import incident_panes as panes
-from warroom.tui.panes.incident_panes import Headline, Pane
+from warroom.tui.panes.checklist import CHECKLIST
+from warroom.tui.panes.headline import Headline
 from warroom.tui.panes.logs.box import LogBox
 from warroom.tui.panes.logs.pane import LogPane
+from warroom.tui.panes.pane import Pane
+from warroom.tui.panes.phase import phase_lines
+from warroom.tui.panes.roles import ROLES
+from warroom.tui.panes.timeline import TIMELINE
 from warroom.tui.screens.incident_screen import IncidentScreen, entry_of
 from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.screens.record_detail import RecordScreen
 from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.row_list import RowList
 
-NO_LOGS = """No log is watched. L adds one; --log FILE names one at the start, --log - takes a pipe,
-and the settings give a service its logs for good."""
+NO_LOGS = """No log is watched. {watch} adds one; --log FILE opens one at start-up, --log - reads a pipe,
+and [[services]] logs in the settings are watched in every incident of the service."""
 
 
 class WarRoomScreen(PaneScreen, IncidentScreen):
     """An incident, live. Escape goes home; the incident goes on."""
 
-    PANES = ("checklist", "timeline", "roles", "logs")
+    LIST_PANES = (CHECKLIST, TIMELINE, ROLES)
+    PANES = (*(pane.id for pane in LIST_PANES), "logs")
     CSS = """
     WarRoomScreen #phase { height: 2; padding: 0 1; background: $surface; }
     WarRoomScreen #course { height: 2; }
@@ -68,7 +72,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
     def __init__(self, context: ScreenContext, incident_id: str) -> None:
         super().__init__(context, incident_id)
         self._view = context.logs.open(incident_id).view
-        self._box = LogBox(self._view, empty=NO_LOGS, id="log-box")
+        self._box = LogBox(self._view, empty=context.with_keys(NO_LOGS), id="log-box")
         self._watching = False
         self._leap: float | None = None  # of the errors in the log, until somebody has looked
         self._rung: set[str] = set()
@@ -81,10 +85,10 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         yield Bar(id="tabs")
         with Vertical():
             with Horizontal(id="upper", classes="tiles"):
-                yield Pane(RowList(id="items"), id="checklist", title="1 Checklist")
-                yield Pane(RowList(id="entries", follow=True), id="timeline", title="2 Timeline", private=True)
-                yield Pane(RowList(id="people"), id="roles", title="3 Roles", private=True)
-            yield Pane(self._box, id="logs", title="4 Logs", private=True)
+                for pane in self.LIST_PANES:
+                    yield pane.build(self.context.keys)
+            key = key_of("pane_logs", self.context.keys)
+            yield Pane(self._box, id="logs", title="Logs", key=key, private=True)
         yield Bar(id="next")
         yield KeyBar()
 
@@ -110,18 +114,10 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
     # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
-        incident, playbook = snapshot.incident, self.context.room.playbook
-        now, zone = self.context.now(), self.context.zone
-        entries = panes.timeline_rows(incident, snapshot.deliveries, zone, now)
-        self.query_one("#entries", RowList).show(entries)
-        assign = key_of("assign", self.context.keys)
-        self.query_one("#people", RowList).show(panes.role_rows(incident, playbook, zone, assign))
-        retracted = sum(row.retracted for row in incident.rows)
-        count = f"2 Timeline  {len(incident.rows) - retracted}"
-        self.query_one("#timeline", Pane).show_title(Content(count))
+        self.show_panes()
         if not self._watching:
             self._watching = True
-            service = incident.service
+            service = snapshot.incident.service
             self.start(self.context.run_or_notify(lambda: self.context.logs.attach(self.incident_id, service)))
         self.tick()
 
@@ -145,12 +141,8 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         if digits.value != elapsed:
             digits.update(elapsed)
         course = width - 3 * len(elapsed) - 3 if tiled else width
-        self.query_one("#course", Bar).say(
-            panes.phase_lines(incident, playbook, now, zone, course, clock=not tiled)
-        )
-        self.query_one("#items", RowList).show(panes.checklist_rows(incident, playbook, now))
-        done, total = panes.ticked(incident, playbook, now)
-        self.query_one("#checklist", Pane).show_title(Content(f"1 Checklist  {done}/{total}"))
+        self.query_one("#course", Bar).say(phase_lines(incident, playbook, now, zone, course, clock=not tiled))
+        self.show_panes(each_second=True)
         self.show_next()
         if self.step:
             self._ring(self.step.urgency, self.step.action)
@@ -181,28 +173,19 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
                 self.app.bell()
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
-        self.query_one("#logs", Pane).show_title(Content("4 Logs  ") + event.pane.title_text())
+        self.query_one("#logs", Pane).show_detail(event.pane.title_text())
 
     # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
 
     def entry_under_cursor(self) -> UUID | None:
         return entry_of(self.query_one("#entries", RowList).cursor_id)
 
-    async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
-        """Enter on an item ticks it, on a role assigns it, on an entry shows it in full."""
-        if event.rows.id == "items":
-            await self.action_do("check")
-        elif event.rows.id == "people":
-            await self.action_do("assign")
-        elif event.rows.id == "entries":
-            self.show_entry(UUID(event.row_id))
-
     # ── the log ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def do_pin(self) -> None:
         record = self._box.pane.evidence()
         if record is None:
-            self.context.say("Put the cursor on a log line first (4)", "warning")
+            self.context.say(self.context.with_keys("Put the cursor on a log line first ({pane_logs})"), "warning")
         else:
             await self._pin(record)
 

@@ -40,6 +40,12 @@ URGENCY_STYLE: dict[Urgency, str] = {
 }
 URGENCY_WORD: dict[Urgency, str] = {"calm": "", "soon": "soon", "late": "LATE", "overdue": "OVERDUE"}
 
+
+def section_title(section: str) -> str:
+    """A section of the post-mortem as people call it."""
+    return section.replace("_", " ").capitalize()
+
+
 SEVERITY_SLOTS = ("critical", "high", "medium", "low")
 
 

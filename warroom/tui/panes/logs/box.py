@@ -106,8 +106,8 @@ class LogBox(Vertical):
         again = f"; ↵ again for “{self._last}”" if self._last else ""
         hint = {
             "search": f"text or regular expression{again}",
-            "filter_in": "show only records that have …",
-            "filter_out": "hide records that have …",
+            "filter_in": "show only records that contain …",
+            "filter_out": "hide records that contain …",
             "go_to": "line 88213, time 14:03, -10m",
             "watch": "a file, folder or pattern, journal:UNIT, docker:NAME, run:COMMAND",
         }.get(what, about)
@@ -123,7 +123,7 @@ class LogBox(Vertical):
     def _choose_source(self) -> None:
         sources = self.pane.view.sources
         if len(sources) < 2:
-            self.pane.say("there is one source only")
+            self.pane.say("there is only one source")
             return
         about = "  ".join(
             f"{n} {source.label}{' (hidden)' if source.hidden else ''}" for n, source in enumerate(sources, 1)
@@ -174,7 +174,7 @@ class LogBox(Vertical):
             for source in gather.sources(os.path.expanduser(name.strip()), view.add):  # noqa: PTH111 - no path yet
                 view.add(source)
         except (ValueError, OSError) as error:
-            self.call_later(self.pane.say, f"that names no log: {error}")
+            self.call_later(self.pane.say, f"not a log: {error}")
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
         """How many lines match stands beside what is typed too."""

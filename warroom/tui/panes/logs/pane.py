@@ -242,7 +242,7 @@ class LogPane(Widget, can_focus=True):
         """Takes one filter away, by its place in ``filters``."""
         parts = self._view.filter.parts(self._view.zone)
         if not parts:
-            self.say("no filter to take away")
+            self.say("no filter to remove")
             return
         self._view.set_filter(parts[place % len(parts)][1])
         self._repaint()
@@ -286,20 +286,20 @@ class LogPane(Widget, can_focus=True):
         return self._matches
 
     def find_next(self) -> None:
-        """Goes to the next line below that has what was searched for."""
+        """Send to the next line below that has what was searched for."""
         self._seek(self._hunt, [(self._cursor + 1, False)])
 
     def find_previous(self) -> None:
-        """Goes to the next line above that has what was searched for."""
+        """Send to the next line above that has what was searched for."""
         self._seek(self._hunt, [(self._cursor - 1, True)])
 
     def find_error(self, *, older: bool) -> None:
-        """Goes to the next line above (or below) that states an error."""
+        """Send to the next line above (or below) with an error."""
         self._settle()
         self._seek(self._errors, [(self._cursor - 1, True) if older else (self._cursor + 1, False)])
 
     def go_to(self, text: str) -> None:
-        """Goes to a line by its number (``88213``) or to a time (``14:03``, ``-10m``, ``2025-03-05 14:03``), the
+        """Send to a line by its number (``88213``) or to a time (``14:03``, ``-10m``, ``2025-03-05 14:03``), the
         latest such time before the newest line."""
         text = text.strip()
         if not text:
@@ -317,7 +317,7 @@ class LogPane(Widget, can_focus=True):
             return
         position = self._view.moment(when)
         if position is None:
-            self.say("no line here says when it was written")
+            self.say("no line here has a time")
             return
         self._show(position)
 
@@ -332,10 +332,10 @@ class LogPane(Widget, can_focus=True):
         self.refresh()
 
     def next_mark(self) -> None:
-        """Goes to the next mark above, from the first to the last again."""
+        """Send to the next mark above, from the first to the last again."""
         places = sorted(self._view.position_of(seq) for seq in self._marks)
         if not places:
-            self.say("nothing is marked")
+            self.say("no line is marked")
             return
         above = [place for place in places if place < self._cursor]
         self._show(above[-1] if above else places[-1])
@@ -347,7 +347,7 @@ class LogPane(Widget, can_focus=True):
         self._repaint()
 
     def follow(self) -> None:
-        """Goes to the newest line and stays with it."""
+        """Send to the newest line and stays with it."""
         self._stop_search()
         self._hint = ""
         self._lost_seq = None
@@ -400,7 +400,7 @@ class LogPane(Widget, can_focus=True):
         self._go(self._view.snapshot().first)
 
     def action_follow(self) -> None:
-        """Goes to the newest line and stays with it."""
+        """Send to the newest line and stays with it."""
         self.follow()
 
     def action_side(self, steps: int) -> None:
@@ -676,7 +676,7 @@ class LogPane(Widget, can_focus=True):
         if self._matches and self._hunt and self._hunt.query:
             parts.append(sanitize(f"“{self._hunt.query.text}” {self._matches}", newlines=False))
         if not self._view.masks:
-            parts.append("NOTHING MASKED")
+            parts.append("SECRETS SHOWN")
         elif figures.masked:
             parts.append(f"{figures.masked:,} masked")
         if figures.dropped:
@@ -706,9 +706,9 @@ class LogPane(Widget, can_focus=True):
     def _seek(self, hunt: Hunt | None, ways: Sequence[Way], *, count: bool = False) -> None:
         """Searches each way in turn; the answers come as messages."""
         if hunt is None:
-            self.say("nothing to search for yet")
+            self.say("no search yet")
             return
-        what = f"with “{hunt.query.text}”" if hunt.query else "that states an error"
+        what = f"with “{hunt.query.text}”" if hunt.query else "with an error"
         self._answers += 1
         number = self._answers
 

@@ -1,0 +1,112 @@
+"""Which phase the incident is in, and what is due: the two lines below the headline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
+
+from textual.content import Content
+
+from warroom.incident import timing
+from warroom.incident.delivery import MessageKind
+from warroom.incident.incident import Incident
+from warroom.incident.playbook import Phase, Playbook
+from warroom.incident.timing import Countdown
+from warroom.tui.widgets.text import URGENCY_STYLE, URGENCY_WORD, join, literal
+
+POSTED: Mapping[MessageKind, str] = {
+    "declaration": "Declared",
+    "update": "Team updated",
+    "resolution": "All-clear posted",
+    "customer": "Customers updated",
+    "executive": "Executives updated",
+}
+"""What was posted last, before the time."""
+
+
+def phase_lines(
+    incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int, *, clock: bool
+) -> Content:
+    """Two lines: which phase (after how long, with ``clock``); the step, the next update, the response target."""
+    elapsed = timing.clock(timing.elapsed(incident, now).total_seconds())
+    front = Content.styled(f"{elapsed}   ", "bold") if clock else Content("")
+    first = front + _rail(incident, playbook, now, width - front.cell_length)
+    return Content("\n").join([first, _second(incident, playbook, now, zone, width)])
+
+
+def _rail(incident: Incident, playbook: Playbook, now: datetime, width: int) -> Content:
+    present = timing.phase(incident, playbook, now)
+    phases = [phase for phase in playbook.phases if not phase.after_resolution]
+    if not incident.open:
+        return Content.assemble(literal(present.title, "bold"), "   ", (f"{incident.status}", "$text-success bold"))
+    minutes = timing.elapsed(incident, now).total_seconds() / 60
+    bounds = [f" {phase.to_minute} " if phase.to_minute else "" for phase in phases]
+    fixed = sum(len(phase.title) + 1 for phase in phases) + sum(len(b) for b in bounds) + len(phases)
+    cells = (width - fixed) // len(phases)
+    if cells < 4:  # too narrow for all of them: the present one alone
+        span = (
+            f"{present.from_minute}–{present.to_minute} min"
+            if present.to_minute
+            else (f"{present.from_minute}+ min")
+        )
+        bar = _stretch(present, present, minutes, max(4, min(24, width - len(present.title) - len(span) - 4)))
+        return Content.assemble(literal(present.title, "bold"), " ", bar, " ", (span, "$text-quiet"))
+    parts: list[Content] = []
+    for phase, bound in zip(phases, bounds, strict=True):
+        style = "bold" if phase.id == present.id else "$text-quiet"
+        parts.append(literal(phase.title, style) + " " + _stretch(phase, present, minutes, cells))
+        parts.append(Content.styled(bound, "$text-quiet"))
+    return Content("").join(parts)
+
+
+def _stretch(phase: Phase, present: Phase, minutes: float, cells: int) -> Content:
+    """A phase as a line: past ━, future ─, ● where we are. An open phase fills up over an hour."""
+    if phase.from_minute > present.from_minute:
+        return Content.styled("─" * cells, "$text-quiet")
+    if phase.id != present.id:
+        return Content.styled("━" * cells, "$primary")
+    length = (phase.to_minute - phase.from_minute) if phase.to_minute else 60
+    share = min(1.0, (minutes - phase.from_minute) / length)
+    at = min(cells - 1, int(share * cells))
+    return Content.assemble(("━" * at, "$primary"), ("●", "$primary bold"), ("─" * (cells - at - 1), "$text-quiet"))
+
+
+def _second(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int) -> Content:
+    parts: list[Content | None] = []
+    step = timing.step(incident, playbook, now)
+    response = timing.response(incident, playbook, now)
+    if response:
+        parts.append(_countdown("Acknowledge", response, zone))
+    update = timing.next_update(incident, playbook, now)
+    if update:
+        parts.append(_countdown("Next update", update, zone, bar=width >= 100))
+    elif incident.open:
+        parts.append(Content.styled("No next update set", "$text-warning"))
+    resolved = incident.milestones.get("resolved")
+    if resolved:
+        parts.append(literal(f"Resolved {resolved.astimezone(zone):%H:%M}"))
+    if incident.posts:
+        last = incident.posts[-1]
+        posted = f"{POSTED[last.update.message]} {last.at.astimezone(zone):%H:%M}"
+        parts.append(literal(posted, "$text-quiet"))
+    else:
+        parts.append(literal("No update posted yet", "$text-quiet"))
+    if step:
+        parts.insert(0, literal(f"{step.title} ({step.from_minute}–{step.to_minute} min)"))
+    while len(parts) > 1 and join(*parts, gap="   ").cell_length > width:
+        parts.pop(0 if step and len(parts) > 2 else -1)
+    return join(*parts, gap="   ")
+
+
+def _countdown(what: str, countdown: Countdown, zone: tzinfo, *, bar: bool = False) -> Content:
+    time = timing.format_duration(timedelta(seconds=abs(countdown.left_s)))
+    if countdown.left_s <= 0:
+        text = f"{what.upper()} {time} {URGENCY_WORD[countdown.urgency]}".rstrip()
+    else:
+        text = f"{what} in {time} · due {countdown.due.astimezone(zone):%H:%M}"
+    badge = literal(f" {text} ", URGENCY_STYLE[countdown.urgency])
+    if not bar:
+        return badge
+    cells = 16
+    done = int(countdown.share * cells)
+    return badge + " ▕" + Content.styled("█" * done + "░" * (cells - done), "$text-quiet") + "▏"
