@@ -177,11 +177,11 @@ class AppContext:
 
 
 def add_logs(view: LogView, logs: Iterable[Path | str | int | LogCommand]) -> None:
-    """Have the view read these logs: files, names (see ``logs.gather``), open pipes by number, commands.
+    """Have the view read these logs: files, names (see ``logs.sources.discovery``), open pipes by number, commands.
 
     Raises ``BadInput`` for a name that cannot be meant.
     """
-    from warroom.logs.sources import discovery as gather
+    from warroom.logs.sources import discovery
     from warroom.logs.sources.command import CommandSource
     from warroom.logs.sources.file import StreamSource
 
@@ -192,9 +192,9 @@ def add_logs(view: LogView, logs: Iterable[Path | str | int | LogCommand]) -> No
             view.add(CommandSource(log.command, log.name))
         else:
             try:
-                found = gather.sources(str(log), view.add)
+                found = discovery.sources(str(log), view.add)
             except ValueError as error:
-                raise BadInput(f"{toml.plain(str(log))} names no log: {error}", "Write run:COMMAND.") from None
+                raise BadInput(f"{toml.plain(str(log))} is not a log: {error}", "Write run:COMMAND.") from None
             for source in found:
                 view.add(source)
 

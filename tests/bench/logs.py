@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.console import cpu_s, first_frame, on_terminal, read_until, swallow
-from warroom.logs.finder import Hunt
+from warroom.logs.finder import Search
 from warroom.logs.query import Query
 from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
@@ -93,13 +93,13 @@ def grep_s(word: str, path: Path) -> float:
 def opening(big: Path, empty: Path) -> None:
     """Start to last line, and memory, on the big file and on an empty one, turn and turn about."""
     pairs = [
-        (first_frame(LAST.encode(), *WARROOM, str(big)), first_frame(b"empty so far", *WARROOM, str(empty)))
+        (first_frame(LAST.encode(), *WARROOM, str(big)), first_frame(b"empty", *WARROOM, str(empty)))
         for _ in range(RUNS)
     ]
     ours, own = (statistics.median(times) for times in zip(*pairs, strict=True))
     print(f"last line of it visible     {ours * 1000:6.0f} ms   {ours / own:.2f} × its start on an empty file")
     peaks = []
-    for path, mark in ((big, LAST), (empty, "empty so far")):
+    for path, mark in ((big, LAST), (empty, "empty")):
         with on_terminal(*WARROOM, str(path)) as (pid, terminal):
             read_until(terminal, mark.encode())
             swallow(terminal, 4.0)
@@ -118,7 +118,7 @@ def finding(big: Path) -> None:
         print(f"all lines counted           {(time.perf_counter() - began) * 1000:6.0f} ms")
         rare, errors = grep_s(RARE, big), grep_s("ERROR", big)
         began = time.perf_counter()
-        Hunt(view, Query.of(RARE)).count(lambda: False, lambda lines, done: None)
+        Search(view, Query.of(RARE)).count(lambda: False, lambda lines, done: None)
         took = time.perf_counter() - began
         print(f"a rare text found           {took * 1000:6.0f} ms   {took / rare:.1f} × grep -c")
         began = time.perf_counter()

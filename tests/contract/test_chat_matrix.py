@@ -156,9 +156,9 @@ async def test_a_post_says_it_mentions_nobody() -> None:
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
-        (no(429, "M_LIMIT_EXCEEDED", retry_after_ms=1868), NotSent, "pause"),
-        (no(429, "M_LIMIT_EXCEEDED"), NotSent, "pause"),
-        (httpx.Response(429), NotSent, "pause"),
+        (no(429, "M_LIMIT_EXCEEDED", retry_after_ms=1868), NotSent, "rate-limiting"),
+        (no(429, "M_LIMIT_EXCEEDED"), NotSent, "rate-limiting"),
+        (httpx.Response(429), NotSent, "rate-limiting"),
         (no(401, "M_UNKNOWN_TOKEN"), Rejected, "new access token"),
         (no(403, "M_FORBIDDEN"), Rejected, "Invite the account"),
         (no(413, "M_TOO_LARGE"), Rejected, "Shorten"),

@@ -312,8 +312,8 @@ async def test_a_pin_that_fails_does_not_fail_the_post(workspace: FakeSlack) -> 
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
-        ({"error": "ratelimited"}, NotSent, "pause"),
-        ({"error": "rate_limited"}, NotSent, "pause"),
+        ({"error": "ratelimited"}, NotSent, "rate-limiting"),
+        ({"error": "rate_limited"}, NotSent, "rate-limiting"),
         ({"error": "request_timeout"}, NotSent, ""),
         ({"error": "fatal_error"}, Unconfirmed, "may have arrived"),
         ({"error": "internal_error"}, Unconfirmed, "may have arrived"),

@@ -70,8 +70,8 @@ def _readings(text: str, layers: int = 3) -> Iterator[str]:
     for run in set(re.findall(r"[A-Za-z0-9+/_-]{6,}", text)):
         coded = run.replace("-", "+").replace("_", "/")
         for start in range(4):
-            piece = coded[start:]
-            yield base64.b64decode(piece[: len(piece) // 4 * 4]).decode("latin-1")
+            block = coded[start:]
+            yield base64.b64decode(block[: len(block) // 4 * 4]).decode("latin-1")
     for run in re.findall(r"(?:[0-9a-fA-F]{2}){5,}", text):
         try:
             yield bytes.fromhex(run).decode("latin-1")

@@ -1,7 +1,7 @@
-"""What the program says about itself, as the README shows it; no test. ``python tests/readme.py`` writes it anew.
+"""The generated parts of the manual and the README's picture; ``python tests/harness/readme.py`` writes them.
 
-Each block stands in README.md between ``<!-- name -->`` and ``<!-- /name -->``. The picture is the console itself,
-without a terminal, over the shipped drill played to the middle of its incident.
+A generated block is in its page of ``warroom/docs`` between ``<!-- name -->`` and ``<!-- /name -->``. The picture
+is the console itself, without a terminal, over the shipped drill played to the middle of its incident.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pydantic import BaseModel, SecretStr
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+DOCS = ROOT / "warroom" / "docs"
 PICTURE = ROOT / ".github" / "warroom.svg"
 OURS = ("transcript", "slack", "matrix", "webhook")
 """The backends that come with warroom, in the order the README tells them."""
@@ -224,21 +225,27 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-BLOCKS: dict[str, Callable[[], str]] = {
-    "keys": keys,
-    "verbs": verbs,
-    "exits": exits,
-    "shapes": shapes,
-    "promises": promises,
-    **{f"options {name}": (lambda name=name: options(name)) for name in OURS},  # type: ignore[misc]
+BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
+    "keys": ("keys", keys),
+    "verbs": ("verbs", verbs),
+    "exits": ("verbs", exits),
+    "shapes": ("verbs", shapes),
+    "promises": ("destinations", promises),
+    **{f"options {name}": ("destinations", lambda name=name: options(name)) for name in OURS},  # type: ignore[misc]
 }
-"""What stands in the README, by the name in its marker."""
+"""The generated blocks by the name in their markers, each with its page and its generator."""
 
 
-def block(text: str, name: str) -> str:
-    """The block of that name as it stands in ``text``."""
-    found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", text, re.DOTALL)
-    assert found, f"README.md has no <!-- {name} --> … <!-- /{name} -->"
+def page(topic: str) -> str:
+    """A page of the manual."""
+    return (DOCS / f"{topic}.md").read_text(encoding="utf-8")
+
+
+def block(name: str) -> str:
+    """The block of that name as it stands in its page."""
+    topic, _ = BLOCKS[name]
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", page(topic), re.DOTALL)
+    assert found, f"{topic}.md has no <!-- {name} --> … <!-- /{name} -->"
     return found[1]
 
 
@@ -305,11 +312,9 @@ def alone(svg: str) -> str:
 def main() -> None:
     """Write the blocks and the picture anew."""
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
-    text = README.read_text(encoding="utf-8")
-    for name, make in BLOCKS.items():
-        before = block(text, name)
-        text = text.replace(f"<!-- {name} -->\n{before}\n<!--", f"<!-- {name} -->\n{make()}\n<!--")
-    README.write_text(text, encoding="utf-8")
+    for name, (topic, make) in BLOCKS.items():
+        old, new = (f"<!-- {name} -->\n{text}\n<!--" for text in (block(name), make()))
+        (DOCS / f"{topic}.md").write_text(page(topic).replace(old, new), encoding="utf-8")
     if "--no-picture" not in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
             PICTURE.write_text(asyncio.run(picture(Path(folder))), encoding="utf-8")

@@ -274,7 +274,7 @@ async def test_an_update_names_the_next_one(tmp_path: Path, size: tuple[int, int
             assert "✗ needed" in screen_text(pilot.app)
             await pilot.press("ctrl+s")
             await settle(pilot)
-            assert "An update names the time of the next one" in screen_text(pilot.app)
+            assert "An update needs the time of the next one" in screen_text(pilot.app)
             assert pilot.app.focused is composer(pilot.app).query_one("#field-next_update")
             await type_in(pilot, "soon")
             assert "✗ not a time" in screen_text(pilot.app)
@@ -339,7 +339,7 @@ async def test_words_to_customers_look_different_and_need_the_commanders_ok(tmp_
             assert composer(pilot.app).query_one("#write").styles.border_top != inside
             await pilot.press("ctrl+s")
             await settle(pilot)
-            assert "need the incident commander's ok" in screen_text(pilot.app)
+            assert "need the incident commander's OK" in screen_text(pilot.app)
             assert pilot.app.focused is composer(pilot.app).query_one("#field-approved")
             await type_in(pilot, "Alice")
             await pilot.press("ctrl+s")
@@ -377,7 +377,7 @@ async def test_customers_are_greeted_once_then_updated(tmp_path: Path) -> None:
 async def test_where_nobody_is_reached_the_text_can_be_copied_and_is_recorded(tmp_path: Path) -> None:
     with incident(tmp_path, destinations={"chat": DESTINATIONS["chat"]}) as stage:
         async with on_glass(stage, composing("customer_initial")) as pilot:
-            assert "No destination takes words to customers" in screen_text(pilot.app)
+            assert "No destination takes messages to customers" in screen_text(pilot.app)
             await pilot.press("ctrl+y")
             shown = composer(pilot.app).shown
             assert shown is not None

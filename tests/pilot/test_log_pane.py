@@ -22,7 +22,7 @@ from textual.color import Color
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from warroom.logs.sources.file import Cutter, FileSource, Numbering
+from warroom.logs.sources.file import FileSource, LineCutter, Numbering
 from warroom.logs.view import LogView
 from warroom.tui.panes.logs.painter import ON_DARK, ON_LIGHT, hue, line_breaks, short_label
 from warroom.tui.panes.logs.pane import FRAMES, LogPane
@@ -44,7 +44,7 @@ class Fed:
     def __init__(self, name: str, view: LogView) -> None:
         self.name = name
         self._view = view
-        self._cutter = Cutter(Numbering(0))
+        self._cutter = LineCutter(Numbering(0))
         view.add(self)
 
     def start(self, sink: object) -> None: ...
@@ -278,7 +278,7 @@ async def test_several_sources_have_labels_and_notices_are_rows(view: LogView, t
         await until(pilot, lambda: any("▸── none" in line for line in app.lines()))
         got = app.lines()
         assert got[0] == " INFO  app.log   │ INFO a" and got[1] == " WARN  worker.log│ WARN b"
-        assert got[2] == "▸── none.log does not exist yet; waiting for it ──"
+        assert got[2] == "▸── none.log does not exist yet; waiting ──"
         assert app.pane.evidence() is None
         title = "app.log worker.log none.log │ following │ 0 lines/s │ errors 0/min"
         await until(pilot, lambda: app.pane.title_text().plain == title)
@@ -366,9 +366,9 @@ async def test_paging_down_leaves_no_blank_lines(view: LogView) -> None:
 
 @pytest.mark.parametrize("ground", ["#10151c", "#ffffff", "ansi_default"])
 def test_sources_look_different(ground: str) -> None:
-    looks = [hue(place, Color.parse(ground)) for place in range(60)]
-    assert all(len(set(looks[at : at + 24])) == 24 for at in range(30))
-    assert all(looks[at].split()[0] != looks[at + 1].split()[0] for at in range(59))
+    shapes = [hue(place, Color.parse(ground)) for place in range(60)]
+    assert all(len(set(shapes[at : at + 24])) == 24 for at in range(30))
+    assert all(shapes[at].split()[0] != shapes[at + 1].split()[0] for at in range(59))
 
 
 @pytest.mark.parametrize(

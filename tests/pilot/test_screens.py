@@ -908,8 +908,8 @@ async def test_a_leap_of_errors_is_the_next_thing_until_somebody_looks(stage: St
     async with in_war_room(stage, incident_id, LARGE) as pilot:
         await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
         pane = pilot.app.screen.query_one(LogPane)
-        pane.post_message(LogPane.Leapt(pane, 12.0))
-        await until(pilot, lambda: "Look at the log: errors are 12× the last hour  [4]" in screen_text(pilot.app))
+        pane.post_message(LogPane.SpikeSeen(pane, 12.0))
+        await until(pilot, lambda: "Check the log: errors are at 12× the last hour  [4]" in screen_text(pilot.app))
         await press(pilot, "4")
         pilot.app.screen.tick()  # type: ignore[attr-defined]
         await until(pilot, lambda: "Look at the log" not in screen_text(pilot.app))

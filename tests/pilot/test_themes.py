@@ -74,8 +74,8 @@ def test_severities_are_told_apart_without_colour(theme: Theme) -> None:
 
 def test_a_severity_the_playbook_invents_looks_like_its_rank() -> None:
     order = ["sev0", "sev1", "high", "sev3", "sev4", "sev5"]
-    looks = [themes.slot(name, order) for name in order]
-    assert looks == ["critical", "high", "high", "low", "low", "low"]
+    shapes = [themes.slot(name, order) for name in order]
+    assert shapes == ["critical", "high", "high", "low", "low", "low"]
     assert themes.slot("gone", order) == "critical"
 
 

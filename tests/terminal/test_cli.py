@@ -478,13 +478,13 @@ def test_columns_line_up_for_wide_characters(capsys: pytest.CaptureFixture[str])
         (["resolve"], "○ Not verified: Service health checks passing"),
         (["close"], "INC-1 is not resolved"),
         (["reopen", "x"], "INC-1 is open"),
-        (["severity", "low"], "asks for a reason"),
+        (["severity", "low"], "needs a reason"),
         (["severity", "enormous"], "critical, high, medium, low"),
         (["note", "x", "--change"], "rollback"),
         (["note", " "], "empty"),
         (["assign", "king", "Bob"], "incident_commander"),
         (["release", "ic"], "Nobody is"),
-        (["accept", "ic"], "not offered"),
+        (["accept", "ic"], "not been offered"),
         (["check", "zzz"], "warroom playbook lists them"),
         (["uncheck", "baseline"], "not done"),
         (["amend", "99", "--text", "x"], "has no entry 99"),
@@ -494,7 +494,7 @@ def test_columns_line_up_for_wide_characters(capsys: pytest.CaptureFixture[str])
         (["section", "poetry", "x"], "root_cause"),
         (["done", "A9"], "no action item"),
         (["action", "x", "--due", "soon"], "not a day"),
-        (["update", "--audience", "customers"], "incident commander's ok"),
+        (["update", "--audience", "customers"], "incident commander's OK"),
         (["update", "--template", "postmortem"], "declaration, update"),
         (["update", "--to", "nowhere"], "no destination"),
         (["update", "--next", "-5m"], "past"),
@@ -752,7 +752,7 @@ def test_an_update_just_after_somebody_elses_is_refused_and_its_text_kept(tmp_pa
     told = desk.run(*mine)
     assert told.status == 1 and told.out == ""
     assert re.search(r"Alan Ay posted update #2 to \w+.* 2\d s ago: ", told.err)
-    assert "warroom update --anyway" in told.err and "kept as a draft" in told.err
+    assert "warroom update --anyway" in told.err and "saved as a draft" in told.err
     with SqliteJournal(desk.data / JOURNAL) as journal:
         assert "+25m" in journal.draft(f"INC-1/{template}/Bob")
     desk.does(*mine, "--anyway")
@@ -763,7 +763,7 @@ def test_the_text_of_an_update_that_is_refused_is_kept(tmp_path: Path) -> None:
     desk = CliHarness(tmp_path, hook)
     desk.does("declare", "x", "y", "--no-wait")
     told = desk.run("update", "--impact", "No one can pay. " * 400, "--no-wait")
-    assert told.status == 1 and "too long for h" in told.err and "kept as a draft" in told.err
+    assert told.status == 1 and "too long for h" in told.err and "saved as a draft" in told.err
     with SqliteJournal(desk.data / JOURNAL) as journal:
         assert journal.draft("INC-1/update/Bob").count("No one can pay.") == 400
 
@@ -772,7 +772,7 @@ def test_words_for_nobody_are_said_to_reach_nobody(tmp_path: Path) -> None:
     desk = CliHarness(tmp_path, TWO)
     desk.does("declare", "x", "y")
     told = desk.does("update", "--audience", "customers", "--approved-by", "alice")
-    assert "No destination takes words to customers" in told.err
+    assert "No destination takes messages to customers" in told.err
 
 
 def test_customers_hear_first_then_more_then_the_end(at_work: CliHarness) -> None:
@@ -845,7 +845,7 @@ def test_init_writes_settings_that_load_and_overwrites_none(tmp_path: Path, desk
     desk.does("list", "--settings", str(file))
     file.write_text("# mine\n")
     told = desk.run("init", "--path", str(file))
-    assert told.status == 1 and "is there already" in told.err
+    assert told.status == 1 and "already exists" in told.err
     assert file.read_text() == "# mine\n"
 
 
@@ -872,9 +872,9 @@ def test_doctor_looks_at_everything_and_changes_nothing(desk: CliHarness) -> Non
         ('playbook = "gone.toml"\n', "no such file"),
         ('[console]\ntheme = "mauve"\n', "no theme mauve"),
         ('[console.keys]\nupdat = "f5"\n', "settings.toml:2 [console.keys] updat: there is no such action"),
-        ('[console.keys]\nnote = "a"\n', "settings.toml:2 [console.keys] note: a is the key of assign already"),
-        ('[console.keys]\nfix = "f9"\nnote = "f9"\n', "f9 is the key of"),
-        ('[console.keys]\nnote = "f5,ctrl+s"\n', "settings.toml:2 [console.keys] note: ctrl+s moves within"),
+        ('[console.keys]\nnote = "a"\n', "settings.toml:2 [console.keys] note: a is already the key of assign"),
+        ('[console.keys]\nfix = "f9"\nnote = "f9"\n', "f9 is already the key of"),
+        ('[console.keys]\nnote = "f5,ctrl+s"\n', "settings.toml:2 [console.keys] note: ctrl+s is reserved"),
         ('[console.keys]\nnote = ""\n', "settings.toml:2 [console.keys] note: names no key"),
     ],
 )
@@ -938,7 +938,7 @@ def test_doctor_knows_who_can_be_reached_and_who_sits_there(tmp_path: Path) -> N
     del desk.environ["WARROOM_AS"]
     account = getpass.getuser()
     told = desk.does("doctor").out
-    assert re.search(rf"!  you +{account}: the name of your account, which is not in \[\[team.people\]\]", told)
+    assert re.search(rf"!  you +{account}: your account name, which is not in \[\[team.people\]\]", told)
     assert "Say who you are with --as NAME" in told
     assert re.search(r"!  you +Zoe: a name that is not in", desk.does("doctor", "--as", "Zoe").out)
 
@@ -984,7 +984,7 @@ def test_broken_settings_do_not_keep_anybody_from_declaring(
         usual.parent.mkdir()
         usual.write_text(text or "x")
     told = desk.run("declare", "checkout-api", "Card payments fail", *where)
-    assert told.status == 3 and "To go on without settings, add --no-settings" in told.err
+    assert told.status == 3 and "To continue without settings, add --no-settings" in told.err
     assert not desk.data.exists()
     told = desk.does("declare", "checkout-api", "Card payments fail", "--no-settings", *where)
     assert told.out.startswith("INC-1") and "✓ transcript" in told.err
@@ -1068,7 +1068,7 @@ def test_without_a_destination_a_transcript_takes_everything_drills_too(tmp_path
         (
             'backend = "webhook"\nurl = { env = "URL" }\nheaders = { Authorization = "Bearer tokentoken" }',
             ":4 [destinations.hook.headers] Authorization",
-            "plain text",
+            "plaintext secret",
         ),
     ],
 )

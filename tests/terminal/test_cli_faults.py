@@ -306,7 +306,7 @@ def test_a_demo_without_a_temporary_folder_says_so(program: Program, monkeypatch
     monkeypatch.setattr(tempfile, "mkdtemp", fails)
     status, _, err = in_process(program.environ, "demo", "--plain")
     assert status == 1
-    assert "no folder to play in: no space left" in err and "TMPDIR" in err
+    assert "cannot create its folder: no space left" in err and "TMPDIR" in err
 
 
 def test_too_many_open_files_are_called_that(program: Program) -> None:
@@ -591,7 +591,7 @@ def test_a_destination_that_asks_for_a_long_pause_holds_up_neither_another_nor_t
             began = time.monotonic()
             _, err = program.does(*verb, "--wait", "20s")
             assert "✓ quick" in err
-            assert "↻ slow: Webhook asks for a pause; kept" in err
+            assert "↻ slow: Webhook is rate-limiting; kept" in err
             assert time.monotonic() - began < 15, "what cannot go within the wait is not waited for"
         assert len(keys(throttled, program)) == 1
 
@@ -605,7 +605,11 @@ def test_a_process_without_the_secret_leaves_the_post_to_one_that_has_it(tmp_pat
         for _ in range(3):
             program.does("deliveries", "--wait", "5s")
         _, err = program.does("update")
-        assert "↻ hook: " in err and "is not set" in err and "kept, a warroom that can sends it" in err
+        assert (
+            "↻ hook: " in err
+            and "is not set" in err
+            and "kept, another warroom with the missing settings sends it" in err
+        )
         assert "failed" not in program.states().values() and keys(server, program) == []
         program.environ["TOKEN"] = "s3cr3t-t0ken"
         program.does("deliveries", "--wait", "10s")

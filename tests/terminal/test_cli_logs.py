@@ -20,7 +20,7 @@ import pytest
 
 from warroom.cli.log_printer import Printer, Wanted, _pieces
 from warroom.logs.query import Query
-from warroom.logs.sources.file import Cutter, Numbering
+from warroom.logs.sources.file import LineCutter, Numbering
 
 ENV = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[2])}
 PEAK = "import re; peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]); "
@@ -129,7 +129,7 @@ def test_what_cannot_be_meant_is_a_usage_error(log: Path, arguments: list[str], 
         assert told in run("logs", str(log), *arguments, status=2)[1]
     else:
         assert "PATH" in run("logs", status=2)[1]
-    assert "names no log" in run("logs", "run:'x", status=1)[1]
+    assert "Not a log" in run("logs", "run:'x", status=1)[1]
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+b", "(a|aa)+$", "(a|a)*b", ".*.*.*.*x"])
@@ -189,7 +189,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_printed(tmp_path: Path, log: P
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(LOG.encode() * 2000)[:-20])
     out, err = run("logs", str(tmp_path / "gone"), str(cut), str(tmp_path / "none*"), str(log), status=1)
-    assert "gone: no such file" in err and "cut.gz: is cut short" in err and "none*: no file there" in err
+    assert "gone: no such file" in err and "cut.gz: is truncated" in err and "none*: no file there" in err
     assert out.count("\n") > 2000
     file = tmp_path / "plain.log"
     file.write_text("no times here\nat all\n")
@@ -223,7 +223,7 @@ def test_a_time_in_a_large_file_is_found_by_halves(tmp_path: Path) -> None:
     since = begin + timedelta(seconds=110_000)
     wanted = Wanted(datetime(2026, 1, 5, tzinfo=UTC), UTC, since=since, json=True)
     printer = Printer("big.log", wanted)
-    got = [json.loads(text) for piece in _pieces(file, printer, wanted, []) for _, text in piece]
+    got = [json.loads(text) for block in _pieces(file, printer, wanted, []) for _, text in block]
     assert [row["line"] for row in got] == list(range(110_001, 120_001))
     assert got[0]["text"].split()[3] == "110001" and got[0]["time"] == "2026-01-02T06:33:20.000Z"
     assert printer._lines < 40_000  # most of the file was passed over
@@ -401,7 +401,7 @@ def test_looking_through_many_lines_at_once_finds_the_same(grep: str, size: int)
     pattern = re.compile(grep)
     query = Query.of(grep, regex=True)
     wanted = Wanted(datetime(2026, 1, 29, tzinfo=UTC), UTC, grep=query, json=True)
-    printer, cutter, got = Printer("x", wanted), Cutter(Numbering(0)), []
+    printer, cutter, got = Printer("x", wanted), LineCutter(Numbering(0)), []
     for at in range(0, len(data), size):
         if chunk := cutter.feed(data[at : at + size]):
             got += printer.take(chunk)

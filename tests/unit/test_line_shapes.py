@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warroom.logs.line_shapes import SAMPLE, UNKNOWN, Learner, Reader, learn
+from warroom.logs.line_shapes import SAMPLE, UNKNOWN, LineReader, ShapeLearner, learn
 from warroom.logs.records import Level, rank
-from warroom.logs.sources.file import Cutter, FileSource, Numbering
+from warroom.logs.sources.file import FileSource, LineCutter, Numbering
 from warroom.logs.timestamps import _WORK_OUT, STAMP
 from warroom.logs.view import LogView
 
@@ -52,7 +52,7 @@ def test_times_and_levels_of_a_public_log_are_read(source: str) -> None:
 
 @pytest.mark.parametrize("source", PUBLIC)
 def test_a_reader_learns_a_public_log_line_by_line(source: str) -> None:
-    reader = Reader()
+    reader = LineReader()
     for line, _, _ in PUBLIC[source]:
         reader.learn([line], now=NOW)
     for line, level, at in PUBLIC[source]:
@@ -100,7 +100,7 @@ class Pushed:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.cutter = Cutter(Numbering(0))
+        self.cutter = LineCutter(Numbering(0))
 
     def start(self, sink: object) -> None: ...
 
@@ -250,7 +250,7 @@ def test_numbers_that_look_like_a_time_now_and_then_are_none() -> None:
 
 def ask_everything(lines: list[str]) -> None:
     shape = learn(lines, now=NOW)
-    reader = Reader()
+    reader = LineReader()
     reader.learn(lines, now=NOW)
     for line in lines:
         shape.level(line)
@@ -302,7 +302,7 @@ def test_a_long_hostile_line_costs_little_to_learn_and_read(unit: str) -> None:
 
 
 def test_a_hundred_lines_are_enough() -> None:
-    learner = Learner()
+    learner = ShapeLearner()
     assert not learner.done and learner.shape is UNKNOWN
     for n in range(SAMPLE):
         learner.take([f"a{n} b 1117838570 c"], now=NOW)
@@ -311,12 +311,12 @@ def test_a_hundred_lines_are_enough() -> None:
 
 
 def test_a_banner_before_the_lines_is_learned_nothing_from() -> None:
-    learner = Learner()
+    learner = ShapeLearner()
     learner.take(["welcome to node 7"] * 2 * SAMPLE, now=NOW)
     assert not learner.done and learner.shape == UNKNOWN
     assert learner.take([line for line, _, _ in PUBLIC["HPC"]] * SAMPLE, now=NOW)
     assert learner.done and learner.shape.kind == "epoch"
-    plain = Learner()
+    plain = ShapeLearner()
     for _ in range(10):
         plain.take(["no time here"] * SAMPLE, now=NOW)
     assert plain.done

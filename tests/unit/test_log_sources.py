@@ -18,8 +18,8 @@ import pytest
 
 from warroom.logs.sources import command as command_module
 from warroom.logs.sources import discovery as gather
-from warroom.logs.sources.command import CommandSource, _Complaints, _Echo
-from warroom.logs.sources.compressed import CompressedSource, Unreadable, is_compressed, unfolded
+from warroom.logs.sources.command import CommandSource, _ReplayFilter, _StderrLimiter
+from warroom.logs.sources.compressed import CompressedSource, Unreadable, decompressed, is_compressed
 from warroom.logs.sources.file import Chunk, FifoSource, FileSource, Source, StreamSource
 
 
@@ -77,7 +77,7 @@ def test_a_pipe_is_read_from_one_writer_after_the_other(taken: Taken, tmp_path: 
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     taken.add(FifoSource(fifo, again=0.01))
-    nobody, ended = "(nobody writes to this pipe yet; waiting)", "(its writer closed the pipe; waiting for another)"
+    nobody, ended = "(no writer yet; waiting)", "(its writer closed the pipe; waiting for another)"
     wait_for(lambda: taken.rows == [nobody], "waiting for a writer")
     fifo.write_text("one\ntwo")
     wait_for(lambda: taken.rows == [nobody, "one", "two", ended], "the first writer")
@@ -123,7 +123,7 @@ def test_a_pipe_that_cannot_be_opened_says_so(taken: Taken, tmp_path: Path) -> N
     wait_for(lambda: len(taken.rows) == 2, "two notices")
     assert set(taken.notices) == {
         "cannot be read: No such file or directory",
-        "cannot be read: it is no pipe any more; add it again",
+        "cannot be read: no longer a pipe; add it again",
     }
 
 
@@ -189,7 +189,7 @@ def test_a_command_that_is_not_there_is_told_once_and_tried_again(taken: Taken, 
     tool.with_suffix(".new").chmod(0o755)
     tool.with_suffix(".new").rename(tool)
     wait_for(lambda: taken.rows[-1] == "here x", "it runs")
-    assert taken.rows[1:] == ["(could be started now)", "here x"]
+    assert taken.rows[1:] == ["(started)", "here x"]
 
 
 def test_no_shell_reads_the_words_of_a_command(taken: Taken, tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_a_program_that_ends_takes_its_commands_along() -> None:
 
 
 def test_a_flood_on_stderr_is_counted_not_shown() -> None:
-    complaints = _Complaints()
+    complaints = _StderrLimiter()
     complaints.take(b"".join(b"bad %d\n" % n for n in range(500)) + b"half")
     told = complaints.due()
     assert len(told) == 20 and told[0] == "stderr: bad 0"
@@ -315,7 +315,7 @@ def stamped(*numbers: int) -> bytes:
 
 @pytest.mark.parametrize("cut", [1, 7, 1000])
 def test_what_a_restarted_command_repeats_is_not_shown_twice(cut: int) -> None:
-    echo = _Echo()
+    echo = _ReplayFilter()
     assert echo.fresh(stamped(*range(30))) == stamped(*range(30))
     echo.restarted()
     again = stamped(*range(20, 35))
@@ -325,14 +325,14 @@ def test_what_a_restarted_command_repeats_is_not_shown_twice(cut: int) -> None:
 
 
 def test_lines_that_only_look_repeated_are_shown() -> None:
-    echo = _Echo()
+    echo = _ReplayFilter()
     echo.fresh(stamped(1, 2, 3, 4))
     echo.restarted()
     assert echo.fresh(stamped(2, 3)) == b""  # perhaps
     assert echo.fresh(stamped(9)) == stamped(2, 3, 9)  # no: what follows is not what followed
     echo.restarted()
     assert echo.fresh(stamped(9)[:10]) == b"" and echo.let_go() == stamped(9)[:10]  # nothing more came
-    plain = _Echo()
+    plain = _ReplayFilter()
     plain.fresh(b"starting\nready\n")
     plain.restarted()
     assert plain.fresh(b"starting\nready\n") == b"starting\nready\n"  # without a time they may be new
@@ -342,7 +342,7 @@ def test_a_restart_that_repeats_says_what_it_left_out(taken: Taken, tmp_path: Pa
     log = tmp_path / "pod.log"
     log.write_bytes(stamped(1, 2, 3))
     command(taken, ["cat", str(log)])
-    wait_for(lambda: "(3 lines it had printed before are not shown again)" in taken.rows, "told")
+    wait_for(lambda: "(3 repeated lines are hidden)" in taken.rows, "told")
     with log.open("ab") as more:
         more.write(stamped(4))
     wait_for(lambda: taken.rows.count("2025-03-05 14:00:04 line") == 1, "the new line")
@@ -420,7 +420,7 @@ def test_damage_is_told_after_what_could_be_read(taken: Taken, tmp_path: Path) -
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(TEXT)[:-2000])
     done(taken, CompressedSource(cut))
-    assert taken.rows[0] == LINES[0] and taken.notices == ["is cut short; its end is missing"]
+    assert taken.rows[0] == LINES[0] and taken.notices == ["is truncated"]
     assert len(taken.rows) > 35_000  # most of what stands before the cut
     for kind, pack in (("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)):
         bad = bytearray(pack(TEXT))
@@ -429,7 +429,7 @@ def test_damage_is_told_after_what_could_be_read(taken: Taken, tmp_path: Path) -
         path = tmp_path / f"bad.{kind}"
         path.write_bytes(bad)
         with pytest.raises(Unreadable, match=r"is damaged|is cut short"):
-            list(unfolded(path))
+            list(decompressed(path))
 
 
 def test_other_cases_are_said(taken: Taken, tmp_path: Path) -> None:
@@ -441,7 +441,7 @@ def test_other_cases_are_said(taken: Taken, tmp_path: Path) -> None:
     assert taken.rows == [
         "(empty)",
         "no gzip at all",
-        "(holds binary data; what is not text is shown as ␀ or �)",
+        "(contains binary data, shown as ␀ or �)",
         "\0\1",
         "(cannot be read: No such file or directory)",
     ]
@@ -488,7 +488,7 @@ def names(taken: Taken) -> list[str]:
 
 def test_files_that_appear_later_join(taken: Taken, tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("a1\n")
-    watch = gather.Watch(str(tmp_path / "*.log"), taken.add, again=0.01)
+    watch = gather.GlobWatcher(str(tmp_path / "*.log"), taken.add, again=0.01)
     taken.add(watch)
     wait_for(lambda: names(taken) == ["a.log"], "the first")
     (tmp_path / "b.log").write_text("b1\n")
@@ -526,7 +526,7 @@ def test_a_directory_gives_its_live_logs(tmp_path: Path) -> None:
 
 
 def test_a_pattern_that_matches_nothing_yet_waits(taken: Taken, tmp_path: Path) -> None:
-    taken.add(gather.Watch(str(tmp_path / "*.log"), taken.add, again=0.01))
+    taken.add(gather.GlobWatcher(str(tmp_path / "*.log"), taken.add, again=0.01))
     wait_for(lambda: taken.rows == ["(no file yet; waiting for one)"], "told")
     (tmp_path / "a.log").write_text("here\n")
     wait_for(lambda: "here" in taken.rows, "read")
@@ -550,7 +550,7 @@ def test_a_name_stands_for_its_source(tmp_path: Path) -> None:
     assert isinstance(one(str(tmp_path / "app.log")), FileSource)
     assert isinstance(one(str(tmp_path / "[odd].log")), FileSource)
     assert isinstance(one(str(tmp_path / "app.log.gz")), CompressedSource)
-    assert isinstance(one(str(tmp_path)), gather.Watch)
+    assert isinstance(one(str(tmp_path)), gather.GlobWatcher)
     os.mkfifo(tmp_path / "fifo")
     assert isinstance(one(str(tmp_path / "fifo")), FifoSource)
     read, write = os.pipe()

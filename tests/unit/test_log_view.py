@@ -15,16 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warroom.logs.blocks import Piece, Sequence, count_back, cut_lines
-from warroom.logs.filter import Filter, Looks, Sieve, Span
-from warroom.logs.finder import Hunt
+from warroom.logs.blocks import Block, BlockIndex, count_back, cut_lines
+from warroom.logs.filter import Filter, LineFilter, LineShapes, TimeRange
+from warroom.logs.finder import Search
 from warroom.logs.line_shapes import UNKNOWN
-from warroom.logs.merge import weave
+from warroom.logs.merge import merge_history
 from warroom.logs.query import BadPattern, Query, decoded
 from warroom.logs.records import Level, rank
-from warroom.logs.rows import Cut, WovenCut
-from warroom.logs.sources.file import LINE_CAP, Cutter, FileSource, Numbering, StreamSource
-from warroom.logs.stores import MemoryStore, Tape
+from warroom.logs.rows import BlockLines, MergedLines
+from warroom.logs.sources.file import LINE_CAP, FileSource, LineCutter, Numbering, StreamSource
+from warroom.logs.stores import ByteBuffer, MemoryStore
 from warroom.logs.view import LogView
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)
@@ -88,7 +88,7 @@ def test_lines_are_the_same_however_the_bytes_are_cut() -> None:
     rng = random.Random(3)
     for _ in range(200):
         cuts = sorted(rng.sample(range(1, len(data)), 6))
-        cutter, got = Cutter(Numbering(0)), list[str]()
+        cutter, got = LineCutter(Numbering(0)), list[str]()
         for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True):
             chunk = cutter.feed(data[a:b])
             assert chunk is not None
@@ -100,7 +100,7 @@ def test_lines_are_the_same_however_the_bytes_are_cut() -> None:
 
 
 def test_an_endless_line_is_kept_to_its_cap() -> None:
-    cutter = Cutter(Numbering(0))
+    cutter = LineCutter(Numbering(0))
     for _ in range(50):
         chunk = cutter.feed(b"x" * 1_000_000)
         assert chunk is not None and len(chunk.texts) == 1 and len(chunk.texts[0]) < LINE_CAP + 100
@@ -196,19 +196,19 @@ def test_a_large_file_can_be_gone_through_by_its_line_numbers(view: LogView, tmp
 def test_a_missing_file_is_awaited_and_read_from_its_beginning(view: LogView, tmp_path: Path) -> None:
     log = tmp_path / "later.log"
     follow(view, log)
-    shows(view, "(does not exist yet; waiting for it)")
+    shows(view, "(does not exist yet; waiting)")
     log.write_text("hello\n")
     wait_for(lambda: texts(view)[-1] == "hello", "hello")
-    assert texts(view)[1] == "(is there now)"
+    assert texts(view)[1] == "(exists now)"
 
 
 def test_an_empty_file_says_so(view: LogView, tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.touch()
     follow(view, log)
-    shows(view, "(empty so far)")
+    shows(view, "(empty)")
     append(log, "x\n")
-    shows(view, "(empty so far)", "x")
+    shows(view, "(empty)", "x")
 
 
 def test_rotation_loses_nothing_and_doubles_nothing(view: LogView, tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_an_unreadable_file_says_so_until_it_can_be_read(view: LogView, tmp_path
     follow(view, log)
     shows(view, "(cannot be read: Permission denied)")
     log.chmod(0o600)
-    shows(view, "(cannot be read: Permission denied)", "(can be read again)", "secret")
+    shows(view, "(cannot be read: Permission denied)", "(readable again)", "secret")
 
 
 def test_what_is_no_file_is_told_and_does_not_hang(view: LogView, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_binary_data_is_told_once(view: LogView, tmp_path: Path) -> None:
     wait_for(lambda: len(texts(view)) == 4, "rows")
     append(log, b"\x00more\n")
     wait_for(lambda: len(texts(view)) == 5, "rows")
-    assert [t for t in texts(view) if t[0] == "("] == ["(holds binary data; what is not text is shown as ␀ or �)"]
+    assert [t for t in texts(view) if t[0] == "("] == ["(contains binary data, shown as ␀ or �)"]
     assert view.safe_text(view.rows(4, 5)[0]) == "␀more"
 
 
@@ -393,11 +393,11 @@ def by_time(*files: list[str]) -> list[str]:
 
 @given(
     files=st.lists(st.lists(st.one_of(st.integers(0, 60), st.none()), min_size=1), min_size=2, max_size=4),
-    piece=st.integers(20, 400),
+    block=st.integers(20, 400),
     window=st.integers(20, 400),
 )
 def test_windows_of_several_files_hold_every_line_once_and_in_the_order_of_their_times(
-    files: list[list[int | None]], piece: int, window: int
+    files: list[list[int | None]], block: int, window: int
 ) -> None:
     lines = []
     for number, seconds in enumerate(files):
@@ -410,22 +410,22 @@ def test_windows_of_several_files_hold_every_line_once_and_in_the_order_of_their
         store = MemoryStore(Numbering(0))
         data = "".join(line + "\n" for line in part).encode()
         store.append(data)
-        pieces, start, line = [], 0, 0
-        for end in cut_lines(data, piece):
+        blocks, start, line = [], 0, 0
+        for end in cut_lines(data, block):
             count = data.count(b"\n", start, end)
-            pieces.append(Piece(None, store, start, end, line, count))
+            blocks.append(Block(None, store, start, end, line, count))
             start, line = end, line + count
-        histories.append(pieces[::-1])
+        histories.append(blocks[::-1])
 
-    def when(piece: Piece, text: bytes) -> datetime | None:
+    def when(block: Block, text: bytes) -> datetime | None:
         return UNKNOWN.time(text.decode(), now=NOW)
 
     got: list[str] = []
-    for woven in reversed(list(weave(histories, when, lambda: False, window))):
-        cut = WovenCut([(strand, Cut(strand, None)) for strand in woven.strands], when)
-        assert len(cut.starts) == woven.lines
-        for place in range(woven.lines):
-            _, strand_cut, index = cut.strand(place)
+    for merged in reversed(list(merge_history(histories, when, lambda: False, window))):
+        cut = MergedLines([(run, BlockLines(run, None)) for run in merged.runs], when)
+        assert len(cut.starts) == merged.lines
+        for place in range(merged.lines):
+            _, strand_cut, index = cut.run(place)
             got.append(strand_cut.line(strand_cut.starts[index])[0].decode())
     want = by_time(*lines)
     assert sorted(got) == sorted(want)
@@ -450,11 +450,11 @@ def test_several_files_are_one_stream_from_end_to_end(view: LogView, tmp_path: P
     wait_for(lambda: texts(view)[-1] == "23:59:00 worker new", "a new line")
     assert len(texts(view)) == len(want) + 1
     # A search, a time, a row's place and a filter reach all of it.
-    assert Hunt(view, Query.of("cron")).count(lambda: False, lambda lines, done: None) == 30
+    assert Search(view, Query.of("cron")).count(lambda: False, lambda lines, done: None) == 30
     first = view.snapshot().first
     row = view.rows(first + 7, first + 8)[0]
     assert view.position_of(row.seq) == first + 7
-    found = Hunt(view, Query.of("cron 29")).nearest(view.snapshot().end - 1, older=True, cancelled=lambda: False)
+    found = Search(view, Query.of("cron 29")).nearest(view.snapshot().end - 1, older=True, cancelled=lambda: False)
     assert found and view.rows(view.position_of(found), view.position_of(found) + 1)[0].text.endswith("cron 29")
     position = view.moment(at(9, 0, 0))
     assert position is not None and view.rows(position, position + 1)[0].text[:5] == "09:00"
@@ -526,7 +526,7 @@ class Fed:
     def __init__(self, name: str, view: LogView) -> None:
         self.name = name
         self._view = view
-        self._cutter = Cutter(Numbering(0))
+        self._cutter = LineCutter(Numbering(0))
         view.add(self)
 
     def start(self, sink: object) -> None: ...
@@ -657,12 +657,12 @@ def test_a_file_is_counted_back_in_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(data + b"the rest")
     fd = os.open(path, os.O_RDONLY)
-    pieces: list[tuple[int, int, int]] = []
-    assert count_back(fd, len(data), pieces.extend, lambda: False) == 6_000
-    pieces.reverse()
-    assert pieces[0][0] == 0 and pieces[-1][1] == len(data)
-    assert all(one[1] == other[0] for one, other in itertools.pairwise(pieces))
-    assert all(data.count(b"\n", start, end) == lines and data[end - 1] == 10 for start, end, lines in pieces)
+    blocks: list[tuple[int, int, int]] = []
+    assert count_back(fd, len(data), blocks.extend, lambda: False) == 6_000
+    blocks.reverse()
+    assert blocks[0][0] == 0 and blocks[-1][1] == len(data)
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(blocks))
+    assert all(data.count(b"\n", start, end) == lines and data[end - 1] == 10 for start, end, lines in blocks)
     assert count_back(fd, len(data), lambda found: None, lambda: True) is None
     os.close(fd)
 
@@ -675,28 +675,28 @@ def test_pieces_are_not_cut_within_a_stack_trace() -> None:
 
 
 def test_positions_count_from_where_following_began() -> None:
-    sequence = Sequence()
-    pieces = [Piece(None, None, 0, 0, 0, n) for n in range(1, 7)]
-    for piece in pieces[3:]:
-        sequence.append(piece, piece.lines)
-    for piece in reversed(pieces[:3]):
-        sequence.prepend(piece, piece.lines)
+    sequence = BlockIndex()
+    blocks = [Block(None, None, 0, 0, 0, n) for n in range(1, 7)]
+    for block in blocks[3:]:
+        sequence.append(block, block.lines)
+    for block in reversed(blocks[:3]):
+        sequence.prepend(block, block.lines)
     assert (sequence.first, sequence.end) == (-6, 15)
-    want = [(piece, n) for piece in pieces for n in range(piece.lines)]
+    want = [(block, n) for block in blocks for n in range(block.lines)]
     assert [sequence.locate(at) for at in range(-6, 15)] == want
     assert sequence.locate(-7) is None and sequence.locate(15) is None
-    assert [low for low, _, _ in sequence.spans()] == [-6, -5, -3, 0, 4, 9] and list(sequence) == pieces
-    sequence.add(pieces[4], 2)
-    assert sequence.locate(11) == (pieces[5], 0) and sequence.lines_of(pieces[4]) == 7
+    assert [low for low, _, _ in sequence.spans()] == [-6, -5, -3, 0, 4, 9] and list(sequence) == blocks
+    sequence.add(blocks[4], 2)
+    assert sequence.locate(11) == (blocks[5], 0) and sequence.lines_of(blocks[4]) == 7
     for _ in range(4):
         sequence.pop()
-    assert (sequence.first, sequence.oldest, len(sequence)) == (4, pieces[4], 2)
-    assert sequence.locate(4) == (pieces[4], 0)
+    assert (sequence.first, sequence.oldest, len(sequence)) == (4, blocks[4], 2)
+    assert sequence.locate(4) == (blocks[4], 0)
 
 
 def test_memory_gives_back_what_was_put_in_until_it_is_dropped() -> None:
     rng = random.Random(5)
-    tape, whole = Tape(), b""
+    tape, whole = ByteBuffer(), b""
     for _ in range(60):
         tape.append(chunk := rng.randbytes(rng.randrange(1, 50)))
         whole += chunk
@@ -892,13 +892,15 @@ def test_a_filter_by_level_misses_no_line_whatever_its_look(form: str, least: Le
         if rng.random() < 0.05:
             lines.append(rng.choice(ALIENS))
     data = "\n".join(lines).encode()
-    looks = Looks()
-    looks.learn(data[:40_000])
-    sieve = Sieve(least, looks=looks)
-    found = {data.count(b"\n", 0, start) for start in sieve.heads(data)}
+    shapes = LineShapes()
+    shapes.learn(data[:40_000])
+    line_filter = LineFilter(least, shapes=shapes)
+    found = {data.count(b"\n", 0, start) for start in line_filter.heads(data)}
     want = {n for n, line in enumerate(lines) if rank(UNKNOWN.level(line)) >= rank(least) and line[:1] != " "}
     assert sorted(lines[n] for n in want ^ found) == []
-    assert set(sieve.heads(data)) <= set(sieve.starts(data)) and sieve.count(data) == len(sieve.starts(data))
+    assert set(line_filter.heads(data)) <= set(line_filter.starts(data)) and line_filter.count(data) == len(
+        line_filter.starts(data)
+    )
 
 
 def test_filters_stack_and_see_whole_records(view: LogView) -> None:
@@ -946,21 +948,21 @@ def test_a_span_lets_through_the_lines_written_in_it(
         lines.append(f"plain {n}" if step is None else f"{begin + timedelta(seconds=seconds):%H:%M:%S} INFO {n}")
         if known and (since is None or seconds >= since) and (until is None or seconds < until):
             want.append(lines[-1])
-    span = Span(
+    span = TimeRange(
         None if since is None else begin + timedelta(seconds=since),
         None if until is None else begin + timedelta(seconds=until),
         lambda text: UNKNOWN.time(text, now=NOW),
     )
-    sieve = Sieve(span=span)
+    line_filter = LineFilter(span=span)
     whole = [line.encode() + b"\n" for line in lines]
     ahead, data = b"".join(whole[:cut]), b"".join(whole[cut:])
     got = [
         data[start:end]
         for data, before in ((ahead, b""), (data, ahead))
-        for start, end in sieve.records(data, lambda before=before: before)
+        for start, end in line_filter.records(data, lambda before=before: before)
     ]  # type: ignore[misc]
     assert b"".join(got).decode().splitlines() == want
-    assert sieve.count(ahead) + sieve.count(data, lambda: ahead) == len(want)
+    assert line_filter.count(ahead) + line_filter.count(data, lambda: ahead) == len(want)
 
 
 def test_a_span_is_a_filter_like_others_and_is_taken_away_like_one(view: LogView, tmp_path: Path) -> None:
@@ -1025,8 +1027,8 @@ def test_a_leap_of_the_error_rate_is_told_against_its_own_past() -> None:
     for _ in range(40):
         app.say("ERROR usual\nINFO x\n")
         now[0] += 30
-    assert view.figures().leap is None
+    assert view.figures().spike is None
     app.say("ERROR much\n" * 30)
-    leap = view.figures().leap
-    assert leap is not None and 10 < leap < 20
+    spike = view.figures().spike
+    assert spike is not None and 10 < spike < 20
     view.close()

@@ -450,7 +450,7 @@ def test_an_empty_file_changes_nothing(book: Playbook) -> None:
         (
             "[roles.incident_commander]\nremove = true\n",
             "team.toml:1 [roles] incident_commander",
-            "cannot be left out",
+            "is missing",
             "change it",
         ),
         (

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warroom.logs.line_shapes import UNKNOWN, Reader
+from warroom.logs.line_shapes import UNKNOWN, LineReader
 from warroom.logs.records import LEVELS, Level, is_continuation, rank, unfold
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)
@@ -254,14 +254,14 @@ def test_a_line_tells_its_level_and_time(form: str, line: str, level: Level | No
 
 @pytest.mark.parametrize("form", SAMPLES)
 def test_a_reader_says_the_same_line_after_line(form: str) -> None:
-    reader = Reader()
+    reader = LineReader()
     for line, level, when in SAMPLES[form] * 2:
         assert reader.read(line, now=NOW)[:2] == (level, when), line
         assert (reader.level(line), reader.time(line, now=NOW)) == (level, when)
 
 
 def test_a_reader_remembers_the_format_and_sniffs_anew_when_it_changes() -> None:
-    reader = Reader()
+    reader = LineReader()
     assert reader.format is None
     reader.level('{"level":"info"}')
     assert reader.format == "json"
@@ -272,7 +272,7 @@ def test_a_reader_remembers_the_format_and_sniffs_anew_when_it_changes() -> None
 
 
 def test_a_thirteenth_tells_which_number_is_the_month() -> None:
-    reader = Reader()
+    reader = LineReader()
     assert reader.time("03/05/2025 14:02:11 x", now=NOW) == T  # with a slash, month first until somebody knows
     assert reader.time("25/02/2025 14:02:11 x", now=NOW) == datetime(2025, 2, 25, 14, 2, 11, tzinfo=UTC)
     assert reader.time("05/03/2025 14:02:11 x", now=NOW) == T
@@ -357,13 +357,13 @@ def test_a_record_begins_anew(line: str) -> None:
 
 
 def test_where_records_begin_with_a_time_what_has_none_goes_on() -> None:
-    reader = Reader()
+    reader = LineReader()
     assert not reader.continues("2025-03-05 14:02:11,123 ERROR app: query failed:")
     assert reader.continues("SELECT * FROM orders")
     assert reader.continues("WHERE id = 1")
     assert reader.continues("")
     assert not reader.continues("2025-03-05 14:02:12,123 INFO app: fine")
-    plain = Reader()
+    plain = LineReader()
     assert not plain.continues("listening")
     assert not plain.continues("ready")
     assert plain.continues("\tat x.y(Z.java:1)")
@@ -426,7 +426,7 @@ MAKINGS = st.lists(
 
 
 def ask_everything(line: str) -> None:
-    reader = Reader()
+    reader = LineReader()
     for _ in range(2):
         reader.read(line, now=NOW)
         reader.continues(line)

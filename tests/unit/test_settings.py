@@ -251,7 +251,7 @@ def test_the_data_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(places.make_data().stat().st_mode) == 0o700
     assert places.make_data() == tmp_path / "a" / "b"
     (tmp_path / "file").write_text("")
-    with pytest.raises(SettingsError, match="cannot be made"):
+    with pytest.raises(SettingsError, match="cannot be created"):
         AppPaths.find({"WARROOM_DATA": str(tmp_path / "file")}).make_data()
 
 
@@ -586,7 +586,7 @@ MESSAGES = {
     WEBHOOK
     + 'url = { file = "/nowhere/token" }': ":3 [destinations.x] url: file /nowhere/token does not exist. Correct the name, or put the secret there.",  # noqa: E501
     WEBHOOK
-    + 'url = { command = ["false", "x"] }': ":3 [destinations.x] url: command false ended with status 1. Run it by hand to see why.",  # noqa: E501
+    + 'url = { command = ["false", "x"] }': ":3 [destinations.x] url: command false ended with status 1. Run it yourself to see why.",  # noqa: E501
     WEBHOOK
     + 'url = { command = ["/nowhere/pass"] }': ":3 [destinations.x] url: command /nowhere/pass does not exist. Correct the name, or put the secret there.",  # noqa: E501
     WEBHOOK
@@ -704,8 +704,8 @@ def test_a_teams_rules_of_redaction(write: Callable[[str], Path]) -> None:
         ('rules = [{ name = "a", pattern = "(?=a)b" }]', ":2 [redaction.rules #1] pattern", "has a look-ahead"),
         ('rules = [{ name = "a", pattern = "(" }]', "pattern", "is not a regular expression"),
         ('rules = [{ name = "A b", pattern = "x" }]', "name", "small letters"),
-        ('rules = [{ name = "jwt", pattern = "x" }]', "name", "give yours another"),
-        ('rules = [{ name = "a", pattern = "x" }, { name = "a", pattern = "y" }]', "name", "stands here twice"),
+        ('rules = [{ name = "jwt", pattern = "x" }]', "name", "choose another"),
+        ('rules = [{ name = "a", pattern = "x" }, { name = "a", pattern = "y" }]', "name", "appears twice"),
         ('off = ["fone"]', ":2 [redaction.off #1]", "there is no rule of this name"),
         ('rules = [{ name = "a", patern = "x" }]', "[redaction.rules #1]", 'Did you mean "pattern"'),
     ],

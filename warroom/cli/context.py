@@ -134,12 +134,12 @@ class CliContext:
 
 
 WITHOUT_SETTINGS_HINT = (
-    "To go on without settings, add --no-settings: shipped playbook, posts go to the transcript alone."
+    "To continue without settings, add --no-settings: shipped playbook, posts go only to the transcript."
 )
 
 WITHOUT_SETTINGS = (
     "Settings are ignored (--no-settings): shipped playbook, built-in redaction rules, times in UTC. "
-    "Posts go to the transcript alone: tell your team yourself."
+    "Posts go only to the transcript: tell your team yourself."
 )
 
 
@@ -180,7 +180,7 @@ def _global_options() -> list[click.Parameter]:
             is_flag=True,
             expose_value=False,
             callback=_store("no_settings"),
-            help="Ignore broken settings; posts go to the transcript alone.",
+            help="Ignore broken settings; posts go only to the transcript.",
         ),
         option("--data", "data", "DIR", "Where the journal is kept (WARROOM_DATA)."),
         option("--as", "by", "NAME", "Who you are (WARROOM_AS)."),
@@ -440,7 +440,7 @@ def pick(
         if len(found) == 1:
             return found[0]
         if found:
-            raise BadInput(f"{plain(typed)} may be {' or '.join(found)}", "Type more of it.")
+            raise BadInput(f"{plain(typed)} may be {' or '.join(found)}", "Type more letters.")
     known = ", ".join(id for id, _ in things)
     raise NotFound(f"There is no {what} {plain(typed) or '“”'}", f"There are: {known}.{where and ' ' + where}")
 
@@ -465,7 +465,7 @@ def pick_item(room: WarRoom, typed: str) -> str:
         others = room.playbook.find_items(typed)
         remedy = "warroom playbook lists them."
         if others:
-            remedy = f"{others[0].id} belongs to the team, not to an incident: warroom ready {others[0].id}"
+            remedy = f"{others[0].id} is a readiness item, not part of an incident: warroom ready {others[0].id}"
         raise NotFound(f"No item of the incident's checklists is called {plain(typed) or '“”'}", remedy) from None
 
 

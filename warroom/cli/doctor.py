@@ -70,7 +70,7 @@ def _settings(places: AppPaths, context: CliContext) -> Finding:
     if context.no_settings:
         return Finding("settings", "look", f"{file} is ignored (--no-settings)")
     if not places.settings.exists():
-        return Finding("settings", "look", f"{file} is not there: defaults. Write one with warroom init")
+        return Finding("settings", "look", f"{file} does not exist: using defaults. Write one with warroom init")
     return Finding("settings", "fine", file)
 
 
@@ -82,7 +82,7 @@ def _you(settings: Settings, context: CliContext, flags: Mapping[str, str | None
     people = [person.name for person in settings.team.people]
     if not people or name in people:
         return Finding("you", "fine", name)
-    origin = "the name of your account, which" if context.acts_as_account else "a name that"
+    origin = "your account name, which" if context.acts_as_account else "a name that"
     remedy = "Say who you are with --as NAME or WARROOM_AS, or add yourself."
     return Finding("you", "look", f"{name}: {origin} is not in [[team.people]]. {remedy}")
 
@@ -109,14 +109,14 @@ def _terminal(context: CliContext) -> Iterator[Finding]:
     if term in ("", "dumb"):
         yield Finding("terminal", "wrong", f"TERM is {term or 'not set'}: the console cannot be drawn", 1)
     elif columns < 80 or lines < 24:
-        yield Finding("terminal", "look", f"{columns}×{lines}; the console wants 80×24")
+        yield Finding("terminal", "look", f"{columns}×{lines}; the console needs 80×24")
     else:
         yield Finding("terminal", "fine", f"{term}, {columns}×{lines}")
 
 
 def _team(settings: Settings) -> Iterator[Finding]:
     if not settings.team.people:
-        yield Finding("team", "look", "nobody is named: add [[team.people]]")
+        yield Finding("team", "look", "no people: add [[team.people]]")
         return
     missing = [p.name for p in settings.team.people if not (p.phone or p.email or any(p.handles.values()))]
     told = f"{len(settings.team.people)} people, {settings.team.timezone}"
@@ -138,13 +138,13 @@ def _journal(places: AppPaths) -> Iterator[Finding]:
     if not file.exists():
         there = next(place for place in (folder, *folder.parents) if place.exists())
         if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-            reason = f"{shown(folder)} cannot be made: {shown(there)} cannot be written"
+            reason = f"{shown(folder)} cannot be created: {shown(there)} is not writable"
             yield Finding("journal", "wrong", reason, 1)
         else:
-            yield Finding("journal", "fine", f"{shown(file)} is made at the first declaration")
+            yield Finding("journal", "fine", f"{shown(file)} is created at the first declaration")
         return
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        yield Finding("data folder", "look", f"{shown(folder)} is open to others: chmod 700 it")
+        yield Finding("data folder", "look", f"{shown(folder)} can be read by others: chmod 700 it")
     try:
         with contextlib.closing(open_journal(sqlite_url(file))) as journal:
             for notice in journal.notices():
@@ -163,7 +163,7 @@ def _journal(places: AppPaths) -> Iterator[Finding]:
             yield Finding("deliveries", "look", f"{states[state]} {state}: {remedy}")
     free = shutil.disk_usage(folder).free
     if free < 100 << 20:
-        yield Finding("disk", "look", f"{free >> 20} MB are free where the journal lies")
+        yield Finding("disk", "look", f"{free >> 20} MB free on the journal's disk")
 
 
 async def _destinations(places: AppPaths, settings: Settings, context: CliContext) -> list[Finding]:

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from warroom.cli import output
 from warroom.errors import BadInput, NotFound, WarroomError
-from warroom.logs.line_shapes import LineShape, Reader, learn
+from warroom.logs.line_shapes import LineReader, LineShape, learn
 from warroom.logs.query import Query
 from warroom.logs.records import Level, rank
-from warroom.logs.sources import discovery as gather
-from warroom.logs.sources.compressed import Unreadable, is_compressed, unfolded
-from warroom.logs.sources.file import Chunk, Cutter, Numbering, Source, StreamSource
+from warroom.logs.sources import discovery
+from warroom.logs.sources.compressed import Unreadable, decompressed, is_compressed
+from warroom.logs.sources.file import Chunk, LineCutter, Numbering, Source, StreamSource
 from warroom.safety import Redactor, redact, redact_stream
 from warroom.toml import plain
 
@@ -70,7 +70,7 @@ class Printer:
     def __init__(self, source: str, wanted: Wanted) -> None:
         self._source = source
         self._wanted = wanted
-        self._reader = Reader()
+        self._reader = LineReader()
         self._redactor = Redactor()
         self._held: list[_Line] = []  # of the record that is not wanted yet
         self._unfinished: tuple[str, int | None] | None = None
@@ -218,9 +218,9 @@ def show(names: Sequence[str], wanted: Wanted, *, follow: bool) -> None:
     that cannot be read are told on stderr and, when all is printed, raised as one error.
     """
     try:
-        commands = [name for name in names if name != "-" and gather.command_of(name)]
+        commands = [name for name in names if name != "-" and discovery.command_of(name)]
     except ValueError as error:
-        raise BadInput(f"That names no log: {error}", "Write run:COMMAND, each quote closed.") from None
+        raise BadInput(f"Not a log: {error}", "Write run:COMMAND, each quote closed.") from None
     refuse_kinds(names)
     if follow or commands:
         _follow(names, wanted)
@@ -228,15 +228,15 @@ def show(names: Sequence[str], wanted: Wanted, *, follow: bool) -> None:
     unread: list[str] = []
     files: list[Path | None] = []
     for name in names:
-        found = [None] if name == "-" else gather.files(name)
+        found = [None] if name == "-" else discovery.files(name)
         if not found:
             output.print_err(f"{plain(name, 500)}: no file there")
             unread.append(name)
         files += found
     if len(files) == 1:
-        for piece in _pieces(files[0], Printer(_name(files[0]), wanted), wanted, unread):
-            if piece:
-                output.print_out("\n".join(text for _, text in piece))  # one write a chunk, so that a pipe keeps up
+        for block in _pieces(files[0], Printer(_name(files[0]), wanted), wanted, unread):
+            if block:
+                output.print_out("\n".join(text for _, text in block))  # one write a chunk, so that a pipe keeps up
     else:
         printers = [(file, Printer(_name(file), wanted).merged()) for file in files]
         merged = heapq.merge(
@@ -252,14 +252,14 @@ def show(names: Sequence[str], wanted: Wanted, *, follow: bool) -> None:
             output.print_out("\n".join(batch))
     if unread:
         named = ", ".join(plain(name, 500) for name in unread)
-        raise NotFound(f"Could not be read: {named}", "Check the paths and the rights to them.")
+        raise NotFound(f"Could not be read: {named}", "Check the paths and their permissions.")
 
 
 def refuse_kinds(names: Sequence[str]) -> None:
     """Raise ``BadInput`` for a name of something that can never be read as a log, such as a socket or a device."""
     for name in names:
         with suppress(ValueError):  # a name that means nothing is told of where its source is made
-            if name != "-" and (kind := gather.kind_refused(name)):
+            if name != "-" and (kind := discovery.kind_refused(name)):
                 raise BadInput(
                     f"{plain(name, 500)} is {kind}, not a log", "Name a file, a pipe, a folder or run:COMMAND."
                 )
@@ -269,11 +269,11 @@ def _name(file: Path | None) -> str:
     return "stdin" if file is None else file.name
 
 
-def _lines(pieces: Iterable[list[tuple[float, str]]]) -> Iterator[tuple[float, str]]:
+def _lines(blocks: Iterable[list[tuple[float, str]]]) -> Iterator[tuple[float, str]]:
     """The lines one by one, their times never going back."""
     latest = 0.0
-    for piece in pieces:
-        for key, text in piece:
+    for block in blocks:
+        for key, text in block:
             latest = max(latest, key)
             yield latest, text
 
@@ -283,9 +283,9 @@ def _pieces(
 ) -> Iterator[list[tuple[float, str]]]:
     """A file's records, a chunk at a time; one that cannot be read is told, and added to ``unread``."""
     try:
-        cutter: Cutter | None = None
+        cutter: LineCutter | None = None
         for data, before in _bytes(file, wanted):
-            cutter = cutter or Cutter(Numbering(before))
+            cutter = cutter or LineCutter(Numbering(before))
             if chunk := cutter.feed(data):
                 yield printer.take(chunk)
     except BrokenPipeError:
@@ -298,16 +298,16 @@ def _pieces(
         unread.append(str(file))
     yield printer.finish()
     if wanted.timed and printer.timeless:
-        output.print_err(f"{plain(_name(file))}: none of its lines tells a time, so none could be chosen by it")
+        output.print_err(f"{plain(_name(file))}: no line has a time, so none could be selected by time")
 
 
 def _bytes(file: Path | None, wanted: Wanted) -> Iterator[tuple[bytes, int]]:
     """The file's bytes, decompressed, with the number of lines before the first of them."""
     if file is not None and is_compressed(file):
-        for data in unfolded(file):
+        for data in decompressed(file):
             yield data, 0
         return
-    fd = 0 if file is None else gather.open_to_read(file)
+    fd = 0 if file is None else discovery.open_to_read(file)
     try:
         before = _skip_to(fd, wanted.since, wanted) if file is not None and wanted.since else 0
         while data := os.read(fd, _READ):
@@ -388,7 +388,7 @@ def _follow(names: Sequence[str], wanted: Wanted) -> None:
             if name == "-":
                 taken.add(StreamSource(sys.stdin.fileno()))
                 continue
-            for source in gather.sources(name, taken.add):
+            for source in discovery.sources(name, taken.add):
                 taken.add(source)
         # A file is followed for good, across rotation; a pipe ends.
         while any(getattr(source, "running", True) for source in taken.sources) or not taken.items.empty():
@@ -398,11 +398,11 @@ def _follow(names: Sequence[str], wanted: Wanted) -> None:
                     output.print_err(f"{origin.name}: {item}")
                     continue
                 printer = printers.setdefault(id(origin), Printer(origin.name, wanted))
-                if piece := printer.take(item):
-                    output.print_out("\n".join(text for _, text in piece))
+                if block := printer.take(item):
+                    output.print_out("\n".join(text for _, text in block))
         for one in printers.values():
-            if piece := one.finish():
-                output.print_out("\n".join(text for _, text in piece))
+            if block := one.finish():
+                output.print_out("\n".join(text for _, text in block))
     finally:
         for source in taken.sources:
             source.close()
@@ -411,12 +411,12 @@ def _follow(names: Sequence[str], wanted: Wanted) -> None:
 def copy_redacted() -> None:
     """Copy stdin to stdout, made safe, as it comes; line ends stay, the last one's absence too."""
 
-    def pieces() -> Iterator[bytes]:
+    def blocks() -> Iterator[bytes]:
         while data := os.read(0, _READ):
             yield data
 
     try:
-        for text in redact_stream(pieces()):
+        for text in redact_stream(blocks()):
             output.print_out(text, end="")
     except (BrokenPipeError, WarroomError):
         raise

@@ -38,7 +38,7 @@ hundreds of times, which takes a tenth of the start-up time."""
 @click.group(
     cls=Verbs,
     invoke_without_command=True,
-    epilog="Every verb explains itself: warroom VERB --help. Without a verb the console opens.",
+    epilog="warroom VERB --help explains a verb. Without a verb the console opens.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 116},
 )
 @click.version_option(__version__, prog_name="warroom", message="%(prog)s %(version)s")
@@ -114,7 +114,7 @@ def run(arguments: Sequence[str], context: CliContext | None = None) -> int:
 
             output.print_err(traceback_of(error))
         output.print_err(
-            f"warroom: unexpected {type(error).__name__}; what happened is in {_report_crash(error, context)}"
+            f"warroom: unexpected {type(error).__name__}; the report is {_report_crash(error, context)}"
         )
         return 1
 

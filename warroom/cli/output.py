@@ -61,7 +61,7 @@ def _written() -> Iterator[None]:
     except OSError as error:
         raise OutputError(
             f"The output cannot be written: {(error.strerror or str(error)).lower()}",
-            "What was done is done; warroom status shows it.",
+            "The change is recorded; warroom status shows it.",
         ) from None
 
 
@@ -167,7 +167,7 @@ def delivery(one: Delivery) -> dict[str, Any]:
 def reset_terminal() -> None:
     """Give the terminal on stdout back: our own control sequences, and the line discipline's usual state."""
     if not sys.stdout.isatty():
-        raise WarroomError("stdout is no terminal", "Run it in the terminal that is to be given back.")
+        raise WarroomError("stdout is not a terminal", "Run it in the terminal to restore.")
     import termios
 
     # What was not set is not changed by it; the end: the plain keyboard protocol, and no line drawing.

@@ -135,10 +135,14 @@ def print_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
             first = held_up.get(name)  # order is kept: what was not tried waits for what was
             why = why or (in_one_line(first.error) if first else "")
             lacks = one.lacks_settings or (first is not None and first.lacks_settings)
-            sender = "a warroom that can sends it" if lacks else "the next warroom that runs sends it"
+            sender = (
+                "another warroom with the missing settings sends it"
+                if lacks
+                else "the next warroom that runs sends it"
+            )
             output.print_err(f"{'↻' if why else '…'} {name}: {why or 'not sent yet'}; kept, {sender}")
         elif one.state is DeliveryState.UNCONFIRMED and one.next_attempt_at:
-            output.print_err(f"? {name}: {why or 'no answer'}; the next warroom that runs finds out")
+            output.print_err(f"? {name}: {why or 'no answer'}; the next warroom that runs checks")
         else:
             output.print_err(
                 f"? {name}: outcome unknown ({why or 'no answer'}); look there, then: "
@@ -162,7 +166,7 @@ def write_output(path: str | None, text: str, context: CliContext) -> None:
     try:
         write_document(Path(path), text)
     except SettingsError as error:  # no settings: a file of the person's own choosing
-        raise WarroomError(error.title, f"{error.remedy} Another name goes after --output.") from None
+        raise WarroomError(error.title, f"{error.remedy} Name another file with --output.") from None
     if context.json:
         output.data({"path": path})
     else:

@@ -24,8 +24,8 @@ def read_text() -> str:
         raise WarroomError(f"stdin cannot be read: {reason}", _REMEDY) from None
     if len(data) > MAX_TEXT_BYTES:
         raise BadInput(
-            f"The text on stdin is longer than {MAX_TEXT_BYTES >> 20} MiB; nothing of it was kept",
-            "Shorten it, or keep it in a file and write down where that is.",
+            f"The text on stdin is longer than {MAX_TEXT_BYTES >> 20} MiB; nothing was saved",
+            "Shorten it, or keep it in a file and note where it is.",
         )
     text = data.decode("utf-8", "replace").rstrip("\r\n")
     if not text.strip():
@@ -42,4 +42,4 @@ def require_open() -> None:
         raise WarroomError("stdin is closed", _REMEDY)
 
 
-_REMEDY = "Pipe the text in, or give it after the verb in quotes."
+_REMEDY = "Pipe the text in, or put it in quotes after the verb."

@@ -97,6 +97,7 @@ FAMILIES = (
         "setup",
         "Setup",
         {
+            "help": "Print a page of the manual; without a topic, list the pages.",
             "init": "Write a settings file that explains every key; never overwrites one.",
             "ready": "Show the readiness checklist, or confirm one of its items for today.",
             "alert": "Record an alert to declare from; without a name, list the waiting alerts.",

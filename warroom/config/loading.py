@@ -100,15 +100,13 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
         seen = set()
         for number, name in enumerate(names):
             if name.casefold() in seen:
-                yield toml.Mistake(
-                    (*table, number, "name"), f'"{name}" stands here twice', "Give each its own name."
-                )
+                yield toml.Mistake((*table, number, "name"), f'"{name}" appears twice', "Give each its own name.")
             seen.add(name.casefold())
     rules = [rule.name for rule in settings.redaction.rules]
     for number, name in enumerate(rules):
         if name in rules[:number]:
             remedy = "Give each its own name."
-            yield toml.Mistake(("redaction", "rules", number, "name"), f'"{name}" stands here twice', remedy)
+            yield toml.Mistake(("redaction", "rules", number, "name"), f'"{name}" appears twice', remedy)
     for number, name in enumerate(settings.on_call.rotation if settings.on_call else ()):
         if name not in people:
             remedy = toml.allowed(people, name) if people else "Add each person there."
@@ -165,7 +163,7 @@ def who(
         try:
             given = os_user()
         except (OSError, LookupError):
-            raise SettingsError("cannot tell who you are", "Say it with --as NAME or WARROOM_AS.") from None
+            raise SettingsError("Cannot determine who you are", "Use --as NAME or WARROOM_AS.") from None
         for person in settings.team.people:
             if given in (person.email.partition("@")[0], *person.handles.values()):
                 return person.name

@@ -82,8 +82,8 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise SettingsError(
-            f"the folder cannot be made: {reason}",
-            "Make it yourself, or name another place (--data, --settings).",
+            f"the folder cannot be created: {reason}",
+            "Create it yourself, or choose another place (--data, --settings).",
             place=shown(folder),
         ) from None
 
@@ -149,7 +149,7 @@ def write_atomically(path: Path, text: str) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise _unwritten(path, error, "The file is as it was.") from None
+        raise _unwritten(path, error, "The file is unchanged.") from None
     finally:
         if temporary:  # after the rename there is nothing of that name any more
             with suppress(OSError):

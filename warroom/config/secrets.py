@@ -83,7 +83,7 @@ def _look_up(
     ref: Secret, environ: Mapping[str, str], run: Callable[..., subprocess.CompletedProcess[bytes]] | None
 ) -> tuple[str, tuple[str, str] | None]:
     """The value, or what is wrong and what to do. Raises nothing: no traceback may hold what a command printed."""
-    by_hand = "Run it by hand to see why."
+    by_hand = "Run it yourself to see why."
     try:
         if ref.env:
             missing = ("is not set", 'Export it, or use { file = "…" }.')
@@ -99,7 +99,7 @@ def _look_up(
     except subprocess.TimeoutExpired:
         return "", (f"took longer than {_COMMAND_TIMEOUT_S:.0f} s", by_hand)
     except UnicodeDecodeError:
-        return "", ("does not give UTF-8 text", "Store the secret as text.")
+        return "", ("is not UTF-8 text", "Store the secret as text.")
     except ValueError:
         return "", ("cannot be used as it is written", "Correct it.")
     except FileNotFoundError:
@@ -130,9 +130,7 @@ def resolve_options(
         if not isinstance(value, dict):
             if plain_secrets:
                 return value
-            raise SettingsError(
-                "this would be a secret in plain text", f"{_REFERENCE}; or set plain_secrets = true.", place
-            )
+            raise SettingsError("plaintext secret", f"{_REFERENCE}; or set plain_secrets = true.", place)
         _check_reference(value, place)
         failure: SettingsError
         try:
@@ -162,7 +160,7 @@ def _check_reference(value: Mapping[str, Any], place: str) -> None:
         if key not in known:
             raise SettingsError("unknown key", toml.allowed(known, key), f"{place}.{toml.plain(key)}")
     if len(value) != 1:
-        what = f"names {len(value)} places" if value else "names no place where the secret is kept"
+        what = f"names {len(value)} places" if value else "does not say where the secret is kept"
         raise SettingsError(what, f"{_REFERENCE}.", place)
     ((key, given),) = value.items()
     below = f"{place}.{key}"

@@ -26,7 +26,7 @@ class Attempt:
         """Say that from now on the post may arrive. Raises ``NotSent`` once the attempt has ended."""
         with self._lock:
             if self._ended:
-                raise NotSent("The attempt has ended", "It will be tried again.")
+                raise NotSent("The attempt has ended", "It will be retried.")
             self._left = True
 
     def end(self) -> bool:

@@ -210,7 +210,7 @@ class HttpClient:
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             failure = HttpRejected(f"{self.service}: the request cannot be written", self.clean(str(error)))
         except (httpx.RequestError, httpx.StreamError) as error:
-            failure = self.doubt(f"broke off ({type(error).__name__})", repeatable)
+            failure = self.doubt(f"connection dropped ({type(error).__name__})", repeatable)
         # Raised out here, where no exception of httpx (its request holds the token) can become the context.
         if failure is not None:
             raise failure
@@ -236,9 +236,7 @@ class HttpClient:
         """The error for a request whose outcome nobody knows: ``Unconfirmed``, or ``NotSent`` if repeatable."""
         if repeatable:
             return NotSent(f"{self.service} {what}", "Nothing is lost; it will be tried again.")
-        return Unconfirmed(
-            f"{self.service} {what}; the message may have arrived", f"Look there whether it did ({self.host})."
-        )
+        return Unconfirmed(f"{self.service} {what}; the message may have arrived", f"Check there ({self.host}).")
 
     def clean(self, text: str, limit: int = 200) -> str:
         """Return the service's words fit for an error: no secret, no control character, at most ``limit`` long."""
@@ -279,7 +277,7 @@ class HttpClient:
         detail = f" ({reason[:1].lower()}{reason[1:]})" if reason else ""
         return NotSent(
             f"{self.service} cannot be reached{detail}",
-            f"Check the network and the address {self.host}. It will be tried again.",
+            f"Check the network and the address {self.host}. It will be retried.",
         )
 
     def _redirect_host(self, response: httpx.Response) -> str:

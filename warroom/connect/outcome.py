@@ -110,15 +110,15 @@ class DeliveryClient(HttpClient):
         words = self.clean(_first_text(response.data, *rules.message_keys))
         if status == 429 or code in rules.throttled:
             wait = self.wait_of(response)
-            return NotSent(f"{self.service} asks for a pause", "It will be tried again.", retry_after=wait)
+            return NotSent(f"{self.service} is rate-limiting", "It will be retried.", retry_after=wait)
         if status in (408, 425):
-            return NotSent(f"{self.service} did not take the request ({status})", "It will be tried again.")
+            return NotSent(f"{self.service} did not take the request ({status})", "It will be retried.")
         if status >= 500 or status < 200:
             return self.doubt(f"failed ({status})", repeatable)
         if status < 400:
             where = f" at {response.redirects_to}" if response.redirects_to else ""
             remedy = f"Redirects are not followed. Set the service's final address{where}."
-            return HttpRejected(f"{self.service} points elsewhere ({status})", remedy, status)
+            return HttpRejected(f"{self.service} redirects ({status})", remedy, status)
         reason = next(text for text in (code, words, response.text, response.reason, "no reason") if text)
         detail = words if words and words != reason else ""
         remedy = rules.remedies.get(code) or _REMEDIES.get(status, "Check this destination's settings.")

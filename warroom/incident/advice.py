@@ -32,17 +32,21 @@ class NextStep:
 
 
 def next_steps(
-    incident: Incident, playbook: Playbook, deliveries: Sequence[Delivery], now: datetime, leap: float | None = None
+    incident: Incident,
+    playbook: Playbook,
+    deliveries: Sequence[Delivery],
+    now: datetime,
+    spike: float | None = None,
 ) -> list[NextStep]:
     """All that is worth doing now, most urgent first; the first is the ``Next`` line. Never empty.
 
-    ``leap``: how many times their own past the errors in a log have become, if nobody has looked yet.
+    ``spike``: how many times their own past the errors in a log have become, if nobody has looked yet.
     """
     if incident.status == "closed":
-        return [NextStep("home", "", f"{incident.id} is closed. Go home")]
+        return [NextStep("home", "", f"{incident.id} is closed")]
     told = list(_deliveries(deliveries))
-    if leap:
-        told.append(NextStep("pane_logs", "", f"Look at the log: errors are {leap:.0f}× the last hour", "soon"))
+    if spike:
+        told.append(NextStep("pane_logs", "", f"Check the log: errors are at {spike:.0f}× the last hour", "soon"))
     told += _while_open(incident, playbook, now) if incident.open else _afterwards(incident, playbook)
     rank = {"overdue": 0, "late": 1, "soon": 2, "calm": 3}
     return sorted(told, key=lambda step: rank[step.urgency])  # stable: the order of asking within an urgency
@@ -56,10 +60,10 @@ def _deliveries(deliveries: Sequence[Delivery]) -> Iterator[NextStep]:
             yield NextStep("deliveries", delivery.id, f"Did {what} arrive on {delivery.destination}?", "late")
     failed = {delivery.destination: delivery for delivery in resendable(deliveries)}
     for name, delivery in failed.items():
-        yield NextStep("deliveries", delivery.id, f"{name} did not take a post: see why", "soon")
+        yield NextStep("deliveries", delivery.id, f"{name} refused a post: see why", "soon")
     unable = {delivery.destination: delivery for delivery in deliveries if delivery.lacks_settings}
     for name, delivery in unable.items():
-        yield NextStep("deliveries", delivery.id, f"Nothing can be sent to {name}: see why", "soon")
+        yield NextStep("deliveries", delivery.id, f"Cannot send to {name}: see why", "soon")
 
 
 def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterator[NextStep]:
@@ -87,7 +91,7 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
         when = "now" if update.left_s <= 0 else f"in {timing.minutes(update.left_s)}"
         yield NextStep("update", "update", f"Post update {number} {when}", update.urgency)
     elif update is None:
-        yield NextStep("update", "update", f"Post update {number}: no next one is promised", "soon")
+        yield NextStep("update", "update", f"Post update {number}: no next update set", "soon")
     if _severity_in_doubt(incident, playbook, now):
         yield NextStep("check", SEVERITY_ITEM, "Confirm that the severity still fits")
     if incident.commander:
@@ -105,7 +109,7 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
         if role.id not in incident.roles and role.id != "incident_commander":
             yield NextStep("assign", role.id, f"Assign a {role.title.lower()}")
     if not incident.fixes:
-        yield NextStep("fix", "", "Record the fix once there is one")
+        yield NextStep("fix", "", "Record the fix when there is one")
     yield NextStep("update", "update", f"Post update {number}")
 
 
@@ -150,5 +154,5 @@ def _afterwards(incident: Incident, playbook: Playbook) -> Iterator[NextStep]:
         if item.id not in incident.ticks:
             yield NextStep("check", item.id, item.text)
     if not close_blockers(incident, playbook):
-        yield NextStep("close", "", f"Everything is done: close {incident.id}", "soon")
+        yield NextStep("close", "", f"All done: close {incident.id}", "soon")
     yield NextStep("review", "", "Review the post-mortem")

@@ -135,14 +135,14 @@ _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
 def _said(text: str, what: str, remedy: str = "") -> str:
     text = text.strip()
     if not text:
-        raise BadInput(f"{what} is empty", remedy or "Say it in a few words.")
+        raise BadInput(f"{what} is empty", remedy or "Give it in a few words.")
     return text
 
 
 def _past(at: datetime, context: CommandContext, what: str) -> datetime:
     # A minute's grace: two machines' clocks never quite agree.
     if at > context.now + timedelta(minutes=1):
-        raise Refusal(f"{what} lies in the future", "Give a time that has been, such as -10m or 14:03.")
+        raise Refusal(f"{what} is in the future", "Give a past time, such as -10m or 14:03.")
     return at
 
 
@@ -163,7 +163,7 @@ class Declare:
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if incident.exists:
-            raise Refusal(f"{incident.id} is declared already", "Declare another incident instead.")
+            raise Refusal(f"{incident.id} is already declared", "Declare another incident instead.")
         service = _said(self.service, "The service", "Name what is affected, such as checkout-api.")
         impact = _said(self.impact, "The impact", "Say in a sentence what users notice.")
         # The framework treats what is not yet known as the higher severity.
@@ -191,7 +191,7 @@ class Acknowledge:
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if "acknowledged" in incident.milestones:
-            raise Refusal(f"{incident.id} is acknowledged already", "Nothing to do.")
+            raise Refusal(f"{incident.id} is already acknowledged", "Nothing to do.")
         if not incident.open:
             raise Refusal(f"{incident.id} is {incident.status}", "Reopen it first if it is back.")
         return [Acknowledged(who=context.by)]
@@ -211,8 +211,8 @@ class SetSeverity:
         lower = context.playbook.rank(severity.id) > context.playbook.rank(incident.severity)
         if lower and not self.reason.strip():
             raise Refusal(
-                f"Lowering the severity to {severity.title} asks for a reason",
-                "Say why it is less severe than thought; the timeline keeps it.",
+                f"Lowering the severity to {severity.title} needs a reason",
+                "Say why it is less severe than thought; the timeline records it.",
             )
         return [SeveritySet(severity=severity.id, before=incident.severity, reason=self.reason.strip())]
 
@@ -271,7 +271,7 @@ class Resolve:
         if blockers and not self.reason.strip():
             raise Refusal(
                 f"{incident.id} cannot be resolved yet",
-                "Verify these, or give a reason to resolve over them.",
+                "Verify these, or give a reason to resolve anyway.",
                 blockers,
             )
         return [Resolved(overridden=blockers, reason=self.reason.strip() if blockers else "")]
@@ -287,7 +287,7 @@ class Reopen:
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if incident.open:
             raise Refusal(f"{incident.id} is open", "Nothing to do.")
-        reason = _said(self.reason, "The reason", "Say what came back.")
+        reason = _said(self.reason, "The reason", "Say why.")
         unverified: list[Event] = [
             ItemUnchecked(item=item.id, title=item.text)
             for item in context.playbook.checklists["recovery"].items
@@ -313,7 +313,7 @@ class Close:
         owed = close_blockers(incident, context.playbook)
         if owed and not self.reason.strip():
             raise Refusal(
-                f"{incident.id} still owes its follow-up", "Do these, or give a reason to close over them.", owed
+                f"{incident.id} has outstanding follow-up", "Do these, or give a reason to close anyway.", owed
             )
         return [Closed(reason=self.reason.strip())]
 
@@ -384,7 +384,7 @@ class AcceptHandover:
         role = context.playbook.role(self.role)
         held = incident.roles.get(role.id)
         if not held or not held.offered_to:
-            raise Refusal(f"{role.title} is not offered to anybody", "Offer it first: warroom handover.")
+            raise Refusal(f"{role.title} has not been offered to anyone", "Offer it first: warroom handover.")
         return [RoleAssigned(role=role.id, title=role.title, person=held.offered_to, handed_over_by=held.person)]
 
 
@@ -406,12 +406,12 @@ class Check:
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         item = context.playbook.item(self.item)
         if item.id in incident.ticks:
-            raise Refusal(f"“{item.text}” is done already", "Nothing to do.")
+            raise Refusal(f"“{item.text}” is already done", "Nothing to do.")
         against = self.against.strip()
         if against and not self.anyway:
             raise Refusal(
                 f"“{item.text}” is contradicted: {against}",
-                "Look into it first, or check it with --anyway; the timeline keeps the evidence.",
+                "Check the logs first, or use --anyway; the timeline records the evidence.",
             )
         return [ItemChecked(item=item.id, title=item.text, against=against, evidence=self.evidence.strip())]
 
@@ -491,7 +491,7 @@ class Pin:
     comment: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        words = _said(self.words, "The evidence", "Pick a log line that says something.")
+        words = _said(self.words, "The evidence", "Choose a log line with text.")
         pinned = EvidencePinned(
             source=self.source or "log",
             line=self.line,
@@ -501,7 +501,7 @@ class Pin:
             comment=self.comment.strip(),
         )
         if pinned in (event for _, event in incident.evidence):
-            raise Refusal("That line is pinned already", "Nothing to do.")
+            raise Refusal("That line is already pinned", "Nothing to do.")
         return [pinned]
 
 
@@ -583,7 +583,7 @@ class ClearAlert:
 
 @dataclass(frozen=True, slots=True)
 class PostUpdate:
-    """Say something to an audience. Words to customers need the incident commander's ok.
+    """Say something to an audience. Updates to customers need the incident commander's OK.
 
     ``seen`` is the number of the last update that whoever posts this has read. Somebody else's that came after
     it, to the same audience and within ``JUST_POSTED``, is a reason to ask first.
@@ -606,17 +606,17 @@ class PostUpdate:
         over = self.message == "resolution" or not incident.open
         if next_at is None and self.audience == "team" and not over:
             raise Refusal(
-                "An update names the time of the next one",
-                "Give it, such as +15m or 14:30; the cadence proposes it.",
+                "An update needs the time of the next one",
+                "Give it, such as +15m or 14:30.",
             )
         if next_at is not None and next_at <= context.now:
-            raise Refusal("The next update lies in the past", "Give a time ahead, such as +15m.")
+            raise Refusal("The next update is in the past", "Give a future time, such as +15m.")
         approved = self.approved_by.strip()
         if self.audience == "customers" and not approved:
             if context.by != incident.commander:
                 leader = incident.commander or "an incident commander, once one is assigned"
                 raise Refusal(
-                    "Words to customers need the incident commander's ok",
+                    "Updates to customers need the incident commander's OK",
                     f"Ask {leader}, and name who approved it.",
                 )
             approved = context.by
@@ -648,7 +648,7 @@ class PostUpdate:
             raise JustPosted(
                 f"{last.by or 'Somebody'} posted update #{last.number} to {who}"
                 f" {int(age.total_seconds())} s ago: {about}",
-                "Read it first. If yours is still needed, post it as well: warroom update --anyway.",
+                "Read it first. If yours is still needed, post it too: warroom update --anyway.",
                 last.number,
             )
 
@@ -697,10 +697,10 @@ class CompleteAction:
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         item = incident.actions.get(self.action.strip().upper())
         if item is None:
-            known = ", ".join(incident.actions) or "none so far"
+            known = ", ".join(incident.actions) or "none yet"
             raise NotFound(f"There is no action item {self.action!r}", f"There are: {known}.")
         if item.done_at:
-            raise Refusal(f"{item.id} is done already", "Nothing to do.")
+            raise Refusal(f"{item.id} is already done", "Nothing to do.")
         return [ActionDone(action=item.entry, words=item.words)]
 
 
@@ -723,7 +723,7 @@ class AmendEntry:
         words = None if self.words is None else _said(self.words, "The text")
         at = _past(self.at, context, "The time") if self.at else None
         if (words is None or words == row.text) and (at is None or at == row.at):
-            raise Refusal("That is what it says already", "Change the text or the time.")
+            raise Refusal("It already says that", "Change the text or the time.")
         return [EntryAmended(entry=row.id, words=words, at=at)]
 
 
@@ -744,11 +744,11 @@ class RetractEntry:
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         row = incident.find_row(self.entry)
         if row.retracted:
-            raise Refusal(f"Entry {row.number} is retracted already", "Nothing to do.")
+            raise Refusal(f"Entry {row.number} is already retracted", "Nothing to do.")
         if row.entry.event.kind not in RETRACTABLE:
             raise Refusal(
-                f"A {row.kind} entry happened and cannot be retracted",
-                "Undo it by its own command, or amend its text or time.",
+                f"A {row.kind} entry cannot be retracted",
+                "Undo it with its own command, or amend its text or time.",
             )
         return [EntryRetracted(entry=row.id, reason=self.reason.strip())]
 
@@ -771,8 +771,8 @@ class AmendMilestone:
         start, end = after["started"], after.get("resolved", context.now + timedelta(minutes=1))
         if not all(start <= when <= end for when in after.values()):
             raise Refusal(
-                f"{self.milestone.capitalize()} would lie outside the incident",
-                "Started comes first and resolved last: amend the milestone that is wrong before this one.",
+                f"{self.milestone.capitalize()} would be outside the incident",
+                "Started is first and resolved last: correct the other milestone first.",
             )
         return [MilestoneAmended(milestone=self.milestone, at=at, reason=self.reason.strip())]
 

@@ -41,7 +41,7 @@ ROLE_ASSIGNED = "role-assigned:"
 
 def _inert(value: str) -> str:
     if not all(c.isprintable() or c == "\n" for c in value):
-        raise ValueError("must hold no control or direction characters")
+        raise ValueError("must not contain control or direction characters")
     return value
 
 
@@ -381,7 +381,7 @@ def _mistakes(file: _File) -> Iterable[Mistake]:
     for group, needed in _NEEDED.items():
         for id in needed:
             if id not in getattr(file, group):
-                yield Mistake((group, id), "cannot be left out", "The console counts on it; change it instead.")
+                yield Mistake((group, id), "is missing", "The console needs it; change it instead.")
     yield from _wrong_phases(file)
     for id, step in file.steps.items():
         if step.phase not in file.phases:
@@ -448,7 +448,7 @@ def _unfounded(base: Any, over: Mapping[str, Any], path: toml.Path) -> Iterable[
         if value.get("remove") is not True:
             yield from _unfounded(below, value, (*path, key))
         elif not path:
-            yield Mistake((key, "remove"), "only single entries can be removed", "Remove its tables one by one.")
+            yield Mistake((key, "remove"), "only single entries can be removed", "Remove its entries one by one.")
         elif not isinstance(below, dict):
             there = [name for name, table in base.items() if isinstance(table, dict)] if base else []
             yield Mistake((*path, key), "there is no such entry to remove", toml.allowed(there, key))

@@ -24,7 +24,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
+class TeamState:
     """The team's stream, folded. ``ready`` is when each preparation or improvement item was last confirmed.
 
     ``alerts`` are those waiting; ``received`` is the entries of all there were.
@@ -49,9 +49,9 @@ class Team:
         return found[0]
 
 
-def fold_team(entries: Iterable[Entry], base: Team | None = None) -> Team:
+def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamState:
     """Fold ``entries`` into the team, starting from ``base`` if given. An alert seen before is skipped."""
-    start = base or Team()
+    start = base or TeamState()
     version, alerts, ready, received = start.version, dict(start.alerts), dict(start.ready), set(start.received)
     for entry in entries:
         version, event = entry.seq, entry.event
@@ -64,4 +64,4 @@ def fold_team(entries: Iterable[Entry], base: Team | None = None) -> Team:
             alerts[event.alert] = replace(alerts[event.alert], cleared_at=event.cleared_at or entry.at)
         elif isinstance(event, ReadinessConfirmed):
             ready[event.item] = entry.at
-    return Team(version, alerts, ready, frozenset(received))
+    return TeamState(version, alerts, ready, frozenset(received))

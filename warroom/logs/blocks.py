@@ -1,9 +1,9 @@
-"""Where lines stand in large logs: pieces of whole lines with one count each; never keeps a line, never reads.
+"""Where lines are in large logs: blocks of whole lines with one count each; never keeps a line, never reads.
 
-A ``Piece`` is up to ``PIECE`` bytes of one store. A ``Sequence`` is pieces one after the other, as they are shown,
-each with the number of its lines that are: all, or what a filter lets through. It grows at both ends — new lines
-ahead, history behind while it is being counted — and the position of a line does not change by that. A gigabyte
-takes 8,000 pieces, about 1 MB.
+A ``Block`` is up to ``BLOCK_BYTES`` bytes of one store. A ``BlockIndex`` is blocks one after the other, as they are
+shown, each with the number of its lines that are: all, or what a filter lets through. It grows at both ends — new
+lines ahead, history behind while it is being counted — and the position of a line does not change by that. A
+gigabyte takes 8,000 pieces, about 1 MB.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from itertools import count
 
 from warroom.logs.stores import Store
 
-PIECE = 128 * 1024
+BLOCK_BYTES = 128 * 1024
 _READ = 1024 * 1024  # bytes a pread: with the counting about half a millisecond of the interpreter's lock
 _serials = count(1)
 
 
-class Piece:
+class Block:
     """Whole lines of one store, bytes ``start`` to ``end``; or a ``notice``, one line that no store has.
 
-    Or a window of several files: then it consists of ``strands``, a piece of each. The last line may still be
+    Or a window of several files: then it consists of ``runs``, a piece of each. The last line may still be
     growing. ``line`` is the number of the first line within its store, from 0 where
     following began, less than 0 before.
     """
 
-    __slots__ = ("end", "gone", "line", "lines", "notice", "owner", "serial", "start", "store", "strands")
+    __slots__ = ("end", "gone", "line", "lines", "notice", "owner", "runs", "serial", "start", "store")
 
     def __init__(self, owner: object, store: Store | None, start: int, end: int, line: int, lines: int) -> None:
         self.serial = next(_serials)
@@ -40,18 +40,18 @@ class Piece:
         self.line = line
         self.lines = lines
         self.notice = ""
-        self.strands: tuple[Piece, ...] = ()
+        self.runs: tuple[Block, ...] = ()
         self.gone = False
 
 
-class Sequence:
+class BlockIndex:
     """Pieces in their order, each with the number of lines it shows. Positions count those lines, from 0 ahead."""
 
     def __init__(self) -> None:
-        self._ahead: list[Piece] = []
+        self._ahead: list[Block] = []
         self._to = array("q")  # position after each piece ahead
         self._low = 0  # position before the first piece ahead
-        self._behind: list[Piece] = []
+        self._behind: list[Block] = []
         self._from = array("q")  # position before each piece behind
 
     @property
@@ -65,31 +65,31 @@ class Sequence:
         return self._to[-1] if self._to else self._low
 
     @property
-    def newest(self) -> Piece | None:
+    def newest(self) -> Block | None:
         """The last piece."""
         return self._ahead[-1] if self._ahead else self._behind[0] if self._behind else None
 
     @property
-    def oldest(self) -> Piece | None:
+    def oldest(self) -> Block | None:
         """The first piece."""
         return self._behind[-1] if self._behind else self._ahead[0] if self._ahead else None
 
     def __len__(self) -> int:
         return len(self._ahead) + len(self._behind)
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[Block]:
         yield from reversed(self._behind)
         yield from self._ahead
 
-    def append(self, piece: Piece, lines: int) -> None:
+    def append(self, block: Block, lines: int) -> None:
         """Adds a piece after the others."""
         self._to.append(self.end + lines)
-        self._ahead.append(piece)
+        self._ahead.append(block)
 
-    def prepend(self, piece: Piece, lines: int) -> None:
+    def prepend(self, block: Block, lines: int) -> None:
         """Adds a piece before the others."""
         self._from.append(self.first - lines)
-        self._behind.append(piece)
+        self._behind.append(block)
 
     def pop(self) -> None:
         """Takes the oldest piece away; the others keep their positions."""
@@ -100,23 +100,23 @@ class Sequence:
             self._low = self._to[0]
             del self._ahead[0], self._to[0]
 
-    def add(self, piece: Piece, lines: int) -> bool:
+    def add(self, block: Block, lines: int) -> bool:
         """Says that a piece shows that many lines more (or fewer); false if it is not among the pieces ahead."""
         for at in range(len(self._ahead) - 1, -1, -1):
-            if self._ahead[at] is piece:
+            if self._ahead[at] is block:
                 for later in range(at, len(self._to)):
                     self._to[later] += lines
                 return True
         return False
 
-    def lines_of(self, piece: Piece) -> int:
+    def lines_of(self, block: Block) -> int:
         """How many lines a piece shows, if it is among those ahead."""
         for at in range(len(self._ahead) - 1, -1, -1):
-            if self._ahead[at] is piece:
+            if self._ahead[at] is block:
                 return self._to[at] - (self._to[at - 1] if at else self._low)
         return 0
 
-    def locate(self, position: int) -> tuple[Piece, int] | None:
+    def locate(self, position: int) -> tuple[Block, int] | None:
         """The piece with the line at this position, and the number of shown lines in it before that one."""
         if not self.first <= position < self.end:
             return None
@@ -133,15 +133,15 @@ class Sequence:
                 low = middle + 1
         return self._behind[low], position - self._from[low]
 
-    def spans(self) -> list[tuple[int, int, Piece]]:
+    def spans(self) -> list[tuple[int, int, Block]]:
         """All pieces with the positions before and after them, oldest first."""
         tops = [self._low, *self._from[:-1]] if self._from else []
-        behind = [(low, top, piece) for low, top, piece in zip(self._from, tops, self._behind, strict=True)]
+        behind = [(low, top, block) for low, top, block in zip(self._from, tops, self._behind, strict=True)]
         lows = [self._low, *self._to[:-1]] if self._to else []
         return behind[::-1] + list(zip(lows, self._to, self._ahead, strict=True))
 
 
-def cut_lines(data: bytes, limit: int = PIECE) -> list[int]:
+def cut_lines(data: bytes, limit: int = BLOCK_BYTES) -> list[int]:
     """Where to cut whole lines into pieces: the ends, each after a newline and about ``limit`` bytes apart.
 
     The last end is that of the data. A cut falls before a line that looks like the beginning of a record where
@@ -197,16 +197,16 @@ def count_back(
             total += 1
             end = start
             continue
-        pieces = []
+        blocks = []
         at = skip
         body = data[skip:] if skip else data
         for cut in cut_lines(body):
             lines = body.count(b"\n", at - skip, cut)
-            pieces.append((start + at, start + skip + cut, lines))
+            blocks.append((start + at, start + skip + cut, lines))
             at = skip + cut
             total += lines
-        pieces.reverse()
-        found(pieces)
+        blocks.reverse()
+        found(blocks)
         end = start + skip
     return None if end > 0 else total
 

@@ -14,7 +14,7 @@ from datetime import datetime, tzinfo
 from itertools import islice
 from threading import Lock
 
-from warroom.logs.line_shapes import SAMPLE, Learner, LineShape
+from warroom.logs.line_shapes import SAMPLE, LineShape, ShapeLearner
 from warroom.logs.query import Query, decoded
 from warroom.logs.records import Level, is_continuation, rank
 
@@ -64,7 +64,7 @@ _TELLING_WARN = (b"warn", b"wrn")
 
 
 @dataclass(slots=True)
-class _Look:
+class _Shape:
     """A way lines begin, up to where they state their level."""
 
     seen: int = 0
@@ -74,7 +74,7 @@ class _Look:
     words: dict[bytes, Level] = field(default_factory=dict)
 
 
-class Looks:
+class LineShapes:
     """What the lines of a source look like, learned from some of them. May be asked from several threads.
 
     ``stamped``: records begin alike, so that a line which begins otherwise and states no level belongs to the one
@@ -83,11 +83,11 @@ class Looks:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._learner = Learner()
+        self._learner = ShapeLearner()
         self.stamped = False
         self.lines = 0  # that were learned from
         self.columns: tuple[int, ...] = ()  # bytes up to the level, where these are always as many
-        self._looks: dict[bytes, _Look] = {}
+        self._looks: dict[bytes, _Shape] = {}
         self._levels = 0
         self._begun = 0
         self._harmless: dict[int, re.Pattern[bytes] | None] = {}
@@ -153,7 +153,7 @@ class Looks:
         if look is None:
             if len(self._looks) >= 40:
                 return
-            look = self._looks[key] = _Look()
+            look = self._looks[key] = _Shape()
         look.seen += 1
         look.firsts.add(line[0])
         look.lengths.add(at if at > 0 else -len(look.lengths))
@@ -226,7 +226,7 @@ def _nothing() -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeRange:
     """From a time on and before another, either left open; ``time_of`` tells when a line says it was written.
 
     A log is in the order of its times, more or less: where the first and the last line of a piece are both
@@ -275,7 +275,7 @@ class Span:
         return self.time_of(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n")))
 
 
-class Sieve:
+class LineFilter:
     """Lets through records of at least ``level``, that match every one of ``within`` and none of ``without``.
 
     A record is a line with those that continue it (a stack trace). One for each source: it learns from it. May be
@@ -287,13 +287,13 @@ class Sieve:
         level: Level | None = None,
         within: tuple[Query, ...] = (),
         without: tuple[Query, ...] = (),
-        looks: Looks | None = None,
-        span: Span | None = None,
+        shapes: LineShapes | None = None,
+        span: TimeRange | None = None,
     ) -> None:
         self.level = level
         self.within = within
         self.without = without
-        self.looks = looks or Looks()
+        self.shapes = shapes or LineShapes()
         self.span = span
         self._least = rank(level)
         self._known: dict[bytes, int] = {}
@@ -350,8 +350,8 @@ class Sieve:
         text = decoded(data[at : end if end >= 0 else at + 300])
         if _NEW_LINE.match(text):
             return False
-        if self.looks.stamped:
-            return self.looks.shape.level(text) is None
+        if self.shapes.stamped:
+            return self.shapes.shape.level(text) is None
         return is_continuation(text)
 
     def _end(self, data: bytes, at: int) -> int:
@@ -403,7 +403,7 @@ class Sieve:
             ahead = before()
             start = self._last_record(ahead)
             if (
-                rank(self.looks.shape.level(decoded(ahead[start : start + _LONG].split(b"\n", 1)[0])))
+                rank(self.shapes.shape.level(decoded(ahead[start : start + _LONG].split(b"\n", 1)[0])))
                 >= self._least
             ):
                 done = self._end(data, 0)
@@ -419,11 +419,11 @@ class Sieve:
         if not data:
             return []
         found = []
-        harmless = self.looks.harmless(self._least)
+        harmless = self.shapes.harmless(self._least)
         if harmless is None:
             return (
                 self._telling(data)
-                if self._least >= rank("warn") and self.looks.worded
+                if self._least >= rank("warn") and self.shapes.worded
                 else [(start, end) for start, end in _lines(data) if self._passes(data, start, end)]
             )
         if harmless.match(b"\n" + data[:_LONG]) and self._passes(data, 0, end := data.find(b"\n") + 1 or len(data)):
@@ -453,15 +453,15 @@ class Sieve:
 
     def _passes(self, data: bytes, start: int, end: int) -> bool:
         """Whether the line states the level."""
-        for column in self.looks.columns:
+        for column in self.shapes.columns:
             # Lines that begin alike, but for the digits, state the same level, if the beginning alone says it.
             head = data[start : min(end, start + column + 6)].translate(_ZEROS)
             known = self._known.get(head)
             if known is None:
-                known = rank(self.looks.shape.level(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n"))))
+                known = rank(self.shapes.shape.level(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n"))))
                 if (
                     known < 0
-                    or rank(self.looks.shape.level(decoded(data[start : start + column + 6].split(b"\n")[0])))
+                    or rank(self.shapes.shape.level(decoded(data[start : start + column + 6].split(b"\n")[0])))
                     != known
                 ):
                     known = -2
@@ -471,7 +471,7 @@ class Sieve:
             if known != -2:
                 return known >= self._least
         return (
-            rank(self.looks.shape.level(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n"))))
+            rank(self.shapes.shape.level(decoded(data[start : min(end, start + _LONG)].rstrip(b"\n"))))
             >= self._least
         )
 
@@ -512,10 +512,10 @@ class Filter:
             ),
         )
 
-    def sieve(self, looks: Looks, time_of: Callable[[str], datetime | None]) -> Sieve:
+    def line_filter(self, shapes: LineShapes, time_of: Callable[[str], datetime | None]) -> LineFilter:
         """What lets these lines through of a source that looks like this."""
-        span = Span(self.since, self.until, time_of) if self.since or self.until else None
-        return Sieve(self.level, self.within, self.without, looks, span)
+        span = TimeRange(self.since, self.until, time_of) if self.since or self.until else None
+        return LineFilter(self.level, self.within, self.without, shapes, span)
 
 
 _INDENT = frozenset(b" \t")

@@ -7,13 +7,13 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
-from warroom.logs.blocks import Piece
+from warroom.logs.blocks import Block
 from warroom.logs.query import Query
 from warroom.logs.rows import Seq
 from warroom.logs.view import LogView
 
 
-class Hunt:
+class Search:
     """One search through what a view shows: for ``query``, or without one for lines that state an error.
 
     Remembers how many lines of each piece match, so that going on to the next is quick. Asked by one thread at a
@@ -34,11 +34,11 @@ class Hunt:
         for place in order:
             if cancelled():
                 return None
-            low, _, piece = spans[place]
-            known = self._known.get(piece.serial)
-            if known and known == (piece.end, 0):
+            low, _, block = spans[place]
+            known = self._known.get(block.serial)
+            if known and known == (block.end, 0):
                 continue
-            hits = self._hits(piece)
+            hits = self._hits(block)
             fitting = [low + hit for hit in hits if (low + hit <= position if older else low + hit >= position)]
             if fitting and (rows := self._view.rows(found := fitting[-1 if older else 0], found + 1)):
                 return rows[0].seq
@@ -48,13 +48,13 @@ class Hunt:
         """Counts all lines that match, newest first; None if stopped. ``told`` gets the number so far and how much
         of what is shown has been gone through (0 to 1), every dozen pieces."""
         spans = self._spans()
-        total = sum(known[1] for _, _, piece in spans if (known := self._get(piece)))
+        total = sum(known[1] for _, _, block in spans if (known := self._get(block)))
         for place in range(len(spans) - 1, -1, -1):
             if cancelled():
                 return None
-            piece = spans[place][2]
-            if self._get(piece) is None:
-                total += self._count(piece)
+            block = spans[place][2]
+            if self._get(block) is None:
+                total += self._count(block)
             if place % 12 == 0:
                 told(total, 1 - place / len(spans))
         return total
@@ -62,14 +62,14 @@ class Hunt:
     def place_of(self, position: int) -> tuple[int, int] | None:
         """The how-manieth of how many matches stands at this position; None while they are being counted."""
         before = total = 0
-        for low, _, piece in self._spans():
-            known = self._get(piece)
+        for low, _, block in self._spans():
+            known = self._get(block)
             if known is None:
                 return None
             if known[1] and low <= position:
                 before += (
-                    sum(low + hit <= position for hit in self._hits(piece))
-                    if low + piece.lines > position
+                    sum(low + hit <= position for hit in self._hits(block))
+                    if low + block.lines > position
                     else known[1]
                 )
             total += known[1]
@@ -79,27 +79,27 @@ class Hunt:
         """As ``place_of``, for a line; None for errors as well, which nobody counts."""
         return self.place_of(self._view.position_of(seq)) if self.query else None
 
-    def _spans(self) -> list[tuple[int, int, Piece]]:
+    def _spans(self) -> list[tuple[int, int, Block]]:
         layout = self._view.snapshot().layout
         if layout != self._layout:
             self._layout = layout
             self._known = {}
         return self._view.spans()
 
-    def _get(self, piece: Piece) -> tuple[int, int] | None:
-        known = self._known.get(piece.serial)
-        return known if known and known[0] == piece.end else None
+    def _get(self, block: Block) -> tuple[int, int] | None:
+        known = self._known.get(block.serial)
+        return known if known and known[0] == block.end else None
 
-    def _count(self, piece: Piece) -> int:
-        end = piece.end
-        lines = self._view.matching(piece, self.query)
-        self._known[piece.serial] = end, lines
+    def _count(self, block: Block) -> int:
+        end = block.end
+        lines = self._view.matching(block, self.query)
+        self._known[block.serial] = end, lines
         return lines
 
-    def _hits(self, piece: Piece) -> list[int]:
-        end = piece.end
-        hits = self._view.hits(piece, self.query)
-        self._known[piece.serial] = end, len(hits)
+    def _hits(self, block: Block) -> list[int]:
+        end = block.end
+        hits = self._view.hits(block, self.query)
+        self._known[block.serial] = end, len(hits)
         return hits
 
 
@@ -109,8 +109,8 @@ Way = tuple[int, bool]
 """From where to look, and whether upwards (to older lines)."""
 
 
-class Seeker:
-    """Hunts in threads, one after the other; a newer search ends the one before, of which nothing more is told."""
+class SearchRunner:
+    """Runs searches in threads, one at a time: a newer search ends the one before, which reports nothing more."""
 
     def __init__(self) -> None:
         self._one = threading.Lock()
@@ -122,14 +122,14 @@ class Seeker:
 
     def start(
         self,
-        hunt: Hunt,
+        search: Search,
         ways: Sequence[Way],
         found: Callable[[Seq | None], None],
         counted: Callable[[str], None],
         *,
         count: bool = False,
     ) -> None:
-        """Looks each of the ``ways`` in turn.
+        """Try each of the ``ways`` in turn.
 
         ``found`` gets the first line (it is not called where there are no ways), ``counted`` how many there are, in
         words: while they are counted, if that is asked for, and then which of them was found. Both are called in a
@@ -149,7 +149,7 @@ class Seeker:
             with self._one:
                 seq = None
                 for position, older in ways:
-                    seq = hunt.nearest(position, older=older, cancelled=stale)
+                    seq = search.nearest(position, older=older, cancelled=stale)
                     if seq is not None:
                         break
                 if not stale() and ways:
@@ -163,10 +163,10 @@ class Seeker:
                             last = time.monotonic()
                             tell(f"{lines:,} lines, {done:.0%} searched")
 
-                    total = hunt.count(stale, so_far)
+                    total = search.count(stale, so_far)
                     if total is not None:
                         tell(f"{total:,} {'line' if total == 1 else 'lines'}")
-                if seq is not None and not stale() and (place := hunt.place_of_seq(seq)):
+                if seq is not None and not stale() and (place := search.place_of_seq(seq)):
                     tell(f"{place[0]:,} of {place[1]:,} lines")
 
         threading.Thread(target=run, name="log search", daemon=True).start()

@@ -20,14 +20,14 @@ from warroom.logs.records import (
     PG_PART,
     Format,
     Level,
-    Reading,
-    Said,
+    LineFacts,
+    ParsedLine,
     after_stamp,
     anything,
     is_continuation,
     sniff,
 )
-from warroom.logs.timestamps import FAMILIES, STAMP, Ask, Dates, Stamp, moment, only_order, order_of
+from warroom.logs.timestamps import FAMILIES, STAMP, Dates, Stamp, TimeContext, moment, only_order, order_of
 
 SAMPLE = 100  # lines that a shape is learned from
 _SAMPLES = 5  # after which nothing is expected of a source whose lines have nothing in common
@@ -58,13 +58,13 @@ class LineShape:
     dates: Dates | None = None
     """How dates that can be read in several orders are meant."""
 
-    def read(self, text: str) -> Reading:
+    def read(self, text: str) -> ParsedLine:
         """The line's level and time, the time as it is written."""
         if self.pattern is not None and (head := self.pattern.match(text, 0, _REACH)):
             stamp = Stamp(self.kind, head["stamp"])
             word = head["level"] if self.pattern.groups > 1 else None
             level = NAMES.get(word.lower()) if word else None
-            return Reading(level, stamp) if level else after_stamp(text, stamp, head.end("stamp"))
+            return ParsedLine(level, stamp) if level else after_stamp(text, stamp, head.end("stamp"))
         if self.form is not None and (found := self.form(text)):
             return found
         return sniff(text)
@@ -81,7 +81,7 @@ class LineShape:
         latest such time that is not after ``now`` by more than a day (an hour, where the date is missing).
         """
         stamp = self.read(text).stamp
-        return moment(stamp, Ask(now, zone, self.dates)) if stamp else None
+        return moment(stamp, TimeContext(now, zone, self.dates)) if stamp else None
 
 
 UNKNOWN = LineShape()
@@ -94,16 +94,16 @@ def learn(lines: Sequence[str], *, now: datetime, zone: tzinfo = UTC) -> LineSha
     read = [_alone(line) for line in sample]
     votes = Counter(form for form, _ in read)
     form = next((form for form, count in votes.items() if 2 * count > len(sample)), None)
-    ask = Ask(now, zone)
+    context = TimeContext(now, zone)
     stamps = [found.stamp for _, found in read if found.stamp]
     if form is not None and 2 * len(stamps) >= len(sample):
         if form.__name__ != "_stamped":  # the level's place is known too
-            return LineShape(form, dates=order_of(stamps, ask))
+            return LineShape(form, dates=order_of(stamps, context))
         column, kind = 0, Counter(stamp.kind for stamp in stamps).most_common(1)[0][0]
     else:  # the time is not where it usually is
         column, kind = _place(sample)
     if not kind:
-        return LineShape(form, dates=order_of(stamps, ask))
+        return LineShape(form, dates=order_of(stamps, context))
     ends = [
         (line, found.level, end)
         for line, (_, found) in zip(sample, read, strict=True)
@@ -111,16 +111,16 @@ def learn(lines: Sequence[str], *, now: datetime, zone: tzinfo = UTC) -> LineSha
     ]
     slot = _slot(ends)
     if slot is None and not column:
-        return LineShape(form, dates=order_of(stamps, ask))
+        return LineShape(form, dates=order_of(stamps, context))
     head = rf"(?:{_COLUMN}){{{column}}}{_OPENING}(?P<stamp>{FAMILIES[kind]})"
     if slot is not None:  # where the word is no level, the line is read on its own
         head += rf"(?:(?:{_GAP}{_WORD}){{{slot}}}{_GAP}[\[(<]?(?P<level>[A-Za-z]{{3,13}})(?![\w=./-]))?+"
     pattern = re.compile(head)
     stamps = [Stamp(kind, found["stamp"]) for line in sample if (found := pattern.match(line, 0, _REACH))]
-    return LineShape(form, pattern, kind, order_of(stamps, ask))
+    return LineShape(form, pattern, kind, order_of(stamps, context))
 
 
-def _alone(line: str) -> tuple[Format | None, Reading]:
+def _alone(line: str) -> tuple[Format | None, ParsedLine]:
     """The format a line is in, and what it says read on its own."""
     for form in FORMATS:
         if found := form(line):
@@ -190,7 +190,7 @@ def _slot(ends: Sequence[tuple[str, Level | None, int]]) -> int | None:
     return None
 
 
-class Learner:
+class ShapeLearner:
     """Learns the shape of a source as its lines come, from the first hundred or so, or those after a banner."""
 
     def __init__(self) -> None:
@@ -220,14 +220,14 @@ class Learner:
         return not self._enough
 
 
-class Reader:
+class LineReader:
     """Reads the lines of one source in their order; goes by what it has ``learned`` and by the lines before.
 
     One for each source, used by one thread at a time.
     """
 
     def __init__(self) -> None:
-        self._learner = Learner()
+        self._learner = ShapeLearner()
         self._format: Format | None = None
         self._dates: dict[str, Dates] = {}  # by family: 03/05/2025 can be read in two ways until a 13th is seen
         self._stamped = False  # the records of this source begin with a time
@@ -255,17 +255,17 @@ class Reader:
         """As ``LineShape.time``; where day and month could be either, as the source's other lines have it."""
         return self._when(self._read(text), now, zone)
 
-    def read(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> Said:
+    def read(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> LineFacts:
         """Level, time and whether it ``continues``, at little more than the cost of one of them."""
         found = self._read(text)
-        return Said(found.level, self._when(found, now, zone), self._goes_on(text, found))
+        return LineFacts(found.level, self._when(found, now, zone), self._goes_on(text, found))
 
-    def _when(self, found: Reading, now: datetime, zone: tzinfo) -> datetime | None:
+    def _when(self, found: ParsedLine, now: datetime, zone: tzinfo) -> datetime | None:
         if found.stamp is None:
             return None
-        if only := only_order(found.stamp, Ask(now, zone)):
+        if only := only_order(found.stamp, TimeContext(now, zone)):
             self._dates[only.kind] = only
-        return moment(found.stamp, Ask(now, zone, self._dates.get(found.stamp.kind)))
+        return moment(found.stamp, TimeContext(now, zone, self._dates.get(found.stamp.kind)))
 
     def continues(self, text: str) -> bool:
         """Whether the line belongs to the record before it.
@@ -274,12 +274,12 @@ class Reader:
         """
         return self._goes_on(text, self._read(text))
 
-    def _goes_on(self, text: str, found: Reading) -> bool:
+    def _goes_on(self, text: str, found: ParsedLine) -> bool:
         if found.stamp is not None:
             return PG_PART.search(text, 0, _REACH) is not None
         return self._stamped or is_continuation(text)
 
-    def _read(self, text: str) -> Reading:
+    def _read(self, text: str) -> ParsedLine:
         if self.shape.pattern is not None and self.shape.pattern.match(text, 0, _REACH):
             self._stamped = True
             return self.shape.read(text)

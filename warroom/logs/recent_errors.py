@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
-from warroom.logs.filter import Looks, Sieve
+from warroom.logs.filter import LineFilter, LineShapes
 from warroom.logs.query import decoded
-from warroom.logs.sources import discovery as gather
+from warroom.logs.sources import discovery
 from warroom.logs.sources.compressed import is_compressed
 
 TAIL = 1 << 20
@@ -28,8 +28,8 @@ def errors_in_last_minute(names: Iterable[str], now: datetime, zone: tzinfo) -> 
     counts = [
         _errors(path, now, zone)
         for name in names
-        if gather.command_of(name) is None
-        for path in gather.files(name)
+        if discovery.command_of(name) is None
+        for path in discovery.files(name)
         if not is_compressed(path)
     ]
     known = [count for count in counts if count is not None]
@@ -54,13 +54,13 @@ def _errors(path: Path, now: datetime, zone: tzinfo) -> int | None:
         os.close(file)
     if begin:  # the first line is cut off
         data = data[data.find(b"\n") + 1 :]
-    looks = Looks()
-    looks.recognise(data, now, zone)
-    looks.learn(data)
+    shapes = LineShapes()
+    shapes.recognise(data, now, zone)
+    shapes.learn(data)
     count, told = 0, not data.strip()
-    for start in reversed(Sieve("error", looks=looks).heads(data)):
+    for start in reversed(LineFilter("error", shapes=shapes).heads(data)):
         end = data.find(b"\n", start)
-        when = looks.shape.time(decoded(data[start : end if end >= 0 else None][:4096]), now=now, zone=zone)
+        when = shapes.shape.time(decoded(data[start : end if end >= 0 else None][:4096]), now=now, zone=zone)
         if when is None:
             continue
         told = True
@@ -69,5 +69,5 @@ def _errors(path: Path, now: datetime, zone: tzinfo) -> int | None:
         count += 1
     if not told:  # no error with a time: quiet only if the other lines can be dated
         last = data.rstrip(b"\n").rpartition(b"\n")[2]
-        told = looks.shape.time(decoded(last[:4096]), now=now, zone=zone) is not None
+        told = shapes.shape.time(decoded(last[:4096]), now=now, zone=zone) is not None
     return count if told else None

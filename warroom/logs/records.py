@@ -47,7 +47,7 @@ class Record:
 # ---------------------------------------------------------------------------------------------- what is asked
 
 
-class Said(NamedTuple):
+class LineFacts(NamedTuple):
     """What a line says about itself; ``continues``: it belongs to the record before it."""
 
     level: Level | None
@@ -200,13 +200,13 @@ def _numbered(number: float) -> Level | None:
 # ---------------------------------------------------------------------------------------------- formats
 
 
-class Reading(NamedTuple):
+class ParsedLine(NamedTuple):
     level: Level | None
     stamp: Stamp | None
 
 
-Format = Callable[[str], "Reading | None"]
-NOTHING = Reading(None, None)
+Format = Callable[[str], "ParsedLine | None"]
+NOTHING = ParsedLine(None, None)
 
 # A host or a container writes its name before a time; a sentence that mentions a time is longer.
 _BEFORE = re.compile(r"(?:http|https|h2|wss?) $|(?!(?:[a-z]{1,20} ){1,3}$)(?:\S{1,63}\s{1,20}){0,3}\S{0,24}$")
@@ -218,7 +218,7 @@ _PG = re.compile(
 )
 
 
-def _json(text: str) -> Reading | None:
+def _json(text: str) -> ParsedLine | None:
     """JSON lines, whoever wrote them."""
     if text[:1] != "{" and (text[:1] != " " or text.lstrip(" ")[:1] != "{"):
         return None
@@ -228,7 +228,7 @@ def _json(text: str) -> Reading | None:
         level = _FIELD.search(text, 0, 2000)
         stamp = _JSON_TIME.search(text, 0, 2000)
         number = level and level[2] and _numbered(int(level[2]))
-        return Reading(
+        return ParsedLine(
             number or (NAMES.get(level[1].lower()) if level and level[1] else None),
             value_stamp(stamp[1]) if stamp else None,
         )
@@ -238,7 +238,7 @@ def _json(text: str) -> Reading | None:
     level_ = _first(_json_level(key, fields[key]) for key in _LEVEL_KEYS if key in fields)
     if level_ is None:
         level_ = _inner_level(fields)
-    return Reading(level_, stamp_)
+    return ParsedLine(level_, stamp_)
 
 
 _JSON_TIME = re.compile(r'"(?:@?timestamp|time|ts|t|@t|date)"\s?:\s?"?([^",}]{8,40})')
@@ -349,7 +349,7 @@ def _json_stamp(key: str, fields: Mapping[str, Any]) -> Stamp | None:
     return None
 
 
-def _syslog(text: str) -> Reading | None:
+def _syslog(text: str) -> ParsedLine | None:
     """Syslog with its priority, RFC 3164 and 5424."""
     if text[:1] != "<" or not (pri := _PRI.match(text)):
         return None
@@ -359,7 +359,7 @@ def _syslog(text: str) -> Reading | None:
     stamp, at = found or (None, at + 1)
     level = _SYSLOG[int(pri[1]) & 7]
     # Whoever cannot tell says notice or info: then the message knows better.
-    return Reading((level == "info" and _message_level(text, at)) or level, stamp)
+    return ParsedLine((level == "info" and _message_level(text, at)) or level, stamp)
 
 
 _PRI = re.compile(r"<(\d{1,3})>(?:\d{1,2} (?=\d{4}-|- ))?")
@@ -372,12 +372,12 @@ def _message_level(text: str, at: int) -> Level | None:
     return sniff(text[tag.end() :], depth=1).level if tag else _stated(text, at)
 
 
-def _access(text: str) -> Reading | None:
+def _access(text: str) -> ParsedLine | None:
     """nginx's and Apache's access logs, combined or common, also behind a virtual host or a logger's name."""
     if '"' not in text[:_HEAD] or not (match := _ACCESS.match(text)):
         return None
     stamp = match["stamp"]
-    return Reading(_of_status(int(match["status"])), value_stamp(stamp) if stamp else None)
+    return ParsedLine(_of_status(int(match["status"])), value_stamp(stamp) if stamp else None)
 
 
 _ACCESS = re.compile(
@@ -387,48 +387,48 @@ _ACCESS = re.compile(
 )
 
 
-def _klog(text: str) -> Reading | None:
+def _klog(text: str) -> ParsedLine | None:
     """glog and klog, and CockroachDB's."""
     if text[:1] not in _KLOG_LETTERS or not (found := stamp_at(text, 0)) or found[0].kind != "klog":
         return None
-    return Reading(_LETTERS[text[0]], found[0])
+    return ParsedLine(_LETTERS[text[0]], found[0])
 
 
 _KLOG_LETTERS = frozenset("IWEFD")
 
 
-def _stamped(text: str) -> Reading | None:
+def _stamped(text: str) -> ParsedLine | None:
     """A time first, a level soon after: log4j, logback, Python, nginx and Apache errors, PostgreSQL, syslog."""
     first = text[:1]
     found = stamp_at(text, 1 if first in "[(*" and first else 0)
     return after_stamp(text, *found) if found and found[0].kind != "klog" else None
 
 
-def after_stamp(text: str, stamp: Stamp, at: int) -> Reading:
+def after_stamp(text: str, stamp: Stamp, at: int) -> ParsedLine:
     if ":  " in text[at : at + _HEAD] and (pg := _PG.match(text, at, at + _HEAD)):
-        return Reading(NAMES[pg["level"].lower()], stamp)
+        return ParsedLine(NAMES[pg["level"].lower()], stamp)
     if PG_PART.match(text, at + 1, at + _HEAD):
-        return Reading(None, stamp)
+        return ParsedLine(None, stamp)
     if slot := _SLOT.match(text, at, at + _HEAD):
         letter = slot["letter"]
         word = slot["caps"] or slot["boxed"] or slot["told"]
-        return Reading(_LETTERS[letter] if letter else NAMES[word.lower()], stamp)
+        return ParsedLine(_LETTERS[letter] if letter else NAMES[word.lower()], stamp)
     if cri := _CRI.match(text, at):
-        return Reading(sniff(text[cri.end() :], depth=1).level, stamp)
+        return ParsedLine(sniff(text[cri.end() :], depth=1).level, stamp)
     if stamp.kind == "monthday" and (cat := _LOGCAT.match(text, at)):
-        return Reading(_LETTERS[cat[1]], stamp)
+        return ParsedLine(_LETTERS[cat[1]], stamp)
     rest = text[at : at + 1]
     if rest == " " and (text[at + 1 : at + 2] == "{" or STAMP.match(text, at + 1, at + 60)):
-        return Reading(sniff(text[at + 1 :], depth=1).level, stamp)  # a stamp before a line that has its own
+        return ParsedLine(sniff(text[at + 1 :], depth=1).level, stamp)  # a stamp before a line that has its own
     if rest == " " and stamp.kind in ("ctime", "iso") and (tag := _TAG.match(text, at + 1)):
-        return Reading(sniff(text[tag.end() :], depth=1).level or _stated(text, at), stamp)
-    return Reading(_stated(text, at), stamp)
+        return ParsedLine(sniff(text[tag.end() :], depth=1).level or _stated(text, at), stamp)
+    return ParsedLine(_stated(text, at), stamp)
 
 
 _LOGCAT = re.compile(r" {1,2}\d+ {1,3}\d+ ([VDIWEF]) ")
 
 
-def _levelled(text: str) -> Reading | None:
+def _levelled(text: str) -> ParsedLine | None:
     """The level first: Python's default, Dropwizard, Ruby's logger, .NET, java.util.logging's second line."""
     match = _FIRST.match(text)
     if match is None:
@@ -441,7 +441,7 @@ def _levelled(text: str) -> Reading | None:
     while text[at : at + 1] in (" ", "[", "(", "\t", "-", "|") and at < match.end() + 8:
         at += 1
     found = stamp_at(text, at)
-    return Reading(level, found[0] if found else None)
+    return ParsedLine(level, found[0] if found else None)
 
 
 _FIRST = re.compile(
@@ -450,7 +450,7 @@ _FIRST = re.compile(
 )
 
 
-def _logfmt(text: str) -> Reading | None:
+def _logfmt(text: str) -> ParsedLine | None:
     """key=value pairs: logrus, go-kit, log15, slog, Heroku's router, lograge."""
     if "=" not in text[:60] or not _PAIR_HEAD.match(text):
         return None
@@ -468,7 +468,7 @@ def _logfmt(text: str) -> Reading | None:
             status = _of_status(int(pair["bare"]))
         elif key == "msg" and (audit := _AUDIT.match(text, pair.start())):
             stamp = Stamp("epoch", audit[1])
-    return Reading(level or status, stamp)
+    return ParsedLine(level or status, stamp)
 
 
 _PAIR_HEAD = re.compile(r"[A-Za-z_@][\w.@/-]{0,60}=")
@@ -481,12 +481,12 @@ _LOGFMT_LEVELS = frozenset(("level", "lvl", "severity", "loglevel", "log.level",
 _LOGFMT_TIMES = frozenset(("time", "ts", "timestamp", "t", "@timestamp", "date", "datetime"))
 
 
-def _rails(text: str) -> Reading | None:
+def _rails(text: str) -> ParsedLine | None:
     """Rails' plain request log."""
     if text[:1] not in ("S", "C", "P") or not (match := _RAILS.match(text)):
         return None
     stamp = match["stamp"]
-    return Reading(
+    return ParsedLine(
         _of_status(int(match["status"])) if match["status"] else "info", value_stamp(stamp) if stamp else None
     )
 
@@ -497,18 +497,18 @@ _RAILS = re.compile(
 )
 
 
-def _redis(text: str) -> Reading | None:
+def _redis(text: str) -> ParsedLine | None:
     """Redis and Valkey."""
     if not (match := _REDIS.match(text)):
         return None
-    return Reading(_REDIS_LEVELS[match["level"]], value_stamp(match["stamp"]))
+    return ParsedLine(_REDIS_LEVELS[match["level"]], value_stamp(match["stamp"]))
 
 
 _REDIS = re.compile(rf"\d{{1,8}}:[MSCX] (?P<stamp>\d\d {MONTH} \d{{4}} [\d:.]{{12}}) (?P<level>[.*#-]) ")
 _REDIS_LEVELS: dict[str, Level] = {".": "debug", "-": "trace", "*": "info", "#": "warn"}
 
 
-def _wrapped(text: str) -> Reading | None:
+def _wrapped(text: str) -> ParsedLine | None:
     """Behind the name of a container: docker compose, kubectl --prefix, stern."""
     match = _PREFIX.match(text)
     if match is None:
@@ -520,7 +520,7 @@ def _wrapped(text: str) -> Reading | None:
 _PREFIX = re.compile(r"[\w./-]{1,100} {1,40}\| |\[pod/[\w./-]{1,200}\] ")
 
 
-def anything(text: str) -> Reading:
+def anything(text: str) -> ParsedLine:
     """No known form: a time among the first words, a level wherever it is marked as one."""
     match = STAMP.search(text, 0, 120)
     if (
@@ -529,8 +529,8 @@ def anything(text: str) -> Reading:
         and (match.lastgroup not in ("epoch", "klog", "clock") and _BEFORE.match(text, 0, match.start()))
     ):
         found = after_stamp(text, found_in(match), match.end())
-        return found if found.level else Reading(_stated(text), found.stamp)
-    return Reading(_stated(text), None)
+        return found if found.level else ParsedLine(_stated(text), found.stamp)
+    return ParsedLine(_stated(text), None)
 
 
 FORMATS: tuple[Format, ...] = (
@@ -547,7 +547,7 @@ FORMATS: tuple[Format, ...] = (
 )
 
 
-def sniff(text: str, depth: int = 0) -> Reading:
+def sniff(text: str, depth: int = 0) -> ParsedLine:
     """Of all formats the first that fits. What is wrapped three times is not unwrapped any further."""
     if depth and len(text) > 8192:
         text = text[:8192]
@@ -556,14 +556,14 @@ def sniff(text: str, depth: int = 0) -> Reading:
         for form in _UNWRAPPED:
             if found := form(text):
                 return found
-        return Reading(_stated(text), None)
+        return ParsedLine(_stated(text), None)
     for form in FORMATS:
         if found := form(text):
             return found
     return anything(text)
 
 
-def _plainly(text: str) -> Reading | None:
+def _plainly(text: str) -> ParsedLine | None:
     """As ``_stamped``, without looking into what follows the level's place."""
     found = stamp_at(text, 1 if text[:1] == "[" else 0)
     if found is None or found[0].kind == "klog":
@@ -571,16 +571,16 @@ def _plainly(text: str) -> Reading | None:
     stamp, at = found
     slot = _SLOT.match(text, at, at + _HEAD)
     word = slot and (slot["caps"] or slot["boxed"] or slot["told"])
-    return Reading(NAMES[word.lower()] if word else _stated(text, at), stamp)
+    return ParsedLine(NAMES[word.lower()] if word else _stated(text, at), stamp)
 
 
-def _flat_json(text: str) -> Reading | None:
+def _flat_json(text: str) -> ParsedLine | None:
     """As ``_json`` inside something else: its own fields only."""
     if text[:1] != "{":
         return None
     level, stamp = _FIELD.search(text, 0, 2000), _JSON_TIME.search(text, 0, 2000)
     named = NAMES.get(level[1].lower()) if level and level[1] else None
-    return Reading(
+    return ParsedLine(
         named or (_numbered(int(level[2])) if level and level[2] else None),
         value_stamp(stamp[1]) if stamp else None,
     )

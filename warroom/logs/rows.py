@@ -8,8 +8,8 @@ from datetime import datetime
 from heapq import merge
 from typing import Protocol
 
-from warroom.logs.blocks import PIECE, Piece
-from warroom.logs.filter import LOOK_BACK, Sieve
+from warroom.logs.blocks import BLOCK_BYTES, Block
+from warroom.logs.filter import LOOK_BACK, LineFilter
 from warroom.logs.line_shapes import LineShape
 from warroom.logs.query import decoded
 from warroom.logs.records import Level
@@ -23,7 +23,7 @@ Seq = tuple[int, int]
 """What a row is known by, whatever the filter: its store and its first byte there."""
 
 
-When = Callable[[Piece, bytes], datetime | None]
+When = Callable[[Block, bytes], datetime | None]
 """Says when a line of a piece was written."""
 
 
@@ -73,25 +73,25 @@ class Row:
         return None if before is None or self.notice else before + self.ordinal + 1
 
 
-class Cut:
+class BlockLines:
     """The lines of a piece that are shown, as they lie in it."""
 
-    def __init__(self, piece: Piece, sieve: Sieve | None) -> None:
-        self._piece = piece
+    def __init__(self, block: Block, line_filter: LineFilter | None) -> None:
+        self._block_bytes = block
         self._data = b""
         self._numbers: list[int] = []
         self._safe: dict[int, Redacted] = {}
         self.starts: list[int] = [0]
-        store = piece.store
+        store = block.store
         if store is None:
             return
-        size = piece.end - piece.start
-        if size > 4 * PIECE:  # a line too long to be taken whole
-            self._data = store.read(piece.start, LINE_CAP)
+        size = block.end - block.start
+        if size > 4 * BLOCK_BYTES:  # a line too long to be taken whole
+            self._data = store.read(block.start, LINE_CAP)
             return
-        data = self._data = store.read(piece.start, size)
-        if sieve:
-            self.starts = sieve.starts(data, before(piece))
+        data = self._data = store.read(block.start, size)
+        if line_filter:
+            self.starts = line_filter.starts(data, before(block))
             number = at = 0
             for start in self.starts:
                 number += data.count(b"\n", at, start)
@@ -99,14 +99,14 @@ class Cut:
                 self._numbers.append(number)
         else:
             self.starts = _line_starts(data)
-        ahead = store.read(max(piece.start - LOOK_BACK, store.begin), min(LOOK_BACK, piece.start - store.begin))
+        ahead = store.read(max(block.start - LOOK_BACK, store.begin), min(LOOK_BACK, block.start - store.begin))
         if _KEY in data or _KEY in ahead:
             self._mask(ahead, data)
 
     def line(self, start: int) -> tuple[bytes, int]:
         """The line that begins there, as far as it is kept, and its size."""
-        if self._piece.end - self._piece.start > 4 * PIECE:
-            return self._data, self._piece.end - self._piece.start - 1
+        if self._block_bytes.end - self._block_bytes.start > 4 * BLOCK_BYTES:
+            return self._data, self._block_bytes.end - self._block_bytes.start - 1
         end = self._data.find(b"\n", start)
         end = end if end >= 0 else len(self._data)
         return self._data[start : min(end, start + LINE_CAP)], end - start
@@ -137,43 +137,43 @@ class Cut:
             at += len(line) + 1
 
 
-class WovenCut:
+class MergedLines:
     """The lines of a window of several files that are shown, by their times.
 
-    Those of each strand stay in their order, one without a time with the one before it.
+    Those of each run stay in their order, one without a time with the one before it.
     """
 
-    def __init__(self, cuts: Sequence[tuple[Piece, Cut]], when: When) -> None:
+    def __init__(self, cuts: Sequence[tuple[Block, BlockLines]], when: When) -> None:
         self._cuts = cuts
         self._when = when
-        strands = (self._timed(number, piece, cut) for number, (piece, cut) in enumerate(cuts))
-        self.starts = [(number, index) for _, number, index in merge(*strands, key=lambda line: line[0])]
+        runs = (self._timed(number, block, cut) for number, (block, cut) in enumerate(cuts))
+        self.starts = [(number, index) for _, number, index in merge(*runs, key=lambda line: line[0])]
         self._places: dict[tuple[int, int], int] | None = None
 
-    def strand(self, index: int) -> tuple[Piece, Cut, int]:
+    def run(self, index: int) -> tuple[Block, BlockLines, int]:
         """The piece in which the line in this place stands, its cut, and the line's place there."""
         number, place = self.starts[index]
         return *self._cuts[number], place
 
     def place(self, number: int, index: int) -> int | None:
-        """Where a line of a strand stands in all; None if another filter hides it by now."""
+        """Where a line of a run stands in all; None if another filter hides it by now."""
         if self._places is None:
             self._places = {line: place for place, line in enumerate(self.starts)}
         return self._places.get((number, index))
 
     def find(self, serial: int, byte: int) -> int | None:
         """Where the line stands that begins at this byte of a store, or the next shown of its file."""
-        for number, (piece, cut) in enumerate(self._cuts):
-            if piece.store and piece.store.serial == serial and piece.start <= byte < piece.end:
-                index = bisect_left(cut.starts, byte - piece.start)
+        for number, (block, cut) in enumerate(self._cuts):
+            if block.store and block.store.serial == serial and block.start <= byte < block.end:
+                index = bisect_left(cut.starts, byte - block.start)
                 return self.place(number, index)
         return None
 
-    def _timed(self, number: int, piece: Piece, cut: Cut) -> Iterator[tuple[float, int, int]]:
+    def _timed(self, number: int, block: Block, cut: BlockLines) -> Iterator[tuple[float, int, int]]:
         latest = 0.0
         for index, start in enumerate(cut.starts):
             line, _ = cut.line(start)
-            if (when := self._when(piece, line[:4096])) is not None:
+            if (when := self._when(block, line[:4096])) is not None:
                 latest = max(latest, when.timestamp())
             yield latest, number, index
 
@@ -189,16 +189,16 @@ def _line_starts(data: bytes) -> list[int]:
     return starts or [0]
 
 
-def starts(piece: Piece) -> list[int]:
+def starts(block: Block) -> list[int]:
     """Where the lines of a piece begin."""
-    if piece.store is None or piece.end - piece.start > 4 * PIECE:
+    if block.store is None or block.end - block.start > 4 * BLOCK_BYTES:
         return [0]
-    return _line_starts(piece.store.read(piece.start, piece.end - piece.start))
+    return _line_starts(block.store.read(block.start, block.end - block.start))
 
 
-def before(piece: Piece, at: int | None = None) -> Callable[[], bytes]:
+def before(block: Block, at: int | None = None) -> Callable[[], bytes]:
     """What stands before a byte of a piece's store, whole lines if they are not too long."""
-    store, byte = piece.store, piece.start if at is None else at
+    store, byte = block.store, block.start if at is None else at
 
     def read() -> bytes:
         if store is None:

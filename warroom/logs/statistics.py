@@ -1,4 +1,4 @@
-"""How many lines and errors there are, by second and minute, and when that leaps; never sees a line.
+"""How many lines and errors there are, by second and minute, and when the errors spike; never sees a line.
 
 Seconds are those of any clock that does not go back.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 MINUTES = 8  # minutes of errors that are shown
 HOUR = 60  # minutes of errors they are compared with
 _WINDOW = 5  # seconds over which lines per second are averaged
-LEAP = 5.0
-"""How many times its own past the error rate must be before it is called a leap …"""
+SPIKE = 5.0
+"""How many times its own past the error rate must be before it is called a spike …"""
 _LEAP_ERRORS = 10  # … and how many errors a minute at least
 
 
@@ -45,7 +45,7 @@ class Rates:
                 minutes[MINUTES - 1 - ago] += errors
         return tuple(minutes)
 
-    def leap(self, now: int) -> float | None:
+    def spike(self, now: int) -> float | None:
         """The last minute against the hour before it; at least ten minutes of that must be known."""
         errors = self.errors_by_minute(now)[-1]
         known = min(HOUR, (now - self.known_since) // 60 - 2)
@@ -53,5 +53,5 @@ class Rates:
             return None
         minute = now // 60
         usual = sum(self._past.get(minute - ago, 0) for ago in range(2, known + 2)) / known
-        ratio = errors / max(usual, 1.0)  # below one a minute any handful would be a leap
-        return ratio if ratio >= LEAP else None
+        ratio = errors / max(usual, 1.0)  # below one a minute any handful would be a spike
+        return ratio if ratio >= SPIKE else None

@@ -24,7 +24,7 @@ class Numbering:
         self.before = before
 
 
-class Tape:
+class ByteBuffer:
     """Bytes in memory, appended at the end and let go from the beginning. Safe to use from several threads."""
 
     def __init__(self, begin: int = 0) -> None:
@@ -94,7 +94,7 @@ class MemoryStore:
     def __init__(self, numbering: Numbering) -> None:
         self.serial = next(_serials)
         self.numbering = numbering
-        self._tape = Tape()
+        self._tape = ByteBuffer()
         self.append, self.cut, self.drop, self.read = (
             self._tape.append,
             self._tape.cut,
@@ -130,7 +130,7 @@ class FileStore:
         self.start = start  # the byte at which following began
         self.frozen = False
         self._fd = os.dup(fd)
-        self._recent = Tape(start)
+        self._recent = ByteBuffer(start)
         self._closing = Lock()
 
     @property

@@ -29,7 +29,7 @@ class Stamp(NamedTuple):
     text: str
 
 
-class Ask(NamedTuple):
+class TimeContext(NamedTuple):
     """What a stamp is worked out with: times without a year are the latest before ``now``, those without an offset
     are in ``zone``, ambiguous dates of a family are read in the order of ``dates`` (None: the most usual one)."""
 
@@ -158,10 +158,10 @@ _ISO_TAIL = re.compile(r"(?:Z|UTC|GMT|[A-Z]{3,4}|[+-]\d\d(?::?\d\d)?)$")
 _ZONE_WORD = re.compile(f" ({_NAMED_ZONE})")
 
 
-def moment(stamp: Stamp, ask: Ask) -> datetime | None:
+def moment(stamp: Stamp, context: TimeContext) -> datetime | None:
     """The time a stamp means, in UTC; None where there is no such time (2025-13-45)."""
     try:
-        return _WORK_OUT[stamp.kind](stamp.text, ask)
+        return _WORK_OUT[stamp.kind](stamp.text, context)
     except (ValueError, KeyError, OverflowError, OSError):
         return None
 
@@ -180,10 +180,10 @@ def _orders(kind: str, text: str) -> tuple[OutboxItem, ...]:
     return _ORDERS[kind][text[1] if text[1] in "./-" else text[2]]
 
 
-def order_of(stamps: Sequence[Stamp], ask: Ask) -> Dates | None:
+def order_of(stamps: Sequence[Stamp], context: TimeContext) -> Dates | None:
     """The order in which dates are written, by these stamps of one source; None where none is ambiguous.
 
-    It is the order in which most of them are dates at all, none lies in the future, and they lie closest together;
+    It is the order in which most of them are dates at all, none is in the future, and they lie closest together;
     where that does not decide, the most usual one.
     """
     kinds = [stamp.kind for stamp in stamps if stamp.kind in _ORDERS]
@@ -191,10 +191,10 @@ def order_of(stamps: Sequence[Stamp], ask: Ask) -> Dates | None:
         return None
     kind = max(set(kinds), key=kinds.count)
     texts = [stamp.text for stamp in stamps if stamp.kind == kind]
-    latest = ask.now + timedelta(days=1)
+    latest = context.now + timedelta(days=1)
 
     def cost(order: OutboxItem) -> tuple[int, bool, int]:
-        times = [time for text in texts if (time := _valid(text, ask, order))]
+        times = [time for text in texts if (time := _valid(text, context, order))]
         if not times:
             return len(texts), False, 0
         return len(texts) - len(times), max(times) > latest, (max(times) - min(times)).days
@@ -202,22 +202,22 @@ def order_of(stamps: Sequence[Stamp], ask: Ask) -> Dates | None:
     return Dates(kind, min(_orders(kind, texts[0]), key=cost))
 
 
-def only_order(stamp: Stamp, ask: Ask) -> Dates | None:
+def only_order(stamp: Stamp, context: TimeContext) -> Dates | None:
     """The order the date must be written in, if there is only one in which it is a date; else None."""
     if stamp.kind not in _ORDERS:
         return None
-    orders = [order for order in _orders(stamp.kind, stamp.text) if _valid(stamp.text, ask, order) is not None]
+    orders = [order for order in _orders(stamp.kind, stamp.text) if _valid(stamp.text, context, order) is not None]
     return Dates(stamp.kind, orders[0]) if len(orders) == 1 else None
 
 
-def _valid(text: str, ask: Ask, order: OutboxItem) -> datetime | None:
+def _valid(text: str, context: TimeContext, order: OutboxItem) -> datetime | None:
     try:
-        return _in_order(text, ask, order)
+        return _in_order(text, context, order)
     except (ValueError, OverflowError):
         return None
 
 
-def _in_order(text: str, ask: Ask, order: OutboxItem) -> datetime:
+def _in_order(text: str, context: TimeContext, order: OutboxItem) -> datetime:
     date = _NUMBERS.match(text)
     if date is None:
         raise ValueError(text)
@@ -225,22 +225,22 @@ def _in_order(text: str, ask: Ask, order: OutboxItem) -> datetime:
     clock = _clock(text, date.end())
     if third is None:
         month, day = (first, second) if order == "mdy" else (second, first)
-        return _recent(month, day, clock, ask.zone, ask.now, None)
+        return _recent(month, day, clock, context.zone, context.now, None)
     year, month, day = {
         "ymd": (first, second, third),
         "mdy": (third, first, second),
         "dmy": (third, second, first),
     }[order]
-    return _utc(_full_year(year), month, day, clock, ask.zone)
+    return _utc(_full_year(year), month, day, clock, context.zone)
 
 
-def _ambiguous(kind: str) -> Callable[[str, Ask], datetime]:
-    def work_out(text: str, ask: Ask) -> datetime:
+def _ambiguous(kind: str) -> Callable[[str, TimeContext], datetime]:
+    def work_out(text: str, context: TimeContext) -> datetime:
         orders = _orders(kind, text)
-        if ask.dates and ask.dates.kind == kind and ask.dates.order in orders:
-            orders = (ask.dates.order, *orders)
+        if context.dates and context.dates.kind == kind and context.dates.order in orders:
+            orders = (context.dates.order, *orders)
         for order in orders:
-            if (time := _valid(text, ask, order)) is not None:
+            if (time := _valid(text, context, order)) is not None:
                 return time
         raise ValueError(text)
 
@@ -254,82 +254,84 @@ def _full_year(year: int) -> int:
 # ---------------------------------------------------------------------------------------------- one family each
 
 
-def _iso(text: str, ask: Ask) -> datetime:
-    return _utc(int(text[:4]), int(text[5:7]), int(text[8:10]), _clock(text, 11), _offset(text[16:]) or ask.zone)
+def _iso(text: str, context: TimeContext) -> datetime:
+    return _utc(
+        int(text[:4]), int(text[5:7]), int(text[8:10]), _clock(text, 11), _offset(text[16:]) or context.zone
+    )
 
 
-def _dotted(text: str, ask: Ask) -> datetime:
+def _dotted(text: str, context: TimeContext) -> datetime:
     clock = (int(text[11:13]), int(text[14:16]), min(int(text[17:19]), 59), _micro(text[20:] or None))
-    return _utc(int(text[:4]), int(text[5:7]), int(text[8:10]), clock, ask.zone)
+    return _utc(int(text[:4]), int(text[5:7]), int(text[8:10]), clock, context.zone)
 
 
-def _loose(text: str, ask: Ask) -> datetime:
+def _loose(text: str, context: TimeContext) -> datetime:
     date = _NUMBERS.match(text)
     if date is None:
         raise ValueError(text)
-    zone = _offset(text[date.end() + 4 :]) or ask.zone
+    zone = _offset(text[date.end() + 4 :]) or context.zone
     return _utc(int(date[1]), int(date[2]), int(date[3]), _clock(text, date.end()), zone)
 
 
-def _compact(text: str, ask: Ask) -> datetime:
+def _compact(text: str, context: TimeContext) -> datetime:
     fraction = re.match(r"[.,](\d+)", text[15:])
     second = min(int(text[13:15]), 59)
     clock = (int(text[9:11]), int(text[11:13]), second, _micro(fraction[1] if fraction else None))
-    return _utc(int(text[:4]), int(text[4:6]), int(text[6:8]), clock, _offset(text[15:]) or ask.zone)
+    return _utc(int(text[:4]), int(text[4:6]), int(text[6:8]), clock, _offset(text[15:]) or context.zone)
 
 
-def _packed(text: str, ask: Ask) -> datetime:
+def _packed(text: str, context: TimeContext) -> datetime:
     hour, minute, second, *fraction = re.split("[:.,]", text[9:])
     micro = _micro(fraction[0] if fraction else None)
     if fraction and text[-len(fraction[0]) - 1] == ":" and len(fraction[0]) < 3:  # milliseconds, a number
         micro = int(fraction[0]) * 1000
     clock = (int(hour), int(minute), min(int(second), 59), micro)
-    return _utc(int(text[:4]), int(text[4:6]), int(text[6:8]), clock, ask.zone)
+    return _utc(int(text[:4]), int(text[4:6]), int(text[6:8]), clock, context.zone)
 
 
-def _short(text: str, ask: Ask) -> datetime:
+def _short(text: str, context: TimeContext) -> datetime:
     rest = text[7:].strip()
     if ":" in rest:
         clock = _clock(rest, 0)
     else:
         clock = (int(rest[:2]), int(rest[2:4]), min(int(rest[4:6]), 59), _micro(rest[7:] or None))
-    return _utc(_full_year(int(text[:2])), int(text[2:4]), int(text[4:6]), clock, ask.zone)
+    return _utc(_full_year(int(text[:2])), int(text[2:4]), int(text[4:6]), clock, context.zone)
 
 
-def _named(text: str, ask: Ask) -> datetime:
+def _named(text: str, context: TimeContext) -> datetime:
     date = _NAMED_DATE.search(text)
     if date is None:
         raise ValueError(text)
     day, name, year = date.groups()
-    zone = _offset(text[date.end() + 8 :]) or ask.zone
+    zone = _offset(text[date.end() + 8 :]) or context.zone
     return _utc(_full_year(int(year)), _MONTHS[name.lower()], int(day), _clock(text, date.end()), zone)
 
 
-def _ctime(text: str, ask: Ask) -> datetime:
+def _ctime(text: str, context: TimeContext) -> datetime:
     parts = text.replace(",", " ").split()
     if parts[1].lower()[:3] in _MONTHS:  # the day of the week comes first
         parts = parts[1:]
     clock = _clock(text, text.index(":") - 2)
     named = _ZONE_WORD.search(text)
-    zone = timezone(timedelta(hours=_ZONES[named[1]])) if named else ask.zone
+    zone = timezone(timedelta(hours=_ZONES[named[1]])) if named else context.zone
     year = _YEAR.search(text)
     month = _MONTHS[parts[0].lower()[:3]]
-    return _recent(month, int(parts[1]), clock, zone, ask.now, int(year[0]) if year else None)
+    return _recent(month, int(parts[1]), clock, zone, context.now, int(year[0]) if year else None)
 
 
-def _klog_time(text: str, ask: Ask) -> datetime:
+def _klog_time(text: str, context: TimeContext) -> datetime:
     date = text[1 : text.index(" ")]
     year = None if len(date) == 4 else int(date[:-4]) if len(date) == 8 else 2000 + int(date[:2])
-    return _recent(int(date[-4:-2]), int(date[-2:]), _clock(text, len(date) + 2), ask.zone, ask.now, year)
+    return _recent(int(date[-4:-2]), int(date[-2:]), _clock(text, len(date) + 2), context.zone, context.now, year)
 
 
-def _clock_only(text: str, ask: Ask) -> datetime:
-    today = ask.now.astimezone(ask.zone)
-    time = _utc(today.year, today.month, today.day, _clock(text, 0), ask.zone)
-    return time if time <= ask.now + timedelta(hours=1) else time - timedelta(days=1)
+def _clock_only(text: str, context: TimeContext) -> datetime:
+    today = context.now.astimezone(context.zone)
+    time = _utc(today.year, today.month, today.day, _clock(text, 0), context.zone)
+    return time if time <= context.now + timedelta(hours=1) else time - timedelta(days=1)
 
 
-def _epoch(text: str, ask: Ask) -> datetime:
+def _epoch(text: str, context: TimeContext) -> datetime:
     whole, _, fraction = text.partition(".")
     digits = whole[10:] + fraction if len(whole) == 10 else whole[10:]
     return datetime.fromtimestamp(int(whole[:10]), UTC).replace(microsecond=_micro(digits or None))
@@ -338,14 +340,14 @@ def _epoch(text: str, ask: Ask) -> datetime:
 _TAI_OF_1970 = (1 << 62) + 10  # as libtai counts: ten seconds, whatever the leap seconds since
 
 
-def _tai(text: str, ask: Ask) -> datetime:
+def _tai(text: str, context: TimeContext) -> datetime:
     nanos = int(text[17:25], 16) if len(text) > 17 else 0
     return datetime.fromtimestamp(int(text[1:17], 16) - _TAI_OF_1970, UTC).replace(
         microsecond=nanos // 1000 % 10**6
     )
 
 
-_WORK_OUT: dict[str, Callable[[str, Ask], datetime]] = {
+_WORK_OUT: dict[str, Callable[[str, TimeContext], datetime]] = {
     "iso": _iso,
     "dotted": _dotted,
     "loose": _loose,

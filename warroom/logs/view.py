@@ -5,9 +5,9 @@ decoded, recognised and masked. A file stays where it is (its last part at once,
 been counted); what comes from a pipe is kept in memory, the oldest goes first, and it is said how many lines went.
 
 Of one file the whole can be looked at, and of several as well: what was there before is merged by its times (the
-ends at once, the rest when it has been counted: ``weave``), what comes later by arrival. A *position* counts the
-lines that pass the filter: it stays valid while lines come (``end`` grows), go and are counted (``first`` moves),
-until ``layout`` changes (another filter, a merge); then ``position_of`` finds a row again.
+ends at once, the rest when it has been counted: ``merge_history``), what comes later by arrival. A *position*
+counts the lines that pass the filter: it stays valid while lines come (``end`` grows), go and are counted
+(``first`` moves), until ``layout`` changes (another filter, a merge); then ``position_of`` finds a row again.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from heapq import merge
 
-from warroom.logs.blocks import PIECE, Piece, Sequence, cut_lines
-from warroom.logs.filter import Filter, Looks, Sieve
+from warroom.logs.blocks import BLOCK_BYTES, Block, BlockIndex, cut_lines
+from warroom.logs.filter import Filter, LineFilter, LineShapes
 from warroom.logs.line_shapes import LineShape
-from warroom.logs.merge import weave, without
+from warroom.logs.merge import merge_history, without
 from warroom.logs.query import Query, decoded
 from warroom.logs.records import Level, Record
-from warroom.logs.rows import Cut, Row, Seq, WovenCut, before, starts
+from warroom.logs.rows import BlockLines, MergedLines, Row, Seq, before, starts
 from warroom.logs.sources.file import LINE_CAP, Chunk, Source, human_bytes
 from warroom.logs.statistics import HOUR, Rates
 from warroom.logs.stores import FileStore, MemoryStore, Numbering, Store
@@ -53,26 +53,26 @@ class _Feed:
         self.place = place
         self.hidden = False
         self.dropped = 0
-        self.looks = Looks()
-        self.errors = Sieve("error", looks=self.looks)
-        self.sieve: Sieve | None = None
+        self.shapes = LineShapes()
+        self.errors = LineFilter("error", shapes=self.shapes)
+        self.line_filter: LineFilter | None = None
         self.stores: dict[Numbering, MemoryStore] = {}
         self.tails: dict[int, _Tail] = {}  # by store: where its last line is
         self.origin: FileStore | None = None  # the file whose history was there before we looked
-        self.behind: list[Piece] = []  # that history, newest first, as far as it has been counted
+        self.behind: list[Block] = []  # that history, newest first, as far as it has been counted
         self.counted = False  # … which is all of it
 
     @property
     def shape(self) -> LineShape:
         """How its lines are read."""
-        return self.looks.shape
+        return self.shapes.shape
 
 
 @dataclass(slots=True)
 class _Tail:
     """The end of what is known of a store."""
 
-    piece: Piece
+    block: Block
     line: int  # number of the next line
     open: bytes | None = None  # an unfinished last line (of pushed text: as it was pushed)
 
@@ -106,8 +106,8 @@ class SourceState:
 class Figures:
     """What the border says. ``errors``: errors and fatals of each of the last 8 minutes, oldest first.
 
-    ``leap``: how many times as many errors there were in the last minute as in a minute of the hour before; None
-    unless it is a leap (``rates.LEAP``).
+    ``spike``: how many times as many errors there were in the last minute as in a minute of the hour before; None
+    unless it is a spike (``statistics.SPIKE``).
     """
 
     labels: tuple[str, ...]
@@ -116,7 +116,7 @@ class Figures:
     threshold: Level | None
     masked: int
     dropped: int
-    leap: float | None = None
+    spike: float | None = None
 
 
 class LogView:
@@ -141,21 +141,21 @@ class LogView:
         self.max_bytes = max_bytes
         """What is kept of sources that cannot be read again."""
         self.masks = masks
-        self._piece = max(64, min(PIECE, max_bytes // 16))
+        self._block_bytes = max(64, min(BLOCK_BYTES, max_bytes // 16))
         self._clock = clock
         self._wall = wall
         self.zone = zone
         """The zone of log times without an offset; times are worked out when they are asked for."""
         self._feeds: dict[int, _Feed] = {}  # by id(source)
-        self._all = Sequence()
+        self._all = BlockIndex()
         self._shown = self._all  # what passes the filter; the same object where everything does
         self._bytes = 0  # in memory
         self._generation = 0
         self._layout = 0
         self._filter = Filter()
         self._behind_of: _Feed | None = None  # whose history is part of the stream: that of the only file
-        self._windows = 0  # … or of all files, woven into so many windows
-        self._weaving = 0  # by number, as self._job
+        self._windows = 0  # … or of all files, merged into so many windows
+        self._merging = 0  # by number, as self._job
         self._rates = Rates(int(clock()))
         self._masked = 0
         self._counted: set[Seq] = set()
@@ -164,7 +164,7 @@ class LogView:
         self._job = 0  # a filter pass under way, by number; stops when another is wanted
         self._working = False
         self._done = 1.0
-        self._cuts: OrderedDict[tuple[int, int, int], Cut | WovenCut] = OrderedDict()
+        self._cuts: OrderedDict[tuple[int, int, int], BlockLines | MergedLines] = OrderedDict()
         self._rows: dict[tuple[Seq, int], Row] = {}
         for source in sources:
             self.add(source)
@@ -202,7 +202,7 @@ class LogView:
             self._closed = True
             self._job += 1
             feeds = list(self._feeds.values())
-            stores: set[Store] = {piece.store for piece in self._all if piece.store}
+            stores: set[Store] = {block.store for block in self._all if block.store}
             stores |= {feed.origin for feed in feeds if feed.origin}
         for feed in feeds:
             feed.source.close()
@@ -253,7 +253,7 @@ class LogView:
         _call(waiting)
 
     def grew(self, source: Source, store: FileStore, data: bytes, *, history: bool) -> None:
-        """Takes bytes of a file (its ``Keeper``): ``data`` is what the store now ends with."""
+        """Takes bytes of a file (its ``StoreSink``): ``data`` is what the store now ends with."""
         self._recognise(source, data)
         with self._lock:
             feed = self._feeds.get(id(source))
@@ -269,27 +269,27 @@ class LogView:
             if opened and self._filter:  # wanted before there was anything to go through
                 self._refilter()
             if opened and feed.counted:
-                self._reweave()
+                self._remerge()
             self._evict()
             waiting = self._changed()
         _call(waiting)
         self._study(feed, data, history)  # after the lines are on their way to the screen
 
-    def behind(self, source: Source, store: FileStore, pieces: list[tuple[int, int, int]], *, done: bool) -> None:
-        """Takes what has been counted of a file before what is shown of it (its ``Keeper``)."""
+    def behind(self, source: Source, store: FileStore, blocks: list[tuple[int, int, int]], *, done: bool) -> None:
+        """Takes what has been counted of a file before what is shown of it (its ``StoreSink``)."""
         with self._lock:
             feed = self._feeds.get(id(source))
             if feed is None or self._closed or feed.origin is not store:
                 return
             last = feed.behind[-1].line if feed.behind else 0
-            for start, end, count in pieces:
+            for start, end, count in blocks:
                 last -= count
-                feed.behind.append(piece := Piece(feed, store, start, end, last, count))
+                feed.behind.append(block := Block(feed, store, start, end, last, count))
                 if self._behind_of is feed and not store.frozen:
-                    self._all.prepend(piece, count)
+                    self._all.prepend(block, count)
             feed.counted = feed.counted or done
             if done:
-                self._reweave()
+                self._remerge()
             if not done and self._shown is self._all:
                 return  # older lines are of no interest to who looks at the newest: told once it is all
             waiting = self._changed()
@@ -298,7 +298,7 @@ class LogView:
             self._count_past(feed)
 
     def lost(self, source: Source, store: FileStore) -> None:
-        """Only what the store has in memory can still be read (its ``Keeper``)."""
+        """Only what the store has in memory can still be read (its ``StoreSink``)."""
         with self._lock:
             feed = self._feeds.get(id(source))
             if feed is None:
@@ -308,15 +308,15 @@ class LogView:
                 feed.behind.clear()
                 feed.origin = None
                 self._behind_of = None
-                self._weaving += 1
+                self._merging += 1
             if self._windows:
-                self._unweave(store)
+                self._unmerge(store)
             while (oldest := self._all.oldest) and oldest.store is store and oldest.end <= store.begin:
                 oldest.gone = True
                 self._all.pop()
-            for piece in self._all:
-                if piece.store is store and piece.start < store.begin:
-                    self._trim(piece, store.begin)
+            for block in self._all:
+                if block.store is store and block.start < store.begin:
+                    self._trim(block, store.begin)
             if self._shown is not self._all:
                 self._refilter()
             waiting = self._changed()
@@ -340,13 +340,13 @@ class LogView:
                 found = self._shown.locate(at)
                 if found is None:
                     break
-                piece, index = found
-                cut = self._cut(piece)
+                block, index = found
+                cut = self._cut(block)
                 ahead = min(stop - at, max(0, len(cut.starts) - index))
-                rows += [self._row(piece, cut, index + n) for n in range(ahead)]
+                rows += [self._row(block, cut, index + n) for n in range(ahead)]
                 if not ahead:  # fewer than were counted: the file has changed under us
                     ahead = 1
-                    rows.append(self._blank(piece))
+                    rows.append(self._blank(block))
                 at += ahead
         return rows
 
@@ -390,25 +390,25 @@ class LogView:
         with self._lock:
             best: int | None = None
             seen = False
-            for low, top, piece in reversed(self._shown.spans()):
-                if piece.strands:
-                    strand = next((s for s in piece.strands if s.store and s.store.serial == serial), None)
-                    if strand and strand.start <= byte < strand.end:
-                        place = self._woven(piece).find(serial, byte)
+            for low, top, block in reversed(self._shown.spans()):
+                if block.runs:
+                    run = next((s for s in block.runs if s.store and s.store.serial == serial), None)
+                    if run and run.start <= byte < run.end:
+                        place = self._merged_lines(block).find(serial, byte)
                         return min(low + place, max(low, top)) if place is not None else top
-                    if strand and strand.start > byte:
+                    if run and run.start > byte:
                         best, seen = low, True
                     continue
-                if piece.store is None:
-                    if -piece.serial == serial:
+                if block.store is None:
+                    if -block.serial == serial:
                         return low
                     continue
-                if piece.store.serial != serial:
+                if block.store.serial != serial:
                     continue
-                if piece.start <= byte < piece.end:
-                    cut = self._cut(piece)
-                    return min(low + bisect_left(cut.starts, byte - piece.start), max(low, top))
-                if piece.start > byte:
+                if block.start <= byte < block.end:
+                    cut = self._cut(block)
+                    return min(low + bisect_left(cut.starts, byte - block.start), max(low, top))
+                if block.start > byte:
                     best, seen = low, True
                 elif seen:
                     break
@@ -419,13 +419,13 @@ class LogView:
         source that has it. None if there is none, or it has not been counted yet."""
         with self._lock:
             for feed in [self._behind_of] if self._behind_of else [*self._feeds.values()]:
-                for piece in (*reversed(feed.behind), *(piece for piece in self._all if piece.owner is feed)):
-                    if piece.store is None or piece.store.numbering.before is None:
+                for block in (*reversed(feed.behind), *(block for block in self._all if block.owner is feed)):
+                    if block.store is None or block.store.numbering.before is None:
                         continue
-                    index = number - 1 - piece.store.numbering.before - piece.line
-                    if 0 <= index < piece.lines:
-                        begin = starts(piece)
-                        return (piece.store.serial, piece.start + begin[index]) if index < len(begin) else None
+                    index = number - 1 - block.store.numbering.before - block.line
+                    if 0 <= index < block.lines:
+                        begin = starts(block)
+                        return (block.store.serial, block.start + begin[index]) if index < len(begin) else None
             return None
 
     def moment(self, when: datetime) -> int | None:
@@ -484,7 +484,7 @@ class LogView:
                 self._filter.level,
                 self._masked,
                 sum(feed.dropped for feed in self._feeds.values()),
-                self._rates.leap(now),
+                self._rates.spike(now),
             )
 
     def when_changed(self, generation: int, callback: Callable[[], None]) -> None:
@@ -500,39 +500,39 @@ class LogView:
 
     # -- what a search calls, from its own thread
 
-    def spans(self) -> list[tuple[int, int, Piece]]:
+    def spans(self) -> list[tuple[int, int, Block]]:
         """The pieces shown, with the positions before and after each, oldest first."""
         with self._lock:
             return self._shown.spans()
 
-    def matching(self, piece: Piece, query: Query | None) -> int:
+    def matching(self, block: Block, query: Query | None) -> int:
         """How many of a piece's lines ``hits`` would find, without finding out where they stand in a window."""
-        if piece.strands:
-            return sum(self.matching(strand, query) for strand in piece.strands if not _owner(strand).hidden)
-        return len(self.hits(piece, query))
+        if block.runs:
+            return sum(self.matching(run, query) for run in block.runs if not _owner(run).hidden)
+        return len(self.hits(block, query))
 
-    def hits(self, piece: Piece, query: Query | None) -> list[int]:
+    def hits(self, block: Block, query: Query | None) -> list[int]:
         """The lines of a piece, by their number among those shown, that match; without a query those that state an
         error."""
-        if piece.strands:
-            found = [(strand, self.hits(strand, query)) for strand in piece.strands if not _owner(strand).hidden]
+        if block.runs:
+            found = [(run, self.hits(run, query)) for run in block.runs if not _owner(run).hidden]
             if not any(lines for _, lines in found):
                 return []
             with self._lock:
-                woven = self._woven(piece)
-                places = (woven.place(number, line) for number, (_, lines) in enumerate(found) for line in lines)
+                merged = self._merged_lines(block)
+                places = (merged.place(number, line) for number, (_, lines) in enumerate(found) for line in lines)
                 return sorted(place for place in places if place is not None)
-        if piece.store is None:
+        if block.store is None:
             return []
-        end = piece.end
-        data = piece.store.read(piece.start, end - piece.start)
-        starts = query.starts(data) if query else _owner(piece).errors.heads(data)
+        end = block.end
+        data = block.store.read(block.start, end - block.start)
+        starts = query.starts(data) if query else _owner(block).errors.heads(data)
         if not starts:
             return []
         with self._lock:
-            sieve = self._sieve(piece)
-        if sieve:
-            shown = {start: place for place, start in enumerate(sieve.starts(data, before(piece)))}
+            line_filter = self._line_filter(block)
+        if line_filter:
+            shown = {start: place for place, start in enumerate(line_filter.starts(data, before(block)))}
             return [shown[start] for start in starts if start in shown]
         numbers, number, at = [], 0, 0
         for start in starts:
@@ -546,8 +546,8 @@ class LogView:
     def _when(self, shape: LineShape, text: str) -> datetime | None:
         return shape.time(text, now=self._wall(), zone=self.zone)
 
-    def _when_of(self, piece: Piece, line: bytes) -> datetime | None:
-        return self._when(_owner(piece).shape, decoded(line))
+    def _when_of(self, block: Block, line: bytes) -> datetime | None:
+        return self._when(_owner(block).shape, decoded(line))
 
     def _changed(self) -> list[Callable[[], None]]:
         self._generation += 1
@@ -560,101 +560,101 @@ class LogView:
         merging = history and len(self._feeds) > 1 and len(self._all) > 0
         if not len(self._all) and isinstance(store, FileStore) and history and len(self._feeds) == 1:
             self._behind_of = feed
-        fresh: list[Piece] = []
+        fresh: list[Block] = []
         byte = store.end - len(data)
         at = 0
         if tail and tail.open is not None:  # the rest of a line that is in the stream already
             at = data.find(b"\n") + 1 or len(data)
-            self._extend(tail.piece, at, 0)
+            self._extend(tail.block, at, 0)
         skipped = at
-        for cut in cut_lines(data[skipped:] if skipped else data, self._piece):
+        for cut in cut_lines(data[skipped:] if skipped else data, self._block_bytes):
             stop = skipped + cut
             lines = data.count(b"\n", at, stop) + (stop == len(data) and not data.endswith(b"\n"))
-            piece = tail.piece if tail else None
+            block = tail.block if tail else None
             if (
                 tail
-                and piece
+                and block
                 and not merging
-                and piece is self._all.newest
-                and piece.end == byte + at
-                and piece.end - piece.start + stop - at <= self._piece
+                and block is self._all.newest
+                and block.end == byte + at
+                and block.end - block.start + stop - at <= self._block_bytes
             ):
-                self._extend(piece, stop - at, lines)
+                self._extend(block, stop - at, lines)
             else:
                 start = store.start if tail is None and isinstance(store, FileStore) else byte + at
-                piece = Piece(feed, store, start, byte + stop, tail.line if tail else first, lines)
+                block = Block(feed, store, start, byte + stop, tail.line if tail else first, lines)
                 if merging:
-                    fresh.append(piece)
+                    fresh.append(block)
                 else:
-                    self._append(piece)
+                    self._append(block)
             if tail is None:
-                tail = feed.tails[store.serial] = _Tail(piece, first)
+                tail = feed.tails[store.serial] = _Tail(block, first)
                 if len(feed.tails) > 8:  # of files rotated long ago
                     del feed.tails[next(iter(feed.tails))]
-            tail.piece = piece
+            tail.block = block
             tail.line += lines
             at = stop
         if merging:
             self._merge(fresh)
 
-    def _append(self, piece: Piece) -> None:
-        self._all.append(piece, piece.lines)
+    def _append(self, block: Block) -> None:
+        self._all.append(block, block.lines)
         if self._shown is not self._all:
-            self._shown.append(piece, self._passing(piece))
+            self._shown.append(block, self._passing(block))
 
-    def _extend(self, piece: Piece, size: int, lines: int) -> None:
+    def _extend(self, block: Block, size: int, lines: int) -> None:
         """The piece has grown; with no lines more, its last line has."""
-        whole = piece.end
-        piece.end += size
-        piece.lines += lines
+        whole = block.end
+        block.end += size
+        block.lines += lines
         if lines:
-            self._all.add(piece, lines)
-        if self._shown is self._all or piece.owner.hidden:  # type: ignore[attr-defined]
+            self._all.add(block, lines)
+        if self._shown is self._all or block.owner.hidden:  # type: ignore[attr-defined]
             return
-        sieve = self._sieve(piece)
-        if sieve is None:
-            self._shown.add(piece, lines)
-        elif lines and piece.store and piece.end - piece.start > 4096:
-            data = piece.store.read(whole, size)
-            self._shown.add(piece, sieve.count(data, before(piece, whole)))
+        line_filter = self._line_filter(block)
+        if line_filter is None:
+            self._shown.add(block, lines)
+        elif lines and block.store and block.end - block.start > 4096:
+            data = block.store.read(whole, size)
+            self._shown.add(block, line_filter.count(data, before(block, whole)))
         else:
-            self._shown.add(piece, self._passing(piece) - self._shown.lines_of(piece))
+            self._shown.add(block, self._passing(block) - self._shown.lines_of(block))
 
     def _take_back(self, feed: _Feed, tail: _Tail) -> None:
         """The unfinished last line of pushed text is not what it seemed."""
-        piece, store = tail.piece, tail.piece.store
+        block, store = tail.block, tail.block.store
         assert isinstance(store, MemoryStore) and tail.open is not None
         size = len(tail.open)
         store.cut(store.end - size)
         self._bytes -= size
-        piece.end -= size
+        block.end -= size
         tail.open = b""
 
-    def _trim(self, piece: Piece, begin: int) -> None:
+    def _trim(self, block: Block, begin: int) -> None:
         """The beginning of a piece is gone."""
-        store = piece.store
+        store = block.store
         assert store
-        data = store.read(begin, piece.end - begin)
+        data = store.read(begin, block.end - begin)
         skip = data.find(b"\n") + 1
         lines = data.count(b"\n", skip) + (not data.endswith(b"\n"))
-        self._all.add(piece, lines - piece.lines)
-        piece.line += piece.lines - lines
-        piece.start, piece.lines = begin + skip, lines
+        self._all.add(block, lines - block.lines)
+        block.line += block.lines - lines
+        block.start, block.lines = begin + skip, lines
 
     def _note(self, feed: _Feed, text: str) -> None:
-        piece = Piece(feed, None, 0, 0, 0, 1)
-        piece.notice = text
-        self._append(piece)
+        block = Block(feed, None, 0, 0, 0, 1)
+        block.notice = text
+        self._append(block)
 
     # -- figures
 
     def _recognise(self, source: Source, data: bytes) -> None:
         """Learns from a source's first lines how they are written, before they are shown; in its thread."""
         feed = self._feeds.get(id(source))
-        if feed is None or not feed.looks.recognise(data, self._wall(), self.zone):
+        if feed is None or not feed.shapes.recognise(data, self._wall(), self.zone):
             return
         with self._lock:
-            feed.errors = Sieve("error", looks=feed.looks)
+            feed.errors = LineFilter("error", shapes=feed.shapes)
             if feed.tails:  # some of its lines are shown already, and may state other levels now
                 self._rows.clear()
                 self._cuts.clear()
@@ -662,8 +662,8 @@ class LogView:
 
     def _study(self, feed: _Feed, data: bytes, history: bool) -> None:
         """Learns from new lines and counts them; in their source's thread, without the lock."""
-        if feed.looks.lines < 50 or (feed.looks.lines < 800 and not history):
-            feed.looks.learn(data)
+        if feed.shapes.lines < 50 or (feed.shapes.lines < 800 and not history):
+            feed.shapes.learn(data)
         if history:  # what happened before we looked counts when it happened
             times = self._error_times(feed, data)
             with self._lock:
@@ -690,11 +690,11 @@ class LogView:
         """Errors of the last hour in what was there before; called once, in the thread that counted it."""
         wall = self._wall()
         looked = 0
-        for piece in list(feed.behind):
-            store = piece.store
+        for block in list(feed.behind):
+            store = block.store
             if store is None or looked > _LOOKED_BACK or self._closed:
                 break
-            data = store.read(piece.start, piece.end - piece.start)
+            data = store.read(block.start, block.end - block.start)
             looked += len(data)
             when = self._when(feed.shape, decoded(data[:4096].split(b"\n", 1)[0]))
             if when and wall - when > timedelta(minutes=HOUR + 2):
@@ -710,46 +710,46 @@ class LogView:
 
     # -- filters
 
-    def _sieve(self, piece: Piece) -> Sieve | None:
-        feed = _owner(piece)
-        if not self._filter or piece.notice:
+    def _line_filter(self, block: Block) -> LineFilter | None:
+        feed = _owner(block)
+        if not self._filter or block.notice:
             return None
-        if feed.sieve is None:
-            feed.sieve = self._filter.sieve(feed.looks, partial(self._when, feed.shape))
-        return feed.sieve
+        if feed.line_filter is None:
+            feed.line_filter = self._filter.line_filter(feed.shapes, partial(self._when, feed.shape))
+        return feed.line_filter
 
-    def _passing(self, piece: Piece) -> int:
+    def _passing(self, block: Block) -> int:
         """How many of a piece's lines are shown."""
-        if piece.strands:
-            return sum(map(self._passing, piece.strands))
-        if _owner(piece).hidden:
+        if block.runs:
+            return sum(map(self._passing, block.runs))
+        if _owner(block).hidden:
             return 0
-        sieve = self._sieve(piece)
-        if sieve is None or piece.store is None:
-            return piece.lines
-        return sieve.count(piece.store.read(piece.start, piece.end - piece.start), before(piece))
+        line_filter = self._line_filter(block)
+        if line_filter is None or block.store is None:
+            return block.lines
+        return line_filter.count(block.store.read(block.start, block.end - block.start), before(block))
 
     def _refilter(self) -> None:
         self._layout += 1
         self._job += 1
         self._working, self._done = False, 1.0
         for feed in self._feeds.values():
-            feed.sieve = None
+            feed.line_filter = None
         visible = [feed for feed in self._feeds.values() if not feed.hidden]
         alone = visible[0] if len(visible) == 1 and visible[0].origin else None
         if not self._filter and len(visible) == len(self._feeds) and self._behind_of is alone:
             self._shown = self._all
         else:
-            self._shown = Sequence()
+            self._shown = BlockIndex()
             self._pass(self._job, self._shown, alone)
         _call(self._changed())
 
-    def _pass(self, job: int, shown: Sequence, alone: _Feed | None) -> None:
+    def _pass(self, job: int, shown: BlockIndex, alone: _Feed | None) -> None:
         """Fills ``shown`` with what passes, newest first: for a moment at once, then in a thread."""
         todo = list(self._all)
         if alone:
-            known = {id(piece) for piece in alone.behind}
-            todo = [piece for piece in todo if not piece.strands and id(piece) not in known]
+            known = {id(block) for block in alone.behind}
+            todo = [block for block in todo if not block.runs and id(block) not in known]
         if todo:  # the last one may be growing: whatever comes is added to it
             last = todo.pop()
             shown.append(last, self._passing(last))
@@ -770,16 +770,16 @@ class LogView:
     def _counted_whole(self, feed: _Feed) -> bool:
         return feed.counted or feed.origin is None or self._closed
 
-    def _put(self, shown: Sequence, piece: Piece) -> None:
-        if not piece.gone and (lines := self._passing(piece)):
-            shown.prepend(piece, lines)
+    def _put(self, shown: BlockIndex, block: Block) -> None:
+        if not block.gone and (lines := self._passing(block)):
+            shown.prepend(block, lines)
 
-    def _pass_on(self, job: int, shown: Sequence, todo: list[Piece], alone: _Feed | None, place: int) -> None:
+    def _pass_on(self, job: int, shown: BlockIndex, todo: list[Block], alone: _Feed | None, place: int) -> None:
         for feed in [alone] if alone else list(self._feeds.values()):  # whatever a file looked like in other days
             for sample in feed.behind[:: max(1, len(feed.behind) // 32)]:
                 if sample.store:
                     data = sample.store.read(sample.start, 4096)
-                    feed.looks.learn(data[: data.rfind(b"\n") + 1])
+                    feed.shapes.learn(data[: data.rfind(b"\n") + 1])
         told = time.perf_counter()
         total = len(todo) + (len(alone.behind) if alone else 0) or 1
         pause = threading.Event()
@@ -788,31 +788,31 @@ class LogView:
             with self._lock:
                 if self._job != job:
                     return
-                piece: Piece | None = todo.pop() if todo else None
-                if piece is None and alone:
+                block: Block | None = todo.pop() if todo else None
+                if block is None and alone:
                     if place < len(alone.behind):
-                        piece = alone.behind[place]
+                        block = alone.behind[place]
                         place += 1
                     elif self._counted_whole(alone):
                         alone = None
-                if piece is None and alone is None:
+                if block is None and alone is None:
                     self._working, self._done = False, 1.0
                     waiting = self._changed()
                     break
-                sieve = self._sieve(piece) if piece and not piece.strands else None
-            if piece is None:  # it is still being counted
+                line_filter = self._line_filter(block) if block and not block.runs else None
+            if block is None:  # it is still being counted
                 pause.wait(0.005)
                 continue
-            if sieve and piece.store:
-                lines = sieve.count(piece.store.read(piece.start, piece.end - piece.start), before(piece))
+            if line_filter and block.store:
+                lines = line_filter.count(block.store.read(block.start, block.end - block.start), before(block))
             else:
-                lines = self._passing(piece)
+                lines = self._passing(block)
             done += 1
             with self._lock:
                 if self._job != job:
                     return
-                if lines and not piece.gone:
-                    shown.prepend(piece, lines)
+                if lines and not block.gone:
+                    shown.prepend(block, lines)
                 total = max(total, done, len(alone.behind) if alone else 0)
                 self._done = done / total
                 waiting = []
@@ -822,10 +822,10 @@ class LogView:
             _call(waiting)
         _call(waiting)
 
-    def _merge(self, fresh: list[Piece]) -> None:
+    def _merge(self, fresh: list[Block]) -> None:
         """Puts lines that were there before in among the others, by time; those without one stay in place."""
-        if self._behind_of:  # of several files the ends are merged now, the rest is woven later
-            known = {id(piece) for piece in self._behind_of.behind}
+        if self._behind_of:  # of several files the ends are merged now, the rest is merged later
+            known = {id(block) for block in self._behind_of.behind}
             while (oldest := self._all.oldest) and id(oldest) in known:
                 self._all.pop()
             self._behind_of = None
@@ -833,15 +833,15 @@ class LogView:
         far = 0
         for place in range(len(near) - 1, -1, -1):
             size += near[place].end - near[place].start
-            if size > _MERGED or near[place].strands:
+            if size > _MERGED or near[place].runs:
                 far = place + 1
                 break
         keyed = merge(self._keyed(near[far:]), self._keyed(fresh), key=lambda pair: pair[0])
-        merged = Sequence()
-        for piece in near[:far]:
-            merged.append(piece, piece.lines)
-        last: Piece | None = None
-        tails = {id(tail.piece): tail for feed in self._feeds.values() for tail in feed.tails.values()}
+        merged = BlockIndex()
+        for block in near[:far]:
+            merged.append(block, block.lines)
+        last: Block | None = None
+        tails = {id(tail.block): tail for feed in self._feeds.values() for tail in feed.tails.values()}
         for _, line in keyed:
             if last and line.store is last.store and line.store and line.start == last.end:
                 last.end, last.lines = line.end, last.lines + line.lines
@@ -849,31 +849,33 @@ class LogView:
             else:
                 merged.append(line, line.lines)
                 last = line
-        by_store = {piece.store.serial: piece for piece in merged if piece.store}  # the last one of each
+        by_store = {block.store.serial: block for block in merged if block.store}  # the last one of each
         for tail in tails.values():
-            if tail.piece.store and tail.piece.store.serial in by_store:
-                tail.piece = by_store[tail.piece.store.serial]
+            if tail.block.store and tail.block.store.serial in by_store:
+                tail.block = by_store[tail.block.store.serial]
         self._all = merged
         self._shown = self._all
         self._refilter()
 
-    # -- weaving
+    # -- merging histories
 
-    def _reweave(self) -> None:
-        """Has the history of several files woven into one, once all of it is counted; anew when one has joined."""
+    def _remerge(self) -> None:
+        """Has the history of several files merged into one, once all of it is counted; anew when one has joined."""
         feeds = [feed for feed in self._feeds.values() if feed.origin]
         if len(self._feeds) > 1 and any(feed.behind for feed in feeds) and all(feed.counted for feed in feeds):
-            self._weaving += 1
-            threading.Thread(target=self._weave, args=(self._weaving, feeds), name="log weave", daemon=True).start()
+            self._merging += 1
+            threading.Thread(
+                target=self._merge_history, args=(self._merging, feeds), name="log merge", daemon=True
+            ).start()
 
-    def _weave(self, job: int, feeds: list[_Feed]) -> None:
+    def _merge_history(self, job: int, feeds: list[_Feed]) -> None:
         """All there is of the files until now, but for the last line of each where that is still growing."""
 
         def stale() -> bool:
-            return self._weaving != job or self._closed
+            return self._merging != job or self._closed
 
-        histories: list[list[Piece]] = []
-        recent: list[list[Piece]] = []
+        histories: list[list[Block]] = []
+        recent: list[list[Block]] = []
         ends: dict[Store | None, int] = {}
         for feed in feeds:
             store = feed.origin
@@ -882,23 +884,23 @@ class LogView:
             ends[store] = end = _last_line(store)
             recent.append(self._recent(feed, store, end))
             histories.append([*recent[-1], *feed.behind])
-        windows = list(weave(histories, self._when_of, stale))
+        windows = list(merge_history(histories, self._when_of, stale))
         with self._lock:
             if stale():
                 return
-            for feed, pieces in zip(feeds, recent, strict=True):
-                feed.behind[0:0] = pieces
+            for feed, blocks in zip(feeds, recent, strict=True):
+                feed.behind[0:0] = blocks
             self._put_in(windows, ends)
             waiting = self._changed()
         _call(waiting)
 
-    def _recent(self, feed: _Feed, store: FileStore, end: int) -> list[Piece]:
+    def _recent(self, feed: _Feed, store: FileStore, end: int) -> list[Block]:
         """The pieces of a file from where its counted history ends, newest first."""
-        pieces: list[Piece] = []
+        blocks: list[Block] = []
         last = feed.behind[0] if feed.behind else None
         at, line = (last.end, last.line + last.lines) if last else (store.start, 0)
         while at < end:
-            data = store.read(at, min(8 * PIECE, end - at))
+            data = store.read(at, min(8 * BLOCK_BYTES, end - at))
             if at + len(data) < end:
                 data = data[: data.rfind(b"\n") + 1]
             if not data:  # an endless line, or the file is gone: it stays where it is
@@ -906,82 +908,80 @@ class LogView:
             start = 0
             for cut in cut_lines(data):
                 lines = data.count(b"\n", start, cut)
-                pieces.append(Piece(feed, store, at + start, at + cut, line, lines))
+                blocks.append(Block(feed, store, at + start, at + cut, line, lines))
                 start, line = cut, line + lines
             at += len(data)
-        pieces.reverse()
-        return pieces
+        blocks.reverse()
+        return blocks
 
-    def _put_in(self, windows: list[Piece], ends: dict[Store | None, int]) -> None:
-        """Puts windows in the place of what is woven into them: all of each store before its end."""
-        every = Sequence()
+    def _put_in(self, windows: list[Block], ends: dict[Store | None, int]) -> None:
+        """Puts windows in the place of what is merged into them: all of each store before its end."""
+        every = BlockIndex()
         for window in windows:
             every.prepend(window, window.lines)
-        for piece in self._all:
-            end = ends.get(piece.store, -1)
-            if piece.strands or (piece.store and piece.end <= end):
+        for block in self._all:
+            end = ends.get(block.store, -1)
+            if block.runs or (block.store and block.end <= end):
                 continue
-            if piece.store and piece.start < end:
-                lines = piece.store.read(piece.start, end - piece.start).count(b"\n")
-                rest = Piece(piece.owner, piece.store, end, piece.end, piece.line + lines, piece.lines - lines)
-                for tail in _owner(piece).tails.values():
-                    if tail.piece is piece:
-                        tail.piece = rest
-                piece = rest
-            every.append(piece, piece.lines)
+            if block.store and block.start < end:
+                lines = block.store.read(block.start, end - block.start).count(b"\n")
+                rest = Block(block.owner, block.store, end, block.end, block.line + lines, block.lines - lines)
+                for tail in _owner(block).tails.values():
+                    if tail.block is block:
+                        tail.block = rest
+                block = rest
+            every.append(block, block.lines)
         self._all = every
         self._windows = len(windows)
         self._behind_of = None
         self._refilter()
 
-    def _unweave(self, store: FileStore) -> None:
+    def _unmerge(self, store: FileStore) -> None:
         """Takes out of the windows what can no longer be read of a store."""
-        windows = [piece for piece in self._all if piece.strands]
+        windows = [block for block in self._all if block.runs]
         kept = (
-            without(window, lambda strand: strand.store is store and strand.start < store.begin)
+            without(window, lambda run: run.store is store and run.start < store.begin)
             for window in reversed(windows)
         )
         self._put_in([window for window in kept if window], {})
 
-    def _woven(self, window: Piece) -> WovenCut:
+    def _merged_lines(self, window: Block) -> MergedLines:
         cut = self._cut(window)
-        assert isinstance(cut, WovenCut)
+        assert isinstance(cut, MergedLines)
         return cut
 
-    def _keyed(self, pieces: list[Piece]) -> Iterator[tuple[float, Piece]]:
+    def _keyed(self, blocks: list[Block]) -> Iterator[tuple[float, Block]]:
         """Each line as a piece of its own, with a time that never goes back: its own, or that of the one before."""
         latest = 0.0
-        for piece in pieces:
-            store = piece.store
+        for block in blocks:
+            store = block.store
             if store is None:
-                yield latest, piece
+                yield latest, block
                 continue
-            data = store.read(piece.start, piece.end - piece.start)
+            data = store.read(block.start, block.end - block.start)
             at = line = 0
             while at < len(data):
                 end = data.find(b"\n", at) + 1 or len(data)
-                when = self._when_of(piece, data[at : min(end, at + 4096)].rstrip(b"\n"))
+                when = self._when_of(block, data[at : min(end, at + 4096)].rstrip(b"\n"))
                 if when is not None:
                     latest = max(latest, when.timestamp())
-                yield latest, Piece(piece.owner, store, piece.start + at, piece.start + end, piece.line + line, 1)
+                yield latest, Block(block.owner, store, block.start + at, block.start + end, block.line + line, 1)
                 at, line = end, line + 1
 
     # -- rows
 
-    def _cut(self, piece: Piece) -> Cut | WovenCut:
+    def _cut(self, block: Block) -> BlockLines | MergedLines:
         """Where in a piece the lines begin that are shown."""
-        key = (piece.serial, piece.end, self._layout)
+        key = (block.serial, block.end, self._layout)
         cut = self._cuts.get(key)
         if cut is None:
-            if piece.strands:
+            if block.runs:
                 shown = [
-                    (strand, Cut(strand, self._sieve(strand)))
-                    for strand in piece.strands
-                    if not _owner(strand).hidden
+                    (run, BlockLines(run, self._line_filter(run))) for run in block.runs if not _owner(run).hidden
                 ]
-                cut = WovenCut(shown, self._when_of)
+                cut = MergedLines(shown, self._when_of)
             else:
-                cut = Cut(piece, self._sieve(piece))
+                cut = BlockLines(block, self._line_filter(block))
             self._cuts[key] = cut
             while len(self._cuts) > _CUTS:
                 self._cuts.popitem(last=False)
@@ -989,16 +989,16 @@ class LogView:
             self._cuts.move_to_end(key)
         return cut
 
-    def _row(self, piece: Piece, cut: Cut | WovenCut, index: int) -> Row:
-        if isinstance(cut, WovenCut):
-            piece, cut, index = cut.strand(index)
-        feed = _owner(piece)
-        if piece.store is None:
-            row = Row(feed, (-piece.serial, 0), piece.notice, Numbering(None), 0)
+    def _row(self, block: Block, cut: BlockLines | MergedLines, index: int) -> Row:
+        if isinstance(cut, MergedLines):
+            block, cut, index = cut.run(index)
+        feed = _owner(block)
+        if block.store is None:
+            row = Row(feed, (-block.serial, 0), block.notice, Numbering(None), 0)
             row.notice = True
             return row
         start = cut.starts[index]
-        seq = (piece.store.serial, piece.start + start)
+        seq = (block.store.serial, block.start + start)
         line, size = cut.line(start)
         key = (seq, size)
         known = self._rows.get(key)
@@ -1006,39 +1006,39 @@ class LogView:
             text = decoded(line)
             if size > LINE_CAP:
                 text = f"{text} … ‹a line of {human_bytes(size)}, its beginning shown›"
-            known = Row(feed, seq, text, piece.store.numbering, piece.line + cut.number(index))
+            known = Row(feed, seq, text, block.store.numbering, block.line + cut.number(index))
             known.safe = cut.safe(start)
             if len(self._rows) >= _ROWS:
                 self._rows.clear()
             self._rows[key] = known
         return known
 
-    def _blank(self, piece: Piece) -> Row:
-        return Row(_owner(piece.strands[0] if piece.strands else piece), (0, 0), "", Numbering(None), 0)
+    def _blank(self, block: Block) -> Row:
+        return Row(_owner(block.runs[0] if block.runs else block), (0, 0), "", Numbering(None), 0)
 
     # -- letting go
 
     def _forget(self) -> None:
         """The oldest piece goes."""
-        piece = self._all.oldest
-        if piece is None:
+        block = self._all.oldest
+        if block is None:
             return
         self._all.pop()
-        piece.gone = True
-        if self._shown is not self._all and self._shown.oldest is piece:
+        block.gone = True
+        if self._shown is not self._all and self._shown.oldest is block:
             self._shown.pop()
-        store = piece.store
+        store = block.store
         if store is None or isinstance(store, FileStore):
             return
-        feed = _owner(piece)
-        self._bytes -= piece.end - piece.start
-        store.drop(piece.end)
+        feed = _owner(block)
+        self._bytes -= block.end - block.start
+        store.drop(block.end)
         if feed.source.lasting:
             return
         first = not feed.dropped
-        feed.dropped += piece.lines
+        feed.dropped += block.lines
         if first:
-            self._note(feed, "more than can be kept: from here on the oldest of its lines are dropped")
+            self._note(feed, "more lines than can be kept: the oldest are dropped from here on")
 
     def _evict(self) -> None:
         while (
@@ -1048,16 +1048,16 @@ class LogView:
             self._forget()
 
 
-def _owner(piece: Piece) -> _Feed:
-    assert isinstance(piece.owner, _Feed)
-    return piece.owner
+def _owner(block: Block) -> _Feed:
+    assert isinstance(block.owner, _Feed)
+    return block.owner
 
 
 def _last_line(store: FileStore) -> int:
     """The byte at which the unfinished last line of a store begins, as far as one can see; its end if there is
     none."""
     end = store.end
-    data = store.read(max(store.begin, end - PIECE), min(PIECE, end))
+    data = store.read(max(store.begin, end - BLOCK_BYTES), min(BLOCK_BYTES, end))
     if data.endswith(b"\n"):
         return end
     return end - len(data) + data.rfind(b"\n", 0, max(0, len(data) - 1)) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -31,6 +32,8 @@ class LogWatch:
         self._room = room
         self._jobs = jobs
         self._kept: Observation | None = None
+        self._lock = threading.Lock()
+        self._closed = False
         self._job = PeriodicJob(f"log watch {incident_id}", OBSERVE_S, self.keep)
 
     def start(self) -> None:
@@ -38,7 +41,9 @@ class LogWatch:
         self._jobs.start(self._job)
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching; nothing is stored any more."""
+        with self._lock:
+            self._closed = True
         self._jobs.end(self._job)
         self.view.close()
 
@@ -56,8 +61,11 @@ class LogWatch:
 
     def keep(self) -> None:
         """Store what is measured, if it says something else than what was stored or that is old."""
-        if self._room.read_only:
-            return
+        with self._lock:
+            if not self._closed and not self._room.read_only:
+                self._keep()
+
+    def _keep(self) -> None:
         now, before = self.observe(), self._kept
         if not now.readings and before is None:
             return

@@ -222,7 +222,7 @@ class OutboxWorker:
             if in_doubt:
                 outcome, error, again = DeliveryState.UNCONFIRMED, delivery.error, now()
             elif left:
-                outcome, error = DeliveryState.UNCONFIRMED, "no answer while it was waited for"
+                outcome, error = DeliveryState.UNCONFIRMED, "stopped while waiting for the answer"
                 again = self._next_look(delivery)
             else:
                 outcome, error, attempted = DeliveryState.PENDING, _cut_off(attempt), False
@@ -328,9 +328,9 @@ class OutboxWorker:
         if self._repeatable(delivery, chat):
             return await self._attempt(delivery, attempt)
         if not chat.reads_back:
-            raise Unconfirmed("It was being sent, and nobody can tell whether it arrived")
+            raise Unconfirmed("Delivery unconfirmed: it was being sent")
         if not self._looks[delivery.id]:  # somebody else's, killed a moment ago: it may be on its way still
-            raise Unconfirmed("It was being sent when warroom was ended")
+            raise Unconfirmed("It was being sent when warroom ended")
         incident = await asyncio.to_thread(self.room.incident, delivery.incident)
         channel = incident.channels.get(delivery.destination)
         try:
@@ -368,7 +368,7 @@ class OutboxWorker:
         """The destination's backend, made once. ``_Unable`` if this process cannot make it."""
         if name not in self.room.settings.destinations:
             raise _Unable(
-                SettingsError(f"the settings no longer name {name}", "Put it back, or send this by hand.")
+                SettingsError(f"the settings no longer name {name}", "Put it back, or send this yourself.")
             )
         making = self._chats.get(name)
         if making is None:

@@ -46,7 +46,7 @@ from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
 from warroom.incident.readings import Observation
 from warroom.incident.summary import Summary, summarise
-from warroom.incident.team import Team, fold_team
+from warroom.incident.team import TeamState, fold_team
 from warroom.journal.port import Journal
 from warroom.reports import messages, warnings
 from warroom.room import message_parts as parts
@@ -138,7 +138,7 @@ class WarRoom:
         self._folded: dict[str, Incident] = {}
         self._previewers: dict[str, Chat] = {}
         self._previewing = threading.Lock()
-        self._team = Team()
+        self._team = TeamState()
         self._lock = threading.RLock()
         self._write_lock = (
             threading.RLock()
@@ -179,7 +179,7 @@ class WarRoom:
     def damage(self, incident_id: str) -> str:
         """What in the incident's entries is not as it was written, and from where on; "" if all is sound."""
         damage = self.journal.damage(incident_id)
-        return damage and f"{damage}. What stands before it is sound; warroom doctor says more"
+        return damage and f"{damage}. Entries before it are intact; warroom doctor has details"
 
     @property
     def read_only(self) -> str:
@@ -214,7 +214,7 @@ class WarRoom:
         # With none open, the latest one is what its follow-up verbs are about.
         return self.incident((live or summaries)[0].id)
 
-    def team(self) -> Team:
+    def team(self) -> TeamState:
         """Alerts nobody has taken yet, and readiness."""
         known = self._team
         team = fold_team(self.journal.read(TEAM, known.version), known)
@@ -659,7 +659,7 @@ class UnitOfWork:
 def _too_long(name: str, chat: Chat, message: Message) -> BadInput:
     return BadInput(
         f"The text is too long for {name}: {parts.length(chat, message):,} characters, "
-        f"and {parts.MOST_PARTS} posts of {chat.max_length:,} would not hold it",
+        f"and {parts.MOST_PARTS} posts of {chat.max_length:,} cannot hold it",
         "Shorten it, or leave this destination out.",
     )
 

@@ -12,7 +12,7 @@ from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
 from warroom.incident.readings import Observation, Reading
 from warroom.incident.summary import Summary
-from warroom.incident.team import Team
+from warroom.incident.team import TeamState
 from warroom.incident.timing import format_duration
 from warroom.room.room import WarRoom
 
@@ -52,7 +52,7 @@ class HomeSnapshot:
     """All incidents in brief, the team, and what is outstanding."""
 
     summaries: tuple[Summary, ...]
-    team: Team
+    team: TeamState
     on_call: str
     stuck: tuple[Delivery, ...]
     at: datetime

@@ -114,7 +114,7 @@ def check_name(name: str) -> str:
     if len(name) > 40 or not _NAME.fullmatch(name):
         raise BadRule("must be small letters a to z, digits and single hyphens, at most 40")
     if name in RULES:
-        raise BadRule("is the name of a rule warroom has; give yours another")
+        raise BadRule("is the name of a built-in rule; choose another")
     return name
 
 
@@ -127,7 +127,7 @@ def check_pattern(pattern: str) -> Pattern:
     except BadPattern as error:
         raise BadRule(str(error)) from None
     if compiled.found(""):
-        raise BadRule("matches nothing at all, so it would match everywhere")
+        raise BadRule("matches the empty text, so it would match everywhere")
     return compiled
 
 

@@ -39,7 +39,7 @@ AT_ONCE = ("ctrl+q", "f3")
 LOST_TERMINAL = 128 + signal.SIGHUP
 
 
-class Inert(LineFilter):
+class ControlFilter(LineFilter):
     """The last line of defence: no control character reaches the terminal but those Textual writes itself."""
 
     def apply(self, segments: list[Segment], background: object) -> list[Segment]:
@@ -105,7 +105,7 @@ class BaseApp(App[None]):
         super().__init__()
         self.themes: dict[str, Theme] = {}
         self._theme_before = ""
-        self._inert = Inert()  # one for good: what it has made of a line is kept by its identity
+        self._inert = ControlFilter()  # one for good: what it has made of a line is kept by its identity
         self._crash_folder = crash_folder or Path(tempfile.gettempdir())
         self.faults = ErrorReports(self._crash_folder, self._tell_fault)
         self.goes_on = False

@@ -56,7 +56,8 @@ def demo(context: CliContext, speed: float | None, plain: bool) -> None:
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise WarroomError(
-            f"The demo has no folder to play in: {reason}", "Free some space there, or name another with TMPDIR."
+            f"The demo cannot create its folder: {reason}",
+            "Free some space there, or set TMPDIR to another folder.",
         ) from None
     if headless:
         from warroom.cli.headless_demo import play
@@ -68,7 +69,7 @@ def demo(context: CliContext, speed: float | None, plain: bool) -> None:
     app, drill = bootstrap.open_demo(folder, speed or 1.0, context.by, environ=context.environ)
     with app:
         status = show_console(lambda: deps(app, drill, starts_drill=True), crash_folder=folder)
-    output.print_err(f"What you entered is kept in {folder}; delete it when you like.")
+    output.print_err(f"What you entered is in {folder}; delete it when you like.")
     click.get_current_context().exit(status)
 
 

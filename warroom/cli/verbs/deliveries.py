@@ -57,7 +57,7 @@ def deliveries(context: CliContext, every: bool, waiting: str | None) -> None:
 def delivery(context: CliContext, delivery_id: str, answer: str | None) -> None:
     """Confirm an unconfirmed delivery, or send a failed one again."""
     if answer is None:
-        raise click.UsageError("Look at the destination, then say --sent or --resend.")
+        raise click.UsageError("Check whether it arrived, then add --sent or --resend.")
     settled = context.room.confirm_delivery(delivery_id.strip(), sent=answer == "sent")
     if answer == "resend":
         deliver(context, settled.incident, {settled.entry_id})
@@ -77,7 +77,7 @@ def resend(context: CliContext, every: bool) -> None:
     Leaves out what may have arrived (see warroom delivery) and status messages that a newer one replaced.
     """
     if not every:
-        raise click.UsageError("Say --all, or name one: warroom delivery ID --resend.")
+        raise click.UsageError("Add --all, or name one: warroom delivery ID --resend.")
     room, chosen = context.room, context.incident_id and context.incident().id
     again = room.resend_failed(chosen or None)
     left = room.deliveries(chosen or None)
@@ -89,5 +89,5 @@ def resend(context: CliContext, every: bool) -> None:
         output.data([output.delivery(one) for one in rows])
         return
     if not again:
-        output.print_err("Nothing was refused.")
+        output.print_err("Nothing has failed.")
     output.table([one.state.glyph, one.id, one.state.value, in_one_line(one.error)] for one in rows)

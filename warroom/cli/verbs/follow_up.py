@@ -21,7 +21,7 @@ SECTION = "Follow-up"
 
 @verb(SECTION, example='warroom action "Alert on pool use above 80 %" --owner Bob --due 2026-02-14')
 @text_argument()
-@click.option("--owner", default="", metavar="NAME", help="Who does it.")
+@click.option("--owner", default="", metavar="NAME", help="Who will do it.")
 @click.option("--due", default="", metavar="DATE", help="Due date: 2026-02-14.")
 def action(context: CliContext, words: Sequence[str], owner: str, due: str) -> None:
     """Add an action item: something to do after the incident."""
@@ -45,7 +45,7 @@ def actions(context: CliContext) -> None:
         )
         return
     if not items:
-        output.print_err("No action item yet. Add one: warroom action TEXT")
+        output.print_err("No action items yet. Add one: warroom action TEXT")
     output.table(["✓" if a.done_at else "○", a.id, a.owner or "nobody", a.due or "no date", a.words] for a in items)
 
 

@@ -47,7 +47,7 @@ def list_(context: CliContext, live: bool) -> None:
     )
     waiting = len(room.team().alerts)
     if waiting:
-        output.print_err(f"Alerts waiting: {waiting}. See: warroom alert")
+        output.print_err(f"Unacknowledged alerts: {waiting}. See: warroom alert")
 
 
 @verb(SECTION, reads=True, example="warroom status\nwarroom status --json")
@@ -157,7 +157,7 @@ def playbook(context: CliContext, part: str) -> None:
         from warroom.bootstrap import check_playbook
 
         check_playbook(context.app.settings, book)
-        output.print_out(f"Sound: {book.name}")
+        output.print_out(f"OK: {book.name}")
     elif context.json:
         output.data(book.model_dump(mode="json")[chosen])
     elif chosen == "checklists":

@@ -127,7 +127,7 @@ def accept(context: CliContext, role: str) -> None:
 
 @verb(SECTION, example="warroom check health")
 @text_argument("item", "ITEM")
-@click.option("--anyway", is_flag=True, help="Check it although the logs contradict it; the timeline says so.")
+@click.option("--anyway", is_flag=True, help="Check it even if the logs contradict it; the timeline records that.")
 def check(context: CliContext, item: Sequence[str], anyway: bool) -> None:
     """Check a checklist item, by its id or a few words of it."""
     chosen = pick_item(context.room, join_words(item))
@@ -178,7 +178,7 @@ def resolve(context: CliContext, reason: str) -> None:
     """Resolve the incident; refused with a list while there are blockers."""
     execute(context, Resolve(reason, _against(context)))
     if not context.json:
-        output.print_err("Now tell everybody: warroom update. Then: warroom postmortem")
+        output.print_err("Next: warroom update (all-clear), then: warroom postmortem")
 
 
 @verb(SECTION, posts=True, example='warroom reopen "Errors are back since 15:10"')

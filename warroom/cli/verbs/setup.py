@@ -31,16 +31,16 @@ def init(context: CliContext, path: str | None) -> None:
         Path(path).expanduser() if path else AppPaths.find(context.environ, {"settings": context.settings}).settings
     )
     if place.exists() or place.is_symlink():
-        raise Refusal(f"{place} is there already", "Edit it, or name another with --path.")
+        raise Refusal(f"{place} already exists", "Edit it, or choose another with --path.")
     try:
         write_atomically(place, commented_toml())
     except SettingsError as error:
-        raise WarroomError(error.title, "Name another with --path.") from None
+        raise WarroomError(error.title, "Choose another with --path.") from None
     if context.json:
         output.data({"path": str(place)})
     else:
         output.print_out(str(place))
-        output.print_err("Take away the # before what you want to use. Then: warroom doctor")
+        output.print_err("Uncomment what you need. Then: warroom doctor")
 
 
 @verb(SECTION, reads=True, example="warroom ready\nwarroom ready runbooks")
@@ -90,7 +90,7 @@ def alert(
     about = {"--source": source, "--service": service, "--detail": detail, "--fired": fired}
     given = [option for option, value in about.items() if value]
     if aside is not None and (name or given):
-        raise click.UsageError("--aside takes nothing else. Set it aside, or keep a new alert, in two commands.")
+        raise click.UsageError("--aside takes nothing else. Dismiss one alert and record another in two commands.")
     if given and not name:
         raise click.UsageError(
             f"The alert's name is missing. {' and '.join(given)} {'says' if len(given) == 1 else 'say'} more about "
@@ -102,7 +102,7 @@ def alert(
     elif name:
         words = join_words(name)
         if not words.strip():
-            raise BadInput("The alert's name is empty", "Name it: warroom alert NAME")
+            raise BadInput("The alert's name is empty", "Give it a name: warroom alert NAME")
         room.receive_alert(ReceiveAlert(words, source, service, detail, context.moment(fired, "--fired")))
     waiting = list(room.team().alerts.values())
     if context.json:
@@ -123,7 +123,7 @@ def alert(
         )
         return
     if not waiting:
-        output.print_err("No alert is waiting.")
+        output.print_err("No unacknowledged alerts.")
     now = room.clock()
     output.table(
         [
@@ -159,6 +159,22 @@ def reset_terminal(context: CliContext) -> None:
     output.reset_terminal()
 
 
+@verb(SECTION, name="help", reads=True, example="warroom help\nwarroom help logs\nwarroom help keys | less")
+@click.argument("topic", default="")
+def help_(context: CliContext, topic: str) -> None:
+    """Print a page of the manual; without a topic, list the pages."""
+    from warroom.cli import manual
+
+    topics = manual.topics()
+    if not topic and context.json:
+        output.data([{"topic": name, "explains": text} for name, text in topics.items()])
+    elif not topic:
+        output.table([name, text] for name, text in topics.items())
+        output.print_err("warroom help TOPIC prints a page; warroom VERB --help explains a verb.")
+    else:
+        manual.show(pick("page of the manual", topic, [(name, name) for name in topics]))
+
+
 @verb(SECTION, reads=True, example="warroom doctor\nwarroom doctor --log")
 @click.option("--log", is_flag=True, help="Show the diagnostic log: where it is, and its last errors.")
 def doctor(context: CliContext, log: bool) -> None:
@@ -173,7 +189,7 @@ def doctor(context: CliContext, log: bool) -> None:
             output.data({"path": str(path), "text": text})
         else:
             output.print_out(str(path))
-            output.print_out(text or "It is empty: no job and no plugin has failed.")
+            output.print_out(text or "Empty: no job or plugin has failed.")
         return
 
     rows = examine(context)

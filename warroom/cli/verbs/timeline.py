@@ -26,7 +26,7 @@ SECTION = "Timeline"
 @text_argument()
 @click.option("--finding", "kind", flag_value="finding", help="A finding.")
 @click.option("--hypothesis", "kind", flag_value="hypothesis", help="A hypothesis.")
-@click.option("--decision", "kind", flag_value="decision", help="A decision (say --because).")
+@click.option("--decision", "kind", flag_value="decision", help="A decision (add --because).")
 @click.option("--change", "kind", flag_value="change", help="A change (needs --rollback).")
 @click.option("--because", default="", metavar="TEXT", help="The reason.")
 @click.option("--rollback", default="", metavar="TEXT", help="How to undo it.")
@@ -69,7 +69,7 @@ def fix(context: CliContext, words: Sequence[str], temporary: bool, rollback: st
 def amend(context: CliContext, entry: str, text: str | None, at: str | None) -> None:
     """Correct the text or the time of a timeline entry; the original is kept."""
     if text is None and at is None:
-        raise click.UsageError("Say what to amend: --text, --at or both.")
+        raise click.UsageError("Add --text, --at or both.")
     execute(context, AmendEntry(entry, text, context.moment(at, "--at")))
 
 

@@ -29,14 +29,14 @@ SECTION = "Updates"
 @click.option("--impact", metavar="TEXT", help="What users notice; once mitigated, what they noticed.")
 @click.option("--actions", multiple=True, metavar="TEXT", help="An action taken. Repeatable.")
 @click.option("--eta", metavar="TIME", help="When it is expected to be fixed.")
-@click.option("--next", "next_update", metavar="TIME", help="When the next update comes: +15m, 14:30.")
+@click.option("--next", "next_update", metavar="TIME", help="When the next update is due: +15m, 14:30.")
 @click.option("--status", metavar="TEXT", help="The status to write in the text.")
 @click.option("--set", "others", multiple=True, metavar="FIELD=TEXT", help="Any other field of the template.")
 @click.option("--audience", default="team", metavar="WHO", help="team, customers or executives.")
 @click.option("--template", metavar="ID", help="Use this template instead of the audience's usual one.")
 @click.option("--to", multiple=True, metavar="DEST", help="Only to this destination. Repeatable.")
 @click.option("--approved-by", default="", metavar="NAME", help="Who approved an update to customers.")
-@click.option("--anyway", is_flag=True, help="Post even if somebody else has just posted to the same audience.")
+@click.option("--anyway", is_flag=True, help="Post even if someone else has just posted to the same audience.")
 @click.option("--preview", is_flag=True, help="Print what each destination would get; post nothing.")
 def update(
     context: CliContext,
@@ -78,8 +78,8 @@ def update(
     for name in to:
         if name in room.settings.destinations and name not in takers:
             raise Refusal(
-                f"{name} does not take this: its audiences, or drills, leave it out",
-                f"It would go to: {', '.join(takers) or 'nobody'}. The settings say who takes what.",
+                f"{name} does not take this message: check its audiences and drills",
+                f"It goes to: {', '.join(takers) or 'nobody'}. The settings define each destination's audiences.",
             )
     if preview:
         _preview(context, incident, chosen, fields, to)
@@ -95,11 +95,11 @@ def update(
     except (BadInput, Refusal) as error:
         with suppress(WarroomError):  # the refusal is what has to be said
             if _keep_as_draft(room, incident.id, chosen, fields):
-                error.remedy += " Your text is kept as a draft; the console opens it with u."
+                error.remedy += " Your text is saved as a draft; u in the console opens it."
         raise
     if not takers:
         output.print_err(
-            f"! No destination takes words to {wanted}: it stands in the timeline only. "
+            f"! No destination takes messages to {wanted}: it stands in the timeline only. "
             f"To send it by hand: warroom update --audience {wanted} --preview"
         )
     report_done(context, done)

@@ -401,7 +401,7 @@ class Slack:
             return answer
         code = self._http.clean(_text(answer.data, "error"), 60)
         if code in _FOR_NOW:
-            raise NotSent(f"Slack asks for a pause ({code})", "It will be tried again.", answer.retry_after)
+            raise NotSent(f"Slack is rate-limiting ({code})", "It will be retried.", answer.retry_after)
         if code in _OUTCOME_UNKNOWN or not code:
             raise self._http.doubt(f"failed ({code or 'no ok'})", repeatable)
         needed = self._http.clean(_text(answer.data, "needed"), 80)

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from warroom.logs.sources.file import Cutter, Numbering, Sink
+from warroom.logs.sources.file import LineCutter, Numbering, Sink
 
 FIRST_WAIT = 1.0  # seconds until it is started again; twice as long each time it ends soon
 LONGEST_WAIT = 60.0  # seconds
@@ -68,8 +68,8 @@ class CommandSource:
         self._thread: threading.Thread | None = None
         self._control: socket.socket | None = None  # to the supervisor of the present run
         self._wake_read, self._wake_write = os.pipe()
-        self._cutter = Cutter(Numbering(0))
-        self._echo = _Echo()
+        self._cutter = LineCutter(Numbering(0))
+        self._echo = _ReplayFilter()
         self._binary = False
 
     def start(self, sink: Sink) -> None:
@@ -156,11 +156,11 @@ class CommandSource:
                 except (OSError, ValueError) as error:
                     self._hang_up()
                     return f"cannot be started: {getattr(error, 'strerror', None) or error}"
-        told = _Told(ours)
+        told = _SupervisorReports(ours)
         try:
             if self._running(told):
                 if unable:
-                    sink.notice(self, "could be started now")
+                    sink.notice(self, "started")
                 self._read(sink, process, told)
         finally:
             self._end(process, told)
@@ -171,7 +171,7 @@ class CommandSource:
             self._control.close()
             self._control = None
 
-    def _running(self, told: _Told) -> bool:
+    def _running(self, told: _SupervisorReports) -> bool:
         """Whether the command could be started; false as well once this is closed."""
         poll = select.poll()
         for fd in (told.fileno(), self._wake_read):
@@ -182,11 +182,11 @@ class CommandSource:
             told.take()
         return told.running
 
-    def _read(self, sink: Sink, process: subprocess.Popen[bytes], told: _Told) -> None:
+    def _read(self, sink: Sink, process: subprocess.Popen[bytes], told: _SupervisorReports) -> None:
         """Hands over what it prints, until it has ended and all is read, or this is closed."""
         assert process.stdout and process.stderr
         out, err, control = process.stdout.fileno(), process.stderr.fileno(), told.fileno()
-        complaints = _Complaints()
+        complaints = _StderrLimiter()
         poll = select.poll()
         open_ends = {out, err}
         for fd in (out, err, control, self._wake_read):
@@ -206,7 +206,7 @@ class CommandSource:
                 elif fd == out:
                     self._hand(sink, self._echo.fresh(data))
                     if again := self._echo.repeated:
-                        sink.notice(self, f"{again:,} lines it had printed before are not shown again")
+                        sink.notice(self, f"{again:,} repeated lines are hidden")
                         self._echo.repeated = 0
                 else:
                     complaints.take(data)
@@ -228,11 +228,11 @@ class CommandSource:
             return
         if not self._binary and b"\0" in data:
             self._binary = True
-            sink.notice(self, "prints binary data; what is not text is shown as ␀ or �")
+            sink.notice(self, "prints binary data, shown as ␀ or �")
         if chunk := self._cutter.feed(data):
             sink.lines(self, chunk)
 
-    def _end(self, process: subprocess.Popen[bytes], told: _Told) -> None:
+    def _end(self, process: subprocess.Popen[bytes], told: _SupervisorReports) -> None:
         """Sees the command and all it started ended."""
         with self._lock:
             self._ask_to_end()
@@ -249,7 +249,7 @@ class CommandSource:
                 pipe.close()
 
 
-class _Told:
+class _SupervisorReports:
     """What the supervisor of one run has told through its socket."""
 
     def __init__(self, control: socket.socket) -> None:
@@ -301,7 +301,7 @@ def _seconds(wait: float) -> str:
     return f"{wait:.0f} s" if wait >= 1 else f"{1000 * wait:.0f} ms"
 
 
-class _Complaints:
+class _StderrLimiter:
     """The lines of stderr, so many a second."""
 
     def __init__(self) -> None:
@@ -347,7 +347,7 @@ class _Complaints:
 _DATED = re.compile(rb"\d\d:\d\d|\d{9}")
 
 
-class _Echo:
+class _ReplayFilter:
     """Knows the last lines of the run before, and lets only what follows them through when they come again."""
 
     def __init__(self) -> None:

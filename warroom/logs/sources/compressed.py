@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from warroom.logs.sources.file import Cutter, Numbering, Sink, human_bytes
+from warroom.logs.sources.file import LineCutter, Numbering, Sink, human_bytes
 
 if TYPE_CHECKING:
     from io import BufferedReader as _Text
@@ -44,7 +44,7 @@ def is_compressed(path: Path) -> bool:
         return False
 
 
-def unfolded(path: Path) -> Iterator[bytes]:
+def decompressed(path: Path) -> Iterator[bytes]:
     """The text of a compressed file in pieces of at most a megabyte, several members after each other as one.
 
     A file that is not compressed after all comes as it is. Raises OSError, or ``Unreadable`` where it is damaged;
@@ -57,10 +57,10 @@ def unfolded(path: Path) -> Iterator[bytes]:
         try:
             with text:
                 # read1 hands over what it has; read would lose up to a piece where the end is missing.
-                while piece := text.read1(_PIECE):
-                    yield piece
+                while block := text.read1(_PIECE):
+                    yield block
         except EOFError:
-            raise Unreadable("is cut short; its end is missing") from None
+            raise Unreadable("is truncated") from None
         except OSError as error:
             if error.errno is not None:
                 raise
@@ -132,12 +132,12 @@ class CompressedSource:
         try:
             packed = self.path.stat().st_size
             if packed > _SLOW:
-                sink.notice(self, f"{human_bytes(packed)} compressed; its end shows once all of it is unfolded")
-            for piece in unfolded(self.path):
+                sink.notice(self, f"{human_bytes(packed)} compressed; its end is shown once it is decompressed")
+            for block in decompressed(self.path):
                 if self._stop.is_set():
                     return
-                kept.append(piece)
-                size += len(piece)
+                kept.append(block)
+                size += len(block)
                 while size - len(kept[0]) >= self._tail:
                     old = kept.popleft()
                     size -= len(old)
@@ -158,26 +158,26 @@ class CompressedSource:
             sink.notice(self, "empty")
 
     def _hand(self, sink: Sink, kept: deque[bytes], before: int) -> None:
-        cutter = Cutter(Numbering(before))
+        cutter = LineCutter(Numbering(before))
         binary = False
         while kept and not self._stop.is_set():
-            piece = kept.popleft()
-            if not binary and b"\0" in piece:
+            block = kept.popleft()
+            if not binary and b"\0" in block:
                 binary = True
-                sink.notice(self, "holds binary data; what is not text is shown as ␀ or �")
-            for start in range(0, len(piece), _HAND):
-                chunk = cutter.feed(piece[start : start + _HAND], history=True)
+                sink.notice(self, "contains binary data, shown as ␀ or �")
+            for start in range(0, len(block), _HAND):
+                chunk = cutter.feed(block[start : start + _HAND], history=True)
                 if chunk and not self._stop.is_set():
                     sink.lines(self, chunk)
 
 
 def _drop_partial(kept: deque[bytes]) -> int:
     """Takes away the line whose beginning is gone; how many line ends went with it."""
-    for number, piece in enumerate(kept):
-        cut = piece.find(b"\n")
+    for number, block in enumerate(kept):
+        cut = block.find(b"\n")
         if cut >= 0:
             for _ in range(number):
                 kept.popleft()
-            kept[0] = piece[cut + 1 :]
+            kept[0] = block[cut + 1 :]
             return 1
     return 0  # one endless line: its end is better than nothing

@@ -40,7 +40,7 @@ def command_of(name: str) -> list[str] | None:
         return None
     words = shlex.split(rest)
     if not words:
-        raise ValueError(f"nothing stands after {prefix}:")
+        raise ValueError(f"nothing after {prefix}:")
     if prefix == "journal":
         return ["journalctl", "--follow", "--lines=1000", "--output=short-iso-precise", f"--unit={rest}"]
     if prefix == "docker":
@@ -98,7 +98,7 @@ def sources(name: str, add: Callable[[Source], object]) -> list[Source]:
         return [CommandSource(command, name.partition(":")[2] if name[:4] != "run:" else "")]
     if not is_many(name):
         return [file_source(Path(name))]
-    return [Watch(name, add)]
+    return [GlobWatcher(name, add)]
 
 
 def _found(name: str) -> list[tuple[Path, os.stat_result]]:
@@ -128,7 +128,7 @@ def _found(name: str) -> list[tuple[Path, os.stat_result]]:
     return sorted(known[:MOST], key=lambda found: str(found[0]))
 
 
-class Watch:
+class GlobWatcher:
     """Gives every file of a pattern or directory to ``add``, those that appear later too.
 
     Itself it is a source without lines: it says what joined, and that nothing is there yet. A file that was only

@@ -1,9 +1,9 @@
 """Where log lines come from: a file that is followed, a pipe that is read; never decides what is shown.
 
-Each source reads in a daemon thread of its own and hands whole chunks to a ``Sink``. It keeps nothing but the
-line that has no end yet, and of that no more than ``LINE_CAP`` bytes. What happens to it (missing, rotated,
-truncated …) it says once, in words, through the same sink, so that it appears in the stream where it happened.
-A sink that is a ``Keeper`` is not handed a file's lines, but the file as a store, to read them when it wants them.
+Each source reads in a daemon thread of its own and hands whole chunks to a ``Sink``. It keeps nothing but the line
+that has no end yet, and of that no more than ``LINE_CAP`` bytes. What happens to it (missing, rotated, truncated …)
+it says once, in words, through the same sink, so that it appears in the stream where it happened. A sink that is a
+``StoreSink`` is not handed a file's lines, but the file as a store, to read them when it wants them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from warroom.logs.blocks import count_back
-from warroom.logs.sources.inotify import Watch
+from warroom.logs.sources.inotify import FileNotifier
 from warroom.logs.stores import FileStore
 from warroom.logs.stores import Numbering as Numbering
 from warroom.safety import strip_ansi
@@ -38,7 +38,7 @@ FIFO_AGAIN = 1.0  # seconds between two looks whether a pipe that nobody writes 
 _OPEN = 4  # rotated files that stay open, to be looked at
 
 
-_AWAITED = "does not exist yet; waiting for it"
+_AWAITED = "does not exist yet; waiting"
 _REMOVED = "removed; waiting for it to return"
 _KEY = b"PRIVATE KEY-----"
 
@@ -65,13 +65,13 @@ class Sink(Protocol):
 
 
 @runtime_checkable
-class Keeper(Sink, Protocol):
+class StoreSink(Sink, Protocol):
     """A sink that reads a file's lines where they lie."""
 
     def grew(self, source: Source, store: FileStore, data: bytes, *, history: bool) -> None:
         """``data`` has been taken into the store, at its end."""
 
-    def behind(self, source: Source, store: FileStore, pieces: list[tuple[int, int, int]], *, done: bool) -> None:
+    def behind(self, source: Source, store: FileStore, blocks: list[tuple[int, int, int]], *, done: bool) -> None:
         """Pieces (start, end, lines) that stand before those known, newest first; ``done`` when it ends."""
 
     def lost(self, source: Source, store: FileStore) -> None:
@@ -82,7 +82,7 @@ class Source(Protocol):
     """Anything that can be read as lines. ``name`` is what it is called on the screen."""
 
     name: str
-    lasting: bool  # what scrolls out of memory can be read again (a file), or is gone (a pipe)
+    lasting: bool  # what scrolls out of memory readable again (a file), or is gone (a pipe)
 
     def start(self, sink: Sink) -> None:
         """Begins to read, in a thread of its own; returns at once."""
@@ -91,7 +91,7 @@ class Source(Protocol):
         """Stops reading soon; returns at once; may be called twice."""
 
 
-class Cutter:
+class LineCutter:
     """Cuts bytes into lines; an unfinished last one is shown, then completed, never doubled."""
 
     def __init__(self, numbering: Numbering, first: int = 0) -> None:
@@ -180,7 +180,7 @@ class _Open:
         self.identity = (status.st_dev, status.st_ino)
         self.offset = 0
         self.numbering = Numbering(0)
-        self.cutter = Cutter(self.numbering)
+        self.cutter = LineCutter(self.numbering)
         self.fingerprint = b""  # the last bytes read: if they changed, the file has been written anew
         self.binary = False
         self.store: FileStore | None = None
@@ -188,7 +188,7 @@ class _Open:
     def begin_at(self, offset: int) -> None:
         self.offset = offset
         self.numbering = Numbering(None if offset else 0)
-        self.cutter = Cutter(self.numbering)
+        self.cutter = LineCutter(self.numbering)
         self.fingerprint = b""
         self.store = None
 
@@ -221,9 +221,9 @@ class FileSource:
         self._tail = tail
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._watch: Watch | None = None
+        self._watch: FileNotifier | None = None
         self._sink: Sink | None = None
-        self._keeper: Keeper | None = None
+        self._store_sink: StoreSink | None = None
         self._open: _Open | None = None
         self._retired: list[tuple[_Open, int]] = []
         self._past: list[FileStore] = []  # of rotated files, oldest first
@@ -237,7 +237,7 @@ class FileSource:
         """Begins to follow, in a daemon thread; returns at once."""
         if self._thread is None:
             self._sink = sink
-            self._keeper = sink if isinstance(sink, Keeper) else None
+            self._store_sink = sink if isinstance(sink, StoreSink) else None
             self._thread = threading.Thread(target=self._run, name=f"log {self.name}", daemon=True)
             self._thread.start()
 
@@ -269,7 +269,7 @@ class FileSource:
                     self._untold = 0 if told else self._untold + 1
                 if not busy:
                     told = self._rest(began)
-                elif self._keeper and self._watch and (left := _PACE - (time.monotonic() - began)) > 0:
+                elif self._store_sink and self._watch and (left := _PACE - (time.monotonic() - began)) > 0:
                     # While lines pour in they are taken by the dozen: each wake costs more than all its lines.
                     self._stop.wait(left)
                     told = True
@@ -283,7 +283,7 @@ class FileSource:
     def _rest(self, began: float) -> bool:
         """Waits until there may be something new; whether we were told so."""
         if self._watch is None:
-            self._watch = Watch()
+            self._watch = FileNotifier()
             self._aim()
             return not self._stop.is_set()  # what happened until now nobody can have told
         told = (
@@ -363,16 +363,16 @@ class FileSource:
         self._aim()
         size = current.size()
         if self._said and not quietly:
-            self._tell({_REMOVED: "came back", _AWAITED: "is there now"}.get(self._said, "can be read again"))
+            self._tell({_REMOVED: "came back", _AWAITED: "exists now"}.get(self._said, "readable again"))
         self._said = ""
-        for old, looks in self._retired:
+        for old, shapes in self._retired:
             if old.identity == current.identity:  # moved away and back: go on where we were
-                self._retired.remove((old, looks))
+                self._retired.remove((old, shapes))
                 current.close()
                 self._open = old
                 return
         if not size and not quietly:
-            self._tell("empty so far")
+            self._tell("empty")
         if history:
             if size > self._tail:
                 current.begin_at(size - self._tail)
@@ -380,11 +380,11 @@ class FileSource:
 
     def _count(self, current: _Open, end: int) -> None:
         """Counts the lines before byte ``end``, where one begins, in the background."""
-        numbering, store, keeper, fd = current.numbering, current.store, self._keeper, os.dup(current.fd)
+        numbering, store, store_sink, fd = current.numbering, current.store, self._store_sink, os.dup(current.fd)
 
-        def found(pieces: list[tuple[int, int, int]], done: bool = False) -> None:
-            if keeper and store:
-                keeper.behind(self, store, pieces, done=done)
+        def found(blocks: list[tuple[int, int, int]], done: bool = False) -> None:
+            if store_sink and store:
+                store_sink.behind(self, store, blocks, done=done)
 
         def count() -> None:
             try:
@@ -407,11 +407,11 @@ class FileSource:
             if 0 < cut < len(data):
                 start, data = start + cut, data[cut:]
             else:  # one long line
-                if not self._keeper:
+                if not self._store_sink:
                     data = b"\xe2\x80\xa6" + data
                 start = _beginning(current.fd, start)
         current.offset = start
-        if self._keeper:
+        if self._store_sink:
             current.store = FileStore(current.fd, start, current.numbering)
             current.store.skip(size - len(data) - start)
         current.offset = size - len(data)
@@ -431,13 +431,13 @@ class FileSource:
                 self._lose(current.store)
             current.begin_at(0)
             return True
-        if size - current.offset > _BACKLOG and not self._keeper:
+        if size - current.offset > _BACKLOG and not self._store_sink:
             skip = size - self._tail
-            self._tell(f"{human_bytes(skip - current.offset)} skipped to keep up; the file has them")
+            self._tell(f"{human_bytes(skip - current.offset)} skipped to keep up; they are in the file")
             current.begin_at(skip)
             self._read_tail(current, size, history=False)
             return True
-        most = 4 * _READ if self._keeper else _READ
+        most = 4 * _READ if self._store_sink else _READ
         data = os.pread(current.fd, min(most, size - current.offset), current.offset)
         if not data:
             return False
@@ -446,7 +446,7 @@ class FileSource:
         return True
 
     def _took(self, current: _Open, data: bytes) -> None:
-        if self._keeper:
+        if self._store_sink:
             if current.store is None:
                 current.store = FileStore(current.fd, current.offset, current.numbering)
             current.store.take(data)
@@ -456,11 +456,11 @@ class FileSource:
     def _hand(self, current: _Open, data: bytes, *, history: bool = False) -> None:
         if not current.binary and b"\0" in data:
             current.binary = True
-            self._tell("holds binary data; what is not text is shown as ␀ or �")
+            self._tell("contains binary data, shown as ␀ or �")
         if self._stop.is_set():
             return
-        if self._keeper and current.store:
-            self._keeper.grew(self, current.store, data, history=history)
+        if self._store_sink and current.store:
+            self._store_sink.grew(self, current.store, data, history=history)
         elif self._sink and (chunk := current.cutter.feed(data, history=history)):
             self._sink.lines(self, chunk)
 
@@ -476,18 +476,18 @@ class FileSource:
 
     def _lose(self, store: FileStore) -> None:
         store.freeze()
-        if self._keeper and not self._stop.is_set():
-            self._keeper.lost(self, store)
+        if self._store_sink and not self._stop.is_set():
+            self._store_sink.lost(self, store)
 
     def _visit_retired(self) -> bool:
         if not self._retired:
             return False
         keep: list[tuple[_Open, int]] = []
-        for old, looks in self._retired:
+        for old, shapes in self._retired:
             if self._read(old):
                 keep.append((old, _RETIRED))
-            elif looks > 1:
-                keep.append((old, looks - 1))
+            elif shapes > 1:
+                keep.append((old, shapes - 1))
             else:
                 if old.store and not os.fstat(old.fd).st_nlink:  # deleted: it takes up room as long as it is open
                     with suppress(ValueError):
@@ -531,7 +531,7 @@ class StreamSource:
     def __init__(self, fd: int, name: str = "stdin") -> None:
         self.name = name
         self._fd = os.dup(fd) if fd >= 0 else -1  # -1: nothing is open yet
-        self._cutter = Cutter(Numbering(0))
+        self._cutter = LineCutter(Numbering(0))
         self._wake_read, self._wake_write = os.pipe()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -575,7 +575,7 @@ class StreamSource:
                     return
                 if not binary and b"\0" in data:
                     binary = True
-                    sink.notice(self, "holds binary data; what is not text is shown as ␀ or �")
+                    sink.notice(self, "contains binary data, shown as ␀ or �")
                 if chunk := self._cutter.feed(data):
                     sink.lines(self, chunk)
         except OSError as error:
@@ -623,7 +623,7 @@ class FifoSource(StreamSource):
                 if data := os.read(self._fd, _READ):
                     return data
                 self._waiting = True
-                sink.notice(self, "nobody writes to this pipe yet; waiting")
+                sink.notice(self, "no writer yet; waiting")
         while (ready := self._ready(self._again if self._waiting else None)) is not False:
             if ready is None:  # removed and made anew, perhaps
                 if self._replaced():
@@ -648,7 +648,7 @@ class FifoSource(StreamSource):
         status = os.fstat(fd)
         if not stat.S_ISFIFO(status.st_mode):
             os.close(fd)
-            raise OSError(errno.EINVAL, "it is no pipe any more; add it again")
+            raise OSError(errno.EINVAL, "no longer a pipe; add it again")
         with self._lock:
             old, self._fd = self._fd, fd
         self._identity = (status.st_dev, status.st_ino)

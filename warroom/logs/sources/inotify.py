@@ -17,8 +17,8 @@ _FOLDER = 0x100 | 0x80 | 0x200  # IN_CREATE, IN_MOVED_TO, IN_DELETE
 _NONBLOCK = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
 
 
-class Watch:
-    """Looks out for one file at a time, in its folder too. ``wait`` is one thread's; ``stop`` anybody's."""
+class FileNotifier:
+    """Watch one file at a time, and its folder. One thread calls ``wait``; any may call ``stop``."""
 
     def __init__(self) -> None:
         self._out, self._in = os.pipe()
@@ -42,7 +42,7 @@ class Watch:
                     self._poll.register(self._fd, select.POLLIN)
 
     def at(self, path: str) -> None:
-        """Looks out for this file from now on; call again when another file has its name."""
+        """Watch this file from now on; call again when another file has its name."""
         if self._fd < 0 or self._add is None:
             return
         try:

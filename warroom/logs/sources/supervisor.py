@@ -86,7 +86,7 @@ class _Command:
                 _say(self._control, f"S{os.waitstatus_to_exitcode(status)}")
 
     def end_all(self, grace_s: float, woken: int) -> None:
-        """Ask everything that lives to end, then kill it."""
+        """Ask every process that is alive to end, then kill it."""
         kill_at = time.monotonic() + grace_s
         asked: set[int] = set()
         while living := self._living():

@@ -58,11 +58,11 @@ TIMES = ("eta", "next_update")
 READERS: Mapping[Audience, str] = {"team": "the team", "customers": "customers", "executives": "executives"}
 
 
-class WhichLine(Widget, can_focus=True):
+class AudienceTabs(Widget, can_focus=True):
     """What may be written here, one of it chosen: left and right choose."""
 
     DEFAULT_CSS = """
-    WhichLine { height: 1; width: 1fr; }
+    AudienceTabs { height: 1; width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "step(-1)", show=False),
@@ -124,7 +124,7 @@ class WhichLine(Widget, can_focus=True):
         self.refresh()
 
 
-class Destinations(RowList):
+class DestinationList(RowList):
     """Where it goes: a tick each, and how long the text is there. Space ticks; the cursor picks the preview."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "choose", show=False)]
@@ -169,7 +169,7 @@ def _length(copy: Copy) -> Content:
     return Content.styled(words, "$text-quiet")
 
 
-class Reading(VerticalScroll, can_focus=True):
+class PreviewText(VerticalScroll, can_focus=True):
     """A text to scroll through."""
 
 
@@ -197,7 +197,7 @@ class ComposerScreen(FormScreen):
     ComposerScreen #text { height: auto; }
     ComposerScreen #warnings { height: auto; max-height: 4; color: $text-warning; padding: 0 1; }
     ComposerScreen #problem { height: auto; color: $text-error; display: none; }
-    ComposerScreen Destinations { height: 1; }
+    ComposerScreen DestinationList { height: 1; }
     ComposerScreen .row { height: auto; }
     ComposerScreen .label { width: 14; color: $text-quiet; }
     ComposerScreen .-here .label { color: $key; text-style: bold; }
@@ -316,18 +316,18 @@ class ComposerScreen(FormScreen):
     def compose(self) -> ComposeResult:
         yield Bar(id="head")
         with Horizontal(id="which-row"):
-            yield WhichLine(id="which")
+            yield AudienceTabs(id="which")
             yield Static("", id="readers", markup=False)
         with Container(id="body"):
             with Vertical(id="write"):
                 yield VerticalScroll(id="fields", can_focus=False)
                 yield Static("", id="problem", markup=False)
             with Vertical(id="shown"):
-                with Reading(id="preview"):
+                with PreviewText(id="preview"):
                     yield Static("", id="text", markup=False)
                 yield Static("", id="warnings", markup=False)
                 with Vertical(id="goes"):
-                    yield Destinations(id="destinations")
+                    yield DestinationList(id="destinations")
                     yield Static("", id="nowhere", markup=False)
         yield KeyBar()
 
@@ -361,7 +361,7 @@ class ComposerScreen(FormScreen):
         fields = self.query_one("#fields", VerticalScroll)
         await fields.remove_children()
         await fields.mount(*(self._row(name, values[name]) for name in drafted), *self._approval(kept))
-        where = self.query_one(Destinations)
+        where = self.query_one(DestinationList)
         where.names = room.destinations(self.audience, drill=self.incident.drill)
         where.off = {name for name in kept.get("off", "").split("\n") if name in where.names}
         where.styles.height = min(max(1, len(where.names)), 6 if self.has_class("-wide") else 3)
@@ -429,7 +429,7 @@ class ComposerScreen(FormScreen):
 
     def written(self) -> Mapping[str, str]:
         changed = {name: text for name, text in self.values.items() if text != self._base[name]}
-        off = sorted(self.query_one(Destinations).off)
+        off = sorted(self.query_one(DestinationList).off)
         approved = self._text("approved")
         if not changed and not off and approved in ("", self.context.room.by):
             return {}
@@ -482,7 +482,7 @@ class ComposerScreen(FormScreen):
     def _show_preview(self, preview: Preview | None, error: WarroomError | None = None) -> None:
         self.shown = preview
         copies = {copy.destination: copy for copy in preview.copies} if preview else {}
-        where = self.query_one(Destinations)
+        where = self.query_one(DestinationList)
         where.draw(copies)
         copy = copies.get(where.cursor_id) or next(iter(copies.values()), None)
         box, text = self.query_one("#preview"), self.query_one("#text", Static)
@@ -501,7 +501,7 @@ class ComposerScreen(FormScreen):
             last = [post for post in self.incident.posts if post.update.audience == self.audience][-1]
             at = f"{last.at.astimezone(self.context.zone):%H:%M:%S}"
             lines.insert(0, f"{last.by} posted update #{last.number} at {at}, while you were writing")
-        where = self.query_one(Destinations)
+        where = self.query_one(DestinationList)
         if where.names and not where.ticked:
             lines.append("Not sent: no destination is selected")
         said = self.query_one("#warnings", Static)
@@ -530,7 +530,7 @@ class ComposerScreen(FormScreen):
         if self.template in playbook.templates:
             public = self.audience == "customers"
             self.set_class(public, "-public")
-            self.query_one(WhichLine).show(self._choices(), self.template)
+            self.query_one(AudienceTabs).show(self._choices(), self.template)
             self.query_one("#readers", Static).update(
                 Content.styled(" PUBLIC · sent to customers ", "$status-late-text on $status-late bold")
                 if public
@@ -542,7 +542,7 @@ class ComposerScreen(FormScreen):
 
     def _show_nowhere(self) -> None:
         said = self.query_one("#nowhere", Static)
-        said.display = not self.query_one(Destinations).names
+        said.display = not self.query_one(DestinationList).names
         reach = "in a drill " if self.incident.drill else ""
         said.update(
             Content.styled(
@@ -553,7 +553,7 @@ class ComposerScreen(FormScreen):
         )
 
     def _show_keys(self) -> None:
-        word = "send" if self.query_one(Destinations).ticked else "record"
+        word = "send" if self.query_one(DestinationList).ticked else "record"
         keys = [
             Key("^s", word, "send", self.ready),
             Key("^e", "editor", "editor"),
@@ -620,18 +620,18 @@ class ComposerScreen(FormScreen):
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         event.stop()
-        self.query_one(Destinations).toggle(event.row_id)
+        self.query_one(DestinationList).toggle(event.row_id)
         self._show_warnings()
         self._show_keys()
         self.keep()
 
-    def on_which_line_chosen(self, event: WhichLine.Chosen) -> None:
+    def on_which_line_chosen(self, event: AudienceTabs.Chosen) -> None:
         if not self.busy:
             self._begin(event.name)
 
     def action_other(self) -> None:
         """Write something else: to customers, executives …"""
-        self.query_one(WhichLine).action_step(1)
+        self.query_one(AudienceTabs).action_step(1)
 
     def action_copy(self) -> None:
         """The text, as it would be posted, to the clipboard."""
@@ -639,7 +639,7 @@ class ComposerScreen(FormScreen):
         if preview is None:
             self.context.say("There is no text to copy yet", "warning")
             return
-        name = self.query_one(Destinations).cursor_id
+        name = self.query_one(DestinationList).cursor_id
         copy = next((copy for copy in preview.copies if copy.destination == name), None)
         self.app.copy_to_clipboard(sanitize(copy.text if copy else preview.message.text))
         self.context.say("Copied to the clipboard, if your terminal allows it")
@@ -652,7 +652,7 @@ class ComposerScreen(FormScreen):
 
     async def _send(self, seen: int = 0) -> None:
         room, template, values = self.context.room, self.template, self.values
-        where, approved = self.query_one(Destinations).ticked, self._text("approved").strip()
+        where, approved = self.query_one(DestinationList).ticked, self._text("approved").strip()
         try:
             done = await self.context.work(
                 lambda: room.post_update(

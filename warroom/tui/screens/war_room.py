@@ -74,7 +74,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         self._view = context.logs.open(incident_id).view
         self._box = LogBox(self._view, empty=context.with_keys(NO_LOGS), id="log-box")
         self._watching = False
-        self._leap: float | None = None  # of the errors in the log, until somebody has looked
+        self._spike: float | None = None  # of the errors in the log, until somebody has looked
         self._rung: set[str] = set()
 
     def compose(self) -> ComposeResult:
@@ -151,7 +151,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
     def find_steps(self) -> Sequence[NextStep]:
         if self.snapshot is None:
             return ()
-        return self.snapshot.next_steps(self.context.now(), self._leap)
+        return self.snapshot.next_steps(self.context.now(), self._spike)
 
     def lead(self) -> None:
         super().lead()
@@ -219,12 +219,12 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
             )
         )
 
-    def on_log_pane_leapt(self, event: LogPane.Leapt) -> None:
+    def on_log_pane_spike_seen(self, event: LogPane.SpikeSeen) -> None:
         self.context.say(f"Errors in the log: {event.times:.0f}× the last hour", "warning")
-        self._leap = None if self._box.pane.has_focus else event.times
+        self._spike = None if self._box.pane.has_focus else event.times
         self.tick()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         super().on_descendant_focus(event)
         if self._box.pane.has_focus:
-            self._leap = None
+            self._spike = None

@@ -86,12 +86,12 @@ class LogBox(Vertical):
         elif action == "source":
             self._choose_source()
         elif action in get_args(Asked):
-            self.ask(cast(Asked, action))
+            self.time_context(cast(Asked, action))
         else:
             return False
         return True
 
-    def ask(self, what: Asked, about: str = "") -> None:
+    def time_context(self, what: Asked, about: str = "") -> None:
         """Opens the line to type in."""
         self._asked = what
         before = {
@@ -118,7 +118,7 @@ class LogBox(Vertical):
         if len(filters) < 2:
             self.pane.drop_filter()
             return
-        self.ask("filter_drop", "  ".join(f"{n} {text}" for n, text in enumerate(filters, 1)))
+        self.time_context("filter_drop", "  ".join(f"{n} {text}" for n, text in enumerate(filters, 1)))
 
     def _choose_source(self) -> None:
         sources = self.pane.view.sources
@@ -128,7 +128,7 @@ class LogBox(Vertical):
         about = "  ".join(
             f"{n} {source.label}{' (hidden)' if source.hidden else ''}" for n, source in enumerate(sources, 1)
         )
-        self.ask("source", about)
+        self.time_context("source", about)
 
     def on_log_prompt_typed(self, event: LogPrompt.Typed) -> None:
         """Search as you type."""
@@ -167,11 +167,11 @@ class LogBox(Vertical):
             self.pane.view.hide(source.label, not source.hidden)
 
     def _watch(self, name: str) -> None:
-        from warroom.logs.sources import discovery as gather
+        from warroom.logs.sources import discovery
 
         view = self.pane.view
         try:
-            for source in gather.sources(os.path.expanduser(name.strip()), view.add):  # noqa: PTH111 - no path yet
+            for source in discovery.sources(os.path.expanduser(name.strip()), view.add):  # noqa: PTH111 - no path yet
                 view.add(source)
         except (ValueError, OSError) as error:
             self.call_later(self.pane.say, f"not a log: {error}")

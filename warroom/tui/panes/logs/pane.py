@@ -26,7 +26,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from warroom.logs.finder import Hunt, Seeker, Way
+from warroom.logs.finder import Search, SearchRunner, Way
 from warroom.logs.query import BadPattern, Query
 from warroom.logs.record_detail import FullRecord, evidence
 from warroom.logs.records import Level, Record
@@ -110,8 +110,8 @@ class LogPane(Widget, can_focus=True):
             self.record = record
             self.revealed = revealed
 
-    class Leapt(Message):
-        """The error rate has leapt to ``times`` what it was in the last hour; told once as it begins."""
+    class SpikeSeen(Message):
+        """The error rate has spiked to ``times`` what it was in the last hour; posted once as it begins."""
 
         def __init__(self, pane: LogPane, times: float) -> None:
             super().__init__()
@@ -169,9 +169,9 @@ class LogPane(Widget, can_focus=True):
         self._title = ""
         self._hint = ""
         self._marks: list[Seq] = []
-        self._hunt: Hunt | None = None
-        self._errors = Hunt(view, None)
-        self._seeker = Seeker()
+        self._hunt: Search | None = None
+        self._errors = Search(view, None)
+        self._search_runner = SearchRunner()
         self._answers = 0  # the number of the search whose answers are awaited
         self._matches = ""  # how many lines match, in words
         self._from: tuple[bool, Seq, int] | None = None  # where a search began, to go back to
@@ -249,7 +249,7 @@ class LogPane(Widget, can_focus=True):
         self._tick()
 
     def search(self, text: str, *, go: bool = True) -> None:
-        """Looks for the text or regular expression, from the cursor upwards, then downwards, and counts all lines
+        """Search for the text or regular expression, from the cursor upwards, then downwards, and count the lines
         that have it, in a thread; no text ends searching. Without ``go`` whoever follows goes on following."""
         self._stop_search()
         self._hint = self._matches = ""
@@ -258,7 +258,7 @@ class LogPane(Widget, can_focus=True):
         except BadPattern as error:
             query = None
             self.say(str(error))
-        self._hunt = Hunt(self._view, query) if query else None
+        self._hunt = Search(self._view, query) if query else None
         if query:
             self._settle()
             if self._from is None:
@@ -664,11 +664,11 @@ class LogPane(Widget, can_focus=True):
         parts = [named or "all hidden", state, f"{figures.lines_per_second:,} lines/s"]
         most = max(figures.errors)
         bars = "".join(_BARS[-(-n * (len(_BARS) - 1) // most)] for n in figures.errors) + " " if most else ""
-        leap = f" {figures.leap:.0f}× the last hour" if figures.leap else ""
-        parts.append(f"errors {bars}{figures.errors[-1]:,}/min{leap}")
-        if figures.leap and not self._leapt:
-            self.post_message(self.Leapt(self, figures.leap))
-        self._leapt = bool(figures.leap)
+        spike = f" {figures.spike:.0f}× the last hour" if figures.spike else ""
+        parts.append(f"errors {bars}{figures.errors[-1]:,}/min{spike}")
+        if figures.spike and not self._leapt:
+            self.post_message(self.SpikeSeen(self, figures.spike))
+        self._leapt = bool(figures.spike)
         if figures.threshold:
             parts.append(f"level ≥ {figures.threshold}")
         if self._view.filter:
@@ -703,12 +703,12 @@ class LogPane(Widget, can_focus=True):
     def _chips(self) -> list[str]:
         return [sanitize(f" {text} ✕ ", newlines=False) for text in self.filters]
 
-    def _seek(self, hunt: Hunt | None, ways: Sequence[Way], *, count: bool = False) -> None:
+    def _seek(self, search: Search | None, ways: Sequence[Way], *, count: bool = False) -> None:
         """Searches each way in turn; the answers come as messages."""
-        if hunt is None:
+        if search is None:
             self.say("no search yet")
             return
-        what = f"with “{hunt.query.text}”" if hunt.query else "with an error"
+        what = f"with “{search.query.text}”" if search.query else "with an error"
         self._answers += 1
         number = self._answers
 
@@ -719,8 +719,8 @@ class LogPane(Widget, can_focus=True):
                 except RuntimeError:  # the loop has closed under us
                     self._gone = True
 
-        self._seeker.start(
-            hunt,
+        self._search_runner.start(
+            search,
             ways,
             lambda seq: post(self._Found(number, seq, what)),
             lambda text: post(self._Counted(number, text)),
@@ -729,7 +729,7 @@ class LogPane(Widget, can_focus=True):
 
     def _stop_search(self) -> None:
         self._answers += 1
-        self._seeker.stop()
+        self._search_runner.stop()
 
     def _on_log_pane__found(self, message: _Found) -> None:
         if message.number != self._answers:
