@@ -20,20 +20,7 @@ from typing import get_args
 
 import pytest
 
-pytest.register_assert_rewrite("harness.journal_contract")
-
-from harness.journal_contract import (  # noqa: E402
-    ME,
-    NOW,
-    OUTBOX_SETTINGS,
-    JournalContract,
-    Outbox,
-    Place,
-    note,
-    post,
-    take,
-    write,
-)
+pytest.register_assert_rewrite("warroom.testing.journal_contract")
 
 from warroom.errors import Conflict, JournalError, NewerJournal, NotSaved  # noqa: E402
 from warroom.incident.delivery import DeliveryState  # noqa: E402
@@ -47,6 +34,18 @@ from warroom.incident.team import fold_team  # noqa: E402
 from warroom.journal.port import Journal  # noqa: E402
 from warroom.journal.sqlite import SqliteJournal  # noqa: E402
 from warroom.journal.sqlite_schema import MIGRATIONS  # noqa: E402
+from warroom.testing.journal_contract import (  # noqa: E402
+    ME,
+    NOW,
+    OUTBOX_SETTINGS,
+    JournalContract,
+    Outbox,
+    Place,
+    note,
+    post,
+    take,
+    write,
+)
 
 OPENING = "from pathlib import Path\nfrom warroom.journal.sqlite import SqliteJournal\n"
 PYTHON = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -300,7 +299,7 @@ def test_a_full_disk_keeps_nothing_of_the_append_and_the_journal_recovers(path: 
     code = f"""{OPENING}
 import resource, sys
 sys.path[:0] = {[str(Path(__file__).parents[1])]!r}
-from harness.journal_contract import NOW, note, post
+from warroom.testing.journal_contract import NOW, note, post
 from warroom.errors import NotSaved
 journal = SqliteJournal(Path({str(path)!r}))
 journal.append("INC-1", 0, [note()], [(0, post())], at=NOW, by="Ann")
@@ -482,7 +481,7 @@ def killed(path: Path, body: str) -> None:
     """A process that runs ``body`` with a ``journal`` and is then killed, its log not folded in."""
     code = f"""{OPENING}import os, signal, sys
 sys.path[:0] = [{str(Path(__file__).parents[1])!r}]
-from harness.journal_contract import NOW, note
+from warroom.testing.journal_contract import NOW, note
 journal = SqliteJournal(Path({str(path)!r}))
 {body}
 os.kill(os.getpid(), signal.SIGKILL)"""
@@ -725,7 +724,7 @@ WRITER = """
 import os, sys
 sys.path[:0] = [{tests!r}]
 {opening}
-from harness.journal_contract import NOW, later, note, post
+from warroom.testing.journal_contract import NOW, later, note, post
 from warroom.incident.delivery import DeliveryState
 
 def life(path, token):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -264,10 +266,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
     """The example as a stranger's package: a module, and the entry point its pyproject would make."""
     import tomllib
 
-    (points,) = tomllib.loads(REGISTERED)["project"]["entry-points"].values()
+    project = tomllib.loads(REGISTERED)["project"]
+    (points,) = project["entry-points"].values()
     info = tmp_path / "warroom_ntfy-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: warroom-ntfy\nVersion: 1.0\n")
+    name, version = project["name"], project["version"]
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     lines = [f"{name} = {value}" for name, value in points.items()]
     (info / "entry_points.txt").write_text("\n".join(["[warroom.chat]", *lines, ""]))
     (tmp_path / "warroom_ntfy.py").write_text(EXAMPLE)
@@ -311,13 +315,19 @@ def test_the_example_is_found_by_its_entry_point_and_its_settings_are_accepted(
         wiring.make_chat(plain, places, {})
 
 
-def test_the_tests_of_the_example_pass_as_they_stand(package: ModuleType) -> None:
-    space: dict[str, Any] = {"__name__": "test_ntfy"}
-    exec(compile(ITS_TESTS, "WRITING_A_BACKEND.md", "exec"), space)
-    tests = [test for name, test in space.items() if name.startswith("test_")]
-    assert len(tests) == 2
-    for test in tests:
-        test()
+def test_the_tests_of_the_example_pass_as_they_stand(package: ModuleType, tmp_path: Path) -> None:
+    tests = tmp_path / "test_ntfy.py"
+    tests.write_text(ITS_TESTS)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tests)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"1[5-9] passed", done.stdout), done.stdout
 
 
 def test_the_page_names_every_part_of_the_port() -> None:
