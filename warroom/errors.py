@@ -1,33 +1,42 @@
-"""Everything that can go wrong in words a person can act on; never a traceback, never a secret.
+"""The errors a person is shown: what happened, and what to do. Never a traceback, never a secret.
 
 WarroomError              title + remedy; exit status 1
-├── Refusal               a command the incident's state does not allow
-│   ├── Conflict          somebody else wrote first; load again and decide again
-│   └── JustPosted        somebody else has just posted to the same audience; ask whether to post as well
-├── BadInput              what was typed cannot be read as what was asked for
+├── Refusal               a command that the incident's state does not allow
+│   ├── Conflict          someone else wrote first: load again and decide again
+│   └── JustPosted        someone else has just posted to the same audience: ask whether to post too
+├── BadInput              what was typed cannot be read
 ├── NotFound              no such incident, person, role, item, entry
 ├── SettingsError         settings, playbook or theme: file, place, what is allowed; exit status 3
 ├── JournalError          the journal cannot be read or written
 │   ├── NewerJournal      written by a newer warroom: refused, untouched
 │   └── NotSaved          disk full, read-only, locked: the person still has what they typed
-└── DeliveryError         a message did not go out, or nobody knows
-    ├── NotSent           it certainly did not arrive: safe to try again
-    ├── Rejected           the service said no: trying again is of no use
-    └── Unconfirmed         it may have arrived: never tried again blindly
+└── DeliveryError         a message was not delivered, or it is not known whether it was
+    ├── NotSent           it certainly did not arrive: safe to retry
+    ├── Rejected          the service refused it: a retry would fail again
+    └── Unconfirmed       it may have arrived: never retried blindly
 """
 
 from __future__ import annotations
+
+from typing import Self
 
 
 class WarroomError(Exception):
     """An error meant for a person: ``title`` says what happened, ``remedy`` what to do about it."""
 
     exit_status = 1
+    field = ""
+    """The field of the command that is wrong, where it is one: a form puts the cursor there."""
 
     def __init__(self, title: str, remedy: str = "") -> None:
         super().__init__(title)
         self.title = title
         self.remedy = remedy
+
+    def about(self, field: str) -> Self:
+        """This error, about that field of the command."""
+        self.field = field
+        return self
 
     def __str__(self) -> str:
         """Two lines that also read as two sentences where they are shown in one."""
@@ -46,11 +55,11 @@ class Refusal(WarroomError):
 
 
 class Conflict(Refusal):
-    """The incident moved on between loading and appending."""
+    """The incident changed between loading and appending."""
 
 
 class JustPosted(Refusal):
-    """Somebody else posted update ``number`` to the same audience moments ago; whoever has read it may post too."""
+    """Someone else posted update ``number`` to the same audience moments ago; whoever has read it may post too."""
 
     def __init__(self, title: str, remedy: str, number: int) -> None:
         super().__init__(title, remedy)
@@ -91,7 +100,10 @@ class NotSaved(JournalError):
 
 
 class DeliveryError(WarroomError):
-    """A message did not go out. ``retry_after`` is the service's own wish in seconds, if it gave one."""
+    """A message was not delivered, or it is not known whether it was.
+
+    ``retry_after`` is the pause the service asks for, in seconds.
+    """
 
     def __init__(self, title: str, remedy: str = "", retry_after: float | None = None) -> None:
         super().__init__(title, remedy)
@@ -99,11 +111,11 @@ class DeliveryError(WarroomError):
 
 
 class NotSent(DeliveryError):
-    """The request certainly did not arrive, or was turned away for now."""
+    """The request certainly did not arrive, or the service asked for a pause."""
 
 
 class Rejected(DeliveryError):
-    """The service understood and said no."""
+    """The service understood the request and refused it."""
 
 
 class Unconfirmed(DeliveryError):

@@ -460,7 +460,7 @@ async def test_keys_on_a_quiet_log_do_not_pile_up_listeners(view: LogView) -> No
         await until(pilot, lambda: "n49" in app.lines()[-1])
         for _ in range(20):
             app.pane.action_move(-1)
-        assert len(view._waiting) <= 1
+        assert len(view._stream.waiting) <= 1
 
 
 async def test_the_first_repaint_is_immediate(view: LogView) -> None:

@@ -205,7 +205,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(desk: CliHarness, tmp_pa
 
     told_by = {row["by"] for row in do("timeline", "--json").json}
     assert told_by == {"Bob", ""}
-    elsewhere = {"open", "demo", "logs", "redact", "reset-terminal", "delivery", "resend"}
+    elsewhere = {"open", "demo", "logs", "help", "redact", "reset-terminal", "delivery", "resend"}
     assert VERBS - desk.verbs == elsewhere, "a verb that no test runs"
 
 

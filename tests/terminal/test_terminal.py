@@ -280,7 +280,7 @@ def test_a_named_pipe_is_opened_before_anybody_writes_to_it(tmp_path: Path) -> N
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with running("logs", str(fifo), size=(120, 24)) as terminal:
-        terminal.until("nobody writes to this pipe yet")
+        terminal.until("no writer yet")
         fifo.write_text("2026-01-28T14:00:00Z INFO through the pipe\n")
         terminal.until("through the pipe")
         terminal.press("\x11")

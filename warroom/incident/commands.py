@@ -139,10 +139,10 @@ def _said(text: str, what: str, remedy: str = "") -> str:
     return text
 
 
-def _past(at: datetime, context: CommandContext, what: str) -> datetime:
+def _past(at: datetime, context: CommandContext, what: str, field: str = "") -> datetime:
     # A minute's grace: two machines' clocks never quite agree.
     if at > context.now + timedelta(minutes=1):
-        raise Refusal(f"{what} is in the future", "Give a past time, such as -10m or 14:03.")
+        raise Refusal(f"{what} is in the future", "Give a past time, such as -10m or 14:03.").about(field)
     return at
 
 
@@ -168,10 +168,10 @@ class Declare:
         impact = _said(self.impact, "The impact", "Say in a sentence what users notice.")
         # The framework treats what is not yet known as the higher severity.
         severity = context.playbook.severity(self.severity or context.playbook.severities[0].id)
-        started = _past(self.started_at or context.now, context, "The start")
+        started = _past(self.started_at or context.now, context, "The start", "started")
         detected = _past(self.detected_at, context, "The detection") if self.detected_at else None
         if detected and detected < started:
-            raise Refusal("It was detected before it started", "Give an earlier start.")
+            raise Refusal("It was detected before it started", "Give an earlier start.").about("started")
         return [
             Declared(
                 service=service,
@@ -608,9 +608,11 @@ class PostUpdate:
             raise Refusal(
                 "An update needs the time of the next one",
                 "Give it, such as +15m or 14:30.",
-            )
+            ).about("next_update")
         if next_at is not None and next_at <= context.now:
-            raise Refusal("The next update is in the past", "Give a future time, such as +15m.")
+            raise Refusal("The next update is in the past", "Give a future time, such as +15m.").about(
+                "next_update"
+            )
         approved = self.approved_by.strip()
         if self.audience == "customers" and not approved:
             if context.by != incident.commander:
@@ -618,7 +620,7 @@ class PostUpdate:
                 raise Refusal(
                     "Updates to customers need the incident commander's OK",
                     f"Ask {leader}, and name who approved it.",
-                )
+                ).about("approved")
             approved = context.by
         self._not_just_posted(incident, context)
         return [

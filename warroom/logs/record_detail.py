@@ -29,12 +29,12 @@ class FullRecord:
         found = view.rows(position, position + 1) if position >= view.snapshot().first else []
         if not found or found[0].notice:
             return None
-        first, feed = view.snapshot().first, found[0].feed
+        first, log = view.snapshot().first, found[0].log
         start, stop = position, position + 1
 
         def same(place: int) -> Row | None:
             rows = view.rows(place, place + 1) if place >= first else []
-            return rows[0] if rows and not rows[0].notice and rows[0].feed is feed else None
+            return rows[0] if rows and not rows[0].notice and rows[0].log is log else None
 
         while (
             position - start < _LINES

@@ -41,10 +41,10 @@ class Origin(Protocol):
 class Row:
     """One line as it is looked at. ``seq`` is its identity; ``text`` is raw."""
 
-    __slots__ = ("_level", "feed", "notice", "numbering", "ordinal", "safe", "seq", "text", "when")
+    __slots__ = ("_level", "log", "notice", "numbering", "ordinal", "safe", "seq", "text", "when")
 
-    def __init__(self, feed: Origin, seq: Seq, text: str, numbering: Numbering, ordinal: int) -> None:
-        self.feed = feed
+    def __init__(self, log: Origin, seq: Seq, text: str, numbering: Numbering, ordinal: int) -> None:
+        self.log = log
         self.seq = seq
         self.text = text
         self.numbering = numbering
@@ -57,13 +57,13 @@ class Row:
     @property
     def label(self) -> str:
         """The name of its source, as shown."""
-        return self.feed.label
+        return self.log.label
 
     @property
     def own_level(self) -> Level | None:
         """The level the line itself states."""
         if self._level is False:
-            self._level = None if self.notice else self.feed.shape.level(self.text)
+            self._level = None if self.notice else self.log.shape.level(self.text)
         return self._level  # type: ignore[return-value]
 
     @property

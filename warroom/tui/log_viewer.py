@@ -110,7 +110,7 @@ class LogViewerApp(BaseApp):
             self.set_keymap({action: key for action, key in furniture.keys.items() if action in _KEYS})
             self.use_themes(furniture.themes, furniture.theme)
             self._show_keys()
-        # What is there now stays: without this the collector goes through all of it now and then, for 30 ms.
+        # What exists now stays: without this the collector goes through all of it now and then, for 30 ms.
         gc.collect()
         gc.freeze()
 

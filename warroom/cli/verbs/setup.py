@@ -159,7 +159,7 @@ def reset_terminal(context: CliContext) -> None:
     output.reset_terminal()
 
 
-@verb(SECTION, name="help", reads=True, example="warroom help\nwarroom help logs\nwarroom help keys | less")
+@verb(SECTION, name="help", reads=True, example="warroom help\nwarroom help logs")
 @click.argument("topic", default="")
 def help_(context: CliContext, topic: str) -> None:
     """Print a page of the manual; without a topic, list the pages."""

@@ -538,7 +538,7 @@ class ComposerScreen(FormScreen):
             )
             title = playbook.templates[self.template].title
             self.query_one("#write").border_title = literal(title)
-            self.query_one("#write").border_subtitle = literal(f"post {len(incident.posts) + 1}")
+            self.query_one("#write").border_subtitle = literal(f"update #{len(incident.posts) + 1}")
 
     def _show_nowhere(self) -> None:
         said = self.query_one("#nowhere", Static)
@@ -546,8 +546,8 @@ class ComposerScreen(FormScreen):
         reach = "in a drill " if self.incident.drill else ""
         said.update(
             Content.styled(
-                f"No destination takes words to {READERS[self.audience]} {reach}(settings: audiences). "
-                "^y copies the text for you to post by hand, ^s keeps it on record.",
+                f"No destination takes messages to {READERS[self.audience]} {reach}(settings: audiences). "
+                "^y copies the text so that you can post it yourself, ^s records it.",
                 "$text-warning",
             )
         )
@@ -625,7 +625,7 @@ class ComposerScreen(FormScreen):
         self._show_keys()
         self.keep()
 
-    def on_which_line_chosen(self, event: AudienceTabs.Chosen) -> None:
+    def on_audience_tabs_chosen(self, event: AudienceTabs.Chosen) -> None:
         if not self.busy:
             self._begin(event.name)
 
@@ -665,11 +665,7 @@ class ComposerScreen(FormScreen):
         except WarroomError as error:
             self.busy = False
             self.complain(told(error))
-            wrong = (
-                "next_update"
-                if "next" in error.title.lower() or isinstance(error, BadInput)
-                else ("approved" if "ok" in error.title.split() else "")
-            )
+            wrong = error.field or ("next_update" if isinstance(error, BadInput) else "")
             if field := self._field(wrong) if wrong else None:
                 field.focus()
             return

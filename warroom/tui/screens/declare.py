@@ -474,7 +474,7 @@ class DeclareScreen(FormScreen):
             self._field("service").focus()
         elif not values["impact"].strip():
             self._field("impact").focus()
-        elif isinstance(error, BadInput) or "start" in error.title.lower():
+        elif isinstance(error, BadInput) or error.field == "started":
             self._field("started").focus()
 
 

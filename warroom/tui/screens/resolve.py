@@ -47,7 +47,7 @@ WIDE, HIGH = 120, 30
 class ResolveScreen(IncidentScreen):
     """The last check before the incident is resolved.
 
-    Ctrl+s resolves; while something stands in the way it asks for a reason, which the timeline keeps.
+    Ctrl+s resolves; while something stands in the way it needs a reason, which the timeline keeps.
     """
 
     CSS = """

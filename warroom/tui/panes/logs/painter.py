@@ -220,7 +220,7 @@ class Painter:
             head = [(" " * _HEAD, base)]
         if look.label:
             label = short_label(row.label, look.label)
-            head += [(label, (*base, f"{_HUE}{row.feed.place}")), ("│ ", base)]
+            head += [(label, (*base, f"{_HUE}{row.log.place}")), ("│ ", base)]
         return head
 
     def _style(self, *names: str) -> Style:
