@@ -25,7 +25,8 @@ from textual.screen import Screen
 from warroom.logs.sources.file import FileSource, LineCutter, Numbering
 from warroom.logs.view import LogView
 from warroom.tui.panes.logs.painter import ON_DARK, ON_LIGHT, hue, line_breaks, short_label
-from warroom.tui.panes.logs.pane import FRAMES, LogPane
+from warroom.tui.panes.logs.pane import LogPane
+from warroom.tui.panes.logs.repaint_limit import FRAMES
 from warroom.tui.theme import contrast
 
 pytestmark = pytest.mark.anyio

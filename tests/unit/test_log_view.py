@@ -734,7 +734,7 @@ def test_search_has_smart_case_and_reads_lines_alone() -> None:
     assert Query.typed("foo(").text == "foo(" and matching(Query.typed("foo("), "foo(1)\nfoo") == ["foo(1)"]
 
 
-def test_a_pattern_finds_the_same_lines_with_its_literal_and_without() -> None:
+def test_a_pattern_finds_the_same_lines_of_many_lines_as_of_each_alone() -> None:
     rng = random.Random(11)
     words = ["timeout", "Timeout 30", "time", "pool=7", "café", "30ms", "[x]", "", "POOL", "out"]
     text = "\n".join(" ".join(rng.choices(words, k=rng.randrange(4))) for _ in range(400))

@@ -1,16 +1,12 @@
-"""What is looked for in lines: a text or regular expression, and a literal it must have; never reads a file.
+"""What is looked for in lines: a text or regular expression. Reads no file.
 
-Works on the bytes of many lines at once: the longest literal of a pattern is found first, at the speed of memory,
-and the pattern is tried on the lines that have it. A pattern without a literal is matched over all lines at once.
+RE2 runs over the bytes of many lines at once: it is faster than looking for a literal of the pattern first.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
-from typing import Any
 
 from warroom.safety import strip_ansi
 from warroom.safety.patterns import BadPattern, Pattern
@@ -29,22 +25,15 @@ class Query:
 
     text: str
     pattern: Pattern = field(compare=False)
-    _literal: bytes = field(default=b"", compare=False)  # must be in a line that matches; lower case if _fold
-    _alone: bool = field(default=False, compare=False)  # and that is all
-    _fold: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, text: str, *, regex: bool = False) -> Query:
         """Raises BadPattern. An empty text is found nowhere."""
-        fold = text == text.lower()
         try:
-            pattern = Pattern(text, ignore_case=fold, literal=not regex)
+            pattern = Pattern(text, ignore_case=text == text.lower(), literal=not regex)
         except BadPattern as error:
             raise BadPattern(f"the pattern {error}", unsupported=error.unsupported) from None
-        literal, alone = _longest_literal(text) if regex else (text, True)
-        if fold and not literal.isascii():  # bytes know no other case than ASCII's
-            literal, alone = max(re.split(r"[^\x00-\x7f]+", literal), key=len), False
-        return cls(text, pattern, (literal.lower() if fold else literal).encode(), alone, fold)
+        return cls(text, pattern)
 
     @classmethod
     def typed(cls, text: str) -> Query:
@@ -71,8 +60,6 @@ class Query:
         """Where in ``data``, which begins with a line, lines begin that match."""
         if not self.text:
             return []
-        if self._alone and b"\x1b" not in data:
-            return self._starts(data)
         # Colour codes may be in the middle of a word, and RE2 reads UTF-8 only.
         if b"\x1b" in data or b"\r" in data or not _is_utf8(data):
             clean = decoded(data).replace("\r\n", "\n").encode()
@@ -80,23 +67,6 @@ class Query:
         return self._starts(data)
 
     def _starts(self, data: bytes) -> list[int]:
-        return self._starts_by_literal(data) if self._literal else self._starts_by_pattern(data)
-
-    def _starts_by_literal(self, data: bytes) -> list[int]:
-        found = []
-        literal = self._literal
-        hay = data.lower() if self._fold else data
-        at = hay.find(literal)
-        while at >= 0:
-            start = data.rfind(b"\n", 0, at) + 1
-            end = data.find(b"\n", at)
-            end = end if end >= 0 else len(data)
-            if self._alone or self.pattern.found(data[start:end]):
-                found.append(start)
-            at = hay.find(literal, end)
-        return found
-
-    def _starts_by_pattern(self, data: bytes) -> list[int]:
         found = []
         at = 0
         while at < len(data) and (span := self.pattern.search(data, at)):
@@ -129,40 +99,3 @@ def _moved(starts: list[int], clean: bytes, data: bytes) -> list[int]:
         before = start
         found.append(at)
     return found
-
-
-def _longest_literal(pattern: str) -> tuple[str, bool]:
-    """The longest text that whatever matches must have, and whether it is the whole pattern."""
-    if "[:" in pattern:  # a class such as [[:alpha:]], which the parser below reads as a set
-        return "", False
-    try:
-        # The standard library's own parser reads all of RE2's syntax that yields a literal, or fails.
-        tree = import_module("re._parser").parse(pattern)
-        if tree.state.flags & (re.IGNORECASE | re.VERBOSE):
-            return "", False
-        runs = [""]
-        alone = _walk(tree, runs)
-    except Exception:  # noqa: BLE001 - its shape is no promise; without a literal a search is only slower
-        return "", False
-    longest = max(runs, key=len)
-    return longest, alone and len(runs) == 1
-
-
-def _walk(tree: Any, runs: list[str]) -> bool:
-    """Adds the literal runs of a parsed sequence; true if it was nothing but literals."""
-    alone = True
-    for op, value in tree:
-        name = str(op)
-        if name == "LITERAL" and value != 10:
-            runs[-1] += chr(value)
-            continue
-        alone = False
-        if name == "SUBPATTERN" and not value[1] and not value[2]:
-            _walk(value[3], runs)
-        elif name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and value[0] >= 1:
-            runs.append("")
-            _walk(value[2], runs)
-            runs.append("")
-        else:
-            runs.append("")
-    return alone

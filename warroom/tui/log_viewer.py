@@ -99,16 +99,16 @@ class LogViewerApp(BaseApp):
 
         if self._build_deps:
             try:
-                furniture = await asyncio.to_thread(self._build_deps)
+                deps = await asyncio.to_thread(self._build_deps)
             except WarroomError as error:
                 self.failed = error
                 self.exit(return_code=error.exit_status)
                 return
-            self._view.zone = furniture.zone
-            self._view.max_bytes = furniture.log_bytes
-            self._keys = furniture.keys
-            self.set_keymap({action: key for action, key in furniture.keys.items() if action in _KEYS})
-            self.use_themes(furniture.themes, furniture.theme)
+            self._view.zone = deps.zone
+            self._view.max_bytes = deps.log_bytes
+            self._keys = deps.keys
+            self.set_keymap({action: key for action, key in deps.keys.items() if action in _KEYS})
+            self.use_themes(deps.themes, deps.theme)
             self._show_keys()
         # What exists now stays: without this the collector goes through all of it now and then, for 30 ms.
         gc.collect()
@@ -120,7 +120,8 @@ class LogViewerApp(BaseApp):
         )
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
-        self.query_one("#title", Static).update(event.pane.title_text(), layout=False)
+        for title in self.query("#title").results(Static):  # none any more once the screen is being left
+            title.update(event.pane.title_text(), layout=False)
 
     def on_log_pane_opened(self, event: LogPane.Opened) -> None:
         from warroom.tui.screens.record_detail import RecordScreen

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from math import inf
 from typing import ClassVar
 
@@ -34,16 +33,14 @@ from warroom.logs.rows import Row, Seq
 from warroom.logs.view import LogView
 from warroom.safety import sanitize
 from warroom.tui.panes.logs.painter import CSS, PARTS, Look, Painter, one_line, text_room
+from warroom.tui.panes.logs.repaint_limit import RepaintLimit
+from warroom.tui.panes.logs.status import names, status
+from warroom.tui.panes.logs.viewport import Viewport
 
-FRAMES = 15  # repaints a second at most, while lines pour in
-_BURST = 3  # repaints that may come before that
-_APART = 0.015  # seconds between two repaints at least
 _BEHIND = 1.0  # the same behind a form: Textual then draws the form anew each time as well
 _WHEEL = 3  # rows a notch of the wheel
 _SIDE = 16  # cells a step to the side
 _LABEL = 16  # cells of a source's label at most
-_TITLED = 48  # cells that the names of the sources take in the title at most
-_BARS = "▁▂▃▄▅▆▇█"
 
 
 def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
@@ -151,31 +148,21 @@ class LogPane(Widget, can_focus=True):
         super().__init__(name=name, id=id, classes=classes)
         self._view = view
         self._empty = empty  # what is said while there is no source
-        self._clock = clock
-        self._top = 0  # position of the first row shown
-        self._cursor = 0
-        self._cursor_seq: Seq = (0, 0)  # the row the cursor is on, wherever a filter moves it
-        self._lost_seq: Seq | None = None  # … while the filter has not come so far yet
-        self._following = True
-        self._seen = 0  # positions before this one have been on the screen, or were there when paused
+        self._viewport = Viewport(view)
         self._side = 0  # cells scrolled to the side
         self._wrap = False
-        self._generation = -1
-        self._layout = -1
-        self._painted = -inf
-        self._credit = float(_BURST)
-        self._credit_at = clock()
+        self._limit = RepaintLimit(clock)
         self._due: Timer | None = None
         self._title = ""
         self._hint = ""
         self._marks: list[Seq] = []
-        self._hunt: Search | None = None
+        self._search: Search | None = None
         self._errors = Search(view, None)
         self._search_runner = SearchRunner()
         self._answers = 0  # the number of the search whose answers are awaited
         self._matches = ""  # how many lines match, in words
         self._from: tuple[bool, Seq, int] | None = None  # where a search began, to go back to
-        self._leapt = False
+        self._spike_seen = False
         self._painter = Painter(self, view.drawn_text)
         self._window_key: tuple[object, ...] = ()
         self._window: list[tuple[Row, int, int]] = []
@@ -193,7 +180,7 @@ class LogPane(Widget, can_focus=True):
     @property
     def following(self) -> bool:
         """Whether the newest line stays in sight."""
-        return self._following
+        return self._viewport.following
 
     def evidence(self) -> Record | None:
         """What is to be pinned, masked: the lines from the first mark to the last if there are two, else the record
@@ -216,8 +203,8 @@ class LogPane(Widget, can_focus=True):
         self.say(f"copied, masked: {lines} {'line' if lines == 1 else 'lines'}")
 
     def _record(self) -> FullRecord | None:
-        self._settle()
-        return FullRecord.at(self._view, self._cursor)
+        self._viewport.settle(self._room())
+        return FullRecord.at(self._view, self._viewport.cursor)
 
     def set_threshold(self, level: Level | None) -> None:
         """Shows lines of at least this level; None shows all. The cursor stays on its line, or the next shown."""
@@ -258,13 +245,14 @@ class LogPane(Widget, can_focus=True):
         except BadPattern as error:
             query = None
             self.say(str(error))
-        self._hunt = Search(self._view, query) if query else None
+        self._search = Search(self._view, query) if query else None
         if query:
-            self._settle()
+            self._viewport.settle(self._room())
+            at = self._viewport
             if self._from is None:
-                self._from = self._following, self._cursor_seq, self._cursor - self._top
-            ways = [(self._cursor, True), (self._cursor + 1, False)] if go or not self._following else []
-            self._seek(self._hunt, ways, count=True)
+                self._from = at.following, at.cursor_seq, at.cursor - at.top
+            ways = [(at.cursor, True), (at.cursor + 1, False)] if go or not at.following else []
+            self._seek(self._search, ways, count=True)
         self.refresh()
 
     def search_done(self, keep: bool) -> None:
@@ -273,7 +261,7 @@ class LogPane(Widget, can_focus=True):
         if keep:
             return
         self._stop_search()
-        self._hunt, self._matches, self._hint = None, "", ""
+        self._search, self._matches, self._hint = None, "", ""
         if began and began[0]:
             self.follow()
         elif began:
@@ -286,20 +274,22 @@ class LogPane(Widget, can_focus=True):
         return self._matches
 
     def find_next(self) -> None:
-        """Send to the next line below that has what was searched for."""
-        self._seek(self._hunt, [(self._cursor + 1, False)])
+        """Go to the next line below that has what was searched for."""
+        self._seek(self._search, [(self._viewport.cursor + 1, False)])
 
     def find_previous(self) -> None:
-        """Send to the next line above that has what was searched for."""
-        self._seek(self._hunt, [(self._cursor - 1, True)])
+        """Go to the next line above that has what was searched for."""
+        self._seek(self._search, [(self._viewport.cursor - 1, True)])
 
     def find_error(self, *, older: bool) -> None:
-        """Send to the next line above (or below) with an error."""
-        self._settle()
-        self._seek(self._errors, [(self._cursor - 1, True) if older else (self._cursor + 1, False)])
+        """Go to the next line above (or below) with an error."""
+        self._viewport.settle(self._room())
+        self._seek(
+            self._errors, [(self._viewport.cursor - 1, True) if older else (self._viewport.cursor + 1, False)]
+        )
 
     def go_to(self, text: str) -> None:
-        """Send to a line by its number (``88213``) or to a time (``14:03``, ``-10m``, ``2025-03-05 14:03``), the
+        """Go to a line by its number (``88213``) or to a time (``14:03``, ``-10m``, ``2025-03-05 14:03``), the
         latest such time before the newest line."""
         text = text.strip()
         if not text:
@@ -311,7 +301,7 @@ class LogPane(Widget, can_focus=True):
                 return
             self._show(self._view.position_of(seq))
             return
-        when = self._moment(text)
+        when = self._viewport.moment(text)
         if when is None:
             self.say(f"“{text}” is neither a line number nor a time: 88213, 14:03, -10m")
             return
@@ -323,21 +313,21 @@ class LogPane(Widget, can_focus=True):
 
     def mark(self) -> None:
         """Marks the line under the cursor, or takes its mark away."""
-        self._settle()
-        seq = self._cursor_seq
+        self._viewport.settle(self._room())
+        seq = self._viewport.cursor_seq
         if seq in self._marks:
             self._marks.remove(seq)
-        elif self._view.record_at(self._cursor):
+        elif self._view.record_at(self._viewport.cursor):
             self._marks.append(seq)
         self.refresh()
 
     def next_mark(self) -> None:
-        """Send to the next mark above, from the first to the last again."""
+        """Go to the next mark above, from the first to the last again."""
         places = sorted(self._view.position_of(seq) for seq in self._marks)
         if not places:
             self.say("no line is marked")
             return
-        above = [place for place in places if place < self._cursor]
+        above = [place for place in places if place < self._viewport.cursor]
         self._show(above[-1] if above else places[-1])
 
     def toggle_wrap(self) -> None:
@@ -347,11 +337,10 @@ class LogPane(Widget, can_focus=True):
         self._repaint()
 
     def follow(self) -> None:
-        """Send to the newest line and stays with it."""
+        """Go to the newest line and stay with it."""
         self._stop_search()
         self._hint = ""
-        self._lost_seq = None
-        self._following = True
+        self._viewport.follow()
         self._repaint()
         self._tick()
 
@@ -360,47 +349,26 @@ class LogPane(Widget, can_focus=True):
         self._hint = sanitize(hint, newlines=False)
         self.refresh()
 
-    def title_text(self) -> Content:
-        """The border's text: sources, rates, errors, level, masks, whether it follows. Literal, never markup."""
-        title = Content(self._title or self._status())
-        at = 0
-        for name, place in self._names() if len(self._view.sources) > 1 else ():
-            title = title.stylize(self._painter.hue(place), at, at + len(name))
-            at += len(name) + 1
-        return title
-
-    def _names(self) -> list[tuple[str, int]]:
-        """The sources that are shown, as far as there is room for their names, each with its place."""
-        room = _TITLED
-        names: list[tuple[str, int]] = []
-        for place, source in enumerate(self._view.sources):
-            room -= 0 if source.hidden else cell_len(source.label) + 1
-            if room < 0 and names:
-                break
-            if not source.hidden:
-                names.append((source.label, place))
-        return names
-
     # -- movement
 
     def action_move(self, rows: int) -> None:
         """Moves the cursor."""
-        self._settle()
-        self._go(self._cursor + rows)
+        self._viewport.settle(self._room())
+        self._go(self._viewport.cursor + rows)
 
     def action_page(self, pages: int) -> None:
         """Moves the cursor by a screenful."""
-        self._settle()
+        self._viewport.settle(self._room())
         rows = max(1, self._room() - 1)
-        self._top += pages * rows
-        self._go(self._cursor + pages * rows)
+        self._viewport.top += pages * rows
+        self._go(self._viewport.cursor + pages * rows)
 
     def action_first(self) -> None:
         """Moves the cursor to the oldest line there is."""
         self._go(self._view.snapshot().first)
 
     def action_follow(self) -> None:
-        """Send to the newest line and stays with it."""
+        """Go to the newest line and stay with it."""
         self.follow()
 
     def action_side(self, steps: int) -> None:
@@ -444,112 +412,49 @@ class LogPane(Widget, can_focus=True):
             return
         y = offset.y - bool(chips)
         if 0 <= y < self._room():
-            self._settle()
+            self._viewport.settle(self._room())
             lines = self._lines(self.size)
             if y < len(lines):
                 self._go(lines[y][2])
 
     def _wheel(self, rows: int) -> None:
-        self._settle()
+        self._viewport.settle(self._room())
         now = self._view.snapshot()
-        top = self._top + rows
-        if rows > 0 and (self._following or top >= now.end - self.size.height + self._chip_rows):
+        top = self._viewport.top + rows
+        if rows > 0 and (self._viewport.following or top >= now.end - self.size.height + self._chip_rows):
             self.follow()
             return
         self._pause(now.end)
-        self._top = max(now.first, top)
-        self._place(min(max(self._cursor, self._top), self._top + self._room() - 1))
+        self._viewport.scroll(max(now.first, top), self._room())
         self._repaint()
 
     def _go(self, position: int) -> None:
         """Puts the cursor there and the row in sight; at the very end, following begins."""
         now = self._view.snapshot()
         self._hint = ""
-        self._lost_seq = None
         if position >= now.end - 1:
             self.follow()
             return
         self._pause(now.end)
-        self._place(max(now.first, position))
-        room = self._room()
-        self._top = max(now.first, min(max(self._top, self._cursor - room + 1), self._cursor, now.end - 1))
+        self._viewport.go(position, now.first, now.end, self._room())
         self._repaint()
 
     def _show(self, position: int, below: int | None = None) -> None:
         """Puts the cursor there; the row stands ``below`` so many others, or where it is if it is in sight."""
-        self._settle()
-        now = self._view.snapshot()
-        self._pause(now.end)
-        self._lost_seq = None
+        self._viewport.settle(self._room())
+        self._pause(self._view.snapshot().end)
         self._hint = ""
-        self._place(max(now.first, min(position, now.end - 1)))
-        room = self._room()
-        if below is not None:
-            self._top = self._cursor - below
-        elif not self._top <= self._cursor < self._top + room:
-            self._top = self._cursor - room // 2
+        self._viewport.show(position, self._room(), below)
         self._repaint()
 
     def _pause(self, end: int) -> None:
-        if self._following:
-            self._following = False
-            self._seen = end
+        if self._viewport.pause(end):
             self._tick()
-
-    def _place(self, position: int) -> None:
-        self._cursor = position
-        rows = self._view.rows(position, position + 1)
-        self._cursor_seq = rows[0].seq if rows else (0, 0)
 
     def _room(self) -> int:
         """Rows there is room for: the first line is taken by chips, the last while there is something to say."""
-        taken = bool(self._chips()) + (0 if self._following and not self._hint else 1)
+        taken = bool(self._chips()) + (0 if self._viewport.following and not self._hint else 1)
         return max(1, self.size.height - taken)
-
-    def _settle(self) -> None:
-        """Brings top and cursor in line with what the view has now."""
-        now = self._view.snapshot()
-        self._generation = now.generation
-        room = self._room()
-        if now.layout != self._layout:
-            known = self._layout >= 0
-            self._layout = now.layout
-            if known and not self._following:
-                self._lost_seq = self._cursor_seq
-        if self._lost_seq is not None and not self._following:
-            # A filter works its way back: where the cursor belongs is known once it has come so far.
-            below = self._cursor - self._top
-            wanted = self._lost_seq
-            self._place(min(self._view.position_of(wanted), max(now.first, now.end - 1)))
-            self._top = self._cursor - below
-            self._seen = now.end
-            if not now.working:
-                self._lost_seq = None
-        if self._following or now.end == now.first:
-            self._top = max(now.first, now.end - room)
-            self._place(max(now.first, now.end - 1))
-            self._seen = now.end
-            return
-        if not now.first <= self._cursor < now.end:  # its line has gone
-            self._place(min(max(self._cursor, now.first), now.end - 1))
-        # Where fewer lines are left below than there is room for, older ones fill the screen.
-        self._top = max(now.first, min(self._top, now.end - room))
-        self._seen = max(self._seen, min(now.end, self._top + room))
-
-    def _moment(self, text: str) -> datetime | None:
-        """The time meant, counted back from the newest line that has one."""
-        from warroom.errors import BadInput
-        from warroom.incident.timing import read_moment
-
-        end = self._view.snapshot().end
-        newest = (when for row in reversed(self._view.rows(end - 200, end)) if (when := self._view.time_of(row)))
-        now = next(newest, None)
-        if now is None:
-            return None
-        try:
-            return read_moment(text, now + timedelta(seconds=1), self._view.zone)
-        except BadInput:
-            return None
 
     # -- waking and repainting
 
@@ -596,9 +501,8 @@ class LogPane(Widget, can_focus=True):
     def _on_log_pane__news(self, message: _News) -> None:
         if self._due is not None:
             return
-        now = self._clock()
         held = self._held()
-        wait = max((1 - self._earned(now)) / FRAMES, _APART - (now - self._painted), held)
+        wait = max(self._limit.wait_s(), held)
         if held == inf:
             return  # drawn again when it is seen again
         if wait <= 0:
@@ -620,14 +524,8 @@ class LogPane(Widget, can_focus=True):
             self._repaint()
             self._tick()
 
-    def _earned(self, now: float) -> float:
-        """How many repaints may be made: one more each frame, a few at most."""
-        self._credit = min(float(_BURST), self._credit + (now - self._credit_at) * FRAMES)
-        self._credit_at = now
-        return self._credit
-
     def _spend(self) -> None:
-        self._credit = max(0.0, self._earned(self._clock()) - 1)
+        self._limit.spend()
         self._repaint()
 
     @_guarded
@@ -635,53 +533,38 @@ class LogPane(Widget, can_focus=True):
         if self._due is not None:
             self._due.stop()
             self._due = None
-        self._painted = self._clock()
+        self._limit.painted()
         try:
-            self._settle()
+            self._viewport.settle(self._room())
             self.refresh()
         finally:  # listens on, whatever happened
             if not self._listening and not self._gone:
                 self._listening = True
-                self._view.when_changed(self._generation, self._wake)
+                self._view.when_changed(self._viewport.generation, self._wake)
 
     @_guarded
     def _tick(self) -> None:
-        status = self._status()
-        if status != self._title and self._held() < inf:
-            self._title = status
+        text = self._status()
+        if text != self._title and self._held() < inf:
+            self._title = text
             self.post_message(self.StatusChanged(self))
 
     def _status(self) -> str:
         figures = self._view.figures()
-        now = self._view.snapshot()
-        names = [name for name, _ in self._names()]
-        more = len(figures.labels) - len(names)
-        if not self._view.sources:
-            return ""
-        named = " ".join([*names, *([f"+{more}"] if more else [])])
-        # What the reader must not miss comes before what a narrow title cuts off.
-        state = "following" if self._following else "paused"
-        parts = [named or "all hidden", state, f"{figures.lines_per_second:,} lines/s"]
-        most = max(figures.errors)
-        bars = "".join(_BARS[-(-n * (len(_BARS) - 1) // most)] for n in figures.errors) + " " if most else ""
-        spike = f" {figures.spike:.0f}× the last hour" if figures.spike else ""
-        parts.append(f"errors {bars}{figures.errors[-1]:,}/min{spike}")
-        if figures.spike and not self._leapt:
+        if figures.spike and not self._spike_seen:
             self.post_message(self.SpikeSeen(self, figures.spike))
-        self._leapt = bool(figures.spike)
-        if figures.threshold:
-            parts.append(f"level ≥ {figures.threshold}")
-        if self._view.filter:
-            parts.append(f"{now.end - now.first:,} shown" + (f" {now.done:.0%}" if now.working else ""))
-        if self._matches and self._hunt and self._hunt.query:
-            parts.append(sanitize(f"“{self._hunt.query.text}” {self._matches}", newlines=False))
-        if not self._view.masks:
-            parts.append("SECRETS SHOWN")
-        elif figures.masked:
-            parts.append(f"{figures.masked:,} masked")
-        if figures.dropped:
-            parts.append(f"{figures.dropped:,} dropped")
-        return " │ ".join(parts)
+        self._spike_seen = bool(figures.spike)
+        query = self._search.query.text if self._search and self._search.query else ""
+        return status(self._view, figures, following=self.following, query=query, matches=self._matches)
+
+    def title_text(self) -> Content:
+        """The border's text. Literal, never markup."""
+        title = Content(self._title or self._status())
+        at = 0
+        for name, place in names(self._view) if len(self._view.sources) > 1 else ():
+            title = title.stylize(self._painter.hue(place), at, at + len(name))
+            at += len(name) + 1
+        return title
 
     # -- filters and searching
 
@@ -742,8 +625,8 @@ class LogPane(Widget, can_focus=True):
 
     def _show_match(self) -> None:
         """Scrolls to the side as far as it takes to see what was found in the line under the cursor."""
-        rows = self._view.rows(self._cursor, self._cursor + 1)
-        query = self._hunt.query if self._hunt else None
+        rows = self._view.rows(self._viewport.cursor, self._viewport.cursor + 1)
+        query = self._search.query if self._search else None
         text = one_line(self._view.drawn_text(rows[0])) if rows and query else ""
         span = next(query.spans(text), None) if query else None
         if self._wrap or span is None:
@@ -793,12 +676,12 @@ class LogPane(Widget, can_focus=True):
                 words = [] if self._view.sources else self._empty.splitlines()
                 return self._painter.line(words[y] if y < len(words) else "", size.width)
             row, part, position = lines[y]
-            query = self._hunt.query if self._hunt else None
+            query = self._search.query if self._search else None
             return self._painter.row(
                 row,
                 Look(
                     size.width,
-                    position == self._cursor and self.has_focus,
+                    position == self._viewport.cursor and self.has_focus,
                     row.seq in self._marks,
                     self._side,
                     part if self._wrap else None,
@@ -815,21 +698,21 @@ class LogPane(Widget, can_focus=True):
     def _lines(self, size: Size) -> list[tuple[Row, int, int]]:
         """What stands in each line: the row, which part of it where lines are wrapped, and its position."""
         key = (
-            self._generation,
-            self._layout,
-            self._top,
-            self._cursor,
+            self._viewport.generation,
+            self._viewport.layout,
+            self._viewport.top,
+            self._viewport.cursor,
             size,
             self._wrap,
-            self._following,
+            self._viewport.following,
             bool(self._hint),
         )
         if key != self._window_key:
-            if self._following:  # the first frame may come before anybody was told how large the pane is
-                self._top = max(self._view.snapshot().first, self._cursor - self._room() + 1)
+            if self._viewport.following:  # the first frame may come before anybody was told how large the pane is
+                self._viewport.top = max(self._view.snapshot().first, self._viewport.cursor - self._room() + 1)
             self._chip_rows = 1 if size.height > 1 and self._chips() else 0
-            rows = self._view.rows(self._top, self._top + size.height)
-            start = max(self._top, self._view.snapshot().first)
+            rows = self._view.rows(self._viewport.top, self._viewport.top + size.height)
+            start = max(self._viewport.top, self._view.snapshot().first)
             lines = [(row, 0, position) for position, row in enumerate(rows, start)]
             labels = [source.label for source in self._view.sources if not source.hidden]
             self._label_width = min(_LABEL, max(map(cell_len, labels))) if len(labels) > 1 else 0
@@ -842,14 +725,14 @@ class LogPane(Widget, can_focus=True):
         parts = [
             (row, part, position) for row, _, position in lines for part in range(self._painter.parts(row, look))
         ]
-        if self._following:
+        if self._viewport.following:
             return parts[-room:]
         # The cursor stays in sight, however many lines those above it take.
-        at = max((n for n, line in enumerate(parts) if line[2] == self._cursor), default=0)
+        at = max((n for n, line in enumerate(parts) if line[2] == self._viewport.cursor), default=0)
         return parts[max(0, at - room + 1) :][:room]
 
     def _hint_text(self) -> str:
-        if self._hint or self._following:
+        if self._hint or self._viewport.following:
             return self._hint
-        new = self._view.snapshot().end - self._seen
+        new = self._view.snapshot().end - self._viewport.seen
         return f"▼ {new:,} new · end to follow" if new > 0 else "▼ paused · end to follow"
