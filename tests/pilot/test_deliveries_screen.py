@@ -52,8 +52,8 @@ async def test_every_state_has_its_word_and_its_sign(tmp_path: Path, size: tuple
         stage.room.post_update("INC-1", "customer_initial", {})
         async with on_glass(stage, showing, size) as pilot:
             text = screen_text(pilot.app)
-            states = ("✓ delivered", "? uncertain", "✗ failed", "… pending")
-            rows = ("u1 declaration", "u2 update", " customer", "create channel", "needs you", "again in")
+            states = ("✓ delivered", "? unconfirmed", "✗ failed", "… pending")
+            rows = ("u1 declaration", "u2 update", " customer", "create channel", "needs you", "retry in")
             for words in (*states, *rows, "No answer came"):
                 assert words in text, words
             assert all(len(line) <= size[0] for line in screen_lines(pilot.app))
@@ -86,7 +86,7 @@ async def test_a_person_settles_what_nobody_knows(
             assert {
                 DeliveryState.DELIVERED: "✓ delivered",
                 DeliveryState.PENDING: "… pending",
-                DeliveryState.UNCONFIRMED: "? uncertain",
+                DeliveryState.UNCONFIRMED: "? unconfirmed",
             }[state] in screen_lines(pilot.app)[3]
         assert post(stage).state is state
         if state is DeliveryState.PENDING:

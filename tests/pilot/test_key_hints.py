@@ -15,6 +15,7 @@ import warroom.tui
 from warroom.config.settings import ConsoleSettings
 from warroom.incident.commands import Assign, Declare, HandOver
 from warroom.tui.actions import ACTIONS, key_mistakes, key_of, with_keys
+from warroom.tui.screens.help import DANGERS
 
 pytestmark = pytest.mark.anyio
 
@@ -92,3 +93,9 @@ def test_no_text_of_the_screen_names_a_key_literally() -> None:
 
 def test_a_name_in_braces_that_is_no_action_stays_as_it_is() -> None:
     assert with_keys("{resolve} {nothing} {x", {"resolve": "f9"}) == "F9 {nothing} {x"
+
+
+def test_every_line_of_the_key_list_fits_into_120_columns() -> None:
+    room = 67  # beside the key and the title
+    lengths = {action.id: len(action.help) + len(DANGERS.get(action.danger, "")) for action in ACTIONS}
+    assert {id_: length for id_, length in lengths.items() if length > room} == {}

@@ -21,13 +21,14 @@ from warroom.config.loading import load_playbook, who
 from warroom.config.paths import AppPaths, shown
 from warroom.config.settings import Settings
 from warroom.errors import WarroomError
+from warroom.incident.delivery import DeliveryState
 from warroom.journal.url import open_journal, sqlite_url
 from warroom.room import background
 
 CHECK_S = 15.0
 """How long a destination may take to say who we are there, in seconds."""
 
-DeliveryState = Literal["fine", "look", "wrong"]
+Verdict = Literal["fine", "look", "wrong"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Finding:
     """One thing that was looked at: ``fine``, worth a ``look``, or ``wrong``."""
 
     what: str
-    state: DeliveryState
+    state: Verdict
     text: str
     status: int = 0
     """The exit status it ends the program with: 3 for settings, 1 for all else that is wrong."""
@@ -150,17 +151,17 @@ def _journal(places: AppPaths) -> Iterator[Finding]:
             for notice in journal.notices():
                 yield Finding("journal", "wrong", notice, 1)
             yield Finding("journal", "fine", journal.check())
-            states = Counter(delivery.state.value for delivery in journal.deliveries())
+            states = Counter(delivery.state for delivery in journal.deliveries())
     except WarroomError as error:
         yield _wrong("journal", error)
         return
     for state, remedy in (
-        ("failed", "warroom deliveries says why"),
-        ("uncertain", "see warroom deliveries"),
-        ("pending", "warroom deliveries --wait 30s sends them"),
+        (DeliveryState.FAILED, "warroom deliveries says why"),
+        (DeliveryState.UNCONFIRMED, "see warroom deliveries"),
+        (DeliveryState.PENDING, "warroom deliveries --wait 30s sends them"),
     ):
         if states[state]:
-            yield Finding("deliveries", "look", f"{states[state]} {state}: {remedy}")
+            yield Finding("deliveries", "look", f"{states[state]} {state.label}: {remedy}")
     free = shutil.disk_usage(folder).free
     if free < 100 << 20:
         yield Finding("disk", "look", f"{free >> 20} MB free on the journal's disk")

@@ -121,13 +121,21 @@ class OutboxItem(BaseModel):
 
 
 class DeliveryState(StrEnum):
-    """How far a delivery has come. ``uncertain`` waits for a read-back or a person."""
+    """How far a delivery has come. An unconfirmed one waits for a read-back or a person.
+
+    Stored and printed as JSON it is ``uncertain``, the word of earlier versions; people read ``label``.
+    """
 
     PENDING = "pending"
     SENDING = "sending"
     DELIVERED = "delivered"
     UNCONFIRMED = "uncertain"
     FAILED = "failed"
+
+    @property
+    def label(self) -> str:
+        """The state as people read it."""
+        return self.name.lower()
 
     @property
     def glyph(self) -> str:

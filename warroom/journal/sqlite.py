@@ -271,7 +271,7 @@ class SqliteJournal:
                 raise NotFound(f"There is no delivery {delivery_id}", "warroom deliveries lists them.")
             state = DeliveryState(row[0])
             if state not in (DeliveryState.UNCONFIRMED, DeliveryState.FAILED):
-                raise Refusal(f"{delivery_id} is {state}: there is nothing to confirm")
+                raise Refusal(f"{delivery_id} is {DeliveryState(state).label}: there is nothing to confirm")
             newer = db.execute(
                 "SELECT b.id FROM deliveries a JOIN deliveries b USING (stream, destination)"
                 " WHERE a.id = ? AND a.act = 'status' AND b.act = 'status' AND b.n > a.n ORDER BY b.n DESC",

@@ -46,7 +46,7 @@ def deliveries(context: CliContext, every: bool, waiting: str | None) -> None:
         again = f"again {output.when(next_at, room.zone, now)}" if next_at else ""
         url = one.receipt.url if one.receipt else ""
         told = ", ".join(filter(None, (in_one_line(one.error), again))) or url
-        table.append([one.state.glyph, one.id, one.state.value, f"{one.attempts}×", told])
+        table.append([one.state.glyph, one.id, one.state.label, f"{one.attempts}×", told])
     output.table(table)
 
 
@@ -66,7 +66,7 @@ def delivery(context: CliContext, delivery_id: str, answer: str | None) -> None:
     if context.json:
         output.data(output.delivery(settled))
     else:
-        output.print_out(f"{settled.state.glyph} {settled.id}  {settled.state.value}")
+        output.print_out(f"{settled.state.glyph} {settled.id}  {settled.state.label}")
 
 
 @verb(SECTION, posts=True, example="warroom resend --all\nwarroom resend --all --incident INC-7")
@@ -90,4 +90,4 @@ def resend(context: CliContext, every: bool) -> None:
         return
     if not again:
         output.print_err("Nothing has failed.")
-    output.table([one.state.glyph, one.id, one.state.value, in_one_line(one.error)] for one in rows)
+    output.table([one.state.glyph, one.id, one.state.label, in_one_line(one.error)] for one in rows)

@@ -98,7 +98,7 @@ def status(context: CliContext) -> None:
         rows.append([name.capitalize(), output.when(at, room.zone, now)])
     counts = Counter(one.state for one in snapshot.deliveries if one.state.value != "delivered")
     if counts:
-        told = ", ".join(f"{state.glyph} {count} {state.value}" for state, count in counts.items())
+        told = ", ".join(f"{state.glyph} {count} {state.label}" for state, count in counts.items())
         rows.append(["Deliveries", told])
     rows += _observed(snapshot.observation, now)
     rows.append(["Next", steps[0].text])

@@ -56,7 +56,7 @@ def when(delivery: Delivery, now: datetime) -> str:
         waits = "now"
     else:
         left = timing.format_duration(max(timedelta(seconds=1), next_at - now))
-        waits = f"{'looks again' if delivery.state is DeliveryState.UNCONFIRMED else 'again'} in {left}"
+        waits = f"{'checks again' if delivery.state is DeliveryState.UNCONFIRMED else 'retry'} in {left}"
     return ", ".join(part for part in (tried, waits) if part)
 
 
@@ -69,7 +69,7 @@ def proof(delivery: Delivery) -> str:
 
 
 class DeliveriesScreen(IncidentScreen):
-    """Every delivery of the incident, live; what is uncertain or failed is confirmed with enter."""
+    """Every delivery of the incident, live; an unconfirmed or failed one is settled with enter."""
 
     DEFAULT_CSS = """
     DeliveriesScreen #head { padding: 0 1; background: $panel; }
@@ -131,7 +131,7 @@ class DeliveriesScreen(IncidentScreen):
         last = width - sum(cells)
         rows = []
         for delivery in deliveries:
-            state = literal(f" {delivery.state.glyph} {delivery.state} ", STYLES[delivery.state])
+            state = literal(f" {delivery.state.glyph} {delivery.state.label} ", STYLES[delivery.state])
             rows.append(
                 ListRow(
                     delivery.id,
@@ -147,7 +147,7 @@ class DeliveriesScreen(IncidentScreen):
                 )
             )
         self.query_one("#list", RowList).show(rows)
-        heads = ("  DeliveryState", "Where", "What", "Tried", "Receipt or error" if last > 12 else "")
+        heads = ("  State", "Where", "What", "Tried", "Receipt or error" if last > 12 else "")
         row = [_cell(head, width) for head, width in zip(heads, (*cells, 20), strict=True)]
         self.query_one("#columns", Bar).say(Content(" ") + Content("").join(row))
         self._show_head()
@@ -155,7 +155,7 @@ class DeliveriesScreen(IncidentScreen):
     def _show_head(self) -> None:
         assert self.snapshot is not None
         counts = {state: sum(d.state is state for d in self.snapshot.deliveries) for state in DeliveryState}
-        told = [literal(f"{state.glyph} {n} {state}") for state, n in counts.items() if n]
+        told = [literal(f"{state.glyph} {n} {state.label}") for state, n in counts.items() if n]
         incident = self.incident
         title = join(literal(f" {incident.id}", "bold"), Content("Deliveries"), gap="  ")
         self.query_one("#head", Bar).say(join(title, join(*told, gap="  "), gap="    "))
@@ -230,7 +230,7 @@ class DeliveriesScreen(IncidentScreen):
         )
         self.app.push_screen(
             Form(
-                f"{delivery.destination} · {what(delivery)} is {delivery.state}",
+                f"{delivery.destination} · {what(delivery)} is {delivery.state.label}",
                 (Field("answer", "Did it arrive?", choices=choices),),
                 self._answering(delivery),
                 verb="confirm",

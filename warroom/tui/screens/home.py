@@ -204,9 +204,8 @@ class HomeScreen(PaneScreen, NextScreen):
             if due
             else literal(row.status, "$text-quiet")
         )
-        return ListRow(
-            row.id, left, join(literal(timing.format_duration(row.elapsed(now)), "$text-quiet"), state, gap="  ")
-        )
+        elapsed = literal(timing.format_duration(row.elapsed(now)), "$text-quiet")
+        return ListRow(row.id, left, join(elapsed, state, gap="  "))
 
     def _owed(self, over: HomeSnapshot, now: datetime) -> list[ListRow]:
         rows: list[ListRow] = []
@@ -214,7 +213,8 @@ class HomeScreen(PaneScreen, NextScreen):
         limits = self.context.room.playbook.nudges
         rows += [
             ListRow(
-                d.incident, literal(f"{d.state.glyph} {d.incident} {d.destination}: {d.state}", "$text-warning")
+                d.incident,
+                literal(f"{d.state.glyph} {d.incident} {d.destination}: {d.state.label}", "$text-warning"),
             )
             for d in over.stuck
         ]
