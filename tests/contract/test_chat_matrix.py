@@ -35,12 +35,12 @@ AT = datetime(2026, 11, 23, 18, 31, 5, tzinfo=UTC)
 
 
 def opening(name: str = "inc-7-checkout", **more: Any) -> Opening:
-    said = {"incident": "INC-7", "name": name, "title": "Checkout fails", "topic": "SEV1 · investigating"}
-    return Opening.model_validate({**said, **more})
+    fields = {"incident": "INC-7", "name": name, "title": "Checkout fails", "topic": "SEV1 · investigating"}
+    return Opening.model_validate({**fields, **more})
 
 
 def message(text: str = "Checkout fails\nImpact: one in five", **more: Any) -> Message:
-    said = {
+    fields = {
         "kind": "update",
         "audience": "team",
         "incident": "INC-7",
@@ -51,7 +51,7 @@ def message(text: str = "Checkout fails\nImpact: one in five", **more: Any) -> M
         "marker": "INC-7·u3",
         "at": AT,
     }
-    return Message.model_validate({**said, **more})
+    return Message.model_validate({**fields, **more})
 
 
 # In process, judged by the specification

@@ -32,7 +32,7 @@ OPENING = Opening(
 
 
 def message(text: str = "Checkout fails\nImpact: one in five", **more: Any) -> Message:
-    said = {
+    fields = {
         "kind": "update",
         "audience": "team",
         "incident": "INC-7",
@@ -43,7 +43,7 @@ def message(text: str = "Checkout fails\nImpact: one in five", **more: Any) -> M
         "marker": "INC-7·u3",
         "at": datetime(2026, 11, 23, 18, 31, 5, tzinfo=UTC),
     }
-    return Message.model_validate({**said, **more})
+    return Message.model_validate({**fields, **more})
 
 
 class FakeSlack:

@@ -37,7 +37,7 @@ TEXT = "INC-7 Checkout fails\nImpact: one in five orders\n\nNext update: 19:00"
 
 
 def message(text: str = TEXT, **more: Any) -> Message:
-    said = {
+    fields = {
         "kind": "update",
         "audience": "team",
         "incident": "INC-7",
@@ -48,7 +48,7 @@ def message(text: str = TEXT, **more: Any) -> Message:
         "marker": "INC-7·u3",
         "at": AT,
     }
-    return Message.model_validate({**said, **more})
+    return Message.model_validate({**fields, **more})
 
 
 def backend(folder: Path, **more: Any) -> Transcript:
@@ -246,8 +246,8 @@ TEXTS = st.lists(st.one_of(HOSTILE, st.text(max_size=12)), max_size=6).map("".jo
 @settings(max_examples=400, deadline=None)
 @given(TEXTS)
 def test_every_character_of_a_text_means_itself_in_markdown(text: str) -> None:
-    said = message(text)
-    shown = Transcript(Transcript.Options()).render(said)
+    fields = message(text)
+    shown = Transcript(Transcript.Options()).render(fields)
     for flavour in ("commonmark", "gfm-like"):
         parser = MarkdownIt(flavour, {"linkify": False})
         tokens = parser.parse(shown)
@@ -257,7 +257,7 @@ def test_every_character_of_a_text_means_itself_in_markdown(text: str) -> None:
         assert kinds <= {"text", "text_special", "softbreak", "hardbreak", "strong_open", "strong_close"}, kinds
         seen = "".join(part.content for part in parts)
         expected = "".join(
-            f"{line.label}: {line.text}" if line.label else line.text for line in message_lines(said)
+            f"{line.label}: {line.text}" if line.label else line.text for line in message_lines(fields)
         )
         assert _bare(seen) == _bare(defuse_mentions(expected))
 

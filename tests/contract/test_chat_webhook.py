@@ -29,7 +29,7 @@ HERE = Channel(id="", name="hooks.test")
 
 
 def message(text: str = "Checkout fails\nImpact: one in five", **more: Any) -> Message:
-    said = {
+    fields = {
         "kind": "update",
         "audience": "team",
         "incident": "INC-7",
@@ -40,7 +40,7 @@ def message(text: str = "Checkout fails\nImpact: one in five", **more: Any) -> M
         "marker": "INC-7·u3",
         "at": datetime(2026, 11, 23, 20, 31, 5, 250_000, tzinfo=timezone(timedelta(hours=2))),
     }
-    return Message.model_validate({**said, **more})
+    return Message.model_validate({**fields, **more})
 
 
 def backend(reply: Any = lambda _: httpx.Response(200), **more: Any) -> Webhook:

@@ -555,11 +555,11 @@ def test_damage_is_placed_to_the_entry_and_the_rest_can_be_read(path: Path, chan
                 journal.append(stream, n, [note()], at=NOW, by="Ann")
     in_file(path, change)
     with SqliteJournal(path) as journal:
-        told = journal.damage("INC-1")
-        assert f"INC-1 is damaged from entry {where} on" in told
+        result = journal.damage("INC-1")
+        assert f"INC-1 is damaged from entry {where} on" in result
         with pytest.raises(JournalError) as caught:
             journal.check()
-        assert told in caught.value.title and "1 of 2 streams are intact" in caught.value.remedy
+        assert result in caught.value.title and "1 of 2 streams are intact" in caught.value.remedy
         assert "backup" in caught.value.remedy
         assert journal.damage("INC-2") == "" and len(journal.read("INC-2")) == 8
         assert len(journal.summaries()) == 2
@@ -768,19 +768,19 @@ def test_whatever_was_said_to_be_written_survives_kill_nine(path: Path) -> None:
         token = f"life{life}"
         nursery.stdin.write(f"{path} {token}\n".encode())
         nursery.stdin.flush()
-        heard = b""
-        while b"born" not in heard:
-            heard += os.read(out, 65536)
+        received = b""
+        while b"born" not in received:
+            received += os.read(out, 65536)
         # Anything between the opening of the file and a few dozen appends.
         patience = chance.choice([0.0, 0.005, 0.02, 0.05, 5.0]) * chance.random() * 2
         enough = chance.randrange(40)
-        while heard.count(b"\n") < enough and select.select([out], [], [], patience)[0]:
-            heard += os.read(out, 65536)
-        born = next(line for line in heard.split(b"\n") if line.startswith(b"born"))
+        while received.count(b"\n") < enough and select.select([out], [], [], patience)[0]:
+            received += os.read(out, 65536)
+        born = next(line for line in received.split(b"\n") if line.startswith(b"born"))
         os.kill(int(born.split()[1]), signal.SIGKILL)
-        while b"dead\n" not in heard:
-            heard += os.read(out, 65536)
-        for line in heard.decode().splitlines():
+        while b"dead\n" not in received:
+            received += os.read(out, 65536)
+        for line in received.decode().splitlines():
             match line.split():
                 case ["appended", first, last]:
                     promised |= dict.fromkeys(range(int(first), int(last) + 1), token)

@@ -1,13 +1,14 @@
-"""Keys in, text out: a room with a clock one can set, chats that remember, a glass to hold a screen; no test.
+"""Keys in, text out: a room on a clock the test sets, chats that record, one screen or the whole console.
 
-    with Stage(tmp_path) as stage:
-        done = stage.room.declare(Declare("checkout-api", "Card payments fail"))
-        async with on_glass(stage, lambda bridge: SomeScreen(bridge, done.incident.id), (80, 24)) as pilot:
+    with AppHarness(tmp_path) as harness:
+        done = harness.room.declare(Declare("checkout-api", "Card payments fail"))
+        async with run_screen(harness, lambda context: SomeScreen(context, done.incident.id), (80, 24)) as pilot:
             await pilot.press("u")
             await settle(pilot)
             assert "Post an update" in screen_text(pilot.app)
 
-``stage.carry()`` sends what lies in the outbox, as an outbox worker would; ``on_console`` drives the whole console.
+``harness.deliver()`` sends what is in the outbox, as the outbox worker does; ``run_console`` runs the whole
+console.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -81,8 +83,8 @@ class Clock:
 
 
 @dataclass
-class ToldChat:
-    """A chat that keeps what it is told. ``fails`` are raised, first one first, by the posts to come."""
+class RecordingChat:
+    """A chat that records its posts. ``fails`` are raised one by one, the first one first, by the posts to come."""
 
     name: str
     max_length: int = 40_000
@@ -93,7 +95,7 @@ class ToldChat:
     fails: list[Exception] = field(default_factory=list)
 
     def render(self, message: Message) -> str:
-        """As it stands, the destination's name in front so that previews can be told apart."""
+        """The text with the destination's name in front, so that previews can be distinguished."""
         return f"[{self.name}] {message.text}"
 
     async def open(self, opening: Opening, key: str) -> Channel:
@@ -127,8 +129,8 @@ PEOPLE = (
 )
 SERVICES = (Service(name="checkout-api", description="Card payments"), Service(name="search-api"))
 DESTINATIONS = {
-    "chat": Destination(name="chat", backend="told", audiences=("team", "executives"), drills=True),
-    "mail": Destination(name="mail", backend="told", audiences=("customers",)),
+    "chat": Destination(name="chat", backend="recording", audiences=("team", "executives"), drills=True),
+    "mail": Destination(name="mail", backend="recording", audiences=("customers",)),
 }
 
 
@@ -143,8 +145,8 @@ def settings(**changes: Any) -> Settings:
     return Settings(**{**given, **changes})
 
 
-class Stage:
-    """A real room over a real journal in ``folder``, its clock and its chats. Two on one folder are two desks."""
+class AppHarness:
+    """A real room and journal in ``folder``, its clock and its chats. Two on one folder are two consoles."""
 
     def __init__(
         self,
@@ -152,14 +154,14 @@ class Stage:
         *,
         by: str = "Alice",
         clock: Clock | None = None,
-        chats: Mapping[str, ToldChat] | None = None,
+        chats: Mapping[str, RecordingChat] | None = None,
         playbook: Playbook | None = None,
         **changes: Any,
     ) -> None:
         self.folder = folder
         self.clock = clock or Clock()
         self.settings = settings(**changes)
-        self.chats = dict(chats or {name: ToldChat(name) for name in self.settings.destinations})
+        self.chats = dict(chats or {name: RecordingChat(name) for name in self.settings.destinations})
         self.journal = SqliteJournal(folder / "journal.sqlite", reads_anyway=True)
         self.room = WarRoom(
             self.journal,
@@ -170,14 +172,14 @@ class Stage:
             chats=lambda name: self.chats[name],
         )
 
-    def carry(self, within_s: float = DEADLINE_S) -> list[Delivery]:
-        """Send what lies in the outbox; call it off the loop (``asyncio.to_thread``)."""
+    def deliver(self, within_s: float = DEADLINE_S) -> list[Delivery]:
+        """Send what is in the outbox; call it in a thread (``asyncio.to_thread``)."""
         return OutboxWorker(self.room).drain(within_s)
 
     def close(self) -> None:
         self.journal.close()
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> AppHarness:
         return self
 
     def __exit__(
@@ -186,37 +188,39 @@ class Stage:
         self.close()
 
 
-# ── a glass to hold one screen ──────────────────────────────────────────────────────────────────────────────
+# ── an app that shows one screen ──────────────────────────────────────────────────────────────────────────────
 
 
-class _Floor(BaseScreen):
-    """What lies below the screen that is tested, where home would."""
+class _BottomScreen(BaseScreen):
+    """What is below the tested screen, where home would be."""
 
     def compose(self) -> ComposeResult:
-        yield Static("floor")
+        yield Static("bottom")
         yield KeyBar()
 
 
-class Glass(BaseApp):
-    """The console with one screen and no home. What it is asked to do ``anywhere`` it only writes down."""
+class SingleScreenApp(BaseApp):
+    """The console with one screen and no home. What it is asked to do ``anywhere`` is only recorded."""
 
     takes_keys = True  # type: ignore[assignment]
 
-    def __init__(self, stage: Stage, make: Callable[[ScreenContext], Screen[Any]], *, drill: Any = None) -> None:
-        super().__init__(crash_folder=stage.folder)
-        self.stage = stage
-        self.context = ScreenContext(self, ConsoleDeps(stage.room, watch_logs=cast(Any, None), drill=drill))
+    def __init__(
+        self, harness: AppHarness, make: Callable[[ScreenContext], Screen[Any]], *, drill: Any = None
+    ) -> None:
+        super().__init__(crash_folder=harness.folder)
+        self.harness = harness
+        self.context = ScreenContext(self, ConsoleDeps(harness.room, watch_logs=cast(Any, None), drill=drill))
         self.opened: list[str] = []
-        self.did: list[str] = []
+        self.done: list[str] = []
         self.copied: list[str] = []
         self._make = make
         for theme in load_themes(shipped("themes")):
             self.register_theme(theme)
-        self.theme = stage.settings.console.theme
+        self.theme = harness.settings.console.theme
 
     def on_mount(self) -> None:
         self.context.feed.start()
-        self.push_screen(_Floor(self.context))
+        self.push_screen(_BottomScreen(self.context))
         self.push_screen(self._make(self.context))
 
     def on_unmount(self) -> None:
@@ -230,35 +234,41 @@ class Glass(BaseApp):
         super().copy_to_clipboard(text)
 
     async def do_declare(self) -> None:
-        self.did.append("declare")
+        self.done.append("declare")
 
     async def do_update(self, template: str = "") -> None:
-        self.did.append("update")
+        self.done.append("update")
 
     async def do_quit(self) -> None:
-        self.did.append("quit")
+        self.done.append("quit")
 
 
 @asynccontextmanager
-async def on_glass(
-    stage: Stage, make: Callable[[ScreenContext], Screen[Any]], size: tuple[int, int] = SMALL, *, drill: Any = None
+async def run_screen(
+    harness: AppHarness,
+    make: Callable[[ScreenContext], Screen[Any]],
+    size: tuple[int, int] = SMALL,
+    *,
+    drill: Any = None,
 ) -> AsyncIterator[Pilot[None]]:
-    """The screen that ``make`` makes, shown and settled, toasts included."""
-    app = Glass(stage, make, drill=drill)
+    """Show the screen that ``make`` makes and wait until it has settled, toasts included."""
+    app = SingleScreenApp(harness, make, drill=drill)
+    record_toasts(app)
     async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)
         yield pilot
 
 
 @asynccontextmanager
-async def on_console(stage: Stage, size: tuple[int, int] = SMALL, **how: Any) -> AsyncIterator[Pilot[None]]:
-    """The whole console over the stage's room, settled at home (or where ``incident_id=`` says)."""
+async def run_console(harness: AppHarness, size: tuple[int, int] = SMALL, **how: Any) -> AsyncIterator[Pilot[None]]:
+    """The whole console over the harness's room, settled at home (or where ``incident_id=`` says)."""
     from warroom.tui.app import WarRoomApp
 
     given = {"watch_logs": lambda view, service: None, "themes": load_themes(shipped("themes")), **how}
-    app = WarRoomApp(lambda: ConsoleDeps(stage.room, **given), crash_folder=stage.folder)  # type: ignore[arg-type]
+    app = WarRoomApp(lambda: ConsoleDeps(harness.room, **given), crash_folder=harness.folder)  # type: ignore[arg-type]
+    record_toasts(app)
     async with app.run_test(size=size, notifications=True) as pilot:
-        # The first frame comes before anything is equipped; the screens stand once their worker has ended.
+        # The first frame comes before the dependencies are there.
         await until(pilot, lambda: isinstance(app.screen, BaseScreen))
         await settle(pilot)
         yield pilot
@@ -267,53 +277,53 @@ async def on_console(stage: Stage, size: tuple[int, int] = SMALL, **how: Any) ->
 # ── waiting and looking ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Probe:
-    """A reader of the feed. It is told last, so once it has heard, everybody has."""
+class _LastWatcher:
+    """A watcher of the feed. Watchers are notified in order, so once this one is, all the others are too."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.heard = asyncio.Event()
+        self.notified = asyncio.Event()
 
     def post_message(self, message: object) -> bool:
-        self._loop.call_soon_threadsafe(self.heard.set)
+        self._loop.call_soon_threadsafe(self.notified.set)
         return True
 
 
 async def settle(pilot: Pilot[Any], within_s: float = DEADLINE_S) -> None:
-    """Wait until the screens know all that the journal knows and nothing is under way.
+    """Wait until the screens show all that is in the journal and no worker is running.
 
     A worker in the group "endless" is not waited for. AssertionError names what did not end in time.
     """
     app = cast(Any, pilot.app)
     deadline = time.monotonic() + within_s
     while not _with_deps(app):
-        assert time.monotonic() < deadline, "the console was never furnished"
+        assert time.monotonic() < deadline, "the console never got its dependencies"
         await asyncio.sleep(0.01)
     while True:
         count = app.context.room.change_count()
-        probe = _Probe()
+        probe = _LastWatcher()
         app.context.feed.watch(cast(Any, probe), lambda: None)
         try:
-            await asyncio.wait_for(probe.heard.wait(), max(0.1, deadline - time.monotonic()))
+            await asyncio.wait_for(probe.notified.wait(), max(0.1, deadline - time.monotonic()))
         finally:
             app.context.feed.leave(cast(Any, probe))
         await pilot.pause()
         under_way = [w for w in app.workers if not w.is_finished and w.group != "endless"]
         if not under_way and app.context.room.change_count() == count:
             return
-        assert time.monotonic() < deadline, f"not settled: {under_way or 'the journal goes on changing'}"
+        assert time.monotonic() < deadline, f"not settled: {under_way or 'the journal keeps changing'}"
         await asyncio.sleep(0.01)
 
 
 def _with_deps(app: Any) -> bool:
-    try:  # the console gets its bridge only after its first frame
+    try:  # the console gets its context only after its first frame
         return app.context is not None
     except AssertionError:
         return False
 
 
 async def until(pilot: Pilot[Any], seen: Callable[[], bool], within_s: float = DEADLINE_S) -> None:
-    """Wait until ``seen()``; AssertionError with the screen as it is if that does not come."""
+    """Wait until ``seen()``; AssertionError with the screen as it is if that takes too long."""
     deadline = time.monotonic() + within_s
     while not seen():
         assert time.monotonic() < deadline, screen_text(pilot.app)
@@ -345,6 +355,25 @@ def screen_text(app: App[Any]) -> str:
     return "\n".join(screen_lines(app))
 
 
-def said(app: App[Any]) -> list[str]:
-    """What was said in passing, the oldest first."""
-    return [notice.message for notice in app._notifications]
+def toasts(app: App[Any]) -> list[str]:
+    """The notifications shown so far, the oldest first."""
+    return list(_TOASTS[app])
+
+
+def clear_toasts(app: App[Any]) -> None:
+    """Forget the notifications shown so far."""
+    _TOASTS[app].clear()
+
+
+_TOASTS: WeakKeyDictionary[App[Any], list[str]] = WeakKeyDictionary()
+
+
+def record_toasts(app: App[Any]) -> None:
+    """Textual forgets a notification after a few seconds, which a busy machine may need for the next step."""
+    shown, notify = _TOASTS.setdefault(app, []), app.notify
+
+    def recorded(message: str, **how: Any) -> None:
+        shown.append(message)
+        notify(message, **how)
+
+    cast(Any, app).notify = recorded

@@ -111,9 +111,9 @@ def exits() -> str:
     """The exit statuses, as the program's own file tells them."""
     from warroom.cli import main
 
-    told = re.search(r"Exit status: (.*?)\. ", " ".join((main.__doc__ or "").split()))
-    assert told
-    rows = [one.split(" ", 1) for one in told[1].split(" · ")]
+    result = re.search(r"Exit status: (.*?)\. ", " ".join((main.__doc__ or "").split()))
+    assert result
+    rows = [one.split(" ", 1) for one in result[1].split(" · ")]
     return _table(("Status", "Means"), [(f"`{number}`", words) for number, words in rows])
 
 
@@ -124,13 +124,13 @@ def shapes() -> str:
         declared = say("declare", "checkout-api", "Card payments fail", "--severity", "high", "--json")
         status, timeline = say("status", "--json"), say("timeline", "--json")
         deliveries = say("deliveries", "--json")
-    told = {
+    result = {
         "warroom declare … --json": json.loads(declared),
         "warroom status --json": json.loads(status),
         "warroom timeline --json": json.loads(timeline)[:1],
         "warroom deliveries --json": [d for d in json.loads(deliveries) if d["id"].endswith(".post")],
     }
-    blocks = [f"`{line}`\n\n```json\n{_json(value, folder)}\n```" for line, value in told.items()]
+    blocks = [f"`{line}`\n\n```json\n{_json(value, folder)}\n```" for line, value in result.items()]
     return "\n\n".join(blocks)
 
 
@@ -209,12 +209,12 @@ def _backends() -> list[tuple[str, Any]]:
 def _manual(model: type[BaseModel]) -> dict[str, str]:
     body = ast.parse(inspect.getsource(model)).body[0]
     assert isinstance(body, ast.ClassDef)
-    told = {}
+    result = {}
     for key, text in zip(body.body, body.body[1:], strict=False):
         if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
             words = " ".join(str(text.value.value).split()).replace("``", "`")
-            told[key.target.id] = words  # type: ignore[union-attr]
-    return told
+            result[key.target.id] = words  # type: ignore[union-attr]
+    return result
 
 
 def _toml(value: object) -> str:
@@ -271,11 +271,11 @@ async def picture(folder: Path) -> str:
     clock = ScaledClock(float("inf"), AT)
     environ = {"HOME": str(folder)}
     settings = shipped("sample_data") / "settings.toml"
-    with wiring.open_context(settings, folder, "Ada Moreau", environ=environ, clock=clock) as house:
-        drill = house.drill(folder / "logs", clock)
+    with wiring.open_context(settings, folder, "Ada Moreau", environ=environ, clock=clock) as context:
+        drill = context.drill(folder / "logs", clock)
 
         def follow(line: str) -> None:
-            house.outbox().drain(10)
+            context.outbox().drain(10)
             if MOMENT in line:
                 drill.stop()
 
@@ -285,7 +285,7 @@ async def picture(folder: Path) -> str:
             for path in drill.logs:
                 view.add(FileSource(path))
 
-        deps = ConsoleDeps(house.room, watch_logs, themes=load_themes(shipped("themes")), incident_id=incident_id)
+        deps = ConsoleDeps(context.room, watch_logs, themes=load_themes(shipped("themes")), incident_id=incident_id)
         console = WarRoomApp(lambda: deps, crash_folder=folder)
         async with console.run_test(size=SIZE) as pilot:
             await until(pilot, lambda: isinstance(console.screen, BaseScreen))

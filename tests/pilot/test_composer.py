@@ -18,16 +18,16 @@ from harness.app import (
     SIZES,
     SMALL,
     START,
+    AppHarness,
     Clock,
-    Glass,
-    Stage,
-    ToldChat,
-    on_console,
-    on_glass,
-    said,
+    RecordingChat,
+    SingleScreenApp,
+    run_console,
+    run_screen,
     screen_lines,
     screen_text,
     settle,
+    toasts,
     type_in,
     until,
 )
@@ -52,14 +52,14 @@ TOKEN = "xoxb-1234567890-abcdefghijk"
 
 
 @contextlib.contextmanager
-def incident(folder: Path, *, lead: str = "Alice", by: str = "Alice", **how: Any) -> Iterator[Stage]:
+def incident(folder: Path, *, lead: str = "Alice", by: str = "Alice", **how: Any) -> Iterator[AppHarness]:
     """A stage with INC-1 six minutes old, led by ``lead``."""
-    with Stage(folder, by=by, **how) as stage:
-        stage.room.declare(
+    with AppHarness(folder, by=by, **how) as harness:
+        harness.room.declare(
             Declare("checkout-api", "Card payments fail", started_at=START - timedelta(minutes=12)), commander=lead
         )
-        stage.clock.pass_(minutes=6)
-        yield stage
+        harness.clock.pass_(minutes=6)
+        yield harness
 
 
 def composing(template: str = "") -> Callable[[ScreenContext], ComposerScreen]:
@@ -89,8 +89,8 @@ async def put(pilot: Any, name: str, text: str) -> None:
     await type_in(pilot, text)
 
 
-def posted(stage: Stage) -> list[Any]:
-    return list(stage.room.incident("INC-1").posts)
+def posted(harness: AppHarness) -> list[Any]:
+    return list(harness.room.incident("INC-1").posts)
 
 
 # ── what is shown ───────────────────────────────────────────────────────────────────────────────────────────
@@ -98,8 +98,8 @@ def posted(stage: Stage) -> list[Any]:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_preview_is_letter_by_letter_what_is_posted(tmp_path: Path, size: tuple[int, int]) -> None:
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing(), size) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing(), size) as pilot:
             await put(pilot, "status", "Mitigated <b>&amp; [/api]")
             await settle(pilot)
             shown = composer(pilot.app).shown
@@ -111,14 +111,14 @@ async def test_the_preview_is_letter_by_letter_what_is_posted(tmp_path: Path, si
             assert all(len(line) <= size[0] for line in screen_lines(pilot.app))
             await pilot.press("ctrl+s")
             await settle(pilot)
-        await asyncio.to_thread(stage.carry)
-        assert stage.chats["chat"].posts[-1].text == shown.message.text
+        await asyncio.to_thread(harness.deliver)
+        assert harness.chats["chat"].posts[-1].text == shown.message.text
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_everything_is_in_sight_and_nothing_cut_off(tmp_path: Path, size: tuple[int, int]) -> None:
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing(), size) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing(), size) as pilot:
             text = screen_text(pilot.app)
             for words in (
                 "CRITICAL",
@@ -145,24 +145,24 @@ async def test_everything_is_in_sight_and_nothing_cut_off(tmp_path: Path, size: 
 
 
 async def test_what_happened_since_the_last_update_is_drafted_evidence_too(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        stage.room.execute("INC-1", Pin("app.log", "FATAL remaining connection slots", 88213))
-        stage.room.execute("INC-1", Note("DB pool exhausted", "finding"))
-        async with on_glass(stage, composing(), LARGE) as pilot:
+    with incident(tmp_path) as harness:
+        harness.room.execute("INC-1", Pin("app.log", "FATAL remaining connection slots", 88213))
+        harness.room.execute("INC-1", Note("DB pool exhausted", "finding"))
+        async with run_screen(harness, composing(), LARGE) as pilot:
             assert "FATAL remaining connection slots" in value(pilot.app, "actions")
             assert "DB pool exhausted" in screen_text(pilot.app)
-            stage.room.execute("INC-1", Note("eu-1 only", "finding"))  # a teammate, meanwhile
+            harness.room.execute("INC-1", Note("eu-1 only", "finding"))  # a teammate, meanwhile
             await settle(pilot)
             assert "eu-1 only" in value(pilot.app, "actions")
             await put(pilot, "actions", "We know what it is")
-            stage.room.execute("INC-1", Note("and us-1", "finding"))
+            harness.room.execute("INC-1", Note("and us-1", "finding"))
             await settle(pilot)
             assert value(pilot.app, "actions") == "We know what it is"
 
 
 async def test_a_secret_is_masked_in_the_preview_and_said(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing(), LARGE) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing(), LARGE) as pilot:
             await put(pilot, "actions", f"rotated token={TOKEN} @here")
             await settle(pilot)
             text = screen_text(pilot.app)
@@ -173,19 +173,21 @@ async def test_a_secret_is_masked_in_the_preview_and_said(tmp_path: Path) -> Non
             assert TOKEN not in shown.message.text
             await pilot.press("escape")
             await settle(pilot)
-        assert TOKEN not in stage.journal.draft("INC-1/update/Alice")
-        assert "rotated" in stage.journal.draft("INC-1/update/Alice")
+        assert TOKEN not in harness.journal.draft("INC-1/update/Alice")
+        assert "rotated" in harness.journal.draft("INC-1/update/Alice")
 
 
 async def test_a_text_that_is_too_long_for_one_post_is_said(tmp_path: Path) -> None:
-    with incident(tmp_path, chats={"chat": ToldChat("chat", max_length=120), "mail": ToldChat("mail")}) as stage:
-        async with on_glass(stage, composing()) as pilot:
+    with incident(
+        tmp_path, chats={"chat": RecordingChat("chat", max_length=120), "mail": RecordingChat("mail")}
+    ) as harness:
+        async with run_screen(harness, composing()) as pilot:
             text = screen_text(pilot.app)
             assert re.search(r"! \d+ of 120 characters: in \d posts", text)
             assert "(1/" in text
 
 
-class SlowChat(ToldChat):
+class SlowChat(RecordingChat):
     """Renders only once it may, where the text says ``slow``."""
 
     def render(self, message: Message) -> str:
@@ -201,8 +203,8 @@ class SlowChat(ToldChat):
 async def test_a_stale_preview_cannot_land(tmp_path: Path) -> None:
     chat = SlowChat("chat")
     chat.begun, chat.free = threading.Event(), threading.Event()
-    with incident(tmp_path, chats={"chat": chat, "mail": ToldChat("mail")}) as stage:
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path, chats={"chat": chat, "mail": RecordingChat("mail")}) as harness:
+        async with run_screen(harness, composing()) as pilot:
             await put(pilot, "status", "slow")
             await until(pilot, chat.begun.is_set)
             await put(pilot, "status", "fresh")
@@ -216,13 +218,13 @@ async def test_a_stale_preview_cannot_land(tmp_path: Path) -> None:
 async def test_a_destination_that_is_set_up_wrong_is_said_and_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with incident(tmp_path) as stage:
+    with incident(tmp_path) as harness:
 
-        def wrong(name: str) -> ToldChat:
+        def wrong(name: str) -> RecordingChat:
             raise SettingsError("SLACK_TOKEN is not set", "Set it.", place="[destinations.chat]")
 
-        monkeypatch.setattr(stage.room, "chats", wrong)
-        async with on_glass(stage, composing()) as pilot:
+        monkeypatch.setattr(harness.room, "chats", wrong)
+        async with run_screen(harness, composing()) as pilot:
             await put(pilot, "status", "Still at it")
             await settle(pilot)
             assert "SLACK_TOKEN is not set" in screen_text(pilot.app)
@@ -233,43 +235,43 @@ async def test_a_destination_that_is_set_up_wrong_is_said_and_costs_nothing(
 
 
 async def test_sending_writes_the_event_and_then_the_deliveries(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing()) as pilot:
             await put(pilot, "next_update", "+20m")
             assert "= 14:41 CET, in 20 min" in screen_text(pilot.app)
             await pilot.press("ctrl+s")
             await settle(pilot)
             assert not isinstance(pilot.app.screen, ComposerScreen)
-            assert any("INC-1·u2 is on its way to chat" in words for words in said(pilot.app))
-        update = posted(stage)[-1].update
-        assert len(stage.room.incident("INC-1").posts) == 2 and update.destinations == ("chat",)
-        assert update.next_update_at == stage.clock() + timedelta(minutes=20)
-        orders = [d for d in stage.room.deliveries("INC-1") if d.order.act == "post"]
+            assert any("INC-1·u2 is on its way to chat" in words for words in toasts(pilot.app))
+        update = posted(harness)[-1].update
+        assert len(harness.room.incident("INC-1").posts) == 2 and update.destinations == ("chat",)
+        assert update.next_update_at == harness.clock() + timedelta(minutes=20)
+        orders = [d for d in harness.room.deliveries("INC-1") if d.order.act == "post"]
         assert [d.order.message.marker for d in orders if d.order.message] == ["INC-1·u1", "INC-1·u2"]
         assert orders[-1].state == "pending"
-        assert stage.journal.draft("INC-1/update/Alice") == ""
+        assert harness.journal.draft("INC-1/update/Alice") == ""
 
 
 async def test_sent_twice_is_posted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with incident(tmp_path) as stage:
-        free, post_update = threading.Event(), stage.room.post_update
+    with incident(tmp_path) as harness:
+        free, post_update = threading.Event(), harness.room.post_update
 
         def slow(*args: Any, **how: Any) -> Done:
             assert free.wait(10)
             return post_update(*args, **how)
 
-        async with on_glass(stage, composing()) as pilot:
-            monkeypatch.setattr(stage.room, "post_update", slow)
+        async with run_screen(harness, composing()) as pilot:
+            monkeypatch.setattr(harness.room, "post_update", slow)
             await pilot.press("ctrl+s", "ctrl+s")
             free.set()
             await settle(pilot)
-        assert len(posted(stage)) == 2
+        assert len(posted(harness)) == 2
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_an_update_names_the_next_one(tmp_path: Path, size: tuple[int, int]) -> None:
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing(), size) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing(), size) as pilot:
             await put(pilot, "next_update", "")
             assert "✗ needed" in screen_text(pilot.app)
             await pilot.press("ctrl+s")
@@ -280,21 +282,21 @@ async def test_an_update_names_the_next_one(tmp_path: Path, size: tuple[int, int
             assert "✗ not a time" in screen_text(pilot.app)
             await pilot.press("ctrl+s")
             await settle(pilot)
-            assert len(posted(stage)) == 1
+            assert len(posted(harness)) == 1
             await put(pilot, "next_update", "14:40")
             await pilot.press("ctrl+s")
             await settle(pilot)
-        assert posted(stage)[-1].update.next_update_at == START + timedelta(minutes=25)
+        assert posted(harness)[-1].update.next_update_at == START + timedelta(minutes=25)
 
 
 async def test_a_full_disk_costs_nothing_that_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with incident(tmp_path) as stage:
+    with incident(tmp_path) as harness:
 
         def full(*args: Any, **how: Any) -> Any:
             raise NotSaved("The disk is full", "Make room, then try again.")
 
-        async with on_glass(stage, composing()) as pilot:
-            monkeypatch.setattr(stage.journal, "append", full)
+        async with run_screen(harness, composing()) as pilot:
+            monkeypatch.setattr(harness.journal, "append", full)
             await put(pilot, "status", "Nearly there")
             await pilot.press("ctrl+s")
             await settle(pilot)
@@ -303,13 +305,13 @@ async def test_a_full_disk_costs_nothing_that_was_typed(tmp_path: Path, monkeypa
             monkeypatch.undo()
             await pilot.press("ctrl+s")
             await settle(pilot)
-        assert posted(stage)[-1].update.fields["status"] == "Nearly there"
+        assert posted(harness)[-1].update.fields["status"] == "Nearly there"
 
 
 async def test_a_destination_is_left_out_with_space(tmp_path: Path) -> None:
     both = {**DESTINATIONS, "second": DESTINATIONS["chat"].model_copy(update={"name": "second"})}
-    with incident(tmp_path, destinations=both) as stage:
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path, destinations=both) as harness:
+        async with run_screen(harness, composing()) as pilot:
             composer(pilot.app).query_one("#destinations").focus()
             await pilot.press("down")
             await settle(pilot)
@@ -320,15 +322,15 @@ async def test_a_destination_is_left_out_with_space(tmp_path: Path) -> None:
             assert "○ second" in screen_text(pilot.app)
             await pilot.press("ctrl+s")
             await settle(pilot)
-        assert posted(stage)[-1].update.destinations == ("chat",)
+        assert posted(harness)[-1].update.destinations == ("chat",)
 
 
 # ── to whom ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_words_to_customers_look_different_and_need_the_commanders_ok(tmp_path: Path) -> None:
-    with incident(tmp_path, by="Bob") as stage:
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path, by="Bob") as harness:
+        async with run_screen(harness, composing()) as pilot:
             inside = composer(pilot.app).query_one("#write").styles.border_top
             await pilot.press("ctrl+t")
             await settle(pilot)
@@ -344,64 +346,64 @@ async def test_words_to_customers_look_different_and_need_the_commanders_ok(tmp_
             await type_in(pilot, "Alice")
             await pilot.press("ctrl+s")
             await settle(pilot)
-        update = posted(stage)[-1].update
+        update = posted(harness)[-1].update
         assert (update.audience, update.approved_by, update.destinations) == ("customers", "Alice", ("mail",))
 
 
 async def test_the_commanders_own_ok_is_given(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing("customer_initial")) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing("customer_initial")) as pilot:
             assert "OK given" in screen_text(pilot.app)
             await pilot.press("ctrl+s")
             await settle(pilot)
-        assert posted(stage)[-1].update.approved_by == "Alice"
+        assert posted(harness)[-1].update.approved_by == "Alice"
 
 
 def test_customers_read_the_service_as_the_settings_describe_it(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        stage.room.post_update("INC-1", "customer_initial", {})
-        update = posted(stage)[-1].update
+    with incident(tmp_path) as harness:
+        harness.room.post_update("INC-1", "customer_initial", {})
+        update = posted(harness)[-1].update
         assert "issues with Card payments" in update.words and update.title == "Service Issue - Card payments"
         assert "checkout-api" not in update.words and "INC-1" not in update.words
 
 
 async def test_customers_are_greeted_once_then_updated(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        stage.room.post_update("INC-1", "customer_initial", {})
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path) as harness:
+        harness.room.post_update("INC-1", "customer_initial", {})
+        async with run_screen(harness, composing()) as pilot:
             await pilot.press("ctrl+t")
             await settle(pilot)
             assert composer(pilot.app).template == "customer_update"
 
 
 async def test_where_nobody_is_reached_the_text_can_be_copied_and_is_recorded(tmp_path: Path) -> None:
-    with incident(tmp_path, destinations={"chat": DESTINATIONS["chat"]}) as stage:
-        async with on_glass(stage, composing("customer_initial")) as pilot:
+    with incident(tmp_path, destinations={"chat": DESTINATIONS["chat"]}) as harness:
+        async with run_screen(harness, composing("customer_initial")) as pilot:
             assert "No destination takes messages to customers" in screen_text(pilot.app)
             await pilot.press("ctrl+y")
             shown = composer(pilot.app).shown
             assert shown is not None
-            assert cast(Glass, pilot.app).copied == [shown.message.text]
+            assert cast(SingleScreenApp, pilot.app).copied == [shown.message.text]
             await pilot.press("ctrl+s")
             await settle(pilot)
-            assert any("is recorded" in words for words in said(pilot.app))
-        assert posted(stage)[-1].update.destinations == ()
+            assert any("is recorded" in words for words in toasts(pilot.app))
+        assert posted(harness)[-1].update.destinations == ()
 
 
 async def test_a_resolved_incident_is_told_resolved(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        stage.room.execute("INC-1", RecordFix("rolled back"))
-        stage.room.execute("INC-1", Resolve("seen to be well"))
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path) as harness:
+        harness.room.execute("INC-1", RecordFix("rolled back"))
+        harness.room.execute("INC-1", Resolve("seen to be well"))
+        async with run_screen(harness, composing()) as pilot:
             assert composer(pilot.app).template == "resolution"
             await pilot.press("ctrl+s")
             await settle(pilot)
-        assert posted(stage)[-1].update.message == "resolution"
+        assert posted(harness)[-1].update.message == "resolution"
 
 
 async def test_each_message_keeps_its_own_words(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing()) as pilot:
             await put(pilot, "status", "For the team")
             composer(pilot.app).query_one("#which").focus()
             await pilot.press("right", "right")
@@ -416,8 +418,8 @@ async def test_each_message_keeps_its_own_words(tmp_path: Path) -> None:
 
 
 async def test_a_teammates_post_meanwhile_is_said(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage, Stage(tmp_path, by="Bob", clock=stage.clock) as other:
-        async with on_glass(stage, composing(), LARGE) as pilot:
+    with incident(tmp_path) as harness, AppHarness(tmp_path, by="Bob", clock=harness.clock) as other:
+        async with run_screen(harness, composing(), LARGE) as pilot:
             await put(pilot, "status", "Mine")
             other.room.post_update("INC-1", "update", {})
             await until(
@@ -429,11 +431,11 @@ async def test_a_teammates_post_meanwhile_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("template", ["update", "executive", "customer_initial"])
 async def test_a_second_update_within_a_minute_asks_before_it_goes_out(tmp_path: Path, template: str) -> None:
-    with incident(tmp_path) as stage, Stage(tmp_path, by="Bob", clock=stage.clock) as other:
-        before = len(posted(stage))
-        async with on_glass(stage, composing(template), LARGE) as pilot:
+    with incident(tmp_path) as harness, AppHarness(tmp_path, by="Bob", clock=harness.clock) as other:
+        before = len(posted(harness))
+        async with run_screen(harness, composing(template), LARGE) as pilot:
             other.room.post_update("INC-1", template, {}, approved_by="Alice")
-            stage.clock.pass_(seconds=20)
+            harness.clock.pass_(seconds=20)
             await pilot.press("ctrl+s")
             await settle(pilot)
             text = screen_text(pilot.app)
@@ -441,17 +443,17 @@ async def test_a_second_update_within_a_minute_asks_before_it_goes_out(tmp_path:
             assert "Post yours too?" in text
             await pilot.press("enter")  # the first answer keeps it back
             await settle(pilot)
-            assert isinstance(pilot.app.screen, ComposerScreen) and len(posted(stage)) == before + 1
+            assert isinstance(pilot.app.screen, ComposerScreen) and len(posted(harness)) == before + 1
             await pilot.press("ctrl+s")
             await settle(pilot)
             await pilot.press("down", "enter")
             await settle(pilot)
-            assert [post.by for post in posted(stage)[before:]] == ["Bob", "Alice"]
+            assert [post.by for post in posted(harness)[before:]] == ["Bob", "Alice"]
 
 
 async def test_a_third_update_while_the_question_stands_is_asked_about_too(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage, Stage(tmp_path, by="Bob", clock=stage.clock) as other:
-        async with on_glass(stage, composing(), LARGE) as pilot:
+    with incident(tmp_path) as harness, AppHarness(tmp_path, by="Bob", clock=harness.clock) as other:
+        async with run_screen(harness, composing(), LARGE) as pilot:
             other.room.post_update("INC-1", "update", {})
             await pilot.press("ctrl+s")
             await settle(pilot)
@@ -459,32 +461,32 @@ async def test_a_third_update_while_the_question_stands_is_asked_about_too(tmp_p
             await pilot.press("down", "enter")
             await settle(pilot)
             assert "Bob posted update #3" in screen_text(pilot.app)
-            assert [post.by for post in posted(stage)] == ["Alice", "Bob", "Bob"]
+            assert [post.by for post in posted(harness)] == ["Alice", "Bob", "Bob"]
 
 
 async def test_a_draft_is_not_shown_to_anybody_else(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage, Stage(tmp_path, by="Bob", clock=stage.clock) as other:
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path) as harness, AppHarness(tmp_path, by="Bob", clock=harness.clock) as other:
+        async with run_screen(harness, composing()) as pilot:
             await put(pilot, "status", "Half a sen")
             await pilot.press("escape")
             await settle(pilot)
-        async with on_glass(other, composing()) as pilot:
+        async with run_screen(other, composing()) as pilot:
             assert value(pilot.app, "status") == "Investigating"
             await put(pilot, "status", "Bob's")
             await pilot.press("escape")
             await settle(pilot)
-        async with on_glass(stage, composing()) as pilot:
+        async with run_screen(harness, composing()) as pilot:
             assert value(pilot.app, "status") == "Half a sen"
 
 
 async def test_a_draft_of_an_earlier_version_opens_and_is_said_to_be_anybodys(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage, Stage(tmp_path, by="Bob", clock=stage.clock) as other:
+    with incident(tmp_path) as harness, AppHarness(tmp_path, by="Bob", clock=harness.clock) as other:
         other.room.execute("INC-1", Note("seen on eu-1"))
-        stage.journal.save_draft("INC-1/update", packed({"field.status": "Half a sen"}))
-        async with on_glass(stage, composing()) as pilot:
+        harness.journal.save_draft("INC-1/update", packed({"field.status": "Half a sen"}))
+        async with run_screen(harness, composing()) as pilot:
             assert value(pilot.app, "status") == "Half a sen"
-            assert any("did not record who wrote it" in words for words in said(pilot.app))
-        async with on_glass(other, composing()) as pilot:
+            assert any("did not record who wrote it" in words for words in toasts(pilot.app))
+        async with run_screen(other, composing()) as pilot:
             assert value(pilot.app, "status") == "Investigating"
 
 
@@ -494,26 +496,26 @@ async def test_a_draft_of_an_earlier_version_opens_and_is_said_to_be_anybodys(tm
 @pytest.mark.parametrize("leaving", ["escape", "kill"])
 async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> None:
     clock = Clock()
-    with incident(tmp_path, clock=clock) as stage:
-        stage.room.execute("INC-1", Note("DB pool exhausted", "finding"))
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path, clock=clock) as harness:
+        harness.room.execute("INC-1", Note("DB pool exhausted", "finding"))
+        async with run_screen(harness, composing()) as pilot:
             await put(pilot, "actions", "Half a sen")
             if leaving == "escape":
                 await pilot.press("escape")
                 await settle(pilot)
             else:
-                await until(pilot, lambda: "Half a sen" in stage.journal.draft("INC-1/update/Alice"))
-                kept = stage.journal.draft("INC-1/update/Alice")
+                await until(pilot, lambda: "Half a sen" in harness.journal.draft("INC-1/update/Alice"))
+                kept = harness.journal.draft("INC-1/update/Alice")
         if leaving == "kill":
-            stage.journal.save_draft("INC-1/update/Alice", kept)
+            harness.journal.save_draft("INC-1/update/Alice", kept)
     clock.pass_(minutes=4)
-    with Stage(tmp_path, clock=clock) as stage:
-        stage.room.execute("INC-1", Note("eu-1 only", "finding"))
-        async with on_glass(stage, composing()) as pilot:
+    with AppHarness(tmp_path, clock=clock) as harness:
+        harness.room.execute("INC-1", Note("eu-1 only", "finding"))
+        async with run_screen(harness, composing()) as pilot:
             # What happened since is added; what was cut is not brought back; the proposed time is a new one.
             assert value(pilot.app, "actions").splitlines() == ["Half a sen", "Found: eu-1 only"]
             assert value(pilot.app, "next_update") == "14:40"
-        assert "Half a sen" in stage.journal.draft("INC-1/update/Alice")
+        assert "Half a sen" in harness.journal.draft("INC-1/update/Alice")
 
 
 @pytest.mark.parametrize(
@@ -527,13 +529,13 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
 )
 async def test_no_secret_in_a_draft_costs_the_rest_of_it(tmp_path: Path, typed: str) -> None:
     masked = redact(typed, personal=False).text
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing()) as pilot:
             composer(pilot.app).query_one("#field-actions", TextArea).load_text(typed)
             await put(pilot, "status", "Half")
             await pilot.press("escape")
             await settle(pilot)
-        async with on_glass(stage, composing()) as pilot:
+        async with run_screen(harness, composing()) as pilot:
             assert value(pilot.app, "status") == "Half"
             assert value(pilot.app, "actions") == masked
 
@@ -548,11 +550,11 @@ def test_a_draft_comes_back_as_it_was_masked(values: dict[str, str]) -> None:
 
 
 async def test_an_untouched_form_leaves_no_draft(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing()) as pilot:
             await pilot.press("escape")
             await settle(pilot)
-        assert stage.journal.draft("INC-1/update/Alice") == ""
+        assert harness.journal.draft("INC-1/update/Alice") == ""
 
 
 # ── the editor ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -564,8 +566,8 @@ async def test_the_long_field_can_be_written_in_an_editor(tmp_path: Path, monkey
     editor.chmod(0o700)
     monkeypatch.setenv("EDITOR", f"{editor} --wait")
     monkeypatch.delenv("VISUAL", raising=False)
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing(), LARGE) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing(), LARGE) as pilot:
             monkeypatch.setattr(pilot.app, "suspend", contextlib.nullcontext)  # no terminal to lend in a test
             await pilot.press("ctrl+e")
             await settle(pilot)
@@ -577,12 +579,12 @@ async def test_the_long_field_can_be_written_in_an_editor(tmp_path: Path, monkey
 async def test_no_editor_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, editor: str, words: str) -> None:
     monkeypatch.setenv("EDITOR", editor)
     monkeypatch.delenv("VISUAL", raising=False)
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing()) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing()) as pilot:
             monkeypatch.setattr(pilot.app, "suspend", contextlib.nullcontext)
             await pilot.press("ctrl+e")
             await settle(pilot)
-            assert any(words in told for told in said(pilot.app))
+            assert any(words in result for result in toasts(pilot.app))
             assert isinstance(pilot.app.screen, ComposerScreen)
 
 
@@ -593,9 +595,9 @@ async def test_no_editor_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     "hostile", ["[INC-42] x", "[/api]", "[@click=app.quit]x[/]", f"{ESC}]52;c;eA==\x07{ESC}[2J"]
 )
 async def test_hostile_text_neither_breaks_nor_acts(tmp_path: Path, hostile: str) -> None:
-    with incident(tmp_path) as stage:
-        stage.room.execute("INC-1", Note(hostile, "finding"))
-        async with on_glass(stage, composing(), LARGE) as pilot:
+    with incident(tmp_path) as harness:
+        harness.room.execute("INC-1", Note(hostile, "finding"))
+        async with run_screen(harness, composing(), LARGE) as pilot:
             for name in ("status", "impact", "actions", "eta"):
                 field = composer(pilot.app).query_one(f"#field-{name}")
                 field.focus()
@@ -608,14 +610,14 @@ async def test_hostile_text_neither_breaks_nor_acts(tmp_path: Path, hostile: str
             assert hostile.replace(ESC, "␛").replace("\x07", "␇") in screen_text(pilot.app)
             await pilot.press("ctrl+s")
             await settle(pilot)
-        assert len(posted(stage)) == 2
-        assert ESC not in posted(stage)[-1].update.words
+        assert len(posted(harness)) == 2
+        assert ESC not in posted(harness)[-1].update.words
 
 
 async def test_letters_never_act(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing()) as pilot:
-            before = stage.room.incident("INC-1").version
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing()) as pilot:
+            before = harness.room.incident("INC-1").version
             await put(pilot, "status", "dDHT?unqrRC x")
             assert value(pilot.app, "status") == "dDHT?unqrRC x"
             for name in ("#which", "#preview", "#destinations"):
@@ -623,13 +625,13 @@ async def test_letters_never_act(tmp_path: Path) -> None:
                 await type_in(pilot, "dDHT?unqrRCk")
                 await settle(pilot)
             assert isinstance(pilot.app.screen, ComposerScreen)
-            assert (cast(Glass, pilot.app).did, said(pilot.app)) == ([], [])
-            assert stage.room.incident("INC-1").version == before
+            assert (cast(SingleScreenApp, pilot.app).done, toasts(pilot.app)) == ([], [])
+            assert harness.room.incident("INC-1").version == before
 
 
 async def test_resizing_keeps_what_is_half_typed(tmp_path: Path) -> None:
-    with incident(tmp_path) as stage:
-        async with on_glass(stage, composing(), LARGE) as pilot:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing(), LARGE) as pilot:
             await put(pilot, "actions", "Half a sen")
             for size in (SMALL, (40, 12), LARGE, (2, 2), (120, 36), SMALL):
                 await pilot.resize_terminal(*size)
@@ -643,11 +645,11 @@ async def test_resizing_keeps_what_is_half_typed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_preview_can_be_read_to_its_end(tmp_path: Path, size: tuple[int, int]) -> None:
-    with incident(tmp_path) as stage:
+    with incident(tmp_path) as harness:
         for number in range(6):
             words = f"finding {number} with words enough to be wrapped at eighty columns"
-            stage.room.execute("INC-1", Note(words, "finding"))
-        async with on_glass(stage, composing(), size) as pilot:
+            harness.room.execute("INC-1", Note(words, "finding"))
+        async with run_screen(harness, composing(), size) as pilot:
             composer(pilot.app).query_one("#preview").focus()
             await pilot.press("end")
             await settle(pilot)
@@ -659,8 +661,8 @@ async def test_the_preview_can_be_read_to_its_end(tmp_path: Path, size: tuple[in
 async def test_from_declaring_to_a_post_that_arrived_on_the_whole_console(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    with Stage(tmp_path) as stage:
-        async with on_console(stage, size) as pilot:
+    with AppHarness(tmp_path) as harness:
+        async with run_console(harness, size) as pilot:
             await pilot.press("d")
             await settle(pilot)
             await type_in(pilot, "che\tCard payments fail\n")
@@ -671,7 +673,7 @@ async def test_from_declaring_to_a_post_that_arrived_on_the_whole_console(
             assert composer(pilot.app).has_class("-privacy")
             await pilot.press("f3", "ctrl+s")
             await settle(pilot)
-            await asyncio.to_thread(stage.carry)
+            await asyncio.to_thread(harness.deliver)
             await pilot.press("o")
             await settle(pilot)
             assert "u2 update" in screen_text(pilot.app)
@@ -679,29 +681,29 @@ async def test_from_declaring_to_a_post_that_arrived_on_the_whole_console(
             await pilot.press("escape")
             await settle(pilot)
             assert "INC-1" in screen_text(pilot.app)
-        assert [message.marker for message in stage.chats["chat"].posts] == ["INC-1·u1", "INC-1·u2"]
+        assert [message.marker for message in harness.chats["chat"].posts] == ["INC-1·u1", "INC-1·u2"]
 
 
 async def test_a_destination_that_is_badly_set_up_is_said_and_does_not_cost_the_others(tmp_path: Path) -> None:
-    with Stage(
+    with AppHarness(
         tmp_path,
         destinations={
-            "chat": Destination(name="chat", backend="told", audiences=("team",)),
-            "page": Destination(name="page", backend="told", audiences=("team",)),
+            "chat": Destination(name="chat", backend="recording", audiences=("team",)),
+            "page": Destination(name="page", backend="recording", audiences=("team",)),
         },
-    ) as stage:
-        incident_id = stage.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+    ) as harness:
+        incident_id = harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
         made: list[str] = []
 
         def chats(name: str) -> Any:
             made.append(name)
             if name == "page":
                 raise SettingsError("the secret cannot be had", place="[destinations.page] token")
-            return stage.chats[name]
+            return harness.chats[name]
 
-        stage.room.chats = chats
+        harness.room.chats = chats
         for _ in range(2):
-            copies = {c.destination: c for c in stage.room.preview_update(incident_id, "update", {}).copies}
+            copies = {c.destination: c for c in harness.room.preview_update(incident_id, "update", {}).copies}
         assert "the secret cannot be had" in copies["page"].problem
         assert copies["chat"].text.startswith("[chat]")
         assert made.count("chat") == 1, "what was set up once is not set up at every pause in typing"

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from harness.app import Stage, on_console, screen_text, settle, until
+from harness.app import AppHarness, run_console, screen_text, settle, until
 
 from warroom.errors import NotSaved
 from warroom.incident.commands import Declare
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.anyio
 
 
 def declared(folder: Path) -> str:
-    with Stage(folder) as stage:
-        return stage.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+    with AppHarness(folder) as harness:
+        return harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
 
 
 @pytest.mark.parametrize("place", ["", "INC-1"], ids=["home", "war room"])
@@ -30,8 +30,8 @@ async def test_a_journal_that_cannot_be_written_is_shown_with_the_reason(
         raise NotSaved("The journal cannot be opened: the disk is full", "Free some space.")
 
     monkeypatch.setattr(sqlite_file, "_create_or_check", full)
-    with Stage(tmp_path) as stage:
-        async with on_console(stage, (120, 36), incident_id=place) as pilot:
+    with AppHarness(tmp_path) as harness:
+        async with run_console(harness, (120, 36), incident_id=place) as pilot:
             app = pilot.app
             await until(pilot, lambda: "Card payments fail" in screen_text(app))
             await until(pilot, lambda: "nothing can be recorded" in screen_text(app))
@@ -42,7 +42,7 @@ async def test_a_journal_that_cannot_be_written_is_shown_with_the_reason(
                 await pilot.press("k")  # acknowledge
                 await settle(pilot)
                 await until(pilot, lambda: "Not saved: the disk is full" in screen_text(app))
-        assert stage.journal.version("INC-1") == stage.room.incident("INC-1").version
+        assert harness.journal.version("INC-1") == harness.room.incident("INC-1").version
 
 
 async def test_a_war_room_says_from_which_entry_on_its_incident_is_damaged(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ async def test_a_war_room_says_from_which_entry_on_its_incident_is_damaged(tmp_p
     with sqlite3.connect(tmp_path / "journal.sqlite") as db:
         db.execute("UPDATE entries SET at = at + 1 WHERE stream = 'INC-1' AND seq = 2")
     db.close()
-    with Stage(tmp_path) as stage:
-        async with on_console(stage, (120, 36), incident_id="INC-1") as pilot:
+    with AppHarness(tmp_path) as harness:
+        async with run_console(harness, (120, 36), incident_id="INC-1") as pilot:
             await until(pilot, lambda: "INC-1 is damaged from entry 2 on" in screen_text(pilot.app))
             assert "READ-ONLY" not in screen_text(pilot.app)

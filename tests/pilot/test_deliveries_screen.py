@@ -8,7 +8,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from harness.app import SIZES, SMALL, Stage, on_glass, said, screen_lines, screen_text, settle, type_in, until
+from harness.app import (
+    SIZES,
+    SMALL,
+    AppHarness,
+    run_screen,
+    screen_lines,
+    screen_text,
+    settle,
+    toasts,
+    type_in,
+    until,
+)
 
 from warroom.errors import NotSaved, NotSent, Rejected, Unconfirmed
 from warroom.incident.commands import Declare
@@ -21,36 +32,36 @@ pytestmark = pytest.mark.anyio
 
 
 @contextlib.asynccontextmanager
-async def incident(folder: Path, *fails: Exception) -> AsyncIterator[Stage]:
+async def incident(folder: Path, *fails: Exception) -> AsyncIterator[AppHarness]:
     """INC-1 whose first posts went as ``fails`` say, on a chat that cannot tell what arrived."""
-    with Stage(folder) as stage:
-        chat = stage.chats["chat"]
+    with AppHarness(folder) as harness:
+        chat = harness.chats["chat"]
         chat.dedupes = False
         chat.fails = list(fails)
-        stage.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
-        await asyncio.to_thread(stage.carry, 1.0)
-        yield stage
+        harness.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
+        await asyncio.to_thread(harness.deliver, 1.0)
+        yield harness
 
 
 def showing(context: ScreenContext) -> DeliveriesScreen:
     return DeliveriesScreen(context, "INC-1")
 
 
-def post(stage: Stage) -> Delivery:
-    return next(d for d in stage.room.deliveries("INC-1") if d.order.act == "post")
+def post(harness: AppHarness) -> Delivery:
+    return next(d for d in harness.room.deliveries("INC-1") if d.order.act == "post")
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_state_has_its_word_and_its_sign(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with incident(tmp_path, Unconfirmed("No answer came")) as stage:
-        stage.chats["chat"].fails = [Rejected("channel_is_archived", "Unarchive the channel.")]
-        stage.room.post_update("INC-1", "update", {})
-        await asyncio.to_thread(stage.carry, 1.0)
-        stage.chats["chat"].fails = [NotSent("chat is busy", retry_after=9)]
-        stage.room.post_update("INC-1", "update", {})
-        await asyncio.to_thread(stage.carry, 1.0)
-        stage.room.post_update("INC-1", "customer_initial", {})
-        async with on_glass(stage, showing, size) as pilot:
+    async with incident(tmp_path, Unconfirmed("No answer came")) as harness:
+        harness.chats["chat"].fails = [Rejected("channel_is_archived", "Unarchive the channel.")]
+        harness.room.post_update("INC-1", "update", {})
+        await asyncio.to_thread(harness.deliver, 1.0)
+        harness.chats["chat"].fails = [NotSent("chat is busy", retry_after=9)]
+        harness.room.post_update("INC-1", "update", {})
+        await asyncio.to_thread(harness.deliver, 1.0)
+        harness.room.post_update("INC-1", "customer_initial", {})
+        async with run_screen(harness, showing, size) as pilot:
             text = screen_text(pilot.app)
             states = ("✓ delivered", "? unconfirmed", "✗ failed", "… pending")
             rows = ("u1 declaration", "u2 update", " customer", "create channel", "needs you", "retry in")
@@ -74,8 +85,8 @@ async def test_every_state_has_its_word_and_its_sign(tmp_path: Path, size: tuple
 async def test_a_person_settles_what_nobody_knows(
     tmp_path: Path, keys: tuple[str, ...], state: DeliveryState
 ) -> None:
-    async with incident(tmp_path, Unconfirmed("No answer came")) as stage:
-        async with on_glass(stage, showing) as pilot:
+    async with incident(tmp_path, Unconfirmed("No answer came")) as harness:
+        async with run_screen(harness, showing) as pilot:
             await pilot.press("enter")  # the cursor begins where somebody is asked for
             await pilot.pause()
             assert isinstance(pilot.app.screen, Form)
@@ -88,44 +99,44 @@ async def test_a_person_settles_what_nobody_knows(
                 DeliveryState.PENDING: "… pending",
                 DeliveryState.UNCONFIRMED: "? unconfirmed",
             }[state] in screen_lines(pilot.app)[3]
-        assert post(stage).state is state
+        assert post(harness).state is state
         if state is DeliveryState.PENDING:
-            await asyncio.to_thread(stage.carry)
-            assert [message.marker for message in stage.chats["chat"].posts] == ["INC-1·u1"]
+            await asyncio.to_thread(harness.deliver)
+            assert [message.marker for message in harness.chats["chat"].posts] == ["INC-1·u1"]
 
 
 async def test_what_arrived_is_not_asked_about(tmp_path: Path) -> None:
-    async with incident(tmp_path) as stage, on_glass(stage, showing) as pilot:
+    async with incident(tmp_path) as harness, run_screen(harness, showing) as pilot:
         await pilot.press("enter")
         await settle(pilot)
         assert isinstance(pilot.app.screen, DeliveriesScreen)
-        assert said(pilot.app) == ["It arrived"]
+        assert toasts(pilot.app) == ["It arrived"]
         assert "https://chat.example/chat/1" in (await below(pilot, "u1 declaration"))
 
 
 @pytest.mark.parametrize("sure", [True, False])
 async def test_all_that_was_refused_is_sent_again_once_confirmed(tmp_path: Path, sure: bool) -> None:
     no = Rejected("channel_is_archived", "Unarchive the channel.")
-    async with incident(tmp_path, no, no, no) as stage:
+    async with incident(tmp_path, no, no, no) as harness:
         for _ in range(2):
-            stage.room.post_update("INC-1", "update", {})
-        await asyncio.to_thread(stage.carry, 1.0)
-        async with on_glass(stage, showing) as pilot:
+            harness.room.post_update("INC-1", "update", {})
+        await asyncio.to_thread(harness.deliver, 1.0)
+        async with run_screen(harness, showing) as pilot:
             await pilot.press("ctrl+r")
             await settle(pilot)
             text = screen_text(pilot.app)
             assert "3 refused deliveries" in text and "Send them again to chat" in text
             await pilot.press(*(("down",) if sure else ()), "enter")
             await settle(pilot)
-            states = {d.state for d in stage.room.deliveries("INC-1") if d.order.act == "post"}
+            states = {d.state for d in harness.room.deliveries("INC-1") if d.order.act == "post"}
             assert states == {DeliveryState.PENDING if sure else DeliveryState.FAILED}
 
 
 async def test_with_nothing_refused_there_is_nothing_to_send_again(tmp_path: Path) -> None:
-    async with incident(tmp_path) as stage, on_glass(stage, showing) as pilot:
+    async with incident(tmp_path) as harness, run_screen(harness, showing) as pilot:
         await pilot.press("ctrl+r")
         await settle(pilot)
-        assert said(pilot.app) == ["Nothing has failed"]
+        assert toasts(pilot.app) == ["Nothing has failed"]
 
 
 async def below(pilot: object, what: str) -> str:
@@ -139,11 +150,11 @@ async def below(pilot: object, what: str) -> str:
 
 
 async def test_it_is_live(tmp_path: Path) -> None:
-    async with incident(tmp_path) as stage, on_glass(stage, showing) as pilot:
-        stage.room.post_update("INC-1", "update", {})
+    async with incident(tmp_path) as harness, run_screen(harness, showing) as pilot:
+        harness.room.post_update("INC-1", "update", {})
         await until(pilot, lambda: "u2 update" in screen_text(pilot.app))
         assert "… pending" in screen_text(pilot.app)
-        await asyncio.to_thread(stage.carry)
+        await asyncio.to_thread(harness.deliver)
         await until(pilot, lambda: "… pending" not in screen_text(pilot.app))
 
 
@@ -151,9 +162,9 @@ async def test_a_full_disk_leaves_the_question_open(tmp_path: Path, monkeypatch:
     def full(*args: object, **how: object) -> Delivery:
         raise NotSaved("The disk is full", "Make room, then try again.")
 
-    async with incident(tmp_path, Unconfirmed("No answer came")) as stage:
-        async with on_glass(stage, showing) as pilot:
-            monkeypatch.setattr(stage.journal, "confirm", full)
+    async with incident(tmp_path, Unconfirmed("No answer came")) as harness:
+        async with run_screen(harness, showing) as pilot:
+            monkeypatch.setattr(harness.journal, "confirm", full)
             await pilot.press("enter")
             await pilot.press("down", "enter")
             await settle(pilot)
@@ -162,13 +173,13 @@ async def test_a_full_disk_leaves_the_question_open(tmp_path: Path, monkeypatch:
             monkeypatch.undo()
             await pilot.press("enter")
             await settle(pilot)
-        assert post(stage).state is DeliveryState.DELIVERED
+        assert post(harness).state is DeliveryState.DELIVERED
 
 
 async def test_hostile_text_neither_breaks_nor_acts(tmp_path: Path) -> None:
     async with (
-        incident(tmp_path, Rejected("[/api] \x1b[2J [INC-42]", "[@click=app.quit]x[/]")) as stage,
-        on_glass(stage, showing, (160, 45)) as pilot,
+        incident(tmp_path, Rejected("[/api] \x1b[2J [INC-42]", "[@click=app.quit]x[/]")) as harness,
+        run_screen(harness, showing, (160, 45)) as pilot,
     ):
         text = screen_text(pilot.app)
         assert "\x1b" not in text
@@ -180,8 +191,8 @@ async def test_hostile_text_neither_breaks_nor_acts(tmp_path: Path) -> None:
 
 async def test_resizing_keeps_the_cursor(tmp_path: Path) -> None:
     async with (
-        incident(tmp_path, Unconfirmed("No answer came")) as stage,
-        on_glass(stage, showing, (160, 45)) as pilot,
+        incident(tmp_path, Unconfirmed("No answer came")) as harness,
+        run_screen(harness, showing, (160, 45)) as pilot,
     ):
         for size in (SMALL, (20, 5), (160, 45), SMALL):
             await pilot.resize_terminal(*size)
@@ -190,8 +201,8 @@ async def test_resizing_keeps_the_cursor(tmp_path: Path) -> None:
 
 
 async def test_keys_mean_here_what_they_mean_elsewhere(tmp_path: Path) -> None:
-    async with incident(tmp_path) as stage, on_glass(stage, showing) as pilot:
+    async with incident(tmp_path) as harness, run_screen(harness, showing) as pilot:
         await type_in(pilot, "u")
         await settle(pilot)
         await type_in(pilot, "d")
-        assert pilot.app.did == ["update", "declare"]  # type: ignore[attr-defined]
+        assert pilot.app.done == ["update", "declare"]  # type: ignore[attr-defined]

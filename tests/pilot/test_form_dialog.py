@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.app import DEADLINE_S, SMALL, Stage, on_console, said, screen_text, settle, type_in, until
+from harness.app import DEADLINE_S, SMALL, AppHarness, run_console, screen_text, settle, toasts, type_in, until
 from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
@@ -19,43 +19,43 @@ from warroom.tui.screens.form_dialog import Form
 pytestmark = pytest.mark.anyio
 
 
-def declared(stage: Stage) -> str:
-    return stage.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+def declared(harness: AppHarness) -> str:
+    return harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
 
 
 async def test_what_is_typed_is_on_the_disk_before_the_form_is_left(tmp_path: Path) -> None:
-    with Stage(tmp_path) as stage:
-        incident_id = declared(stage)
-        async with on_console(stage, SMALL, incident_id=incident_id) as pilot:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
             await pilot.press("n")
             await settle(pilot)
             await type_in(pilot, "pool exhausted")
-            await until(pilot, lambda: "pool exhausted" in stage.room.saved_draft(incident_id, "note"))
+            await until(pilot, lambda: "pool exhausted" in harness.room.saved_draft(incident_id, "note"))
             assert isinstance(pilot.app.screen, Form)
-    with Stage(tmp_path) as again:
-        async with on_console(again, SMALL, incident_id=incident_id) as pilot:
+    with AppHarness(tmp_path) as again:
+        async with run_console(again, SMALL, incident_id=incident_id) as pilot:
             await pilot.press("n")
             await settle(pilot)
             assert "pool exhausted" in screen_text(pilot.app)
 
 
 async def test_a_note_that_is_saved_leaves_no_draft(tmp_path: Path) -> None:
-    with Stage(tmp_path) as stage:
-        incident_id = declared(stage)
-        async with on_console(stage, SMALL, incident_id=incident_id) as pilot:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
             await pilot.press("n")
             await settle(pilot)
             await type_in(pilot, "pool exhausted")
             await pilot.press("ctrl+s")
             await settle(pilot)
-            assert any(row.text == "pool exhausted" for row in stage.room.incident(incident_id).rows)
-            assert stage.room.saved_draft(incident_id, "note") == ""
+            assert any(row.text == "pool exhausted" for row in harness.room.incident(incident_id).rows)
+            assert harness.room.saved_draft(incident_id, "note") == ""
 
 
 async def test_a_refused_change_stays_in_the_form_with_the_reason(tmp_path: Path) -> None:
-    with Stage(tmp_path) as stage:
-        incident_id = declared(stage)
-        async with on_console(stage, SMALL, incident_id=incident_id) as pilot:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
             await pilot.press("n")
             await settle(pilot)
             await type_in(pilot, "pool 50 to 200")
@@ -97,13 +97,13 @@ FORMS = (open_note, open_composer, open_declaration, open_resolution)
 async def test_escape_loses_no_text_that_the_disk_does_not_take(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[[Pilot[Any]], Awaitable[None]]
 ) -> None:
-    with Stage(tmp_path) as stage:
-        incident_id = declared(stage)
-        async with on_console(stage, (120, 40), incident_id=incident_id) as pilot:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, (120, 40), incident_id=incident_id) as pilot:
             await opening(pilot)
             await settle(pilot)
             form = pilot.app.screen
-            monkeypatch.setattr(stage.room, "save_draft", full)
+            monkeypatch.setattr(harness.room, "save_draft", full)
             await type_in(pilot, "half a thought")
             await pilot.press("escape")
             await settle(pilot)
@@ -126,13 +126,13 @@ async def test_escape_loses_no_text_that_the_disk_does_not_take(
 async def test_a_text_that_cannot_be_saved_is_discarded_by_leaving_twice_and_a_new_word_asks_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[[Pilot[Any]], Awaitable[None]]
 ) -> None:
-    with Stage(tmp_path) as stage:
-        incident_id = declared(stage)
-        async with on_console(stage, (120, 40), incident_id=incident_id) as pilot:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, (120, 40), incident_id=incident_id) as pilot:
             await opening(pilot)
             await settle(pilot)
             form = pilot.app.screen
-            monkeypatch.setattr(stage.room, "save_draft", full)
+            monkeypatch.setattr(harness.room, "save_draft", full)
             await type_in(pilot, "half")
             await pilot.press("escape")
             await type_in(pilot, " a thought")
@@ -147,16 +147,16 @@ async def test_a_text_that_cannot_be_saved_is_discarded_by_leaving_twice_and_a_n
 async def test_nothing_leaves_a_form_behind_whose_text_the_disk_does_not_take(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaving: str
 ) -> None:
-    with Stage(tmp_path) as stage:
-        incident_id = declared(stage)
-        async with on_console(stage, (120, 40), incident_id=incident_id) as pilot:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, (120, 40), incident_id=incident_id) as pilot:
             await open_note(pilot)
             await settle(pilot)
             form = pilot.app.screen
-            monkeypatch.setattr(stage.room, "save_draft", full)
+            monkeypatch.setattr(harness.room, "save_draft", full)
             await type_in(pilot, "half a thought")
             await pilot.press(*leaving.split())
-            await until(pilot, lambda: any("The draft is not saved" in words for words in said(pilot.app)))
+            await until(pilot, lambda: any("The draft is not saved" in words for words in toasts(pilot.app)))
             assert form in pilot.app.screen_stack and pilot.app.return_code is None
             await pilot.press(leaving.split()[-1])
             if leaving == "ctrl+q":
@@ -168,12 +168,12 @@ async def test_nothing_leaves_a_form_behind_whose_text_the_disk_does_not_take(
 async def test_a_disk_that_hangs_keeps_nobody_in_the_console(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Stage(tmp_path) as stage:
-        incident_id, hung = declared(stage), threading.Event()
-        async with on_console(stage, (120, 40), incident_id=incident_id) as pilot:
+    with AppHarness(tmp_path) as harness:
+        incident_id, hung = declared(harness), threading.Event()
+        async with run_console(harness, (120, 40), incident_id=incident_id) as pilot:
             await open_note(pilot)
             await settle(pilot)
-            monkeypatch.setattr(stage.room, "save_draft", lambda *_: hung.wait(DEADLINE_S))
+            monkeypatch.setattr(harness.room, "save_draft", lambda *_: hung.wait(DEADLINE_S))
             pilot.app.screen.query_one(TextArea).text = "half a thought"
             await pilot.press("ctrl+q")
             await until(pilot, lambda: pilot.app.return_code == 0)

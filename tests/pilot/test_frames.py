@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.app import LARGE, SMALL, Stage, on_console, screen_lines, screen_text, settle, until
+from harness.app import LARGE, SMALL, AppHarness, run_console, screen_lines, screen_text, settle, until
 from textual.pilot import Pilot
 
 from warroom.incident.commands import (
@@ -39,8 +39,8 @@ WRITE = os.environ.get("WARROOM_FRAMES") == "write"
 MIDDLE = (120, 36)
 
 
-def _incident(stage: Stage, *, over: bool) -> str:
-    room, clock = stage.room, stage.clock
+def _incident(harness: AppHarness, *, over: bool) -> str:
+    room, clock = harness.room, harness.clock
     started = clock.at - timedelta(minutes=4)
     done = room.declare(
         Declare("checkout-api", "Card payments fail for one customer in three", started_at=started),
@@ -68,7 +68,7 @@ def _incident(stage: Stage, *, over: bool) -> str:
         do(*(Check(item.id) for item in room.playbook.checklists["recovery"].items), Resolve())
         do(WriteSection("root_cause", "The pool was sized for half of the load."))
         do(AddAction("Alert on pool usage over 80 %", "Carol", "2026-02-14"))
-    stage.carry()
+    harness.deliver()
     return incident_id
 
 
@@ -85,10 +85,10 @@ SHOTS = {
 @pytest.mark.parametrize("name", SHOTS)
 async def test_the_frame_is_as_it_was_agreed(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
     over, keys = SHOTS[name]
-    with Stage(tmp_path / "data") as stage:
-        incident_id = await asyncio.to_thread(_incident, stage, over=over)
+    with AppHarness(tmp_path / "data") as harness:
+        incident_id = await asyncio.to_thread(_incident, harness, over=over)
         how = {"incident_id": incident_id, "watch_logs": lambda view, service: None}
-        async with on_console(stage, size, **how) as pilot:
+        async with run_console(harness, size, **how) as pilot:
             await until(pilot, lambda: "Opening the logs" not in screen_text(pilot.app))
             await settle(pilot)
             if keys:

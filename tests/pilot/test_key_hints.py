@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.app import Stage, on_console, screen_text, settle
+from harness.app import AppHarness, run_console, screen_text, settle, toasts
 
 import warroom.tui
 from warroom.config.settings import ConsoleSettings
@@ -26,9 +26,9 @@ DEFAULTS = {key_of(action.id, {}) for action in ACTIONS}
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path / "data", console=ConsoleSettings(keys=OWN)) as stage:
-        yield stage
+def harness(tmp_path: Path) -> Iterator[AppHarness]:
+    with AppHarness(tmp_path / "data", console=ConsoleSettings(keys=OWN)) as harness:
+        yield harness
 
 
 def test_every_action_has_another_key_here() -> None:
@@ -48,12 +48,12 @@ def hints(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)])
-async def test_every_screen_names_the_keys_of_the_settings(stage: Stage, size: tuple[int, int]) -> None:
-    room = stage.room
+async def test_every_screen_names_the_keys_of_the_settings(harness: AppHarness, size: tuple[int, int]) -> None:
+    room = harness.room
     incident = room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice").incident.id
     for command in (Assign("technical_lead", "Bob"), HandOver("technical_lead", "Carol")):
         await asyncio.to_thread(room.execute, incident, command)
-    async with on_console(stage, size) as pilot:
+    async with run_console(harness, size) as pilot:
         for keys in ((), ("enter",), (OWN["resolve"],), ("escape", OWN["review"]), ("escape", OWN["presenter"])):
             await pilot.press(*keys)
             await settle(pilot)
@@ -63,14 +63,13 @@ async def test_every_screen_names_the_keys_of_the_settings(stage: Stage, size: t
             assert {hint for hint in hints(text) if re.fullmatch(r"F\d+", hint)}, text
 
 
-async def test_what_is_off_names_the_key_of_the_settings(stage: Stage) -> None:
-    incident = stage.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
-    async with on_console(stage, incident_id=incident) as pilot:
+async def test_what_is_off_names_the_key_of_the_settings(harness: AppHarness) -> None:
+    incident = harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+    async with run_console(harness, incident_id=incident) as pilot:
         await settle(pilot)
         await pilot.press(OWN["reopen"])
         await settle(pilot)
-        said = [notice.message for notice in pilot.app._notifications]
-        assert said == [f"INC-1 is still open; resolve it first ({key_of('resolve', OWN)})"]
+        assert toasts(pilot.app) == [f"INC-1 is still open; resolve it first ({key_of('resolve', OWN)})"]
 
 
 def test_no_text_of_the_screen_names_a_key_literally() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from harness.app import DEADLINE_S, Clock, Stage, on_console, said, until
+from harness.app import DEADLINE_S, AppHarness, Clock, run_console, toasts, until
 from textual import events
 from textual.command import CommandPalette
 from textual.keys import _character_to_key
@@ -141,14 +141,14 @@ def disturb(chance: random.Random, other: WarRoom, log: Path, clock: Clock) -> N
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path / "data") as stage:
-        yield stage
+def harness(tmp_path: Path) -> Iterator[AppHarness]:
+    with AppHarness(tmp_path / "data") as harness:
+        yield harness
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
 async def test_random_keys_over_all_screens_never_end_the_console(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+    harness: AppHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     async def stay(self: WarRoomApp) -> None:
         return
@@ -159,15 +159,15 @@ async def test_random_keys_over_all_screens_never_end_the_console(
     monkeypatch.delenv("VISUAL", raising=False)
     chance, log = random.Random(seed), tmp_path / "app.log"
     log.write_text("2026-01-28T13:00:00Z ERROR pool timeout\n" * 50, encoding="utf-8")
-    stage.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
+    harness.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
 
     def watch_logs(view: LogView, service: str) -> None:
         view.add(FileSource(log, interval=0.02))
 
     size = chance.choice([(80, 24), (120, 36), (160, 45)])
     seen: set[type[Any]] = set()
-    with Stage(tmp_path / "data", by="Bob", clock=stage.clock) as other:
-        async with on_console(stage, size, watch_logs=watch_logs, save_theme=lambda name: None) as pilot:
+    with AppHarness(tmp_path / "data", by="Bob", clock=harness.clock) as other:
+        async with run_console(harness, size, watch_logs=watch_logs, save_theme=lambda name: None) as pilot:
             targets = [*OPENERS] * (ROUNDS // len(OPENERS))
             chance.shuffle(targets)
             for target in targets:
@@ -177,12 +177,12 @@ async def test_random_keys_over_all_screens_never_end_the_console(
                 seen.add(type(pilot.app.screen))
                 for _ in range(KEYS // 10):
                     post(pilot, *(chance.choice([*LETTERS, *MOVES]) for _ in range(10)))
-                    await asyncio.to_thread(disturb, chance, other.room, log, stage.clock)
+                    await asyncio.to_thread(disturb, chance, other.room, log, harness.clock)
                     await drained(pilot)
                     seen.add(type(pilot.app.screen))
                     if chance.random() < 0.1:
                         await pilot.resize_terminal(chance.randrange(20, 170), chance.randrange(6, 50))
-                assert pilot.app.return_code is None, said(pilot.app)
+                assert pilot.app.return_code is None, toasts(pilot.app)
             await go_home(pilot)
             await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen))
             assert pilot.app.return_code is None

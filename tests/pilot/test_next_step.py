@@ -14,7 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.app import SMALL, START, Stage, on_console, on_glass, said, screen_lines, screen_text, settle, until
+from harness.app import (
+    SMALL,
+    START,
+    AppHarness,
+    run_console,
+    run_screen,
+    screen_lines,
+    screen_text,
+    settle,
+    toasts,
+    until,
+)
 from harness.ids import entry_id, new_ids
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -185,9 +196,9 @@ def drills(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Entry]]:
     for path in sorted((SAMPLES / "drills").glob("*.toml")):
         folder, clock = tmp_path_factory.mktemp(path.stem), ScaledClock(math.inf, START)
         script = parse_script(path.read_text(encoding="utf-8"), path.name)
-        with open_context(SAMPLES / "settings.toml", folder, "Ada Moreau", environ={}, clock=clock) as house:
-            incident_id = DrillPlayer(house.room, script, folder / "logs", clock).play(lambda line: None)
-            played[path.stem] = house.room.journal.read(incident_id)
+        with open_context(SAMPLES / "settings.toml", folder, "Ada Moreau", environ={}, clock=clock) as context:
+            incident_id = DrillPlayer(context.room, script, folder / "logs", clock).play(lambda line: None)
+            played[path.stem] = context.room.journal.read(incident_id)
     return played
 
 
@@ -231,22 +242,24 @@ def footer(pilot: Pilot[Any]) -> str:
     return screen_lines(pilot.app)[-1]
 
 
-def declared(stage: Stage, *commands: Command, commander: str = "Alice") -> str:
-    done = stage.room.declare(Declare("checkout-api", "Card payments fail"), commander=commander)
+def declared(harness: AppHarness, *commands: Command, commander: str = "Alice") -> str:
+    done = harness.room.declare(Declare("checkout-api", "Card payments fail"), commander=commander)
     for command in commands:
-        stage.room.execute(done.incident.id, command)
+        harness.room.execute(done.incident.id, command)
     return done.incident.id
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Any:
-    with Stage(tmp_path / "data") as stage:
-        yield stage
+def harness(tmp_path: Path) -> Any:
+    with AppHarness(tmp_path / "data") as harness:
+        yield harness
 
 
 @asynccontextmanager
-async def in_war_room(stage: Stage, incident_id: str, size: tuple[int, int] = MIDDLE) -> AsyncIterator[Pilot[None]]:
-    async with on_console(stage, size, incident_id=incident_id) as pilot:
+async def in_war_room(
+    harness: AppHarness, incident_id: str, size: tuple[int, int] = MIDDLE
+) -> AsyncIterator[Pilot[None]]:
+    async with run_console(harness, size, incident_id=incident_id) as pilot:
         await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen) and top(pilot).step is not None)
         yield pilot
 
@@ -271,22 +284,22 @@ def marked(pilot: Pilot[Any], text: str) -> str:
     raise AssertionError(f"{text} is not shown")
 
 
-async def test_the_key_that_next_names_ticks_its_item_after_another_was_ticked(stage: Stage) -> None:
+async def test_the_key_that_next_names_ticks_its_item_after_another_was_ticked(harness: AppHarness) -> None:
     # As in the demo: declare, enter on the first item, k; then Next's key must not untick the one under the cursor.
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         assert named(pilot) == ("Acknowledge the alert", "k")
         await press(pilot, "enter", "k")
         for _ in range(2):
-            before, (_, key) = set(stage.room.incident(incident_id).ticks), named(pilot)
+            before, (_, key) = set(harness.room.incident(incident_id).ticks), named(pilot)
             await press(pilot, key)
-            assert set(stage.room.incident(incident_id).ticks) > before
-        assert not any(row.kind == "unchecked" for row in stage.room.incident(incident_id).rows)
+            assert set(harness.room.incident(incident_id).ticks) > before
+        assert not any(row.kind == "unchecked" for row in harness.room.incident(incident_id).rows)
 
 
-async def test_the_cursor_rests_on_what_next_names_until_somebody_moves_it(stage: Stage) -> None:
-    incident_id = declared(stage, Acknowledge())
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_the_cursor_rests_on_what_next_names_until_somebody_moves_it(harness: AppHarness) -> None:
+    incident_id = declared(harness, Acknowledge())
+    async with in_war_room(harness, incident_id) as pilot:
         target = top(pilot).step.target
         text = PLAYBOOK.item(target).text
         assert named(pilot) == (text, "space") and items(pilot).cursor_id == target
@@ -300,26 +313,26 @@ async def test_the_cursor_rests_on_what_next_names_until_somebody_moves_it(stage
         await press(pilot, "1")
         assert named(pilot) == (text, "^n")
         await press(pilot, "ctrl+n")
-        assert target in stage.room.incident(incident_id).ticks
+        assert target in harness.room.incident(incident_id).ticks
         assert items(pilot).cursor_id == top(pilot).step.target != target, "the cursor goes on"
 
 
-async def test_space_does_nothing_to_an_item_that_neither_the_cursor_nor_next_is_on(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_space_does_nothing_to_an_item_that_neither_the_cursor_nor_next_is_on(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         assert top(pilot).step.action == "acknowledge"
-        seq = stage.room.incident(incident_id).version
+        seq = harness.room.incident(incident_id).version
         await press(pilot, "2", "space")
-        assert stage.room.incident(incident_id).version == seq
-        assert "Put the cursor on a checklist item first (1)" in said(pilot.app)
+        assert harness.room.incident(incident_id).version == seq
+        assert "Put the cursor on a checklist item first (1)" in toasts(pilot.app)
 
 
 @pytest.mark.parametrize("keys", [(), ("r",), ("v", "1")], ids=["war room", "resolve", "review"])
-async def test_unticking_asks_first_on_every_screen(stage: Stage, keys: tuple[str, ...]) -> None:
-    incident_id = declared(stage, RecordFix("rolled back"))
+async def test_unticking_asks_first_on_every_screen(harness: AppHarness, keys: tuple[str, ...]) -> None:
+    incident_id = declared(harness, RecordFix("rolled back"))
     item = {"": "channel", "r": "health-checks", "v": "meeting"}["".join(keys[:1])]
-    stage.room.execute(incident_id, Check(item))
-    async with in_war_room(stage, incident_id) as pilot:
+    harness.room.execute(incident_id, Check(item))
+    async with in_war_room(harness, incident_id) as pilot:
         for key in keys:
             await press(pilot, key)
         for answer in ((), ("escape",), ("enter",)):
@@ -328,30 +341,30 @@ async def test_unticking_asks_first_on_every_screen(stage: Stage, keys: tuple[st
             assert isinstance(top(pilot), Confirm) and "Untick" in screen_text(pilot.app)
             assert "Ticked by Alice" in screen_text(pilot.app)
             await press(pilot, *(answer or ("enter",)))
-            assert item in stage.room.incident(incident_id).ticks
+            assert item in harness.room.incident(incident_id).ticks
         await go_to(pilot, item)
         await press(pilot, "space")
         await press(pilot, "down", "enter")
-        assert item not in stage.room.incident(incident_id).ticks
+        assert item not in harness.room.incident(incident_id).ticks
 
 
-async def test_the_role_that_next_names_is_the_one_that_is_assigned(stage: Stage) -> None:
-    incident_id = declared(stage, Acknowledge(), commander="")
-    stage.room.execute(incident_id, Assign("technical_lead", "Bob"))
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_the_role_that_next_names_is_the_one_that_is_assigned(harness: AppHarness) -> None:
+    incident_id = declared(harness, Acknowledge(), commander="")
+    harness.room.execute(incident_id, Assign("technical_lead", "Bob"))
+    async with in_war_room(harness, incident_id) as pilot:
         assert named(pilot) == ("Assign an incident commander", "a")
         await press(pilot, "3", "end")
         assert named(pilot) == ("Assign an incident commander", "^n")
         await press(pilot, "ctrl+n")
         assert isinstance(top(pilot), Form)
         await press(pilot, "enter", "enter")
-        assert stage.room.incident(incident_id).commander == "Alice"
-        assert "communications_lead" not in stage.room.incident(incident_id).roles
+        assert harness.room.incident(incident_id).commander == "Alice"
+        assert "communications_lead" not in harness.room.incident(incident_id).roles
 
 
-async def test_resolving_names_a_key_that_works_while_a_reason_is_typed(stage: Stage) -> None:
-    incident_id = declared(stage, Acknowledge(), RecordFix("rolled back"))
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_resolving_names_a_key_that_works_while_a_reason_is_typed(harness: AppHarness) -> None:
+    incident_id = declared(harness, Acknowledge(), RecordFix("rolled back"))
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, "r")
         assert isinstance(top(pilot), ResolveScreen) and named(pilot)[1] == "space"
         await press(pilot, "tab")
@@ -359,45 +372,49 @@ async def test_resolving_names_a_key_that_works_while_a_reason_is_typed(stage: S
         text, key = named(pilot)
         assert key == "^n"
         await press(pilot, as_pressed(key))
-        assert "health-checks" in stage.room.incident(incident_id).ticks and "Service health" in text
+        assert "health-checks" in harness.room.incident(incident_id).ticks and "Service health" in text
         assert top(pilot).query_one("#reason", Input).value == ""
 
 
-async def test_what_does_not_hold_is_no_next_step_before_the_rest_and_its_reason_is_asked_for(stage: Stage) -> None:
-    incident_id = declared(stage, Acknowledge(), RecordFix("rolled back"))
-    against = Observation(stage.room.clock(), "Bo", {"health": Reading("12 errors in the last minute", "against")})
-    stage.room.save_observation(incident_id, against)
-    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id), MIDDLE) as pilot:
+async def test_what_does_not_hold_is_no_next_step_before_the_rest_and_its_reason_is_asked_for(
+    harness: AppHarness,
+) -> None:
+    incident_id = declared(harness, Acknowledge(), RecordFix("rolled back"))
+    against = Observation(
+        harness.room.clock(), "Bo", {"health": Reading("12 errors in the last minute", "against")}
+    )
+    harness.room.save_observation(incident_id, against)
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id), MIDDLE) as pilot:
         assert named(pilot) == ("Verify: Key user journeys working", "space"), "not what speaks against it"
         for item in PLAYBOOK.checklists["recovery"].items:
-            await asyncio.to_thread(stage.room.execute, incident_id, Check(item.id))
+            await asyncio.to_thread(harness.room.execute, incident_id, Check(item.id))
         await settle(pilot)
         text, key = named(pilot)
         assert "give a reason" in text and key == "tab"
         await press(pilot, as_pressed(key))
         assert pilot.app.focused and pilot.app.focused.id == "reason" and named(pilot)[1] == "^s"
         await press(pilot, *"known", "ctrl+s")
-        assert stage.room.incident(incident_id).status == "resolved"
+        assert harness.room.incident(incident_id).status == "resolved"
 
 
-async def test_ending_an_incident_by_the_key_of_next_asks_first(stage: Stage) -> None:
+async def test_ending_an_incident_by_the_key_of_next_asks_first(harness: AppHarness) -> None:
     recovery = [Check(item.id) for item in PLAYBOOK.checklists["recovery"].items]
-    incident_id = declared(stage, Acknowledge(), RecordFix("rolled back"), *recovery)
-    async with in_war_room(stage, incident_id) as pilot:
+    incident_id = declared(harness, Acknowledge(), RecordFix("rolled back"), *recovery)
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, "r")
         assert named(pilot)[1] == "^s"
         await press(pilot, "ctrl+n")
         await press(pilot, "enter")
-        assert stage.room.incident(incident_id).open
+        assert harness.room.incident(incident_id).open
         await press(pilot, "ctrl+n")
         await press(pilot, "down", "enter")
-        assert not stage.room.incident(incident_id).open
+        assert not harness.room.incident(incident_id).open
 
 
-async def test_the_section_that_next_names_is_the_one_that_is_written(stage: Stage) -> None:
-    incident_id = declared(stage, Acknowledge(), Resolve("seen recovered"))
-    await asyncio.to_thread(stage.room.post_update, incident_id, "resolution", {})
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_the_section_that_next_names_is_the_one_that_is_written(harness: AppHarness) -> None:
+    incident_id = declared(harness, Acknowledge(), Resolve("seen recovered"))
+    await asyncio.to_thread(harness.room.post_update, incident_id, "resolution", {})
+    async with in_war_room(harness, incident_id) as pilot:
         assert named(pilot) == ("Write the post-mortem: what caused it?", "v")
         await press(pilot, "v")
         assert isinstance(top(pilot), ReviewScreen)
@@ -411,25 +428,25 @@ async def test_the_section_that_next_names_is_the_one_that_is_written(stage: Sta
         assert "root cause" in str(top(pilot).query("Form > Vertical").first().border_title)
 
 
-async def test_presenter_mode_names_the_key_of_its_next_step_too(stage: Stage) -> None:
-    incident_id = declared(stage, Acknowledge())
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_presenter_mode_names_the_key_of_its_next_step_too(harness: AppHarness) -> None:
+    incident_id = declared(harness, Acknowledge())
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, "f2")
         assert isinstance(top(pilot), PresenterScreen)
         target = top(pilot).step.target
         assert named(pilot) == (PLAYBOOK.item(target).text, "space")
         await press(pilot, "space")
-        assert target in stage.room.incident(incident_id).ticks
+        assert target in harness.room.incident(incident_id).ticks
 
 
-async def test_a_delivery_that_next_asks_about_is_under_the_cursor(stage: Stage) -> None:
+async def test_a_delivery_that_next_asks_about_is_under_the_cursor(harness: AppHarness) -> None:
     from warroom.errors import Rejected
     from warroom.tui.screens.deliveries import DeliveriesScreen
 
-    stage.chats["chat"].fails = [Rejected("channel not found")]
-    incident_id = declared(stage, Acknowledge())
-    await asyncio.to_thread(stage.carry)
-    async with in_war_room(stage, incident_id) as pilot:
+    harness.chats["chat"].fails = [Rejected("channel not found")]
+    incident_id = declared(harness, Acknowledge())
+    await asyncio.to_thread(harness.deliver)
+    async with in_war_room(harness, incident_id) as pilot:
         target = top(pilot).step.target
         assert named(pilot)[1] == "o" and "chat" in target
         await press(pilot, "o")
@@ -440,27 +457,27 @@ async def test_a_delivery_that_next_asks_about_is_under_the_cursor(stage: Stage)
 # ── at home ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_home_names_enter_only_where_enter_does_that(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with on_console(stage, MIDDLE) as pilot:
+async def test_home_names_enter_only_where_enter_does_that(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with run_console(harness, MIDDLE) as pilot:
         assert named(pilot) == ("Open INC-1", "↵") and "↵ open" in footer(pilot)
         await press(pilot, "tab", "tab")  # to the readiness list
         assert named(pilot) == ("Open INC-1", "^n") and "↵ confirm" in footer(pilot)
         assert marked(pilot, "● CRITICAL") == "→"
         await press(pilot, "enter")
-        assert isinstance(top(pilot), HomeScreen) and len(stage.room.team().ready) == 1
+        assert isinstance(top(pilot), HomeScreen) and len(harness.room.team().ready) == 1
         await press(pilot, "enter")
-        assert "Already confirmed today" in said(pilot.app)
+        assert "Already confirmed today" in toasts(pilot.app)
         await press(pilot, "ctrl+n")
         assert isinstance(top(pilot), WarRoomScreen) and top(pilot).incident_id == incident_id
 
 
-async def test_the_worst_incident_is_opened_and_the_footer_tells_an_alert_from_it(stage: Stage) -> None:
-    stage.room.declare(Declare("checkout-api", "Card payments fail", "critical"))
-    stage.room.declare(Declare("search-api", "Search is slow", "low"))
-    async with on_console(stage, MIDDLE) as pilot:
+async def test_the_worst_incident_is_opened_and_the_footer_tells_an_alert_from_it(harness: AppHarness) -> None:
+    harness.room.declare(Declare("checkout-api", "Card payments fail", "critical"))
+    harness.room.declare(Declare("search-api", "Search is slow", "low"))
+    async with run_console(harness, MIDDLE) as pilot:
         assert named(pilot) == ("Open INC-1", "↵")
-        stage.room.receive_alert(ReceiveAlert("errors", "monitor", "checkout-api"))
+        harness.room.receive_alert(ReceiveAlert("errors", "monitor", "checkout-api"))
         await settle(pilot)
         assert named(pilot) == ("An alert is waiting: declare an incident", "↵") and "↵ declare" in footer(pilot)
         await press(pilot, "down")
@@ -496,43 +513,43 @@ async def answer(pilot: Pilot[Any]) -> None:
         await until(pilot, lambda: top(pilot) is not form)
 
 
-async def follow(pilot: Pilot[Any], stage: Stage, incident_id: str, chance: random.Random) -> list[str]:
+async def follow(pilot: Pilot[Any], harness: AppHarness, incident_id: str, chance: random.Random) -> list[str]:
     """Press what Next names, the cursor anywhere, until the incident is closed; what was said on the way."""
-    told: list[str] = []
+    result: list[str] = []
     for _ in range(90):
-        stage.clock.pass_(seconds=20)
+        harness.clock.pass_(seconds=20)
         top(pilot).tick()
         await settle(pilot)
         if chance.random() < 0.7:
             await press(pilot, *chance.choices(WANDER, k=chance.randint(1, 4)))
         assert isinstance(top(pilot), NextScreen), screen_text(pilot.app)
         step, (text, key) = top(pilot).step, named(pilot)
-        told.append(f"{type(top(pilot)).__name__}: {text} [{key}]")
-        before = stage.room.incident(incident_id)
+        result.append(f"{type(top(pilot)).__name__}: {text} [{key}]")
+        before = harness.room.incident(incident_id)
         if step.action == "home":
-            return told
+            return result
         was = top(pilot)
         await press(pilot, as_pressed(key))
         opened = top(pilot) is not was
         await answer(pilot)
         await settle(pilot)
-        after = stage.room.incident(incident_id)
+        after = harness.room.incident(incident_id)
         kinds = [row.kind for row in after.rows[before.version :]]
-        assert not UNDOING & set(kinds), (told[-3:], kinds)
+        assert not UNDOING & set(kinds), (result[-3:], kinds)
         assert opened or after.version > before.version, (
-            f"{told[-3:]}: nothing came of it\n{screen_text(pilot.app)}"
+            f"{result[-3:]}: nothing came of it\n{screen_text(pilot.app)}"
         )
         if step.action == "check":
             new = set(after.ticks) - set(before.ticks)
-            assert step.target in new, (told[-3:], new)
-    raise AssertionError("\n".join(told))
+            assert step.target in new, (result[-3:], new)
+    raise AssertionError("\n".join(result))
 
 
-def muddle(stage: Stage, incident_id: str, chance: random.Random) -> None:
+def muddle(harness: AppHarness, incident_id: str, chance: random.Random) -> None:
     """Some of what happens in an incident, in any order."""
     roles = [role.id for role in PLAYBOOK.roles]
     for _ in range(chance.randint(0, 15)):
-        stage.clock.pass_(seconds=chance.randint(0, 120))
+        harness.clock.pass_(seconds=chance.randint(0, 120))
         command: Command = chance.choice(
             [
                 Acknowledge(),
@@ -549,31 +566,31 @@ def muddle(stage: Stage, incident_id: str, chance: random.Random) -> None:
             ]
         )
         with contextlib.suppress(Refusal):
-            stage.room.execute(incident_id, command)
+            harness.room.execute(incident_id, command)
 
 
 @pytest.mark.parametrize(("seed", "size"), [(1, MIDDLE), (2, MIDDLE), (3, SMALL)])
 async def test_pressing_only_the_key_that_next_names_closes_the_incident_and_undoes_nothing(
-    stage: Stage, seed: int, size: tuple[int, int]
+    harness: AppHarness, seed: int, size: tuple[int, int]
 ) -> None:
     chance = random.Random(seed)
-    incident_id = declared(stage)
-    muddle(stage, incident_id, chance)
-    async with in_war_room(stage, incident_id, size) as pilot:
-        told = await follow(pilot, stage, incident_id, chance)
-    assert stage.room.incident(incident_id).status == "closed", told
+    incident_id = declared(harness)
+    muddle(harness, incident_id, chance)
+    async with in_war_room(harness, incident_id, size) as pilot:
+        result = await follow(pilot, harness, incident_id, chance)
+    assert harness.room.incident(incident_id).status == "closed", result
 
 
 async def test_pressing_only_the_key_that_next_names_finishes_a_drill_that_is_under_way(
-    stage: Stage, drills: dict[str, list[Entry]]
+    harness: AppHarness, drills: dict[str, list[Entry]]
 ) -> None:
     entries = max(drills.values(), key=len)
     fixed = next(n for n, entry in enumerate(entries) if entry.kind == "fix")
-    incident_id = stage.journal.new_incident()
+    incident_id = harness.journal.new_incident()
     for n, entry in enumerate(entries[:fixed]):
-        stage.journal.append(incident_id, n, [entry.event], at=entry.at, by=entry.by)
-    stage.clock.at = entries[fixed].at
-    stage.room.execute(incident_id, Note("handed to the player"))
-    async with in_war_room(stage, incident_id) as pilot:
-        await follow(pilot, stage, incident_id, random.Random(4))
-    assert stage.room.incident(incident_id).status == "closed"
+        harness.journal.append(incident_id, n, [entry.event], at=entry.at, by=entry.by)
+    harness.clock.at = entries[fixed].at
+    harness.room.execute(incident_id, Note("handed to the player"))
+    async with in_war_room(harness, incident_id) as pilot:
+        await follow(pilot, harness, incident_id, random.Random(4))
+    assert harness.room.incident(incident_id).status == "closed"

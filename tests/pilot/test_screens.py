@@ -18,13 +18,14 @@ from harness.app import (
     SIZES,
     SMALL,
     START,
-    Stage,
-    on_console,
-    on_glass,
-    said,
+    AppHarness,
+    clear_toasts,
+    run_console,
+    run_screen,
     screen_lines,
     screen_text,
     settle,
+    toasts,
     type_in,
     until,
 )
@@ -89,47 +90,47 @@ RAW = ("\x1b", "\x07", "\u202e", "\u2066", "\ufe0f", "\u200b", "\x9b")
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path / "data") as stage:
-        yield stage
+def harness(tmp_path: Path) -> Iterator[AppHarness]:
+    with AppHarness(tmp_path / "data") as harness:
+        yield harness
 
 
-def declared(stage: Stage, *commands: Command, commander: str = "Alice") -> str:
-    done = stage.room.declare(Declare("checkout-api", "Card payments fail"), commander=commander)
+def declared(harness: AppHarness, *commands: Command, commander: str = "Alice") -> str:
+    done = harness.room.declare(Declare("checkout-api", "Card payments fail"), commander=commander)
     for command in commands:
-        stage.clock.pass_(minutes=1)
-        stage.room.execute(done.incident.id, command)
+        harness.clock.pass_(minutes=1)
+        harness.room.execute(done.incident.id, command)
     return done.incident.id
 
 
-def verified(stage: Stage, incident_id: str, *, but: int = 0) -> None:
+def verified(harness: AppHarness, incident_id: str, *, but: int = 0) -> None:
     """Tick the recovery list, but for its last ``but`` items."""
-    items = stage.room.playbook.checklists["recovery"].items
+    items = harness.room.playbook.checklists["recovery"].items
     for item in items[: len(items) - but]:
-        stage.room.execute(incident_id, Check(item.id))
+        harness.room.execute(incident_id, Check(item.id))
 
 
-def resolved(stage: Stage, *commands: Command) -> str:
-    incident_id = declared(stage, Acknowledge(), RecordFix("Rolled back to 2026.01.27", rollback="deploy again"))
-    verified(stage, incident_id)
+def resolved(harness: AppHarness, *commands: Command) -> str:
+    incident_id = declared(harness, Acknowledge(), RecordFix("Rolled back to 2026.01.27", rollback="deploy again"))
+    verified(harness, incident_id)
     for command in (Resolve(), *commands):
-        stage.clock.pass_(minutes=1)
-        stage.room.execute(incident_id, command)
+        harness.clock.pass_(minutes=1)
+        harness.room.execute(incident_id, command)
     return incident_id
 
 
 @asynccontextmanager
 async def in_war_room(
-    stage: Stage, incident_id: str, size: tuple[int, int] = SMALL, log: str = "", **how: Any
+    harness: AppHarness, incident_id: str, size: tuple[int, int] = SMALL, log: str = "", **how: Any
 ) -> AsyncIterator[Pilot[None]]:
     """The console in the war room, its log pane on a real file."""
-    path = stage.folder / "app.log"
+    path = harness.folder / "app.log"
     path.write_text(log or "2026-01-28T13:14:00Z ERROR pool timeout waiting for connection\n", encoding="utf-8")
 
     def watch_logs(view: LogView, service: str) -> None:
         view.add(FileSource(path, interval=0.02))
 
-    async with on_console(stage, size, incident_id=incident_id, watch_logs=watch_logs, **how) as pilot:
+    async with run_console(harness, size, incident_id=incident_id, watch_logs=watch_logs, **how) as pilot:
         await until(pilot, lambda: bool(pilot.app.screen.query(LogPane)))
         await settle(pilot)
         yield pilot
@@ -155,61 +156,61 @@ def focused(pilot: Pilot[Any]) -> str:
 
 # ── keys ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-Seen = Callable[[Pilot[Any], Stage, str], bool]
+Seen = Callable[[Pilot[Any], AppHarness, str], bool]
 
 
 def opens_form(title: str) -> Seen:
-    return lambda pilot, stage, i: title in form_title(pilot)
+    return lambda pilot, harness, i: title in form_title(pilot)
 
 
 def opens(screen: type[Any]) -> Seen:
-    return lambda pilot, stage, i: isinstance(top(pilot), screen)
+    return lambda pilot, harness, i: isinstance(top(pilot), screen)
 
 
 def has_entry(kind: str) -> Seen:
-    return lambda pilot, stage, i: any(row.kind == kind for row in stage.room.incident(i).rows)
+    return lambda pilot, harness, i: any(row.kind == kind for row in harness.room.incident(i).rows)
 
 
 def goes_to(pane: str) -> Seen:
-    return lambda pilot, stage, i: pilot.app.screen.query_one(f"#{pane}").has_focus_within
+    return lambda pilot, harness, i: pilot.app.screen.query_one(f"#{pane}").has_focus_within
 
 
 def says(words: str) -> Seen:
-    return lambda pilot, stage, i: any(words in told for told in said(pilot.app))
+    return lambda pilot, harness, i: any(words in result for result in toasts(pilot.app))
 
 
 def shows(words: str) -> Seen:
-    return lambda pilot, stage, i: words in screen_text(pilot.app)
+    return lambda pilot, harness, i: words in screen_text(pilot.app)
 
 
 def review_at(pane: str) -> Seen:
-    return lambda pilot, stage, i: opens(ReviewScreen)(pilot, stage, i) and goes_to(pane)(pilot, stage, i)
+    return lambda pilot, harness, i: opens(ReviewScreen)(pilot, harness, i) and goes_to(pane)(pilot, harness, i)
 
 
-def asks_in_the_log(pilot: Pilot[Any], stage: Stage, incident_id: str) -> bool:
+def asks_in_the_log(pilot: Pilot[Any], harness: AppHarness, incident_id: str) -> bool:
     """The line to type in is open below the log."""
     return pilot.app.screen.query_one(LogPrompt).is_open
 
 
-def stays_in_the_log(pilot: Pilot[Any], stage: Stage, incident_id: str) -> bool:
+def stays_in_the_log(pilot: Pilot[Any], harness: AppHarness, incident_id: str) -> bool:
     """The log has the focus; what there is to see depends on its lines, which the pane's own tests have."""
     return isinstance(top(pilot), WarRoomScreen) and pilot.app.screen.query_one("#logs").has_focus_within
 
 
 WHILE_OPEN: dict[str, Seen] = {
-    "next": lambda pilot, stage, i: "acknowledged" in stage.room.incident(i).milestones,
+    "next": lambda pilot, harness, i: "acknowledged" in harness.room.incident(i).milestones,
     "update": shows("Preview"),
     "note": opens_form("add note"),
     "assign": opens_form("assign a role"),
-    "check": lambda pilot, stage, i: any(not t.because for t in stage.room.incident(i).ticks.values()),
+    "check": lambda pilot, harness, i: any(not t.because for t in harness.room.incident(i).ticks.values()),
     "pin": has_entry("evidence"),
     "severity": opens_form("set the severity"),
     "fix": opens_form("record a fix"),
     "resolve": opens(ResolveScreen),
-    "acknowledge": lambda pilot, stage, i: "acknowledged" in stage.room.incident(i).milestones,
+    "acknowledge": lambda pilot, harness, i: "acknowledged" in harness.room.incident(i).milestones,
     "status": opens_form("set the status"),
     "hand_over": opens_form("hand over a role"),
-    "accept": lambda pilot, stage, i: stage.room.incident(i).commander == "Bob",
+    "accept": lambda pilot, harness, i: harness.room.incident(i).commander == "Bob",
     "action_item": opens_form("add an action item"),
     "finish_action": opens_form("finish an action item"),
     "amend": opens_form("amend entry"),
@@ -226,8 +227,8 @@ WHILE_OPEN: dict[str, Seen] = {
     **dict.fromkeys(("error_older", "error_newer", "mark_next"), stays_in_the_log),
     "mark": stays_in_the_log,
     "wrap": stays_in_the_log,
-    "level": lambda pilot, stage, i: pilot.app.screen.query_one(LogPane).view.threshold is not None,
-    "follow": lambda pilot, stage, i: pilot.app.screen.query_one(LogPane).following,
+    "level": lambda pilot, harness, i: pilot.app.screen.query_one(LogPane).view.threshold is not None,
+    "follow": lambda pilot, harness, i: pilot.app.screen.query_one(LogPane).following,
     "pane_checklist": goes_to("checklist"),
     "pane_timeline": goes_to("timeline"),
     "pane_roles": goes_to("roles"),
@@ -235,16 +236,16 @@ WHILE_OPEN: dict[str, Seen] = {
     "pane_draft": review_at("draft"),
     "pane_actions": review_at("actions"),
     "pane_sections": review_at("sections"),
-    "zoom": lambda pilot, stage, i: not pilot.app.screen.has_class("-tiled"),
+    "zoom": lambda pilot, harness, i: not pilot.app.screen.has_class("-tiled"),
     "declare": opens(DeclareScreen),
     "drill": says("rill"),
     "home": opens(HomeScreen),
     "presenter": opens(PresenterScreen),
-    "privacy": lambda pilot, stage, i: pilot.app.screen.has_class("-privacy"),
+    "privacy": lambda pilot, harness, i: pilot.app.screen.has_class("-privacy"),
     "theme": shows("Theme: dark"),
     "palette": shows("Post an update"),
     "help": opens(HelpScreen),
-    "quit": lambda pilot, stage, i: pilot.app._exit,
+    "quit": lambda pilot, harness, i: pilot.app._exit,
 }
 WHEN_RESOLVED: dict[str, Seen] = {"reopen": opens_form("reopen"), "close": opens_form("close")}
 
@@ -254,11 +255,11 @@ def test_every_action_of_the_registry_is_tried_by_its_key() -> None:
 
 
 @pytest.mark.parametrize("action_id", WHILE_OPEN)
-async def test_a_key_does_in_the_war_room_what_its_title_says(stage: Stage, action_id: str) -> None:
-    incident_id = declared(stage, AddAction("Alert on pool usage"), Note("it is the pool", "finding"))
+async def test_a_key_does_in_the_war_room_what_its_title_says(harness: AppHarness, action_id: str) -> None:
+    incident_id = declared(harness, AddAction("Alert on pool usage"), Note("it is the pool", "finding"))
     if action_id == "accept":
-        stage.room.execute(incident_id, HandOver("incident_commander", "Bob"))
-    async with in_war_room(stage, incident_id, LARGE) as pilot:
+        harness.room.execute(incident_id, HandOver("incident_commander", "Bob"))
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
         await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
         if action_id in ("amend", "retract"):
             await press(pilot, "2", "end")
@@ -266,7 +267,7 @@ async def test_a_key_does_in_the_war_room_what_its_title_says(stage: Stage, acti
             await press(pilot, "4")
         assert (
             action_id == "follow"
-            or not WHILE_OPEN[action_id](pilot, stage, incident_id)
+            or not WHILE_OPEN[action_id](pilot, harness, incident_id)
             or action_id
             in (
                 "search_next",
@@ -274,15 +275,15 @@ async def test_a_key_does_in_the_war_room_what_its_title_says(stage: Stage, acti
             )
         )
         await pilot.press(BY_ID[action_id].keys)
-        await until(pilot, lambda: WHILE_OPEN[action_id](pilot, stage, incident_id))
+        await until(pilot, lambda: WHILE_OPEN[action_id](pilot, harness, incident_id))
 
 
 @pytest.mark.parametrize("action_id", WHEN_RESOLVED)
-async def test_a_key_does_what_its_title_says_once_it_is_over(stage: Stage, action_id: str) -> None:
-    incident_id = resolved(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_a_key_does_what_its_title_says_once_it_is_over(harness: AppHarness, action_id: str) -> None:
+    incident_id = resolved(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         await pilot.press(BY_ID[action_id].keys)
-        await until(pilot, lambda: WHEN_RESOLVED[action_id](pilot, stage, incident_id))
+        await until(pilot, lambda: WHEN_RESOLVED[action_id](pilot, harness, incident_id))
 
 
 def _places() -> list[type[BaseScreen]]:
@@ -309,57 +310,57 @@ def test_no_pane_takes_a_key_from_an_action() -> None:
         assert not keys & set(widget._merge_bindings().key_to_bindings), widget.__name__
 
 
-async def test_what_cannot_be_done_says_why_and_changes_nothing(stage: Stage) -> None:
-    incident_id = resolved(stage, Close("moved to the board"))
-    closed = stage.room.incident(incident_id)
+async def test_what_cannot_be_done_says_why_and_changes_nothing(harness: AppHarness) -> None:
+    incident_id = resolved(harness, Close("moved to the board"))
+    closed = harness.room.incident(incident_id)
     off = {action.keys: action.why_off(closed) for action in ACTIONS if action.why_off(closed)}
     assert len(off) > 10
-    async with in_war_room(stage, incident_id) as pilot:
+    async with in_war_room(harness, incident_id) as pilot:
         for key, why in off.items():
-            pilot.app.clear_notifications()
+            clear_toasts(pilot.app)
             await press(pilot, key)
-            assert said(pilot.app) == [with_keys(why, {})], key
+            assert toasts(pilot.app) == [with_keys(why, {})], key
             assert isinstance(top(pilot), WarRoomScreen)
-        assert stage.room.incident(incident_id).version == closed.version
+        assert harness.room.incident(incident_id).version == closed.version
 
 
-async def test_a_key_that_is_off_is_dim_in_the_bar(stage: Stage) -> None:
-    incident_id = resolved(stage)
-    async with in_war_room(stage, incident_id, LARGE) as pilot:
+async def test_a_key_that_is_off_is_dim_in_the_bar(harness: AppHarness) -> None:
+    incident_id = resolved(harness)
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
         bar = pilot.app.screen.query("KeyBar").first()
         on = {key.action: key.on for key in bar._keys}
         assert not on["resolve"] and on["note"]
 
 
 async def test_what_is_typed_before_the_form_is_up_is_typed_into_it(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    incident_id = declared(stage)
-    told, opened = threading.Event(), stage.room.open_draft
+    incident_id = declared(harness)
+    result, opened = threading.Event(), harness.room.open_draft
 
     def late(*which: str) -> Any:
-        told.wait(DEADLINE_S)
+        result.wait(DEADLINE_S)
         return opened(*which)
 
-    monkeypatch.setattr(stage.room, "open_draft", late)
+    monkeypatch.setattr(harness.room, "open_draft", late)
     try:
-        async with in_war_room(stage, incident_id) as pilot:
-            before = stage.room.incident(incident_id).version
+        async with in_war_room(harness, incident_id) as pilot:
+            before = harness.room.incident(incident_id).version
             await pilot.press("n")
             await pilot.press("p", "o", "o", "l", "slash", "k")
             assert isinstance(top(pilot), WarRoomScreen)
-            told.set()
+            result.set()
             await until(pilot, lambda: "pool/k" in screen_text(pilot.app))
-            assert isinstance(top(pilot), Form) and stage.room.incident(incident_id).version == before
+            assert isinstance(top(pilot), Form) and harness.room.incident(incident_id).version == before
     finally:
-        told.set()
+        result.set()
 
 
-async def test_letters_typed_into_a_field_never_act(stage: Stage) -> None:
-    incident_id = declared(stage)
+async def test_letters_typed_into_a_field_never_act(harness: AppHarness) -> None:
+    incident_id = declared(harness)
     letters = "".join(key for action in ACTIONS for key in action.keys.split(",") if len(key) == 1)
-    async with in_war_room(stage, incident_id) as pilot:
-        before = stage.room.incident(incident_id).version
+    async with in_war_room(harness, incident_id) as pilot:
+        before = harness.room.incident(incident_id).version
         await pilot.press("r")
         await settle(pilot)
         await pilot.press("tab")
@@ -367,12 +368,12 @@ async def test_letters_typed_into_a_field_never_act(stage: Stage) -> None:
         await type_in(pilot, letters)
         await settle(pilot)
         assert pilot.app.screen.query_one("#reason", Input).value == letters
-        assert stage.room.incident(incident_id).version == before
+        assert harness.room.incident(incident_id).version == before
 
 
-async def test_the_help_shows_every_key_and_does_what_is_chosen(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_the_help_shows_every_key_and_does_what_is_chosen(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, "question_mark")
         rows = pilot.app.screen.query_one("#keys", RowList)
         shown = {row.id for row in rows.shown}
@@ -382,15 +383,15 @@ async def test_the_help_shows_every_key_and_does_what_is_chosen(stage: Stage) ->
         assert "record a fix" in form_title(pilot)
 
 
-async def test_the_first_row_is_shown_with_its_heading(stage: Stage) -> None:
-    async with in_war_room(stage, declared(stage)) as pilot:
+async def test_the_first_row_is_shown_with_its_heading(harness: AppHarness) -> None:
+    async with in_war_room(harness, declared(harness)) as pilot:
         await press(pilot, "question_mark")
         assert "In an incident" in screen_text(pilot.app)
 
 
-async def test_the_palette_runs_an_action_by_its_title(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_the_palette_runs_an_action_by_its_title(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         await pilot.press("ctrl+p")
         await type_in(pilot, "record a f")
         await until(pilot, lambda: "Record a fix" in screen_text(pilot.app))
@@ -398,9 +399,9 @@ async def test_the_palette_runs_an_action_by_its_title(stage: Stage) -> None:
         await until(pilot, lambda: "record a fix" in form_title(pilot))
 
 
-async def test_a_click_in_the_key_bar_is_the_key(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_a_click_in_the_key_bar_is_the_key(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         column = screen_lines(pilot.app)[-1].index("n note")
         await pilot.click(offset=(column, SMALL[1] - 1))
         await settle(pilot)
@@ -417,9 +418,9 @@ def _no_raw(pilot: Pilot[Any]) -> None:
 
 async def test_hostile_text_is_inert_on_every_screen(tmp_path: Path) -> None:
     team = Team(name="Team [/x]", people=(Person(name="Alice"), Person(name="Mal [/x] [b]")))
-    with Stage(tmp_path / "data", team=team, by="Mal [/x]") as stage:
-        stage.room.receive_alert(ReceiveAlert(EVIL, source=EVIL, service=EVIL, detail=EVIL))
-        incident_id = stage.room.declare(Declare(EVIL, EVIL), commander="Mal [/x]").incident.id
+    with AppHarness(tmp_path / "data", team=team, by="Mal [/x]") as harness:
+        harness.room.receive_alert(ReceiveAlert(EVIL, source=EVIL, service=EVIL, detail=EVIL))
+        incident_id = harness.room.declare(Declare(EVIL, EVIL), commander="Mal [/x]").incident.id
         for command in (
             Note(EVIL, "decision", because=EVIL),
             Assign("technical_lead", "Eve [@click=app.quit]"),
@@ -428,12 +429,12 @@ async def test_hostile_text_is_inert_on_every_screen(tmp_path: Path) -> None:
             WriteSection("root_cause", EVIL),
             HandOver("technical_lead", EVIL, EVIL),
         ):
-            stage.room.execute(incident_id, command)
-        stage.room.record_chat(incident_id, RecordChat(EVIL, "slack", EVIL))
-        stage.room.post_update(incident_id, "update", {"impact": EVIL, "next_update": "+15m"})
+            harness.room.execute(incident_id, command)
+        harness.room.record_chat(incident_id, RecordChat(EVIL, "slack", EVIL))
+        harness.room.post_update(incident_id, "update", {"impact": EVIL, "next_update": "+15m"})
         log = f"2026-01-28T13:14:00Z ERROR {EVIL}\n" * 30
         for size in SIZES:
-            async with in_war_room(stage, incident_id, size, log=log) as pilot:
+            async with in_war_room(harness, incident_id, size, log=log) as pilot:
                 await until(pilot, lambda: bool(pilot.app.screen.query(LogPane)))
                 for keys in (
                     "1",
@@ -483,19 +484,19 @@ async def test_hostile_text_is_inert_on_every_screen(tmp_path: Path) -> None:
                 assert "[/api]" in screen_text(pilot.app)
 
 
-async def test_brackets_are_shown_as_they_were_typed(stage: Stage) -> None:
-    incident_id = declared(stage, Note("see [INC-42] and [/api] [b]x[/b]"))
-    async with in_war_room(stage, incident_id, LARGE) as pilot:
+async def test_brackets_are_shown_as_they_were_typed(harness: AppHarness) -> None:
+    incident_id = declared(harness, Note("see [INC-42] and [/api] [b]x[/b]"))
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
         assert "see [INC-42] and [/api] [b]x[/b]" in screen_text(pilot.app)
 
 
 # ── everybody's changes ─────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_what_a_second_room_does_is_shown_here(stage: Stage) -> None:
-    incident_id = declared(stage)
-    with Stage(stage.folder, by="Bob", clock=stage.clock) as other:
-        async with in_war_room(stage, incident_id, LARGE) as pilot:
+async def test_what_a_second_room_does_is_shown_here(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    with AppHarness(harness.folder, by="Bob", clock=harness.clock) as other:
+        async with in_war_room(harness, incident_id, LARGE) as pilot:
             await asyncio.to_thread(other.room.execute, incident_id, Note("found it: the pool", "finding"))
             await until(pilot, lambda: "found it: the pool" in screen_text(pilot.app))
             await asyncio.to_thread(other.room.execute, incident_id, Assign("technical_lead", "Carol"))
@@ -510,11 +511,11 @@ async def test_what_a_second_room_does_is_shown_here(stage: Stage) -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
 async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_names(
-    stage: Stage, size: tuple[int, int]
+    harness: AppHarness, size: tuple[int, int]
 ) -> None:
-    room = stage.room
+    room = harness.room
     room.receive_alert(ReceiveAlert("error_rate_50percent", "alertmanager", "checkout-api", "Half the calls fail"))
-    path = stage.folder / "app.log"
+    path = harness.folder / "app.log"
     path.write_text("2026-01-28T13:14:00Z FATAL remaining connection slots are reserved\n", encoding="utf-8")
 
     def watch_logs(view: LogView, service: str) -> None:
@@ -527,7 +528,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         """The Next line says so."""
         return any(line.strip().startswith("Next") and words in line for line in screen_lines(pilot.app))
 
-    async with on_console(stage, size, watch_logs=watch_logs) as pilot:
+    async with run_console(harness, size, watch_logs=watch_logs) as pilot:
         # The alert waits at home; enter declares it as it stands.
         assert "error_rate_50percent" in screen_text(pilot.app) and named("[↵]")
         await press(pilot, "enter")
@@ -541,7 +542,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         await press(pilot, "k")
         assert "acknowledged" in now().milestones
 
-        stage.clock.pass_(minutes=2)
+        harness.clock.pass_(minutes=2)
         await press(pilot, "3", "down", "a")
         assert "assign a role" in form_title(pilot)
         await press(pilot, "enter", "down", "enter")
@@ -558,7 +559,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         await press(pilot, "p")
         assert len(now().evidence) == 1
 
-        stage.clock.pass_(minutes=12)
+        harness.clock.pass_(minutes=12)
         await until(pilot, lambda: named("[u]"))
         await press(pilot, "u")
         await until(pilot, lambda: "Preview" in screen_text(pilot.app) or "chat" in screen_text(pilot.app))
@@ -566,7 +567,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         await until(pilot, lambda: len(now().posts) == 2)
         await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen))
 
-        stage.clock.pass_(minutes=5)
+        harness.clock.pass_(minutes=5)
         await press(pilot, "f")
         await type_in(pilot, "Raised the pool to 200")
         await press(pilot, "ctrl+s")
@@ -574,7 +575,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
 
         await press(pilot, "r")
         assert isinstance(top(pilot), ResolveScreen)
-        for _ in stage.room.playbook.checklists["recovery"].items:
+        for _ in harness.room.playbook.checklists["recovery"].items:
             await press(pilot, "space")
         assert named("[^s]"), screen_text(pilot.app)
         await press(pilot, "ctrl+s")
@@ -598,7 +599,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
             await press(pilot, "ctrl+s", "down")
         assert set(now().sections) == set(SECTIONS)
         await press(pilot, "1", "home")
-        for item in stage.room.playbook.checklists["post_incident"].items:
+        for item in harness.room.playbook.checklists["post_incident"].items:
             if item.id not in now().ticks:
                 pilot.app.screen.query_one("#items", RowList).put_cursor(item.id)
                 await press(pilot, "space")
@@ -616,9 +617,9 @@ SECRET = "customer Jane Doe is affected"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
-async def test_the_privacy_hides_logs_notes_and_contacts(stage: Stage, size: tuple[int, int]) -> None:
-    incident_id = declared(stage, Note(SECRET), Assign("technical_lead", "Bob"))
-    async with in_war_room(stage, incident_id, size) as pilot:
+async def test_the_privacy_hides_logs_notes_and_contacts(harness: AppHarness, size: tuple[int, int]) -> None:
+    incident_id = declared(harness, Note(SECRET), Assign("technical_lead", "Bob"))
+    async with in_war_room(harness, incident_id, size) as pilot:
         hidden = (SECRET, "pool timeout", "Bob")
         seen = set()
         for key in "1234":
@@ -635,9 +636,9 @@ async def test_the_privacy_hides_logs_notes_and_contacts(stage: Stage, size: tup
         assert SECRET in screen_text(pilot.app)
 
 
-async def test_the_cursor_is_where_it_was_when_the_privacy_is_lifted(stage: Stage) -> None:
-    incident_id = declared(stage, Note(SECRET), Note("more"))
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_the_cursor_is_where_it_was_when_the_privacy_is_lifted(harness: AppHarness) -> None:
+    incident_id = declared(harness, Note(SECRET), Note("more"))
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, "2", "up")
         row = pilot.app.screen.query_one("#entries", RowList).cursor_id
         await press(pilot, "f3", "f3")
@@ -645,9 +646,9 @@ async def test_the_cursor_is_where_it_was_when_the_privacy_is_lifted(stage: Stag
         assert pilot.app.screen.query_one("#entries", RowList).cursor_id == row
 
 
-async def test_an_entry_shown_in_full_is_behind_the_privacy_too(stage: Stage) -> None:
-    incident_id = declared(stage, Note(SECRET))
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_an_entry_shown_in_full_is_behind_the_privacy_too(harness: AppHarness) -> None:
+    incident_id = declared(harness, Note(SECRET))
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, "2", "enter")
         assert SECRET in screen_text(pilot.app)
         await press(pilot, "f3")
@@ -655,9 +656,9 @@ async def test_an_entry_shown_in_full_is_behind_the_privacy_too(stage: Stage) ->
 
 
 @pytest.mark.parametrize("leave", ["escape", "H"])
-async def test_the_privacy_is_lifted_after_the_screen_it_fell_on_is_left(stage: Stage, leave: str) -> None:
-    incident_id = declared(stage)
-    async with on_console(stage, LARGE, incident_id=incident_id) as pilot:
+async def test_the_privacy_is_lifted_after_the_screen_it_fell_on_is_left(harness: AppHarness, leave: str) -> None:
+    incident_id = declared(harness)
+    async with run_console(harness, LARGE, incident_id=incident_id) as pilot:
         await pilot.press("f3", leave)
         await until(pilot, lambda: isinstance(top(pilot), HomeScreen))
         await pilot.press("f3")
@@ -666,9 +667,9 @@ async def test_the_privacy_is_lifted_after_the_screen_it_fell_on_is_left(stage: 
         assert top(pilot).focused is not None
 
 
-async def test_a_screen_opened_behind_the_privacy_is_hidden_too(stage: Stage) -> None:
-    incident_id = declared(stage, Note(SECRET))
-    async with on_console(stage, LARGE) as pilot:
+async def test_a_screen_opened_behind_the_privacy_is_hidden_too(harness: AppHarness) -> None:
+    incident_id = declared(harness, Note(SECRET))
+    async with run_console(harness, LARGE) as pilot:
         await press(pilot, "f3", "down", "enter")
         assert isinstance(top(pilot), WarRoomScreen)
         assert SECRET not in screen_text(pilot.app)
@@ -678,9 +679,11 @@ async def test_a_screen_opened_behind_the_privacy_is_hidden_too(stage: Stage) ->
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
-async def test_presenter_mode_shows_the_five_answers_and_no_notes(stage: Stage, size: tuple[int, int]) -> None:
-    incident_id = declared(stage, Acknowledge(), Note(SECRET))
-    async with in_war_room(stage, incident_id, size) as pilot:
+async def test_presenter_mode_shows_the_five_answers_and_no_notes(
+    harness: AppHarness, size: tuple[int, int]
+) -> None:
+    incident_id = declared(harness, Acknowledge(), Note(SECRET))
+    async with in_war_room(harness, incident_id, size) as pilot:
         await press(pilot, "f2")
         assert isinstance(top(pilot), PresenterScreen)
         text = screen_text(pilot.app)
@@ -692,9 +695,9 @@ async def test_presenter_mode_shows_the_five_answers_and_no_notes(stage: Stage, 
 
 
 @pytest.mark.parametrize("key", ["", "f2", "v"], ids=["war room", "presenter", "review"])
-async def test_the_header_is_calmer_once_mitigated_and_green_once_resolved(stage: Stage, key: str) -> None:
-    incident_id = declared(stage, Acknowledge(), RecordFix("Rolled back"))
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_the_header_is_calmer_once_mitigated_and_green_once_resolved(harness: AppHarness, key: str) -> None:
+    incident_id = declared(harness, Acknowledge(), RecordFix("Rolled back"))
+    async with in_war_room(harness, incident_id) as pilot:
         if key:
             await press(pilot, key)
 
@@ -703,18 +706,18 @@ async def test_the_header_is_calmer_once_mitigated_and_green_once_resolved(stage
 
         colours = themes.variables(pilot.app.current_theme)
         assert ground().lower() == colours["sev-critical"].lower() and "CRITICAL" in screen_lines(pilot.app)[0]
-        stage.room.execute(incident_id, SetStatus("mitigated"))
+        harness.room.execute(incident_id, SetStatus("mitigated"))
         await settle(pilot)
         assert ground().lower() == colours["panel"].lower() and "MITIGATED" in screen_lines(pilot.app)[0]
-        stage.room.execute(incident_id, Resolve("test"))
+        harness.room.execute(incident_id, Resolve("test"))
         await settle(pilot)
         assert ground().lower() == colours["status-ok"].lower()
         assert "✓ RESOLVED" in screen_lines(pilot.app)[0] and "CRITICAL" not in screen_lines(pilot.app)[0]
         assert "Running for" not in screen_text(pilot.app)
 
 
-def test_the_header_brings_no_text_colour_of_its_own_to_its_grounds(stage: Stage) -> None:
-    room, now = stage.room, stage.clock()
+def test_the_header_brings_no_text_colour_of_its_own_to_its_grounds(harness: AppHarness) -> None:
+    room, now = harness.room, harness.clock()
     incident = room.declare(Declare("checkout-api", "Card payments fail")).incident
     failed = room.deliveries()[0].model_copy(update={"state": DeliveryState.FAILED})
     line = headline(incident, [failed], room.playbook, now, room.zone, 120)
@@ -722,11 +725,11 @@ def test_the_header_brings_no_text_colour_of_its_own_to_its_grounds(stage: Stage
     assert own == ["$sev-critical-text on $sev-critical bold"]
 
 
-async def test_home_tells_when_an_alert_fired_and_which_ones_are_a_drills(stage: Stage) -> None:
-    room, now = stage.room, stage.clock()
+async def test_home_tells_when_an_alert_fired_and_which_ones_are_a_drills(harness: AppHarness) -> None:
+    room, now = harness.room, harness.clock()
     room.receive_alert(ReceiveAlert("errors", "am", "checkout-api", fired_at=now - timedelta(hours=15)))
     room.receive_alert(ReceiveAlert("rehearsed", "am", "checkout-api", fired_at=now, drill=True))
-    async with on_console(stage, LARGE) as pilot:
+    async with run_console(harness, LARGE) as pilot:
         lines = {
             word: next(x for x in screen_lines(pilot.app) if word in x) for word in ("errors (am)", "rehearsed")
         }
@@ -737,8 +740,8 @@ async def test_home_tells_when_an_alert_fired_and_which_ones_are_a_drills(stage:
 # ── resizing ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_presenter_mode_covers_a_form_and_comes_back_to_it(stage: Stage) -> None:
-    async with in_war_room(stage, declared(stage)) as pilot:
+async def test_presenter_mode_covers_a_form_and_comes_back_to_it(harness: AppHarness) -> None:
+    async with in_war_room(harness, declared(harness)) as pilot:
         await press(pilot, "n")
         await type_in(pilot, "half a word")
         await pilot.press("f2")
@@ -747,9 +750,9 @@ async def test_presenter_mode_covers_a_form_and_comes_back_to_it(stage: Stage) -
         await until(pilot, lambda: isinstance(top(pilot), Form) and "half a word" in screen_text(pilot.app))
 
 
-async def test_a_storm_of_resizes_keeps_focus_and_half_typed_words(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_a_storm_of_resizes_keeps_focus_and_half_typed_words(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, "n")
         await type_in(pilot, "half a sen")
         for width, height in ((160, 45), (1, 1), (200, 50), (40, 10), (2, 60), (119, 34), (120, 34), (80, 24)):
@@ -767,9 +770,9 @@ async def test_a_storm_of_resizes_keeps_focus_and_half_typed_words(stage: Stage)
 
 
 @pytest.mark.parametrize("keys", [(), ("v",), ("r",), ("f2",), ("o",), ("H",), ("u",), ("d",)], ids="-".join)
-async def test_every_screen_survives_any_size(stage: Stage, keys: tuple[str, ...]) -> None:
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_every_screen_survives_any_size(harness: AppHarness, keys: tuple[str, ...]) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, *keys)
         for width, height in ((1, 1), (5, 2), (20, 5), (400, 100), (80, 24)):
             await pilot.resize_terminal(width, height)
@@ -777,9 +780,9 @@ async def test_every_screen_survives_any_size(stage: Stage, keys: tuple[str, ...
         assert screen_text(pilot.app).strip()
 
 
-async def test_panes_are_tabs_on_a_small_screen_and_tiles_on_a_large_one(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_panes_are_tabs_on_a_small_screen_and_tiles_on_a_large_one(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 1
         assert "2 Timeline" in screen_text(pilot.app)
         await pilot.resize_terminal(*LARGE)
@@ -793,10 +796,10 @@ async def test_panes_are_tabs_on_a_small_screen_and_tiles_on_a_large_one(stage: 
 
 
 @pytest.mark.parametrize("size", [(90, 24), (100, 30), LARGE])
-async def test_a_tab_shows_a_title_as_plain_text(stage: Stage, size: tuple[int, int]) -> None:
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id, size) as pilot:
-        other = stage.folder / "worker[b].log"
+async def test_a_tab_shows_a_title_as_plain_text(harness: AppHarness, size: tuple[int, int]) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id, size) as pilot:
+        other = harness.folder / "worker[b].log"
         other.write_text("2026-01-28T13:14:00Z INFO up\n")
         pilot.app.screen.query_one(LogPane).view.add(FileSource(other))
         if size == LARGE:
@@ -816,13 +819,13 @@ ValueError: no such card
 """
 
 
-async def test_a_record_is_pinned_whole_from_the_pane_and_from_its_own_screen(stage: Stage) -> None:
-    incident_id = declared(stage)
+async def test_a_record_is_pinned_whole_from_the_pane_and_from_its_own_screen(harness: AppHarness) -> None:
+    incident_id = declared(harness)
 
     def pinned() -> list[str]:
-        return [event.words for _, event in stage.room.incident(incident_id).evidence]
+        return [event.words for _, event in harness.room.incident(incident_id).evidence]
 
-    async with in_war_room(stage, incident_id, LARGE, TRACE) as pilot:
+    async with in_war_room(harness, incident_id, LARGE, TRACE) as pilot:
         await until(pilot, lambda: "no such card" in screen_text(pilot.app))
         await press(pilot, "4", "p")
         await until(pilot, lambda: len(pinned()) == 1)
@@ -836,12 +839,12 @@ async def test_a_record_is_pinned_whole_from_the_pane_and_from_its_own_screen(st
 
 
 async def test_a_secret_is_shown_only_when_asked_for_and_only_for_a_moment(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    incident_id = declared(stage)
+    incident_id = declared(harness)
     copied: list[str] = []
     monkeypatch.setattr(App, "copy_to_clipboard", lambda self, text: copied.append(text))
-    async with in_war_room(stage, incident_id, LARGE, TRACE) as pilot:
+    async with in_war_room(harness, incident_id, LARGE, TRACE) as pilot:
         await until(pilot, lambda: "redacted:slack-token" in screen_text(pilot.app))
         await press(pilot, "4", "enter")
         await until(pilot, lambda: "shows what is masked (1)" in screen_text(pilot.app))
@@ -870,10 +873,10 @@ async def test_a_secret_is_shown_only_when_asked_for_and_only_for_a_moment(
         assert TOKEN not in screen_text(pilot.app)
 
 
-async def test_a_log_is_added_while_the_room_is_open_and_both_are_told_apart(stage: Stage) -> None:
-    other = stage.folder / "worker.log"
+async def test_a_log_is_added_while_the_room_is_open_and_both_are_told_apart(harness: AppHarness) -> None:
+    other = harness.folder / "worker.log"
     other.write_text("2026-01-28T13:14:30Z WARN queue is long\n", encoding="utf-8")
-    async with in_war_room(stage, declared(stage), LARGE) as pilot:
+    async with in_war_room(harness, declared(harness), LARGE) as pilot:
         await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
         await press(pilot, "L")
         await type_in(pilot, f"{other}\n")
@@ -887,25 +890,27 @@ async def test_a_log_is_added_while_the_room_is_open_and_both_are_told_apart(sta
         await until(pilot, lambda: "not a log" in screen_text(pilot.app))
 
 
-async def test_what_is_typed_right_after_a_key_that_asks_is_words_wherever_the_cursor_was(stage: Stage) -> None:
-    incident_id = declared(stage)
-    other = stage.folder / "kmnpqsux.log"
+async def test_what_is_typed_right_after_a_key_that_asks_is_words_wherever_the_cursor_was(
+    harness: AppHarness,
+) -> None:
+    incident_id = declared(harness)
+    other = harness.folder / "kmnpqsux.log"
     other.write_text("2026-01-28T13:14:30Z WARN queue is long\n", encoding="utf-8")
-    async with in_war_room(stage, incident_id, LARGE) as pilot:
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
         await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
-        before = stage.room.incident(incident_id).version
+        before = harness.room.incident(incident_id).version
         await press(pilot, "1")
         await type_in(pilot, f"L{other}\n")
         await until(pilot, lambda: "queue is long" in screen_text(pilot.app))
         await press(pilot, "2")
         await type_in(pilot, "/knu\n")
         await until(pilot, lambda: "no other line with “knu”" in screen_text(pilot.app))
-        assert stage.room.incident(incident_id).version == before and isinstance(top(pilot), WarRoomScreen)
+        assert harness.room.incident(incident_id).version == before and isinstance(top(pilot), WarRoomScreen)
 
 
-async def test_a_leap_of_errors_is_the_next_thing_until_somebody_looks(stage: Stage) -> None:
-    incident_id = declared(stage, Acknowledge())
-    async with in_war_room(stage, incident_id, LARGE) as pilot:
+async def test_a_leap_of_errors_is_the_next_thing_until_somebody_looks(harness: AppHarness) -> None:
+    incident_id = declared(harness, Acknowledge())
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
         await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
         pane = pilot.app.screen.query_one(LogPane)
         pane.post_message(LogPane.SpikeSeen(pane, 12.0))
@@ -924,88 +929,88 @@ def _count_bells(app: App[Any]) -> list[int]:
     return rung
 
 
-async def test_an_overdue_update_rings_once_and_again_only_after_the_next_promise(stage: Stage) -> None:
-    incident_id = declared(stage, Acknowledge())
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_an_overdue_update_rings_once_and_again_only_after_the_next_promise(harness: AppHarness) -> None:
+    incident_id = declared(harness, Acknowledge())
+    async with in_war_room(harness, incident_id) as pilot:
         rung = _count_bells(pilot.app)
         screen = top(pilot)
         screen.tick()
         assert not rung
-        stage.clock.pass_(minutes=40)
+        harness.clock.pass_(minutes=40)
         for _ in range(3):
             screen.tick()
             await settle(pilot)
         assert len(rung) == 1
         assert "OVERDUE" in screen_text(pilot.app)
-        await asyncio.to_thread(stage.room.post_update, incident_id, "update", {"next_update": "+15m"})
+        await asyncio.to_thread(harness.room.post_update, incident_id, "update", {"next_update": "+15m"})
         await settle(pilot)
         assert "OVERDUE" not in screen_text(pilot.app)
-        stage.clock.pass_(minutes=40)
+        harness.clock.pass_(minutes=40)
         screen.tick()
         assert len(rung) == 2
 
 
 async def test_the_bell_can_be_switched_off(tmp_path: Path) -> None:
-    with Stage(tmp_path, console=ConsoleSettings(bell=False)) as stage:
-        incident_id = declared(stage, Acknowledge())
-        async with in_war_room(stage, incident_id) as pilot:
+    with AppHarness(tmp_path, console=ConsoleSettings(bell=False)) as harness:
+        incident_id = declared(harness, Acknowledge())
+        async with in_war_room(harness, incident_id) as pilot:
             rung = _count_bells(pilot.app)
-            stage.clock.pass_(minutes=40)
+            harness.clock.pass_(minutes=40)
             top(pilot).tick()
             assert not rung
 
 
-async def test_space_ticks_the_item_that_the_next_line_names(stage: Stage) -> None:
-    incident_id = resolved(stage, WriteSection("root_cause", "The pool was too small."))
-    await asyncio.to_thread(stage.room.post_update, incident_id, "resolution", {})
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_space_ticks_the_item_that_the_next_line_names(harness: AppHarness) -> None:
+    incident_id = resolved(harness, WriteSection("root_cause", "The pool was too small."))
+    await asyncio.to_thread(harness.room.post_update, incident_id, "resolution", {})
+    async with in_war_room(harness, incident_id) as pilot:
         line = next(line for line in screen_lines(pilot.app) if line.strip().startswith("Next"))
         assert "Schedule post-mortem meeting" in line and "[space]" in line
         await press(pilot, "2", "space")
-        assert "meeting" in stage.room.incident(incident_id).ticks
+        assert "meeting" in harness.room.incident(incident_id).ticks
 
 
 # ── resolve ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_resolving_shows_all_that_stands_in_the_way_at_once(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+async def test_resolving_shows_all_that_stands_in_the_way_at_once(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id)) as pilot:
         text = screen_text(pilot.app)
         assert "No fix is recorded" in text
-        for item in stage.room.playbook.checklists["recovery"].items:
+        for item in harness.room.playbook.checklists["recovery"].items:
             assert f"Not verified: {item.text}" in text
         await press(pilot, "ctrl+s")
         assert "cannot be resolved yet" in screen_text(pilot.app)
         assert focused(pilot) == "reason"
-        assert stage.room.incident(incident_id).open
+        assert harness.room.incident(incident_id).open
 
 
-async def test_items_are_ticked_by_space_and_by_enter_each_with_who_and_when(stage: Stage) -> None:
-    incident_id = declared(stage)
-    items = stage.room.playbook.checklists["recovery"].items
-    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+async def test_items_are_ticked_by_space_and_by_enter_each_with_who_and_when(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    items = harness.room.playbook.checklists["recovery"].items
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id)) as pilot:
         await press(pilot, "space")
         await press(pilot, "enter")
-        assert set(stage.room.incident(incident_id).ticks) >= {items[0].id, items[1].id}
+        assert set(harness.room.incident(incident_id).ticks) >= {items[0].id, items[1].id}
         assert "Alice 14:15" in screen_text(pilot.app)
         await press(pilot, "up", "space")
         await press(pilot, "enter")
-        assert items[1].id in stage.room.incident(incident_id).ticks, "enter alone leaves it ticked"
+        assert items[1].id in harness.room.incident(incident_id).ticks, "enter alone leaves it ticked"
         await press(pilot, "space")
         await press(pilot, "down", "enter")
-        assert items[1].id not in stage.room.incident(incident_id).ticks
+        assert items[1].id not in harness.room.incident(incident_id).ticks
 
 
-def observed(stage: Stage, incident_id: str, reading: Reading) -> None:
+def observed(harness: AppHarness, incident_id: str, reading: Reading) -> None:
     """Have another console measure the errors in the log."""
-    stage.room.save_observation(incident_id, Observation(stage.clock(), "Bo", {ERRORS: reading}))
+    harness.room.save_observation(incident_id, Observation(harness.clock(), "Bo", {ERRORS: reading}))
 
 
-async def test_evidence_stands_beside_its_item(stage: Stage) -> None:
-    incident_id = declared(stage)
-    observed(stage, incident_id, Reading("no errors in the last 8 min (was 41/min)", "for"))
-    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+async def test_evidence_stands_beside_its_item(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    observed(harness, incident_id, Reading("no errors in the last 8 min (was 41/min)", "for"))
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id)) as pilot:
         line = next(line for line in screen_lines(pilot.app) if "No new errors in logs" in line)
         assert "no errors in the last 8 min (was 41/min)" in line
 
@@ -1013,33 +1018,35 @@ async def test_evidence_stands_beside_its_item(stage: Stage) -> None:
 AGAINST = Reading("953 errors in the last minute", "against")
 
 
-async def test_an_item_that_the_log_speaks_against_is_ticked_only_after_asking(stage: Stage) -> None:
-    incident_id = declared(stage, RecordFix("Rolled back"))
-    observed(stage, incident_id, AGAINST)
-    ids = [item.id for item in stage.room.playbook.checklists["recovery"].items]
+async def test_an_item_that_the_log_speaks_against_is_ticked_only_after_asking(harness: AppHarness) -> None:
+    incident_id = declared(harness, RecordFix("Rolled back"))
+    observed(harness, incident_id, AGAINST)
+    ids = [item.id for item in harness.room.playbook.checklists["recovery"].items]
 
-    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id)) as pilot:
         await press(pilot, *["down"] * ids.index("no-new-errors"), "space")
         assert isinstance(top(pilot), Confirm) and "953 errors in the last minute" in screen_text(pilot.app)
         await press(pilot, "enter")  # alone it leaves everything as it is
-        assert "no-new-errors" not in stage.room.incident(incident_id).ticks
+        assert "no-new-errors" not in harness.room.incident(incident_id).ticks
         await press(pilot, "space", "down", "enter")
-        assert stage.room.incident(incident_id).ticks["no-new-errors"].against == AGAINST.text
-        assert "although: 953 errors" in stage.room.incident(incident_id).rows[-1].text
+        assert harness.room.incident(incident_id).ticks["no-new-errors"].against == AGAINST.text
+        assert "although: 953 errors" in harness.room.incident(incident_id).rows[-1].text
 
 
-async def test_an_incident_that_the_log_speaks_against_is_not_resolved_without_a_reason(stage: Stage) -> None:
-    incident_id = declared(stage, RecordFix("Rolled back"))
-    verified(stage, incident_id)
-    observed(stage, incident_id, AGAINST)
-    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id), LARGE) as pilot:
+async def test_an_incident_that_the_log_speaks_against_is_not_resolved_without_a_reason(
+    harness: AppHarness,
+) -> None:
+    incident_id = declared(harness, RecordFix("Rolled back"))
+    verified(harness, incident_id)
+    observed(harness, incident_id, AGAINST)
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id), LARGE) as pilot:
         assert "not met: No new errors in logs — 953" in screen_text(pilot.app)
         await press(pilot, "ctrl+s")
-        assert stage.room.incident(incident_id).open
-        observed(stage, incident_id, Reading("no errors in the last 8 min", "for"))
+        assert harness.room.incident(incident_id).open
+        observed(harness, incident_id, Reading("no errors in the last 8 min", "for"))
         await until(pilot, lambda: "does not hold" not in screen_text(pilot.app))
         await press(pilot, "ctrl+s")
-        assert not stage.room.incident(incident_id).open
+        assert not harness.room.incident(incident_id).open
 
 
 @pytest.mark.parametrize(
@@ -1050,19 +1057,19 @@ async def test_an_incident_that_the_log_speaks_against_is_not_resolved_without_a
         (Reading("no log is watched"), "$text-quiet"),
     ],
 )
-async def test_only_evidence_for_an_item_is_green(stage: Stage, reading: Reading, colour: str) -> None:
-    incident_id = declared(stage)
-    observed(stage, incident_id, reading)
-    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+async def test_only_evidence_for_an_item_is_green(harness: AppHarness, reading: Reading, colour: str) -> None:
+    incident_id = declared(harness)
+    observed(harness, incident_id, reading)
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id)) as pilot:
         row = next(row for row in pilot.app.screen.query_one("#items", RowList)._rows if row.id == "no-new-errors")
         assert row.tail is not None and reading.text in row.tail.plain
         assert [colour in str(span.style) for span in row.tail.spans] == [True]
 
 
-async def test_the_war_room_asks_before_it_ticks_over_its_log(stage: Stage) -> None:
-    incident_id = declared(stage, RecordFix("Rolled back"))
-    stamp = f"{stage.clock() - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
-    async with in_war_room(stage, incident_id, log=f"{stamp} ERROR pool timeout\n" * 3) as pilot:
+async def test_the_war_room_asks_before_it_ticks_over_its_log(harness: AppHarness) -> None:
+    incident_id = declared(harness, RecordFix("Rolled back"))
+    stamp = f"{harness.clock() - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
+    async with in_war_room(harness, incident_id, log=f"{stamp} ERROR pool timeout\n" * 3) as pilot:
         screen = top(pilot)
         assert isinstance(screen, WarRoomScreen)
         await until(pilot, lambda: bool((reading := screen.evidence("no-new-errors")) and reading.against))
@@ -1070,34 +1077,34 @@ async def test_the_war_room_asks_before_it_ticks_over_its_log(stage: Stage) -> N
         screen.query_one("#items", RowList).put_cursor("no-new-errors")
         await press(pilot, "space")
         assert isinstance(top(pilot), Confirm) and "3 errors in the last minute" in screen_text(pilot.app)
-        assert "no-new-errors" not in stage.room.incident(incident_id).ticks
+        assert "no-new-errors" not in harness.room.incident(incident_id).ticks
 
 
-async def test_the_log_of_the_war_room_is_evidence(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_the_log_of_the_war_room_is_evidence(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, "r")
         line = next(line for line in screen_lines(pilot.app) if "No new errors in logs" in line)
         assert "no errors in the last" in line or "in the last minute" in line
 
 
-async def test_resolving_over_blockers_takes_a_reason_that_the_timeline_keeps(stage: Stage) -> None:
-    incident_id = declared(stage, RecordFix("Rolled back"))
-    verified(stage, incident_id, but=1)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_resolving_over_blockers_takes_a_reason_that_the_timeline_keeps(harness: AppHarness) -> None:
+    incident_id = declared(harness, RecordFix("Rolled back"))
+    verified(harness, incident_id, but=1)
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, "r", "tab")
         await type_in(pilot, "reports close tomorrow")
         await press(pilot, "ctrl+s")
-        incident = stage.room.incident(incident_id)
+        incident = harness.room.incident(incident_id)
         assert incident.status == "resolved"
         assert "reports close tomorrow" in incident.rows[-1].text
         assert isinstance(top(pilot), WarRoomScreen)
         assert "Post the all-clear  [u]" in screen_text(pilot.app)
 
 
-async def test_a_half_typed_reason_is_there_on_coming_back(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with in_war_room(stage, incident_id) as pilot:
+async def test_a_half_typed_reason_is_there_on_coming_back(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
         await press(pilot, "r", "tab")
         await type_in(pilot, "because")
         await press(pilot, "escape")
@@ -1106,31 +1113,31 @@ async def test_a_half_typed_reason_is_there_on_coming_back(stage: Stage) -> None
         assert pilot.app.screen.query_one("#reason", Input).value == "because"
 
 
-async def test_no_reason_is_asked_for_once_all_is_verified(stage: Stage) -> None:
-    incident_id = declared(stage, RecordFix("Rolled back"))
-    verified(stage, incident_id)
-    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+async def test_no_reason_is_asked_for_once_all_is_verified(harness: AppHarness) -> None:
+    incident_id = declared(harness, RecordFix("Rolled back"))
+    verified(harness, incident_id)
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id)) as pilot:
         assert not pilot.app.screen.query_one("#over").display
         await press(pilot, "r")
-        assert stage.room.incident(incident_id).open, "the key that opens the screen must not end the incident"
+        assert harness.room.incident(incident_id).open, "the key that opens the screen must not end the incident"
         await press(pilot, "ctrl+s")
-        assert stage.room.incident(incident_id).rows[-1].text == "Resolved, recovery verified"
+        assert harness.room.incident(incident_id).rows[-1].text == "Resolved, recovery verified"
 
 
 async def test_what_cannot_be_saved_is_said_and_the_reason_stays(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from warroom.errors import NotSaved
 
-    incident_id = declared(stage)
+    incident_id = declared(harness)
 
     def full(*_: Any, **__: Any) -> Any:
         raise NotSaved("The disk is full", "Free some space and try again.")
 
-    async with on_glass(stage, lambda context: ResolveScreen(context, incident_id)) as pilot:
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id)) as pilot:
         await press(pilot, "tab")
         await type_in(pilot, "it is over")
-        monkeypatch.setattr(stage.room, "execute", full)
+        monkeypatch.setattr(harness.room, "execute", full)
         await press(pilot, "ctrl+s")
         text = screen_text(pilot.app)
         assert "The disk is full" in text and "Free some space" in text and "it is over" in text
@@ -1144,25 +1151,27 @@ def paper(pilot: Pilot[Any]) -> str:
 
 
 @asynccontextmanager
-async def in_review(stage: Stage, incident_id: str, size: tuple[int, int] = SMALL) -> AsyncIterator[Pilot[None]]:
-    async with on_glass(stage, lambda context: ReviewScreen(context, incident_id), size) as pilot:
+async def in_review(
+    harness: AppHarness, incident_id: str, size: tuple[int, int] = SMALL
+) -> AsyncIterator[Pilot[None]]:
+    async with run_screen(harness, lambda context: ReviewScreen(context, incident_id), size) as pilot:
         await until(pilot, lambda: bool(paper(pilot)))
         yield pilot
 
 
-async def test_the_draft_is_filled_in_already_and_grows_with_what_is_written(stage: Stage) -> None:
-    incident_id = resolved(stage)
-    async with in_review(stage, incident_id) as pilot:
+async def test_the_draft_is_filled_in_already_and_grows_with_what_is_written(harness: AppHarness) -> None:
+    incident_id = resolved(harness)
+    async with in_review(harness, incident_id) as pilot:
         assert "Card payments fail" in paper(pilot) and "Timeline" in paper(pilot)
         await asyncio.to_thread(
-            stage.room.execute, incident_id, WriteSection("root_cause", "The pool was too small.")
+            harness.room.execute, incident_id, WriteSection("root_cause", "The pool was too small.")
         )
         await until(pilot, lambda: "The pool was too small." in paper(pilot))
 
 
-async def test_the_draft_is_wrapped_to_its_pane(stage: Stage) -> None:
-    incident_id = resolved(stage, WriteSection("summary", "word " * 60))
-    async with in_review(stage, incident_id, LARGE) as pilot:
+async def test_the_draft_is_wrapped_to_its_pane(harness: AppHarness) -> None:
+    incident_id = resolved(harness, WriteSection("summary", "word " * 60))
+    async with in_review(harness, incident_id, LARGE) as pilot:
         for size in (LARGE, SMALL):
             await pilot.resize_terminal(*size)
             await settle(pilot)
@@ -1170,10 +1179,10 @@ async def test_the_draft_is_wrapped_to_its_pane(stage: Stage) -> None:
             assert max(len(line) for line in paper(pilot).splitlines()) <= reading.scrollable_content_region.width
 
 
-async def test_an_entry_is_amended_and_retracted_from_the_review(stage: Stage) -> None:
-    incident_id = resolved(stage, Note("it was host A"))
-    last = stage.room.incident(incident_id).rows[-1]
-    async with in_review(stage, incident_id) as pilot:
+async def test_an_entry_is_amended_and_retracted_from_the_review(harness: AppHarness) -> None:
+    incident_id = resolved(harness, Note("it was host A"))
+    last = harness.room.incident(incident_id).rows[-1]
+    async with in_review(harness, incident_id) as pilot:
         await press(pilot, "2", "end", "e")
         assert f"amend entry {last.number}" in form_title(pilot)
         await press(pilot, "end")
@@ -1181,39 +1190,39 @@ async def test_an_entry_is_amended_and_retracted_from_the_review(stage: Stage) -
         await press(pilot, "tab", "shift+home")
         await type_in(pilot, "14:16")
         await press(pilot, "ctrl+s")
-        row = stage.room.incident(incident_id).row(last.id)
+        row = harness.room.incident(incident_id).row(last.id)
         assert row is not None and row.text == "it was host A and B"
         assert row.at == START + timedelta(minutes=1)
         pilot.app.screen.query_one("#entries", RowList).put_cursor(str(last.id))
         await press(pilot, "x")
         await type_in(pilot, "wrong host")
         await press(pilot, "enter")
-        row = stage.room.incident(incident_id).row(last.id)
+        row = harness.room.incident(incident_id).row(last.id)
         assert row is not None and row.retracted
 
 
-async def test_enter_shows_an_entry_in_full_with_how_it_was_first_written(stage: Stage) -> None:
-    incident_id = resolved(stage, Note("long " * 40 + "end"))
-    async with in_review(stage, incident_id) as pilot:
+async def test_enter_shows_an_entry_in_full_with_how_it_was_first_written(harness: AppHarness) -> None:
+    incident_id = resolved(harness, Note("long " * 40 + "end"))
+    async with in_review(harness, incident_id) as pilot:
         await press(pilot, "2", "end", "enter")
         assert isinstance(top(pilot), Detail)
         assert "end" in screen_text(pilot.app) and "UTC" in screen_text(pilot.app)
 
 
-async def test_a_section_is_written_by_enter_with_what_the_journal_suggests(stage: Stage) -> None:
-    incident_id = resolved(stage, Note("Connection pool exhausted", "finding"))
-    async with in_review(stage, incident_id) as pilot:
+async def test_a_section_is_written_by_enter_with_what_the_journal_suggests(harness: AppHarness) -> None:
+    incident_id = resolved(harness, Note("Connection pool exhausted", "finding"))
+    async with in_review(harness, incident_id) as pilot:
         await press(pilot, "7", "home", "down", "enter")
         await until(pilot, lambda: "root cause" in form_title(pilot))
         assert "Connection pool exhausted" in screen_text(pilot.app)
         await type_in(pilot, "The pool was too small.")
         await press(pilot, "ctrl+s")
-        assert stage.room.incident(incident_id).sections["root_cause"] == "The pool was too small."
+        assert harness.room.incident(incident_id).sections["root_cause"] == "The pool was too small."
 
 
-async def test_a_section_begins_with_a_draft_that_can_be_deleted(stage: Stage) -> None:
-    incident_id = resolved(stage)
-    async with in_review(stage, incident_id) as pilot:
+async def test_a_section_begins_with_a_draft_that_can_be_deleted(harness: AppHarness) -> None:
+    incident_id = resolved(harness)
+    async with in_review(harness, incident_id) as pilot:
         await press(pilot, "7", "home", *["down"] * SECTIONS.index("went_well"), "enter")
         await until(pilot, lambda: "went well" in form_title(pilot))
         assert "Drafted from the timeline" in screen_text(pilot.app)
@@ -1221,63 +1230,63 @@ async def test_a_section_begins_with_a_draft_that_can_be_deleted(stage: Stage) -
         assert draft.text.startswith("- ")
         draft.text = ""
         await press(pilot, "ctrl+s")
-        assert stage.room.incident(incident_id).sections["went_well"] == ""
+        assert harness.room.incident(incident_id).sections["went_well"] == ""
         await until(pilot, lambda: "left empty" in screen_text(pilot.app))
 
 
-async def test_words_that_blame_are_pointed_at_with_what_to_write_instead(stage: Stage) -> None:
-    incident_id = resolved(stage, WriteSection("root_cause", "Alice should have checked the pool."))
-    async with in_review(stage, incident_id, LARGE) as pilot:
+async def test_words_that_blame_are_pointed_at_with_what_to_write_instead(harness: AppHarness) -> None:
+    incident_id = resolved(harness, WriteSection("root_cause", "Alice should have checked the pool."))
+    async with in_review(harness, incident_id, LARGE) as pilot:
         text = screen_text(pilot.app)
         assert '"should have"' in text and '"Alice": name the role' in text
 
 
-async def test_action_items_show_owner_due_date_and_what_is_overdue(stage: Stage) -> None:
+async def test_action_items_show_owner_due_date_and_what_is_overdue(harness: AppHarness) -> None:
     incident_id = resolved(
-        stage, AddAction("Alert on pool usage", "Carol", "2026-01-20"), AddAction("Size the pool")
+        harness, AddAction("Alert on pool usage", "Carol", "2026-01-20"), AddAction("Size the pool")
     )
-    async with in_review(stage, incident_id, LARGE) as pilot:
+    async with in_review(harness, incident_id, LARGE) as pilot:
         text = screen_text(pilot.app)
         assert "OVERDUE" in text and "Carol" in text
         assert "no owner" in text and "no date" in text
         await press(pilot, "6", "down", "I")
         assert "finish an action item" in form_title(pilot)
         await press(pilot, "enter")
-        assert stage.room.incident(incident_id).actions["A2"].done_at
+        assert harness.room.incident(incident_id).actions["A2"].done_at
 
 
-async def test_space_ticks_the_48_hour_list(stage: Stage) -> None:
-    incident_id = resolved(stage)
-    async with in_review(stage, incident_id) as pilot:
+async def test_space_ticks_the_48_hour_list(harness: AppHarness) -> None:
+    incident_id = resolved(harness)
+    async with in_review(harness, incident_id) as pilot:
         await press(pilot, "1", "home", "space")
-        assert "meeting" in stage.room.incident(incident_id).ticks
+        assert "meeting" in harness.room.incident(incident_id).ticks
 
 
 @pytest.mark.parametrize(
     ("downs", "suffix", "begins"), [(0, ".md", "# "), (1, ".html", "<!doctype"), (2, ".json", "{")]
 )
 async def test_export_writes_the_format_that_was_chosen_for_its_owner_alone(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, downs: int, suffix: str, begins: str
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, downs: int, suffix: str, begins: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    incident_id = resolved(stage)
-    async with in_review(stage, incident_id) as pilot:
+    incident_id = resolved(harness)
+    async with in_review(harness, incident_id) as pilot:
         await press(pilot, "E", *["down"] * downs, "ctrl+s")
         path = tmp_path / f"INC-1-postmortem{suffix}"
         assert path.read_text("utf-8").startswith(begins)
         assert "Card payments fail" in path.read_text("utf-8")
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert any(path.name in told for told in said(pilot.app))
+        assert any(path.name in result for result in toasts(pilot.app))
 
 
 async def test_export_replaces_a_file_only_when_asked_twice(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     mine = tmp_path / "INC-1-postmortem.md"
     mine.write_text("mine", encoding="utf-8")
-    incident_id = resolved(stage)
-    async with in_review(stage, incident_id) as pilot:
+    incident_id = resolved(harness)
+    async with in_review(harness, incident_id) as pilot:
         await press(pilot, "E", "ctrl+s")
         assert "exists already" in screen_text(pilot.app)
         assert mine.read_text("utf-8") == "mine"
@@ -1285,9 +1294,9 @@ async def test_export_replaces_a_file_only_when_asked_twice(
         assert "Card payments fail" in mine.read_text("utf-8")
 
 
-async def test_export_to_where_one_may_not_write_says_so_and_keeps_what_was_typed(stage: Stage) -> None:
-    incident_id = resolved(stage)
-    async with in_review(stage, incident_id) as pilot:
+async def test_export_to_where_one_may_not_write_says_so_and_keeps_what_was_typed(harness: AppHarness) -> None:
+    incident_id = resolved(harness)
+    async with in_review(harness, incident_id) as pilot:
         await press(pilot, "E", "tab", "shift+home")
         await type_in(pilot, "/proc/nowhere/x.md")
         await press(pilot, "ctrl+s")
@@ -1295,30 +1304,32 @@ async def test_export_to_where_one_may_not_write_says_so_and_keeps_what_was_type
         assert "✗" in text and "cannot be" in text and "/proc/nowhere/x.md" in text
 
 
-async def test_the_review_can_be_read_while_the_incident_goes_on(stage: Stage) -> None:
-    incident_id = declared(stage)
-    async with in_review(stage, incident_id, LARGE) as pilot:
+async def test_the_review_can_be_read_while_the_incident_goes_on(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_review(harness, incident_id, LARGE) as pilot:
         assert "still open" in screen_text(pilot.app)
 
 
 # ── home ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_home_lists_what_is_open_with_its_clock_and_what_is_over_with_what_it_owes(stage: Stage) -> None:
-    resolved(stage)
-    stage.clock.pass_(minutes=5)
-    stage.room.declare(Declare("search-api", "Search is empty", severity="high"))
-    stage.clock.pass_(minutes=3)
-    async with on_console(stage, LARGE) as pilot:
+async def test_home_lists_what_is_open_with_its_clock_and_what_is_over_with_what_it_owes(
+    harness: AppHarness,
+) -> None:
+    resolved(harness)
+    harness.clock.pass_(minutes=5)
+    harness.room.declare(Declare("search-api", "Search is empty", severity="high"))
+    harness.clock.pass_(minutes=3)
+    async with run_console(harness, LARGE) as pilot:
         text = screen_text(pilot.app)
         assert "INC-2" in text and "00:03:00" in text and "no IC" in text
         assert "post-mortem due" in text
         assert "on call Alice" in text
 
 
-async def test_enter_at_home_opens_the_incident_and_escape_comes_back(stage: Stage) -> None:
-    declared(stage)
-    async with on_console(stage) as pilot:
+async def test_enter_at_home_opens_the_incident_and_escape_comes_back(harness: AppHarness) -> None:
+    declared(harness)
+    async with run_console(harness) as pilot:
         await press(pilot, "enter")
         assert isinstance(top(pilot), WarRoomScreen)
         await press(pilot, "escape")
@@ -1327,9 +1338,9 @@ async def test_enter_at_home_opens_the_incident_and_escape_comes_back(stage: Sta
         assert isinstance(top(pilot), HomeScreen)
 
 
-async def test_a_drill_cannot_be_taken_for_the_real_thing(stage: Stage) -> None:
-    stage.room.declare(Declare("checkout-api", "Card payments fail", drill=True))
-    async with on_console(stage) as pilot:
+async def test_a_drill_cannot_be_taken_for_the_real_thing(harness: AppHarness) -> None:
+    harness.room.declare(Declare("checkout-api", "Card payments fail", drill=True))
+    async with run_console(harness) as pilot:
         assert "DRILL" in screen_text(pilot.app)
         await press(pilot, "enter")
         assert "DRILL" in screen_text(pilot.app)
@@ -1337,8 +1348,8 @@ async def test_a_drill_cannot_be_taken_for_the_real_thing(stage: Stage) -> None:
         assert "DRILL" in screen_text(pilot.app)
 
 
-async def test_an_action_that_needs_an_incident_says_so_at_home(stage: Stage) -> None:
-    async with on_console(stage) as pilot:
+async def test_an_action_that_needs_an_incident_says_so_at_home(harness: AppHarness) -> None:
+    async with run_console(harness) as pilot:
         await pilot.app.screen.action_do("note")  # type: ignore[attr-defined]
         await settle(pilot)
-        assert any("open an incident first" in told for told in said(pilot.app))
+        assert any("open an incident first" in result for result in toasts(pilot.app))

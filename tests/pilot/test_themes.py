@@ -288,7 +288,7 @@ def test_the_reader_of_css_sees_what_is_wrong() -> None:
     assert [bool(fault) for fault in faults] == [True, False]
 
 
-class Glass(App[None]):
+class SingleScreenApp(App[None]):
     """One widget that uses every variable of ours."""
 
     CSS = "Static { color: $text-quiet; background: $surface-quiet; }" + "".join(
@@ -305,7 +305,7 @@ class Glass(App[None]):
 
 @pytest.mark.anyio
 async def test_textual_takes_every_theme() -> None:
-    app = Glass()
+    app = SingleScreenApp()
     for theme in THEMES.values():
         app.register_theme(theme)
     async with app.run_test() as pilot:

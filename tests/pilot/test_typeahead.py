@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.app import DEADLINE_S, SMALL, Stage, on_console, said, screen_text, settle, type_in, until
+from harness.app import (
+    DEADLINE_S,
+    SMALL,
+    AppHarness,
+    record_toasts,
+    run_console,
+    screen_text,
+    settle,
+    toasts,
+    type_in,
+    until,
+)
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -46,10 +57,10 @@ class Gate:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path / "data") as stage:
-        stage.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
-        yield stage
+def harness(tmp_path: Path) -> Iterator[AppHarness]:
+    with AppHarness(tmp_path / "data") as harness:
+        harness.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
+        yield harness
 
 
 def posted(pilot: Pilot[Any], keys: str) -> None:
@@ -60,16 +71,19 @@ def posted(pilot: Pilot[Any], keys: str) -> None:
 
 
 @asynccontextmanager
-async def coming_up(stage: Stage, incident_id: str, *gates: Gate, slow_equip: bool) -> AsyncIterator[Pilot[None]]:
+async def coming_up(
+    harness: AppHarness, incident_id: str, *gates: Gate, slow_equip: bool
+) -> AsyncIterator[Pilot[None]]:
     """The console as it starts, with ``build_deps`` held up until the first gate opens where ``slow_equip``."""
     themes = load_themes(shipped("themes"))
 
     def build_deps() -> ConsoleDeps:
-        return ConsoleDeps(stage.room, lambda view, service: None, themes, incident_id=incident_id)
+        return ConsoleDeps(harness.room, lambda view, service: None, themes, incident_id=incident_id)
 
     held = Gate(build_deps)
     try:
-        app = WarRoomApp(held if slow_equip else build_deps, crash_folder=stage.folder)
+        app = WarRoomApp(held if slow_equip else build_deps, crash_folder=harness.folder)
+        record_toasts(app)
         async with app.run_test(size=SMALL, notifications=True) as pilot:
             if slow_equip:
                 await until(pilot, held.reached.is_set)
@@ -81,79 +95,79 @@ async def coming_up(stage: Stage, incident_id: str, *gates: Gate, slow_equip: bo
             gate.open()
 
 
-def notes(stage: Stage) -> list[str]:
-    return [row.text for row in stage.room.incident("INC-1").rows if row.kind == "note"]
+def notes(harness: AppHarness) -> list[str]:
+    return [row.text for row in harness.room.incident("INC-1").rows if row.kind == "note"]
 
 
-async def test_keys_typed_before_anything_is_loaded_write_a_note_and_nothing_else(stage: Stage) -> None:
-    before = stage.room.incident("INC-1").version
-    async with coming_up(stage, "INC-1", slow_equip=True) as pilot:
+async def test_keys_typed_before_anything_is_loaded_write_a_note_and_nothing_else(harness: AppHarness) -> None:
+    before = harness.room.incident("INC-1").version
+    async with coming_up(harness, "INC-1", slow_equip=True) as pilot:
         posted(pilot, "ntypo\x13")
         await pilot.pause()
         pilot.app.let_in()  # type: ignore[attr-defined]
-        await until(pilot, lambda: notes(stage) == ["typo"])
+        await until(pilot, lambda: notes(harness) == ["typo"])
         await until(pilot, lambda: isinstance(pilot.app.screen, WarRoomScreen))
         await settle(pilot)
-        assert stage.room.incident("INC-1").version == before + 1
+        assert harness.room.incident("INC-1").version == before + 1
 
 
 async def test_keys_typed_while_the_incident_is_loaded_write_a_note_and_nothing_else(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = stage.room.incident("INC-1").version
-    slow = Gate(stage.room.incident)
-    monkeypatch.setattr(stage.room, "incident", slow)
-    async with coming_up(stage, "INC-1", slow, slow_equip=False) as pilot:
+    before = harness.room.incident("INC-1").version
+    slow = Gate(harness.room.incident)
+    monkeypatch.setattr(harness.room, "incident", slow)
+    async with coming_up(harness, "INC-1", slow, slow_equip=False) as pilot:
         await until(pilot, slow.reached.is_set)
         await until(pilot, lambda: isinstance(pilot.app.screen, WarRoomScreen))
         posted(pilot, "ntypo\x13")
         await pilot.pause()
         assert isinstance(pilot.app.screen, WarRoomScreen)
         slow.open()
-        await until(pilot, lambda: notes(stage) == ["typo"])
+        await until(pilot, lambda: notes(harness) == ["typo"])
         await settle(pilot)
-        assert stage.room.incident("INC-1").version == before + 1
+        assert harness.room.incident("INC-1").version == before + 1
 
 
 async def test_keys_typed_while_a_form_is_on_its_way_are_typed_into_it(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Gate(stage.room.open_draft)
-    monkeypatch.setattr(stage.room, "open_draft", slow)
+    slow = Gate(harness.room.open_draft)
+    monkeypatch.setattr(harness.room, "open_draft", slow)
     try:
-        async with on_console(stage, incident_id="INC-1") as pilot:
-            before = stage.room.incident("INC-1").version
+        async with run_console(harness, incident_id="INC-1") as pilot:
+            before = harness.room.incident("INC-1").version
             posted(pilot, "npool/k")
             await until(pilot, slow.reached.is_set)
             assert isinstance(pilot.app.screen, WarRoomScreen)
             slow.open()
             await until(pilot, lambda: "pool/k" in screen_text(pilot.app))
-            assert isinstance(pilot.app.screen, Form) and stage.room.incident("INC-1").version == before
+            assert isinstance(pilot.app.screen, Form) and harness.room.incident("INC-1").version == before
     finally:
         slow.open()
 
 
 async def test_keys_typed_while_a_form_is_sent_are_for_the_screen_below(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Gate(stage.room.execute)
+    slow = Gate(harness.room.execute)
     try:
-        async with on_console(stage, incident_id="INC-1") as pilot:
+        async with run_console(harness, incident_id="INC-1") as pilot:
             await pilot.press("n")
             await until(pilot, lambda: isinstance(pilot.app.screen, Form))
             await type_in(pilot, "pool")
-            monkeypatch.setattr(stage.room, "execute", slow)
+            monkeypatch.setattr(harness.room, "execute", slow)
             posted(pilot, "\x13H")
             await until(pilot, slow.reached.is_set)
             slow.open()
             await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen))
-            assert notes(stage) == ["pool"]
+            assert notes(harness) == ["pool"]
     finally:
         slow.open()
 
 
-async def test_a_burst_of_keys_goes_through_several_screens_in_order(stage: Stage) -> None:
-    async with coming_up(stage, "", slow_equip=True) as pilot:
+async def test_a_burst_of_keys_goes_through_several_screens_in_order(harness: AppHarness) -> None:
+    async with coming_up(harness, "", slow_equip=True) as pilot:
         posted(pilot, "d" + "search-api" + "\x1b" + "?" + "\x1b" + "d")
         pilot.app.let_in()  # type: ignore[attr-defined]
         await until(
@@ -166,17 +180,17 @@ async def test_a_burst_of_keys_goes_through_several_screens_in_order(stage: Stag
         )
 
 
-async def test_a_paste_keeps_its_place_among_the_keys(stage: Stage) -> None:
-    async with coming_up(stage, "INC-1", slow_equip=True) as pilot:
+async def test_a_paste_keeps_its_place_among_the_keys(harness: AppHarness) -> None:
+    async with coming_up(harness, "INC-1", slow_equip=True) as pilot:
         posted(pilot, "na")
         pilot.app.post_message(events.Paste("bcd"))
         posted(pilot, "e\x13")
         pilot.app.let_in()  # type: ignore[attr-defined]
-        await until(pilot, lambda: notes(stage) == ["abcde"])
+        await until(pilot, lambda: notes(harness) == ["abcde"])
 
 
-async def test_leaving_and_hiding_never_wait(stage: Stage) -> None:
-    async with coming_up(stage, "INC-1", slow_equip=True) as pilot:
+async def test_leaving_and_hiding_never_wait(harness: AppHarness) -> None:
+    async with coming_up(harness, "INC-1", slow_equip=True) as pilot:
         posted(pilot, "n")
         await pilot.press("f3")
         assert pilot.app.privacy  # type: ignore[attr-defined]
@@ -185,26 +199,28 @@ async def test_leaving_and_hiding_never_wait(stage: Stage) -> None:
         pilot.app.let_in()  # type: ignore[attr-defined]
 
 
-async def test_a_screen_that_never_loads_locks_nobody_in(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_screen_that_never_loads_locks_nobody_in(
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(key_queue, "PATIENCE_S", 0.2)
-    slow = Gate(stage.room.incident)
-    monkeypatch.setattr(stage.room, "incident", slow)
-    async with coming_up(stage, "INC-1", slow, slow_equip=False) as pilot:
+    slow = Gate(harness.room.incident)
+    monkeypatch.setattr(harness.room, "incident", slow)
+    async with coming_up(harness, "INC-1", slow, slow_equip=False) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, WarRoomScreen))
         posted(pilot, "ntypo")
-        await until(pilot, lambda: any("ignored" in words for words in said(pilot.app)))
+        await until(pilot, lambda: any("ignored" in words for words in toasts(pilot.app)))
         posted(pilot, "H")
         await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen))
         slow.open()
         await settle(pilot)
-        assert notes(stage) == []
+        assert notes(harness) == []
 
 
 async def test_more_keys_than_can_be_held_are_dropped_not_kept_for_ever(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_queue, "MAX_HELD", 20)
-    async with coming_up(stage, "INC-1", slow_equip=True) as pilot:
+    async with coming_up(harness, "INC-1", slow_equip=True) as pilot:
         posted(pilot, "n" + "x" * 30)
         await pilot.pause()
         pilot.app.let_in()  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.app import DEADLINE_S, Stage, on_console, said, screen_text, settle, until
+from harness.app import DEADLINE_S, AppHarness, run_console, screen_text, settle, toasts, until
 from textual import events
 from textual.app import ComposeResult, RenderResult
 from textual.command import CommandPalette
@@ -34,10 +34,10 @@ SECRET = "xoxb-123456789012-123456789012-abcdefghijklmnopqrstuvwx"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path / "data") as stage:
-        stage.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
-        yield stage
+def harness(tmp_path: Path) -> Iterator[AppHarness]:
+    with AppHarness(tmp_path / "data") as harness:
+        harness.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
+        yield harness
 
 
 def fail(*_: Any, **__: Any) -> Any:
@@ -76,66 +76,72 @@ class HalfScreen(ModalScreen[None]):
         fail()
 
 
-Plant = Callable[[Pilot[None], pytest.MonkeyPatch, Stage], Any]
+Plant = Callable[[Pilot[None], pytest.MonkeyPatch, AppHarness], Any]
 
 
-async def in_an_action(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def in_an_action(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness) -> None:
     monkeypatch.setattr(WarRoomScreen, "do_zoom", fail)
     await pilot.press("z")
 
 
-async def in_an_action_of_the_app(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def in_an_action_of_the_app(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness) -> None:
     monkeypatch.setattr(WarRoomApp, "do_privacy", fail)
     await pilot.press("f3")
 
 
-async def in_an_interval(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def in_an_interval(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness) -> None:
     monkeypatch.setattr(WarRoomScreen, "tick", fail)
 
 
-async def in_a_timer(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def in_a_timer(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness) -> None:
     pilot.app.screen.set_timer(0.01, fail)
 
 
-async def in_a_call_after_the_refresh(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def in_a_call_after_the_refresh(
+    pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness
+) -> None:
     pilot.app.screen.call_after_refresh(fail)
 
 
-async def in_a_worker(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def in_a_worker(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness) -> None:
     async def job() -> None:
         fail()
 
     pilot.app.screen.run_worker(job)
 
 
-async def in_a_message_handler(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def in_a_message_handler(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness) -> None:
     await pilot.app.screen.mount(broken := BrokenHandler())
     broken.focus()
     await pilot.press("x")
 
 
-async def in_the_handler_of_what_changed(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def in_the_handler_of_what_changed(
+    pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness
+) -> None:
     monkeypatch.setattr(WarRoomScreen, "show_snapshot", fail)
-    stage.room.execute("INC-1", Note("a note of another console"))
+    harness.room.execute("INC-1", Note("a note of another console"))
 
 
 async def in_the_thread_that_loads_what_changed(
-    pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage
+    pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness
 ) -> None:
     monkeypatch.setattr(incident_screen, "incident_snapshot", fail)
-    stage.room.execute("INC-1", Note("a note of another console"))
+    harness.room.execute("INC-1", Note("a note of another console"))
 
 
-async def in_a_render(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def in_a_render(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness) -> None:
     await pilot.app.screen.mount(Broken())
 
 
-async def in_the_render_of_a_line(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def in_the_render_of_a_line(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness) -> None:
     await pilot.app.screen.mount(broken := BrokenLine())
     broken.styles.height = 1
 
 
-async def while_a_screen_is_put_together(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+async def while_a_screen_is_put_together(
+    pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness
+) -> None:
     pilot.app.push_screen(HalfScreen())
 
 
@@ -159,15 +165,15 @@ PLANTS: tuple[Plant, ...] = (
 @pytest.mark.faults
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
 async def test_the_console_survives_an_exception(
-    plant: Plant, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    plant: Plant, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with on_console(stage, (120, 36), incident_id="INC-1") as pilot:
-        await plant(pilot, monkeypatch, stage)
-        await until(pilot, lambda: any("RuntimeError" in words for words in said(pilot.app)))
-        told = next(words for words in said(pilot.app) if "RuntimeError" in words)
-        assert "The console keeps running" in told and SECRET not in told
-        report = Path(re.search(r"report is (\S+)\.$", told)[1])  # type: ignore[index]
-        assert report.parent == stage.folder
+    async with run_console(harness, (120, 36), incident_id="INC-1") as pilot:
+        await plant(pilot, monkeypatch, harness)
+        await until(pilot, lambda: any("RuntimeError" in words for words in toasts(pilot.app)))
+        result = next(words for words in toasts(pilot.app) if "RuntimeError" in words)
+        assert "The console keeps running" in result and SECRET not in result
+        report = Path(re.search(r"report is (\S+)\.$", result)[1])  # type: ignore[index]
+        assert report.parent == harness.folder
         assert stat.S_IMODE(report.stat().st_mode) == 0o600
         text = report.read_text("utf-8")
         assert "planted" in text and SECRET not in text and SECRET[::-1] not in text
@@ -184,8 +190,8 @@ async def test_the_console_survives_an_exception(
 
 @pytest.mark.anyio
 @pytest.mark.faults
-async def test_what_cannot_be_drawn_is_a_placeholder(stage: Stage) -> None:
-    async with on_console(stage, (120, 36)) as pilot:
+async def test_what_cannot_be_drawn_is_a_placeholder(harness: AppHarness) -> None:
+    async with run_console(harness, (120, 36)) as pilot:
         await pilot.app.screen.mount(Broken())
         await until(pilot, lambda: PLACEHOLDER in screen_text(pilot.app))
 
@@ -193,18 +199,18 @@ async def test_what_cannot_be_drawn_is_a_placeholder(stage: Stage) -> None:
 @pytest.mark.anyio
 @pytest.mark.faults
 async def test_before_there_is_a_screen_to_go_on_with_it_ends_with_a_report_and_no_secret(
-    stage: Stage, capsys: pytest.CaptureFixture[str]
+    harness: AppHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def build_deps() -> ConsoleDeps:
         return fail()  # type: ignore[no-any-return]
 
-    app = WarRoomApp(build_deps, crash_folder=stage.folder)
+    app = WarRoomApp(build_deps, crash_folder=harness.folder)
     with pytest.raises(RuntimeError):
         async with app.run_test() as pilot:
             await until(pilot, lambda: app._exception is not None)
-    told = capsys.readouterr()
-    shown = told.out + told.err
-    report = next(stage.folder.glob("crash-*.txt")).read_text("utf-8")
+    result = capsys.readouterr()
+    shown = result.out + result.err
+    report = next(harness.folder.glob("crash-*.txt")).read_text("utf-8")
     assert "warroom crashed: RuntimeError" in shown and "RuntimeError" in report
     for text in (shown, report):
         assert SECRET not in text and SECRET[::-1] not in text
@@ -239,25 +245,25 @@ class Told:
 
 @pytest.mark.faults
 def test_a_fault_that_comes_again_and_again_is_reported_once_and_told_now_and_then(tmp_path: Path) -> None:
-    told = Told(tmp_path)
+    result = Told(tmp_path)
     for _ in range(50):
-        told.note()
-    assert (told.reports, len(told.words)) == (1, 1)
-    told.now += AGAIN_S
-    told.note()
-    assert (told.reports, len(told.words)) == (1, 2)
-    assert "already reported" in told.words[-1]
+        result.note()
+    assert (result.reports, len(result.words)) == (1, 1)
+    result.now += AGAIN_S
+    result.note()
+    assert (result.reports, len(result.words)) == (1, 2)
+    assert "already reported" in result.words[-1]
 
 
 @pytest.mark.faults
 def test_many_faults_at_once_do_not_pile_up_on_the_screen_and_each_is_reported(tmp_path: Path) -> None:
-    told = Told(tmp_path)
+    result = Told(tmp_path)
     for kind in (RuntimeError, ValueError, KeyError):
-        told.note(kind)
-    assert (told.reports, len(told.words)) == (3, 1)
-    told.now += APART_S
-    told.note(LookupError)
-    assert (told.reports, len(told.words)) == (4, 2)
+        result.note(kind)
+    assert (result.reports, len(result.words)) == (3, 1)
+    result.now += APART_S
+    result.note(LookupError)
+    assert (result.reports, len(result.words)) == (4, 2)
 
 
 def test_a_folder_keeps_the_newest_reports_only(tmp_path: Path) -> None:
@@ -284,16 +290,16 @@ def test_a_folder_that_takes_nothing_is_no_second_fault(tmp_path: Path, monkeypa
 
 
 @pytest.mark.anyio
-async def test_the_palette_below_presenter_mode_is_not_opened_a_second_time(stage: Stage) -> None:
-    async with on_console(stage, (120, 36), incident_id="INC-1") as pilot:
+async def test_the_palette_below_presenter_mode_is_not_opened_a_second_time(harness: AppHarness) -> None:
+    async with run_console(harness, (120, 36), incident_id="INC-1") as pilot:
         await pilot.press("ctrl+p", "f2", "ctrl+p")
         await pilot.pause()
         assert sum(isinstance(screen, CommandPalette) for screen in pilot.app.screen_stack) == 1
 
 
 @pytest.mark.anyio
-async def test_a_palette_that_lists_nothing_takes_page_keys(stage: Stage) -> None:
-    async with on_console(stage, (120, 36)) as pilot:
+async def test_a_palette_that_lists_nothing_takes_page_keys(harness: AppHarness) -> None:
+    async with run_console(harness, (120, 36)) as pilot:
         await pilot.press("ctrl+p", *"zzzzqqqq")
         await pilot.press("pagedown", "pageup")
         assert isinstance(pilot.app.screen, CommandPalette)

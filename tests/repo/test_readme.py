@@ -18,7 +18,7 @@ import click
 import httpx
 import pytest
 from harness import readme
-from harness.app import Stage
+from harness.app import AppHarness
 from pydantic import SecretStr
 
 from warroom import bootstrap as wiring
@@ -83,8 +83,8 @@ def test_every_page_of_the_manual_is_in_its_index_and_linked_from_the_readme() -
 def test_help_prints_a_page_of_the_manual(tmp_path: Path) -> None:
     say = readme.speaker(tmp_path)
     assert {line.split()[0] for line in say("help").splitlines()} == set(manual.topics())
-    told = say("help", "gloss")
-    assert told.startswith("# Glossary") and "<!--" not in told
+    result = say("help", "gloss")
+    assert result.startswith("# Glossary") and "<!--" not in result
     assert "| `u` | Post an update |" in say("help", "keys")
 
 
@@ -192,8 +192,8 @@ def test_the_first_thing_to_type_at_night_needs_no_settings(tmp_path: Path) -> N
     (line,) = [block for block in fenced(README, "sh") if block.count("\n") == 1 and "warroom declare" in block]
     (words,) = commands(line)
     (tmp_path / "none.toml").write_text("")
-    told = readme.speaker(tmp_path, WARROOM_SETTINGS=str(tmp_path / "none.toml"))(*words)
-    assert told.startswith("INC-1  Critical  checkout-api")
+    result = readme.speaker(tmp_path, WARROOM_SETTINGS=str(tmp_path / "none.toml"))(*words)
+    assert result.startswith("INC-1  Critical  checkout-api")
 
 
 TOML = [block for page in PAGES if page != GUIDE for block in fenced(page.read_text("utf-8"), "toml")]
@@ -292,9 +292,9 @@ def test_the_example_backend_carries_an_incident(package: Any, tmp_path: Path) -
     chat = package.Ntfy(options, transport=httpx.MockTransport(answer))
     assert isinstance(chat, Chat)
     destinations = {"phones": Destination(name="phones", backend="ntfy")}
-    with Stage(tmp_path, chats={"phones": chat}, destinations=destinations) as stage:
-        stage.room.declare(Declare("checkout-api", "Card payments fail"))
-        deliveries = stage.carry()
+    with AppHarness(tmp_path, chats={"phones": chat}, destinations=destinations) as harness:
+        harness.room.declare(Declare("checkout-api", "Card payments fail"))
+        deliveries = harness.deliver()
         assert {one.state for one in deliveries} == {DeliveryState.DELIVERED}
         assert [one.receipt.id for one in deliveries if one.order.act == "post" and one.receipt] == ["m1"]
     (sent,) = came

@@ -84,7 +84,7 @@ def test_it_carries_nothing_else(wheel: Path) -> None:
 
 
 def test_it_finds_its_themes_samples_and_playbook(installed: Path, tmp_path: Path, home: Path) -> None:
-    told = run(
+    result = run(
         installed / "python",
         "-c",
         """
@@ -99,8 +99,8 @@ print(load_playbook(Settings()).severities[0].id, shipped("sample_data").is_dir(
 """,
         cwd=tmp_path,
     ).splitlines()
-    assert told[0].startswith(str(installed.parent)), "not the wheel's own package was tested"
-    assert told[1:] == ["colour-blind dark high-contrast light", "critical True"]
+    assert result[0].startswith(str(installed.parent)), "not the wheel's own package was tested"
+    assert result[1:] == ["colour-blind dark high-contrast light", "critical True"]
 
 
 def test_it_runs_where_there_is_no_checkout(installed: Path, tmp_path: Path, home: Path) -> None:

@@ -65,7 +65,7 @@ name = "checkout-api"
 
 
 @dataclass
-class Told:
+class CliResult:
     """How a command line ended and what it said."""
 
     status: int
@@ -92,42 +92,42 @@ class CliHarness:
         self.verbs: set[str] = set()
         self.environ = {"WARROOM_SETTINGS": str(self.settings), "WARROOM_DATA": str(self.data), "WARROOM_AS": "Bob"}
 
-    def run(self, *arguments: str, given: str = "") -> Told:
+    def run(self, *arguments: str, given: str = "") -> CliResult:
         """Run one command line; a second passes."""
         self.now += timedelta(seconds=1)
         self.verbs |= {*arguments} & VERBS
         with CliRunner().isolation(input=given) as (out, err, _):
             status = run(arguments, CliContext(environ=self.environ, clock=lambda: self.now))
-        return Told(status, out.getvalue().decode(), err.getvalue().decode())
+        return CliResult(status, out.getvalue().decode(), err.getvalue().decode())
 
-    def does(self, *arguments: str, given: str = "") -> Told:
+    def run_ok(self, *arguments: str, given: str = "") -> CliResult:
         """The same, and it has to succeed."""
-        told = self.run(*arguments, given=given)
-        assert told.status == 0, (arguments, told)
-        return told
+        result = self.run(*arguments, given=given)
+        assert result.status == 0, (arguments, result)
+        return result
 
     def status(self) -> Any:
         """What ``status --json`` says."""
-        return self.does("status", "--json").json
+        return self.run_ok("status", "--json").json
 
     def kinds(self) -> list[str]:
         """The kinds of the timeline's entries, in their order."""
-        return [row["kind"] for row in self.does("timeline", "--json").json]
+        return [row["kind"] for row in self.run_ok("timeline", "--json").json]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> CliHarness:
+def cli_harness(tmp_path: Path) -> CliHarness:
     return CliHarness(tmp_path)
 
 
 @pytest.fixture
-def at_work(desk: CliHarness) -> CliHarness:
+def with_incident(cli_harness: CliHarness) -> CliHarness:
     """A desk with INC-1 declared."""
-    desk.does("declare", "checkout-api", "Card payments fail")
-    return desk
+    cli_harness.run_ok("declare", "checkout-api", "Card payments fail")
+    return cli_harness
 
 
-def warroom(*arguments: str, given: str = "", **environ: str) -> Told:
+def warroom(*arguments: str, given: str = "", **environ: str) -> CliResult:
     """The program in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "warroom", *arguments],
@@ -138,14 +138,14 @@ def warroom(*arguments: str, given: str = "", **environ: str) -> Told:
         check=False,
         env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environ},
     )
-    return Told(done.returncode, done.stdout, done.stderr)
+    return CliResult(done.returncode, done.stdout, done.stderr)
 
 
 # ── every verb ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_whole_incident_is_run_from_a_second_terminal(desk: CliHarness, tmp_path: Path) -> None:
-    do = desk.does
+def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness, tmp_path: Path) -> None:
+    do = cli_harness.run_ok
     do("init", "--path", str(tmp_path / "new.toml"))
     assert "on-call" in do("ready").out
     assert "✓  runbooks" in do("ready", "runbooks").out
@@ -153,9 +153,9 @@ def test_a_whole_incident_is_run_from_a_second_terminal(desk: CliHarness, tmp_pa
     assert kept["name"] == "error_rate" and kept["source"] == "am"
 
     words = ["Card", "payments", "fail", "--severity", "hi", "--started", "-10m", "--alert", str(kept["alert"])]
-    told = do("declare", "Checkout-API", *words)
-    assert told.out.startswith("INC-1  High  checkout-api · Card payments fail")
-    assert "✓ transcript" in told.err
+    result = do("declare", "Checkout-API", *words)
+    assert result.out.startswith("INC-1  High  checkout-api · Card payments fail")
+    assert "✓ transcript" in result.err
     assert do("alert").out == ""
 
     do("ack")
@@ -181,7 +181,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(desk: CliHarness, tmp_pa
     do("retract", str(timeline["Two\nlines"]), "--reason", "noise")
     do("milestone", "detected", "-9m")
     do("resolve")
-    assert desk.status()["status"] == "resolved"
+    assert cli_harness.status()["status"] == "resolved"
     do("reopen", "It", "is", "back")
     do("state", "mitigated")
     for item in ("health-checks", "journeys", "baseline", "no-new-errors", "customer-reports"):
@@ -206,55 +206,55 @@ def test_a_whole_incident_is_run_from_a_second_terminal(desk: CliHarness, tmp_pa
     told_by = {row["by"] for row in do("timeline", "--json").json}
     assert told_by == {"Bob", ""}
     elsewhere = {"open", "demo", "logs", "help", "redact", "reset-terminal", "delivery", "resend"}
-    assert VERBS - desk.verbs == elsewhere, "a verb that no test runs"
+    assert VERBS - cli_harness.verbs == elsewhere, "a verb that no test runs"
 
 
-def test_the_people_and_words_that_were_typed_short_are_kept_whole(at_work: CliHarness) -> None:
-    at_work.does("assign", "ic", "ALICE")
-    at_work.does("assign", "tech", "bo")
-    roles = at_work.status()["roles"]
+def test_the_people_and_words_that_were_typed_short_are_kept_whole(with_incident: CliHarness) -> None:
+    with_incident.run_ok("assign", "ic", "ALICE")
+    with_incident.run_ok("assign", "tech", "bo")
+    roles = with_incident.status()["roles"]
     assert roles == {"incident_commander": "Alice Adams", "technical_lead": "Bob", "communications_lead": None}
 
 
-def test_half_a_name_that_two_people_share_is_asked_about(at_work: CliHarness) -> None:
-    told = at_work.run("assign", "ic", "al")
-    assert told.status == 1
-    assert "Alice Adams or Alan Ay" in told.err
-    assert at_work.status()["roles"]["incident_commander"] is None
+def test_half_a_name_that_two_people_share_is_asked_about(with_incident: CliHarness) -> None:
+    result = with_incident.run("assign", "ic", "al")
+    assert result.status == 1
+    assert "Alice Adams or Alan Ay" in result.err
+    assert with_incident.status()["roles"]["incident_commander"] is None
 
 
-def test_somebody_the_settings_do_not_know_may_help(at_work: CliHarness) -> None:
-    at_work.does("assign", "technical_lead", "Zoe", "from", "the", "vendor")
-    assert at_work.status()["roles"]["technical_lead"] == "Zoe from the vendor"
+def test_somebody_the_settings_do_not_know_may_help(with_incident: CliHarness) -> None:
+    with_incident.run_ok("assign", "technical_lead", "Zoe", "from", "the", "vendor")
+    assert with_incident.status()["roles"]["technical_lead"] == "Zoe from the vendor"
 
 
-def test_an_item_that_several_words_may_mean_is_asked_about(at_work: CliHarness) -> None:
-    told = at_work.run("check", "monitor")
-    assert told.status == 0  # an id that says it all
-    told = at_work.run("check", "alert")
-    assert told.status == 1
-    assert "acknowledge" in told.err and "close-alert" in told.err
-    told = at_work.run("check", "runbooks created")
-    assert told.status == 1 and "warroom ready runbooks" in told.err
+def test_an_item_that_several_words_may_mean_is_asked_about(with_incident: CliHarness) -> None:
+    result = with_incident.run("check", "monitor")
+    assert result.status == 0  # an id that says it all
+    result = with_incident.run("check", "alert")
+    assert result.status == 1
+    assert "acknowledge" in result.err and "close-alert" in result.err
+    result = with_incident.run("check", "runbooks created")
+    assert result.status == 1 and "warroom ready runbooks" in result.err
 
 
-def test_a_time_may_begin_with_a_dash_and_end_with_an_h(at_work: CliHarness) -> None:
-    at_work.does("milestone", "started", "-1h", "--reason", "first error in the log")
-    assert at_work.status()["elapsed_s"] == 3601
+def test_a_time_may_begin_with_a_dash_and_end_with_an_h(with_incident: CliHarness) -> None:
+    with_incident.run_ok("milestone", "started", "-1h", "--reason", "first error in the log")
+    assert with_incident.status()["elapsed_s"] == 3601
 
 
 # ── what stdout holds ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_declare_json_is_the_shape_scripts_rely_on(desk: CliHarness) -> None:
-    declared = desk.does("declare", "checkout-api", "Fail", "--severity", "high", "--json").json
+def test_declare_json_is_the_shape_scripts_rely_on(cli_harness: CliHarness) -> None:
+    declared = cli_harness.run_ok("declare", "checkout-api", "Fail", "--severity", "high", "--json").json
     at = "2026-01-28T03:04:06.123Z"
     assert declared == {"id": "INC-1", "severity": "high", "drill": False, "declared_at": at}
 
 
-def test_status_json_is_the_shape_scripts_rely_on(at_work: CliHarness) -> None:
-    at_work.now += timedelta(minutes=6)
-    seen = at_work.status()
+def test_status_json_is_the_shape_scripts_rely_on(with_incident: CliHarness) -> None:
+    with_incident.now += timedelta(minutes=6)
+    seen = with_incident.status()
     assert {*seen} >= {
         "id",
         "title",
@@ -277,28 +277,28 @@ def test_status_json_is_the_shape_scripts_rely_on(at_work: CliHarness) -> None:
     assert all(TIME.fullmatch(at) for at in (seen["next_update_at"], *seen["milestones"].values()))
 
 
-def test_timeline_json_is_the_shape_scripts_rely_on(at_work: CliHarness) -> None:
-    rows = at_work.does("timeline", "--json").json
+def test_timeline_json_is_the_shape_scripts_rely_on(with_incident: CliHarness) -> None:
+    rows = with_incident.run_ok("timeline", "--json").json
     assert all({*row} == {"seq", "id", "at", "kind", "by", "text"} for row in rows)
     assert [row["seq"] for row in rows] == [*range(1, len(rows) + 1)]
     assert rows[0]["kind"] == "declared" and rows[0]["by"] == "Bob"
     assert all(TIME.fullmatch(row["at"]) for row in rows)
 
 
-def test_an_amended_entry_reads_as_amended_and_a_struck_out_one_says_so(at_work: CliHarness) -> None:
-    seq = str(at_work.does("note", "wrong", "--json").json["entries"][0]["seq"])
-    id = next(row["id"] for row in at_work.does("timeline", "--json").json if str(row["seq"]) == seq)
-    at_work.does("amend", id[:23], "--text", "right", "--at", "-3m")
-    row = next(r for r in at_work.does("timeline", "--json").json if str(r["seq"]) == seq)
+def test_an_amended_entry_reads_as_amended_and_a_struck_out_one_says_so(with_incident: CliHarness) -> None:
+    seq = str(with_incident.run_ok("note", "wrong", "--json").json["entries"][0]["seq"])
+    id = next(row["id"] for row in with_incident.run_ok("timeline", "--json").json if str(row["seq"]) == seq)
+    with_incident.run_ok("amend", id[:23], "--text", "right", "--at", "-3m")
+    row = next(r for r in with_incident.run_ok("timeline", "--json").json if str(r["seq"]) == seq)
     assert row["text"] == "right" and row["at"] < START.isoformat()
-    at_work.does("retract", seq)
-    row = next(r for r in at_work.does("timeline", "--json").json if str(r["seq"]) == seq)
+    with_incident.run_ok("retract", seq)
+    row = next(r for r in with_incident.run_ok("timeline", "--json").json if str(r["seq"]) == seq)
     assert row["retracted"] is True
-    assert "(retracted) right" in at_work.does("timeline").out
+    assert "(retracted) right" in with_incident.run_ok("timeline").out
 
 
-def test_deliveries_json_is_the_shape_scripts_rely_on(at_work: CliHarness) -> None:
-    rows = at_work.does("deliveries", "--json").json
+def test_deliveries_json_is_the_shape_scripts_rely_on(with_incident: CliHarness) -> None:
+    rows = with_incident.run_ok("deliveries", "--json").json
     assert all(
         [*row] == ["id", "seq", "destination", "state", "attempts", "next_attempt_at", "receipt", "error"]
         for row in rows
@@ -308,23 +308,23 @@ def test_deliveries_json_is_the_shape_scripts_rely_on(at_work: CliHarness) -> No
     assert post["receipt"]["url"].startswith("file://")
 
 
-def test_the_list_says_on_which_day_an_incident_began(at_work: CliHarness) -> None:
-    at_work.now += timedelta(days=40)
-    assert "2026-01-28 04:04" in at_work.does("list").out  # in the team's zone
+def test_the_list_says_on_which_day_an_incident_began(with_incident: CliHarness) -> None:
+    with_incident.now += timedelta(days=40)
+    assert "2026-01-28 04:04" in with_incident.run_ok("list").out  # in the team's zone
 
 
-def test_status_lists_the_milestones_in_the_order_they_happened(at_work: CliHarness) -> None:
-    at_work.does("resolve", "--reason", "test")
-    told = at_work.does("status").out
-    assert told.index("Declared") < told.index("Mitigated") < told.index("Resolved ")
+def test_status_lists_the_milestones_in_the_order_they_happened(with_incident: CliHarness) -> None:
+    with_incident.run_ok("resolve", "--reason", "test")
+    result = with_incident.run_ok("status").out
+    assert result.index("Declared") < result.index("Mitigated") < result.index("Resolved ")
 
 
-def test_status_tells_the_impact_of_a_resolved_incident_as_past(at_work: CliHarness) -> None:
-    assert "checkout-api · Card payments fail" in at_work.does("status").out
-    at_work.does("resolve", "--reason", "test")
-    told = at_work.does("status").out
-    assert "checkout-api · impact was: Card payments fail" in told
-    assert told.startswith("INC-1  RESOLVED  was Critical") and "CRITICAL" not in at_work.does("list").out
+def test_status_tells_the_impact_of_a_resolved_incident_as_past(with_incident: CliHarness) -> None:
+    assert "checkout-api · Card payments fail" in with_incident.run_ok("status").out
+    with_incident.run_ok("resolve", "--reason", "test")
+    result = with_incident.run_ok("status").out
+    assert "checkout-api · impact was: Card payments fail" in result
+    assert result.startswith("INC-1  RESOLVED  was Critical") and "CRITICAL" not in with_incident.run_ok("list").out
 
 
 @pytest.fixture
@@ -332,50 +332,50 @@ def noisy(tmp_path: Path) -> CliHarness:
     """A desk with INC-1 declared, whose service logs errors at this moment."""
     log = tmp_path / "app.log"
     log.write_text(f"{START + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ} ERROR pool timeout\n" * 3)
-    desk = CliHarness(tmp_path, SETTINGS + f'logs = ["{log}"]\n')
-    desk.does("declare", "checkout-api", "Card payments fail")
-    return desk
+    cli_harness = CliHarness(tmp_path, SETTINGS + f'logs = ["{log}"]\n')
+    cli_harness.run_ok("declare", "checkout-api", "Card payments fail")
+    return cli_harness
 
 
 def test_an_item_that_the_log_speaks_against_is_ticked_only_with_anyway(noisy: CliHarness) -> None:
-    told = noisy.run("check", "no-new-errors")
-    assert told.status == 1 and "3 errors in the last minute" in told.err and "--anyway" in told.err
-    assert "although: 3 errors in the last minute" in noisy.does("check", "no-new-errors", "--anyway").out
+    result = noisy.run("check", "no-new-errors")
+    assert result.status == 1 and "3 errors in the last minute" in result.err and "--anyway" in result.err
+    assert "although: 3 errors in the last minute" in noisy.run_ok("check", "no-new-errors", "--anyway").out
     assert noisy.status()["ticked_against"] == {"no-new-errors": "3 errors in the last minute"}
-    assert "3 errors in the last minute" in noisy.does("status").out
-    assert "was checked although: 3 errors" in noisy.does("postmortem").out
+    assert "3 errors in the last minute" in noisy.run_ok("status").out
+    assert "was checked although: 3 errors" in noisy.run_ok("postmortem").out
 
 
 @pytest.mark.parametrize("verb", [["resolve"], ["state", "resolved"]])
 def test_what_the_log_speaks_against_is_not_resolved_without_a_reason(noisy: CliHarness, verb: list[str]) -> None:
-    noisy.does("fix", "Rolled back")
+    noisy.run_ok("fix", "Rolled back")
     for item in ("health-checks", "journeys", "baseline", "customer-reports"):
-        noisy.does("check", item)
-    noisy.does("check", "no-new-errors", "--anyway")
-    told = noisy.run(*verb)
-    assert told.status == 1 and "not met: No new errors in logs — 3 errors" in told.err
+        noisy.run_ok("check", item)
+    noisy.run_ok("check", "no-new-errors", "--anyway")
+    result = noisy.run(*verb)
+    assert result.status == 1 and "not met: No new errors in logs — 3 errors" in result.err
     noisy.now += timedelta(minutes=2)
-    noisy.does(*verb)
+    noisy.run_ok(*verb)
 
 
 def test_a_quiet_log_is_ticked_without_asking(noisy: CliHarness) -> None:
     noisy.now += timedelta(minutes=2)
-    assert "although" not in noisy.does("check", "no-new-errors").out
+    assert "although" not in noisy.run_ok("check", "no-new-errors").out
 
 
-def test_a_section_can_be_left_empty(at_work: CliHarness) -> None:
-    assert "Draft from the timeline" in at_work.does("postmortem").out
-    at_work.does("section", "could_improve", "--empty")
-    assert "Nothing to report" in at_work.does("postmortem").out
-    told = at_work.run("section", "could_improve")
-    assert told.status == 2 and "--empty" in told.err
+def test_a_section_can_be_left_empty(with_incident: CliHarness) -> None:
+    assert "Draft from the timeline" in with_incident.run_ok("postmortem").out
+    with_incident.run_ok("section", "could_improve", "--empty")
+    assert "Nothing to report" in with_incident.run_ok("postmortem").out
+    result = with_incident.run("section", "could_improve")
+    assert result.status == 2 and "--empty" in result.err
 
 
-def test_list_json_is_a_list_of_status_objects(at_work: CliHarness) -> None:
-    at_work.does("declare", "search", "Slow")
-    rows = at_work.does("list", "--json").json
+def test_list_json_is_a_list_of_status_objects(with_incident: CliHarness) -> None:
+    with_incident.run_ok("declare", "search", "Slow")
+    rows = with_incident.run_ok("list", "--json").json
     assert [row["id"] for row in rows] == ["INC-2", "INC-1"]
-    status = at_work.does("status", "--json", "--incident", "INC-1").json
+    status = with_incident.run_ok("status", "--json", "--incident", "INC-1").json
     assert status["next"][0]["action"] and status["observation"] is None, "what the status alone has"
     assert rows[1] == {key: status[key] for key in rows[1]} | {"elapsed_s": rows[1]["elapsed_s"]}
 
@@ -393,11 +393,11 @@ def test_list_json_is_a_list_of_status_objects(at_work: CliHarness) -> None:
     ],
     ids=" ".join,
 )
-def test_what_a_verb_wrote_and_sent_is_json_too(at_work: CliHarness, arguments: list[str]) -> None:
-    told = at_work.does(*arguments, "--json").json
-    assert {*told} == {"id", "entries", "deliveries"} and told["id"] == "INC-1"
-    assert all({*entry} == {"seq", "id", "at", "kind", "by", "text"} for entry in told["entries"])
-    assert all(delivery["state"] == "delivered" for delivery in told["deliveries"])
+def test_what_a_verb_wrote_and_sent_is_json_too(with_incident: CliHarness, arguments: list[str]) -> None:
+    result = with_incident.run_ok(*arguments, "--json").json
+    assert {*result} == {"id", "entries", "deliveries"} and result["id"] == "INC-1"
+    assert all({*entry} == {"seq", "id", "at", "kind", "by", "text"} for entry in result["entries"])
+    assert all(delivery["state"] == "delivered" for delivery in result["deliveries"])
 
 
 @pytest.mark.parametrize(
@@ -415,25 +415,25 @@ def test_what_a_verb_wrote_and_sent_is_json_too(at_work: CliHarness, arguments: 
     ],
     ids=" ".join,
 )
-def test_whatever_else_is_shown_is_json_too(at_work: CliHarness, arguments: list[str]) -> None:
-    assert isinstance(at_work.does(*arguments, "--json").json, dict | list)
+def test_whatever_else_is_shown_is_json_too(with_incident: CliHarness, arguments: list[str]) -> None:
+    assert isinstance(with_incident.run_ok(*arguments, "--json").json, dict | list)
 
 
-def test_times_are_shown_in_the_teams_zone(at_work: CliHarness) -> None:
-    assert "04:04:06" in at_work.does("timeline").out
+def test_times_are_shown_in_the_teams_zone(with_incident: CliHarness) -> None:
+    assert "04:04:06" in with_incident.run_ok("timeline").out
 
 
 HOSTILE = "a\x1b[31mb\x9b2Jc\u202ed\u2066e\x07f\u200bg"
 
 
-def test_hostile_text_comes_out_inert(at_work: CliHarness) -> None:
-    at_work.does("note", HOSTILE)
-    at_work.does("declare", HOSTILE, HOSTILE)
+def test_hostile_text_comes_out_inert(with_incident: CliHarness) -> None:
+    with_incident.run_ok("note", HOSTILE)
+    with_incident.run_ok("declare", HOSTILE, HOSTILE)
     for arguments in (["timeline"], ["status"], ["list"], ["deliveries"], ["postmortem"], ["export"]):
         for more in ([], ["--json"]):
-            told = at_work.does(*arguments, *more, "--incident", "INC-1")
-            told.out += at_work.does(*arguments, *more, "--incident", "INC-2").out
-            seen = told.out + told.err
+            result = with_incident.run_ok(*arguments, *more, "--incident", "INC-1")
+            result.out += with_incident.run_ok(*arguments, *more, "--incident", "INC-2").out
+            seen = result.out + result.err
             assert all(c.isprintable() or c == "\n" for c in seen), (arguments, ascii(seen))
 
 
@@ -447,20 +447,22 @@ def test_even_what_nobody_made_inert_is_printed_inert(capsys: pytest.CaptureFixt
     assert json.loads(output.as_json(HOSTILE + "😀\ud800")) == HOSTILE + "😀\ud800"
 
 
-def test_an_error_that_repeats_what_was_typed_is_inert(at_work: CliHarness) -> None:
+def test_an_error_that_repeats_what_was_typed_is_inert(with_incident: CliHarness) -> None:
     for verb in (["check"], ["severity"], ["assign", "ic"], [], ["done"], ["delivery", "--sent"], ["--incident"]):
         arguments = [*verb, HOSTILE, *(["status"] if verb == ["--incident"] else [])]
-        told = at_work.run(*arguments)
-        assert told.status in (0, 1, 2)
-        assert all(c.isprintable() or c == "\n" for c in told.err), (arguments, ascii(told.err))
+        result = with_incident.run(*arguments)
+        assert result.status in (0, 1, 2)
+        assert all(c.isprintable() or c == "\n" for c in result.err), (arguments, ascii(result.err))
 
 
-def test_secrets_that_are_typed_are_masked_before_they_are_kept(at_work: CliHarness) -> None:
+def test_secrets_that_are_typed_are_masked_before_they_are_kept(with_incident: CliHarness) -> None:
     token = "xoxb-" + "123456789012-abcdefghijklmnopqrstuvwx"
-    at_work.does("note", f"used {token}")
-    at_work.does("pin", "app.log", f"token={token}")
-    assert token not in at_work.does("export", "--format", "json").out
-    assert token.encode() not in b"".join(file.read_bytes() for file in at_work.data.rglob("*") if file.is_file())
+    with_incident.run_ok("note", f"used {token}")
+    with_incident.run_ok("pin", "app.log", f"token={token}")
+    assert token not in with_incident.run_ok("export", "--format", "json").out
+    assert token.encode() not in b"".join(
+        file.read_bytes() for file in with_incident.data.rglob("*") if file.is_file()
+    )
 
 
 def test_columns_line_up_for_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
@@ -512,14 +514,16 @@ def test_columns_line_up_for_wide_characters(capsys: pytest.CaptureFixture[str])
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_refusal_says_why_and_writes_nothing(at_work: CliHarness, arguments: list[str], reason: str) -> None:
-    before = at_work.does("timeline").out
-    told = at_work.run(*arguments)
-    assert told.status == 1, told
-    assert told.out == ""
-    assert reason in told.err
-    assert "Traceback" not in told.err
-    assert at_work.does("timeline", "--incident", "INC-1").out == before
+def test_a_refusal_says_why_and_writes_nothing(
+    with_incident: CliHarness, arguments: list[str], reason: str
+) -> None:
+    before = with_incident.run_ok("timeline").out
+    result = with_incident.run(*arguments)
+    assert result.status == 1, result
+    assert result.out == ""
+    assert reason in result.err
+    assert "Traceback" not in result.err
+    assert with_incident.run_ok("timeline", "--incident", "INC-1").out == before
 
 
 @pytest.mark.parametrize(
@@ -547,11 +551,13 @@ def test_a_refusal_says_why_and_writes_nothing(at_work: CliHarness, arguments: l
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_in_the_command_line_ends_with_2(at_work: CliHarness, arguments: list[str], words: str) -> None:
-    told = at_work.run(*arguments)
-    assert told.status == 2, told
-    assert words in told.err
-    assert told.out == ""
+def test_a_mistake_in_the_command_line_ends_with_2(
+    with_incident: CliHarness, arguments: list[str], words: str
+) -> None:
+    result = with_incident.run(*arguments)
+    assert result.status == 2, result
+    assert words in result.err
+    assert result.out == ""
 
 
 @pytest.mark.parametrize(
@@ -567,40 +573,40 @@ def test_a_mistake_in_the_command_line_ends_with_2(at_work: CliHarness, argument
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 @pytest.mark.parametrize("text", ["- a", "-20 % of payments", "-> moved", "--- Traceback", "-1", "—dash"])
-def test_text_may_begin_with_a_dash(at_work: CliHarness, arguments: list[str], kept: str, text: str) -> None:
+def test_text_may_begin_with_a_dash(with_incident: CliHarness, arguments: list[str], kept: str, text: str) -> None:
     for words in ([text], ["--", f"{text} too"]):
-        at_work.does(*arguments, *words)
-        newest = at_work.does("list", "--json").json[0]["id"]
-        texts = [row["text"] for row in at_work.does("timeline", "--incident", newest, "--json").json]
-        assert any(kept.format(words[-1]) in told for told in texts), texts
+        with_incident.run_ok(*arguments, *words)
+        newest = with_incident.run_ok("list", "--json").json[0]["id"]
+        texts = [row["text"] for row in with_incident.run_ok("timeline", "--incident", newest, "--json").json]
+        assert any(kept.format(words[-1]) in result for result in texts), texts
 
 
 @pytest.mark.parametrize("arguments", [["note"], ["section", "summary"], ["fix"], ["alert"]])
-def test_text_from_stdin_is_kept_whole_or_refused(at_work: CliHarness, arguments: list[str]) -> None:
-    before = at_work.does("timeline", "--json").out
+def test_text_from_stdin_is_kept_whole_or_refused(with_incident: CliHarness, arguments: list[str]) -> None:
+    before = with_incident.run_ok("timeline", "--json").out
     for text, why in ((" " * stdin.MAX_TEXT_BYTES + "x", "longer than 1 MiB"), ("\n", "stdin was empty")):
-        told = at_work.run(*arguments, "-", given=text)
-        assert (told.status, told.out) == (1, "") and why in told.err
-    assert at_work.does("timeline", "--json").out == before
-    assert at_work.does("alert", "--json").json == []
+        result = with_incident.run(*arguments, "-", given=text)
+        assert (result.status, result.out) == (1, "") and why in result.err
+    assert with_incident.run_ok("timeline", "--json").out == before
+    assert with_incident.run_ok("alert", "--json").json == []
     longest = "ab\n" * 349_525 + "c"
     assert len(longest) == stdin.MAX_TEXT_BYTES
-    at_work.does(*arguments, "-", given=longest)
+    with_incident.run_ok(*arguments, "-", given=longest)
     assert (
         json.dumps(longest)[1:-1]
-        in at_work.does(*(["alert"] if arguments == ["alert"] else ["export"]), "--json").out
+        in with_incident.run_ok(*(["alert"] if arguments == ["alert"] else ["export"]), "--json").out
     )
 
 
 @pytest.mark.parametrize("verb", ["note -", "section summary -", "alert -", "check -", "redact", "logs -"])
-def test_a_closed_stdin_is_told_in_words(at_work: CliHarness, verb: str) -> None:
+def test_a_closed_stdin_is_told_in_words(with_incident: CliHarness, verb: str) -> None:
     done = subprocess.run(
         ["sh", "-c", f'exec "{sys.executable}" -m warroom {verb} <&-'],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
-        env={"PATH": "/usr/bin:/bin", **at_work.environ},
+        env={"PATH": "/usr/bin:/bin", **with_incident.environ},
     )
     assert done.returncode == 1
     assert done.stdout == ""
@@ -618,10 +624,10 @@ def test_a_closed_stdin_is_told_in_words(at_work: CliHarness, verb: str) -> None
         ("TL", "Technical lead"),
     ],
 )
-def test_a_role_may_be_named_by_what_people_call_it(at_work: CliHarness, role: str, title: str) -> None:
-    assert f"{title}: Alice Adams" in at_work.does("assign", role, "alice").out
-    assert title in at_work.does("handover", role, "bob").out
-    assert title in at_work.does("release", role).out
+def test_a_role_may_be_named_by_what_people_call_it(with_incident: CliHarness, role: str, title: str) -> None:
+    assert f"{title}: Alice Adams" in with_incident.run_ok("assign", role, "alice").out
+    assert title in with_incident.run_ok("handover", role, "bob").out
+    assert title in with_incident.run_ok("release", role).out
 
 
 @given(typed=st.text(st.sampled_from("abcdelmnorstu -_"), max_size=12))
@@ -645,51 +651,51 @@ def test_whatever_is_typed_for_a_role_means_one_of_those_it_fits_or_names_them(t
         assert all(any(part[0] == word[0] for word in own) for part in parts)
 
 
-def test_with_several_open_the_one_meant_is_asked_for(at_work: CliHarness) -> None:
-    at_work.does("declare", "search", "Slow")
-    told = at_work.run("ack")
-    assert told.status == 1
-    assert "INC-1 (checkout-api)" in told.err and "--incident" in told.err
-    at_work.does("ack", "--incident", "inc-1")
-    assert "acknowledged" in at_work.does("status", "--json", "--incident", "INC-1").json["milestones"]
+def test_with_several_open_the_one_meant_is_asked_for(with_incident: CliHarness) -> None:
+    with_incident.run_ok("declare", "search", "Slow")
+    result = with_incident.run("ack")
+    assert result.status == 1
+    assert "INC-1 (checkout-api)" in result.err and "--incident" in result.err
+    with_incident.run_ok("ack", "--incident", "inc-1")
+    assert "acknowledged" in with_incident.run_ok("status", "--json", "--incident", "INC-1").json["milestones"]
 
 
-def test_with_nothing_declared_the_way_to_begin_is_told(desk: CliHarness) -> None:
-    told = desk.run("status")
-    assert told.status == 1 and "warroom declare" in told.err
-    told = desk.does("list")
-    assert told.out == "" and "warroom declare" in told.err
-    assert desk.does("list", "--json").json == []
+def test_with_nothing_declared_the_way_to_begin_is_told(cli_harness: CliHarness) -> None:
+    result = cli_harness.run("status")
+    assert result.status == 1 and "warroom declare" in result.err
+    result = cli_harness.run_ok("list")
+    assert result.out == "" and "warroom declare" in result.err
+    assert cli_harness.run_ok("list", "--json").json == []
 
 
 # ── the globals ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_globals_count_before_and_after_the_verb(at_work: CliHarness) -> None:
+def test_globals_count_before_and_after_the_verb(with_incident: CliHarness) -> None:
     for arguments in (["--json", "status"], ["status", "--json"]):
-        assert at_work.does(*arguments).json["id"] == "INC-1"
-    at_work.does("--as", "Before", "note", "x")
-    at_work.does("note", "y", "--as", "After")
-    at_work.does("--as", "Before", "note", "z", "--as", "Nearest")
-    by = [row["by"] for row in at_work.does("timeline", "--json").json if row["kind"] == "note"]
+        assert with_incident.run_ok(*arguments).json["id"] == "INC-1"
+    with_incident.run_ok("--as", "Before", "note", "x")
+    with_incident.run_ok("note", "y", "--as", "After")
+    with_incident.run_ok("--as", "Before", "note", "z", "--as", "Nearest")
+    by = [row["by"] for row in with_incident.run_ok("timeline", "--json").json if row["kind"] == "note"]
     assert by == ["Before", "After", "Nearest"]
-    assert at_work.run("--incident", "INC-9", "status").status == 1
+    assert with_incident.run("--incident", "INC-9", "status").status == 1
 
 
-def test_a_flag_beats_the_environment_and_that_beats_the_file(desk: CliHarness, tmp_path: Path) -> None:
+def test_a_flag_beats_the_environment_and_that_beats_the_file(cli_harness: CliHarness, tmp_path: Path) -> None:
     flagged = tmp_path / "flagged"
-    desk.does("declare", "x", "in the environment's folder")
-    desk.does("declare", "x", "in the flag's folder", "--data", str(flagged))
-    assert desk.status()["title"] == "in the environment's folder"
-    assert desk.does("status", "--json", "--data", str(flagged)).json["title"] == "in the flag's folder"
+    cli_harness.run_ok("declare", "x", "in the environment's folder")
+    cli_harness.run_ok("declare", "x", "in the flag's folder", "--data", str(flagged))
+    assert cli_harness.status()["title"] == "in the environment's folder"
+    assert cli_harness.run_ok("status", "--json", "--data", str(flagged)).json["title"] == "in the flag's folder"
     assert (flagged / JOURNAL).exists()
 
-    del desk.environ["WARROOM_AS"]
+    del cli_harness.environ["WARROOM_AS"]
     other = tmp_path / "other.toml"
     other.write_text('[[team.people]]\nname = "Only Here"\n')
-    desk.does("note", "x", "--as", "only")
-    desk.does("note", "x", "--as", "only here", "--settings", str(other))
-    by = [row["by"] for row in desk.does("timeline", "--json").json if row["kind"] == "note"]
+    cli_harness.run_ok("note", "x", "--as", "only")
+    cli_harness.run_ok("note", "x", "--as", "only here", "--settings", str(other))
+    by = [row["by"] for row in cli_harness.run_ok("timeline", "--json").json if row["kind"] == "note"]
     assert by == ["only", "Only Here"]
 
 
@@ -698,8 +704,8 @@ def test_the_usual_places_are_used_where_none_is_named(home: Path) -> None:
     folder.mkdir()
     (folder / "settings.toml").write_text('[team]\ntimezone = "Asia/Tokyo"\n')
     environ = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "XDG_DATA_HOME": str(home / "d")}
-    told = warroom("declare", "x", "y", "--as", "Me", **environ)
-    assert told.status == 0, told
+    result = warroom("declare", "x", "y", "--as", "Me", **environ)
+    assert result.status == 0, result
     assert "JST" in (home / "d" / "warroom" / "transcripts" / "INC-1.md").read_text()
     assert stat.S_IMODE((home / "d" / "warroom").stat().st_mode) == 0o700
 
@@ -723,105 +729,112 @@ audiences = ["team", "executives"]
 )
 
 
-def test_a_preview_posts_nothing(at_work: CliHarness) -> None:
-    before = at_work.kinds()
-    told = at_work.does("update", "--impact", "Nothing works", "--preview")
-    assert "Nothing works" in told.out and "── transcript" in told.out
-    assert at_work.kinds() == before
+def test_a_preview_posts_nothing(with_incident: CliHarness) -> None:
+    before = with_incident.kinds()
+    result = with_incident.run_ok("update", "--impact", "Nothing works", "--preview")
+    assert "Nothing works" in result.out and "── transcript" in result.out
+    assert with_incident.kinds() == before
 
 
 def test_an_update_goes_where_its_audience_is(tmp_path: Path) -> None:
-    desk = CliHarness(tmp_path, TWO)
-    desk.does("declare", "x", "y")
-    told = desk.does("update", "--audience", "exec", "--impact", "Big")
-    assert "✓ boss" in told.err and "room" not in told.err
-    told = desk.does("update", "--to", "boss")
-    assert "✓ boss" in told.err and "✓ room" not in told.err
-    assert desk.run("update", "--audience", "exec", "--to", "room").status == 1
+    cli_harness = CliHarness(tmp_path, TWO)
+    cli_harness.run_ok("declare", "x", "y")
+    result = cli_harness.run_ok("update", "--audience", "exec", "--impact", "Big")
+    assert "✓ boss" in result.err and "room" not in result.err
+    result = cli_harness.run_ok("update", "--to", "boss")
+    assert "✓ boss" in result.err and "✓ room" not in result.err
+    assert cli_harness.run("update", "--audience", "exec", "--to", "room").status == 1
 
 
 @pytest.mark.parametrize("template", ["update", "executive", "customer_update"])
 def test_an_update_just_after_somebody_elses_is_refused_and_its_text_kept(tmp_path: Path, template: str) -> None:
-    desk = CliHarness(tmp_path)
-    desk.does("declare", "x", "y")
+    cli_harness = CliHarness(tmp_path)
+    cli_harness.run_ok("declare", "x", "y")
     mine = ("update", "--template", template, "--approved-by", "Bob", "--next", "+25m")
-    desk.environ["WARROOM_AS"] = "Alan Ay"
-    desk.does(*mine)
-    desk.environ["WARROOM_AS"] = "Bob"
-    desk.now += timedelta(seconds=20)
-    told = desk.run(*mine)
-    assert told.status == 1 and told.out == ""
-    assert re.search(r"Alan Ay posted update #2 to \w+.* 2\d s ago: ", told.err)
-    assert "warroom update --anyway" in told.err and "saved as a draft" in told.err
-    with SqliteJournal(desk.data / JOURNAL) as journal:
+    cli_harness.environ["WARROOM_AS"] = "Alan Ay"
+    cli_harness.run_ok(*mine)
+    cli_harness.environ["WARROOM_AS"] = "Bob"
+    cli_harness.now += timedelta(seconds=20)
+    result = cli_harness.run(*mine)
+    assert result.status == 1 and result.out == ""
+    assert re.search(r"Alan Ay posted update #2 to \w+.* 2\d s ago: ", result.err)
+    assert "warroom update --anyway" in result.err and "saved as a draft" in result.err
+    with SqliteJournal(cli_harness.data / JOURNAL) as journal:
         assert "+25m" in journal.draft(f"INC-1/{template}/Bob")
-    desk.does(*mine, "--anyway")
+    cli_harness.run_ok(*mine, "--anyway")
 
 
 def test_the_text_of_an_update_that_is_refused_is_kept(tmp_path: Path) -> None:
     hook = '[destinations.h]\nbackend = "webhook"\nurl = { env = "H" }\nmax_length = 150\n'
-    desk = CliHarness(tmp_path, hook)
-    desk.does("declare", "x", "y", "--no-wait")
-    told = desk.run("update", "--impact", "No one can pay. " * 400, "--no-wait")
-    assert told.status == 1 and "too long for h" in told.err and "saved as a draft" in told.err
-    with SqliteJournal(desk.data / JOURNAL) as journal:
+    cli_harness = CliHarness(tmp_path, hook)
+    cli_harness.run_ok("declare", "x", "y", "--no-wait")
+    result = cli_harness.run("update", "--impact", "No one can pay. " * 400, "--no-wait")
+    assert result.status == 1 and "too long for h" in result.err and "saved as a draft" in result.err
+    with SqliteJournal(cli_harness.data / JOURNAL) as journal:
         assert journal.draft("INC-1/update/Bob").count("No one can pay.") == 400
 
 
 def test_words_for_nobody_are_said_to_reach_nobody(tmp_path: Path) -> None:
-    desk = CliHarness(tmp_path, TWO)
-    desk.does("declare", "x", "y")
-    told = desk.does("update", "--audience", "customers", "--approved-by", "alice")
-    assert "No destination takes messages to customers" in told.err
+    cli_harness = CliHarness(tmp_path, TWO)
+    cli_harness.run_ok("declare", "x", "y")
+    result = cli_harness.run_ok("update", "--audience", "customers", "--approved-by", "alice")
+    assert "No destination takes messages to customers" in result.err
 
 
-def test_customers_hear_first_then_more_then_the_end(at_work: CliHarness) -> None:
-    at_work.does("assign", "ic", "Bob")
-    heard = []
+def test_customers_hear_first_then_more_then_the_end(with_incident: CliHarness) -> None:
+    with_incident.run_ok("assign", "ic", "Bob")
+    received = []
     for _ in range(2):
-        heard.append(at_work.does("update", "--audience", "customers", "--preview", "--json").json["template"])
-        at_work.does("update", "--audience", "customers")
-    at_work.does("resolve", "--reason", "test")
-    heard.append(at_work.does("update", "--audience", "customers", "--preview", "--json").json["template"])
-    assert heard == ["customer_initial", "customer_update", "customer_resolution"]
-    assert at_work.does("update", "--preview", "--json").json["template"] == "resolution"
+        received.append(
+            with_incident.run_ok("update", "--audience", "customers", "--preview", "--json").json["template"]
+        )
+        with_incident.run_ok("update", "--audience", "customers")
+    with_incident.run_ok("resolve", "--reason", "test")
+    received.append(
+        with_incident.run_ok("update", "--audience", "customers", "--preview", "--json").json["template"]
+    )
+    assert received == ["customer_initial", "customer_update", "customer_resolution"]
+    assert with_incident.run_ok("update", "--preview", "--json").json["template"] == "resolution"
 
 
-def test_what_a_careful_colleague_would_say_is_said(at_work: CliHarness) -> None:
-    assert "no fix is recorded" in at_work.does("update", "--eta", "+1h", "--actions", "a", "--actions", "b").err
+def test_what_a_careful_colleague_would_say_is_said(with_incident: CliHarness) -> None:
+    assert (
+        "no fix is recorded"
+        in with_incident.run_ok("update", "--eta", "+1h", "--actions", "a", "--actions", "b").err
+    )
 
 
 def test_a_drill_reaches_only_what_is_meant_for_drills(tmp_path: Path) -> None:
-    desk = CliHarness(tmp_path, TWO)
-    desk.does("declare", "x", "y", "--drill")
-    assert {row["destination"] for row in desk.does("deliveries", "--json").json} == {"boss"}
+    cli_harness = CliHarness(tmp_path, TWO)
+    cli_harness.run_ok("declare", "x", "y", "--drill")
+    assert {row["destination"] for row in cli_harness.run_ok("deliveries", "--json").json} == {"boss"}
 
 
 def test_an_alert_from_outside_cannot_make_a_drill_of_a_real_incident(tmp_path: Path) -> None:
-    desk = CliHarness(tmp_path, TWO)
-    kept = desk.does("alert", "error_rate", "--source", "drill: monitor", "--json").json[0]
+    cli_harness = CliHarness(tmp_path, TWO)
+    kept = cli_harness.run_ok("alert", "error_rate", "--source", "drill: monitor", "--json").json[0]
     assert kept["drill"] is False
-    told = desk.does("declare", "x", "y", "--alert", str(kept["alert"]), "--json").json
-    assert told["drill"] is False
-    assert {row["destination"] for row in desk.does("deliveries", "--json").json} == {"room", "boss"}
+    result = cli_harness.run_ok("declare", "x", "y", "--alert", str(kept["alert"]), "--json").json
+    assert result["drill"] is False
+    assert {row["destination"] for row in cli_harness.run_ok("deliveries", "--json").json} == {"room", "boss"}
 
 
 def test_the_alert_of_a_drill_declares_a_drill_and_says_so(tmp_path: Path) -> None:
-    desk = CliHarness(tmp_path, TWO)
-    with house(tmp_path, TWO) as home:
+    cli_harness = CliHarness(tmp_path, TWO)
+    with opened(tmp_path, TWO) as home:
         home.room.receive_alert(ReceiveAlert("error_rate", "monitor", fired_at=START, drill=True))
-    listed = desk.does("alert")
+    listed = cli_harness.run_ok("alert")
     assert "(drill) error_rate" in listed.out
-    told = desk.does("declare", "x", "y", "--alert", "1")
-    assert "drill" in told.out and "belongs to a drill" in told.err
-    assert desk.status()["drill"] is True
-    assert {row["destination"] for row in desk.does("deliveries", "--json").json} == {"boss"}
+    result = cli_harness.run_ok("declare", "x", "y", "--alert", "1")
+    assert "drill" in result.out and "belongs to a drill" in result.err
+    assert cli_harness.status()["drill"] is True
+    assert {row["destination"] for row in cli_harness.run_ok("deliveries", "--json").json} == {"boss"}
 
 
 # ── documents ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_documents_are_written_whole_and_for_their_owner_alone(at_work: CliHarness, tmp_path: Path) -> None:
+def test_documents_are_written_whole_and_for_their_owner_alone(with_incident: CliHarness, tmp_path: Path) -> None:
     for name, arguments in {
         "a.md": ["postmortem"],
         "b.html": ["postmortem", "--format", "html"],
@@ -829,38 +842,38 @@ def test_documents_are_written_whole_and_for_their_owner_alone(at_work: CliHarne
         "d.html": ["export", "--format", "html"],
     }.items():
         file = tmp_path / name
-        told = at_work.does(*arguments, "--output", str(file))
-        assert told.out == "" and str(file) in told.err
+        result = with_incident.run_ok(*arguments, "--output", str(file))
+        assert result.out == "" and str(file) in result.err
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert "INC-1" in file.read_text()
     assert json.loads((tmp_path / "c.json").read_text())["incident"]["id"] == "INC-1"
-    told = at_work.run("export", "--output", str(at_work.settings / "x"))
-    assert told.status == 1 and "--output" in told.err
+    result = with_incident.run("export", "--output", str(with_incident.settings / "x"))
+    assert result.status == 1 and "--output" in result.err
 
 
-def test_init_writes_settings_that_load_and_overwrites_none(tmp_path: Path, desk: CliHarness) -> None:
+def test_init_writes_settings_that_load_and_overwrites_none(tmp_path: Path, cli_harness: CliHarness) -> None:
     file = tmp_path / "sub" / "mine.toml"
-    assert desk.does("init", "--path", str(file)).out.strip() == str(file)
+    assert cli_harness.run_ok("init", "--path", str(file)).out.strip() == str(file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    desk.does("list", "--settings", str(file))
+    cli_harness.run_ok("list", "--settings", str(file))
     file.write_text("# mine\n")
-    told = desk.run("init", "--path", str(file))
-    assert told.status == 1 and "already exists" in told.err
+    result = cli_harness.run("init", "--path", str(file))
+    assert result.status == 1 and "already exists" in result.err
     assert file.read_text() == "# mine\n"
 
 
 # ── doctor ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_doctor_looks_at_everything_and_changes_nothing(desk: CliHarness) -> None:
-    rows = {row["check"]: row for row in desk.does("doctor", "--json").json}
+def test_doctor_looks_at_everything_and_changes_nothing(cli_harness: CliHarness) -> None:
+    rows = {row["check"]: row for row in cli_harness.run_ok("doctor", "--json").json}
     assert {"settings", "you", "team", "playbook", "journal", "transcript"} <= {*rows}
     assert rows["you"]["text"] == "Bob"
-    assert not desk.data.exists()
-    desk.does("declare", "x", "y")
-    before = desk.kinds()
-    assert "OK" in desk.does("doctor").out
-    assert desk.kinds() == before
+    assert not cli_harness.data.exists()
+    cli_harness.run_ok("declare", "x", "y")
+    before = cli_harness.kinds()
+    assert "OK" in cli_harness.run_ok("doctor").out
+    assert cli_harness.kinds() == before
 
 
 @pytest.mark.parametrize(
@@ -879,19 +892,19 @@ def test_doctor_looks_at_everything_and_changes_nothing(desk: CliHarness) -> Non
     ],
 )
 def test_doctor_ends_with_3_where_settings_are_wrong(tmp_path: Path, settings: str, words: str) -> None:
-    told = CliHarness(tmp_path, settings).run("doctor")
-    assert told.status == 3, told
-    assert words in told.out
-    assert "✗" in told.out
+    result = CliHarness(tmp_path, settings).run("doctor")
+    assert result.status == 3, result
+    assert words in result.out
+    assert "✗" in result.out
 
 
-def test_doctor_ends_with_1_where_something_else_is_wrong(desk: CliHarness) -> None:
-    desk.does("declare", "checkout-api", "x")
-    (desk.data / JOURNAL).write_bytes(b"not a journal")
-    for file in desk.data.glob(f"{JOURNAL}-*"):
+def test_doctor_ends_with_1_where_something_else_is_wrong(cli_harness: CliHarness) -> None:
+    cli_harness.run_ok("declare", "checkout-api", "x")
+    (cli_harness.data / JOURNAL).write_bytes(b"not a journal")
+    for file in cli_harness.data.glob(f"{JOURNAL}-*"):
         file.unlink()
-    told = desk.run("doctor")
-    assert told.status == 1 and "✗" in told.out
+    result = cli_harness.run("doctor")
+    assert result.status == 1 and "✗" in result.out
 
 
 @pytest.mark.parametrize(
@@ -899,9 +912,9 @@ def test_doctor_ends_with_1_where_something_else_is_wrong(desk: CliHarness) -> N
 )
 @pytest.mark.parametrize("verb", [["status"], ["declare", "x", "y"], ["logs", "-"], ["redact"]])
 def test_keys_the_console_refuses_are_refused_by_every_verb(tmp_path: Path, keys: str, verb: list[str]) -> None:
-    desk = CliHarness(tmp_path, f"[console.keys]\n{keys}\n")
-    told = desk.run(*verb)
-    assert told.status == 3 and "settings.toml:" in told.err and "[console.keys]" in told.err
+    cli_harness = CliHarness(tmp_path, f"[console.keys]\n{keys}\n")
+    result = cli_harness.run(*verb)
+    assert result.status == 3 and "settings.toml:" in result.err and "[console.keys]" in result.err
     with pytest.raises(SettingsError):
         keymap(tomllib.loads(keys))
 
@@ -921,37 +934,37 @@ def test_keys_that_are_not_refused_mean_one_action_each(own: dict[str, str]) -> 
     assert len(keys) == len(set(keys)) and all(keys)
 
 
-def test_a_theme_file_the_console_cannot_read_is_told_by_doctor(desk: CliHarness) -> None:
-    themes = desk.settings.parent / "themes"
+def test_a_theme_file_the_console_cannot_read_is_told_by_doctor(cli_harness: CliHarness) -> None:
+    themes = cli_harness.settings.parent / "themes"
     themes.mkdir()
     (themes / "mauve.toml").write_text("primary = 'mauve'\n")
-    told = desk.run("doctor")
-    assert told.status == 3 and "mauve.toml:1 primary" in told.out
+    result = cli_harness.run("doctor")
+    assert result.status == 3 and "mauve.toml:1 primary" in result.out
 
 
 def test_doctor_knows_who_can_be_reached_and_who_sits_there(tmp_path: Path) -> None:
     people = '[[team.people]]\nname = "Alice"\nhandles = { slack = "U0123456" }\n[[team.people]]\nname = "Bob"\n'
-    desk = CliHarness(tmp_path, people)
-    told = desk.does("doctor").out
-    assert "no phone, e-mail or handle of Bob" in told
-    assert re.search(r"✓  you +Bob", told)
-    del desk.environ["WARROOM_AS"]
+    cli_harness = CliHarness(tmp_path, people)
+    result = cli_harness.run_ok("doctor").out
+    assert "no phone, e-mail or handle of Bob" in result
+    assert re.search(r"✓  you +Bob", result)
+    del cli_harness.environ["WARROOM_AS"]
     account = getpass.getuser()
-    told = desk.does("doctor").out
-    assert re.search(rf"!  you +{account}: your account name, which is not in \[\[team.people\]\]", told)
-    assert "Say who you are with --as NAME" in told
-    assert re.search(r"!  you +Zoe: a name that is not in", desk.does("doctor", "--as", "Zoe").out)
+    result = cli_harness.run_ok("doctor").out
+    assert re.search(rf"!  you +{account}: your account name, which is not in \[\[team.people\]\]", result)
+    assert "Say who you are with --as NAME" in result
+    assert re.search(r"!  you +Zoe: a name that is not in", cli_harness.run_ok("doctor", "--as", "Zoe").out)
 
 
 def test_a_verb_says_as_whom_it_acts_where_only_the_account_is_known(tmp_path: Path) -> None:
-    desk = CliHarness(tmp_path)
-    del desk.environ["WARROOM_AS"]
+    cli_harness = CliHarness(tmp_path)
+    del cli_harness.environ["WARROOM_AS"]
     warning = f"! You act as {getpass.getuser()}, who is not in [[team.people]]. Say who you are with --as NAME."
-    assert warning in desk.does("declare", "x", "y").err
-    assert warning in desk.does("note", "x").err
-    assert "You act as" not in desk.does("status").err
+    assert warning in cli_harness.run_ok("declare", "x", "y").err
+    assert warning in cli_harness.run_ok("note", "x").err
+    assert "You act as" not in cli_harness.run_ok("status").err
     for somebody in ("Bob", "Zoe from the other team"):
-        assert "You act as" not in desk.does("note", "x", "--as", somebody).err
+        assert "You act as" not in cli_harness.run_ok("note", "x", "--as", somebody).err
 
 
 BROKEN = {
@@ -968,52 +981,56 @@ BROKEN = {
 def test_broken_settings_do_not_keep_anybody_from_declaring(
     tmp_path: Path, home: Path, broken: str, how: str
 ) -> None:
-    desk = CliHarness(tmp_path)
+    cli_harness = CliHarness(tmp_path)
     usual = home / ".config" / "warroom" / "settings.toml"
     text = BROKEN[broken]
     if text is None:
-        desk.settings.unlink()
+        cli_harness.settings.unlink()
     else:
-        desk.settings.write_text(text)
+        cli_harness.settings.write_text(text)
     where: list[str] = []
     if how != "environment":
-        del desk.environ["WARROOM_DATA"]
-        del desk.environ["WARROOM_SETTINGS"]
-        where = ["--data", str(desk.data), *(["--settings", str(desk.settings)] if how == "flag" else [])]
+        del cli_harness.environ["WARROOM_DATA"]
+        del cli_harness.environ["WARROOM_SETTINGS"]
+        where = [
+            "--data",
+            str(cli_harness.data),
+            *(["--settings", str(cli_harness.settings)] if how == "flag" else []),
+        ]
     if how == "usual place":
         usual.parent.mkdir()
         usual.write_text(text or "x")
-    told = desk.run("declare", "checkout-api", "Card payments fail", *where)
-    assert told.status == 3 and "To continue without settings, add --no-settings" in told.err
-    assert not desk.data.exists()
-    told = desk.does("declare", "checkout-api", "Card payments fail", "--no-settings", *where)
-    assert told.out.startswith("INC-1") and "✓ transcript" in told.err
-    assert told.err.startswith("! Settings are ignored (--no-settings)")
-    assert (desk.data / JOURNAL).exists() and (desk.data / "transcripts" / "INC-1.md").exists()
-    told = desk.does("--no-settings", "update", "--impact", "Half of them", *where)
-    assert "✓ transcript" in told.err
+    result = cli_harness.run("declare", "checkout-api", "Card payments fail", *where)
+    assert result.status == 3 and "To continue without settings, add --no-settings" in result.err
+    assert not cli_harness.data.exists()
+    result = cli_harness.run_ok("declare", "checkout-api", "Card payments fail", "--no-settings", *where)
+    assert result.out.startswith("INC-1") and "✓ transcript" in result.err
+    assert result.err.startswith("! Settings are ignored (--no-settings)")
+    assert (cli_harness.data / JOURNAL).exists() and (cli_harness.data / "transcripts" / "INC-1.md").exists()
+    result = cli_harness.run_ok("--no-settings", "update", "--impact", "Half of them", *where)
+    assert "✓ transcript" in result.err
 
     # Mended, it is an incident like any other.
-    desk.settings.write_text(SETTINGS)
+    cli_harness.settings.write_text(SETTINGS)
     usual.parent.mkdir(exist_ok=True)
     usual.write_text(SETTINGS)
-    assert desk.does("status", "--json", *where).json["service"] == "checkout-api"
-    assert "alice" in desk.does("assign", "commander", "alice", *where).out.lower()
-    assert "Half of them" in desk.does("export", *where).out
+    assert cli_harness.run_ok("status", "--json", *where).json["service"] == "checkout-api"
+    assert "alice" in cli_harness.run_ok("assign", "commander", "alice", *where).out.lower()
+    assert "Half of them" in cli_harness.run_ok("export", *where).out
 
 
 def test_without_settings_nothing_that_waits_for_another_destination_is_given_up(tmp_path: Path) -> None:
     slack = '[destinations.slack]\nbackend = "slack"\nchannel = "#x"\ntoken = { env = "NO_SUCH" }\n'
-    desk = CliHarness(tmp_path, slack)
-    desk.does("declare", "x", "y", "--no-wait")
-    desk.does("update", "--no-settings", "--wait", "3s")
-    states = {row["destination"]: row["state"] for row in desk.does("deliveries", "--json").json}
+    cli_harness = CliHarness(tmp_path, slack)
+    cli_harness.run_ok("declare", "x", "y", "--no-wait")
+    cli_harness.run_ok("update", "--no-settings", "--wait", "3s")
+    states = {row["destination"]: row["state"] for row in cli_harness.run_ok("deliveries", "--json").json}
     assert states == {"slack": "pending", "transcript": "delivered"}
 
 
-def test_a_console_without_settings_says_so_and_writes_no_theme(at_work: CliHarness) -> None:
-    with wiring.open_context(None, at_work.data, "Bob", environ={}) as home:
-        drill = home.drill(at_work.data / "drill")
+def test_a_console_without_settings_says_so_and_writes_no_theme(with_incident: CliHarness) -> None:
+    with wiring.open_context(None, with_incident.data, "Bob", environ={}) as home:
+        drill = home.drill(with_incident.data / "drill")
         with_them, without = (deps(home, drill, no_settings=ignored) for ignored in (False, True))
     assert "Settings are ignored" in without.notice and without.save_theme is None
     assert not with_them.notice and with_them.save_theme is not None
@@ -1025,33 +1042,33 @@ def test_a_console_without_settings_says_so_and_writes_no_theme(at_work: CliHarn
     ids=lambda verb: verb[0],
 )
 def test_every_verb_on_the_journal_names_the_way_round_broken_settings(
-    at_work: CliHarness, verb: list[str]
+    with_incident: CliHarness, verb: list[str]
 ) -> None:
-    at_work.settings.write_text("[team\n")
-    told = at_work.run(*verb)
-    assert told.status == 3 and "--no-settings" in told.err
-    at_work.does(*verb, "--no-settings")
+    with_incident.settings.write_text("[team\n")
+    result = with_incident.run(*verb)
+    assert result.status == 3 and "--no-settings" in result.err
+    with_incident.run_ok(*verb, "--no-settings")
 
 
 def test_doctor_takes_a_pipe_for_a_log_and_a_device_for_none(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     logs = '[[services]]\nname = "{}"\nlogs = ["{}"]\n'
     settings = logs.format("one", tmp_path / "fifo") + logs.format("two", "/dev/null")
-    told = CliHarness(tmp_path, settings).run("doctor").out
-    assert "/dev/null is a device, not a log" in told and "fifo, 1 to read" in told
+    result = CliHarness(tmp_path, settings).run("doctor").out
+    assert "/dev/null is a device, not a log" in result and "fifo, 1 to read" in result
 
 
 # ── wiring ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def house(tmp_path: Path, settings: str, **environ: str) -> wiring.AppContext:
+def opened(tmp_path: Path, settings: str, **environ: str) -> wiring.AppContext:
     file = tmp_path / "settings.toml"
     file.write_text(settings)
     return wiring.open_context(file, tmp_path / "data", "Bob", environ=environ)
 
 
 def test_without_a_destination_a_transcript_takes_everything_drills_too(tmp_path: Path) -> None:
-    with house(tmp_path, "") as home:
+    with opened(tmp_path, "") as home:
         for audience in ("team", "customers", "executives"):
             assert home.room.destinations(audience, drill=True) == ("transcript",)
 
@@ -1077,26 +1094,26 @@ def test_a_destination_that_cannot_be_used_is_told_by_its_place(
 ) -> None:
     secrets = {"URL": "https://x.example/secret-path", "WORD": "s3cret-word"}
     with (
-        house(tmp_path, f"[destinations.hook]\n{table}\n", **secrets) as home,
-        pytest.raises(SettingsError) as told,
+        opened(tmp_path, f"[destinations.hook]\n{table}\n", **secrets) as home,
+        pytest.raises(SettingsError) as result,
     ):
         home.chat("hook")
-    assert place in told.value.title, str(told.value)
-    assert words in str(told.value)
-    assert "secret-path" not in str(told.value) and "s3cret-word" not in str(told.value)
-    assert "tokentoken" not in str(told.value)
+    assert place in result.value.title, str(result.value)
+    assert words in str(result.value)
+    assert "secret-path" not in str(result.value) and "s3cret-word" not in str(result.value)
+    assert "tokentoken" not in str(result.value)
 
 
 def test_a_secret_in_clear_is_taken_where_the_person_insists(tmp_path: Path) -> None:
     table = '[destinations.hook]\nbackend = "webhook"\nurl = "https://x.example/y"\nplain_secrets = true\n'
-    with house(tmp_path, table) as home:
+    with opened(tmp_path, table) as home:
         assert home.chat("hook").max_length == 4000
 
 
 def test_secrets_are_looked_up_only_to_send(tmp_path: Path) -> None:
     made = tmp_path / "looked-up"
     table = f'[destinations.hook]\nbackend = "webhook"\nurl = {{ command = ["touch", "{made}"] }}\n'
-    with house(tmp_path, table) as home:
+    with opened(tmp_path, table) as home:
         home.room.summaries()
         assert not made.exists()
         with pytest.raises(SettingsError):
@@ -1105,13 +1122,13 @@ def test_secrets_are_looked_up_only_to_send(tmp_path: Path) -> None:
 
 
 def test_a_destination_nobody_named_is_not_found(tmp_path: Path) -> None:
-    with house(tmp_path, "") as home, pytest.raises(NotFound):
+    with opened(tmp_path, "") as home, pytest.raises(NotFound):
         home.chat("elsewhere")
 
 
 def test_a_transcript_without_a_path_lies_in_the_data_folder(tmp_path: Path) -> None:
     places = AppPaths.find({}, {"data": str(tmp_path / "there")})
-    with house(tmp_path, "") as home:
+    with opened(tmp_path, "") as home:
         chat = wiring.make_chat(home.settings.destinations["transcript"], places, {})
         assert isinstance(chat, GuardedChat) and isinstance(chat.backend, Transcript)
         assert str(tmp_path / "there") in str(chat.backend._path("INC-1"))
@@ -1121,7 +1138,7 @@ def test_the_logs_of_a_service_are_files_patterns_and_commands(tmp_path: Path) -
     for name in ("a.log", "b.log"):
         (tmp_path / name).write_text(f"{name} here\n")
     logs = '["*.log", "later.txt", { command = ["echo", "said"], name = "talker" }]'
-    with house(tmp_path, f'[[services]]\nname = "api"\nlogs = {logs}\n') as home:
+    with opened(tmp_path, f'[[services]]\nname = "api"\nlogs = {logs}\n') as home:
         assert home.service_logs("other") == []
         view = LogView()
         try:
@@ -1150,10 +1167,10 @@ LOG = (
 def test_log_records_are_printed_safe(tmp_path: Path) -> None:
     file = tmp_path / "app.log"
     file.write_text(LOG)
-    told = warroom("logs", str(file))
-    assert told.status == 0, told
-    assert told.out.count("\n") == 4
-    assert "hunter2" not in told.out and "\x1b" not in told.out
+    result = warroom("logs", str(file))
+    assert result.status == 0, result
+    assert result.out.count("\n") == 4
+    assert "hunter2" not in result.out and "\x1b" not in result.out
     rows = [json.loads(line) for line in warroom("logs", str(file), "--json").out.splitlines()]
     assert all({*row} == {"time", "level", "source", "line", "text"} for row in rows)
     assert rows[0] | {"text": ""} == {
@@ -1168,14 +1185,14 @@ def test_log_records_are_printed_safe(tmp_path: Path) -> None:
 
 
 def test_a_level_keeps_the_lines_that_go_on_from_it(tmp_path: Path) -> None:
-    told = warroom("logs", "-", "--level", "error", given=LOG)
-    assert [line.split()[0] for line in told.out.splitlines()] == ["2026-01-28T03:04:06Z", "at"]
+    result = warroom("logs", "-", "--level", "error", given=LOG)
+    assert [line.split()[0] for line in result.out.splitlines()] == ["2026-01-28T03:04:06Z", "at"]
 
 
 def test_a_followed_pipe_ends_with_it(tmp_path: Path) -> None:
-    told = warroom("logs", "-", "--follow", "--json", given=LOG)
-    assert told.status == 0
-    assert [json.loads(line)["line"] for line in told.out.splitlines()] == [1, 2, 3, 4]
+    result = warroom("logs", "-", "--follow", "--json", given=LOG)
+    assert result.status == 0
+    assert [json.loads(line)["line"] for line in result.out.splitlines()] == [1, 2, 3, 4]
 
 
 def test_a_followed_file_shows_what_is_appended(tmp_path: Path) -> None:
@@ -1199,18 +1216,18 @@ def test_a_followed_file_shows_what_is_appended(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
     file = tmp_path / "app.log"
     file.write_text("here\n")
-    told = warroom("logs", str(tmp_path / "gone"), str(file))
-    assert told.status == 1
-    assert told.out == "here\n"
-    assert "gone: no such file" in told.err
+    result = warroom("logs", str(tmp_path / "gone"), str(file))
+    assert result.status == 1
+    assert result.out == "here\n"
+    assert "gone: no such file" in result.err
 
 
 def test_redact_is_a_filter() -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA75\n-----END RSA PRIVATE KEY-----\n"
-    told = warroom("redact", given=f"password=hunter2secret\n{key}plain\nlast")
-    assert told.status == 0
-    lines = told.out.splitlines()
-    assert "hunter2" not in told.out and "MIIE" not in told.out
+    result = warroom("redact", given=f"password=hunter2secret\n{key}plain\nlast")
+    assert result.status == 0
+    lines = result.out.splitlines()
+    assert "hunter2" not in result.out and "MIIE" not in result.out
     assert len(lines) == 6 and lines[-2:] == ["plain", "last"]
 
 
@@ -1220,11 +1237,11 @@ def test_redact_is_a_filter() -> None:
 def test_the_demo_plays_from_alert_to_postmortem_without_a_screen(home: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine_too = {"WARROOM_DATA": str(mine), "WARROOM_SETTINGS": "/nowhere"}
-    told = warroom("demo", TMPDIR=str(tmp_path), HOME=str(home), **mine_too)
-    assert told.status == 0, told
-    kinds = {line.split()[1] for line in told.out.splitlines() if line[:2].isdigit()}
+    result = warroom("demo", TMPDIR=str(tmp_path), HOME=str(home), **mine_too)
+    assert result.status == 0, result
+    kinds = {line.split()[1] for line in result.out.splitlines() if line[:2].isdigit()}
     assert {"alert", "declared", "assigned", "evidence", "chat", "update", "fix", "resolved", "section"} <= kinds
-    document = Path(told.out.splitlines()[-1])
+    document = Path(result.out.splitlines()[-1])
     assert tmp_path in document.parents
     assert "# Incident Post-Mortem" in document.read_text()
     assert not mine.exists()
@@ -1248,8 +1265,8 @@ def test_the_help_lists_what_the_modules_define(a_verb: Verb) -> None:
 def test_every_verb_tells_in_one_line_what_it_does(a_verb: Verb) -> None:
     short = a_verb.get_short_help_str(limit=110)
     assert 10 < len(short) <= 110 and not short.endswith("...")
-    told = CliRunner().invoke(cli, [str(a_verb.name), "--help"]).output
-    assert "Example" in told and "--json" in told
+    result = CliRunner().invoke(cli, [str(a_verb.name), "--help"]).output
+    assert "Example" in result and "--json" in result
 
 
 def test_every_example_in_help_can_be_typed(a_verb: Verb) -> None:
@@ -1268,9 +1285,9 @@ def test_every_option_says_what_it_is_for(a_verb: Verb) -> None:
                 assert option.help, option.opts
 
 
-def test_help_lists_each_verb_once(desk: CliHarness) -> None:
-    told = desk.does("--help").out
-    listed = re.findall(r"(?m)^  ([a-z][a-z-]*)  ", told)
+def test_help_lists_each_verb_once(cli_harness: CliHarness) -> None:
+    result = cli_harness.run_ok("--help").out
+    listed = re.findall(r"(?m)^  ([a-z][a-z-]*)  ", result)
     assert sorted(listed) == sorted(VERBS)
 
 
@@ -1312,15 +1329,15 @@ def test_help_loads_nothing_but_itself() -> None:
     ids=" ".join,
 )
 def test_a_verb_that_only_looks_loads_no_screen_network_or_template(
-    at_work: CliHarness, arguments: list[str]
+    with_incident: CliHarness, arguments: list[str]
 ) -> None:
-    modules = loaded(*arguments, **at_work.environ)
+    modules = loaded(*arguments, **with_incident.environ)
     assert not modules & {"textual", "httpx", "jinja2", "asyncio", "warroom.tui", "warroom.connect.http"}
 
 
 def test_what_is_left_in_the_outbox_is_left_without_the_network(tmp_path: Path) -> None:
-    desk = CliHarness(tmp_path, '[destinations.h]\nbackend = "webhook"\nurl = { env = "NOT_LOOKED_UP" }\n')
-    modules = loaded("declare", "x", "y", "--no-wait", **desk.environ)
+    cli_harness = CliHarness(tmp_path, '[destinations.h]\nbackend = "webhook"\nurl = { env = "NOT_LOOKED_UP" }\n')
+    modules = loaded("declare", "x", "y", "--no-wait", **cli_harness.environ)
     assert not modules & {"textual", "httpx"}
-    rows = desk.does("deliveries", "--json").json
+    rows = cli_harness.run_ok("deliveries", "--json").json
     assert {row["state"] for row in rows} == {"pending"} and {row["attempts"] for row in rows} == {0}

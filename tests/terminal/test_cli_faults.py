@@ -359,8 +359,8 @@ def test_why_nothing_can_be_written_is_told_by_what_the_system_says(
 
     assert fallback.why_not_written(tmp_path) is None
     monkeypatch.setattr(os, "fsync", fails)
-    told = fallback.why_not_written(tmp_path)
-    assert told and words in told[0] and told[1]
+    result = fallback.why_not_written(tmp_path)
+    assert result and words in result[0] and result[1]
     assert os.listdir(tmp_path) == []
 
 
@@ -676,9 +676,9 @@ def test_no_secret_of_a_destination_is_ever_said(tmp_path: Path) -> None:
         program = Program(tmp_path, table)
         program.environ["TOKEN"] = "Bearer s3cr3t-t0ken-abcdef"
         _, err = program.does("declare", "x", "y")
-        told = err + "".join(program.run(verb)[1] for verb in ("deliveries", "doctor", "export", "timeline"))
+        result = err + "".join(program.run(verb)[1] for verb in ("deliveries", "doctor", "export", "timeline"))
     assert "✗ hook" in err
-    assert "s3cr3t" not in told
+    assert "s3cr3t" not in result
     assert b"s3cr3t" not in b"".join(file.read_bytes() for file in program.data.rglob("*") if file.is_file())
 
 
@@ -690,8 +690,12 @@ def test_a_service_that_gives_its_token_back_everywhere_spreads_it_nowhere(
     token = "s3cr3t/t0ken-abcdef"
     word = ECHOES[echo](token)
     names = ("error", "user", "team", "id", "ts", "name", "needed", "message", "stuff")
-    said = {**dict.fromkeys(names, word), "url": f"https://{word}@{word}/", "channel": {"id": word, "name": word}}
-    body = json.dumps({"ok": ok, **said, "channels": [said], "messages": [said]}).encode()
+    wording = {
+        **dict.fromkeys(names, word),
+        "url": f"https://{word}@{word}/",
+        "channel": {"id": word, "name": word},
+    }
+    body = json.dumps({"ok": ok, **wording, "channels": [wording], "messages": [wording]}).encode()
     answer = servers.http_answer(status.format(ECHOES["as it is"](token)), body)
     with servers.RawServer(answer) as server:
         table = f'backend = "slack"\nchannel = "#ops"\nbase_url = "{server.url}"\ntoken = {{ env = "TOKEN" }}\n'
@@ -702,11 +706,11 @@ def test_a_service_that_gives_its_token_back_everywhere_spreads_it_nowhere(
             "plain_secrets = true\n",
         )
         program.environ |= {"TOKEN": token, "BASIC": f"Basic {ECHOES['base64 after a user'](token)}"}
-        told = ["".join(program.does("declare", "x", "y")), *map("".join, [program.does("update")])]
-        told += ["".join(map(str, program.run(verb))) for verb in ("deliveries", "doctor", "export", "timeline")]
+        result = ["".join(program.does("declare", "x", "y")), *map("".join, [program.does("update")])]
+        result += ["".join(map(str, program.run(verb))) for verb in ("deliveries", "doctor", "export", "timeline")]
         assert any(token.encode() in request for request in server.requests), "it was sent to the service"
-    told += [file.read_bytes().decode("utf-8", "replace") for file in tmp_path.rglob("*") if file.is_file()]
-    for text in told:
+    result += [file.read_bytes().decode("utf-8", "replace") for file in tmp_path.rglob("*") if file.is_file()]
+    for text in result:
         assert not holds(text, token), text
 
 
@@ -721,9 +725,9 @@ def test_verbs_of_many_processes_at_once_all_count(program: Program) -> None:
         process.communicate(timeout=60)
     # A note that was asked which incident it means is refused; nothing else may fail.
     assert all(process.returncode in (0, 1) for process in all_)
-    said = [row["text"] for row in program.shows("timeline", "--incident", "INC-1")]
+    wording = [row["text"] for row in program.shows("timeline", "--incident", "INC-1")]
     for number, process in enumerate(all_[:6]):
-        assert (f"note {number}" in said) == (process.returncode == 0)
+        assert (f"note {number}" in wording) == (process.returncode == 0)
     assert sorted(row["id"] for row in program.shows("list")) == ["INC-1", "INC-2", "INC-3", "INC-4"]
 
 
@@ -907,11 +911,11 @@ def test_a_bug_becomes_one_line_and_a_report_without_secrets(
     monkeypatch.setattr(response, "execute", broken)
     with CliRunner().isolation() as (out, err, _):
         status = run(["ack"], CliContext(environ={"WARROOM_DATA": str(tmp_path / "data")}))
-    told = err.getvalue().decode()
+    result = err.getvalue().decode()
     assert status == 1
     assert out.getvalue() == b""
-    assert told.count("\n") == 1 and "unexpected RuntimeError" in told and token not in told
-    report = Path(told.strip().rpartition(" ")[2])
+    assert result.count("\n") == 1 and "unexpected RuntimeError" in result and token not in result
+    report = Path(result.strip().rpartition(" ")[2])
     assert report.parent == tmp_path / "data"
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
     text = report.read_text()

@@ -114,7 +114,7 @@ def test_an_uncaught_error_is_one_though_the_line_before_was_none(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "error"),
     [
         (["--grep", "("], "not a regular expression"),
         (["--grep", "(?=a)"], "the pattern has a look-ahead"),
@@ -124,9 +124,9 @@ def test_an_uncaught_error_is_one_though_the_line_before_was_none(tmp_path: Path
         ([], ""),
     ],
 )
-def test_what_cannot_be_meant_is_a_usage_error(log: Path, arguments: list[str], told: str) -> None:
+def test_what_cannot_be_meant_is_a_usage_error(log: Path, arguments: list[str], error: str) -> None:
     if arguments:
-        assert told in run("logs", str(log), *arguments, status=2)[1]
+        assert error in run("logs", str(log), *arguments, status=2)[1]
     else:
         assert "PATH" in run("logs", status=2)[1]
     assert "Not a log" in run("logs", "run:'x", status=1)[1]
@@ -142,10 +142,10 @@ def test_no_pattern_of_grep_keeps_it_from_ending(tmp_path: Path, pattern: str) -
 def test_nothing_is_masked_if_so_asked_but_all_is_inert(tmp_path: Path) -> None:
     file = tmp_path / "a.log"
     file.write_bytes(b"password=hunter2secret \x1b]0;owned\x07\n-----BEGIN PRIVATE KEY-----\nMIIEpAIBAAKCAQEA75\n")
-    told = run("logs", str(file), "--no-redact")[0]
-    assert "hunter2secret" in told and "MIIE" in told and "\x1b" not in told
-    told = run("logs", str(file))[0]
-    assert "hunter2" not in told and "MIIE" not in told and told.count("\n") == 3
+    result = run("logs", str(file), "--no-redact")[0]
+    assert "hunter2secret" in result and "MIIE" in result and "\x1b" not in result
+    result = run("logs", str(file))[0]
+    assert "hunter2" not in result and "MIIE" not in result and result.count("\n") == 3
     assert "hunter2secret" in run("logs", str(file), "--no-redact", "--json")[0]
 
 

@@ -78,14 +78,14 @@ def _live(settings: str, data: str, acks: str, life: int, last: bool) -> None:
 
     chance = random.Random(life)
     turn = 0
-    with open_context(settings, data, "Ada", environ=os.environ) as house:
-        room = house.room
+    with open_context(settings, data, "Ada", environ=os.environ) as context:
+        room = context.room
         if last:
-            states = house.outbox().drain(PATIENCE_S)
+            states = context.outbox().drain(PATIENCE_S)
             _say(Path(acks), {"drained": len(states)})
             return
-        outbox = house.outbox()
-        house.jobs.start(outbox)
+        outbox = context.outbox()
+        context.jobs.start(outbox)
         _say(Path(acks), {"awake": life})
         while True:
             turn += 1
@@ -244,43 +244,43 @@ class Story:
                         os.kill(pid, signal.SIGKILL)
                     self.killed.append(f"life {life} {'asleep' if asleep else 'awake'} +{moment * 1000:.1f} ms")
                 ended = int(server.stdout.readline())
-                assert ended == (0 if last else -signal.SIGKILL), self.told()
+                assert ended == (0 if last else -signal.SIGKILL), self.history()
             server.stdin.close()
 
     def _until_awake(self, life: int) -> None:
         deadline = time.monotonic() + 20
-        while not any(said.get("awake") == life for said in self.said()):
-            assert time.monotonic() < deadline, f"life {life} did not wake up; {self.told()}"
+        while not any(record.get("awake") == life for record in self.records()):
+            assert time.monotonic() < deadline, f"life {life} did not wake up; {self.history()}"
             threading.Event().wait(0.002)
 
-    def said(self) -> list[dict[str, Any]]:
-        """What the lives said; a line that a kill cut off in its middle was never said."""
+    def records(self) -> list[dict[str, Any]]:
+        """What the lives said; a line that a kill cut off in its middle does not count."""
         text = self.acks.read_text() if self.acks.exists() else ""
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
-    def told(self) -> str:
-        broke = [said for said in self.said() if "broke" in said]
+    def history(self) -> str:
+        broke = [record for record in self.records() if "broke" in record]
         return f"WARROOM_KILL_SEED={self.seed}; {broke} {'; '.join(self.killed)}"
 
 
 def assert_nothing_acknowledged_is_lost(story: Story, journal: SqliteJournal) -> int:
     """Every acknowledged entry is there, every stream without a gap; how many were acknowledged."""
-    assert [said for said in story.said() if "broke" in said] == [], story.told()
+    assert [record for record in story.records() if "broke" in record] == [], story.history()
     entries = {stream: journal.read(stream) for stream, _, _ in journal.summaries()}
     for stream, rows in entries.items():
-        assert [row.seq for row in rows] == list(range(1, len(rows) + 1)), story.told()
+        assert [row.seq for row in rows] == list(range(1, len(rows) + 1)), story.history()
         assert journal.version(stream) == len(rows)
         assert journal.damage(stream) == ""
     assert journal.lost == (), "no kill is taken for a loss"
     text = {stream: "\n".join(row.event.model_dump_json() for row in rows) for stream, rows in entries.items()}
-    acknowledged = [said for said in story.said() if "token" in said]
-    for said in acknowledged:
-        assert re.search(rf"{said['token']}\b", text[said["incident"]]), f"{said} is lost; {story.told()}"
-    drafts = [said["draft"] for said in story.said() if "draft" in said]
+    acknowledged = [record for record in story.records() if "token" in record]
+    for record in acknowledged:
+        assert re.search(rf"{record['token']}\b", text[record["incident"]]), f"{record} is lost; {story.history()}"
+    drafts = [record["draft"] for record in story.records() if "draft" in record]
     if drafts:
         life, turn = map(int, drafts[-1].split("-")[1:])
         kept = tuple(map(int, journal.draft("kill/note/Ada").split("-")[1:]))
-        assert kept >= (life, turn), f"a draft is lost; {story.told()}"
+        assert kept >= (life, turn), f"a draft is lost; {story.history()}"
     return len(acknowledged)
 
 
@@ -293,7 +293,7 @@ def assert_every_update_has_its_deliveries(story: Story, journal: SqliteJournal)
         for row in journal.read(stream):
             if isinstance(row.event, UpdatePosted):
                 for destination in row.event.destinations:
-                    assert (stream, row.seq, destination) in written, f"a delivery is lost; {story.told()}"
+                    assert (stream, row.seq, destination) in written, f"a delivery is lost; {story.history()}"
                     written.discard((stream, row.seq, destination))
     assert not written, "a delivery without its entry"
     return posts
@@ -333,21 +333,21 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_arrives_twice_unsaid(t
             posts = assert_every_update_has_its_deliveries(story, journal)
             assert all(
                 d.state is DeliveryState.DELIVERED for d in journal.deliveries() if d.destination != "plain"
-            ), f"undelivered; {story.told()}"
+            ), f"undelivered; {story.history()}"
     deduped = [d for d in posts if d.destination == "once"]
-    assert Counter(key for key, _ in recorder.posts["once"]) == Counter(d.id for d in deduped), story.told()
+    assert Counter(key for key, _ in recorder.posts["once"]) == Counter(d.id for d in deduped), story.history()
     bodies = defaultdict(set)
     for key, body in recorder.requests["once"]:
         bodies[key].add(body)
-    assert all(len(said) == 1 for said in bodies.values()), "a repeated request says what the first one said"
+    assert all(len(body) == 1 for body in bodies.values()), "a repeated request says what the first one said"
 
     for delivery in (d for d in posts if d.destination == "plain"):
         arrived = sum(key == delivery.id for key, _ in recorder.posts["plain"])
-        assert arrived <= 1, f"{delivery.id} arrived {arrived} times; {story.told()}"
+        assert arrived <= 1, f"{delivery.id} arrived {arrived} times; {story.history()}"
         if delivery.state is DeliveryState.DELIVERED:
-            assert arrived == 1, f"{delivery.id} is said to have arrived; {story.told()}"
+            assert arrived == 1, f"{delivery.id} is recorded as delivered but did not arrive; {story.history()}"
         else:
-            assert delivery.state is DeliveryState.UNCONFIRMED and delivery.next_attempt_at is None, story.told()
+            assert delivery.state is DeliveryState.UNCONFIRMED and delivery.next_attempt_at is None, story.history()
             assert delivery.error, "a doubt is said"
 
     _assert_transcripts(story, [d for d in posts if d.destination == "file"])
@@ -362,9 +362,9 @@ def _assert_transcripts(story: Story, posts: list[Delivery]) -> None:
         text = path.read_text(encoding="utf-8")
         begun.update(unquote(key) for key in re.findall(r"^<!-- warroom (\S+) \d+ -->$", text, re.MULTILINE))
         ended.update(unquote(key) for key in re.findall(r"^<!-- /warroom (\S+) -->$", text, re.MULTILINE))
-    assert begun == ended, story.told()
+    assert begun == ended, story.history()
     of_posts = Counter({key: count for key, count in ended.items() if key.endswith(".post")})
-    assert of_posts == Counter(d.id for d in posts), story.told()
+    assert of_posts == Counter(d.id for d in posts), story.history()
 
 
 def _report(story: Story, acknowledged: int, posts: list[Delivery], recorder: Recorder) -> None:
@@ -407,14 +407,14 @@ def test_killed_at_any_moment_a_real_homeserver_has_every_post_once(
         assert_nothing_acknowledged_is_lost(story, journal)
         posts = assert_every_update_has_its_deliveries(story, journal)
         left = [(d.id, d.state, d.error) for d in journal.deliveries() if d.state is not DeliveryState.DELIVERED]
-        assert left == [], story.told()
+        assert left == [], story.history()
     rooms = synapse.rooms(token)
-    said: Counter[str] = Counter()
+    arrived: Counter[str] = Counter()
     for room in rooms:
         for event in synapse.messages(room, token):
-            said.update(re.findall(r"INC-\d+·u\d+\Z", event["content"]["body"]))
+            arrived.update(re.findall(r"INC-\d+·u\d+\Z", event["content"]["body"]))
     wanted = Counter(d.order.message.marker for d in posts if d.destination == "matrix" and d.order.message)
-    assert said == wanted, f"{said - wanted} too many, {wanted - said} missing; {story.told()}"
+    assert arrived == wanted, f"{arrived - wanted} too many, {wanted - arrived} missing; {story.history()}"
     incidents = {d.incident for d in posts}
-    assert len(rooms) == len(incidents), f"one room an incident; {story.told()}"
+    assert len(rooms) == len(incidents), f"one room an incident; {story.history()}"
     _assert_transcripts(story, [d for d in posts if d.destination == "file"])

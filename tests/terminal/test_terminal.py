@@ -143,11 +143,11 @@ def assert_intact(data: Path, *words: str) -> None:
     """The journal reads from end to end, and holds these words."""
     journal = SqliteJournal(data / "journal.sqlite")
     try:
-        told = " ".join(entry.event.text for entry in journal.read("INC-1"))
+        result = " ".join(entry.event.text for entry in journal.read("INC-1"))
     finally:
         journal.close()
     for word in words:
-        assert word in told
+        assert word in result
 
 
 @pytest.fixture

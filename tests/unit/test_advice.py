@@ -158,14 +158,14 @@ def test_a_handover_on_offer_is_brought_to_its_end() -> None:
 
 def test_a_commander_of_three_hours_is_told_to_hand_over() -> None:
     incident = after(led(), update(300), 180)
-    told = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=200))
-    assert any(a.action == "hand_over" and a.urgency == "late" for a in told)
+    result = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=200))
+    assert any(a.action == "hand_over" and a.urgency == "late" for a in result)
 
 
 def test_after_a_fix_the_recovery_is_verified_and_then_resolving_is_the_next_thing() -> None:
     incident = after(led(), RecordFix("rolled back"), 3)
-    told = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=3))
-    assert any(a.action == "resolve" and "Verify" in a.text for a in told)
+    result = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=3))
+    assert any(a.action == "resolve" and "Verify" in a.text for a in result)
     for item in PLAYBOOK.checklists["recovery"].items:
         incident = after(incident, Check(item.id), 4)
     assert next_thing(incident, 4).action == "resolve"
@@ -205,6 +205,6 @@ def test_closing_is_proposed_once_nothing_is_owed() -> None:
 def test_there_is_always_something_to_say_and_the_urgent_comes_first(minutes: float) -> None:
     rank = ["overdue", "late", "soon", "calm"]
     for incident in (declared(), led(), resolved()):
-        told = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=minutes))
-        assert told
-        assert [rank.index(a.urgency) for a in told] == sorted(rank.index(a.urgency) for a in told)
+        result = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=minutes))
+        assert result
+        assert [rank.index(a.urgency) for a in result] == sorted(rank.index(a.urgency) for a in result)

@@ -76,9 +76,9 @@ def test_the_package_itself_loads_nothing() -> None:
 
 def verbs() -> list[str]:
     """What ``warroom --help`` lists."""
-    told = run(sys.executable, "-m", "warroom", "--help")
-    assert told.returncode == 0, told.stderr
-    return re.findall(r"(?m)^  ([a-z][a-z-]*)(?:  .*)?$", told.stdout)
+    result = run(sys.executable, "-m", "warroom", "--help")
+    assert result.returncode == 0, result.stderr
+    return re.findall(r"(?m)^  ([a-z][a-z-]*)(?:  .*)?$", result.stdout)
 
 
 def test_asking_for_help_loads_neither_screen_nor_network() -> None:
@@ -144,11 +144,11 @@ def test_a_file_opens_with_what_lives_there(file: Path) -> None:
 
 
 def test_the_map_names_every_room() -> None:
-    told = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text())) or ""
+    result = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text())) or ""
     rooms = {file.parent.name for file in PACKAGE.glob("*/__init__.py")}
     rooms |= {file.stem for file in PACKAGE.glob("*.py") if not file.name.startswith("__")}
     assert rooms
-    assert sorted(room for room in rooms if not re.search(rf"(?<!\w){room}(?!\w)", told)) == []
+    assert sorted(room for room in rooms if not re.search(rf"(?<!\w){room}(?!\w)", result)) == []
 
 
 def test_every_dependency_says_why_it_is_there() -> None:

@@ -287,8 +287,8 @@ BASIC = f"Basic {base64.b64encode(f'bot:{PASSWORD}'.encode()).decode()}"
 
 def echoing(status: int, echo: str) -> bytes:
     """An answer on the wire that gives the credentials back in every place it has, in that form."""
-    said = [ECHOES[echo](secret) for secret in (TOKEN, PASSWORD, f"bot:{PASSWORD}")]
-    word = " ".join(said)
+    wording = [ECHOES[echo](secret) for secret in (TOKEN, PASSWORD, f"bot:{PASSWORD}")]
+    word = " ".join(wording)
     line = "".join(c for c in word if c.isprintable() or not c.isascii()).encode()
     data = dict.fromkeys(("error", "code", "message", "id", "errcode", "msg", "needed", "url", word), word)
     body = json.dumps({**data, "list": [word, {"id": word}]}, ensure_ascii=False).encode()
@@ -305,7 +305,7 @@ def echoing(status: int, echo: str) -> bytes:
 @pytest.mark.parametrize("status", [200, 302, 400, 404, 429, 500])
 @pytest.mark.parametrize("echo", ECHOES)
 async def test_a_service_that_echoes_its_credentials_everywhere_is_not_quoted(status: int, echo: str) -> None:
-    said = []
+    wording = []
     for body in (None, b"plain: " + ECHOES[echo](TOKEN).encode(), ECHOES[echo](PASSWORD).encode()):
         answer = echoing(status, echo)
         if body is not None:  # as a service that is not JSON gives its reason
@@ -318,13 +318,17 @@ async def test_a_service_that_echoes_its_credentials_everywhere_is_not_quoted(st
                 got = await http.send("POST", "x", json_body={})
             except DeliveryError as error:
                 no_secret(error)
-                said.append(f"{error.title}\n{error.remedy}\n{getattr(error, 'code', '')}")
+                wording.append(f"{error.title}\n{error.remedy}\n{getattr(error, 'code', '')}")
             else:
                 found = got.data["id"]
-                said += [http.mask.identifier(found), http.mask.link(f"https://a.test/{found}"), http.clean(found)]
+                wording += [
+                    http.mask.identifier(found),
+                    http.mask.link(f"https://a.test/{found}"),
+                    http.clean(found),
+                ]
             await http.close()
-    assert said
-    for text in said:
+    assert wording
+    for text in wording:
         assert not holds(text, TOKEN) and not holds(text, PASSWORD), text
 
 
@@ -463,7 +467,7 @@ async def test_a_name_that_does_not_resolve_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reason"),
     [
         ("[Errno -2] Name or service not known", "name or service not known"),
         ("[Errno 111] Connection refused", "connection refused"),
@@ -473,12 +477,12 @@ async def test_a_name_that_does_not_resolve_is_not_sent() -> None:
         ),
     ],
 )
-async def test_why_a_service_cannot_be_reached_is_told_in_words(words: str, told: str) -> None:
+async def test_why_a_service_cannot_be_reached_is_told_in_words(words: str, reason: str) -> None:
     def handler(_request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError(words)
 
     error = await caught(client(transport=httpx.MockTransport(handler)))
-    assert error.title == f"Chat cannot be reached ({told})"
+    assert error.title == f"Chat cannot be reached ({reason})"
 
 
 async def test_a_server_that_is_not_trusted_gets_nothing() -> None:

@@ -83,7 +83,7 @@ def test_a_strangers_backend_loads(strangers: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "wording"),
     [
         ("raise RuntimeError('no feathers')", "RuntimeError: no feathers"),
         ("import a_module_nobody_has", "ModuleNotFoundError"),
@@ -98,12 +98,12 @@ def test_a_strangers_backend_loads(strangers: Path) -> None:
         ("Pager = 7", "no Options"),
     ],
 )
-def test_a_broken_plugin_is_said_by_name_and_costs_itself_alone(strangers: Path, code: str, said: str) -> None:
+def test_a_broken_plugin_is_said_by_name_and_costs_itself_alone(strangers: Path, code: str, wording: str) -> None:
     package = f"brokenpigeon{abs(hash(code))}"
     register(strangers, package, f"pigeon = {package}:Pager", code)
     with pytest.raises(SettingsError) as info:
         plugins.load(CHAT, "pigeon")
-    assert '"pigeon"' in info.value.title and said in info.value.title
+    assert '"pigeon"' in info.value.title and wording in info.value.title
     assert package in info.value.remedy
     loaded, broken = plugins.load_all(CHAT)
     assert set(loaded) >= OURS
@@ -332,15 +332,15 @@ def test_a_broken_plugin_neither_stops_declare_nor_hides_what_doctor_found(
         "TOKEN": "s3cr3t-t0ken",
     }
 
-    def told(*arguments: str) -> tuple[int, str]:
+    def result(*arguments: str) -> tuple[int, str]:
         with CliRunner().isolation() as (out, err, _):
             status = run(arguments, CliContext(environ=environ))
         return status, out.getvalue().decode() + err.getvalue().decode()
 
-    status, declared = told("declare", "api", "down", "--wait", "3s")
+    status, declared = result("declare", "api", "down", "--wait", "3s")
     assert status == 0 and "INC-1" in declared and "✓ file" in declared
-    status, found = told("doctor")
+    status, found = result("doctor")
     assert status == {"check": 1, "Options": 3, "constructor": 3}.get(fault, 0), found
     assert ", OK" in found and "file" in found and "theme" not in found
     assert "s3cr3t" not in declared + found
-    assert told("update", "--preview")[0] == 0
+    assert result("update", "--preview")[0] == 0

@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
-from harness.app import Stage
+from harness.app import AppHarness
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,9 +28,9 @@ WAIT_S = 20.0
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path / "data") as stage:
-        yield stage
+def harness(tmp_path: Path) -> Iterator[AppHarness]:
+    with AppHarness(tmp_path / "data") as harness:
+        yield harness
 
 
 def until(true: Callable[[], bool], what: str) -> None:
@@ -152,8 +152,8 @@ def test_text_that_is_no_observation_is_none(text: str) -> None:
     assert Observation.from_json(text) is None
 
 
-def test_what_a_console_measures_is_known_to_other_processes(stage: Stage, tmp_path: Path) -> None:
-    room = stage.room
+def test_what_a_console_measures_is_known_to_other_processes(harness: AppHarness, tmp_path: Path) -> None:
+    room = harness.room
     incident_id = room.declare(Declare("checkout-api", "Card payments fail")).incident.id
     log = tmp_path / "app.log"
     log.write_text(f"{room.clock() - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ} ERROR pool timeout\n" * 3)

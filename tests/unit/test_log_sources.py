@@ -297,8 +297,8 @@ def test_a_program_that_ends_takes_its_commands_along() -> None:
 def test_a_flood_on_stderr_is_counted_not_shown() -> None:
     complaints = _StderrLimiter()
     complaints.take(b"".join(b"bad %d\n" % n for n in range(500)) + b"half")
-    told = complaints.due()
-    assert len(told) == 20 and told[0] == "stderr: bad 0"
+    result = complaints.due()
+    assert len(result) == 20 and result[0] == "stderr: bad 0"
     assert complaints.due(finished=True) == ["stderr: half", "stderr: … and 480 lines more"]
 
 
@@ -411,8 +411,8 @@ def test_a_bomb_costs_no_memory(tmp_path: Path) -> None:
         "s.start(Sink()); s._thread.join()\n"
         "print(Sink.seen, peak() - before)\n"
     )
-    told = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
-    seen, grown = map(int, told.stdout.splitlines()[-1].split())
+    result = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    seen, grown = map(int, result.stdout.splitlines()[-1].split())
     assert seen == 300_000_000 and grown < 60_000  # kB
 
 

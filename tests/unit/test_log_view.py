@@ -305,8 +305,8 @@ def test_what_is_no_file_is_told_and_does_not_hang(view: LogView, tmp_path: Path
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "fifo", tmp_path, Path("/dev/null")):
         follow(view, path)
-    told = {"(is a pipe now; add it again)", "(is a folder, not a log)", "(is a device, not a log)"}
-    wait_for(lambda: set(texts(view)) == told, "three notices")
+    result = {"(is a pipe now; add it again)", "(is a folder, not a log)", "(is a device, not a log)"}
+    wait_for(lambda: set(texts(view)) == result, "three notices")
 
 
 def test_binary_data_is_told_once(view: LogView, tmp_path: Path) -> None:

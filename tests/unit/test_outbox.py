@@ -51,7 +51,7 @@ class Clock:
 
 
 @dataclass
-class FakeChat:
+class ScriptedChat:
     """A chat whose outcomes are scripted. ``arrived`` is what its readers see, whatever the sender was told.
 
     An error in ``outcomes`` is raised before a post arrives, or after it if it stands in a tuple.
@@ -131,7 +131,7 @@ class FakeChat:
 class RoomHarness:
     """A room on a journal of its own with the named fake chats as destinations."""
 
-    def __init__(self, path: Path, chats: dict[str, FakeChat], **destinations: dict[str, Any]) -> None:
+    def __init__(self, path: Path, chats: dict[str, ScriptedChat], **destinations: dict[str, Any]) -> None:
         self.clock = Clock()
         self.chats = chats
         self.journal = SqliteJournal(path)
@@ -162,17 +162,10 @@ class RoomHarness:
     def update(self, incident: str) -> None:
         self.room.post_update(incident, "update", {"next_update": "+15m"})
 
-    def carry(self, rounds: int = 1) -> list[Delivery]:
+    def deliver(self, rounds: int = 1) -> list[Delivery]:
         """Let the outbox worker do all that is due now."""
         for _ in range(rounds):
-            seen = -1
-
-            def done() -> bool:
-                nonlocal seen
-                before, seen = seen, self.journal.change_count()
-                return seen == before
-
-            asyncio.run(self.outbox._work(done, look_s=0.02))
+            asyncio.run(self.outbox._work(lambda: self.outbox.idle, look_s=0.02))
         return self.room.deliveries()
 
     def state(self, ends: str) -> Delivery:
@@ -191,11 +184,11 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Callable[..., RoomHarness]]:
+def make_harness(tmp_path: Path) -> Iterator[Callable[..., RoomHarness]]:
     made: list[RoomHarness] = []
 
-    def make(chats: dict[str, FakeChat] | None = None, **destinations: dict[str, Any]) -> RoomHarness:
-        made.append(RoomHarness(tmp_path / f"journal{len(made)}", chats or {"a": FakeChat()}, **destinations))
+    def make(chats: dict[str, ScriptedChat] | None = None, **destinations: dict[str, Any]) -> RoomHarness:
+        made.append(RoomHarness(tmp_path / f"journal{len(made)}", chats or {"a": ScriptedChat()}, **destinations))
         return made[-1]
 
     yield make
@@ -206,60 +199,66 @@ def desk(tmp_path: Path) -> Iterator[Callable[..., RoomHarness]]:
 # what arrives, and in what order
 
 
-def test_a_declaration_opens_the_channel_posts_and_shows_the_status(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat()
-    at = desk({"a": chat})
-    incident = at.declare()
-    assert {d.state for d in at.carry()} == {DeliveryState.DELIVERED}
+def test_a_declaration_opens_the_channel_posts_and_shows_the_status(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    chat = ScriptedChat()
+    harness = make_harness({"a": chat})
+    incident = harness.declare()
+    assert {d.state for d in harness.deliver()} == {DeliveryState.DELIVERED}
     assert [act for act, _ in chat.asked] == ["open", "post", "status"]
-    assert at.post.receipt == Receipt(id=f"m-{at.post.id}")
+    assert harness.post.receipt == Receipt(id=f"m-{harness.post.id}")
     opening = chat.openings[0]
     assert opening.name == "inc-1-checkout-api" and opening.incident == incident
     assert opening.invite == ("U-ADA", "U-BO-HERE")
-    assert at.room.incident(incident).channels["a"] == Channel(id="C1", name="inc-1-checkout-api")
-    assert {"channel", "tag-people"} <= set(at.room.incident(incident).ticks)
+    assert harness.room.incident(incident).channels["a"] == Channel(id="C1", name="inc-1-checkout-api")
+    assert {"channel", "tag-people"} <= set(harness.room.incident(incident).ticks)
     assert chat.closed == 1
 
 
-def test_nothing_is_sent_twice_however_often_the_outbox_is_looked_at(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat()
-    at = desk({"a": chat})
-    at.declare()
-    at.carry(3)
+def test_nothing_is_sent_twice_however_often_the_outbox_is_looked_at(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    chat = ScriptedChat()
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver(3)
     assert len(chat.arrived) == len(set(chat.arrived)) == 2
 
 
-def test_order_is_kept_in_a_lane_and_lanes_do_not_wait_for_each_other(desk: Callable[..., RoomHarness]) -> None:
-    slow, quick = FakeChat(outcomes=[NotSent("slow down", retry_after=60)]), FakeChat()
-    at = desk({"slow": slow, "quick": quick})
-    incident = at.declare()
-    at.update(incident)
-    at.carry()
+def test_order_is_kept_in_a_lane_and_lanes_do_not_wait_for_each_other(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    slow, quick = ScriptedChat(outcomes=[NotSent("slow down", retry_after=60)]), ScriptedChat()
+    harness = make_harness({"slow": slow, "quick": quick})
+    incident = harness.declare()
+    harness.update(incident)
+    harness.deliver()
     assert len(quick.posts) == 2 and len(slow.posts) == 1, "the throttled one keeps its second post back"
-    at.clock.later(61)
-    at.carry()
-    order = [delivery.id for delivery in at.room.deliveries() if delivery.order.act == "post"]
+    harness.clock.later(61)
+    harness.deliver()
+    order = [delivery.id for delivery in harness.room.deliveries() if delivery.order.act == "post"]
     assert slow.arrived[:1] == [key for key in order if ".slow." in key][:1]
     assert [key for key in slow.arrived if key.endswith("post")] == [key for key in order if ".slow." in key]
 
 
-def test_a_destination_that_hangs_delays_no_other(desk: Callable[..., RoomHarness]) -> None:
-    hangs, quick = FakeChat(), FakeChat()
-    at = desk({"hangs": hangs, "quick": quick})
-    at.declare()
+def test_a_destination_that_hangs_delays_no_other(make_harness: Callable[..., RoomHarness]) -> None:
+    hangs, quick = ScriptedChat(), ScriptedChat()
+    harness = make_harness({"hangs": hangs, "quick": quick})
+    harness.declare()
 
     async def work() -> None:
         hangs.gate = asyncio.Event()
-        outbox = OutboxWorker(at.room)
+        outbox = OutboxWorker(harness.room)
         done = threading.Event()
         task = asyncio.create_task(outbox._work(done.is_set, look_s=0.01))
         async with asyncio.timeout(10):
             sent = [DeliveryState.DELIVERED] * 3
-            while not hangs.under_way or [d.state for d in at.room.deliveries() if ".quick." in d.id] != sent:
+            while not hangs.under_way or [d.state for d in harness.room.deliveries() if ".quick." in d.id] != sent:
                 await asyncio.sleep(0.001)
-            assert at.state("hangs.post").state is DeliveryState.SENDING
+            assert harness.state("hangs.post").state is DeliveryState.SENDING
             hangs.gate.set()
-            while at.state("hangs.status").state is not DeliveryState.DELIVERED:
+            while harness.state("hangs.status").state is not DeliveryState.DELIVERED:
                 await asyncio.sleep(0.001)
             done.set()
             await task
@@ -267,69 +266,69 @@ def test_a_destination_that_hangs_delays_no_other(desk: Callable[..., RoomHarnes
     asyncio.run(work())
 
 
-def test_one_lane_has_one_request_at_a_time(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat()
-    at = desk({"a": chat})
-    incident = at.declare()
+def test_one_lane_has_one_request_at_a_time(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat()
+    harness = make_harness({"a": chat})
+    incident = harness.declare()
     for _ in range(4):
-        at.update(incident)
-    at.carry()
+        harness.update(incident)
+    harness.deliver()
     assert chat.most_under_way == 1
 
 
-def test_the_status_message_is_one_and_is_edited(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat()
-    at = desk({"a": chat})
-    incident = at.declare()
-    at.carry()
-    at.update(incident)
-    at.carry()
+def test_the_status_message_is_one_and_is_edited(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat()
+    harness = make_harness({"a": chat})
+    incident = harness.declare()
+    harness.deliver()
+    harness.update(incident)
+    harness.deliver()
     assert [previous for previous, _ in chat.statuses] == ["", f"s-{incident}.5.a.status"] or (
         len(chat.statuses) == 2 and chat.statuses[0][0] == "" and chat.statuses[1][0].startswith("s-")
     )
 
 
-def test_a_backend_is_made_once_for_many_incidents(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat()
-    at = desk({"a": chat})
+def test_a_backend_is_made_once_for_many_incidents(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat()
+    harness = make_harness({"a": chat})
     for _ in range(5):
-        at.declare()
-    at.carry()
-    assert at.made.count("a") == chat.closed == 1
+        harness.declare()
+    harness.deliver()
+    assert harness.made.count("a") == chat.closed == 1
 
 
 # outcomes
 
 
 def test_what_was_certainly_not_sent_is_tried_again_later_and_later(
-    desk: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
+    make_harness: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)
     monkeypatch.setattr(outbox_module.random, "random", lambda: 0.0)
-    chat = FakeChat(outcomes=[NotSent("no route") for _ in range(4)])
-    at = desk({"a": chat})
-    at.declare()
+    chat = ScriptedChat(outcomes=[NotSent("no route") for _ in range(4)])
+    harness = make_harness({"a": chat})
+    harness.declare()
     for attempt, wait in enumerate((1, 2, 4, 8), 1):
-        at.carry()
-        post = at.post
+        harness.deliver()
+        post = harness.post
         assert (post.state, post.attempts, post.error) == (DeliveryState.PENDING, attempt, "no route")
         assert post.next_attempt_at is not None
-        waited = (post.next_attempt_at - at.clock()).total_seconds()
+        waited = (post.next_attempt_at - harness.clock()).total_seconds()
         assert wait <= waited <= wait * 1.25
-        at.clock.now = post.next_attempt_at - timedelta(milliseconds=1)
-        at.carry()
+        harness.clock.now = post.next_attempt_at - timedelta(milliseconds=1)
+        harness.deliver()
         assert len(chat.posts) == attempt, "not a moment too soon"
-        at.clock.now = post.next_attempt_at
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED and at.post.error == ""
+        harness.clock.now = post.next_attempt_at
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED and harness.post.error == ""
 
 
-def test_a_service_that_asks_for_a_longer_wait_gets_it(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat(outcomes=[NotSent("slow down", retry_after=42)])
-    at = desk({"a": chat})
-    at.declare()
-    at.carry()
-    assert at.post.next_attempt_at == START + timedelta(seconds=42)
+def test_a_service_that_asks_for_a_longer_wait_gets_it(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat(outcomes=[NotSent("slow down", retry_after=42)])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    assert harness.post.next_attempt_at == START + timedelta(seconds=42)
 
 
 def test_waits_grow_to_five_minutes_and_no_further() -> None:
@@ -340,293 +339,307 @@ def test_waits_grow_to_five_minutes_and_no_further() -> None:
     assert backoff(10_000, None, lambda: 0.0) == 300
 
 
-def test_a_refusal_is_final_says_why_and_does_not_block_what_follows(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat(outcomes=[Rejected("The channel is archived", "Unarchive it.")])
-    at = desk({"a": chat})
-    incident = at.declare()
-    at.carry()
-    assert at.post.state is DeliveryState.FAILED
-    assert at.post.error == str(Rejected("The channel is archived", "Unarchive it."))
-    at.update(incident)
-    at.carry()
-    assert len(chat.arrived) == 2 and at.post.state is DeliveryState.FAILED
-    at.room.confirm_delivery(at.post.id, sent=False)
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED, "a person may have it sent again"
+def test_a_refusal_is_final_says_why_and_does_not_block_what_follows(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    chat = ScriptedChat(outcomes=[Rejected("The channel is archived", "Unarchive it.")])
+    harness = make_harness({"a": chat})
+    incident = harness.declare()
+    harness.deliver()
+    assert harness.post.state is DeliveryState.FAILED
+    assert harness.post.error == str(Rejected("The channel is archived", "Unarchive it."))
+    harness.update(incident)
+    harness.deliver()
+    assert len(chat.arrived) == 2 and harness.post.state is DeliveryState.FAILED
+    harness.room.confirm_delivery(harness.post.id, sent=False)
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED, "a person may have it sent again"
 
 
-def test_a_channel_that_cannot_be_opened_is_said_at_every_post(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat(refuses_to_open=Rejected("missing scope channels:manage"))
-    at = desk({"a": chat})
-    at.declare()
-    assert {(d.state, d.error) for d in at.carry()} == {(DeliveryState.FAILED, "missing scope channels:manage")}
+def test_a_channel_that_cannot_be_opened_is_said_at_every_post(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat(refuses_to_open=Rejected("missing scope channels:manage"))
+    harness = make_harness({"a": chat})
+    harness.declare()
+    assert {(d.state, d.error) for d in harness.deliver()} == {
+        (DeliveryState.FAILED, "missing scope channels:manage")
+    }
     chat.refuses_to_open = None
-    at.room.confirm_delivery(at.post.id, sent=False)
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED, "the post opens what the opening could not"
+    harness.room.confirm_delivery(harness.post.id, sent=False)
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED, "the post opens what the opening could not"
 
 
-def test_what_this_process_cannot_send_is_left_to_one_that_can(desk: Callable[..., RoomHarness]) -> None:
-    at = desk({"a": FakeChat(), "b": FakeChat()})
+def test_what_this_process_cannot_send_is_left_to_one_that_can(make_harness: Callable[..., RoomHarness]) -> None:
+    harness = make_harness({"a": ScriptedChat(), "b": ScriptedChat()})
 
     def without_token(name: str) -> Chat:
         if name == "a":
-            at.made.append(name)
+            harness.made.append(name)
             raise SettingsError('the secret { env = "T" } cannot be had', "Put it there.", "[destinations.a] token")
-        return at.chats[name]
+        return harness.chats[name]
 
-    without = WarRoom(at.journal, PLAYBOOK, at.room.settings, by="cron", clock=at.clock, chats=without_token)
-    at.declare()
+    without = WarRoom(
+        harness.journal, PLAYBOOK, harness.room.settings, by="cron", clock=harness.clock, chats=without_token
+    )
+    harness.declare()
     begun = time.monotonic()
     left = OutboxWorker(without).drain(60)
     assert time.monotonic() - begun < 30, "what cannot be sent from here is not waited for"
-    assert len(at.made) <= 2, "nor tried over and over; a claim may be on its way already"
+    assert len(harness.made) <= 2, "nor tried over and over; a claim may be on its way already"
     waiting = [one for one in left if one.destination == "a"]
     assert {(one.state, one.attempts, one.next_attempt_at) for one in waiting} == {(DeliveryState.PENDING, 0, None)}
     assert waiting[0].lacks_settings and "[destinations.a] token" in waiting[0].error
     assert all(one.state is DeliveryState.DELIVERED for one in left if one.destination == "b")
-    assert [one.id for one in at.room.stuck()] == [waiting[0].id], "it is shown"
-    assert {one.state for one in at.carry()} == {DeliveryState.DELIVERED}, "and another may send it at once"
-    assert at.room.stuck() == []
+    assert [one.id for one in harness.room.stuck()] == [waiting[0].id], "it is shown"
+    assert {one.state for one in harness.deliver()} == {DeliveryState.DELIVERED}, "and another may send it at once"
+    assert harness.room.stuck() == []
 
 
-def test_a_destination_that_the_settings_lack_waits_for_others(desk: Callable[..., RoomHarness]) -> None:
-    at = desk({"a": FakeChat()})
-    at.declare()
-    there = at.room.settings
-    at.room.settings = there.model_copy(update={"destinations": {}})
-    at.carry()
-    assert {one.state for one in at.room.deliveries()} == {DeliveryState.PENDING}
-    assert "no longer name a" in at.room.deliveries()[0].error
-    at.room.settings = there
-    at.outbox = OutboxWorker(at.room)
-    assert {one.state for one in at.carry()} == {DeliveryState.DELIVERED}
+def test_a_destination_that_the_settings_lack_waits_for_others(make_harness: Callable[..., RoomHarness]) -> None:
+    harness = make_harness({"a": ScriptedChat()})
+    harness.declare()
+    there = harness.room.settings
+    harness.room.settings = there.model_copy(update={"destinations": {}})
+    harness.deliver()
+    assert {one.state for one in harness.room.deliveries()} == {DeliveryState.PENDING}
+    assert "no longer name a" in harness.room.deliveries()[0].error
+    harness.room.settings = there
+    harness.outbox = OutboxWorker(harness.room)
+    assert {one.state for one in harness.deliver()} == {DeliveryState.DELIVERED}
 
 
 def test_a_process_tries_again_itself_once_what_was_missing_may_be_there(
-    desk: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
+    make_harness: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at = desk({"a": FakeChat()})
-    ready = at.room.chats
+    harness = make_harness({"a": ScriptedChat()})
+    ready = harness.room.chats
 
     def missing(name: str) -> Chat:
         raise SettingsError("the file is not there")
 
-    at.room.chats = missing
-    at.declare()
-    at.carry()
-    at.room.chats = ready
-    at.carry()
-    assert at.post.state is DeliveryState.PENDING, "not at once"
+    harness.room.chats = missing
+    harness.declare()
+    harness.deliver()
+    harness.room.chats = ready
+    harness.deliver()
+    assert harness.post.state is DeliveryState.PENDING, "not at once"
     now = time.monotonic()
-    at.outbox._monotonic = lambda: now + outbox_module.UNABLE_S + 1
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED
+    harness.outbox._monotonic = lambda: now + outbox_module.UNABLE_S + 1
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED
 
 
 def test_all_that_was_refused_is_sent_again_but_no_replaced_status_and_nothing_in_doubt(
-    desk: Callable[..., RoomHarness],
+    make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = FakeChat(refuses_to_open=Rejected("missing scope"))
-    at = desk({"a": chat, "b": FakeChat(outcomes=[Unconfirmed("no answer")])})
-    incident = at.declare()
-    at.carry()
-    at.update(incident)
-    at.carry()
-    old, new = [one for one in at.room.deliveries() if one.id.endswith("a.status")]
-    assert {one.state for one in at.room.deliveries() if one.destination == "a"} == {DeliveryState.FAILED}
+    chat = ScriptedChat(refuses_to_open=Rejected("missing scope"))
+    harness = make_harness({"a": chat, "b": ScriptedChat(outcomes=[Unconfirmed("no answer")])})
+    incident = harness.declare()
+    harness.deliver()
+    harness.update(incident)
+    harness.deliver()
+    old, new = [one for one in harness.room.deliveries() if one.id.endswith("a.status")]
+    assert {one.state for one in harness.room.deliveries() if one.destination == "a"} == {DeliveryState.FAILED}
     chat.refuses_to_open = None
-    again = at.room.resend_failed()
+    again = harness.room.resend_failed()
     assert old.id not in {one.id for one in again} and new.id in {one.id for one in again}
-    at.carry()
+    harness.deliver()
     assert [title for _, title in chat.statuses] == [new.order.message.title]  # type: ignore[union-attr]
-    assert len(chat.posts) == 2 and at.room.resend_failed() == []
-    assert [one.state for one in at.room.stuck()] == [DeliveryState.UNCONFIRMED], "a replaced status asks nobody"
+    assert len(chat.posts) == 2 and harness.room.resend_failed() == []
+    assert [one.state for one in harness.room.stuck()] == [DeliveryState.UNCONFIRMED], (
+        "a replaced status asks nobody"
+    )
 
 
-def test_a_backend_that_breaks_leaves_its_post_in_doubt_and_others_alone(desk: Callable[..., RoomHarness]) -> None:
-    at = desk({"a": FakeChat(outcomes=[ZeroDivisionError("xoxb-secret")]), "b": FakeChat()})
-    at.declare()
-    at.carry()
-    post = at.state("a.post")
+def test_a_backend_that_breaks_leaves_its_post_in_doubt_and_others_alone(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    harness = make_harness({"a": ScriptedChat(outcomes=[ZeroDivisionError("xoxb-secret")]), "b": ScriptedChat()})
+    harness.declare()
+    harness.deliver()
+    post = harness.state("a.post")
     assert post.state is DeliveryState.UNCONFIRMED and post.next_attempt_at is None
     assert post.error == "a crashed: ZeroDivisionError"
-    assert at.state("b.post").state is DeliveryState.DELIVERED
+    assert harness.state("b.post").state is DeliveryState.DELIVERED
 
 
 # doubt
 
 
-def test_in_doubt_a_deduping_chat_gets_it_again_and_its_readers_once(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat(dedupes=True, outcomes=[(Unconfirmed("no answer"),)])
-    at = desk({"a": chat})
-    at.declare()
-    at.carry()
-    post = at.post
+def test_in_doubt_a_deduping_chat_gets_it_again_and_its_readers_once(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    chat = ScriptedChat(dedupes=True, outcomes=[(Unconfirmed("no answer"),)])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    post = harness.post
     assert post.state is DeliveryState.UNCONFIRMED and post.next_attempt_at is not None
-    at.clock.now = post.next_attempt_at
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED
+    harness.clock.now = post.next_attempt_at
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED
     assert chat.posts == [post.id, post.id] and chat.arrived.count(post.id) == 1
 
 
-def test_a_deduping_chat_that_never_answers_is_asked_ever_more_rarely(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat(dedupes=True, outcomes=[Unconfirmed("no answer") for _ in range(12)])
-    at = desk({"a": chat})
-    at.declare()
+def test_a_deduping_chat_that_never_answers_is_asked_ever_more_rarely(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    chat = ScriptedChat(dedupes=True, outcomes=[Unconfirmed("no answer") for _ in range(12)])
+    harness = make_harness({"a": chat})
+    harness.declare()
     waits = []
-    while at.carry() and (due := at.post.next_attempt_at):
-        waits.append((due - at.clock()).total_seconds())
-        at.clock.now = due
+    while harness.deliver() and (due := harness.post.next_attempt_at):
+        waits.append((due - harness.clock()).total_seconds())
+        harness.clock.now = due
     assert len(waits) == 12 and waits[0] < 2 and waits[-1] >= 300
     assert all(later > sooner for sooner, later in itertools.pairwise(waits[:9]))
-    assert at.post.state is DeliveryState.DELIVERED and chat.arrived.count(at.post.id) == 1
+    assert harness.post.state is DeliveryState.DELIVERED and chat.arrived.count(harness.post.id) == 1
 
 
-def test_in_doubt_a_chat_that_can_be_read_is_read_first(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
-    at = desk({"a": chat})
-    at.declare()
-    at.carry()
-    post = at.post
+def test_in_doubt_a_chat_that_can_be_read_is_read_first(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    post = harness.post
     assert post.state is DeliveryState.UNCONFIRMED and post.next_attempt_at == START + timedelta(
         seconds=outbox_module.READ_BACK_S
     )
     assert ("find", post.id) not in chat.asked, "it may still be on its way"
-    at.clock.later(outbox_module.READ_BACK_S)
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED and at.post.receipt == Receipt(id=f"m-{post.id}")
+    harness.clock.later(outbox_module.READ_BACK_S)
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED and harness.post.receipt == Receipt(id=f"m-{post.id}")
     assert chat.posts == [post.id]
 
 
-def test_what_was_read_and_is_certainly_not_there_is_sent_again(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat(reads_back=True, outcomes=[Unconfirmed("reset")])
-    at = desk({"a": chat})
-    at.declare()
-    at.carry()
-    at.clock.later(outbox_module.READ_BACK_S)
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED and chat.arrived.count(at.post.id) == 1
+def test_what_was_read_and_is_certainly_not_there_is_sent_again(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat(reads_back=True, outcomes=[Unconfirmed("reset")])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    harness.clock.later(outbox_module.READ_BACK_S)
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED and chat.arrived.count(harness.post.id) == 1
 
 
 @pytest.mark.parametrize(
     "problem", [NotSent("no route"), NotSent("slow down", retry_after=30), Unconfirmed("cut off")]
 )
 def test_a_read_back_that_fails_never_leads_to_a_blind_resend(
-    desk: Callable[..., RoomHarness], problem: Exception
+    make_harness: Callable[..., RoomHarness], problem: Exception
 ) -> None:
-    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[problem])
-    at = desk({"a": chat})
-    at.declare()
-    at.carry()
-    at.clock.later(outbox_module.READ_BACK_S)
-    at.carry()
-    post = at.post
+    chat = ScriptedChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[problem])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    harness.clock.later(outbox_module.READ_BACK_S)
+    harness.deliver()
+    post = harness.post
     assert (
         post.state is DeliveryState.UNCONFIRMED
         and post.next_attempt_at is not None
-        and post.next_attempt_at > at.clock()
+        and post.next_attempt_at > harness.clock()
     )
-    at.clock.now = post.next_attempt_at
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED
+    harness.clock.now = post.next_attempt_at
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED
     assert chat.posts == [post.id] and chat.arrived.count(post.id) == 1
 
 
 @pytest.mark.parametrize("problem", [Rejected("missing scope channels:history"), SettingsError("no token")])
 def test_a_read_back_that_is_refused_leaves_the_question_to_a_person(
-    desk: Callable[..., RoomHarness], problem: Exception
+    make_harness: Callable[..., RoomHarness], problem: Exception
 ) -> None:
-    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[problem])
-    at = desk({"a": chat})
-    at.declare()
-    at.carry()
-    at.clock.later(outbox_module.READ_BACK_S)
-    at.carry()
-    assert at.post.state is DeliveryState.UNCONFIRMED and at.post.next_attempt_at is None
-    assert str(problem).split("\n")[0] in at.post.error
-    assert chat.posts == [at.post.id]
+    chat = ScriptedChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[problem])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    harness.clock.later(outbox_module.READ_BACK_S)
+    harness.deliver()
+    assert harness.post.state is DeliveryState.UNCONFIRMED and harness.post.next_attempt_at is None
+    assert str(problem).split("\n")[0] in harness.post.error
+    assert chat.posts == [harness.post.id]
 
 
 def test_a_destination_that_is_gone_while_in_doubt_stays_in_doubt_for_others(
-    desk: Callable[..., RoomHarness],
+    make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
-    at = desk({"a": chat})
-    at.declare()
-    at.carry()
-    there = at.room.settings
-    at.room.settings = there.model_copy(update={"destinations": {}})
-    at.clock.later(outbox_module.READ_BACK_S)
-    at.carry()
-    assert at.post.state is DeliveryState.UNCONFIRMED and at.post.lacks_settings
-    assert at.post.error.startswith("It may have arrived. ") and "no longer name a" in at.post.error
-    assert [one.id for one in at.room.stuck()] == [at.post.id], "a person may know"
-    at.room.settings = there
-    at.outbox = OutboxWorker(at.room)
-    at.carry()
-    at.clock.later(outbox_module.READ_BACK_S)
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED and chat.posts == [at.post.id]
+    chat = ScriptedChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    there = harness.room.settings
+    harness.room.settings = there.model_copy(update={"destinations": {}})
+    harness.clock.later(outbox_module.READ_BACK_S)
+    harness.deliver()
+    assert harness.post.state is DeliveryState.UNCONFIRMED and harness.post.lacks_settings
+    assert harness.post.error.startswith("It may have arrived. ") and "no longer name a" in harness.post.error
+    assert [one.id for one in harness.room.stuck()] == [harness.post.id], "a person may know"
+    harness.room.settings = there
+    harness.outbox = OutboxWorker(harness.room)
+    harness.deliver()
+    harness.clock.later(outbox_module.READ_BACK_S)
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED and chat.posts == [harness.post.id]
 
 
-def test_read_backs_that_keep_failing_end_with_a_person(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat(
+def test_read_backs_that_keep_failing_end_with_a_person(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat(
         reads_back=True,
         outcomes=[(Unconfirmed("no answer"),)],
         lost_reads=[Unconfirmed("cut off") for _ in range(50)],
     )
-    at = desk({"a": chat})
-    at.declare()
+    harness = make_harness({"a": chat})
+    harness.declare()
     for _ in range(20):
-        at.carry()
-        if at.post.next_attempt_at is None:
+        harness.deliver()
+        if harness.post.next_attempt_at is None:
             break
-        at.clock.now = at.post.next_attempt_at
-    assert at.post.state is DeliveryState.UNCONFIRMED and at.post.next_attempt_at is None
-    assert chat.posts == [at.post.id] and len([1 for act, _ in chat.asked if act == "find"]) < 10
+        harness.clock.now = harness.post.next_attempt_at
+    assert harness.post.state is DeliveryState.UNCONFIRMED and harness.post.next_attempt_at is None
+    assert chat.posts == [harness.post.id] and len([1 for act, _ in chat.asked if act == "find"]) < 10
 
 
 def test_in_doubt_with_no_way_to_know_a_person_is_asked_and_the_lane_goes_on(
-    desk: Callable[..., RoomHarness],
+    make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = FakeChat(outcomes=[Unconfirmed("no answer")])
-    at = desk({"a": chat})
-    incident = at.declare()
-    at.update(incident)
-    at.carry()
+    chat = ScriptedChat(outcomes=[Unconfirmed("no answer")])
+    harness = make_harness({"a": chat})
+    incident = harness.declare()
+    harness.update(incident)
+    harness.deliver()
     assert (
-        at.post.state is DeliveryState.UNCONFIRMED
-        and at.post.next_attempt_at is None
-        and at.post.error == "no answer"
+        harness.post.state is DeliveryState.UNCONFIRMED
+        and harness.post.next_attempt_at is None
+        and harness.post.error == "no answer"
     )
     assert len(chat.arrived) == 2, "the update and the status went out"
-    at.clock.later(3600)
-    at.carry()
-    assert chat.posts.count(at.post.id) == 1, "never again by itself"
-    at.room.confirm_delivery(at.post.id, sent=True)
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED and chat.posts.count(at.post.id) == 1
+    harness.clock.later(3600)
+    harness.deliver()
+    assert chat.posts.count(harness.post.id) == 1, "never again by itself"
+    harness.room.confirm_delivery(harness.post.id, sent=True)
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED and chat.posts.count(harness.post.id) == 1
     with pytest.raises(Refusal):
-        at.room.confirm_delivery(at.post.id, sent=False)
+        harness.room.confirm_delivery(harness.post.id, sent=False)
 
 
-def test_a_person_who_says_it_did_not_arrive_has_it_sent(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat(outcomes=[Unconfirmed("no answer")])
-    at = desk({"a": chat})
-    at.declare()
-    at.carry()
-    at.room.confirm_delivery(at.post.id, sent=False)
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED and chat.arrived.count(at.post.id) == 1
+def test_a_person_who_says_it_did_not_arrive_has_it_sent(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat(outcomes=[Unconfirmed("no answer")])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    harness.room.confirm_delivery(harness.post.id, sent=False)
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED and chat.arrived.count(harness.post.id) == 1
 
 
 def test_a_status_message_in_doubt_is_looked_for_before_a_second_one_is_made(
-    desk: Callable[..., RoomHarness],
+    make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = FakeChat(reads_back=True)
-    at = desk({"a": chat})
-    at.declare()
+    chat = ScriptedChat(reads_back=True)
+    harness = make_harness({"a": chat})
+    harness.declare()
     real = chat.show_status
 
     async def lost(channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
@@ -635,28 +648,28 @@ def test_a_status_message_in_doubt_is_looked_for_before_a_second_one_is_made(
         raise Unconfirmed("no answer")
 
     chat.show_status = lost  # type: ignore[method-assign]
-    at.carry()
+    harness.deliver()
     for _ in range(5):
-        due = at.state("status").next_attempt_at
+        due = harness.state("status").next_attempt_at
         if due:
-            at.clock.now = due
-            at.carry()
-    key = at.state("status").id
-    assert at.state("status").state is DeliveryState.DELIVERED and chat.arrived.count(key) == 1
+            harness.clock.now = due
+            harness.deliver()
+    key = harness.state("status").id
+    assert harness.state("status").state is DeliveryState.DELIVERED and chat.arrived.count(key) == 1
 
 
 # attempts that are cut off
 
 
 @dataclass
-class CutOff(FakeChat):
+class CutOff(ScriptedChat):
     """A chat that has the work on it cancelled at one named point, and says when something leaves."""
 
-    at: str = ""
+    cut_at: str = ""
     tells_when_it_sends: bool = True
 
     async def _pass(self, point: str) -> None:
-        if point == self.at:
+        if point == self.cut_at:
             task = asyncio.current_task()
             assert task
             task.cancel()
@@ -677,50 +690,54 @@ class CutOff(FakeChat):
 
 @pytest.mark.parametrize("at_point", ["opening", "connecting"])
 def test_an_attempt_cut_off_before_anything_left_is_not_uncertain(
-    desk: Callable[..., RoomHarness], at_point: str
+    make_harness: Callable[..., RoomHarness], at_point: str
 ) -> None:
-    chat = CutOff(at=at_point)
-    at = desk({"a": chat})
-    at.declare()
-    cut_off(at, until="post" if at_point == "connecting" else "open")
-    delivery = at.post if at_point == "connecting" else at.state("open")
+    chat = CutOff(cut_at=at_point)
+    harness = make_harness({"a": chat})
+    harness.declare()
+    cut_off(harness, until="post" if at_point == "connecting" else "open")
+    delivery = harness.post if at_point == "connecting" else harness.state("open")
     assert (delivery.state, delivery.attempts, delivery.next_attempt_at) == (DeliveryState.PENDING, 0, None)
     assert delivery.error.startswith("Not sent: time ran out while ")
-    chat.at = ""
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED and chat.arrived.count(at.post.id) == 1
+    chat.cut_at = ""
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED and chat.arrived.count(harness.post.id) == 1
 
 
 @pytest.mark.parametrize("at_point", ["sending", "reading the answer"])
 def test_an_attempt_cut_off_after_something_left_is_uncertain(
-    desk: Callable[..., RoomHarness], at_point: str
+    make_harness: Callable[..., RoomHarness], at_point: str
 ) -> None:
-    at = desk({"a": CutOff(at=at_point)})
-    at.declare()
-    cut_off(at, until="post")
-    assert (at.post.state, at.post.attempts) == (DeliveryState.UNCONFIRMED, 1)
+    harness = make_harness({"a": CutOff(cut_at=at_point)})
+    harness.declare()
+    cut_off(harness, until="post")
+    assert (harness.post.state, harness.post.attempts) == (DeliveryState.UNCONFIRMED, 1)
 
 
-def test_a_backend_that_does_not_tell_is_uncertain_from_the_call_on(desk: Callable[..., RoomHarness]) -> None:
-    at = desk({"a": CutOff(at="connecting", tells_when_it_sends=False)})
-    at.declare()
-    cut_off(at, until="post")
-    assert at.post.state is DeliveryState.UNCONFIRMED
+def test_a_backend_that_does_not_tell_is_uncertain_from_the_call_on(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    harness = make_harness({"a": CutOff(cut_at="connecting", tells_when_it_sends=False)})
+    harness.declare()
+    cut_off(harness, until="post")
+    assert harness.post.state is DeliveryState.UNCONFIRMED
 
 
-def test_secrets_that_are_still_looked_up_leave_everything_not_sent(desk: Callable[..., RoomHarness]) -> None:
-    at = desk({"a": FakeChat()})
+def test_secrets_that_are_still_looked_up_leave_everything_not_sent(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    harness = make_harness({"a": ScriptedChat()})
     over = threading.Event()
 
     def chat(name: str) -> Chat:
         over.wait(60)
-        return at.chats[name]
+        return harness.chats[name]
 
-    at.room.chats = chat
+    harness.room.chats = chat
     try:
-        at.declare()
+        harness.declare()
         begun = time.monotonic()
-        deliveries = at.outbox.drain(0.2)
+        deliveries = harness.outbox.drain(0.2)
         assert time.monotonic() - begun < 30, "a look-up that is stuck is left behind"
         assert {(d.state, d.attempts) for d in deliveries} == {(DeliveryState.PENDING, 0)}
         assert "secrets" in deliveries[0].error
@@ -729,41 +746,41 @@ def test_secrets_that_are_still_looked_up_leave_everything_not_sent(desk: Callab
 
 
 def test_a_delivery_in_doubt_that_is_cut_off_stays_in_doubt_and_is_not_left_to_a_person(
-    desk: Callable[..., RoomHarness],
+    make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
-    at = desk({"a": chat})
-    at.declare()
-    at.carry()
-    at.clock.later(outbox_module.READ_BACK_S)
+    chat = ScriptedChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    harness.clock.later(outbox_module.READ_BACK_S)
     over = threading.Event()
-    at.outbox = OutboxWorker(at.room)
-    at.room.chats = lambda name: over.wait(60) and chat  # type: ignore[assignment, return-value]
+    harness.outbox = OutboxWorker(harness.room)
+    harness.room.chats = lambda name: over.wait(60) and chat  # type: ignore[assignment, return-value]
     try:
-        at.outbox.drain(0.2)
-        assert at.post.state is DeliveryState.UNCONFIRMED and at.post.next_attempt_at is not None
-        assert at.post.error == "no answer"
+        harness.outbox.drain(0.2)
+        assert harness.post.state is DeliveryState.UNCONFIRMED and harness.post.next_attempt_at is not None
+        assert harness.post.error == "no answer"
     finally:
         over.set()
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144])
 def test_a_webhook_cut_off_anywhere_is_uncertain_if_and_only_if_its_request_may_have_left(
-    desk: Callable[..., RoomHarness], steps: int
+    make_harness: Callable[..., RoomHarness], steps: int
 ) -> None:
     with servers.RawServer(...) as server:
         options = WebhookOptions(url=SecretStr(f"{server.url}/in"))
-        at = desk({"hook": Webhook(options)})  # type: ignore[dict-item]
-        at.declare()
-        cut_off(at, until="post", steps=steps)
-        state = at.post.state
+        harness = make_harness({"hook": Webhook(options)})  # type: ignore[dict-item]
+        harness.declare()
+        cut_off(harness, until="post", steps=steps)
+        state = harness.post.state
         assert state in (DeliveryState.PENDING, DeliveryState.UNCONFIRMED)
     assert state is DeliveryState.UNCONFIRMED or not any(
-        at.post.id.encode() in request for request in server.requests
+        harness.post.id.encode() in request for request in server.requests
     )
 
 
-def cut_off(at: RoomHarness, *, until: str, steps: int | None = None) -> None:
+def cut_off(harness: RoomHarness, *, until: str, steps: int | None = None) -> None:
     """Carry what is due up to the first delivery with this act, and cancel that one's attempt.
 
     At the point the chat names, or after ``steps`` turns of the loop.
@@ -771,9 +788,9 @@ def cut_off(at: RoomHarness, *, until: str, steps: int | None = None) -> None:
 
     async def work() -> None:
         while True:
-            claimed = at.journal.claim(at.outbox.owner, at.clock())
+            claimed = harness.journal.claim(harness.outbox.owner, harness.clock())
             assert claimed
-            task = asyncio.create_task(at.outbox._deliver(claimed))
+            task = asyncio.create_task(harness.outbox._deliver(claimed))
             if claimed.order.act == until:
                 for _ in range(steps or 0):
                     await asyncio.sleep(0)
@@ -794,65 +811,65 @@ class Killed(BaseException):
     """The end of a process, between two instructions."""
 
 
-def abandoned(at: RoomHarness, owner: str, count: int) -> Delivery:
+def abandoned(harness: RoomHarness, owner: str, count: int) -> Delivery:
     """Claims as an outbox worker makes them before it is killed; the last one claimed."""
     claimed = None
     for _ in range(count):
         if claimed:
-            at.room.keep_channel(claimed.incident, claimed.destination, Channel(id="C1"), 0)
-            at.journal.complete(claimed.id, owner=owner, outcome=DeliveryState.DELIVERED)
-        claimed = at.journal.claim(owner, at.clock())
+            harness.room.keep_channel(claimed.incident, claimed.destination, Channel(id="C1"), 0)
+            harness.journal.complete(claimed.id, owner=owner, outcome=DeliveryState.DELIVERED)
+        claimed = harness.journal.claim(owner, harness.clock())
     assert claimed
     return claimed
 
 
 def test_a_claim_of_a_dead_process_is_found_out_about_before_it_is_sent_again(
-    desk: Callable[..., RoomHarness],
+    make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = FakeChat(reads_back=True)
-    at = desk({"a": chat})
-    at.declare()
-    host = OutboxWorker(at.room).owner.partition(":")[0]
-    lost = abandoned(at, f"{host}:{_dead_pid()}:x", 2)
+    chat = ScriptedChat(reads_back=True)
+    harness = make_harness({"a": chat})
+    harness.declare()
+    host = OutboxWorker(harness.room).owner.partition(":")[0]
+    lost = abandoned(harness, f"{host}:{_dead_pid()}:x", 2)
     assert lost.order.act == "post"
-    at.carry()
+    harness.deliver()
     assert chat.asked == [] or chat.posts == [], "its request may still be on its way"
     chat.arrived.append(lost.id)
-    at.clock.later(outbox_module.READ_BACK_S)
-    at.carry()
-    assert at.state(lost.id).state is DeliveryState.DELIVERED
+    harness.clock.later(outbox_module.READ_BACK_S)
+    harness.deliver()
+    assert harness.state(lost.id).state is DeliveryState.DELIVERED
     assert chat.posts == [] and chat.arrived.count(lost.id) == 1
 
 
 def test_a_claim_of_a_dead_process_at_a_chat_that_cannot_tell_is_a_persons_to_judge(
-    desk: Callable[..., RoomHarness],
+    make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = FakeChat()
-    at = desk({"a": chat})
-    at.declare()
-    host = OutboxWorker(at.room).owner.partition(":")[0]
-    lost = abandoned(at, f"{host}:{_dead_pid()}:x", 2)
-    at.carry()
-    found = at.state(lost.id)
+    chat = ScriptedChat()
+    harness = make_harness({"a": chat})
+    harness.declare()
+    host = OutboxWorker(harness.room).owner.partition(":")[0]
+    lost = abandoned(harness, f"{host}:{_dead_pid()}:x", 2)
+    harness.deliver()
+    found = harness.state(lost.id)
     assert found.state is DeliveryState.UNCONFIRMED and found.next_attempt_at is None and found.error
     assert chat.posts == []
 
 
 def test_a_lease_that_ran_out_is_taken_over_and_the_late_answer_is_not_heeded(
-    desk: Callable[..., RoomHarness],
+    make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = FakeChat(dedupes=True)
-    at = desk({"a": chat})
-    at.declare()
+    chat = ScriptedChat(dedupes=True)
+    harness = make_harness({"a": chat})
+    harness.declare()
     elsewhere = "another-host:1:x"
-    lost = abandoned(at, elsewhere, 2)
-    at.carry()
-    assert at.state(lost.id).state is DeliveryState.SENDING, "held as long as the lease lasts"
-    at.clock.later(outbox_module.LEASE_S + 1)
-    at.carry()
-    assert at.state(lost.id).state is DeliveryState.DELIVERED and chat.arrived.count(lost.id) == 1
-    assert not at.journal.complete(lost.id, owner=elsewhere, outcome=DeliveryState.FAILED, error="late")
-    assert at.state(lost.id).state is DeliveryState.DELIVERED
+    lost = abandoned(harness, elsewhere, 2)
+    harness.deliver()
+    assert harness.state(lost.id).state is DeliveryState.SENDING, "held as long as the lease lasts"
+    harness.clock.later(outbox_module.LEASE_S + 1)
+    harness.deliver()
+    assert harness.state(lost.id).state is DeliveryState.DELIVERED and chat.arrived.count(lost.id) == 1
+    assert not harness.journal.complete(lost.id, owner=elsewhere, outcome=DeliveryState.FAILED, error="late")
+    assert harness.state(lost.id).state is DeliveryState.DELIVERED
 
 
 def _dead_pid() -> int:
@@ -863,16 +880,16 @@ def _dead_pid() -> int:
     return pid
 
 
-def test_two_outbox_workers_share_the_work_and_never_a_delivery(desk: Callable[..., RoomHarness]) -> None:
-    chats = {name: FakeChat() for name in "abc"}
-    at = desk(chats)
+def test_two_outbox_workers_share_the_work_and_never_a_delivery(make_harness: Callable[..., RoomHarness]) -> None:
+    chats = {name: ScriptedChat() for name in "abc"}
+    harness = make_harness(chats)
     for _ in range(6):
-        at.update(at.declare())
-    one, two = OutboxWorker(at.room), OutboxWorker(at.room)
+        harness.update(harness.declare())
+    one, two = OutboxWorker(harness.room), OutboxWorker(harness.room)
     jobs, others = JobRunner(), JobRunner()
     jobs.start(one)
     others.start(two)
-    _until(lambda: all(d.state is DeliveryState.DELIVERED for d in at.room.deliveries()), "all is delivered")
+    _until(lambda: all(d.state is DeliveryState.DELIVERED for d in harness.room.deliveries()), "all is delivered")
     jobs.stop()
     others.stop()
     for chat in chats.values():
@@ -890,17 +907,21 @@ def _until(true: Callable[[], bool], what: str) -> None:
 # threads, drains, drills, disks
 
 
-def test_an_outbox_worker_at_work_sends_what_is_posted_meanwhile_at_once(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat()
-    at = desk({"a": chat})
-    outbox = OutboxWorker(at.room)
+def test_an_outbox_worker_at_work_sends_what_is_posted_meanwhile_at_once(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    chat = ScriptedChat()
+    harness = make_harness({"a": chat})
+    outbox = OutboxWorker(harness.room)
     jobs = JobRunner()
     jobs.start(outbox)
     begun = time.monotonic()
     for _ in range(5):
-        incident = at.declare()
+        incident = harness.declare()
         _until(
-            lambda incident=incident: {d.state for d in at.room.deliveries(incident)} == {DeliveryState.DELIVERED},  # type: ignore[misc]
+            lambda incident=incident: (
+                {d.state for d in harness.room.deliveries(incident)} == {DeliveryState.DELIVERED}
+            ),  # type: ignore[misc]
             "delivered",
         )
     assert time.monotonic() - begun < 5 * outbox_module.LOOK_S, "it is woken, it does not wait for its next look"
@@ -908,12 +929,12 @@ def test_an_outbox_worker_at_work_sends_what_is_posted_meanwhile_at_once(desk: C
     assert chat.closed == 1
 
 
-def test_whoever_shows_deliveries_is_woken_when_one_is_settled(desk: Callable[..., RoomHarness]) -> None:
-    at = desk({"a": FakeChat()})
-    at.declare()
+def test_whoever_shows_deliveries_is_woken_when_one_is_settled(make_harness: Callable[..., RoomHarness]) -> None:
+    harness = make_harness({"a": ScriptedChat()})
+    harness.declare()
     wake, seen = threading.Event(), []
-    at.room.on_change(wake.set)
-    settle = at.journal.complete
+    harness.room.on_change(wake.set)
+    settle = harness.journal.complete
 
     def settled(*given: Any, **more: Any) -> bool:
         wake.clear()
@@ -921,89 +942,89 @@ def test_whoever_shows_deliveries_is_woken_when_one_is_settled(desk: Callable[..
         seen.append(wake)
         return kept
 
-    at.journal.complete = settled  # type: ignore[method-assign]
-    claimed = at.journal.claim("h:1:x", at.clock())
+    harness.journal.complete = settled  # type: ignore[method-assign]
+    claimed = harness.journal.claim("h:1:x", harness.clock())
     assert claimed
-    asyncio.run(at.outbox._deliver(claimed))
+    asyncio.run(harness.outbox._deliver(claimed))
     assert seen and wake.is_set()
 
 
-def test_stopping_waits_for_the_request_under_way(desk: Callable[..., RoomHarness]) -> None:
-    at = desk({"a": FakeChat()})
-    outbox = OutboxWorker(at.room)
+def test_stopping_waits_for_the_request_under_way(make_harness: Callable[..., RoomHarness]) -> None:
+    harness = make_harness({"a": ScriptedChat()})
+    outbox = OutboxWorker(harness.room)
     jobs = JobRunner()
     jobs.start(outbox)
-    at.declare()
+    harness.declare()
     jobs.stop()
-    assert DeliveryState.SENDING not in {d.state for d in at.room.deliveries()}
+    assert DeliveryState.SENDING not in {d.state for d in harness.room.deliveries()}
 
 
-def test_draining_ends_when_all_is_out(desk: Callable[..., RoomHarness]) -> None:
-    at = desk({"a": FakeChat(), "b": FakeChat()})
-    incident = at.declare()
+def test_draining_ends_when_all_is_out(make_harness: Callable[..., RoomHarness]) -> None:
+    harness = make_harness({"a": ScriptedChat(), "b": ScriptedChat()})
+    incident = harness.declare()
     begun = time.monotonic()
-    assert {d.state for d in OutboxWorker(at.room).drain(60, incident)} == {DeliveryState.DELIVERED}
+    assert {d.state for d in OutboxWorker(harness.room).drain(60, incident)} == {DeliveryState.DELIVERED}
     assert time.monotonic() - begun < 30
 
 
 def test_draining_gives_up_when_its_time_is_over_and_leaves_the_rest_for_later(
-    desk: Callable[..., RoomHarness],
+    make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = FakeChat(outcomes=[NotSent("no route", retry_after=200)])
-    at = desk({"a": chat})
+    chat = ScriptedChat(outcomes=[NotSent("no route", retry_after=200)])
+    harness = make_harness({"a": chat})
     begun = time.monotonic()
-    states = [d.state for d in OutboxWorker(at.room).drain(0.3, at.declare())]
+    states = [d.state for d in OutboxWorker(harness.room).drain(0.3, harness.declare())]
     assert states == [DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.PENDING]
     assert time.monotonic() - begun < 20
-    at.clock.later(201)
-    at.carry()
-    assert at.post.state is DeliveryState.DELIVERED
+    harness.clock.later(201)
+    harness.deliver()
+    assert harness.post.state is DeliveryState.DELIVERED
 
 
-def test_draining_that_runs_out_of_time_leaves_no_claim_behind(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat()
-    at = desk({"a": chat})
+def test_draining_that_runs_out_of_time_leaves_no_claim_behind(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat()
+    harness = make_harness({"a": chat})
     for _ in range(20):
-        at.declare()
-        OutboxWorker(at.room).drain(0.0)
-        assert DeliveryState.SENDING not in {d.state for d in at.room.deliveries()}
+        harness.declare()
+        OutboxWorker(harness.room).drain(0.0)
+        assert DeliveryState.SENDING not in {d.state for d in harness.room.deliveries()}
 
 
-def test_draining_one_incident_does_not_wait_for_another(desk: Callable[..., RoomHarness]) -> None:
-    chat = FakeChat(outcomes=[NotSent("no route", retry_after=200)])
-    at = desk({"a": chat})
-    at.declare()
-    at.carry()
-    second = at.declare()
+def test_draining_one_incident_does_not_wait_for_another(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat(outcomes=[NotSent("no route", retry_after=200)])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    second = harness.declare()
     begun = time.monotonic()
-    assert {d.state for d in OutboxWorker(at.room).drain(60, second)} == {DeliveryState.DELIVERED}
+    assert {d.state for d in OutboxWorker(harness.room).drain(60, second)} == {DeliveryState.DELIVERED}
     assert time.monotonic() - begun < 30
 
 
-def test_what_waits_for_a_person_is_not_waited_for(desk: Callable[..., RoomHarness]) -> None:
-    at = desk({"a": FakeChat(outcomes=[Unconfirmed("no answer")])})
+def test_what_waits_for_a_person_is_not_waited_for(make_harness: Callable[..., RoomHarness]) -> None:
+    harness = make_harness({"a": ScriptedChat(outcomes=[Unconfirmed("no answer")])})
     begun = time.monotonic()
-    OutboxWorker(at.room).drain(60, at.declare())
-    assert time.monotonic() - begun < 30 and at.post.state is DeliveryState.UNCONFIRMED
+    OutboxWorker(harness.room).drain(60, harness.declare())
+    assert time.monotonic() - begun < 30 and harness.post.state is DeliveryState.UNCONFIRMED
 
 
-def test_a_drill_reaches_only_what_is_meant_for_drills(desk: Callable[..., RoomHarness]) -> None:
-    chats = {"real": FakeChat(), "practice": FakeChat()}
-    at = desk(chats, practice={"drills": True})
-    at.update(at.declare(drill=True))
-    at.carry()
+def test_a_drill_reaches_only_what_is_meant_for_drills(make_harness: Callable[..., RoomHarness]) -> None:
+    chats = {"real": ScriptedChat(), "practice": ScriptedChat()}
+    harness = make_harness(chats, practice={"drills": True})
+    harness.update(harness.declare(drill=True))
+    harness.deliver()
     assert chats["real"].asked == [] and len(chats["practice"].arrived) == 3
-    at.declare()
-    at.carry()
+    harness.declare()
+    harness.deliver()
     assert chats["real"].asked
 
 
-def test_audiences_reach_their_own_destinations(desk: Callable[..., RoomHarness]) -> None:
-    chats = {"a": FakeChat(), "public": FakeChat()}
-    at = desk(chats, public={"audiences": ["customers"]})
-    incident = at.declare()
-    at.room.post_update(incident, "customer_initial", {}, approved_by="Ada")
-    at.carry()
+def test_audiences_reach_their_own_destinations(make_harness: Callable[..., RoomHarness]) -> None:
+    chats = {"a": ScriptedChat(), "public": ScriptedChat()}
+    harness = make_harness(chats, public={"audiences": ["customers"]})
+    incident = harness.declare()
+    harness.room.post_update(incident, "customer_initial", {}, approved_by="Ada")
+    harness.deliver()
     assert [act for act, _ in chats["public"].asked] == ["open", "post"]
     (opening,) = chats["public"].openings
     for words in (opening.name, headline(opening), opening.topic):
@@ -1012,47 +1033,47 @@ def test_audiences_reach_their_own_destinations(desk: Callable[..., RoomHarness]
 
 
 def test_an_outbox_that_cannot_be_read_is_trouble_that_passes(
-    desk: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
+    make_harness: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from warroom.errors import NotSaved
 
-    at = desk({"a": FakeChat()})
-    outbox = OutboxWorker(at.room)
-    claim = at.journal.claim
+    harness = make_harness({"a": ScriptedChat()})
+    outbox = OutboxWorker(harness.room)
+    claim = harness.journal.claim
 
     def full(*given: Any, **more: Any) -> Any:
         raise NotSaved("Not saved: the disk is full", "Free some space.")
 
-    monkeypatch.setattr(at.journal, "claim", full)
+    monkeypatch.setattr(harness.journal, "claim", full)
     jobs = JobRunner()
     jobs.start(outbox)
-    at.declare()
+    harness.declare()
     _until(lambda: outbox.problem is not None, "the trouble is told")
-    monkeypatch.setattr(at.journal, "claim", claim)
-    at.room.notify()
-    _until(lambda: at.post.state is DeliveryState.DELIVERED, "it goes on by itself")
+    monkeypatch.setattr(harness.journal, "claim", claim)
+    harness.room.notify()
+    _until(lambda: harness.post.state is DeliveryState.DELIVERED, "it goes on by itself")
     assert outbox.problem is None
     jobs.stop()
 
 
 def test_a_channel_that_was_opened_but_could_not_be_kept_is_opened_again_not_given_up(
-    desk: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
+    make_harness: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from warroom.errors import NotSaved
 
-    chat = FakeChat()
-    at = desk({"a": chat})
-    at.declare()
-    keep = at.room.keep_channel
+    chat = ScriptedChat()
+    harness = make_harness({"a": chat})
+    harness.declare()
+    keep = harness.room.keep_channel
 
     def full(*given: Any) -> None:
-        monkeypatch.setattr(at.room, "keep_channel", keep)
+        monkeypatch.setattr(harness.room, "keep_channel", keep)
         raise NotSaved("Not saved: the disk is full", "Free some space.")
 
-    monkeypatch.setattr(at.room, "keep_channel", full)
-    at.carry()
-    first = at.room.deliveries()[0]
+    monkeypatch.setattr(harness.room, "keep_channel", full)
+    harness.deliver()
+    first = harness.room.deliveries()[0]
     assert first.state is DeliveryState.PENDING and "disk is full" in first.error
-    at.clock.later(60)
-    at.carry()
-    assert {d.state for d in at.room.deliveries()} == {DeliveryState.DELIVERED}
+    harness.clock.later(60)
+    harness.deliver()
+    assert {d.state for d in harness.room.deliveries()} == {DeliveryState.DELIVERED}

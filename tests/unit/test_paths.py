@@ -35,15 +35,15 @@ def pipe(tmp_path: Path) -> Path:
 def test_a_document_goes_into_a_named_pipe_that_somebody_reads(pipe: Path) -> None:
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     os.set_blocking(reader, True)
-    heard: list[bytes] = []
+    received: list[bytes] = []
     with os.fdopen(reader, "rb") as file:
         kept_open = os.open(pipe, os.O_WRONLY)  # without a writer the reader would be at the end at once
-        thread = threading.Thread(target=lambda: heard.append(file.read()))
+        thread = threading.Thread(target=lambda: received.append(file.read()))
         thread.start()
         write_document(pipe, "é" * 200_000)  # far more than a pipe holds
         os.close(kept_open)
         thread.join(30)
-    assert heard == ["é".encode() * 200_000]
+    assert received == ["é".encode() * 200_000]
     assert pipe.is_fifo()
 
 

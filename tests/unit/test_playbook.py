@@ -304,8 +304,8 @@ def test_every_template_says_what_the_framework_says(book: Playbook, id: str) ->
 
 
 def test_everything_else_of_the_framework_is_somewhere(book: Playbook) -> None:
-    told = book.model_dump_json()
-    assert [words for words in ANYWHERE if words not in told] == []
+    problem = book.model_dump_json()
+    assert [words for words in ANYWHERE if words not in problem] == []
 
 
 def test_phases_and_steps_follow_the_minutes(book: Playbook) -> None:
@@ -479,15 +479,15 @@ def test_an_empty_file_changes_nothing(book: Playbook) -> None:
 def test_a_mistake_is_named_by_file_line_table_key_and_what_is_allowed(
     text: str, place: str, what: str, remedy: str
 ) -> None:
-    told = error(text)
-    assert told.place == place
-    assert what in str(told)
-    assert remedy in str(told)
+    problem = error(text)
+    assert problem.place == place
+    assert what in str(problem)
+    assert remedy in str(problem)
 
 
 def test_removing_a_role_that_ticks_an_item_is_told() -> None:
-    told = error("[checklists.detection.items.x]\ntext = 'x'\ndone_by = 'role-assigned:scribe'\n")
-    assert "role-assigned:technical_lead" in told.remedy
+    problem = error("[checklists.detection.items.x]\ntext = 'x'\ndone_by = 'role-assigned:scribe'\n")
+    assert "role-assigned:technical_lead" in problem.remedy
 
 
 def test_removing_all_severities_is_told() -> None:

@@ -374,11 +374,11 @@ def test_where_records_begin_with_a_time_what_has_none_goes_on() -> None:
 
 def test_json_is_indented_as_it_was_written() -> None:
     line = '{"b":1.10,"a":[1,2],"a":{"x":12345678901234567890123},"s":"é\\"","e":{},"stack":"E: x\\n\\tat y\\n"}'
-    told = unfold("web-1 | " + line)
-    assert told.startswith(
+    result = unfold("web-1 | " + line)
+    assert result.startswith(
         'web-1 |\n{\n  "b": 1.10,\n  "a": [1, 2],\n  "a": {\n    "x": 12345678901234567890123\n  },'
     )
-    assert '  "s": "é\\"",' in told and '"stack": "E: x\n        at y"' in told
+    assert '  "s": "é\\"",' in result and '"stack": "E: x\n        at y"' in result
     assert json.loads(unfold('{"a":{"b":[1,{"c":null}]}}')) == {"a": {"b": [1, {"c": None}]}}
 
 

@@ -60,10 +60,10 @@ def at(minutes: float) -> datetime:
     return T0 + timedelta(minutes=minutes)
 
 
-def story(*told: tuple[float, str, Event], id: str = "INC-7") -> Incident:
+def story(*text: tuple[float, str, Event], id: str = "INC-7") -> Incident:
     return fold(
         id,
-        [Entry(stream=id, seq=n, id=entry_id(n), at=at(m), by=by, event=e) for n, (m, by, e) in enumerate(told, 1)],
+        [Entry(stream=id, seq=n, id=entry_id(n), at=at(m), by=by, event=e) for n, (m, by, e) in enumerate(text, 1)],
     )
 
 
@@ -305,8 +305,8 @@ def test_an_update_without_an_estimate_has_no_empty_line_for_it() -> None:
 
 
 def test_a_time_that_is_formatted_already_is_unchanged() -> None:
-    told = messages.format_moment(at(30), CET)
-    assert f"Next update: {told}\n" in composed("update", next_update=told).text
+    text = messages.format_moment(at(30), CET)
+    assert f"Next update: {text}\n" in composed("update", next_update=text).text
 
 
 def test_a_time_on_another_day_has_a_date_and_utc_appears_once() -> None:
@@ -331,10 +331,10 @@ def test_a_customer_mail_has_its_subject_as_title() -> None:
 def test_customers_see_no_internal_names(template: str, known_as: str, incident: Incident) -> None:
     fields = messages.draft(template, incident, BOOK, at(70), CET, known_as)
     message = messages.compose(template, fields, incident, BOOK, at(70), CET, 3, known_as)
-    said = f"{message.title}\n{message.text}\n{message.marker}"
-    assert "checkout-api" not in said and "INC-7" not in said
+    wording = f"{message.title}\n{message.text}\n{message.marker}"
+    assert "checkout-api" not in wording and "INC-7" not in wording
     assert (known_as or "Checkout") in message.title
-    assert not [told for told in warnings.find_warnings(template, fields, message, incident) if "internal" in told]
+    assert not [text for text in warnings.find_warnings(template, fields, message, incident) if "internal" in text]
 
 
 def test_an_old_customer_post_does_not_bring_the_internal_name_back() -> None:
@@ -365,8 +365,8 @@ def test_a_service_without_a_description_gets_a_plain_name(service: str, name: s
 
 
 def test_internal_names_typed_for_customers_are_warned_about() -> None:
-    told = warned("customer_update", impact="checkout-api is slow, see INC-7", eta="", company="Example Ltd")
-    assert "checkout-api is an internal name" in told and "INC-7 is an internal name" in told
+    text = warned("customer_update", impact="checkout-api is slow, see INC-7", eta="", company="Example Ltd")
+    assert "checkout-api is an internal name" in text and "INC-7 is an internal name" in text
 
 
 def test_a_reference_for_customers_is_stable_and_unique_per_post() -> None:
@@ -527,12 +527,12 @@ def test_each_duration_is_the_difference_of_two_milestones() -> None:
 
 def test_an_amended_milestone_changes_the_duration_and_a_later_note_does_not() -> None:
     events = [(row.entry.at, row.by, row.entry.event) for row in full().rows]
-    told = [((when - T0).total_seconds() / 60, by, event) for when, by, event in events]
-    later = story(*told, (500, "A", Noted(note="note", words="x")))
+    text = [((when - T0).total_seconds() / 60, by, event) for when, by, event in events]
+    later = story(*text, (500, "A", Noted(note="note", words="x")))
     assert metrics.durations_of(later).resolve_s == 3600
-    amended = story(*told, (500, "A", MilestoneAmended(milestone="resolved", at=at(50))))
+    amended = story(*text, (500, "A", MilestoneAmended(milestone="resolved", at=at(50))))
     assert metrics.durations_of(amended).resolve_s == 3000
-    early = story(*told, (500, "A", MilestoneAmended(milestone="acknowledged", at=at(-5))))
+    early = story(*text, (500, "A", MilestoneAmended(milestone="acknowledged", at=at(-5))))
     assert metrics.durations_of(early).acknowledge_s == 0
 
 
@@ -545,9 +545,9 @@ def test_phases_divide_the_time_until_the_resolution() -> None:
 
 def test_promised_updates_are_kept_late_or_unnecessary() -> None:
     promises = metrics.cadence(full(), BOOK, at(120))
-    told = [((p.due - T0).total_seconds() / 60, p.kept, p.late_s) for p in promises]
+    text = [((p.due - T0).total_seconds() / 60, p.kept, p.late_s) for p in promises]
     # Declared and promised for 18 at 3. Posted at 20: two minutes late. 35 was never kept.
-    assert told == [(18, False, 120), (35, False, 1500)]
+    assert text == [(18, False, 120), (35, False, 1500)]
 
 
 def test_a_resolution_before_the_next_update_makes_it_unnecessary() -> None:
@@ -591,10 +591,10 @@ def test_the_narrative_names_roles_and_only_action_items_name_people() -> None:
     narrative = document.model_copy(update={"actions": ()}).model_dump_json()
     for name in ("Alice", "Smith", "Bob", "Carol"):
         assert name not in narrative
-    told = {row.seq: row.text for row in document.timeline}
-    assert told[8] == "The technical lead saw the pool exhausted on eu-1"
-    assert told[3] == "A responder acknowledged the alert"  # at that time they held no role yet
-    assert told[15] == "A responder (slack): refunds are failing as well"
+    text = {row.seq: row.text for row in document.timeline}
+    assert text[8] == "The technical lead saw the pool exhausted on eu-1"
+    assert text[3] == "A responder acknowledged the alert"  # at that time they held no role yet
+    assert text[15] == "A responder (slack): refunds are failing as well"
     assert document.actions[0].owner == "Bob" and document.actions[0].due == "2026-02-04"
 
 
@@ -606,8 +606,8 @@ def test_a_name_is_the_role_held_at_that_time() -> None:
         (3, "A", role("Alice")),
         (4, "A", Noted(note="finding", words="Bob saw it, @Alice too")),
     )
-    told = [row.text for row in written(incident).timeline if row.kind == "finding"]
-    assert told == ["The incident commander saw it", "A responder saw it, the incident commander too"]
+    text = [row.text for row in written(incident).timeline if row.kind == "finding"]
+    assert text == ["The incident commander saw it", "A responder saw it, the incident commander too"]
 
 
 def test_an_everyday_word_is_not_a_first_name() -> None:
@@ -653,14 +653,14 @@ def test_gaps_in_command_are_found() -> None:
     assert [(g.seconds, g.until) for g in document.gaps if g.role == "technical_lead"] == [(3600, None)]
     held = document.roles[0]
     assert (held.holders, held.handovers, held.seconds) == (2, 1, 50 * 60)
-    told = "\n".join(document.could_improve.suggestions)
-    assert "There was no incident commander for 5 min." in told
-    assert "Resolved with open items (No new errors in logs): the log is down" in told
+    text = "\n".join(document.could_improve.suggestions)
+    assert "There was no incident commander for 5 min." in text
+    assert "Resolved with open items (No new errors in logs): the log is down" in text
 
 
-def full_and(*told: tuple[float, str, Event]) -> Incident:
+def full_and(*text: tuple[float, str, Event]) -> Incident:
     events = [((r.entry.at - T0).total_seconds() / 60, r.by, r.entry.event) for r in full().rows]
-    return story(*events, *told)
+    return story(*events, *text)
 
 
 def section_of(markdown: str, title: str) -> str:
@@ -672,10 +672,10 @@ def test_an_unwritten_section_has_a_draft_from_the_timeline() -> None:
     document = written(deliveries=[delivery(DeliveryState.UNCONFIRMED)])
     assert "Acknowledged within 1 min; the target is 5 min." in document.went_well.suggestions
     assert "Recovery was verified before the incident was resolved." in document.went_well.suggestions
-    told = "\n".join(document.could_improve.suggestions)
-    assert "2 of 2 promised updates were late or missing, by up to 25 min." in told
-    assert "The fix is temporary; the permanent one is outstanding." in told
-    assert "1 message to slack may not have arrived." in told
+    text = "\n".join(document.could_improve.suggestions)
+    assert "2 of 2 promised updates were late or missing, by up to 25 min." in text
+    assert "The fix is temporary; the permanent one is outstanding." in text
+    assert "1 message to slack may not have arrived." in text
     assert document.root_cause.text == "" and "pool exhausted" in document.root_cause.suggestions[0]
     markdown = render.to_markdown(document, BOOK)
     for title in ("Summary", "Root Cause", "What Went Well", "What Could Be Improved"):
@@ -761,10 +761,10 @@ def test_a_missing_summary_is_drafted() -> None:
 
 
 def test_blame_is_found_with_what_to_write_instead() -> None:
-    told = postmortem.find_blame(
+    text = postmortem.find_blame(
         "Bob should have known. Human error; he failed to look. He SHOULD HAVE known.", ["Bob"]
     )
-    assert [line.split(":")[0] for line in told] == ['"should have"', '"Human error"', '"failed to"', '"Bob"']
+    assert [line.split(":")[0] for line in text] == ['"should have"', '"Human error"', '"failed to"', '"Bob"']
     assert postmortem.find_blame("The pool was exhausted; an alert on its size would have told us.") == ()
 
 

@@ -313,8 +313,8 @@ def test_a_command_is_kept_with_who_did_it_and_when(office: Office) -> None:
         ("Ada", office.clock()),
         ("Bo", office.clock()),
     ]
-    heard = office.room.record_chat(incident, RecordChat("Cy", "slack", "on my way"))
-    assert heard.entries[0].by == "Cy"
+    received = office.room.record_chat(incident, RecordChat("Cy", "slack", "on my way"))
+    assert received.entries[0].by == "Cy"
 
 
 def test_what_was_written_does_not_turn_into_an_error_when_it_cannot_be_read(

@@ -22,18 +22,23 @@ AROUND = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 @pytest.mark.parametrize("echo", ECHOES)
 @given(secret=SECRETS, before=AROUND, after=AROUND)
 def test_a_secret_cannot_be_read_however_it_is_echoed(echo: str, secret: str, before: str, after: str) -> None:
-    told = f"{before} {ECHOES[echo](secret)} {after}"
+    result = f"{before} {ECHOES[echo](secret)} {after}"
     mask = SecretMask([secret])
-    for said in (mask.text(told), mask.line(told), mask.identifier(told), mask.link(f"https://a.test/{told}")):
-        assert not holds(said, secret), said
-    assert mask.text(mask.text(told)) == mask.text(told)
+    for wording in (
+        mask.text(result),
+        mask.line(result),
+        mask.identifier(result),
+        mask.link(f"https://a.test/{result}"),
+    ):
+        assert not holds(wording, secret), wording
+    assert mask.text(mask.text(result)) == mask.text(result)
 
 
 @pytest.mark.parametrize("echo", [name for name in ECHOES if "every" not in name and "twice" not in name])
 @given(secret=SECRETS)
 def test_a_secret_stands_nowhere_in_decoded_data(echo: str, secret: str) -> None:
-    told = f"it is {ECHOES[echo](secret)} there"
-    data = SecretMask([secret]).data({told: [told, {"id": told, "n": 1}], "none": None})
+    result = f"it is {ECHOES[echo](secret)} there"
+    data = SecretMask([secret]).data({result: [result, {"id": result, "n": 1}], "none": None})
     assert not holds(json.dumps(data, ensure_ascii=False), secret)
     assert data["none"] is None
 

@@ -89,8 +89,8 @@ def uncommented() -> str:
 @pytest.mark.parametrize(("table", "key"), list(keys(Settings)))
 def test_every_key_is_explained_in_the_file_init_writes(table: str, key: str) -> None:
     text = manual._manual()[table, key]
-    told = " ".join(line.removeprefix("# ") for line in commented_toml().splitlines())
-    assert text.endswith(".") and " ".join(text.split()) in told
+    problem = " ".join(line.removeprefix("# ") for line in commented_toml().splitlines())
+    assert text.endswith(".") and " ".join(text.split()) in problem
     assert key == "options" or re.search(rf"(?m)^#{key} = ", commented_toml())
 
 
@@ -219,10 +219,10 @@ def test_a_flag_beats_the_environment_which_beats_the_file(write: Callable[[str]
         "WARROOM_PLAYBOOK": "/env.toml",
     }
     flags: dict[str, str | None] = {"theme": "colour-blind", "playbook": "/flag.toml", "settings": None}
-    told = [
+    problem = [
         (s.console.theme, s.playbook) for s in (load(path, {}), load(None, environ), load(None, environ, flags))
     ]
-    assert told == [
+    assert problem == [
         ("light", str(path.parent / "file.toml")),
         ("high-contrast", "/env.toml"),
         ("colour-blind", "/flag.toml"),
@@ -374,7 +374,7 @@ def test_a_command_is_really_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ref", "run", "told"),
+    ("ref", "run", "problem"),
     [
         (Secret(env="NOPE"), printing(), "environment variable NOPE is not set"),
         (Secret(env="EMPTY"), printing(), "empty"),
@@ -390,10 +390,10 @@ def test_a_command_is_really_run() -> None:
         ),
     ],
 )
-def test_a_secret_that_cannot_be_had_is_told_without_it(ref: Secret, run: Callable[..., Any], told: str) -> None:
+def test_a_secret_that_cannot_be_had_is_told_without_it(ref: Secret, run: Callable[..., Any], problem: str) -> None:
     with pytest.raises(SettingsError) as caught:
         resolve(ref, {"EMPTY": ""}, run)
-    assert told in str(caught.value)
+    assert problem in str(caught.value)
     chain = [caught.value, caught.value.__cause__, caught.value.__context__]
     assert TOKEN not in "".join(map(repr, chain)) + str(caught.value)
 
@@ -669,18 +669,18 @@ def test_whatever_is_wrong_with_a_settings_file_is_told_in_plain_sentences(
     error = complaint(tomli_w.dumps(table), tmp_path_factory.mktemp("wrong"))
     if error is None:
         return
-    told = str(error)
-    assert "settings.toml" in told.splitlines()[0] or ".toml: cannot be read" in told
+    problem = str(error)
+    assert "settings.toml" in problem.splitlines()[0] or ".toml: cannot be read" in problem
     for foreign in ("Errno", "Input", "validation", "pydantic", "valid string", "dictionary", "tuple", "None"):
-        assert foreign not in told
-    for line in told.splitlines():
+        assert foreign not in problem
+    for line in problem.splitlines():
         # No sentence begins without the one before it having ended.
         assert not re.search(
             r"[a-z0-9\])}] (Did|Allowed|Add|Write|Name|Correct|Give|Choose|Put|Export|Run)\b", line
         ), line
-    if "\n" in told:
-        assert told.splitlines()[0].endswith((".", "?", "!", ":"))
-    complaints = [line.partition(": ")[0] for line in told.splitlines() if "settings.toml:" in line]
+    if "\n" in problem:
+        assert problem.splitlines()[0].endswith((".", "?", "!", ":"))
+    complaints = [line.partition(": ")[0] for line in problem.splitlines() if "settings.toml:" in line]
     assert len(complaints) == len(set(complaints)), "one complaint for one place"
 
 
@@ -699,7 +699,7 @@ def test_a_teams_rules_of_redaction(write: Callable[[str], Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "told"),
+    ("text", "place", "problem"),
     [
         ('rules = [{ name = "a", pattern = "(?=a)b" }]', ":2 [redaction.rules #1] pattern", "has a look-ahead"),
         ('rules = [{ name = "a", pattern = "(" }]', "pattern", "is not a regular expression"),
@@ -711,11 +711,11 @@ def test_a_teams_rules_of_redaction(write: Callable[[str], Path]) -> None:
     ],
 )
 def test_a_rule_that_cannot_be_used_is_told_with_its_place(
-    write: Callable[[str], Path], text: str, place: str, told: str
+    write: Callable[[str], Path], text: str, place: str, problem: str
 ) -> None:
     with pytest.raises(SettingsError) as caught:
         load(write(f"[redaction]\n{text}\n"), {})
-    assert told in str(caught.value)
+    assert problem in str(caught.value)
     assert place in str(caught.value.place), caught.value.place
 
 

@@ -36,12 +36,12 @@ def after(**span: float) -> datetime:
 def incident(*facts: tuple[float, Event], severity: str = "critical") -> Incident:
     """An incident declared at START; each fact with its minute."""
     declared = ev.Declared(service="web", impact="down", severity=severity, started_at=START)
-    told: list[tuple[float, Event]] = [(0, declared), *facts]
+    text: list[tuple[float, Event]] = [(0, declared), *facts]
     return fold(
         "INC-1",
         [
             Entry(stream="INC-1", seq=seq, id=entry_id(seq), at=after(minutes=minute), by="Ada", event=event)
-            for seq, (minute, event) in enumerate(told, 1)
+            for seq, (minute, event) in enumerate(text, 1)
         ],
     )
 
@@ -139,10 +139,10 @@ def test_the_first_update_is_due_a_cadence_after_the_declaration() -> None:
 
 
 def test_later_updates_are_due_when_they_were_promised() -> None:
-    told = incident((2, post(12)), (3, post(50, "executives")))
-    update = timing.next_update(told, PLAYBOOK, after(minutes=4))
+    text = incident((2, post(12)), (3, post(50, "executives")))
+    update = timing.next_update(text, PLAYBOOK, after(minutes=4))
     assert update is not None and update.due == after(minutes=12) and update.whole_s == 600
-    assert summarise(told, PLAYBOOK).next_update_at == after(minutes=12)
+    assert summarise(text, PLAYBOOK).next_update_at == after(minutes=12)
     assert timing.next_update(incident((2, post(None))), PLAYBOOK, after(minutes=4)) is None
 
 

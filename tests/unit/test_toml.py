@@ -56,16 +56,16 @@ def error(text: str) -> SettingsError:
 
 
 def test_right_text_becomes_the_model() -> None:
-    house = toml.parse('team = "a"\n[services.checkout]\nlog = "app.log"\n', AppContext, "warroom.toml")
-    assert house.services["checkout"].log == "app.log"
+    context = toml.parse('team = "a"\n[services.checkout]\nlog = "app.log"\n', AppContext, "warroom.toml")
+    assert context.services["checkout"].log == "app.log"
 
 
 def test_an_unknown_key_is_named_by_file_line_table_and_key_with_what_is_allowed() -> None:
-    told = error('team = "a"\n\n# comment\n[services.checkout]\nlgo = "app.log"\n')
-    assert told.place == "warroom.toml:5 [services.checkout] lgo"
-    assert "unknown key" in told.title
-    assert 'Did you mean "log"?' in told.remedy
-    assert "log, lines, logs" in told.remedy
+    problem = error('team = "a"\n\n# comment\n[services.checkout]\nlgo = "app.log"\n')
+    assert problem.place == "warroom.toml:5 [services.checkout] lgo"
+    assert "unknown key" in problem.title
+    assert 'Did you mean "log"?' in problem.remedy
+    assert "log, lines, logs" in problem.remedy
 
 
 def test_a_key_at_the_top_is_named_without_a_table() -> None:
@@ -73,16 +73,16 @@ def test_a_key_at_the_top_is_named_without_a_table() -> None:
 
 
 def test_a_missing_key_points_to_its_table() -> None:
-    told = error('team = "a"\n[chat.ops]\ntoken = "xoxb-1"\n')
-    assert told.place == "warroom.toml:2 [chat.ops] backend"
-    assert "missing" in told.title
+    problem = error('team = "a"\n[chat.ops]\ntoken = "xoxb-1"\n')
+    assert problem.place == "warroom.toml:2 [chat.ops] backend"
+    assert "missing" in problem.title
 
 
 def test_a_wrong_choice_lists_the_choices() -> None:
-    told = error('team = "a"\n[chat.ops]\nbackend = "slak"\n')
-    assert told.place == "warroom.toml:3 [chat.ops] backend"
-    assert '"slak" is not a choice' in told.title
-    assert told.remedy == 'Did you mean "slack"? Allowed: slack, matrix.'
+    problem = error('team = "a"\n[chat.ops]\nbackend = "slak"\n')
+    assert problem.place == "warroom.toml:3 [chat.ops] backend"
+    assert '"slak" is not a choice' in problem.title
+    assert problem.remedy == 'Did you mean "slack"? Allowed: slack, matrix.'
 
 
 def test_a_wrong_type_says_what_is_wanted_and_found() -> None:
@@ -91,8 +91,8 @@ def test_a_wrong_type_says_what_is_wanted_and_found() -> None:
 
 
 def test_a_number_out_of_range_says_the_range() -> None:
-    told = error('team = "a"\n[services.a]\nlines = -3\n')
-    assert "must be at least 0, not -3" in told.title
+    problem = error('team = "a"\n[services.a]\nlines = -3\n')
+    assert "must be at least 0, not -3" in problem.title
 
 
 def test_arrays_of_tables_and_lists_are_counted() -> None:
@@ -108,17 +108,17 @@ def test_brackets_and_hashes_in_text_do_not_confuse_the_lines() -> None:
 
 
 def test_all_mistakes_are_told_one_a_line() -> None:
-    told = str(error("[services.a]\nlgo = 1\n[services.b]\nlines = 1.5\n"))
-    assert "team: missing key" in told
-    assert "warroom.toml:2 [services.a] lgo: unknown key" in told
-    assert "warroom.toml:4 [services.b] lines: must be a whole number" in told
-    assert "Correct all 3 places" in told
+    problem = str(error("[services.a]\nlgo = 1\n[services.b]\nlines = 1.5\n"))
+    assert "team: missing key" in problem
+    assert "warroom.toml:2 [services.a] lgo: unknown key" in problem
+    assert "warroom.toml:4 [services.b] lines: must be a whole number" in problem
+    assert "Correct all 3 places" in problem
 
 
 def test_broken_toml_is_named_by_line() -> None:
-    told = error('team = "a"\n[services\n')
-    assert told.place == "warroom.toml:2"
-    assert "not valid TOML" in told.title
+    problem = error('team = "a"\n[services\n')
+    assert problem.place == "warroom.toml:2"
+    assert "not valid TOML" in problem.title
     assert error('team = "a"\nlog =').place == "warroom.toml:2"
 
 
@@ -141,9 +141,9 @@ def test_what_may_be_a_secret_is_never_repeated(text: str) -> None:
 
 
 def test_control_and_direction_characters_are_spelled_out() -> None:
-    told = str(error('team = "a"\n"\\u202Eevil\\u001b[2J" = 1\n'))
-    assert "\u202e" not in told and "\x1b" not in told
-    assert "\\u202eevil\\x1b[2J" in told
+    problem = str(error('team = "a"\n"\\u202Eevil\\u001b[2J" = 1\n'))
+    assert "\u202e" not in problem and "\x1b" not in problem
+    assert "\\u202eevil\\x1b[2J" in problem
 
 
 def test_merging_lays_tables_over_and_takes_removed_ones_out() -> None:
@@ -159,8 +159,8 @@ def test_merging_lays_tables_over_and_takes_removed_ones_out() -> None:
 def test_any_text_gives_a_model_or_a_settings_error(text: str) -> None:
     try:
         toml.parse(text, AppContext, "warroom.toml")
-    except SettingsError as told:
-        assert str(told).startswith("warroom.toml")
+    except SettingsError as problem:
+        assert str(problem).startswith("warroom.toml")
 
 
 leaf = st.integers(-5, 5) | st.booleans() | st.text(max_size=6)

@@ -141,7 +141,7 @@ class SearchRunner:
         def stale() -> bool:
             return self._number != number
 
-        def tell(text: str) -> None:
+        def show_status(text: str) -> None:
             if not stale():
                 counted(text)
 
@@ -161,12 +161,12 @@ class SearchRunner:
                         nonlocal last
                         if time.monotonic() - last > _TOLD:
                             last = time.monotonic()
-                            tell(f"{lines:,} lines, {done:.0%} searched")
+                            show_status(f"{lines:,} lines, {done:.0%} searched")
 
                     total = search.count(stale, so_far)
                     if total is not None:
-                        tell(f"{total:,} {'line' if total == 1 else 'lines'}")
+                        show_status(f"{total:,} {'line' if total == 1 else 'lines'}")
                 if seq is not None and not stale() and (place := search.place_of_seq(seq)):
-                    tell(f"{place[0]:,} of {place[1]:,} lines")
+                    show_status(f"{place[0]:,} of {place[1]:,} lines")
 
         threading.Thread(target=run, name="log search", daemon=True).start()

@@ -113,6 +113,8 @@ class OutboxWorker:
         self._unable: dict[str, tuple[int, float]] = {}  # destination: how often, until when (monotonic)
         self.problem: WarroomError | None = None
         """Why the outbox cannot be worked on just now (the disk, say); None while all is well."""
+        self.idle = False
+        """Whether at the last look nothing was due and no send was under way."""
 
     # ── from outside ────────────────────────────────────────────────────────────────────────────────────
 
@@ -164,6 +166,7 @@ class OutboxWorker:
     async def _work(self, done: Callable[[], bool], *, end: float = math.inf, look_s: float = LOOK_S) -> None:
         """Until ``done``, ``stop`` or the moment ``end`` of the monotonic clock."""
         under_way: set[asyncio.Task[None]] = set()
+        self.idle = False
 
         def over() -> bool:
             return self._stop.is_set() or self._monotonic() >= end
@@ -172,11 +175,14 @@ class OutboxWorker:
             while not (over() or done()):
                 self._wake.clear()
                 try:
-                    while not over() and (
-                        claimed := await asyncio.to_thread(
+                    while not over():
+                        alone = not under_way
+                        claimed = await asyncio.to_thread(
                             self.journal.claim, self.owner, self.room.clock(), LEASE_S, without=self._unable_now()
                         )
-                    ):
+                        self.idle = alone and claimed is None
+                        if claimed is None:
+                            break
                         task = asyncio.create_task(self._deliver(claimed))
                         under_way.add(task)
                         task.add_done_callback(under_way.discard)

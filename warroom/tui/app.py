@@ -79,7 +79,7 @@ class WarRoomApp(BaseApp):
         self._equip = build_deps
         self.failed: WarroomError | None = None
         self._equipment: ConsoleDeps | None = None
-        self._bridge: ScreenContext | None = None
+        self._screen_context: ScreenContext | None = None
         self.privacy = False
         self._behind: dict[Screen[Any], Widget] = {}
         self._begun = False
@@ -110,9 +110,9 @@ class WarRoomApp(BaseApp):
         await home
         self.goes_on = True
         for notice in context.room.notices():
-            context.say(notice, "error", timeout=60)
+            context.notify(notice, "error", timeout=60)
         if deps.notice:
-            context.say(deps.notice, "warning", timeout=60)
+            context.notify(deps.notice, "warning", timeout=60)
         self._begun = True
         self.call_after_refresh(lambda: threading.Thread(target=_load_war_room, daemon=True).start())
 
@@ -124,7 +124,7 @@ class WarRoomApp(BaseApp):
 
         keymap(deps.room.settings.console.keys)
         self._equipment = deps
-        self._bridge = ScreenContext(self, deps)
+        self._screen_context = ScreenContext(self, deps)
 
     @property
     def takes_keys(self) -> bool:
@@ -139,12 +139,12 @@ class WarRoomApp(BaseApp):
     @property
     def context(self) -> ScreenContext:
         """What the screens are handed."""
-        assert self._bridge is not None
-        return self._bridge
+        assert self._screen_context is not None
+        return self._screen_context
 
     def on_unmount(self) -> None:
-        if self._bridge:
-            self._bridge.stop()
+        if self._screen_context:
+            self._screen_context.stop()
 
     async def action_quit(self) -> None:
         """Leave. Nothing is lost by it: every word is in the journal, drafts included."""
@@ -161,7 +161,7 @@ class WarRoomApp(BaseApp):
             except TimeoutError:  # a disk that hangs keeps nobody here
                 continue
             if why:
-                self.context.tell(why)
+                self.context.notify_error(why)
                 stays = True
         return stays
 
@@ -179,7 +179,7 @@ class WarRoomApp(BaseApp):
     async def _verify(self, incident_id: str) -> None:
         damage = await self.context.run_or_notify(lambda: self.context.room.damage(incident_id))
         if damage:
-            self.context.say(damage, "error", timeout=60)
+            self.context.notify(damage, "error", timeout=60)
 
     async def do_home(self) -> None:
         if not await self._drafts_stay(self.screen_stack[2:]):
@@ -194,10 +194,10 @@ class WarRoomApp(BaseApp):
     async def do_drill(self) -> None:
         drill = self.context.drill
         if drill is None or self.context.drill_running:
-            self.context.say("A drill is already running" if drill else "No drill is available", "warning")
+            self.context.notify("A drill is already running" if drill else "No drill is available", "warning")
             return
         await self.context.run_or_notify(drill.start)
-        self.context.say("Drill started: watch for its alert on the home screen")
+        self.context.notify("Drill started: watch for its alert on the home screen")
 
     async def do_presenter(self) -> None:
         from warroom.tui.screens.presenter import PresenterScreen
@@ -287,7 +287,7 @@ class WarRoomApp(BaseApp):
         below = (screen for screen in reversed(self.screen_stack) if isinstance(screen, BaseScreen))
         subject = next((screen.incident_id for screen in below), "")
         if not subject:
-            self.context.say("Open an incident first", "warning")
+            self.context.notify("Open an incident first", "warning")
         return subject
 
     async def do_update(self, template: str = "") -> None:

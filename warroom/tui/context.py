@@ -120,27 +120,27 @@ class ScreenContext:
         try:
             return await self.work(call)
         except WarroomError as error:
-            self.tell(error)
+            self.notify_error(error)
             return None
 
     async def open_draft(self, incident_id: str, form: str) -> str:
         """The draft that a form opens with, "" for none; says so if it may be somebody else's."""
         draft = await self.run_or_notify(lambda: self.room.open_draft(incident_id, form))
         if draft and draft.ownerless:
-            self.say(
+            self.notify(
                 "This draft was saved by an earlier version, which did not record who wrote it."
                 " It is yours now; check it before you send it.",
                 "warning",
             )
         return draft.text if draft else ""
 
-    def say(
+    def notify(
         self, text: str, severity: Literal["information", "warning", "error"] = "information", *, timeout: float = 6
     ) -> None:
         """Say something in passing, for ``timeout`` seconds."""
         self.app.notify(sanitize(text), severity=severity, markup=False, timeout=timeout)
 
-    def tell(self, error: WarroomError) -> None:
+    def notify_error(self, error: WarroomError) -> None:
         """Say what went wrong, all that stands in the way, and what to do."""
         blockers: Sequence[str] = error.blockers if isinstance(error, Refusal) else ()
         lines = [error.title, *(f"· {blocker}" for blocker in blockers), error.remedy]

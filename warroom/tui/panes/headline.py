@@ -58,7 +58,7 @@ class Headline(Bar):
     ) -> None:
         """Show the incident as it stands ``now``; with ``read_only`` that nothing can be recorded."""
         width = max(20, self.screen.size.width - 2)
-        self.say(headline(incident, deliveries, playbook, now, zone, width, read_only=read_only))
+        self.set_content(headline(incident, deliveries, playbook, now, zone, width, read_only=read_only))
         ranks = {s.id: rank for rank, s in enumerate(playbook.severities)}
         slot = severity_slot(incident.severity, ranks.get(incident.severity, 0), len(ranks))
         ground = slot if incident.status == "investigating" else "" if incident.open else "resolved"

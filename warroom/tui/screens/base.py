@@ -78,7 +78,7 @@ class BaseScreen(Screen[None]):
         """Do an action of the registry, to ``target`` where it is done to something; or say why not."""
         why = BY_ID[action_id].why_off(self.subject)
         if why:
-            self.context.say(self.context.with_keys(why), "warning")
+            self.context.notify(self.context.with_keys(why), "warning")
             return
         for holder in (self, self.app):
             method = getattr(holder, f"do_{action_id}", None)
@@ -86,7 +86,7 @@ class BaseScreen(Screen[None]):
                 await (method(target) if target else method())
                 return
         where = "only in the war room; esc goes back" if self.subject else "open an incident first"
-        self.context.say(f"{BY_ID[action_id].title}: {where}", "warning")
+        self.context.notify(f"{BY_ID[action_id].title}: {where}", "warning")
 
     def start(self, job: WorkType[None]) -> None:
         """Run ``job`` as a worker; a call, so that none is left unawaited."""
@@ -127,11 +127,11 @@ class BaseScreen(Screen[None]):
         self.has_problem = True
         if not isinstance(event.error, WarroomError):
             raise event.error  # from the feed's thread to where unexpected errors are reported
-        self.context.tell(event.error)
+        self.context.notify_error(event.error)
 
-    def tell(self, error: WarroomError) -> None:
+    def notify_error(self, error: WarroomError) -> None:
         """Say what went wrong, and what to do about it."""
-        self.context.tell(error)
+        self.context.notify_error(error)
 
 
 def is_letter(key: str) -> bool:

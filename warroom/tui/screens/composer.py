@@ -35,7 +35,7 @@ from warroom.tui.feed import Updated
 from warroom.tui.panes.headline import badge
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldArea, FieldInput
-from warroom.tui.screens.form_screen import Draft, FormScreen, told
+from warroom.tui.screens.form_screen import Draft, FormScreen, describe_error
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import block, join, literal
@@ -299,9 +299,9 @@ class ComposerScreen(FormScreen):
     def _choices(self) -> list[tuple[str, str]]:
         """What is worth writing now: template and word, the likeliest first."""
         incident, playbook = self.incident, self.context.room.playbook
-        told = any(post.update.audience == "customers" for post in incident.posts)
+        describe_error = any(post.update.audience == "customers" for post in incident.posts)
         if incident.open:
-            customers = "customer_update" if told else "customer_initial"
+            customers = "customer_update" if describe_error else "customer_initial"
             wanted = [("update", "Update"), (customers, "Customers"), ("executive", "Executives")]
         else:
             customers = "customer_resolution"
@@ -339,7 +339,7 @@ class ComposerScreen(FormScreen):
         room = self.context.room
         if template not in room.playbook.templates:
             self.has_problem = True
-            self.context.say(f"The playbook has no template {template}", "error")
+            self.context.notify(f"The playbook has no template {template}", "error")
             return
         if self.draft:
             await self.draft.save()
@@ -404,7 +404,7 @@ class ComposerScreen(FormScreen):
             suggester=SuggestFromList(people, case_sensitive=False),
         )
         hint = Bar(id="hint-approved", classes="hint")
-        hint.say(
+        hint.set_content(
             Content("you lead: OK given")
             if mine
             else literal(f"ask {leader}, then name them" if leader else "nobody leads yet", "$text-warning")
@@ -488,7 +488,7 @@ class ComposerScreen(FormScreen):
         box, text = self.query_one("#preview"), self.query_one("#text", Static)
         if error:
             box.border_title = Content("Preview")
-            text.update(block(told(error), "$text-error"))
+            text.update(block(describe_error(error), "$text-error"))
         elif preview:
             name = copy.destination if copy else "not posted anywhere"
             box.border_title = literal(f"Preview · {name}")
@@ -526,7 +526,7 @@ class ComposerScreen(FormScreen):
         left = join(
             severity, drill, literal(incident.id, "bold"), what.pad_right(room - what.cell_length), gap="  "
         )
-        self.query_one("#head", Bar).say(join(left, leads, gap="  "))
+        self.query_one("#head", Bar).set_content(join(left, leads, gap="  "))
         if self.template in playbook.templates:
             public = self.audience == "customers"
             self.set_class(public, "-public")
@@ -568,7 +568,7 @@ class ComposerScreen(FormScreen):
         for name in TIMES:
             found = self.query(f"#hint-{name}")
             if found and self.ready:
-                found.first(Bar).say(self._time_hint(name))
+                found.first(Bar).set_content(self._time_hint(name))
 
     def _time_hint(self, name: str) -> Content:
         typed, now, zone = self._text(name).strip(), self.context.now(), self.context.zone
@@ -637,12 +637,12 @@ class ComposerScreen(FormScreen):
         """The text, as it would be posted, to the clipboard."""
         preview = self.shown
         if preview is None:
-            self.context.say("There is no text to copy yet", "warning")
+            self.context.notify("There is no text to copy yet", "warning")
             return
         name = self.query_one(DestinationList).cursor_id
         copy = next((copy for copy in preview.copies if copy.destination == name), None)
         self.app.copy_to_clipboard(sanitize(copy.text if copy else preview.message.text))
-        self.context.say("Copied to the clipboard, if your terminal allows it")
+        self.context.notify("Copied to the clipboard, if your terminal allows it")
 
     def action_send(self) -> None:
         """Post it. Rejected, everything stays as it is."""
@@ -664,7 +664,7 @@ class ComposerScreen(FormScreen):
             return
         except WarroomError as error:
             self.busy = False
-            self.complain(told(error))
+            self.complain(describe_error(error))
             wrong = error.field or ("next_update" if isinstance(error, BadInput) else "")
             if field := self._field(wrong) if wrong else None:
                 field.focus()
@@ -673,7 +673,7 @@ class ComposerScreen(FormScreen):
             await self.draft.forget()
         number = done.incident.posts[-1].number
         way = f"is on its way to {', '.join(where)}" if where else "is recorded; it was not posted anywhere"
-        self.context.say(f"{self.incident_id}·u{number} {way}")
+        self.context.notify(f"{self.incident_id}·u{number} {way}")
         self.leave()
 
     def _ask_to_post_as_well(self, error: JustPosted) -> None:
@@ -694,7 +694,7 @@ class ComposerScreen(FormScreen):
 
     async def do_update(self) -> None:
         """This is where updates are posted."""
-        self.context.say("You are writing one; ^s sends it")
+        self.context.notify("You are writing one; ^s sends it")
 
     # ── the editor ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -709,7 +709,7 @@ class ComposerScreen(FormScreen):
             else next((area for area in areas if not area.has_class("-two")), areas[0])
         )
         if not editor:
-            self.context.say("EDITOR is not set. Set it, for example EDITOR=nano", "warning")
+            self.context.notify("EDITOR is not set. Set it, for example EDITOR=nano", "warning")
         elif isinstance(field, FieldArea):
             self._edit(editor, field)
 
@@ -737,9 +737,9 @@ class ComposerScreen(FormScreen):
                     after = await asyncio.to_thread(file.read_text, encoding="utf-8")
         self.app.refresh()
         if problem:
-            self.context.say(f"{editor[0]}: {problem}", "error")
+            self.context.notify(f"{editor[0]}: {problem}", "error")
         elif after is None or len(after) > EDITED_MAX:
-            self.context.say("The edited file cannot be read; the text is unchanged", "error")
+            self.context.notify("The edited file cannot be read; the text is unchanged", "error")
         elif field.is_attached and after.rstrip("\n") != before.rstrip("\n"):
             field.load_text(sanitize(after.rstrip("\n")))
             field.move_cursor(field.document.end)

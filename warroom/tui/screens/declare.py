@@ -23,7 +23,7 @@ from warroom.incident.playbook import Severity
 from warroom.incident.team import Alert
 from warroom.tui.context import ScreenContext
 from warroom.tui.screens.form_dialog import FieldInput
-from warroom.tui.screens.form_screen import Draft, FormScreen, told
+from warroom.tui.screens.form_screen import Draft, FormScreen, describe_error
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import block, join, literal, severity_badge
@@ -337,7 +337,7 @@ class DeclareScreen(FormScreen):
         said.display = bool(lines)
 
     def _show_hints(self) -> None:
-        self.query_one("#hint-started", Bar).say(self._started_hint())
+        self.query_one("#hint-started", Bar).set_content(self._started_hint())
         leads, on_call = self._field("leads").value.strip(), self.context.room.on_call()
         if not leads:
             hint = Content.styled(self.context.with_keys("nobody yet; assign one with {assign}"), "$text-warning")
@@ -347,7 +347,7 @@ class DeclareScreen(FormScreen):
             hint = Content("")
         else:
             hint = Content.styled("is not in the team's settings", "$text-warning") if self._people else Content("")
-        self.query_one("#hint-leads", Bar).say(hint)
+        self.query_one("#hint-leads", Bar).set_content(hint)
 
     def _started_hint(self) -> Content:
         now, zone = self.context.now(), self.context.zone
@@ -357,11 +357,11 @@ class DeclareScreen(FormScreen):
             return Content.styled("✗ not a time: now, -10m, 13:50", "$text-error")
         here = at.astimezone(zone)
         day = "" if here.date() == now.astimezone(zone).date() else f"{here:%Y-%m-%d} "
-        told = f"= {day}{here:%H:%M} {here.tzname()}"
+        describe_error = f"= {day}{here:%H:%M} {here.tzname()}"
         if at > now + timedelta(minutes=1):
-            return Content.styled(f"✗ {told}: that is in the future", "$text-error")
+            return Content.styled(f"✗ {describe_error}: that is in the future", "$text-error")
         ago = timing.format_duration(max(timedelta(0), now - at))
-        return literal(told if now - at < timedelta(seconds=1) else f"{told}, {ago} ago")
+        return literal(describe_error if now - at < timedelta(seconds=1) else f"{describe_error}, {ago} ago")
 
     def complain(self, text: str) -> None:
         problem = self.query_one("#problem", Static)
@@ -460,7 +460,7 @@ class DeclareScreen(FormScreen):
             )
         except WarroomError as error:
             self.busy = False
-            self.complain(told(error))
+            self.complain(describe_error(error))
             self._go_to(values, error)
             return
         if self.draft:

@@ -149,7 +149,7 @@ class DeliveriesScreen(IncidentScreen):
         self.query_one("#list", RowList).show(rows)
         heads = ("  State", "Where", "What", "Tried", "Receipt or error" if last > 12 else "")
         row = [_cell(head, width) for head, width in zip(heads, (*cells, 20), strict=True)]
-        self.query_one("#columns", Bar).say(Content(" ") + Content("").join(row))
+        self.query_one("#columns", Bar).set_content(Content(" ") + Content("").join(row))
         self._show_head()
 
     def _show_head(self) -> None:
@@ -158,7 +158,7 @@ class DeliveriesScreen(IncidentScreen):
         told = [literal(f"{state.glyph} {n} {state.label}") for state, n in counts.items() if n]
         incident = self.incident
         title = join(literal(f" {incident.id}", "bold"), Content("Deliveries"), gap="  ")
-        self.query_one("#head", Bar).say(join(title, join(*told, gap="  "), gap="    "))
+        self.query_one("#head", Bar).set_content(join(title, join(*told, gap="  "), gap="    "))
 
     def _show_detail(self) -> None:
         chosen = self._chosen()
@@ -221,7 +221,7 @@ class DeliveriesScreen(IncidentScreen):
             return
         if delivery.state not in (DeliveryState.UNCONFIRMED, DeliveryState.FAILED):
             arrived = delivery.state is DeliveryState.DELIVERED
-            self.context.say("It arrived" if arrived else "It is being sent; there is nothing to confirm")
+            self.context.notify("It arrived" if arrived else "It is being sent; there is nothing to confirm")
             return
         choices = (
             (LEAVE, "Do nothing"),
@@ -243,7 +243,7 @@ class DeliveriesScreen(IncidentScreen):
         """Send everything again that was refused, once the person has seen how much that is and where it goes."""
         refused = resendable(self.snapshot.deliveries) if self.snapshot else []
         if not refused:
-            self.context.say("Nothing has failed")
+            self.context.notify("Nothing has failed")
             return
         count = f"{len(refused)} refused {'delivery' if len(refused) == 1 else 'deliveries'}"
         where = ", ".join(dict.fromkeys(one.destination for one in refused))

@@ -25,7 +25,7 @@ class Draft:
     """One half-written form. An older text never lands after a newer one, whatever the disk does."""
 
     def __init__(self, context: ScreenContext, incident_id: str, form: str) -> None:
-        self._bridge = context
+        self._context = context
         self._key = (incident_id, form)
         self._text = ""
         self._kept = ""
@@ -39,7 +39,7 @@ class Draft:
 
     async def load_text(self) -> str:
         """As ``load``, for a draft that is one text."""
-        self._text = self._kept = await self._bridge.open_draft(*self._key)
+        self._text = self._kept = await self._context.open_draft(*self._key)
         return self._text
 
     def put(self, values: Mapping[str, str]) -> bool:
@@ -54,11 +54,11 @@ class Draft:
     async def save(self) -> None:
         """Bring what was put last to the disk. LoadFailed is told once, until it is over."""
         try:
-            await self._bridge.work(self._write)
+            await self._context.work(self._write)
             self._told = False
         except WarroomError as error:
             if not self._told:
-                self._bridge.tell(error)
+                self._context.notify_error(error)
             self._told = True
 
     async def let_go(self) -> WarroomError | None:
@@ -67,7 +67,7 @@ class Draft:
         Asked again with the same text, the form may go: the person was told, and the text is discarded.
         """
         try:
-            await self._bridge.work(self._write)
+            await self._context.work(self._write)
         except WarroomError as error:
             if self._text != self._refused:
                 self._refused = self._text
@@ -85,7 +85,7 @@ class Draft:
         with self._disk:
             text = self._text
             if text != self._kept:
-                self._bridge.room.save_draft(*self._key, text)
+                self._context.room.save_draft(*self._key, text)
                 self._kept = text
 
 
@@ -143,7 +143,7 @@ class FormScreen(BaseScreen):
         self.draft.put(self.written())
         why = await self.draft.let_go()
         if why:
-            self.complain(told(why))
+            self.complain(describe_error(why))
         return why
 
     def complain(self, text: str) -> None:
@@ -166,7 +166,7 @@ class FormScreen(BaseScreen):
         raise NotImplementedError
 
 
-def told(error: WarroomError) -> str:
+def describe_error(error: WarroomError) -> str:
     """An error as a form shows it: what, every blocker, and what to do."""
     lines = [f"✗ {error.title}"]
     if isinstance(error, Refusal):

@@ -81,7 +81,7 @@ class HomeScreen(PaneScreen, NextScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.query_one("#top", Bar).say(Content("warroom"))
+        self.query_one("#top", Bar).set_content(Content("warroom"))
         self._show_keys()
 
     def on_screen_resume(self) -> None:
@@ -105,7 +105,7 @@ class HomeScreen(PaneScreen, NextScreen):
         team = self.context.room.settings.team.name
         on_call = Content.assemble("on call ", literal(over.on_call, "bold")) if over.on_call else None
         unsaved = READ_ONLY if self.context.room.read_only else None
-        self.query_one("#top", Bar).say(
+        self.query_one("#top", Bar).set_content(
             join(
                 Content.styled("warroom", "bold"),
                 unsaved,
@@ -322,7 +322,7 @@ class HomeScreen(PaneScreen, NextScreen):
         room, zone = self.context.room, self.context.zone
         at = self._overview.team.ready.get(item) if self._overview else None
         if at and at.astimezone(zone).date() == self.context.now().astimezone(zone).date():
-            self.context.say("Already confirmed today")
+            self.context.notify("Already confirmed today")
         else:
             await self.context.run_or_notify(lambda: room.confirm_ready(item))
 

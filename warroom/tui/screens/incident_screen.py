@@ -146,7 +146,7 @@ class IncidentScreen(NextScreen):
 
     async def action_do(self, action_id: str, target: str = "") -> None:
         if self.snapshot is None and BY_ID[action_id].place == "incident":
-            self.context.say(f"{self.incident_id} is not loaded yet", "warning")
+            self.context.notify(f"{self.incident_id} is not loaded yet", "warning")
         else:
             await super().action_do(action_id, target)
 
@@ -213,7 +213,7 @@ class IncidentScreen(NextScreen):
 
     # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
 
-    async def carry(self, command: Command) -> bool:
+    async def run_command(self, command: Command) -> bool:
         """Carry out a command at once; what is refused is said. True if it was done."""
         done = await self.context.run_or_notify(lambda: self.context.room.execute(self.incident_id, command))
         if done is not None:
@@ -269,7 +269,7 @@ class IncidentScreen(NextScreen):
         return tuple(self.context.room.people())
 
     async def do_acknowledge(self) -> None:
-        await self.carry(Acknowledge())
+        await self.run_command(Acknowledge())
 
     async def do_note(self) -> None:
         kinds = (
@@ -340,14 +340,14 @@ class IncidentScreen(NextScreen):
     async def do_accept(self, role: str = "") -> None:
         offered = [a.role for a in self.incident.roles.values() if a.offered_to]
         if offered:
-            await self.carry(AcceptHandover(role if role in offered else offered[0]))
+            await self.run_command(AcceptHandover(role if role in offered else offered[0]))
 
     async def do_check(self, item: str = "") -> None:
         """Tick an item. One that is ticked is unticked only after a question: that goes into the post-mortem."""
         tick = self.incident.ticks.get(item)
         if not item:
             key = key_of("pane_checklist", self.context.keys)
-            self.context.say(f"Put the cursor on a checklist item first ({key})", "warning")
+            self.context.notify(f"Put the cursor on a checklist item first ({key})", "warning")
         elif tick is None:
             if (reading := self.evidence(item)) and reading.against:
                 self.tick_over(item, reading)
@@ -371,13 +371,13 @@ class IncidentScreen(NextScreen):
             self.app.push_screen(question, answered)
 
     async def _tick(self, check: Check) -> None:
-        if await self.carry(check):  # the cursor goes on to what is to be done next
+        if await self.run_command(check):  # the cursor goes on to what is to be done next
             for rows in self.query("#items").results(RowList):
                 rows.lead_again()
             self.say_next()
 
     async def _untick(self, item: str) -> None:
-        await self.carry(Uncheck(item))
+        await self.run_command(Uncheck(item))
 
     async def do_severity(self) -> None:
         severities = self.context.room.playbook.severities
@@ -451,7 +451,7 @@ class IncidentScreen(NextScreen):
             (item.id, f"{item.id} {item.words}") for item in self.incident.actions.values() if not item.done_at
         )
         if not todo:
-            self.context.say("No action item is open")
+            self.context.notify("No action item is open")
             return
         wanted = self.action_under_cursor()
         value = wanted if wanted in dict(todo) else todo[0][0]
@@ -466,7 +466,7 @@ class IncidentScreen(NextScreen):
         entry = self.entry_under_cursor()
         row = self.incident.row(entry) if entry else None
         if row is None:
-            self.context.say(
+            self.context.notify(
                 self.context.with_keys("Put the cursor on a timeline entry first ({pane_timeline})"),
                 "warning",
             )
@@ -490,7 +490,7 @@ class IncidentScreen(NextScreen):
         entry = self.entry_under_cursor()
         row = self.incident.row(entry) if entry else None
         if row is None:
-            self.context.say(
+            self.context.notify(
                 self.context.with_keys("Put the cursor on a timeline entry first ({pane_timeline})"),
                 "warning",
             )
@@ -607,7 +607,7 @@ class IncidentScreen(NextScreen):
 
         async def submit(values: dict[str, str]) -> None:
             path = await self.context.work(lambda: write(cast(render.ExportFormat, values["form"]), values["path"]))
-            self.context.say(f"Written to {shown(path.resolve())}")
+            self.context.notify(f"Written to {shown(path.resolve())}")
 
         formats = (
             ("markdown", "Markdown — for a wiki or a repository"),
@@ -638,7 +638,7 @@ class IncidentScreen(NextScreen):
     async def do_close(self) -> None:
         owed = decisions.close_blockers(self.incident, self.context.room.playbook)
         if not owed:
-            await self.carry(Close())
+            await self.run_command(Close())
             return
         about = "Outstanding:\n" + "\n".join(f"  ○ {item}" for item in owed)
         self.ask(

@@ -72,7 +72,7 @@ class NextScreen(BaseScreen):
         bars = self.query("#next")
         if self.step and bars:
             key = (self.own_key(self.step) or key_of("next", self.context.keys)) if self.step.action else ""
-            bars.first(Bar).say(next_line(self.step, key))
+            bars.first(Bar).set_content(next_line(self.step, key))
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
         self.say_next()
@@ -89,7 +89,7 @@ class NextScreen(BaseScreen):
         """Do what the Next line says, to what it names. What ends an incident without a form asks first."""
         step = self.step
         if step is None or not step.action:
-            self.context.say(step.text if step else "No next step on this screen; esc goes back")
+            self.context.notify(step.text if step else "No next step on this screen; esc goes back")
         elif question := self.before(step):
 
             def answered(yes: bool | None) -> None:

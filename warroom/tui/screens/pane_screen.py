@@ -87,7 +87,7 @@ class PaneScreen(BaseScreen):
             pane.set_privacy(down)
         # A border's title reads as markup: the pane's own text is plain.
         titles = [(name, " ".join(self.pane(name).title.split(" │ ")[0].split())) for name in self.PANES]
-        self.query_one("#tabs", Bar).say(
+        self.query_one("#tabs", Bar).set_content(
             Content(" ").join(
                 [
                     literal(

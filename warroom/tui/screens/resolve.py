@@ -141,7 +141,7 @@ class ResolveScreen(IncidentScreen):
         about = Content.assemble(
             ("Resolve", "bold"), "   running for " if incident.open else "   took ", (running, "bold"), "   "
         )
-        self.query_one("#about", Bar).say(
+        self.query_one("#about", Bar).set_content(
             (about + literal(messages.impact_line(incident))).truncate(width, ellipsis=True)
         )
         checklist = playbook.checklists["recovery"]
@@ -191,16 +191,16 @@ class ResolveScreen(IncidentScreen):
 
     def _show_blockers(self, blockers: tuple[str, ...]) -> None:
         if not self.incident.open:
-            said = literal(f"{self.incident.id} is already {self.incident.status}.", "$text-success bold")
+            content = literal(f"{self.incident.id} is already {self.incident.status}.", "$text-success bold")
         elif blockers:
-            said = Content("\n").join([literal(f"· {words}") for words in blockers])
+            content = Content("\n").join([literal(f"· {words}") for words in blockers])
         else:
-            said = Content.styled("All clear — ^s resolves", "$text-success bold")
+            content = Content.styled("All clear — ^s resolves", "$text-success bold")
         self.query_one("#way", Pane).show_detail(str(len(blockers)))
         static = self.query_one("#blockers", Static)
         shown = static.content
-        if not (isinstance(shown, Content) and shown.is_same(said)):
-            static.update(said)
+        if not (isinstance(shown, Content) and shown.is_same(content)):
+            static.update(content)
 
     def find_steps(self) -> Sequence[NextStep]:
         if self.snapshot is None:
@@ -283,7 +283,7 @@ class ResolveScreen(IncidentScreen):
         if self.has_class("-blocked"):
             self.query_one("#reason", FieldInput).focus()
         else:
-            self.context.say("All clear — ^s resolves")
+            self.context.notify("All clear — ^s resolves")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.action_send()
@@ -305,7 +305,7 @@ class ResolveScreen(IncidentScreen):
         else:
             self._stop_keeping()
             await self._draft.forget()
-            self.context.say(f"{incident_id} is resolved")
+            self.context.notify(f"{incident_id} is resolved")
             if self.app.screen is self:  # who was quick may have opened another one meanwhile
                 self.dismiss()
         finally:

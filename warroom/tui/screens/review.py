@@ -128,7 +128,7 @@ class ReviewScreen(PaneScreen, IncidentScreen):
             zone,
             read_only=bool(self.context.room.read_only),
         )
-        self.query_one("#owed", Bar).say(self._owed(incident, now))
+        self.query_one("#owed", Bar).set_content(self._owed(incident, now))
         self.show_next()
         self.show_tabs()
 

@@ -141,7 +141,9 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         if digits.value != elapsed:
             digits.update(elapsed)
         course = width - 3 * len(elapsed) - 3 if tiled else width
-        self.query_one("#course", Bar).say(phase_lines(incident, playbook, now, zone, course, clock=not tiled))
+        self.query_one("#course", Bar).set_content(
+            phase_lines(incident, playbook, now, zone, course, clock=not tiled)
+        )
         self.show_panes(each_second=True)
         self.show_next()
         if self.step:
@@ -185,16 +187,18 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
     async def do_pin(self) -> None:
         record = self._box.pane.evidence()
         if record is None:
-            self.context.say(self.context.with_keys("Put the cursor on a log line first ({pane_logs})"), "warning")
+            self.context.notify(
+                self.context.with_keys("Put the cursor on a log line first ({pane_logs})"), "warning"
+            )
         else:
             await self._pin(record)
 
     async def _pin(self, record: Record) -> None:
-        done = await self.carry(
+        done = await self.run_command(
             Pin(record.source, record.text.strip(), record.line or 0, record.time, record.level or "")
         )
         if done:
-            self.context.say("Pinned to the timeline")
+            self.context.notify("Pinned to the timeline")
 
     def go(self, name: str = "") -> None:
         super().go(name)
@@ -220,7 +224,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         )
 
     def on_log_pane_spike_seen(self, event: LogPane.SpikeSeen) -> None:
-        self.context.say(f"Errors in the log: {event.times:.0f}× the last hour", "warning")
+        self.context.notify(f"Errors in the log: {event.times:.0f}× the last hour", "warning")
         self._spike = None if self._box.pane.has_focus else event.times
         self.tick()
 

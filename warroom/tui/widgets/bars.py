@@ -23,7 +23,7 @@ class Bar(Static):
         super().__init__("", id=id, classes=classes, markup=False)
         self._said: Content | None = None
 
-    def say(self, content: Content) -> None:
+    def set_content(self, content: Content) -> None:
         """Show ``content``."""
         # is_same also compares styles, where == compares the text alone.
         if self._said is None or not self._said.is_same(content):

@@ -123,7 +123,7 @@ class LogBox(Vertical):
     def _choose_source(self) -> None:
         sources = self.pane.view.sources
         if len(sources) < 2:
-            self.pane.say("there is only one source")
+            self.pane.show_hint("there is only one source")
             return
         about = "  ".join(
             f"{n} {source.label}{' (hidden)' if source.hidden else ''}" for n, source in enumerate(sources, 1)
@@ -174,9 +174,9 @@ class LogBox(Vertical):
             for source in discovery.sources(os.path.expanduser(name.strip()), view.add):  # noqa: PTH111 - no path yet
                 view.add(source)
         except (ValueError, OSError) as error:
-            self.call_later(self.pane.say, f"not a log: {error}")
+            self.call_later(self.pane.show_hint, f"not a log: {error}")
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
         """How many lines match stands beside what is typed too."""
         if self._asked == "search":
-            self._prompt.tell(self.pane.matches)
+            self._prompt.show_status(self.pane.matches)

@@ -51,7 +51,7 @@ def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
             method(pane)
         except Exception as error:  # noqa: BLE001 - a broken pane must not take the incident console with it
             pane.log.error(f"log pane: {type(error).__name__}")
-            pane.say(f"the log pane failed ({type(error).__name__}); end to try again")
+            pane.show_hint(f"the log pane failed ({type(error).__name__}); end to try again")
 
     return call
 
@@ -196,11 +196,11 @@ class LogPane(Widget, can_focus=True):
         """What would be pinned goes to the clipboard of whoever looks at the terminal."""
         record = self.evidence()
         if record is None:
-            self.say("nothing to copy here")
+            self.show_hint("nothing to copy here")
             return
         self.app.copy_to_clipboard(record.text)
         lines = record.text.count("\n") + 1
-        self.say(f"copied, masked: {lines} {'line' if lines == 1 else 'lines'}")
+        self.show_hint(f"copied, masked: {lines} {'line' if lines == 1 else 'lines'}")
 
     def _record(self) -> FullRecord | None:
         self._viewport.settle(self._room())
@@ -229,7 +229,7 @@ class LogPane(Widget, can_focus=True):
         """Takes one filter away, by its place in ``filters``."""
         parts = self._view.filter.parts(self._view.zone)
         if not parts:
-            self.say("no filter to remove")
+            self.show_hint("no filter to remove")
             return
         self._view.set_filter(parts[place % len(parts)][1])
         self._repaint()
@@ -244,7 +244,7 @@ class LogPane(Widget, can_focus=True):
             query = Query.typed(text) if text else None
         except BadPattern as error:
             query = None
-            self.say(str(error))
+            self.show_hint(str(error))
         self._search = Search(self._view, query) if query else None
         if query:
             self._viewport.settle(self._room())
@@ -297,17 +297,17 @@ class LogPane(Widget, can_focus=True):
         if text.isdecimal():
             seq = self._view.line(int(text))
             if seq is None:
-                self.say(f"there is no line {text} (yet)")
+                self.show_hint(f"there is no line {text} (yet)")
                 return
             self._show(self._view.position_of(seq))
             return
         when = self._viewport.moment(text)
         if when is None:
-            self.say(f"“{text}” is neither a line number nor a time: 88213, 14:03, -10m")
+            self.show_hint(f"“{text}” is neither a line number nor a time: 88213, 14:03, -10m")
             return
         position = self._view.moment(when)
         if position is None:
-            self.say("no line here has a time")
+            self.show_hint("no line here has a time")
             return
         self._show(position)
 
@@ -325,7 +325,7 @@ class LogPane(Widget, can_focus=True):
         """Go to the next mark above, from the first to the last again."""
         places = sorted(self._view.position_of(seq) for seq in self._marks)
         if not places:
-            self.say("no line is marked")
+            self.show_hint("no line is marked")
             return
         above = [place for place in places if place < self._viewport.cursor]
         self._show(above[-1] if above else places[-1])
@@ -344,7 +344,7 @@ class LogPane(Widget, can_focus=True):
         self._repaint()
         self._tick()
 
-    def say(self, hint: str) -> None:
+    def show_hint(self, hint: str) -> None:
         """Shows a sentence in the pane's last line, until the next movement."""
         self._hint = sanitize(hint, newlines=False)
         self.refresh()
@@ -574,7 +574,7 @@ class LogPane(Widget, can_focus=True):
         try:
             query = Query.typed(text)
         except BadPattern as error:
-            self.say(str(error))
+            self.show_hint(str(error))
             return
         now = self._view.filter
         self._view.set_filter(
@@ -589,7 +589,7 @@ class LogPane(Widget, can_focus=True):
     def _seek(self, search: Search | None, ways: Sequence[Way], *, count: bool = False) -> None:
         """Searches each way in turn; the answers come as messages."""
         if search is None:
-            self.say("no search yet")
+            self.show_hint("no search yet")
             return
         what = f"with “{search.query.text}”" if search.query else "with an error"
         self._answers += 1
@@ -618,7 +618,7 @@ class LogPane(Widget, can_focus=True):
         if message.number != self._answers:
             return
         if message.seq is None:
-            self.say(f"no other line {message.what} that way")
+            self.show_hint(f"no other line {message.what} that way")
             return
         self._show(self._view.position_of(message.seq))
         self._show_match()

@@ -66,7 +66,7 @@ class LogPrompt(Widget):
         self.display = True
         self.refresh()
 
-    def tell(self, text: str) -> None:
+    def show_status(self, text: str) -> None:
         """Says something at the end of the line."""
         if text != self._told:
             self._told = text
