@@ -354,6 +354,7 @@ class RawServer:
         self._script = list(script)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._over = threading.Event()
+        self._connection: socket.socket | None = None
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.requests: list[bytes] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -367,6 +368,9 @@ class RawServer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        if connection := self._connection:
+            with contextlib.suppress(OSError):  # a client may have connected and sent nothing
+                connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
 
     def _serve(self) -> None:
@@ -375,7 +379,10 @@ class RawServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self._connection = connection
             with connection, contextlib.suppress(OSError):
+                if self._over.is_set():
+                    return
                 self.requests.append(self._request(connection))
                 act = self._script.pop(0) if len(self._script) > 1 else self._script[0]
                 if act is None:
