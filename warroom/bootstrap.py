@@ -183,7 +183,7 @@ def add_logs(view: LogView, logs: Iterable[Path | str | int | LogCommand]) -> No
     """
     from warroom.logs.sources import discovery
     from warroom.logs.sources.command import CommandSource
-    from warroom.logs.sources.file import StreamSource
+    from warroom.logs.sources.pipe import StreamSource
 
     for log in logs:
         if isinstance(log, int):

@@ -22,7 +22,9 @@ from textual.color import Color
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from warroom.logs.sources.file import FileSource, LineCutter, Numbering
+from warroom.logs.sources.file import FileSource
+from warroom.logs.sources.source import LineCutter
+from warroom.logs.stores import Numbering
 from warroom.logs.view import LogView
 from warroom.tui.panes.logs.painter import ON_DARK, ON_LIGHT, hue, line_breaks, short_label
 from warroom.tui.panes.logs.pane import LogPane

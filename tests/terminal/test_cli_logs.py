@@ -20,7 +20,8 @@ import pytest
 
 from warroom.cli.log_printer import Printer, Wanted, _pieces
 from warroom.logs.query import Query
-from warroom.logs.sources.file import LineCutter, Numbering
+from warroom.logs.sources.source import LineCutter
+from warroom.logs.stores import Numbering
 
 ENV = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[2])}
 PEAK = "import re; peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]); "

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from warroom.logs.line_shapes import SAMPLE, UNKNOWN, LineReader, ShapeLearner, learn
 from warroom.logs.records import Level, rank
-from warroom.logs.sources.file import FileSource, LineCutter, Numbering
+from warroom.logs.sources.file import FileSource
+from warroom.logs.sources.source import LineCutter
+from warroom.logs.stores import Numbering
 from warroom.logs.timestamps import _WORK_OUT, STAMP
 from warroom.logs.view import LogView
 

@@ -20,7 +20,9 @@ from warroom.logs.sources import command as command_module
 from warroom.logs.sources import discovery as gather
 from warroom.logs.sources.command import CommandSource, _ReplayFilter, _StderrLimiter
 from warroom.logs.sources.compressed import CompressedSource, Unreadable, decompressed, is_compressed
-from warroom.logs.sources.file import Chunk, FifoSource, FileSource, Source, StreamSource
+from warroom.logs.sources.file import FileSource
+from warroom.logs.sources.pipe import FifoSource, StreamSource
+from warroom.logs.sources.source import Chunk, Source
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:

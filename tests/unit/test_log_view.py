@@ -23,8 +23,10 @@ from warroom.logs.merge import merge_history
 from warroom.logs.query import BadPattern, Query, decoded
 from warroom.logs.records import Level, rank
 from warroom.logs.rows import BlockLines, MergedLines
-from warroom.logs.sources.file import LINE_CAP, FileSource, LineCutter, Numbering, StreamSource
-from warroom.logs.stores import ByteBuffer, MemoryStore
+from warroom.logs.sources.file import FileSource
+from warroom.logs.sources.pipe import StreamSource
+from warroom.logs.sources.source import LINE_CAP, LineCutter
+from warroom.logs.stores import ByteBuffer, MemoryStore, Numbering
 from warroom.logs.view import LogView
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)

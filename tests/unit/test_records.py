@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warroom.logs.line_shapes import UNKNOWN, LineReader
-from warroom.logs.records import LEVELS, Level, is_continuation, rank, unfold
+from warroom.logs.records import LEVELS, Level, is_continuation, rank
+from warroom.logs.unfold import unfold
 
 NOW = datetime(2025, 3, 5, 14, 30, tzinfo=UTC)
 

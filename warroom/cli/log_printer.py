@@ -21,7 +21,9 @@ from warroom.logs.query import Query
 from warroom.logs.records import Level, rank
 from warroom.logs.sources import discovery
 from warroom.logs.sources.compressed import Unreadable, decompressed, is_compressed
-from warroom.logs.sources.file import Chunk, LineCutter, Numbering, Source, StreamSource
+from warroom.logs.sources.pipe import StreamSource
+from warroom.logs.sources.source import Chunk, LineCutter, Source
+from warroom.logs.stores import Numbering
 from warroom.safety import Redactor, redact, redact_stream
 from warroom.toml import plain
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from warroom.logs.filter import LineFilter
 from warroom.logs.query import decoded
-from warroom.logs.sources.file import Source
+from warroom.logs.sources.source import Source
 from warroom.logs.statistics import HOUR
 from warroom.logs.stream import LogStream, SourceLog
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import tzinfo
 
-from warroom.logs.records import Record, is_continuation, unfold
+from warroom.logs.records import Record, is_continuation
 from warroom.logs.rows import Row
+from warroom.logs.unfold import unfold
 from warroom.logs.view import LogView
 from warroom.safety import redact, sanitize
 

@@ -12,7 +12,7 @@ from warroom.logs.blocks import Block
 from warroom.logs.query import Query, decoded
 from warroom.logs.records import Record
 from warroom.logs.rows import BlockLines, MergedLines, Row, Seq, before, starts
-from warroom.logs.sources.file import LINE_CAP, human_bytes
+from warroom.logs.sources.source import LINE_CAP, human_bytes
 from warroom.logs.stores import Numbering
 from warroom.logs.stream import LogStream, owner
 from warroom.safety import redact, sanitize

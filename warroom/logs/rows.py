@@ -13,7 +13,7 @@ from warroom.logs.filter import LOOK_BACK, LineFilter
 from warroom.logs.line_shapes import LineShape
 from warroom.logs.query import decoded
 from warroom.logs.records import Level
-from warroom.logs.sources.file import LINE_CAP
+from warroom.logs.sources.source import LINE_CAP
 from warroom.logs.stores import Numbering
 from warroom.safety import Redacted, Redactor
 

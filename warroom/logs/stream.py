@@ -19,7 +19,7 @@ from warroom.logs.filter import Filter, LineFilter, LineShapes
 from warroom.logs.line_shapes import LineShape
 from warroom.logs.query import decoded
 from warroom.logs.rows import BlockLines, MergedLines, Row, Seq, before
-from warroom.logs.sources.file import Source
+from warroom.logs.sources.source import Source
 from warroom.logs.statistics import Rates
 from warroom.logs.stores import FileStore, MemoryStore, Numbering
 

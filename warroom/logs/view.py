@@ -26,7 +26,7 @@ from warroom.logs.query import Query
 from warroom.logs.records import Level, Record
 from warroom.logs.row_reader import RowReader
 from warroom.logs.rows import Row, Seq
-from warroom.logs.sources.file import Chunk, Source
+from warroom.logs.sources.source import Chunk, Source
 from warroom.logs.stores import FileStore, MemoryStore, Store
 from warroom.logs.stream import LogStream, SourceLog, Tail, call_all
 from warroom.safety import redact

@@ -23,7 +23,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from warroom.logs.sources.file import LineCutter, Numbering, Sink
+from warroom.logs.sources.source import LineCutter, Sink
+from warroom.logs.stores import Numbering
 
 FIRST_WAIT = 1.0  # seconds until it is started again; twice as long each time it ends soon
 LONGEST_WAIT = 60.0  # seconds

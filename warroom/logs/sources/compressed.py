@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from warroom.logs.sources.file import LineCutter, Numbering, Sink, human_bytes
+from warroom.logs.sources.source import LineCutter, Sink, human_bytes
+from warroom.logs.stores import Numbering
 
 if TYPE_CHECKING:
     from io import BufferedReader as _Text

@@ -17,7 +17,9 @@ from pathlib import Path
 
 from warroom.logs.sources.command import CommandSource
 from warroom.logs.sources.compressed import SUFFIXES, CompressedSource, is_compressed
-from warroom.logs.sources.file import FifoSource, FileSource, Sink, Source, StreamSource, no_log
+from warroom.logs.sources.file import FileSource, no_log
+from warroom.logs.sources.pipe import FifoSource, StreamSource
+from warroom.logs.sources.source import Sink, Source
 
 AGAIN = 2.0  # seconds between two looks at a pattern or directory
 MOST = 100  # files of one pattern or directory

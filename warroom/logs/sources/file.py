@@ -1,174 +1,31 @@
-"""Where log lines come from: a file that is followed, a pipe that is read; never decides what is shown.
-
-Each source reads in a daemon thread of its own and hands whole chunks to a ``Sink``. It keeps nothing but the line
-that has no end yet, and of that no more than ``LINE_CAP`` bytes. What happens to it (missing, rotated, truncated …)
-it says once, in words, through the same sink, so that it appears in the stream where it happened. A sink that is a
-``StoreSink`` is not handed a file's lines, but the file as a store, to read them when it wants them.
-"""
+"""Follow a file by its name, across rotation and truncation. Never decides what is shown."""
 
 from __future__ import annotations
 
 import errno
 import os
-import select
 import stat
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from warroom.logs.blocks import count_back
 from warroom.logs.sources.inotify import FileNotifier
-from warroom.logs.stores import FileStore
-from warroom.logs.stores import Numbering as Numbering
-from warroom.safety import strip_ansi
+from warroom.logs.sources.source import READ_SIZE, LineCutter, Sink, StoreSink, human_bytes
+from warroom.logs.stores import FileStore, Numbering
 
-LINE_CAP = 64 * 1024  # bytes of one line that are kept; the rest is counted
 TAIL = 256 * 1024  # bytes shown at once when a file is opened
-POLL = 0.05  # seconds between two looks at a file that does not tell of its changes
-WATCH = 0.5  # the same for one that does
+POLL = 0.05  # seconds between two looks at a file whose changes the system does not report
+WATCH = 0.5  # the same for one whose changes it reports
 _PACE = 0.016  # seconds between two reads while lines pour in
-_READ = 256 * 1024  # bytes a read: a chunk is decoded and split in about a millisecond
 _BACKLOG = 64 * 1024 * 1024  # bytes behind, beyond which following would only show what is thrown away at once
 _GONE = 10  # looks a file must be missing: a rotation leaves it missing for a moment
 _RETIRED = 40  # looks at a rotated file after its last line: its writer may reopen late
-FIFO_AGAIN = 1.0  # seconds between two looks whether a pipe that nobody writes to has been replaced
 _OPEN = 4  # rotated files that stay open, to be looked at
-
 
 _AWAITED = "does not exist yet; waiting"
 _REMOVED = "removed; waiting for it to return"
-_KEY = b"PRIVATE KEY-----"
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Consecutive lines, decoded, without their ends and colours, otherwise raw."""
-
-    texts: list[str]
-    first: int  # ordinal of the first line within its numbering, from 0
-    numbering: Numbering
-    grows: bool  # the first line replaces the unfinished one handed over before
-    unfinished: bool  # the last line has no end yet
-    history: bool  # was there before we looked
-    key_block: bool  # speaks of a private key somewhere: has to be masked with memory
-
-
-class Sink(Protocol):
-    """Who takes the lines. Called from the sources' threads; what it does there holds the source up."""
-
-    def lines(self, source: Source, chunk: Chunk) -> None: ...
-
-    def notice(self, source: Source, text: str) -> None: ...
-
-
-@runtime_checkable
-class StoreSink(Sink, Protocol):
-    """A sink that reads a file's lines where they lie."""
-
-    def grew(self, source: Source, store: FileStore, data: bytes, *, history: bool) -> None:
-        """``data`` has been taken into the store, at its end."""
-
-    def behind(self, source: Source, store: FileStore, blocks: list[tuple[int, int, int]], *, done: bool) -> None:
-        """Pieces (start, end, lines) that stand before those known, newest first; ``done`` when it ends."""
-
-    def lost(self, source: Source, store: FileStore) -> None:
-        """The file has been cut off or is gone: only what the store has in memory can still be read."""
-
-
-class Source(Protocol):
-    """Anything that can be read as lines. ``name`` is what it is called on the screen."""
-
-    name: str
-    lasting: bool  # what scrolls out of memory readable again (a file), or is gone (a pipe)
-
-    def start(self, sink: Sink) -> None:
-        """Begins to read, in a thread of its own; returns at once."""
-
-    def close(self) -> None:
-        """Stops reading soon; returns at once; may be called twice."""
-
-
-class LineCutter:
-    """Cuts bytes into lines; an unfinished last one is shown, then completed, never doubled."""
-
-    def __init__(self, numbering: Numbering, first: int = 0) -> None:
-        self.numbering = numbering
-        self._ordinal = first
-        self._rest = b""  # the unfinished line, at most LINE_CAP bytes of it
-        self._excess = 0  # bytes of it beyond those
-        self._shown = False
-
-    def feed(self, data: bytes, *, history: bool = False) -> Chunk | None:
-        """The lines that ``data`` completes or begins; None if there are none."""
-        if not data:
-            return None
-        first, grows = self._ordinal, self._shown
-        end = data.rfind(b"\n")
-        texts: list[str] = []
-        key_block = _KEY in (self._rest + data if self._rest else data)
-        if end < 0:
-            self._keep(data)
-        else:
-            whole = data[:end]
-            if self._excess:  # the first line is the tail of one that is too long to keep
-                stop = data.find(b"\n")
-                self._keep(data[:stop])
-                texts.append(self._text())
-                whole = data[stop + 1 : end] if stop < end else b""
-                lines = _decode(whole).split("\n") if stop < end else []
-            else:
-                lines = _decode(self._rest + whole if self._rest else whole).split("\n")
-            texts += [line if len(line) <= LINE_CAP else _clip(line[:LINE_CAP], len(line)) for line in lines]
-            self._ordinal += len(texts)
-            self._rest, self._excess, self._shown = b"", 0, False
-            if end + 1 < len(data):
-                self._keep(data[end + 1 :])
-        if self._rest:
-            texts.append(self._text())
-            self._shown = True
-        return Chunk(texts, first, self.numbering, grows, bool(self._rest), history, key_block)
-
-    def finish(self) -> None:
-        """No more of the unfinished line will come: whatever is fed next begins a new one."""
-        if self._rest:
-            self._ordinal += 1
-        self._rest, self._excess, self._shown = b"", 0, False
-
-    def _keep(self, data: bytes) -> None:
-        room = LINE_CAP - len(self._rest)
-        self._rest += data[:room]
-        self._excess += max(0, len(data) - room)
-
-    def _text(self) -> str:
-        text = _decode(self._rest)
-        return _clip(text, len(self._rest) + self._excess) if self._excess else text
-
-
-def _decode(data: bytes) -> str:
-    text = data.decode("utf-8", "replace")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").removesuffix("\r")
-    return strip_ansi(text)
-
-
-def _clip(text: str, size: int) -> str:
-    return f"{text} … ‹a line of {human_bytes(size)}, its beginning shown›"
-
-
-def human_bytes(size: float) -> str:
-    """``1.2 MB``: powers of 1,000."""
-    unit = "bytes"
-    for larger in ("kB", "MB", "GB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:,.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
-
-
-# ---------------------------------------------------------------------------------------------- files
 
 
 class _Open:
@@ -437,7 +294,7 @@ class FileSource:
             current.begin_at(skip)
             self._read_tail(current, size, history=False)
             return True
-        most = 4 * _READ if self._store_sink else _READ
+        most = 4 * READ_SIZE if self._store_sink else READ_SIZE
         data = os.pread(current.fd, min(most, size - current.offset), current.offset)
         if not data:
             return False
@@ -508,156 +365,9 @@ def no_log(mode: int) -> str:
 def _beginning(fd: int, before: int) -> int:
     """Where the line begins in whose middle ``before`` is; as far back as one line is kept at most."""
     while before > 0:
-        size = min(before, 4 * _READ)
+        size = min(before, 4 * READ_SIZE)
         at = os.pread(fd, size, before - size).rfind(b"\n")
         if at >= 0:
             return before - size + at + 1
         before -= size
     return 0
-
-
-# ---------------------------------------------------------------------------------------------- pipes
-
-
-class StreamSource:
-    """Reads a pipe (standard input, mostly) as fast as it comes, until it ends or is closed.
-
-    The writer is never held up for long: what the view cannot keep, it drops and says so. ``fd`` is duplicated; the
-    caller may close its own.
-    """
-
-    lasting = False
-
-    def __init__(self, fd: int, name: str = "stdin") -> None:
-        self.name = name
-        self._fd = os.dup(fd) if fd >= 0 else -1  # -1: nothing is open yet
-        self._cutter = LineCutter(Numbering(0))
-        self._wake_read, self._wake_write = os.pipe()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._released = False
-
-    def start(self, sink: Sink) -> None:
-        """Begins to read, in a daemon thread; returns at once."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, args=(sink,), name=f"log {self.name}", daemon=True)
-            self._thread.start()
-
-    def close(self) -> None:
-        """Stops reading at once; returns at once."""
-        with self._lock:
-            if self._stop.is_set():
-                return
-            self._stop.set()
-            if self._thread is None:
-                self._release()
-            elif not self._released:
-                os.write(self._wake_write, b"x")
-
-    @property
-    def running(self) -> bool:
-        """Whether its thread still lives."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def _release(self) -> None:
-        for fd in (self._fd, self._wake_read, self._wake_write):
-            if fd >= 0:
-                os.close(fd)
-        self._released = True
-
-    def _run(self, sink: Sink) -> None:
-        binary = False
-        try:
-            while not self._stop.is_set():
-                data = self._read(sink)
-                if data is None:
-                    return
-                if not binary and b"\0" in data:
-                    binary = True
-                    sink.notice(self, "contains binary data, shown as ␀ or �")
-                if chunk := self._cutter.feed(data):
-                    sink.lines(self, chunk)
-        except OSError as error:
-            if not self._stop.is_set():
-                sink.notice(self, f"cannot be read: {error.strerror or error}")
-        finally:
-            with self._lock:
-                self._release()
-
-    def _read(self, sink: Sink) -> bytes | None:
-        """The next bytes; None when it is over."""
-        while self._ready():
-            try:
-                if data := os.read(self._fd, _READ):
-                    return data
-            except BlockingIOError:
-                continue
-            sink.notice(self, "end of input")
-            return None
-        return None
-
-    def _ready(self, seconds: float | None = None) -> bool | None:
-        """Waits until there is something to read. False once this is closed, None after so many ``seconds``."""
-        poll = select.poll()
-        poll.register(self._fd, select.POLLIN)
-        poll.register(self._wake_read, select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(None if seconds is None else 1000 * seconds)}
-        return False if self._wake_read in ready else True if ready else None
-
-
-class FifoSource(StreamSource):
-    """Reads a named pipe, one writer after the other, until closed. Opening it waits for nobody."""
-
-    def __init__(self, path: Path | str, *, name: str | None = None, again: float = FIFO_AGAIN) -> None:
-        self.path = Path(path)
-        super().__init__(-1, name or self.path.name)
-        self._again = again
-        self._identity = (0, 0)
-        self._waiting = False  # no writer has it open, as far as was seen
-
-    def _read(self, sink: Sink) -> bytes | None:
-        if self._fd < 0:
-            self._open()
-            with suppress(BlockingIOError):  # it has a writer that has written nothing so far
-                if data := os.read(self._fd, _READ):
-                    return data
-                self._waiting = True
-                sink.notice(self, "no writer yet; waiting")
-        while (ready := self._ready(self._again if self._waiting else None)) is not False:
-            if ready is None:  # removed and made anew, perhaps
-                if self._replaced():
-                    self._open()
-                continue
-            try:
-                if data := os.read(self._fd, _READ):
-                    self._waiting = False
-                    return data
-            except BlockingIOError:
-                self._waiting = False
-                continue
-            # Opened anew before it is closed: what another writer has written meanwhile stays.
-            self._cutter.finish()
-            self._waiting = True
-            self._open()
-            sink.notice(self, "its writer closed the pipe; waiting for another")
-        return None
-
-    def _open(self) -> None:
-        fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        status = os.fstat(fd)
-        if not stat.S_ISFIFO(status.st_mode):
-            os.close(fd)
-            raise OSError(errno.EINVAL, "no longer a pipe; add it again")
-        with self._lock:
-            old, self._fd = self._fd, fd
-        self._identity = (status.st_dev, status.st_ino)
-        if old >= 0:
-            os.close(old)
-
-    def _replaced(self) -> bool:
-        try:
-            status = self.path.stat()
-        except OSError:
-            return False
-        return (status.st_dev, status.st_ino) != self._identity
