@@ -82,7 +82,7 @@ def order(destination: str) -> OutboxItem:
         marker="INC-1·u1",
         at=START,
     )
-    return OutboxItem(act="post", destination=destination, message=message)
+    return OutboxItem(operation="post", destination=destination, message=message)
 
 
 def timed(work: Callable[[], object]) -> float:

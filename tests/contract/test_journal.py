@@ -526,7 +526,7 @@ def test_a_journal_written_before_entries_had_ids_is_read_whole(path: Path) -> N
     assert "→ A1" in incident.rows[27].text and [post.number for post in incident.posts] == [1, 2]
     assert incident.roles["incident_commander"].person == "Carol" and incident.status == "investigating"
     assert team.alerts == {} and len(team.received) == 2 and "on-call" in team.ready
-    posts = [one for one in deliveries if one.order.act == "post"]
+    posts = [one for one in deliveries if one.item.operation == "post"]
     assert {one.entry_id for one in posts} == {post.id for post in incident.posts}
     assert {one.id for one in posts} >= {"INC-1.7.hook.post", "INC-1.35.transcript.post"}, "old keys stay"
     assert {one.state for one in deliveries} == set(DeliveryState) - {DeliveryState.SENDING}
@@ -796,7 +796,7 @@ def test_whatever_was_said_to_be_written_survives_kill_nine(path: Path) -> None:
             by_seq = {entry.seq: entry for entry in entries}
             assert {seq: by_seq[seq].by for seq in promised} == promised
             for entry in entries:
-                message = deliveries[entry.seq].order.message
+                message = deliveries[entry.seq].item.message
                 assert message and entry.event.text == message.text == f"{entry.by} {entry.seq}"
             assert settled <= {one.id for one in deliveries.values() if one.state is DeliveryState.DELIVERED}
     nursery.stdin.close()

@@ -246,8 +246,8 @@ async def test_sending_writes_the_event_and_then_the_deliveries(tmp_path: Path) 
         update = posted(harness)[-1].update
         assert len(harness.room.incident("INC-1").posts) == 2 and update.destinations == ("chat",)
         assert update.next_update_at == harness.clock() + timedelta(minutes=20)
-        orders = [d for d in harness.room.deliveries("INC-1") if d.order.act == "post"]
-        assert [d.order.message.marker for d in orders if d.order.message] == ["INC-1·u1", "INC-1·u2"]
+        orders = [d for d in harness.room.deliveries("INC-1") if d.item.operation == "post"]
+        assert [d.item.message.marker for d in orders if d.item.message] == ["INC-1·u1", "INC-1·u2"]
         assert orders[-1].state == "pending"
         assert harness.journal.draft("INC-1/update/Alice") == ""
 

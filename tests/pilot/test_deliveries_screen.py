@@ -48,7 +48,7 @@ def showing(context: ScreenContext) -> DeliveriesScreen:
 
 
 def post(harness: AppHarness) -> Delivery:
-    return next(d for d in harness.room.deliveries("INC-1") if d.order.act == "post")
+    return next(d for d in harness.room.deliveries("INC-1") if d.item.operation == "post")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -128,7 +128,7 @@ async def test_all_that_was_refused_is_sent_again_once_confirmed(tmp_path: Path,
             assert "3 refused deliveries" in text and "Send them again to chat" in text
             await pilot.press(*(("down",) if sure else ()), "enter")
             await settle(pilot)
-            states = {d.state for d in harness.room.deliveries("INC-1") if d.order.act == "post"}
+            states = {d.state for d in harness.room.deliveries("INC-1") if d.item.operation == "post"}
             assert states == {DeliveryState.PENDING if sure else DeliveryState.FAILED}
 
 

@@ -296,7 +296,7 @@ def test_the_example_backend_carries_an_incident(package: Any, tmp_path: Path) -
         harness.room.declare(Declare("checkout-api", "Card payments fail"))
         deliveries = harness.deliver()
         assert {one.state for one in deliveries} == {DeliveryState.DELIVERED}
-        assert [one.receipt.id for one in deliveries if one.order.act == "post" and one.receipt] == ["m1"]
+        assert [one.receipt.id for one in deliveries if one.item.operation == "post" and one.receipt] == ["m1"]
     (sent,) = came
     assert b"Card payments fail" in sent and "INC-1·u1".encode() in sent
 

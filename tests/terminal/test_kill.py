@@ -286,7 +286,7 @@ def assert_nothing_acknowledged_is_lost(story: Story, journal: SqliteJournal) ->
 
 def assert_every_update_has_its_deliveries(story: Story, journal: SqliteJournal) -> list[Delivery]:
     """An entry and its deliveries were written together or not at all; the posts."""
-    posts = [d for d in journal.deliveries() if d.order.act == "post"]
+    posts = [d for d in journal.deliveries() if d.item.operation == "post"]
     written = {(d.incident, d.seq, d.destination) for d in posts}
     assert len(written) == len(posts)
     for stream, _, _ in journal.summaries():
@@ -413,7 +413,7 @@ def test_killed_at_any_moment_a_real_homeserver_has_every_post_once(
     for room in rooms:
         for event in synapse.messages(room, token):
             arrived.update(re.findall(r"INC-\d+·u\d+\Z", event["content"]["body"]))
-    wanted = Counter(d.order.message.marker for d in posts if d.destination == "matrix" and d.order.message)
+    wanted = Counter(d.item.message.marker for d in posts if d.destination == "matrix" and d.item.message)
     assert arrived == wanted, f"{arrived - wanted} too many, {wanted - arrived} missing; {story.history()}"
     incidents = {d.incident for d in posts}
     assert len(rooms) == len(incidents), f"one room an incident; {story.history()}"

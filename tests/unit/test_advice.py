@@ -82,14 +82,14 @@ def next_thing(incident: Incident, minutes: float, deliveries: list[Delivery] | 
 
 
 def delivery(**changes: Any) -> Delivery:
-    order = OutboxItem(act="post", destination="slack")
+    item = OutboxItem(operation="post", destination="slack")
     return Delivery(
         **{
             "id": "INC-1.2.slack.post",
             "incident": "INC-1",
             "seq": 2,
             "entry_id": entry_id(2),
-            "order": order,
+            "item": item,
             **changes,
         }
     )
@@ -142,11 +142,10 @@ def test_a_refused_post_is_said() -> None:
 
 
 def test_a_status_message_that_a_newer_one_replaced_needs_nobody() -> None:
-    order = OutboxItem(act="status", destination="slack")
-    old = delivery(id="old", order=order, state=DeliveryState.FAILED)
+    item = OutboxItem(operation="status", destination="slack")
+    old = delivery(id="old", item=item, state=DeliveryState.FAILED)
     assert (
-        next_thing(led(), 2, [old, delivery(id="new", order=order, state=DeliveryState.DELIVERED)]).action
-        == "check"
+        next_thing(led(), 2, [old, delivery(id="new", item=item, state=DeliveryState.DELIVERED)]).action == "check"
     )
 
 

@@ -25,7 +25,8 @@ from warroom.connect.chat.webhook import Webhook, WebhookOptions
 from warroom.connect.ports import Chat
 from warroom.errors import NotSent, Refusal, Rejected, SettingsError, Unconfirmed
 from warroom.incident.commands import Declare
-from warroom.incident.delivery import Channel, Delivery, DeliveryState, Message, Opening, Receipt
+from warroom.incident.delivery import Channel, Delivery, DeliveryState, Message, Opening, OutboxItem, Receipt
+from warroom.incident.events import Noted
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room import background
 from warroom.room import outbox as outbox_module
@@ -174,7 +175,7 @@ class RoomHarness:
     @property
     def post(self) -> Delivery:
         """The first post of the first destination."""
-        return next(delivery for delivery in self.room.deliveries() if delivery.order.act == "post")
+        return next(delivery for delivery in self.room.deliveries() if delivery.item.operation == "post")
 
 
 @pytest.fixture(autouse=True)
@@ -237,7 +238,7 @@ def test_order_is_kept_in_a_lane_and_lanes_do_not_wait_for_each_other(
     assert len(quick.posts) == 2 and len(slow.posts) == 1, "the throttled one keeps its second post back"
     harness.clock.later(61)
     harness.deliver()
-    order = [delivery.id for delivery in harness.room.deliveries() if delivery.order.act == "post"]
+    order = [delivery.id for delivery in harness.room.deliveries() if delivery.item.operation == "post"]
     assert slow.arrived[:1] == [key for key in order if ".slow." in key][:1]
     assert [key for key in slow.arrived if key.endswith("post")] == [key for key in order if ".slow." in key]
 
@@ -444,7 +445,7 @@ def test_all_that_was_refused_is_sent_again_but_no_replaced_status_and_nothing_i
     again = harness.room.resend_failed()
     assert old.id not in {one.id for one in again} and new.id in {one.id for one in again}
     harness.deliver()
-    assert [title for _, title in chat.statuses] == [new.order.message.title]  # type: ignore[union-attr]
+    assert [title for _, title in chat.statuses] == [new.item.message.title]  # type: ignore[union-attr]
     assert len(chat.posts) == 2 and harness.room.resend_failed() == []
     assert [one.state for one in harness.room.stuck()] == [DeliveryState.UNCONFIRMED], (
         "a replaced status asks nobody"
@@ -791,7 +792,7 @@ def cut_off(harness: RoomHarness, *, until: str, steps: int | None = None) -> No
             claimed = harness.journal.claim(harness.outbox.owner, harness.clock())
             assert claimed
             task = asyncio.create_task(harness.outbox._deliver(claimed))
-            if claimed.order.act == until:
+            if claimed.item.operation == until:
                 for _ in range(steps or 0):
                     await asyncio.sleep(0)
                 if steps is not None:
@@ -802,6 +803,21 @@ def cut_off(harness: RoomHarness, *, until: str, steps: int | None = None) -> No
             await task
 
     background.run(work())
+
+
+def test_an_item_of_a_kind_this_version_does_not_know_waits_and_holds_up_nothing_else(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    harness = make_harness({"a": ScriptedChat()})
+    incident = harness.declare()
+    page = OutboxItem(kind="page", operation="post", destination="pager")
+    version = harness.journal.version(incident)
+    harness.journal.append(incident, version, [Noted(note="note", words="paged")], [(0, page)], at=START, by="Ada")
+    states = {delivery.destination: delivery for delivery in harness.deliver()}
+    assert states["a"].state is DeliveryState.DELIVERED
+    waiting = states["pager"]
+    assert (waiting.state, waiting.attempts) == (DeliveryState.PENDING, 0) and waiting.lacks_settings
+    assert "no items of kind page" in waiting.error and "Update warroom." in waiting.error
 
 
 # kills, and several outbox workers
@@ -831,7 +847,7 @@ def test_a_claim_of_a_dead_process_is_found_out_about_before_it_is_sent_again(
     harness.declare()
     host = OutboxWorker(harness.room).owner.partition(":")[0]
     lost = abandoned(harness, f"{host}:{_dead_pid()}:x", 2)
-    assert lost.order.act == "post"
+    assert lost.item.operation == "post"
     harness.deliver()
     assert chat.asked == [] or chat.posts == [], "its request may still be on its way"
     chat.arrived.append(lost.id)

@@ -580,7 +580,7 @@ def delivery(state: DeliveryState, url: str = "") -> Delivery:
         incident="INC-7",
         seq=2,
         entry_id=entry_id(2),
-        order=OutboxItem(act="post", destination="slack"),
+        item=OutboxItem(operation="post", destination="slack"),
         state=state,
         receipt=Receipt(id="1", url=url) if url else None,
     )

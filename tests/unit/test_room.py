@@ -144,7 +144,7 @@ def posted(room: WarRoom, incident: str) -> list[UpdatePosted]:
 
 
 def acts(room: WarRoom, incident: str) -> list[tuple[str, str, int]]:
-    return [(d.order.act, d.destination, d.seq) for d in room.deliveries(incident)]
+    return [(d.item.operation, d.destination, d.seq) for d in room.deliveries(incident)]
 
 
 # declare
@@ -168,7 +168,7 @@ def test_declaring_writes_the_facts_and_posts_the_declaration_in_one_go(office: 
         ("status", "chat", update),
         ("status", "log", update),
     ]
-    message = office.room.deliveries()[2].order.message
+    message = office.room.deliveries()[2].item.message
     assert message and message.pin and message.marker == "INC-1·u1"
     assert post.next_update_at == START + timedelta(minutes=15)
 
@@ -227,7 +227,7 @@ def test_a_drill_is_marked_and_reaches_only_what_is_meant_for_drills(office: Off
     office.room.post_update(incident, "update", {"next_update": "+15m"})
     office.room.post_update(incident, "customer_initial", {}, approved_by="Ada")
     assert {delivery.destination for delivery in office.room.deliveries(incident)} == {"log"}
-    assert all("DRILL" in m.text for d in office.room.deliveries() if (m := d.order.message) and m.kind == "status")
+    assert all("DRILL" in m.text for d in office.room.deliveries() if (m := d.item.message) and m.kind == "status")
 
 
 def test_the_alert_of_a_drill_declares_a_drill(office: Office) -> None:
@@ -403,7 +403,7 @@ def test_two_updates_at_the_same_moment_get_numbers_and_markers_of_their_own(
     )
     office.room.post_update(incident, "update", {"next_update": "+15m"})
     assert [post.number for post in office.room.incident(incident).posts] == [1, 2, 3]
-    messages = [d.order.message for d in office.room.deliveries(incident) if d.order.act == "post"]
+    messages = [d.item.message for d in office.room.deliveries(incident) if d.item.operation == "post"]
     markers = [m.marker for m in messages if m]
     assert sorted(set(markers)) == ["INC-1·u1", "INC-1·u2", "INC-1·u3"]
     for post, number in zip(posted(office.room, incident), (1, 2, 3), strict=True):
@@ -599,14 +599,16 @@ def test_the_status_message_follows_what_it_tells_and_nothing_else(office: Offic
 
     def told_by(command: Command) -> list[str]:
         seq = office.room.execute(incident, command).entries[0].seq
-        return [d.destination for d in office.room.deliveries(incident) if d.order.act == "status" and d.seq >= seq]
+        return [
+            d.destination for d in office.room.deliveries(incident) if d.item.operation == "status" and d.seq >= seq
+        ]
 
     assert told_by(Note("x")) == [] and told_by(Check("components")) == []
     assert told_by(SetSeverity("high", "less")) == ["chat", "log"]
     assert told_by(Assign("incident_commander", "Bo")) == ["chat", "log"]
-    pending = [d for d in office.room.deliveries(incident) if d.order.act == "status"]
+    pending = [d for d in office.room.deliveries(incident) if d.item.operation == "status"]
     assert len(pending) == 2, "only the newest waits to be sent"
-    message = pending[0].order.message
+    message = pending[0].item.message
     assert message and "High" in message.text and "Bo" in message.text
 
 
@@ -621,7 +623,7 @@ def test_an_update_is_drafted_previewed_and_posted_letter_by_letter(office: Offi
     assert [copy.destination for copy in preview.copies] == ["chat", "log"]
     assert preview.copies[0].text == f"*{preview.message.text}*" and preview.copies[0].limit == 300
     office.room.post_update(incident, "update", fields)
-    posts = [d.order.message for d in office.room.deliveries(incident) if d.order.act == "post"]
+    posts = [d.item.message for d in office.room.deliveries(incident) if d.item.operation == "post"]
     assert posts[-1] == preview.message
     assert office.room.incident(incident).impact == "Half of the orders fail"
     assert office.room.incident(incident).promised["team"] == office.clock() + timedelta(minutes=20)
@@ -662,7 +664,7 @@ def test_customers_are_written_to_where_they_are_and_with_the_commanders_ok(offi
     assert post.destinations == ("log", "public") and post.approved_by == "Bo"
     assert "Team Northwind" in post.words
     opened = [d for d in office.room.deliveries(incident) if d.destination == "public"]
-    assert [d.order.act for d in opened] == ["post"], "the status is the team's"
+    assert [d.item.operation for d in opened] == ["post"], "the status is the team's"
 
 
 def test_an_update_that_was_posted_is_posted_even_if_its_draft_could_not_be_cleared(
@@ -744,8 +746,8 @@ def test_whatever_is_typed_is_kept_inert_and_posted_inert(
         for row in room.incident(incident).rows:
             assert sanitize(row.text) == row.text and sanitize(row.by) == row.by
         for delivery in room.deliveries(incident):
-            if delivery.order.message:
-                message = delivery.order.message
+            if delivery.item.message:
+                message = delivery.item.message
                 assert sanitize(message.text) == message.text and "\n" not in message.title
                 assert redact(message.text, personal=False).count == 0
         assert all(sanitize(row.title) == row.title for row in room.summaries())

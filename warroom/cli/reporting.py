@@ -106,7 +106,7 @@ def print_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
     held_up = {one.destination: one for one in everything if one.state is DeliveryState.PENDING and one.error}
     for one in ours:
         if (
-            one.order.act == "status"
+            one.item.operation == "status"
             and one.state is DeliveryState.DELIVERED
             and not (one.receipt and one.receipt.id)
         ):
@@ -120,11 +120,11 @@ def print_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
             known.append(one)
     for name, alike in worst.items():
         # What people read comes first: a post opens the channel by itself, and brings what a status only sums up.
-        one = min(alike, key=lambda delivery: ("post", "open", "status").index(delivery.order.act))
+        one = min(alike, key=lambda delivery: ("post", "open", "status").index(delivery.item.operation))
         why = in_one_line(one.error)
         if one.state is DeliveryState.DELIVERED:
             url = next((each.receipt.url for each in (one, *alike) if each.receipt and each.receipt.url), "")
-            posts = Counter(each.entry_id for each in alike if each.order.act == "post")
+            posts = Counter(each.entry_id for each in alike if each.item.operation == "post")
             parts = max(posts.values(), default=1)
             said = f"✓ {name}" + (f", too long for one post: in {parts} parts" if parts > 1 else "")
             output.print_err(said + (f"  {url}" if url else ""))

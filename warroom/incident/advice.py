@@ -55,8 +55,8 @@ def next_steps(
 def _deliveries(deliveries: Sequence[Delivery]) -> Iterator[NextStep]:
     for delivery in deliveries:
         if delivery.state is DeliveryState.UNCONFIRMED and delivery.next_attempt_at is None:
-            message = delivery.order.message
-            what = message.marker if message else delivery.order.act
+            message = delivery.item.message
+            what = message.marker if message else delivery.item.operation
             yield NextStep("deliveries", delivery.id, f"Did {what} arrive on {delivery.destination}?", "late")
     failed = {delivery.destination: delivery for delivery in resendable(deliveries)}
     for name, delivery in failed.items():

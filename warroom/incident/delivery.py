@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Audience = Literal["team", "customers", "executives"]
 AUDIENCES: tuple[Audience, ...] = ("team", "customers", "executives")
@@ -102,20 +102,25 @@ class Receipt(BaseModel):
     url: str = ""
 
 
-Act = Literal["open", "post", "status"]
+Operation = Literal["open", "post", "status"]
 
 
 class OutboxItem(BaseModel):
-    """An instruction to a destination, written with the event that caused it.
+    """One effect on an outside service, written with the event that caused it.
+
+    ``kind`` chooses who performs it (``room.delivery_handler``). For ``chat``, ``operation`` is
 
     - ``open``    open the incident's channel
     - ``post``    post ``message``
-    - ``status``  make the incident's one update topic read ``message``; a newer one replaces it
+    - ``status``  make the incident's one status message read ``message``; a newer one replaces it
+
+    Stored, ``operation`` is called ``act``, as in the journals of earlier versions.
     """
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
+    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, serialize_by_alias=True)
 
-    act: Act
+    kind: str = "chat"
+    operation: Operation = Field(alias="act")
     destination: str
     message: Message | None = None
 
@@ -156,7 +161,7 @@ class Delivery(BaseModel):
     incident: str
     seq: int
     entry_id: UUID
-    order: OutboxItem
+    item: OutboxItem
     state: DeliveryState = DeliveryState.PENDING
     attempts: int = 0
     next_attempt_at: datetime | None = None
@@ -166,7 +171,7 @@ class Delivery(BaseModel):
     @property
     def destination(self) -> str:
         """The name of the destination in the settings."""
-        return self.order.destination
+        return self.item.destination
 
     @property
     def lacks_settings(self) -> bool:
@@ -187,7 +192,7 @@ def superseded(deliveries: Iterable[Delivery]) -> set[str]:
     found: set[str] = set()
     newest: dict[tuple[str, str], str] = {}
     for delivery in deliveries:
-        if delivery.order.act == "status":
+        if delivery.item.operation == "status":
             shown = (delivery.incident, delivery.destination)
             if shown in newest:
                 found.add(newest[shown])
@@ -201,7 +206,7 @@ def resendable(deliveries: Sequence[Delivery]) -> list[Delivery]:
     return [one for one in deliveries if one.state is DeliveryState.FAILED and one.id not in replaced]
 
 
-def delivery_id(incident: str, entry: str, destination: str, act: Act) -> str:
+def delivery_id(incident: str, entry: str, destination: str, operation: Operation) -> str:
     """Return the stable key of a delivery: ``INC-7.3f2a90c1.slack.post``. ``entry`` is the short id of its
     entry."""
-    return f"{incident}.{entry}.{destination}.{act}"
+    return f"{incident}.{entry}.{destination}.{operation}"

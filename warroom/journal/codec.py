@@ -62,7 +62,7 @@ def to_delivery(journal: Callable[[], UUID], row: DeliveryRow) -> Delivery:
             incident=stream,
             seq=seq,
             entry_id=_to_id(journal, stream, seq, entry_id),
-            order=OutboxItem.model_validate_json(body),
+            item=OutboxItem.model_validate_json(body),
             state=DeliveryState(state),
             attempts=attempts,
             next_attempt_at=None if due is None else from_ms(due),

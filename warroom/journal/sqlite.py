@@ -129,12 +129,12 @@ class SqliteJournal:
     def _write_items(self, db: sqlite3.Connection, items: Sequence[tuple[Entry, OutboxItem]]) -> None:
         count: Counter[str] = Counter()
         for entry, item in items:
-            key = delivery_id(entry.stream, short_id(entry.id), item.destination, item.act)
+            key = delivery_id(entry.stream, short_id(entry.id), item.destination, item.operation)
             count[key] += 1
             if count[key] > 1:
                 key = f"{key}.{count[key]}"
             due: int | None = None
-            if item.act == "status":
+            if item.operation == "status":
                 partition = (entry.stream, item.destination)
                 pending = "stream = ? AND destination = ? AND act = 'status' AND state = 'pending'"
                 # A service that asked to wait asked for any message.
@@ -144,7 +144,7 @@ class SqliteJournal:
             db.execute(
                 "INSERT INTO deliveries (id, stream, seq, destination, act, body, state, next_attempt_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, 'pending', ?)",
-                (key, entry.stream, entry.seq, item.destination, item.act, item.model_dump_json(), due),
+                (key, entry.stream, entry.seq, item.destination, item.operation, item.model_dump_json(), due),
             )
 
     def _conflict(self, db: sqlite3.Connection, stream: str, expected: int, length: int) -> Conflict:

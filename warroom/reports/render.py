@@ -351,7 +351,7 @@ def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: P
                 "id": d.id,
                 "seq": d.seq,
                 "destination": d.destination,
-                "act": d.order.act,
+                "act": d.item.operation,
                 "state": d.state.value,
                 "attempts": d.attempts,
                 "url": d.receipt.url if d.receipt else "",

@@ -17,11 +17,9 @@ from concurrent import futures
 from datetime import datetime, timedelta
 
 from warroom import diagnostics
-from warroom.connect.attempt import Attempt, post_under
-from warroom.connect.ports import Chat
+from warroom.connect.attempt import Attempt
 from warroom.errors import (
     Conflict,
-    DeliveryError,
     JournalError,
     NotSent,
     Rejected,
@@ -32,15 +30,13 @@ from warroom.errors import (
 from warroom.incident.delivery import (
     CANNOT_SEND,
     LONGEST_RETRY_S,
-    Channel,
     Delivery,
     DeliveryState,
-    Opening,
     Receipt,
 )
-from warroom.incident.incident import Incident
-from warroom.reports.messages import channel_topic, marker
 from warroom.room import background
+from warroom.room.chat_delivery import CLOSE_S, ChatDeliveryHandler
+from warroom.room.delivery_handler import DeliveryHandler, UnableToSend
 from warroom.room.jobs import Wakeup
 from warroom.room.room import WarRoom
 
@@ -69,26 +65,16 @@ each further try, up to ``LONGEST_WAIT_S``."""
 GRACE_S = 0.5
 """How long a request under way may still take once the work is told to stop, in seconds."""
 
-CLOSE_S = 0.3
-"""How long the connections of one destination may take to close, in seconds."""
-
 
 def backoff(attempts: int, wish: float | None, jitter: Callable[[], float] = random.random) -> float:
-    """Seconds until the next try: 1, 2, 4 … 300, stretched by up to a quarter so that desks do not march in
-    step; never sooner than the service wishes (its wish capped at five minutes)."""
+    """Return the seconds until the next attempt: 1, 2, 4 … 300, plus up to a quarter of jitter so that consoles do
+    not retry in step; never sooner than the service asks (at most five minutes)."""
     wait = min(LONGEST_WAIT_S, 2.0 ** min(attempts - 1, 9)) * (1 + jitter() / 4)
     return max(wait, min(wish or 0.0, LONGEST_WAIT_S))
 
 
 def _cut_off(attempt: Attempt) -> str:
     return f"Not sent: time ran out while {attempt.doing}"
-
-
-class _Unable(Exception):
-    """This process cannot send to the destination: its settings or secrets do not do. Another one's may."""
-
-    def __init__(self, why: WarroomError) -> None:
-        super().__init__(str(why))
 
 
 class _Unseen(Unconfirmed):
@@ -108,7 +94,7 @@ class OutboxWorker:
         self._wake = Wakeup()
         room.on_change(self._wake.set)
         self._stop = threading.Event()
-        self._chats: dict[str, asyncio.Task[Chat]] = {}
+        self._handlers: dict[str, DeliveryHandler] = {"chat": ChatDeliveryHandler(room)}
         self._looks: Counter[str] = Counter()
         self._unable: dict[str, tuple[int, float]] = {}  # destination: how often, until when (monotonic)
         self.problem: WarroomError | None = None
@@ -198,14 +184,7 @@ class OutboxWorker:
                 task.cancel()
             if under_way:
                 await asyncio.wait(under_way)
-            await asyncio.gather(*map(self._close, self._chats))
-            self._chats.clear()
-
-    async def _close(self, name: str) -> None:
-        if chat := self._made(name):
-            with contextlib.suppress(DeliveryError, TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
-                    await chat.close()
+            await asyncio.gather(*(handler.close() for handler in self._handlers.values()))
 
     async def _pause(self, under_way: set[asyncio.Task[None]], look_s: float) -> None:
         """Until a send ends, something is written, or it is time to look again."""
@@ -220,9 +199,13 @@ class OutboxWorker:
         in_doubt = delivery.state is DeliveryState.UNCONFIRMED
         now = self.room.clock
         outcome, receipt, error, again, attempted = DeliveryState.DELIVERED, None, "", None, True
+        able = True
         try:
             async with asyncio.timeout(ATTEMPT_S):
-                receipt = await (self._find_outcome if in_doubt else self._attempt)(delivery, attempt)
+                if in_doubt:
+                    receipt = await self._find_outcome(delivery, attempt)
+                else:
+                    receipt = await self._handler(delivery).perform(delivery, attempt)
         except asyncio.CancelledError:  # the work ends before the answer is here
             left = attempt.end()
             if in_doubt:
@@ -249,7 +232,8 @@ class OutboxWorker:
             else:
                 outcome, error = DeliveryState.PENDING, _cut_off(attempt)
                 again = now() + timedelta(seconds=backoff(delivery.attempts, None))
-        except _Unable as unable:  # no time is set: another process may take it at once
+        except UnableToSend as unable:  # no time is set: another process may take it at once
+            able = False
             times = self._unable.get(delivery.destination, (0, 0.0))[0]
             pause = min(UNABLE_S * 2 ** min(times, 9), LONGEST_WAIT_S)
             self._unable[delivery.destination] = (times + 1, self._monotonic() + pause)
@@ -287,7 +271,9 @@ class OutboxWorker:
                 outcome = DeliveryState.UNCONFIRMED
             else:
                 outcome, again = DeliveryState.PENDING, now() + timedelta(seconds=backoff(delivery.attempts, None))
-        settling = asyncio.ensure_future(
+        if able:
+            self._unable.pop(delivery.destination, None)
+        completing = asyncio.ensure_future(
             asyncio.to_thread(
                 lambda: self.journal.complete(
                     delivery.id,
@@ -302,146 +288,54 @@ class OutboxWorker:
         )
         with contextlib.suppress(WarroomError):  # not kept: the lease runs out, and it is looked into then
             try:
-                await asyncio.shield(settling)
+                await asyncio.shield(completing)
             except asyncio.CancelledError:  # the outcome is known: ending must not make it unknown
-                await settling
+                await completing
                 raise
         self.room.notify()
 
     def _next_look(self, delivery: Delivery) -> datetime | None:
-        """When an uncertain delivery is looked into; None where only a person can tell."""
-        chat = self._made(delivery.destination)
+        """When an unconfirmed delivery is looked into next; None where only a person can tell."""
+        recovery = self._handler(delivery).known_recovery(delivery)
         self._looks[delivery.id] += 1
         looks = self._looks[delivery.id]
-        if chat is None or self._repeatable(delivery, chat):  # None: nobody has looked yet
+        if recovery is None or recovery == "repeat":
             wait = backoff(looks, None)
-        elif chat.reads_back and looks <= GIVE_UP_READING:
+        elif recovery == "read back" and looks <= GIVE_UP_READING:
             wait = READ_BACK_S * looks
         else:
             return None
         return self.room.clock() + timedelta(seconds=wait)
 
-    def _repeatable(self, delivery: Delivery, chat: Chat) -> bool:
-        """Whether doing it once more is harmless: the chat dedupes, or nothing new is posted."""
-        if chat.dedupes or delivery.order.act == "open":
-            return True
-        # A first status message is a post like any other; a backend that cannot read back does not show one.
-        return delivery.order.act == "status" and (not chat.reads_back or self._status_shown(delivery) is not None)
-
     async def _find_outcome(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
-        """What became of a delivery in doubt; it is sent again only once it certainly has not arrived."""
-        chat = await self._chat(delivery.destination)
-        if self._repeatable(delivery, chat):
-            return await self._attempt(delivery, attempt)
-        if not chat.reads_back:
+        """Learn what became of an unconfirmed delivery; it is sent again only if it certainly has not arrived."""
+        handler = self._handler(delivery)
+        recovery = await handler.recovery(delivery)
+        if recovery == "repeat":
+            return await handler.perform(delivery, attempt)
+        if recovery == "ask":
             raise Unconfirmed("Delivery unconfirmed: it was being sent")
-        if not self._looks[delivery.id]:  # somebody else's, killed a moment ago: it may be on its way still
+        if not self._looks[delivery.id]:  # another process was killed a moment ago: it may still be on its way
             raise Unconfirmed("It was being sent when warroom ended")
-        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
-        channel = incident.channels.get(delivery.destination)
         try:
-            found = await chat.find(channel, delivery.id) if channel else None
+            found = await handler.find(delivery)
         except NotSent as no:
             self._looks[delivery.id] += 1
             wait = backoff(self._looks[delivery.id], no.retry_after)
             raise _Unseen(f"It may have arrived: {no.title}", retry_after=wait) from None
         except Rejected as no:
             raise _Unseen(f"It may have arrived, and cannot be looked for: {no.title}", no.remedy) from None
-        return found or await self._attempt(delivery, attempt)
+        return found or await handler.perform(delivery, attempt)
 
-    async def _attempt(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
-        name, order = delivery.destination, delivery.order
-        attempt.doing = "its settings and secrets were being read"
-        chat = await self._chat(name)
-        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
-        channel = incident.channels.get(name)
-        if channel is None or order.act == "open":
-            attempt.doing = "its channel was being opened"
-            channel = await self._open(chat, name, incident)
-        if order.act == "open" or order.message is None:
-            return Receipt(id=channel.id, url=channel.url)
-        shown = self._status_shown(delivery) if order.act == "status" else None
-        attempt.doing = "waiting for it"
-        if getattr(chat, "tells_when_it_sends", False):
-            post_under(attempt)
-        elif not (order.act == "status" and self._repeatable(delivery, chat)):
-            attempt.leave()
-        if order.act == "status":
-            return await chat.show_status(channel, order.message, shown, delivery.id)
-        return await chat.post(channel, order.message, delivery.id)
-
-    async def _chat(self, name: str) -> Chat:
-        """The destination's backend, made once. ``_Unable`` if this process cannot make it."""
-        if name not in self.room.settings.destinations:
-            raise _Unable(
-                SettingsError(f"the settings no longer name {name}", "Put it back, or send this yourself.")
-            )
-        making = self._chats.get(name)
-        if making is None:
-            # Secrets may come from a command that asks its keeper: never on the loop.
-            making = self._chats[name] = asyncio.create_task(asyncio.to_thread(self.room.chats, name))
+    def _handler(self, delivery: Delivery) -> DeliveryHandler:
         try:
-            chat = await asyncio.shield(making)
-        except WarroomError as error:
-            self._chats.pop(name, None)
-            raise _Unable(error) from None
-        except Exception:
-            self._chats.pop(name, None)
-            raise
-        self._unable.pop(name, None)
-        return chat
+            return self._handlers[delivery.item.kind]
+        except KeyError:
+            kind = delivery.item.kind
+            raise UnableToSend(
+                SettingsError(f"this version of warroom sends no items of kind {kind}", "Update warroom.")
+            ) from None
 
     def _unable_now(self) -> set[str]:
         now = self._monotonic()
         return {name for name, (_, until) in self._unable.items() if now < until}
-
-    def _made(self, name: str) -> Chat | None:
-        making = self._chats.get(name)
-        done = making is not None and making.done() and not making.cancelled() and making.exception() is None
-        return making.result() if making and done else None
-
-    async def _open(self, chat: Chat, name: str, incident: Incident) -> Channel:
-        opening = self._opening(incident, name)
-        channel = await chat.open(opening, f"{incident.id}.{name}.open")
-        if channel.id:  # where a backend has no channels, none was opened
-            await asyncio.to_thread(self.room.keep_channel, incident.id, name, channel, len(opening.invite))
-        return channel
-
-    def _opening(self, incident: Incident, name: str) -> Opening:
-        """The channel as it should be: who is on call, leads or works, is invited by their handle there."""
-        settings = self.room.settings
-        wanted = {assignment.person for assignment in incident.roles.values()} | {self.room.on_call()}
-        handles = [
-            person.handles.get(name) or person.handles.get(settings.destinations[name].backend, "")
-            for person in settings.team.people
-            if person.name in wanted or not person.roles or len(settings.team.people) <= 5
-        ]
-        to = tuple(handle for handle in handles if handle)
-        if set(settings.destinations[name].audiences) == {"customers"}:
-            known_as = self.room.known_as(incident)
-            ref = marker(incident.id, 0, "customers").rpartition(" ")[2].lower()
-            return Opening(
-                incident=incident.id, name=f"incident-{ref}", title=known_as, topic=known_as, invite=to, public=True
-            )
-        words = "".join(c if c.isascii() and c.isalnum() else "-" for c in incident.service.lower()).strip("-")
-        return Opening(
-            incident=incident.id,
-            name=f"{incident.id.lower()}-{words}"[:80].strip("-"),
-            title=f"{incident.id} {incident.service}",
-            topic=channel_topic(incident),
-            invite=to,
-        )
-
-    def _status_shown(self, delivery: Delivery) -> Receipt | None:
-        """The status message this destination shows already, if any."""
-        shown = None
-        for earlier in self.room.deliveries(delivery.incident):
-            if (
-                earlier.order.act == "status"
-                and earlier.destination == delivery.destination
-                and earlier.state is DeliveryState.DELIVERED
-                and earlier.receipt
-                and earlier.receipt.id
-            ):
-                shown = earlier.receipt
-        return shown

@@ -238,7 +238,7 @@ class WarRoom:
         )
         replaced = {
             id
-            for stream in {one.incident for one in found if one.order.act == "status"}
+            for stream in {one.incident for one in found if one.item.operation == "status"}
             for id in superseded(self.journal.deliveries(stream))
         }
         return [
@@ -566,12 +566,12 @@ class WarRoom:
         for place, entry in enumerate(story.entries):
             event = entry.event
             if isinstance(event, Declared):
-                orders += [(place, OutboxItem(act="open", destination=name)) for name in reach]
+                orders += [(place, OutboxItem(operation="open", destination=name)) for name in reach]
             elif isinstance(event, UpdatePosted):
                 number = next(post.number for post in incident.posts if post.id == entry.id)
                 message = _message(event, incident, story.context.now, number)
                 orders += [
-                    (place, OutboxItem(act="post", destination=name, message=post))
+                    (place, OutboxItem(operation="post", destination=name, message=post))
                     for name in event.destinations
                     for post in self._posts(name, message)
                 ]
@@ -581,7 +581,7 @@ class WarRoom:
             message = parts.shortened(
                 messages.compose_status(incident, self.playbook, story.context.now, self.zone)
             )
-            orders += [(news, OutboxItem(act="status", destination=name, message=message)) for name in reach]
+            orders += [(news, OutboxItem(operation="status", destination=name, message=message)) for name in reach]
         return orders
 
     def _posts(self, name: str, message: Message) -> Sequence[Message]:
@@ -669,9 +669,9 @@ def _placeless(delivery: Delivery) -> bool:
     if delivery.state is not DeliveryState.DELIVERED:
         return False
     receipt = delivery.receipt
-    if delivery.order.act == "open":
+    if delivery.item.operation == "open":
         return receipt is not None and not receipt.id
-    return delivery.order.act == "status" and not (receipt and receipt.id)
+    return delivery.item.operation == "status" and not (receipt and receipt.id)
 
 
 def _message(update: PostUpdate | UpdatePosted, incident: Incident, now: datetime, number: int) -> Message:

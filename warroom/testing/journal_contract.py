@@ -58,11 +58,11 @@ def post(destination: str = "slack", text: str = "we look into it") -> OutboxIte
         marker="INC-1·u1",
         at=NOW,
     )
-    return OutboxItem(act="post", destination=destination, message=message)
+    return OutboxItem(operation="post", destination=destination, message=message)
 
 
 def status(destination: str = "slack", text: str = "investigating") -> OutboxItem:
-    return post(destination, text).model_copy(update={"act": "status"})
+    return post(destination, text).model_copy(update={"operation": "status"})
 
 
 def write(journal: Journal, *orders: OutboxItem, stream: str = "INC-1") -> list[str]:
@@ -309,7 +309,7 @@ class JournalContract:
     # The outbox
 
     def test_deliveries_are_kept_in_the_order_written_with_stable_ids(self, place: Place, journal: Journal) -> None:
-        opening = OutboxItem(act="open", destination="slack")
+        opening = OutboxItem(operation="open", destination="slack")
         journal.append("INC-1", 0, [note(), note()], [(0, opening), (0, post()), (1, post("mail"))], at=NOW, by="")
         write(journal, post(), stream="INC-2")
         found = journal.deliveries()
@@ -319,7 +319,7 @@ class JournalContract:
             "INC-1.2.mail.post",
             "INC-2.1.slack.post",
         ]
-        assert found[1].order == post() and found[1].state is DeliveryState.PENDING and found[1].attempts == 0
+        assert found[1].item == post() and found[1].state is DeliveryState.PENDING and found[1].attempts == 0
         other = place.open()
         assert other.deliveries("INC-1") == found[:3]
         other.close()
@@ -360,7 +360,7 @@ class JournalContract:
     def test_a_claim_holds_counts_and_says_sending(self, journal: Journal) -> None:
         write(journal, post())
         claimed = journal.claim(ME, NOW)
-        assert claimed and (claimed.state, claimed.attempts, claimed.order) == (DeliveryState.SENDING, 1, post())
+        assert claimed and (claimed.state, claimed.attempts, claimed.item) == (DeliveryState.SENDING, 1, post())
         assert journal.deliveries() == [claimed]
         assert take(journal, owner=OTHER) is None
 

@@ -41,7 +41,7 @@ def timeline_rows(incident: Incident, deliveries: Sequence[Delivery], zone: tzin
     """
     sent: dict[UUID, list[Delivery]] = {}
     for delivery in deliveries:
-        if delivery.order.act == "post":
+        if delivery.item.operation == "post":
             sent.setdefault(delivery.entry_id, []).append(delivery)
     rows, day = [], None
     today = now.astimezone(zone).date()

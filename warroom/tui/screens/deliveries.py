@@ -35,14 +35,14 @@ RESEND = "ctrl+r"
 
 def what(delivery: Delivery) -> str:
     """What is delivered, in a few words: ``u3 update · the team``."""
-    order = delivery.order
-    if order.act == "open":
+    item = delivery.item
+    if item.operation == "open":
         return "create channel"
-    if order.act == "status" or order.message is None:
+    if item.operation == "status" or item.message is None:
         return "update topic"
-    number = order.message.marker.rpartition("·")[2]
+    number = item.message.marker.rpartition("·")[2]
     part = delivery.id.rpartition(".post.")[2]
-    return f"{number} {order.message.kind}" + (f" part {part}" if part.isdigit() else "")
+    return f"{number} {item.message.kind}" + (f" part {part}" if part.isdigit() else "")
 
 
 def when(delivery: Delivery, now: datetime) -> str:
@@ -182,8 +182,8 @@ class DeliveriesScreen(IncidentScreen):
         if receipt and (receipt.url or receipt.id):
             parts.append(block(f"Receipt  {' '.join(dict.fromkeys(p for p in (receipt.id, receipt.url) if p))}"))
         parts.append(block(f"Key      {chosen.id}", "$text-quiet"))
-        if chosen.order.message:
-            parts += [Content(""), block(chosen.order.message.text)]
+        if chosen.item.message:
+            parts += [Content(""), block(chosen.item.message.text)]
         about.update(Content("\n").join(parts))
 
     def _chosen(self) -> Delivery | None:
@@ -234,7 +234,7 @@ class DeliveriesScreen(IncidentScreen):
                 (Field("answer", "Did it arrive?", choices=choices),),
                 self._answering(delivery),
                 verb="confirm",
-                about=f"Look for {delivery.order.message.marker if delivery.order.message else 'the channel'} "
+                about=f"Look for {delivery.item.message.marker if delivery.item.message else 'the channel'} "
                 f"on {delivery.destination}. {delivery.error}",
             )
         )

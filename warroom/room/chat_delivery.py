@@ -1,0 +1,155 @@
+"""Chat deliveries: open the incident's channel, post messages, keep the one status message up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from warroom.connect.attempt import Attempt, post_under
+from warroom.connect.ports import Chat
+from warroom.errors import DeliveryError, SettingsError, WarroomError
+from warroom.incident.delivery import Channel, Delivery, DeliveryState, Opening, Receipt
+from warroom.incident.incident import Incident
+from warroom.reports.messages import channel_topic, marker
+from warroom.room.delivery_handler import Recovery, UnableToSend
+from warroom.room.room import WarRoom
+
+CLOSE_S = 0.3
+"""How long the connections of one destination may take to close, in seconds."""
+
+
+class ChatDeliveryHandler:
+    """A ``DeliveryHandler`` over the chat backends of the settings; each is loaded when first needed."""
+
+    kind = "chat"
+
+    def __init__(self, room: WarRoom) -> None:
+        self.room = room
+        self._loading: dict[str, asyncio.Task[Chat]] = {}
+
+    async def perform(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
+        """As ``DeliveryHandler`` says. Opens the channel first where the incident has none there."""
+        name, item = delivery.destination, delivery.item
+        attempt.doing = "its settings and secrets were being read"
+        chat = await self._chat(name)
+        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
+        channel = incident.channels.get(name)
+        if channel is None or item.operation == "open":
+            attempt.doing = "its channel was being opened"
+            channel = await self._open(chat, name, incident)
+        if item.operation == "open" or item.message is None:
+            return Receipt(id=channel.id, url=channel.url)
+        shown = self._status_shown(delivery) if item.operation == "status" else None
+        attempt.doing = "waiting for it"
+        if getattr(chat, "tells_when_it_sends", False):
+            post_under(attempt)
+        elif not (item.operation == "status" and self._recovery(delivery, chat) == "repeat"):
+            attempt.leave()
+        if item.operation == "status":
+            return await chat.show_status(channel, item.message, shown, delivery.id)
+        return await chat.post(channel, item.message, delivery.id)
+
+    async def find(self, delivery: Delivery) -> Receipt | None:
+        chat = await self._chat(delivery.destination)
+        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
+        channel = incident.channels.get(delivery.destination)
+        return await chat.find(channel, delivery.id) if channel else None
+
+    async def recovery(self, delivery: Delivery) -> Recovery:
+        return self._recovery(delivery, await self._chat(delivery.destination))
+
+    def known_recovery(self, delivery: Delivery) -> Recovery | None:
+        chat = self._loaded(delivery.destination)
+        return self._recovery(delivery, chat) if chat else None
+
+    async def close(self) -> None:
+        await asyncio.gather(*map(self._close, self._loading))
+        self._loading.clear()
+
+    def _recovery(self, delivery: Delivery, chat: Chat) -> Recovery:
+        if chat.dedupes or delivery.item.operation == "open":
+            return "repeat"
+        # A first status message is a post like any other; a backend that cannot read back does not show one.
+        if delivery.item.operation == "status" and (not chat.reads_back or self._status_shown(delivery)):
+            return "repeat"
+        return "read back" if chat.reads_back else "ask"
+
+    async def _chat(self, name: str) -> Chat:
+        if name not in self.room.settings.destinations:
+            raise UnableToSend(
+                SettingsError(f"the settings no longer name {name}", "Put it back, or send this yourself.")
+            )
+        loading = self._loading.get(name)
+        if loading is None:
+            # Secrets may come from a command that waits for a person: never on the loop.
+            loading = self._loading[name] = asyncio.create_task(asyncio.to_thread(self.room.chats, name))
+        try:
+            return await asyncio.shield(loading)
+        except WarroomError as error:
+            self._loading.pop(name, None)
+            raise UnableToSend(error) from None
+        except Exception:
+            self._loading.pop(name, None)
+            raise
+
+    def _loaded(self, name: str) -> Chat | None:
+        task = self._loading.get(name)
+        done = task is not None and task.done() and not task.cancelled() and task.exception() is None
+        return task.result() if task and done else None
+
+    async def _close(self, name: str) -> None:
+        if chat := self._loaded(name):
+            with contextlib.suppress(DeliveryError, TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await chat.close()
+
+    async def _open(self, chat: Chat, name: str, incident: Incident) -> Channel:
+        opening = self._opening(incident, name)
+        channel = await chat.open(opening, f"{incident.id}.{name}.open")
+        if channel.id:  # a backend without channels opens none
+            await asyncio.to_thread(self.room.keep_channel, incident.id, name, channel, len(opening.invite))
+        return channel
+
+    def _opening(self, incident: Incident, name: str) -> Opening:
+        """The channel as it should be: whoever is on call, leads or responds is invited by their handle there."""
+        settings = self.room.settings
+        wanted = {assignment.person for assignment in incident.roles.values()} | {self.room.on_call()}
+        handles = [
+            person.handles.get(name) or person.handles.get(settings.destinations[name].backend, "")
+            for person in settings.team.people
+            if person.name in wanted or not person.roles or len(settings.team.people) <= 5
+        ]
+        invite = tuple(handle for handle in handles if handle)
+        if set(settings.destinations[name].audiences) == {"customers"}:
+            known_as = self.room.known_as(incident)
+            ref = marker(incident.id, 0, "customers").rpartition(" ")[2].lower()
+            return Opening(
+                incident=incident.id,
+                name=f"incident-{ref}",
+                title=known_as,
+                topic=known_as,
+                invite=invite,
+                public=True,
+            )
+        words = "".join(c if c.isascii() and c.isalnum() else "-" for c in incident.service.lower()).strip("-")
+        return Opening(
+            incident=incident.id,
+            name=f"{incident.id.lower()}-{words}"[:80].strip("-"),
+            title=f"{incident.id} {incident.service}",
+            topic=channel_topic(incident),
+            invite=invite,
+        )
+
+    def _status_shown(self, delivery: Delivery) -> Receipt | None:
+        """The status message that this destination shows already, if any."""
+        shown = None
+        for earlier in self.room.deliveries(delivery.incident):
+            if (
+                earlier.item.operation == "status"
+                and earlier.destination == delivery.destination
+                and earlier.state is DeliveryState.DELIVERED
+                and earlier.receipt
+                and earlier.receipt.id
+            ):
+                shown = earlier.receipt
+        return shown
