@@ -1070,7 +1070,7 @@ def opened(tmp_path: Path, settings: str, **environ: str) -> wiring.AppContext:
 def test_without_a_destination_a_transcript_takes_everything_drills_too(tmp_path: Path) -> None:
     with opened(tmp_path, "") as home:
         for audience in ("team", "customers", "executives"):
-            assert home.room.destinations(audience, drill=True) == ("transcript",)
+            assert home.room.updates.destinations(audience, drill=True) == ("transcript",)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_words_and_lines_stay_whole_where_they_fit() -> None:
 def test_a_longer_update_is_posted_in_parts_with_keys_of_their_own(tmp_path: Path) -> None:
     chats = {"chat": RecordingChat("chat", max_length=2_000), "mail": RecordingChat("mail")}
     with AppHarness(tmp_path, chats=chats) as harness:
-        harness.room.measures = lambda name: chats[name]
+        harness.room.updates.measures = lambda name: chats[name]
         incident = harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
         harness.room.post_update(incident, "update", {"impact": "Nobody can pay. " * 200})
         harness.deliver()
@@ -109,7 +109,7 @@ def test_a_longer_update_is_posted_in_parts_with_keys_of_their_own(tmp_path: Pat
 def test_what_no_number_of_posts_would_hold_is_refused_before_it_is_recorded(tmp_path: Path) -> None:
     chats = {"chat": RecordingChat("chat", max_length=60), "mail": RecordingChat("mail")}
     with AppHarness(tmp_path, chats=chats) as harness:
-        harness.room.measures = lambda name: chats[name]
+        harness.room.updates.measures = lambda name: chats[name]
         incident = harness.room.declare(Declare("checkout-api", "Card payments fail " * 20)).incident
         harness.deliver()
         (declaration,) = chats["chat"].posts

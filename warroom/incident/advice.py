@@ -1,4 +1,4 @@
-"""The lookout: what is due and what to do next, most urgent first. Pure: asked with a ``now``, it only says."""
+"""What is due and what to do next, most urgent first. Pure: ``now`` is passed in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from warroom.incident import timing
 from warroom.incident.commands import close_blockers, resolve_blockers
-from warroom.incident.delivery import Delivery, DeliveryState, resendable
+from warroom.incident.delivery import Audience, Delivery, DeliveryState, resendable
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Item, Playbook
 from warroom.incident.timing import Urgency
@@ -44,12 +44,24 @@ def next_steps(
     """
     if incident.status == "closed":
         return [NextStep("home", "", f"{incident.id} is closed")]
-    told = list(_deliveries(deliveries))
+    steps = list(_deliveries(deliveries))
     if spike:
-        told.append(NextStep("pane_logs", "", f"Check the log: errors are at {spike:.0f}× the last hour", "soon"))
-    told += _while_open(incident, playbook, now) if incident.open else _afterwards(incident, playbook)
+        steps.append(NextStep("pane_logs", "", f"Check the log: errors are at {spike:.0f}× the last hour", "soon"))
+    steps += _while_open(incident, playbook, now) if incident.open else _afterwards(incident, playbook)
     rank = {"overdue": 0, "late": 1, "soon": 2, "calm": 3}
-    return sorted(told, key=lambda step: rank[step.urgency])  # stable: the order of asking within an urgency
+    return sorted(steps, key=lambda step: rank[step.urgency])  # stable: within an urgency in the order above
+
+
+def due_template(incident: Incident, audience: Audience) -> str:
+    """Return the id of the template that ``audience`` gets next: first message, later ones, the resolution."""
+    if audience == "executives":
+        return "executive"
+    if audience == "team":
+        return "update" if incident.open else "resolution"
+    if not incident.open:
+        return "customer_resolution"
+    informed = any(post.update.audience == "customers" for post in incident.posts)
+    return "customer_update" if informed else "customer_initial"
 
 
 def _deliveries(deliveries: Sequence[Delivery]) -> Iterator[NextStep]:
@@ -89,9 +101,11 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
     number = len(incident.posts) + 1
     if update and update.urgency != "calm":
         when = "now" if update.left_s <= 0 else f"in {timing.minutes(update.left_s)}"
-        yield NextStep("update", "update", f"Post update {number} {when}", update.urgency)
+        yield NextStep("update", due_template(incident, "team"), f"Post update {number} {when}", update.urgency)
     elif update is None:
-        yield NextStep("update", "update", f"Post update {number}: no next update set", "soon")
+        yield NextStep(
+            "update", due_template(incident, "team"), f"Post update {number}: no next update set", "soon"
+        )
     if _severity_in_doubt(incident, playbook, now):
         yield NextStep("check", SEVERITY_ITEM, "Confirm that the severity still fits")
     if incident.commander:
@@ -110,7 +124,7 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
             yield NextStep("assign", role.id, f"Assign a {role.title.lower()}")
     if not incident.fixes:
         yield NextStep("fix", "", "Record the fix when there is one")
-    yield NextStep("update", "update", f"Post update {number}")
+    yield NextStep("update", due_template(incident, "team"), f"Post update {number}")
 
 
 def _severity_in_doubt(incident: Incident, playbook: Playbook, now: datetime) -> bool:
@@ -147,7 +161,7 @@ def next_item(incident: Incident, playbook: Playbook, now: datetime) -> Item | N
 def _afterwards(incident: Incident, playbook: Playbook) -> Iterator[NextStep]:
     since = incident.milestones["resolved"]
     if not any(post.update.message == "resolution" and post.at >= since for post in incident.posts):
-        yield NextStep("update", "resolution", "Post the all-clear", "soon")
+        yield NextStep("update", due_template(incident, "team"), "Post the all-clear", "soon")
     if not incident.sections.get("root_cause"):
         yield NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
     for item in playbook.checklists["post_incident"].items:

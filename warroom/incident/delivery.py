@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
@@ -15,6 +15,17 @@ Audience = Literal["team", "customers", "executives"]
 AUDIENCES: tuple[Audience, ...] = ("team", "customers", "executives")
 
 MessageKind = Literal["declaration", "update", "resolution", "customer", "executive", "note", "status"]
+
+TEMPLATE_KINDS: Mapping[str, MessageKind] = {
+    "declaration": "declaration",
+    "update": "update",
+    "resolution": "resolution",
+    "customer_initial": "customer",
+    "customer_update": "customer",
+    "customer_resolution": "customer",
+    "executive": "executive",
+}
+"""The playbook's message templates that can be posted, and the kind of message each makes."""
 
 LONGEST_RETRY_S = 375.0
 """No attempt is put off for longer, in seconds. A time further ahead was written before the clock was set back."""

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from warroom.errors import BadInput
 from warroom.incident import timing
-from warroom.incident.delivery import Audience, Message, MessageKind
+from warroom.incident.delivery import TEMPLATE_KINDS, Audience, Message
 from warroom.incident.events import (
     EvidencePinned,
     FixRecorded,
@@ -23,11 +23,6 @@ from warroom.incident.playbook import Playbook, Template
 from warroom.reports import templates
 from warroom.safety import redact, sanitize
 
-_KINDS: Mapping[str, MessageKind] = {
-    "declaration": "declaration",
-    "update": "update",
-    "resolution": "resolution",
-}
 _MAX_ACTION = 200  # characters of one drafted action
 
 
@@ -251,9 +246,8 @@ def compose(
     title, mark = title.strip(), marker(incident.id, number, template.audience)
     if incident.drill:  # no reader may take it for a real incident
         title = f"DRILL · {title}"
-    kind = _KINDS.get(template_id) or {"customers": "customer", "executives": "executive"}.get(template.audience)
     return Message(
-        kind=kind or "update",
+        kind=TEMPLATE_KINDS.get(template_id, "update"),
         audience=template.audience,
         incident=incident.id,
         severity=incident.severity,

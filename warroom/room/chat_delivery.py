@@ -121,7 +121,7 @@ class ChatDeliveryHandler:
         ]
         invite = tuple(handle for handle in handles if handle)
         if set(settings.destinations[name].audiences) == {"customers"}:
-            known_as = self.room.known_as(incident)
+            known_as = self.room.updates.known_as(incident)
             ref = marker(incident.id, 0, "customers").rpartition(" ")[2].lower()
             return Opening(
                 incident=incident.id,

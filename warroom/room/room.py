@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 
 from warroom.config.settings import Settings
 from warroom.connect.ports import Chat
-from warroom.errors import BadInput, Conflict, JournalError, NotFound, Refusal, WarroomError
-from warroom.incident import timing
+from warroom.errors import Conflict, JournalError, NotFound, Refusal, WarroomError
 from warroom.incident.commands import (
     Assign,
     ClearAlert,
@@ -30,17 +29,13 @@ from warroom.incident.commands import (
     decide,
 )
 from warroom.incident.delivery import (
-    Audience,
     Channel,
     Delivery,
     DeliveryState,
-    Message,
-    MessageKind,
-    OutboxItem,
     resendable,
     superseded,
 )
-from warroom.incident.events import TEAM, AlertTaken, Declared, Entry, Event, NewEntry, UpdatePosted
+from warroom.incident.events import TEAM, AlertTaken, Entry, Event, NewEntry
 from warroom.incident.identity import short_id, uuid7
 from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
@@ -48,28 +43,12 @@ from warroom.incident.readings import Observation
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import TeamState, fold_team
 from warroom.journal.port import Journal
-from warroom.reports import messages, warnings
-from warroom.room import message_parts as parts
 from warroom.room.drafts import Drafts, OpenedDraft
+from warroom.room.updates import Preview, Updates
 from warroom.safety import redact
 
 Clock = Callable[[], datetime]
 C = TypeVar("C")
-
-STATUS_KINDS = frozenset(
-    {"declared", "severity", "status", "resolved", "reopened", "closed", "assigned", "released", "update"}
-)
-"""Events after which the one status message in the chat has something new to say."""
-
-TEMPLATE_KINDS: Mapping[str, MessageKind] = {
-    "declaration": "declaration",
-    "update": "update",
-    "resolution": "resolution",
-    "customer_initial": "customer",
-    "customer_update": "customer",
-    "customer_resolution": "customer",
-    "executive": "executive",
-}
 
 RETRIES = 8
 """How often a command is decided anew when somebody else wrote first."""
@@ -81,30 +60,6 @@ class Done:
 
     incident: Incident
     entries: list[Entry]
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """The exact text one destination will get, in how many ``posts`` (a blank line between them).
-
-    ``length`` and ``limit`` are as the destination counts. ``problem`` is why it cannot go yet.
-    """
-
-    destination: str
-    text: str
-    limit: int
-    problem: str = ""
-    length: int = 0
-    posts: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """An update as it would be posted now, and what a careful colleague would say about it."""
-
-    message: Message
-    copies: tuple[Copy, ...]
-    warnings: tuple[str, ...]
 
 
 class WarRoom:
@@ -131,13 +86,10 @@ class WarRoom:
         self.by = by
         self.clock = clock
         self.chats = chats
-        self.measures = measures
-        """A destination made without its secrets, to measure texts by; None measures nothing."""
+        self.updates = Updates(playbook, settings, clock, lambda name: self.chats(name), measures)
         self.journal = journal
         self._drafts = Drafts(journal, by)
         self._folded: dict[str, Incident] = {}
-        self._previewers: dict[str, Chat] = {}
-        self._previewing = threading.Lock()
         self._team = TeamState()
         self._lock = threading.RLock()
         self._write_lock = (
@@ -282,7 +234,7 @@ class WarRoom:
             story.add([NewEntry(waiting.event, waiting.id)])
         if commander:
             story.add(decide(story.incident, _clean(Assign("incident_commander", commander)), context))
-        update = self._update(story.incident, "declaration", {}, None, "")
+        update = self.updates.compose(story.incident, "declaration", {})
         story.add(decide(story.incident, update, context))
         done = self._append(story, 0)
         if waiting:
@@ -311,32 +263,13 @@ class WarRoom:
 
     def draft_update(self, incident_id: str, template: str) -> dict[str, str]:
         """The template's fields as they would be filled in now; what happened since the last update included."""
-        return self._draft(self.incident(incident_id), template)
+        return self.updates.draft(self.incident(incident_id), template)
 
     def preview_update(
         self, incident_id: str, template: str, given: Mapping[str, str], destinations: Sequence[str] | None = None
     ) -> Preview:
-        """What would be posted, to whom, letter by letter."""
-        incident = self.incident(incident_id)
-        update = self._update(incident, template, given, destinations, "")
-        message = _message(update, incident, self.clock(), len(incident.posts) + 1)
-        copies = tuple(self._copy(name, message) for name in update.destinations)
-        return Preview(message, copies, warnings.find_warnings(template, dict(given), message, incident))
-
-    def _copy(self, name: str, message: Message) -> Copy:
-        """What one destination will get; one that is badly set up is said, and does not cost the others."""
-        try:
-            with self._previewing:
-                # Made once: a secret may come from a command that asks its keeper.
-                if name not in self._previewers:
-                    self._previewers[name] = self.chats(name)
-            chat = self._previewers[name]
-            posts = parts.split(chat, message)
-            problem = "" if posts else str(_too_long(name, chat, message))
-            text = "\n\n".join(chat.render(post) for post in posts or (message,))
-            return Copy(name, text, chat.max_length, problem, parts.length(chat, message), len(posts) or 1)
-        except WarroomError as error:
-            return Copy(name, message.text, len(message.text), str(error))
+        """Compose the update without posting it: the exact text each destination would get, and the warnings."""
+        return self.updates.preview(self.incident(incident_id), template, given, destinations)
 
     def post_update(
         self,
@@ -357,7 +290,8 @@ class WarRoom:
 
         # Decided anew where somebody else wrote first: of two consoles that post at once, the second is asked.
         def decided(incident: Incident) -> PostUpdate:
-            return replace(_clean(self._update(incident, template, given, destinations, approved_by)), seen=seen)
+            update = self.updates.compose(incident, template, given, destinations)
+            return replace(update, approved_by=redact(approved_by, personal=False).text, seen=seen)
 
         done = self._execute(incident_id, decided)
         with suppress(WarroomError):  # it is posted, whatever becomes of its draft
@@ -488,126 +422,12 @@ class WarRoom:
     def _new_id(self) -> UUID:
         return uuid7(self.clock(), os.urandom(10))
 
-    def _draft(self, incident: Incident, template: str) -> dict[str, str]:
-        drafted = messages.draft(
-            template, incident, self.playbook, self.clock(), self.zone, self.known_as(incident)
-        )
-        if "company" in self.playbook.templates[template].fields:
-            drafted["company"] = self.settings.team.company or self.settings.team.name
-        return drafted
-
-    def known_as(self, incident: Incident) -> str:
-        """How customers know the incident's service: by its description in the settings, else by a plain name."""
-        described = {service.name: service.description.strip() for service in self.settings.services}
-        return described.get(incident.service) or messages.public_name(incident.service)
-
-    def destinations(self, audience: Audience, *, drill: bool) -> tuple[str, ...]:
-        """The destinations an audience is reached by; a drill reaches only those meant for drills."""
-        return tuple(
-            name
-            for name, destination in self.settings.destinations.items()
-            if audience in destination.audiences and (not drill or destination.drills)
-        )
-
-    def _update(
-        self,
-        incident: Incident,
-        template: str,
-        given: Mapping[str, str],
-        destinations: Sequence[str] | None,
-        approved_by: str,
-    ) -> PostUpdate:
-        kind = TEMPLATE_KINDS.get(template)
-        if kind is None:
-            raise BadInput(f"{template!r} is not a message template", f"Use one of {', '.join(TEMPLATE_KINDS)}.")
-        now = self.clock()
-        audience = self.playbook.templates[template].audience
-        filled = {
-            name: redact(value, personal=audience == "customers").text
-            for name, value in {**self._draft(incident, template), **given}.items()
-        }
-        promised = filled.get("next_update", "").strip()
-        next_at = None
-        if promised and incident.open and kind != "resolution":
-            next_at = timing.read_moment(promised, now, self.zone, ahead=True)
-        message = messages.compose(
-            template,
-            filled,
-            incident,
-            self.playbook,
-            now,
-            self.zone,
-            len(incident.posts) + 1,
-            self.known_as(incident),
-        )
-        takers = self.destinations(audience, drill=incident.drill)
-        unknown = [name for name in destinations or () if name not in self.settings.destinations]
-        if unknown:
-            known = ", ".join(self.settings.destinations)
-            raise NotFound(f"There is no destination {unknown[0]!r}", f"The settings name: {known}.")
-        chosen = takers if destinations is None else tuple(n for n in takers if n in destinations)
-        return PostUpdate(
-            message=kind,
-            template=template,
-            audience=audience,
-            title=message.title,
-            words=message.text,
-            fields=filled,
-            next_update_at=next_at,
-            destinations=chosen,
-            approved_by=approved_by,
-        )
-
-    def _orders(self, story: UnitOfWork) -> list[tuple[int, OutboxItem]]:
-        incident = story.incident
-        reach = self.destinations("team", drill=incident.drill)
-        orders: list[tuple[int, OutboxItem]] = []
-        news = None
-        for place, entry in enumerate(story.entries):
-            event = entry.event
-            if isinstance(event, Declared):
-                orders += [(place, OutboxItem(operation="open", destination=name)) for name in reach]
-            elif isinstance(event, UpdatePosted):
-                number = next(post.number for post in incident.posts if post.id == entry.id)
-                message = _message(event, incident, story.context.now, number)
-                orders += [
-                    (place, OutboxItem(operation="post", destination=name, message=post))
-                    for name in event.destinations
-                    for post in self._posts(name, message)
-                ]
-            if event.kind in STATUS_KINDS:
-                news = place
-        if news is not None:
-            message = parts.shortened(
-                messages.compose_status(incident, self.playbook, story.context.now, self.zone)
-            )
-            orders += [(news, OutboxItem(operation="status", destination=name, message=message)) for name in reach]
-        return orders
-
-    def _posts(self, name: str, message: Message) -> Sequence[Message]:
-        """The posts a destination gets the message in. ``BadInput`` if it is too long for that.
-
-        A declaration is never refused: what is too long is cut, and the timeline keeps the whole of it.
-        """
-        if self.measures is None:
-            return (message,)
-        try:
-            chat = self.measures(name)
-            posts = parts.split(chat, message)
-            if not posts and message.kind == "declaration":
-                posts = (parts.cut(chat, message),)
-        except WarroomError:  # its settings are wrong: it is kept as it is, and not sent before they are right
-            return (message,)
-        if not posts:
-            raise _too_long(name, chat, message)
-        return posts
-
     def _append(self, story: UnitOfWork, expected: int) -> Done:
         entries = self.journal.append(
             story.incident.id,
             expected,
             [entry.event for entry in story.entries],
-            self._orders(story),
+            self.updates.outbox_items(story.incident, story.entries, story.context.now),
             at=story.context.now,
             by=story.context.by,
             summary=summarise(story.incident, self.playbook).to_json(),
@@ -656,14 +476,6 @@ class UnitOfWork:
         self.entries += entries
 
 
-def _too_long(name: str, chat: Chat, message: Message) -> BadInput:
-    return BadInput(
-        f"The text is too long for {name}: {parts.length(chat, message):,} characters, "
-        f"and {parts.MOST_PARTS} posts of {chat.max_length:,} cannot hold it",
-        "Shorten it, or leave this destination out.",
-    )
-
-
 def _placeless(delivery: Delivery) -> bool:
     """Whether the destination has no channel to open or status message to show, so that nothing was sent."""
     if delivery.state is not DeliveryState.DELIVERED:
@@ -672,21 +484,6 @@ def _placeless(delivery: Delivery) -> bool:
     if delivery.item.operation == "open":
         return receipt is not None and not receipt.id
     return delivery.item.operation == "status" and not (receipt and receipt.id)
-
-
-def _message(update: PostUpdate | UpdatePosted, incident: Incident, now: datetime, number: int) -> Message:
-    return Message(
-        kind=update.message,
-        audience=update.audience,
-        incident=incident.id,
-        severity=incident.severity,
-        status=incident.status,
-        title=update.title,
-        text=update.words,
-        marker=messages.marker(incident.id, number, update.audience),
-        at=now,
-        pin=update.message == "declaration",
-    )
 
 
 def _clean(command: C) -> C:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -14,6 +14,7 @@ from warroom.cli.reporting import report_done
 from warroom.errors import BadInput, Refusal, WarroomError
 
 if TYPE_CHECKING:
+    from warroom.incident.delivery import Audience
     from warroom.incident.incident import Incident
     from warroom.room.room import WarRoom
 
@@ -55,7 +56,9 @@ def update(
 ) -> None:
     """Post an update; fields you leave out are drafted from the timeline."""
     room, incident = context.room, context.incident()
-    wanted = pick("audience", audience, [(name, name) for name in ("team", "customers", "executives")])
+    from warroom.incident.delivery import AUDIENCES
+
+    wanted = cast("Audience", pick("audience", audience, [(name, name) for name in AUDIENCES]))
     chosen = _template(room, incident, wanted, template)
     given = {
         "impact": impact,
@@ -74,7 +77,7 @@ def update(
     for name in fields:
         if name not in known:
             raise click.UsageError(f"The template {chosen} has no field {name}. It has: {', '.join(known)}.")
-    takers = room.destinations(room.playbook.template(chosen).audience, drill=incident.drill)
+    takers = room.updates.destinations(room.playbook.template(chosen).audience, drill=incident.drill)
     for name in to:
         if name in room.settings.destinations and name not in takers:
             raise Refusal(
@@ -118,21 +121,15 @@ def _keep_as_draft(room: WarRoom, incident_id: str, template: str, fields: Mappi
     return True
 
 
-def _template(room: WarRoom, incident: Incident, audience: str, named: str | None) -> str:
-    """The template named, or the one an audience is due: first words, later ones, the resolution."""
-    from warroom.room.room import TEMPLATE_KINDS
+def _template(room: WarRoom, incident: Incident, audience: Audience, named: str | None) -> str:
+    """The template named, or the one that is due for the audience."""
+    from warroom.incident.advice import due_template
+    from warroom.incident.delivery import TEMPLATE_KINDS
 
-    if named:
-        offered = [(id, room.playbook.template(id).title) for id in TEMPLATE_KINDS if id in room.playbook.templates]
-        return pick("message template", named, offered)
-    if audience == "executives":
-        return "executive"
-    if audience == "team":
-        return "update" if incident.open else "resolution"
-    if not incident.open:
-        return "customer_resolution"
-    told = any(post.update.audience == "customers" for post in incident.posts)
-    return "customer_update" if told else "customer_initial"
+    if not named:
+        return due_template(incident, audience)
+    offered = [(id, room.playbook.template(id).title) for id in TEMPLATE_KINDS if id in room.playbook.templates]
+    return pick("message template", named, offered)
 
 
 def _preview(

@@ -25,10 +25,11 @@ from textual.widgets import Input, Static, TextArea
 
 from warroom.errors import BadInput, JustPosted, WarroomError
 from warroom.incident import timing
-from warroom.incident.delivery import Audience
+from warroom.incident.advice import due_template
+from warroom.incident.delivery import TEMPLATE_KINDS, Audience
 from warroom.incident.incident import Incident
-from warroom.room.room import TEMPLATE_KINDS, Copy, Preview
 from warroom.room.snapshot import IncidentSnapshot, incident_snapshot
+from warroom.room.updates import Copy, Preview
 from warroom.safety import sanitize
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
@@ -298,18 +299,18 @@ class ComposerScreen(FormScreen):
 
     def _choices(self) -> list[tuple[str, str]]:
         """What is worth writing now: template and word, the likeliest first."""
-        incident, playbook = self.incident, self.context.room.playbook
-        describe_error = any(post.update.audience == "customers" for post in incident.posts)
-        if incident.open:
-            customers = "customer_update" if describe_error else "customer_initial"
-            wanted = [("update", "Update"), (customers, "Customers"), ("executive", "Executives")]
-        else:
-            customers = "customer_resolution"
-            wanted = [("resolution", "Resolution"), (customers, "Customers"), ("executive", "Executives")]
+        incident, templates = self.incident, self.context.room.playbook.templates
+        audiences: list[tuple[Audience, str]] = [
+            ("team", "Update" if incident.open else "Resolution"),
+            ("customers", "Customers"),
+            ("executives", "Executives"),
+        ]
+        wanted = [(due_template(incident, audience), word) for audience, word in audiences]
+        if not incident.open:
             wanted.append(("update", "Update"))
-        if self.template in playbook.templates and self.template not in (name for name, _ in wanted):
-            wanted.append((self.template, playbook.templates[self.template].title))
-        return [(name, word) for name, word in wanted if name in playbook.templates and name in TEMPLATE_KINDS]
+        if self.template in templates and self.template not in (name for name, _ in wanted):
+            wanted.append((self.template, templates[self.template].title))
+        return [(name, word) for name, word in wanted if name in templates and name in TEMPLATE_KINDS]
 
     # ── the screen ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -362,7 +363,7 @@ class ComposerScreen(FormScreen):
         await fields.remove_children()
         await fields.mount(*(self._row(name, values[name]) for name in drafted), *self._approval(kept))
         where = self.query_one(DestinationList)
-        where.names = room.destinations(self.audience, drill=self.incident.drill)
+        where.names = room.updates.destinations(self.audience, drill=self.incident.drill)
         where.off = {name for name in kept.get("off", "").split("\n") if name in where.names}
         where.styles.height = min(max(1, len(where.names)), 6 if self.has_class("-wide") else 3)
         where.display = bool(where.names)
