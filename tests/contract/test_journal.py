@@ -20,7 +20,7 @@ from typing import get_args
 
 import pytest
 
-pytest.register_assert_rewrite("warroom.testing.journal_contract")
+pytest.register_assert_rewrite("warroom.testing")
 
 from warroom.errors import Conflict, JournalError, NewerJournal, NotSaved  # noqa: E402
 from warroom.incident.delivery import DeliveryState  # noqa: E402
@@ -34,18 +34,9 @@ from warroom.incident.team import fold_team  # noqa: E402
 from warroom.journal.port import Journal  # noqa: E402
 from warroom.journal.sqlite import SqliteJournal  # noqa: E402
 from warroom.journal.sqlite_schema import MIGRATIONS  # noqa: E402
-from warroom.testing.journal_contract import (  # noqa: E402
-    ME,
-    NOW,
-    OUTBOX_SETTINGS,
-    JournalContract,
-    Outbox,
-    Place,
-    note,
-    post,
-    take,
-    write,
-)
+from warroom.testing.journal_contract import JournalContract  # noqa: E402
+from warroom.testing.journal_samples import ME, NOW, Place, note, post, take, write  # noqa: E402
+from warroom.testing.outbox_model import OUTBOX_SETTINGS, OutboxModel  # noqa: E402
 
 OPENING = "from pathlib import Path\nfrom warroom.journal.sqlite import SqliteJournal\n"
 PYTHON = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -78,7 +69,7 @@ class TestContract(JournalContract):
         )
 
 
-class SqliteOutbox(Outbox):
+class SqliteOutbox(OutboxModel):
     def fresh(self) -> Journal:
         self.folder = tempfile.TemporaryDirectory()
         return SqliteJournal(Path(self.folder.name) / "journal.db")
@@ -299,7 +290,7 @@ def test_a_full_disk_keeps_nothing_of_the_append_and_the_journal_recovers(path: 
     code = f"""{OPENING}
 import resource, sys
 sys.path[:0] = {[str(Path(__file__).parents[1])]!r}
-from warroom.testing.journal_contract import NOW, note, post
+from warroom.testing.journal_samples import NOW, note, post
 from warroom.errors import NotSaved
 journal = SqliteJournal(Path({str(path)!r}))
 journal.append("INC-1", 0, [note()], [(0, post())], at=NOW, by="Ann")
@@ -481,7 +472,7 @@ def killed(path: Path, body: str) -> None:
     """A process that runs ``body`` with a ``journal`` and is then killed, its log not folded in."""
     code = f"""{OPENING}import os, signal, sys
 sys.path[:0] = [{str(Path(__file__).parents[1])!r}]
-from warroom.testing.journal_contract import NOW, note
+from warroom.testing.journal_samples import NOW, note
 journal = SqliteJournal(Path({str(path)!r}))
 {body}
 os.kill(os.getpid(), signal.SIGKILL)"""
@@ -724,7 +715,7 @@ WRITER = """
 import os, sys
 sys.path[:0] = [{tests!r}]
 {opening}
-from warroom.testing.journal_contract import NOW, later, note, post
+from warroom.testing.journal_samples import NOW, later, note, post
 from warroom.incident.delivery import DeliveryState
 
 def life(path, token):

@@ -1,120 +1,37 @@
-"""What every journal must keep, said once: subclass ``JournalContract`` and give it a place. Names no database."""
+"""What every journal must guarantee: subclass ``JournalContract`` and give it a place. Names no database."""
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from warroom.errors import Conflict, JournalError, NotFound, Refusal
-from warroom.incident.delivery import LONGEST_RETRY_S, DeliveryState, Message, OutboxItem, Receipt
-from warroom.incident.events import TEAM, AlertReceived, Declared, Noted, UpdatePosted
-from warroom.incident.identity import outside_id, short_id
+from warroom.incident.delivery import DeliveryState, OutboxItem, Receipt
+from warroom.incident.events import TEAM, AlertReceived, Declared, UpdatePosted
+from warroom.incident.identity import outside_id
 from warroom.journal.port import Journal
-
-NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
-HOST = socket.gethostname().replace(":", "-")
-ME = f"{HOST}:{os.getpid()}:me"
-OTHER = f"{HOST}:{os.getpid()}:other"
-FAR = "elsewhere:4711:outbox"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a journal is kept: ``open`` gives a handle, ``source`` is Python that binds ``journal`` elsewhere."""
-
-    open: Callable[[], Journal]
-    source: str
-
-
-def later(seconds: float) -> datetime:
-    return NOW + timedelta(seconds=seconds)
-
-
-def note(words: str = "p99 doubled") -> Noted:
-    return Noted(note="finding", words=words)
-
-
-def post(destination: str = "slack", text: str = "we look into it") -> OutboxItem:
-    message = Message(
-        kind="update",
-        audience="team",
-        incident="INC-1",
-        severity="critical",
-        status="investigating",
-        title="Update 1",
-        text=text,
-        marker="INC-1·u1",
-        at=NOW,
-    )
-    return OutboxItem(operation="post", destination=destination, message=message)
-
-
-def status(destination: str = "slack", text: str = "investigating") -> OutboxItem:
-    return post(destination, text).model_copy(update={"operation": "status"})
-
-
-def write(journal: Journal, *orders: OutboxItem, stream: str = "INC-1") -> list[str]:
-    """One note with these orders; the ids of the stream's deliveries."""
-    journal.append(stream, journal.version(stream), [note()], [(0, order) for order in orders], at=NOW, by="Ann")
-    return [delivery.id for delivery in journal.deliveries(stream)]
-
-
-def named(journal: Journal, delivery_id: str) -> str:
-    """The delivery's id with its entry's number in the place of the entry's short id."""
-    incident, entry, rest = delivery_id.split(".", 2)
-    number = next(each.seq for each in journal.read(incident) if short_id(each.id) == entry)
-    return f"{incident}.{number}.{rest}"
-
-
-def take(journal: Journal, now: datetime = NOW, owner: str = ME) -> tuple[str, DeliveryState] | None:
-    claimed = journal.claim(owner, now)
-    return (claimed.id, claimed.state) if claimed else None
-
-
-def states(journal: Journal) -> list[str]:
-    return [delivery.state.value for delivery in journal.deliveries()]
-
-
-def elsewhere(place: Place, body: str, *, argument: str = "") -> subprocess.Popen[str]:
-    """Another process that runs ``body`` with a ``journal`` of its own."""
-    prelude = "import os, signal, socket, sys\nfrom datetime import datetime\n"
-    code = f"{prelude}{place.source}\nnow = datetime.fromisoformat({NOW.isoformat()!r})\n{body}"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, argument],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-
-
-def at_once(place: Place, body: str, count: int = 3) -> list[list[str]]:
-    """What ``count`` processes print that are let go together once every one of them has its journal open."""
-    running = [
-        elsewhere(place, f"print('ready', flush=True)\nsys.stdin.readline()\n{body}", argument=str(n))
-        for n in range(count)
-    ]
-    for process in running:
-        assert process.stdout and process.stdout.readline() == "ready\n"
-    for process in running:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    said = [process.communicate(timeout=60)[0].split() for process in running]
-    assert [process.returncode for process in running] == [0] * count
-    return said
+from warroom.testing.journal_samples import (
+    FAR,
+    HOST,
+    ME,
+    NOW,
+    OTHER,
+    Place,
+    at_once,
+    elsewhere,
+    later,
+    named,
+    note,
+    post,
+    states,
+    status,
+    take,
+    write,
+)
 
 
 class JournalContract:
@@ -698,112 +615,3 @@ class JournalContract:
         again = place.open()
         assert again.version("INC-1") == 1
         again.close()
-
-
-@dataclass
-class Known:
-    """A delivery as the rules say it must stand."""
-
-    id: str
-    lane: tuple[str, str]
-    state: str = "pending"
-    due: int | None = None
-    owner: str = ""
-    lease: int = 0
-    attempts: int = 0
-
-
-class Outbox(RuleBasedStateMachine):
-    """Random lives of an outbox beside the rules written down a second time. A subclass says what ``fresh`` is."""
-
-    def fresh(self) -> Journal:
-        raise NotImplementedError
-
-    @initialize()
-    def begin(self) -> None:
-        self.journal = self.fresh()
-        self.known: list[Known] = []
-        self.clock = 0
-
-    def teardown(self) -> None:
-        if hasattr(self, "journal"):
-            self.journal.close()
-
-    @rule(stream=st.sampled_from(["INC-1", "INC-2"]), orders=st.lists(st.sampled_from(["a", "b"]), max_size=3))
-    def append(self, stream: str, orders: list[str]) -> None:
-        before = {delivery.id for delivery in self.journal.deliveries()}
-        write(self.journal, *(post(destination) for destination in orders), stream=stream)
-        for delivery in self.journal.deliveries():
-            if delivery.id not in before:
-                self.known.append(Known(delivery.id, (delivery.incident, delivery.destination)))
-
-    @rule(seconds=st.integers(1, 40))
-    def time_passes(self, seconds: int) -> None:
-        self.clock += seconds
-
-    @rule()
-    def clock_is_set_back(self) -> None:
-        self.clock -= 86_400
-
-    @rule(owner=st.sampled_from([ME, OTHER, FAR]))
-    def claim(self, owner: str) -> None:
-        latest = self.clock + LONGEST_RETRY_S
-        for one in self.known:
-            if one.owner and one.lease <= self.clock:
-                one.state, one.due, one.owner = "uncertain", self.clock, ""
-            elif one.owner and one.lease > latest:
-                one.lease = self.clock + 30
-        expected: Known | None = None
-        closed: set[tuple[str, str]] = set()
-        for one in self.known:
-            over = one.state in ("delivered", "failed")
-            waits_for_a_person = one.state == "uncertain" and one.due is None and not one.owner
-            if over or waits_for_a_person:
-                continue
-            waits = one.due is not None and self.clock < one.due <= latest
-            if one.lane not in closed and not one.owner and not waits:
-                expected = one
-                break
-            closed.add(one.lane)
-        claimed = self.journal.claim(owner, later(self.clock), lease_s=30)
-        assert (claimed and claimed.id) == (expected and expected.id)
-        if claimed and expected:
-            if expected.state == "pending":
-                expected.state, expected.due = "sending", None
-                expected.attempts += 1
-            expected.owner, expected.lease = owner, self.clock + 30
-            assert (claimed.state.value, claimed.attempts) == (expected.state, expected.attempts)
-
-    @precondition(lambda self: self.known)
-    @rule(
-        data=st.data(),
-        owner=st.sampled_from([ME, OTHER, FAR]),
-        outcome=st.sampled_from(
-            [DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.UNCONFIRMED, DeliveryState.FAILED]
-        ),
-        wait=st.one_of(st.none(), st.integers(0, 50)),
-    )
-    def settle(self, data: st.DataObject, owner: str, outcome: DeliveryState, wait: int | None) -> None:
-        one = data.draw(st.sampled_from([known for known in self.known if known.owner] or self.known))
-        again = None if wait is None else later(self.clock + wait)
-        settled = self.journal.complete(one.id, owner=owner, outcome=outcome, next_attempt_at=again)
-        assert settled == (one.owner == owner)
-        if settled:
-            one.state, one.owner = outcome.value, ""
-            one.due = None if again is None or wait is None else self.clock + wait
-
-    @precondition(lambda self: self.known)
-    @rule(data=st.data(), sent=st.booleans())
-    def answer(self, data: st.DataObject, sent: bool) -> None:
-        one = data.draw(st.sampled_from(self.known))
-        if one.state not in ("uncertain", "failed"):
-            with pytest.raises(Refusal):
-                self.journal.confirm(one.id, sent=sent, now=later(self.clock))
-            return
-        self.journal.confirm(one.id, sent=sent, now=later(self.clock))
-        one.state, one.owner, one.due = ("delivered", "", None) if sent else ("pending", "", self.clock)
-
-
-OUTBOX_SETTINGS = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
