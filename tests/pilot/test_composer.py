@@ -302,10 +302,12 @@ async def test_a_full_disk_costs_nothing_that_was_typed(tmp_path: Path, monkeypa
             await settle(pilot)
             assert "✗ The disk is full" in screen_text(pilot.app)
             assert value(pilot.app, "status") == "Nearly there"
+            await put(pilot, "status", "Nearly there now")
+            assert "The disk is full" not in screen_text(pilot.app), "an error that no longer fits is gone"
             monkeypatch.undo()
             await pilot.press("ctrl+s")
             await settle(pilot)
-        assert posted(harness)[-1].update.fields["status"] == "Nearly there"
+        assert posted(harness)[-1].update.fields["status"] == "Nearly there now"
 
 
 async def test_a_destination_is_left_out_with_space(tmp_path: Path) -> None:

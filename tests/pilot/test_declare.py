@@ -153,6 +153,7 @@ async def test_what_is_refused_stays_as_it_was_typed(tmp_path: Path, size: tuple
             assert value(pilot.app, "service") == "checkout-api"
             await type_in(pilot, "Card payments fail")  # the cursor was put where the mistake is
             assert value(pilot.app, "impact") == "Card payments fail"
+            assert "The impact is empty" not in screen_text(pilot.app), "an error that no longer fits is gone"
             await pilot.press("tab", "tab", "ctrl+a", "ctrl+k")
             await type_in(pilot, "+10m")
             assert "in the future" in screen_text(pilot.app)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shlex
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events, work
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
@@ -29,23 +25,23 @@ from warroom.incident.advice import due_template
 from warroom.incident.delivery import TEMPLATE_KINDS, Audience
 from warroom.incident.incident import Incident
 from warroom.room.snapshot import IncidentSnapshot, incident_snapshot
-from warroom.room.updates import Copy, Preview
+from warroom.room.updates import Preview
 from warroom.safety import sanitize
 from warroom.tui.context import ScreenContext
+from warroom.tui.external_editor import EditorError, edit_text
 from warroom.tui.feed import Updated
 from warroom.tui.panes.headline import badge
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldArea, FieldInput
 from warroom.tui.screens.form_screen import Draft, FormScreen, describe_error
+from warroom.tui.widgets.audience_tabs import AudienceTabs
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
-from warroom.tui.widgets.row_list import ListRow, RowList
+from warroom.tui.widgets.destinations import DestinationList
+from warroom.tui.widgets.row_list import RowList
 from warroom.tui.widgets.text import block, join, literal
 
 PREVIEW_S = 0.12
 """So long nothing may be typed before the preview is made anew."""
-
-EDITED_MAX = 1_000_000
-"""The most characters that are taken back from an editor."""
 
 LONG = ("impact", "actions", "timeline", "next_steps", "root_cause", "customer_impact")
 """Fields that get several lines; so does any that is drafted with more than one."""
@@ -57,117 +53,6 @@ TIMES = ("eta", "next_update")
 """Fields that are a time, shown as it will be read."""
 
 READERS: Mapping[Audience, str] = {"team": "the team", "customers": "customers", "executives": "executives"}
-
-
-class AudienceTabs(Widget, can_focus=True):
-    """What may be written here, one of it chosen: left and right choose."""
-
-    DEFAULT_CSS = """
-    AudienceTabs { height: 1; width: 1fr; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "step(-1)", show=False),
-        Binding("right", "step(1)", show=False),
-    ]
-
-    class Chosen(Message):
-        """Something else is to be written."""
-
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self._names: tuple[tuple[str, str], ...] = ()
-        self._chosen = ""
-
-    def show(self, names: Sequence[tuple[str, str]], chosen: str) -> None:
-        """The choices (value, words) and the chosen value."""
-        if (tuple(names), chosen) != (self._names, self._chosen):
-            self._names, self._chosen = tuple(names), chosen
-            self.refresh()
-
-    def action_step(self, by: int) -> None:
-        values = [value for value, _ in self._names]
-        if self._chosen in values and len(values) > 1:
-            self.post_message(self.Chosen(values[(values.index(self._chosen) + by) % len(values)]))
-
-    def _parts(self) -> list[Content]:
-        chosen = (
-            "$block-cursor-foreground on $block-cursor-background bold"
-            if self.has_focus
-            else ("$chip-text on $chip bold")
-        )
-        return [
-            Content.styled(f"‹ {words} ›", chosen)
-            if value == self._chosen
-            else Content.styled(f"  {words}  ", "$text-quiet")
-            for value, words in self._names
-        ]
-
-    def render(self) -> Content:
-        return Content("").join(self._parts())
-
-    def on_click(self, event: events.Click) -> None:
-        offset, end = event.get_content_offset(self), 0
-        for (value, _), part in zip(self._names, self._parts(), strict=True):
-            end += part.cell_length
-            if offset and offset.x < end:
-                if value != self._chosen:
-                    self.post_message(self.Chosen(value))
-                return
-
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
-        self.refresh()
-
-
-class DestinationList(RowList):
-    """Where it goes: a tick each, and how long the text is there. Space ticks; the cursor picks the preview."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "choose", show=False)]
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self.names: tuple[str, ...] = ()
-        self.off: set[str] = set()
-        self._copies: Mapping[str, Copy] = {}
-
-    @property
-    def ticked(self) -> tuple[str, ...]:
-        """Where it is to go."""
-        return tuple(name for name in self.names if name not in self.off)
-
-    def toggle(self, name: str) -> None:
-        """Tick a destination, or leave it out."""
-        self.off ^= {name}
-        self.draw(self._copies)
-
-    def draw(self, copies: Mapping[str, Copy]) -> None:
-        """Show the ticks, and the lengths as far as they are known."""
-        self._copies = copies
-        rows = []
-        for name in self.names:
-            copy = copies.get(name)
-            if name in self.off:
-                left_out = Content.styled("left out", "$text-quiet")
-                rows.append(ListRow(name, literal(f"○ {name}", "$text-quiet"), left_out))
-            else:
-                words = Content.assemble(("✓ ", "$text-success bold"), literal(name))
-                rows.append(ListRow(name, words, _length(copy) if copy else None))
-        self.show(rows)
-
-
-def _length(copy: Copy) -> Content:
-    if copy.problem:
-        return literal(f"✗ {copy.problem}", "$text-error bold")
-    words = f"{copy.length:,} of {copy.limit:,} characters"
-    if copy.posts > 1:
-        return Content.styled(f"! {words}: in {copy.posts} posts", "$text-warning bold")
-    return Content.styled(words, "$text-quiet")
 
 
 class PreviewText(VerticalScroll, can_focus=True):
@@ -665,7 +550,7 @@ class ComposerScreen(FormScreen):
             return
         except WarroomError as error:
             self.busy = False
-            self.complain(describe_error(error))
+            self.reject(error)
             wrong = error.field or ("next_update" if isinstance(error, BadInput) else "")
             if field := self._field(wrong) if wrong else None:
                 field.focus()
@@ -718,32 +603,16 @@ class ComposerScreen(FormScreen):
     async def _edit(self, editor: list[str], field: FieldArea) -> None:
         if self.draft:
             await self.draft.save()
-        before, after, problem = field.text, None, ""
-        with tempfile.TemporaryDirectory(prefix="warroom-") as folder:  # 0700
-            file = Path(folder) / f"{self.incident_id}-{(field.id or '').removeprefix('field-')}.txt"
-            await asyncio.to_thread(file.write_text, before + "\n", encoding="utf-8")
-            try:
-                # Nothing may be painted while the editor has the terminal, and no error may leave this block:
-                # either would stop the writer of the screen for good.
-                with self.app.batch_update(), self.app.suspend():
-                    try:
-                        process = await asyncio.create_subprocess_exec(*editor, str(file))
-                        await process.wait()
-                    except (OSError, ValueError) as error:
-                        problem = getattr(error, "strerror", "") or "it cannot be started"
-            except SuspendNotSupported:
-                problem = "this terminal cannot be lent to it"
-            if not problem:
-                with contextlib.suppress(OSError, UnicodeDecodeError):
-                    after = await asyncio.to_thread(file.read_text, encoding="utf-8")
-        self.app.refresh()
-        if problem:
-            self.context.notify(f"{editor[0]}: {problem}", "error")
-        elif after is None or len(after) > EDITED_MAX:
-            self.context.notify("The edited file cannot be read; the text is unchanged", "error")
-        elif field.is_attached and after.rstrip("\n") != before.rstrip("\n"):
-            field.load_text(sanitize(after.rstrip("\n")))
-            field.move_cursor(field.document.end)
+        before = field.text
+        name = f"{self.incident_id}-{(field.id or '').removeprefix('field-')}"
+        try:
+            after = await edit_text(self.app, editor, before, name)
+        except EditorError as error:
+            self.context.notify(str(error), "error")
+        else:
+            if field.is_attached and after != before.rstrip("\n"):
+                field.load_text(sanitize(after))
+                field.move_cursor(field.document.end)
         field.focus()
 
 

@@ -23,7 +23,7 @@ from warroom.incident.playbook import Severity
 from warroom.incident.team import Alert
 from warroom.tui.context import ScreenContext
 from warroom.tui.screens.form_dialog import FieldInput
-from warroom.tui.screens.form_screen import Draft, FormScreen, describe_error
+from warroom.tui.screens.form_screen import Draft, FormScreen
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import block, join, literal, severity_badge
@@ -357,11 +357,11 @@ class DeclareScreen(FormScreen):
             return Content.styled("✗ not a time: now, -10m, 13:50", "$text-error")
         here = at.astimezone(zone)
         day = "" if here.date() == now.astimezone(zone).date() else f"{here:%Y-%m-%d} "
-        describe_error = f"= {day}{here:%H:%M} {here.tzname()}"
+        moment = f"= {day}{here:%H:%M} {here.tzname()}"
         if at > now + timedelta(minutes=1):
-            return Content.styled(f"✗ {describe_error}: that is in the future", "$text-error")
+            return Content.styled(f"✗ {moment}: that is in the future", "$text-error")
         ago = timing.format_duration(max(timedelta(0), now - at))
-        return literal(describe_error if now - at < timedelta(seconds=1) else f"{describe_error}, {ago} ago")
+        return literal(moment if now - at < timedelta(seconds=1) else f"{moment}, {ago} ago")
 
     def complain(self, text: str) -> None:
         problem = self.query_one("#problem", Static)
@@ -460,7 +460,7 @@ class DeclareScreen(FormScreen):
             )
         except WarroomError as error:
             self.busy = False
-            self.complain(describe_error(error))
+            self.reject(error)
             self._go_to(values, error)
             return
         if self.draft:

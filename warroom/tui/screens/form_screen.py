@@ -105,6 +105,7 @@ class FormScreen(BaseScreen):
         """True once the fields hold what they begin with; before that nothing in them is anybody's words."""
         self.busy = False
         """True while what was written is being sent."""
+        self._rejected: Mapping[str, str] | None = None  # what was written when the error that is shown came
 
     @property
     def loaded(self) -> bool:
@@ -115,7 +116,10 @@ class FormScreen(BaseScreen):
         raise NotImplementedError
 
     def keep(self) -> None:
-        """Save the draft at the next pause."""
+        """Save the draft at the next pause in typing. An error shown before no longer fits the text: it goes."""
+        if self._rejected is not None and self.written() != self._rejected:
+            self._rejected = None
+            self.complain("")
         if self.draft and self.ready and not self.busy and self.draft.put(self.written()):
             self.start(partial(self._keep_soon, self.draft), "draft")
 
@@ -143,11 +147,16 @@ class FormScreen(BaseScreen):
         self.draft.put(self.written())
         why = await self.draft.let_go()
         if why:
-            self.complain(describe_error(why))
+            self.reject(why)
         return why
 
+    def reject(self, error: WarroomError) -> None:
+        """Show the error until what is written changes."""
+        self._rejected = dict(self.written())
+        self.complain(describe_error(error))
+
     def complain(self, text: str) -> None:
-        """Say in the form what is wrong; "" for nothing."""
+        """Show a problem in the form; "" hides it."""
         raise NotImplementedError
 
     async def action_back(self) -> None:
