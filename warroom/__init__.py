@@ -4,7 +4,7 @@ An incident is its timeline: everything that happens is an event appended to a j
 or reported is computed from those events.
 
     errors.py        the tree of errors, each with a title and a remedy
-    toml.py          reads TOML and says where each mistake is
+    toml.py          reads TOML and reports where each mistake is
     incident/        the domain, pure: events, commands, the Incident, time, advice, the playbook. No clock, no I/O
     watchdog.py      ends the process in time after a signal or a quit, with the terminal restored
     safety/          text from outside: sanitizes it and masks secrets before it is drawn, kept, posted or printed

@@ -1,4 +1,4 @@
-"""The composition root: the one file that names concrete classes and puts a house together. Decides nothing.
+"""The composition root: the one file that names concrete classes and assembles the application. Decides nothing.
 
 Nothing here loads what a verb does not need: a chat backend (and with it httpx) is imported when its first
 message goes out, the template engine when a template is used.
@@ -39,7 +39,7 @@ DRILL = "checkout-down"
 """The drill that is shipped."""
 
 TRANSCRIPT = "transcript"
-"""The backend that needs nobody: where no destination is named it takes every message, drills included."""
+"""The backend that needs no account: if no destination is configured it takes every message, drills included."""
 
 
 def utc_now() -> datetime:
@@ -56,7 +56,7 @@ def theme_of(settings: Settings, places: AppPaths, environ: Mapping[str, str]) -
 class AppContext:
     """Everything one process works with, opened; a context manager that closes it.
 
-    ``places`` says where its files lie, ``by`` who sits here.
+    ``places`` has the paths of its files, ``by`` is the person at this console.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class AppContext:
             raise NotFound(f"There is no destination {toml.plain(name)}", f"The settings name: {known}.")
         return make_chat(destination, self.places, self.environ)
 
-    @functools.cache  # noqa: B019 — a house lives as long as its process
+    @functools.cache  # noqa: B019 — the context exists as long as its process
     def measure(self, name: str) -> Chat:
         """The destination of that name without its secrets: it measures texts and can send none."""
         destination = self.settings.destinations.get(name)
@@ -146,7 +146,7 @@ class AppContext:
         A file that is not there yet is waited for. Raises ``BadInput`` for a name that cannot be meant.
         """
         here = {path.name for path in more if isinstance(path, Path)}
-        # A file given by hand (a drill's) stands for the one of that name in the settings.
+        # A file that is passed in (a drill's) replaces the one of that name in the settings.
         known = [
             log for log in self.service_logs(service) if isinstance(log, LogCommand) or Path(log).name not in here
         ]
@@ -200,7 +200,7 @@ def add_logs(view: LogView, logs: Iterable[Path | str | int | LogCommand]) -> No
 
 
 class Configuration(NamedTuple):
-    """What the files say, before anything is opened: ``read_configuration``."""
+    """The configuration as read, before anything is opened: ``read_configuration``."""
 
     places: AppPaths
     settings: Settings
@@ -217,7 +217,7 @@ def open_context(
     clock: Callable[[], datetime] = utc_now,
     reading: bool = False,
 ) -> AppContext:
-    """The house by these settings, data folder and person; each None falls back to environment, then default.
+    """Open the application with these settings, data folder and person; None means environment, then default.
 
     ``reading`` is for who will post nothing: a team's own templates are then not tried out. Raises
     ``SettingsError`` for settings and playbook, ``JournalError`` for the journal, with nothing left open.
@@ -236,7 +236,7 @@ def read_configuration(
     ignored: bool = False,
     key_check: KeyCheck | None = None,
 ) -> Configuration:
-    """The settings and the playbook, checked as ``open_context`` says. Opens nothing.
+    """Read and check the settings and the playbook, as for ``open_context``. Opens nothing.
 
     ``ignored`` and ``key_check`` as for ``read_settings``.
     """
@@ -250,7 +250,7 @@ def read_configuration(
 def open_with(
     configuration: Configuration, environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now
 ) -> AppContext:
-    """The house by what was read. ``SettingsError`` if nobody can be made out, ``JournalError`` for the journal."""
+    """Open the application as configured. ``SettingsError`` if no person can be determined, ``JournalError``."""
     places, settings, playbook, flags = configuration
     person = who(settings, environ, flags)
     use_redaction(settings)
@@ -262,7 +262,7 @@ def open_with(
 def open_demo(
     folder: Path, speed: float, by: str | None = None, *, environ: Mapping[str, str] | None = None
 ) -> tuple[AppContext, DrillPlayer]:
-    """A house on the shipped sample data in ``folder``, whoever is on call there sitting at it, and its drill.
+    """Open the shipped sample data in ``folder``, with whoever is on call there as the person, and its drill.
 
     Its clock runs ``speed`` times as fast as the wall's; infinite plays without waiting. No setting of this
     machine's counts but the theme.
@@ -287,10 +287,10 @@ def read_settings(
     ignored: bool = False,
     key_check: KeyCheck | None = None,
 ) -> tuple[AppPaths, Settings, dict[str, str | None]]:
-    """Where files lie, the settings complete with a place to post to, and the flags they were read by.
+    """The paths, the settings with at least one destination, and the flags they were read by.
 
     With ``ignored`` no settings file and no playbook of the team's is read: the defaults count, the transcript is
-    the only destination, and files lie where they lie otherwise. ``key_check`` checks [console.keys].
+    the only destination, and the paths are the usual ones. ``key_check`` checks [console.keys].
     """
     flags = {
         "settings": str(settings) if settings else None,
@@ -312,7 +312,7 @@ def use_redaction(settings: Settings) -> None:
 def with_defaults(settings: Settings) -> Settings:
     """The settings with somewhere to post to: without any destination a transcript in the data folder.
 
-    A transcript takes drills unless the settings say otherwise: it is a file of one's own.
+    A transcript takes drills unless the settings forbid it: it is a local file.
     """
     destinations = dict(settings.destinations)
     if not destinations:

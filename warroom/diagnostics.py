@@ -110,7 +110,7 @@ def write_report(error: BaseException, folder: Path) -> str:
     """Write a report into ``folder``, readable by its owner alone; its path, or why there is none. Never raises.
 
     The folder is made if it is missing. Where nothing can be written there, the system's temporary folder is used.
-    The name cannot be guessed and the file is always a new one, so that nobody can put a link in its place.
+    The name cannot be guessed and the file is always new, so that no one can put a link in its place.
     """
     text = (
         f"warroom {__version__}, Python {platform.python_version()}, {platform.system()}\n\n{traceback_of(error)}"

@@ -22,7 +22,7 @@ from typing import Self
 
 
 class WarroomError(Exception):
-    """An error meant for a person: ``title`` says what happened, ``remedy`` what to do about it."""
+    """An error for a person: ``title`` is what happened, ``remedy`` what to do about it."""
 
     exit_status = 1
     field = ""

@@ -1,7 +1,7 @@
 """Reads TOML text into a pydantic model and names every mistake by file, line, table and key. Never opens a file.
 
 A mistake reads ``warroom.toml:14 [services.checkout] lgo: unknown key`` with what is allowed there. All
-mistakes are told at once. Values are not repeated, except numbers and single short words where a choice was
+mistakes are reported at once. Values are not repeated, except numbers and single short words where a choice was
 expected: a token pasted into the wrong line must not end up on a shared screen.
 """
 
@@ -22,7 +22,7 @@ from warroom.errors import SettingsError
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
-"""Where a value stands: keys, and positions (from 0) in lists and arrays of tables."""
+"""The path of a value: keys, and positions (from 0) in lists and arrays of tables."""
 
 
 class _TableName:
@@ -30,7 +30,7 @@ class _TableName:
 
 
 TABLE_NAME = _TableName()
-"""Marks a field, ``Annotated[str, TABLE_NAME]``, that holds the name of the table its model stands in, as in
+"""Marks a field, ``Annotated[str, TABLE_NAME]``, that holds the name of the table its model is in, as in
 ``[services.checkout]``. It is filled in from there, and is not a key of its own."""
 
 _AT_MOST = 20
@@ -93,7 +93,7 @@ def parse(text: str, model: type[M], source: str) -> M:
 
 
 def read(text: str, source: str) -> dict[str, Any]:
-    """The tables of ``text`` as they stand; ``SettingsError`` with the line if it is not TOML."""
+    """Parse ``text`` without validation; ``SettingsError`` with the line if it is not TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -160,11 +160,11 @@ def refuse(mistakes: Sequence[Mistake], text: str, source: str) -> SettingsError
     place, first = rows[0]
     if len(rows) == 1:
         return SettingsError(first.what, first.remedy, place=place)
-    told = [_sentences(first), *(f"{at}: {_sentences(mistake)}" for at, mistake in rows[1:_AT_MOST])]
+    messages = [_sentences(first), *(f"{at}: {_sentences(mistake)}" for at, mistake in rows[1:_AT_MOST])]
     if len(rows) > _AT_MOST:
-        told.append(f"… and {len(rows) - _AT_MOST} more")
+        messages.append(f"… and {len(rows) - _AT_MOST} more")
     remedy = f"Correct all {len(rows)} places; nothing of the file is used."
-    return SettingsError("\n".join(told), remedy, place=place)
+    return SettingsError("\n".join(messages), remedy, place=place)
 
 
 def allowed(words: Iterable[str], typed: str = "") -> str:
@@ -191,7 +191,7 @@ def plain(word: str, limit: int = 60) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
 
 
-# --- what pydantic says, in the words of the file --------------------------------------------------------------
+# --- pydantic's errors, reworded --------------------------------------------------------------
 
 
 def _syntax(message: str, text: str) -> tuple[str, int]:
@@ -273,8 +273,8 @@ def _bracket_remedy(sort: str, path: Path, value: object) -> str:
 
 
 def _choices(ctx: Mapping[str, Any]) -> list[str]:
-    told = str(ctx.get("expected") or ctx.get("expected_tags") or "")
-    return re.findall(r"'([^']*)'", told) or [told]
+    expected = str(ctx.get("expected") or ctx.get("expected_tags") or "")
+    return re.findall(r"'([^']*)'", expected) or [expected]
 
 
 def _echo(path: Path, value: object) -> str:
@@ -305,7 +305,7 @@ def _found(value: object) -> str:
 
 
 def _path(loc: tuple[str | int, ...], table: Mapping[str, Any], *, keep_last: bool) -> Path:
-    """pydantic's location without the parts that stand in no file: names of unions' members, ``[key]``."""
+    """pydantic's location without the parts that are in no file: names of union members, ``[key]``."""
     path: list[str | int] = []
     here: Any = table
     for number, part in enumerate(loc):
@@ -346,7 +346,7 @@ def _own_name(model: type[BaseModel]) -> str:
 
 
 def _named(table: Mapping[str, Any], model: type[BaseModel], path: Path, mistakes: list[Mistake]) -> dict[str, Any]:
-    """A copy of ``table`` in which every model that is marked for it knows the name of its table."""
+    """A copy of ``table`` in which every model with a ``TABLE_NAME`` field has its table's name."""
     filled = dict(table)
     for name, field in model.model_fields.items():
         key = field.alias or name
@@ -383,7 +383,7 @@ def _members(kind: Any) -> list[Any]:
     return [kind]
 
 
-# --- where things stand in the text ----------------------------------------------------------------------------
+# --- positions in the text ----------------------------------------------------------------------------
 
 
 def _line(path: Path, lines: Mapping[Path, int]) -> int:
@@ -399,19 +399,19 @@ def _place(mistake: Mistake, lines: Mapping[Path, int], source: str) -> str:
     number = _line(path, lines)
     line = f":{number}" if number else ""
     last = max((n for n, part in enumerate(path) if isinstance(part, str)), default=-1)
-    # A path that ends in a table's own position names only the table; else its last key is told apart.
+    # A path that ends in a table's own position names only the table; else its last key is named separately.
     whole = mistake.table or (path and last < len(path) - 1)
     table, key = (path, "") if whole else (path[:-1], str(path[-1]) if path else "")
-    told = ""
+    names = ""
     for part in table:
-        told += f" #{part + 1}" if isinstance(part, int) else ("." if told else "") + plain(part)
-    return plain(source) + line + (f" [{told}]" if told else "") + (f" {plain(key)}" if key else "")
+        names += f" #{part + 1}" if isinstance(part, int) else ("." if names else "") + plain(part)
+    return plain(source) + line + (f" [{names}]" if names else "") + (f" {plain(key)}" if key else "")
 
 
 def _lines(text: str) -> dict[Path, int]:
     """The line of every table, key and list element; of text that is not TOML, as far as it can be followed."""
     scanner = _Scanner(text)
-    with contextlib.suppress(IndexError, RecursionError, ValueError):  # told without a line rather than not at all
+    with contextlib.suppress(IndexError, RecursionError, ValueError):  # then without a line
         scanner.document()
     return scanner.lines
 

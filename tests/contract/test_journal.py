@@ -84,7 +84,7 @@ TestOutbox = SqliteOutbox.TestCase
 TestOutbox.settings = OUTBOX_SETTINGS
 
 
-# ── the file ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the file ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
@@ -258,7 +258,7 @@ def test_the_journal_does_not_cross_a_fork(path: Path, journal: SqliteJournal) -
     assert journal.version("INC-1") == 2 and journal.draft("k") == ""
 
 
-# ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── faults ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_event_whose_delivery_cannot_be_written_is_not_kept(path: Path, journal: SqliteJournal) -> None:
@@ -452,7 +452,7 @@ def test_the_check_finds_a_gap_and_a_torn_page(path: Path) -> None:
         journal.check()
 
 
-# ── damage and loss ─────────────────────────────────────────────────────────────────────────────────────────
+# ── damage and loss ───────────────────────────────────────────────────────────────────────────────────────
 
 V1 = Path(__file__).parents[1] / "data" / "journal_v1.sql"
 V2 = Path(__file__).parents[1] / "data" / "journal_v2.sql"
@@ -709,7 +709,7 @@ def test_a_journal_with_damaged_bytes_is_read_right_or_refused_in_words(path: Pa
     )
 
 
-# ── kill -9 ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── kill -9 ───────────────────────────────────────────────────────────────────────────────────────────────
 
 WRITER = """
 import os, sys

@@ -188,7 +188,7 @@ class AppHarness:
         self.close()
 
 
-# ── an app that shows one screen ──────────────────────────────────────────────────────────────────────────────
+# ── an app that shows one screen ──────────────────────────────────────────────────────────────────────────
 
 
 class _BottomScreen(BaseScreen):
@@ -274,7 +274,7 @@ async def run_console(harness: AppHarness, size: tuple[int, int] = SMALL, **how:
         yield pilot
 
 
-# ── waiting and looking ─────────────────────────────────────────────────────────────────────────────────────
+# ── waiting and looking ───────────────────────────────────────────────────────────────────────────────────
 
 
 class _LastWatcher:

@@ -41,7 +41,7 @@ SIZE = (132, 38)
 """Of the picture, in cells."""
 
 
-# ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── blocks ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -249,7 +249,7 @@ def block(name: str) -> str:
     return found[1]
 
 
-# ── the picture ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── the picture ───────────────────────────────────────────────────────────────────────────────────────────
 
 MOMENT = "customer update #3"
 """The entry after which the picture is taken: half way, the cause known, team and customers told."""

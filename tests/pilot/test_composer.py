@@ -93,7 +93,7 @@ def posted(harness: AppHarness) -> list[Any]:
     return list(harness.room.incident("INC-1").posts)
 
 
-# ── what is shown ───────────────────────────────────────────────────────────────────────────────────────────
+# ── what is shown ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -231,7 +231,7 @@ async def test_a_destination_that_is_set_up_wrong_is_said_and_costs_nothing(
             assert value(pilot.app, "status") == "Still at it"
 
 
-# ── sending ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── sending ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_sending_writes_the_event_and_then_the_deliveries(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ async def test_a_destination_is_left_out_with_space(tmp_path: Path) -> None:
         assert posted(harness)[-1].update.destinations == ("chat",)
 
 
-# ── to whom ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── to whom ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_words_to_customers_look_different_and_need_the_commanders_ok(tmp_path: Path) -> None:
@@ -492,7 +492,7 @@ async def test_a_draft_of_an_earlier_version_opens_and_is_said_to_be_anybodys(tm
             assert value(pilot.app, "status") == "Investigating"
 
 
-# ── drafts ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── drafts ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("leaving", ["escape", "kill"])
@@ -559,7 +559,7 @@ async def test_an_untouched_form_leaves_no_draft(tmp_path: Path) -> None:
         assert harness.journal.draft("INC-1/update/Alice") == ""
 
 
-# ── the editor ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── the editor ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_the_long_field_can_be_written_in_an_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -590,7 +590,7 @@ async def test_no_editor_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             assert isinstance(pilot.app.screen, ComposerScreen)
 
 
-# ── bad input ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── bad input ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(

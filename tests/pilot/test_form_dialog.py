@@ -67,7 +67,7 @@ async def test_a_refused_change_stays_in_the_form_with_the_reason(tmp_path: Path
             assert pilot.app.screen.values["words"] == "pool 50 to 200"
 
 
-# ── a disk that takes nothing ───────────────────────────────────────────────────────────────────────────────
+# ── a disk that takes nothing ─────────────────────────────────────────────────────────────────────────────
 
 
 def full(*_: Any, **__: Any) -> Any:

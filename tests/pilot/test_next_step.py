@@ -87,7 +87,7 @@ UNDOING = {"unchecked", "released", "retracted", "reopened", "amended"}
 """The kinds of entries that take something back."""
 
 
-# ── what is named, without a screen ─────────────────────────────────────────────────────────────────────────
+# ── what is named, without a screen ───────────────────────────────────────────────────────────────────────
 
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.just(Acknowledge()),
@@ -210,7 +210,7 @@ def test_next_leads_out_of_a_shipped_drill_from_any_moment_of_it(drills: dict[st
                 followed(fold("INC-1", entries[:n]), entries[n].at)
 
 
-# ── on the screen ───────────────────────────────────────────────────────────────────────────────────────────
+# ── on the screen ─────────────────────────────────────────────────────────────────────────────────────────
 
 pytestmark = pytest.mark.anyio
 
@@ -454,7 +454,7 @@ async def test_a_delivery_that_next_asks_about_is_under_the_cursor(harness: AppH
         assert top(pilot).query_one("#list", RowList).cursor_id == target
 
 
-# ── at home ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── at home ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_home_names_enter_only_where_enter_does_that(harness: AppHarness) -> None:
@@ -486,7 +486,7 @@ async def test_the_worst_incident_is_opened_and_the_footer_tells_an_alert_from_i
         assert "Declare" in screen_text(pilot.app) and "errors" in screen_text(pilot.app)
 
 
-# ── pressing only what Next names ───────────────────────────────────────────────────────────────────────────
+# ── pressing only what Next names ─────────────────────────────────────────────────────────────────────────
 
 WANDER = ("tab", "shift+tab", "down", "down", "up", "home", "end", "1", "2", "3", "4")
 """Keys that only move the cursor."""

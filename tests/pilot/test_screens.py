@@ -154,7 +154,7 @@ def focused(pilot: Pilot[Any]) -> str:
     return (pilot.app.focused.id or "") if pilot.app.focused else ""
 
 
-# ── keys ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 Seen = Callable[[Pilot[Any], AppHarness, str], bool]
 
@@ -408,7 +408,7 @@ async def test_a_click_in_the_key_bar_is_the_key(harness: AppHarness) -> None:
         assert "add note" in form_title(pilot)
 
 
-# ── hostile text ────────────────────────────────────────────────────────────────────────────────────────────
+# ── hostile text ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _no_raw(pilot: Pilot[Any]) -> None:
@@ -490,7 +490,7 @@ async def test_brackets_are_shown_as_they_were_typed(harness: AppHarness) -> Non
         assert "see [INC-42] and [/api] [b]x[/b]" in screen_text(pilot.app)
 
 
-# ── everybody's changes ─────────────────────────────────────────────────────────────────────────────────────
+# ── everybody's changes ───────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_what_a_second_room_does_is_shown_here(harness: AppHarness) -> None:
@@ -506,7 +506,7 @@ async def test_what_a_second_room_does_is_shown_here(harness: AppHarness) -> Non
             await until(pilot, lambda: "INC-2" in screen_text(pilot.app))
 
 
-# ── the whole path ──────────────────────────────────────────────────────────────────────────────────────────
+# ── the whole path ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
@@ -611,7 +611,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         assert "INC-1" in screen_text(pilot.app)
 
 
-# ── privacy and presenter ───────────────────────────────────────────────────────────────────────────────────
+# ── privacy and presenter ─────────────────────────────────────────────────────────────────────────────────
 
 SECRET = "customer Jane Doe is affected"
 
@@ -737,7 +737,7 @@ async def test_home_tells_when_an_alert_fired_and_which_ones_are_a_drills(harnes
         assert "14:15:00" in lines["rehearsed"] and "DRILL" in lines["rehearsed"]
 
 
-# ── resizing ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── resizing ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_presenter_mode_covers_a_form_and_comes_back_to_it(harness: AppHarness) -> None:
@@ -808,7 +808,7 @@ async def test_a_tab_shows_a_title_as_plain_text(harness: AppHarness, size: tupl
         assert "[$" not in screen_text(pilot.app)
 
 
-# ── the log of the war room ─────────────────────────────────────────────────────────────────────────────────
+# ── the log of the war room ───────────────────────────────────────────────────────────────────────────────
 
 TOKEN = "xoxb-" + "123456789012-1234567890123-" + "AbCdEfGhIjKlMnOpQrStUvWx"
 TRACE = f"""2026-01-28T13:14:00Z INFO  worker up
@@ -920,7 +920,7 @@ async def test_a_leap_of_errors_is_the_next_thing_until_somebody_looks(harness: 
         await until(pilot, lambda: "Look at the log" not in screen_text(pilot.app))
 
 
-# ── the Next line and the bell ──────────────────────────────────────────────────────────────────────────────
+# ── the Next line and the bell ────────────────────────────────────────────────────────────────────────────
 
 
 def _count_bells(app: App[Any]) -> list[int]:
@@ -970,7 +970,7 @@ async def test_space_ticks_the_item_that_the_next_line_names(harness: AppHarness
         assert "meeting" in harness.room.incident(incident_id).ticks
 
 
-# ── resolve ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── resolve ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_resolving_shows_all_that_stands_in_the_way_at_once(harness: AppHarness) -> None:
@@ -1143,7 +1143,7 @@ async def test_what_cannot_be_saved_is_said_and_the_reason_stays(
         assert "The disk is full" in text and "Free some space" in text and "it is over" in text
 
 
-# ── review ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── review ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def paper(pilot: Pilot[Any]) -> str:
@@ -1310,7 +1310,7 @@ async def test_the_review_can_be_read_while_the_incident_goes_on(harness: AppHar
         assert "still open" in screen_text(pilot.app)
 
 
-# ── home ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── home ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_home_lists_what_is_open_with_its_clock_and_what_is_over_with_what_it_owes(

@@ -217,7 +217,7 @@ async def test_before_there_is_a_screen_to_go_on_with_it_ends_with_a_report_and_
     assert app.return_code != 0
 
 
-# ── how often it is told ────────────────────────────────────────────────────────────────────────────────────
+# ── how often it is told ──────────────────────────────────────────────────────────────────────────────────
 
 
 class Told:
@@ -286,7 +286,7 @@ def test_a_folder_that_takes_nothing_is_no_second_fault(tmp_path: Path, monkeypa
     assert write_report(RuntimeError("x"), file) == "no file: none could be written"
 
 
-# ── what random keys found ──────────────────────────────────────────────────────────────────────────────────
+# ── what random keys found ────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.anyio

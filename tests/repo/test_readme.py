@@ -60,7 +60,7 @@ def commands(block: str) -> Iterator[list[str]]:
             yield words[1:]
 
 
-# ── what is shown is what is ────────────────────────────────────────────────────────────────────────────────
+# ── what is shown is what is ──────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("name", readme.BLOCKS)
@@ -175,7 +175,7 @@ def test_the_variables_that_are_named_are_the_ones_that_are_read() -> None:
         assert f'chosen("{name.lower()}"' in source, name
 
 
-# ── what is shown works ─────────────────────────────────────────────────────────────────────────────────────
+# ── what is shown works ───────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_tour_by_verbs_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +225,7 @@ def test_every_block_of_settings_is_one_of_these() -> None:
     assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 3
 
 
-# ── the picture ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── the picture ───────────────────────────────────────────────────────────────────────────────────────────
 
 SHOWN = ("INC-1", "CRITICAL", "Timeline", "Checklist", "Roles", "ERROR", "Next", "update", "transcript")
 
@@ -255,7 +255,7 @@ def test_the_picture_can_be_taken_again(tmp_path: Path) -> None:
     assert [word for word in SHOWN if word not in words_of(svg)] == []
 
 
-# ── the page on backends ────────────────────────────────────────────────────────────────────────────────────
+# ── the page on backends ──────────────────────────────────────────────────────────────────────────────────
 
 EXAMPLE, ITS_TESTS = fenced(GUIDE.read_text("utf-8"), "python")
 REGISTERED, SET = fenced(GUIDE.read_text("utf-8"), "toml")

@@ -141,7 +141,7 @@ def warroom(*arguments: str, given: str = "", **environ: str) -> CliResult:
     return CliResult(done.returncode, done.stdout, done.stderr)
 
 
-# ── every verb ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── every verb ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_a_time_may_begin_with_a_dash_and_end_with_an_h(with_incident: CliHarnes
     assert with_incident.status()["elapsed_s"] == 3601
 
 
-# ── what stdout holds ───────────────────────────────────────────────────────────────────────────────────────
+# ── what stdout holds ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_declare_json_is_the_shape_scripts_rely_on(cli_harness: CliHarness) -> None:
@@ -470,7 +470,7 @@ def test_columns_line_up_for_wide_characters(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == "日本  x\nab    y\n"
 
 
-# ── refusals and usage ──────────────────────────────────────────────────────────────────────────────────────
+# ── refusals and usage ────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -668,7 +668,7 @@ def test_with_nothing_declared_the_way_to_begin_is_told(cli_harness: CliHarness)
     assert cli_harness.run_ok("list", "--json").json == []
 
 
-# ── the globals ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── the globals ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_globals_count_before_and_after_the_verb(with_incident: CliHarness) -> None:
@@ -710,7 +710,7 @@ def test_the_usual_places_are_used_where_none_is_named(home: Path) -> None:
     assert stat.S_IMODE((home / "d" / "warroom").stat().st_mode) == 0o700
 
 
-# ── updates ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── updates ───────────────────────────────────────────────────────────────────────────────────────────────
 
 TWO = (
     SETTINGS
@@ -831,7 +831,7 @@ def test_the_alert_of_a_drill_declares_a_drill_and_says_so(tmp_path: Path) -> No
     assert {row["destination"] for row in cli_harness.run_ok("deliveries", "--json").json} == {"boss"}
 
 
-# ── documents ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── documents ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_documents_are_written_whole_and_for_their_owner_alone(with_incident: CliHarness, tmp_path: Path) -> None:
@@ -862,7 +862,7 @@ def test_init_writes_settings_that_load_and_overwrites_none(tmp_path: Path, cli_
     assert file.read_text() == "# mine\n"
 
 
-# ── doctor ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── doctor ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_doctor_looks_at_everything_and_changes_nothing(cli_harness: CliHarness) -> None:
@@ -1058,7 +1058,7 @@ def test_doctor_takes_a_pipe_for_a_log_and_a_device_for_none(tmp_path: Path) -> 
     assert "/dev/null is a device, not a log" in result and "fifo, 1 to read" in result
 
 
-# ── wiring ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── wiring ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def opened(tmp_path: Path, settings: str, **environ: str) -> wiring.AppContext:
@@ -1154,7 +1154,7 @@ def test_the_logs_of_a_service_are_files_patterns_and_commands(tmp_path: Path) -
             view.close()
 
 
-# ── logs ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── logs ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 LOG = (
     "2026-01-28T03:04:05.678Z INFO started\n"
@@ -1231,7 +1231,7 @@ def test_redact_is_a_filter() -> None:
     assert len(lines) == 6 and lines[-2:] == ["plain", "last"]
 
 
-# ── the demo ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the demo ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_demo_plays_from_alert_to_postmortem_without_a_screen(home: Path, tmp_path: Path) -> None:
@@ -1247,7 +1247,7 @@ def test_the_demo_plays_from_alert_to_postmortem_without_a_screen(home: Path, tm
     assert not mine.exists()
 
 
-# ── help ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── help ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture(params=sorted(VERBS))
@@ -1291,7 +1291,7 @@ def test_help_lists_each_verb_once(cli_harness: CliHarness) -> None:
     assert sorted(listed) == sorted(VERBS)
 
 
-# ── what a start costs ──────────────────────────────────────────────────────────────────────────────────────
+# ── what a start costs ────────────────────────────────────────────────────────────────────────────────────
 
 
 def loaded(*arguments: str, **environ: str) -> set[str]:

@@ -112,7 +112,7 @@ def until(true: Callable[[], object]) -> None:
         threading.Event().wait(0.02)
 
 
-# ── settings and playbook ───────────────────────────────────────────────────────────────────────────────────
+# ── settings and playbook ─────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_template_that_cannot_be_used_is_found_before_anything_is_posted(tmp_p
     assert status == 3
 
 
-# ── the disk ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the disk ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_file_where_the_data_folder_should_be_is_told(program: Program) -> None:
@@ -470,7 +470,7 @@ def test_a_reader_that_goes_away_is_no_error(program: Program, verb: list[str]) 
     assert err == ""
 
 
-# ── the network ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── the network ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def hook(url: str, name: str = "hook", more: str = "") -> str:
@@ -714,7 +714,7 @@ def test_a_service_that_gives_its_token_back_everywhere_spreads_it_nowhere(
         assert not holds(text, token), text
 
 
-# ── several processes ───────────────────────────────────────────────────────────────────────────────────────
+# ── several processes ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_verbs_of_many_processes_at_once_all_count(program: Program) -> None:
@@ -731,7 +731,7 @@ def test_verbs_of_many_processes_at_once_all_count(program: Program) -> None:
     assert sorted(row["id"] for row in program.shows("list")) == ["INC-1", "INC-2", "INC-3", "INC-4"]
 
 
-# ── signals ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── signals ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -756,7 +756,7 @@ def test_a_verb_that_is_stopped_while_it_waits_has_kept_everything(
     assert program.states()["INC-1.4.hook.post"] in ("uncertain", "sending")
 
 
-# ── calls that never return ─────────────────────────────────────────────────────────────────────────────────
+# ── calls that never return ───────────────────────────────────────────────────────────────────────────────
 
 STUCK_LOOKUP = """
 import socket, time
@@ -896,7 +896,7 @@ def test_a_signal_that_comes_while_a_task_runs_ends_it_without_a_complaint() -> 
     assert (done.returncode, done.stderr) == (128 + signal.SIGHUP, "")
 
 
-# ── bugs ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── bugs ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_bug_becomes_one_line_and_a_report_without_secrets(

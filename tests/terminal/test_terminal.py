@@ -343,7 +343,7 @@ def test_wrong_settings_are_said_in_words_before_any_screen(tmp_path: Path) -> N
             assert_given_back(terminal)
 
 
-# ── endings ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── endings ───────────────────────────────────────────────────────────────────────────────────────────────
 
 ENDINGS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 ENDS_WITHIN_S = 2.0

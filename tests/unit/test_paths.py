@@ -29,7 +29,7 @@ def pipe(tmp_path: Path) -> Path:
     return path
 
 
-# ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_document_goes_into_a_named_pipe_that_somebody_reads(pipe: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_verb_writes_its_document_into_the_pipe_it_is_given(tmp_path: Path, pi
     assert pipe.is_fifo()
 
 
-# ── links ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── links ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -141,7 +141,7 @@ def test_a_strangers_link_in_a_shared_folder_is_not_followed(tmp_path: Path, wri
     assert victim.read_text() == "mine"
 
 
-# ── folders ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── folders ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_folder_that_is_made_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:

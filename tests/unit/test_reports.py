@@ -114,7 +114,7 @@ def full() -> Incident:
     )
 
 
-# ── rendering ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── rendering ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_line_whose_expressions_are_all_empty_is_dropped() -> None:
@@ -214,7 +214,7 @@ def test_jinja_is_loaded_only_by_a_render() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-# ── drafts ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── drafts ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_update_is_drafted_from_what_happened_since_the_last_one() -> None:
@@ -274,7 +274,7 @@ def test_an_unknown_template_is_not_found() -> None:
         messages.draft("updat", full(), BOOK, at(1), CET)
 
 
-# ── composing ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── composing ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def composed(template: str, incident: Incident | None = None, minute: float = 15, **fields: str) -> Message:
@@ -474,7 +474,7 @@ def test_the_status_message_has_severity_status_commander_and_next_update() -> N
     assert "Resolved: 15:00 CET (14:00 UTC), after 1 h" in resolved and "Next update" not in resolved
 
 
-# ── warnings ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── warnings ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def warned(template: str, incident: Incident | None = None, /, **fields: str) -> str:
@@ -515,7 +515,7 @@ def test_an_estimate_with_a_fix_and_a_resolution_without_a_next_update_need_no_w
     assert "next update" not in warned("resolution").lower()
 
 
-# ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── figures ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_each_duration_is_the_difference_of_two_milestones() -> None:
@@ -567,7 +567,7 @@ def test_means_and_medians_count_only_incidents_that_have_the_metric() -> None:
     assert metrics.averages_of([]) == {}
 
 
-# ── post-mortem ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── post-mortem ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def written(incident: Incident | None = None, deliveries: list[Delivery] | None = None) -> postmortem.PostMortem:
@@ -768,7 +768,7 @@ def test_blame_is_found_with_what_to_write_instead() -> None:
     assert postmortem.find_blame("The pool was exhausted; an alert on its size would have told us.") == ()
 
 
-# ── documents ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── documents ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class _Tags(html.parser.HTMLParser):

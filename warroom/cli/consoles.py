@@ -33,7 +33,7 @@ STDIN_NAMES = frozenset(("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"))
 
 
 def parse_moment(text: str | None, option: str, now: datetime, zone: tzinfo) -> datetime | None:
-    """As ``CliContext.moment``, without opening the house."""
+    """As ``CliContext.moment``, without opening the application."""
     from warroom.incident.timing import read_moment
 
     if text is None:
@@ -65,7 +65,7 @@ def open_log_console(
 ) -> None:
     """Show these logs full-screen until left; needs no incident and no journal. Ends with its exit status.
 
-    Settings are read when log text stands on the screen already, but for those that must be known before: the
+    Settings are read when log text is on the screen already, but for those that must be known before: the
     team's own rules of what is masked, and the zone of a time that was typed.
     """
     from datetime import UTC, datetime
@@ -127,13 +127,13 @@ def open_log_console(
 
 
 def _has_rules(context: CliContext) -> bool:
-    """Whether the settings speak of redaction at all: a look at the file that costs nothing."""
+    """Whether the settings mention redaction at all: a cheap look at the file."""
     from warroom.config.paths import AppPaths
 
     flags = {"settings": str(context.settings) if context.settings else None}
     try:
         return b"redaction" in AppPaths.find(context.environ, flags).settings.read_bytes()
-    except OSError:  # none, or one that is told of when it is read
+    except OSError:  # none, or one that is reported when it is read
         return False
 
 
@@ -155,7 +155,7 @@ def has_terminal(context: CliContext) -> bool:
 
 
 def open_console(context: CliContext, *, war_room: bool = False, logs: Sequence[str] = ()) -> None:
-    """Open the console on the house that was asked for, and end with its exit status.
+    """Open the console with the application that was asked for, and end with its exit status.
 
     With ``war_room`` it begins in the incident that is meant.
     """
@@ -172,7 +172,7 @@ def open_console(context: CliContext, *, war_room: bool = False, logs: Sequence[
     if "-" in logs:
         more.append(_keys_from_terminal())
     here = click.get_current_context()
-    context.opens_screen = True  # which shows what has to be said
+    context.opens_screen = True  # which shows the notices
 
     def build_deps() -> ConsoleDeps:
         with here.scope(cleanup=False):  # a thread of its own, to which click's context is not known
@@ -201,9 +201,9 @@ def deps(
     no_settings: bool = False,
     notice: str = "",
 ) -> ConsoleDeps:
-    """What the console works with in this house; ``starts_drill`` plays the drill from the start.
+    """The console's dependencies; ``starts_drill`` plays the drill from the start.
 
-    ``notice`` is said at its start. With ``no_settings`` the themes beside the settings are left alone too, and no
+    ``notice`` is shown at its start. With ``no_settings`` the themes beside the settings are left alone too, and no
     theme is written there.
     """
     from warroom.tui.context import ConsoleDeps

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from warroom.toml import Mistake
 
 WAIT_S = 10.0
-"""How long a verb that posts waits for delivery unless it is told otherwise, in seconds."""
+"""How long a verb that posts waits for delivery by default, in seconds."""
 
 
 class CliContext:
-    """One run of the program: the globals as they were given, and the house once a verb needs it."""
+    """One run of the program: the global options, and the application once a verb needs it."""
 
     def __init__(
         self, *, environ: Mapping[str, str] | None = None, clock: Callable[[], datetime] | None = None
@@ -58,7 +58,7 @@ class CliContext:
 
     @property
     def app(self) -> AppContext:
-        """The house, opened by the first who asks and closed when the verb ends."""
+        """The application, opened at the first access and closed when the verb ends."""
         if self._app is None:
             from warroom import bootstrap as bootstrap
 
@@ -90,7 +90,7 @@ class CliContext:
         )
 
     def unknown_person_warning(self) -> str:
-        """What to say where the person acting is only an account's name and nobody of the team; else ""."""
+        """The warning if the person acting is only an account's name and not in the team; else ""."""
         people = self.room.settings.team.people
         if not self.acts_as_account or not people or self.room.by in {person.name for person in people}:
             return ""
@@ -98,12 +98,12 @@ class CliContext:
 
     @property
     def acts_as_account(self) -> bool:
-        """Whether nobody said who acts, so that the name of the system's account is taken."""
+        """Whether no person was named, so that the name of the system's account is taken."""
         return not (self.by or self.environ.get("WARROOM_AS"))
 
     @property
     def room(self) -> WarRoom:
-        """The house's room."""
+        """The application's room."""
         return self.app.room
 
     def incident(self) -> Incident:
@@ -150,16 +150,16 @@ def _check_keys(keys: Mapping[str, str]) -> Sequence[Mistake]:
 
 
 def usage(error: WarroomError, option: str) -> click.UsageError:
-    """A mistake in what was typed, told as click tells its own."""
+    """A mistake in what was typed, reported as click reports its own."""
     return click.BadParameter(f"{error.title}. {error.remedy}", param_hint=option)
 
 
-# ── the globals ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── the globals ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _store(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def callback(ctx: click.Context, _: click.Parameter, value: Any) -> None:
-        if value:  # what stands after the verb is read later, and wins
+        if value:  # what comes after the verb is read later, and wins
             setattr(ctx.ensure_object(CliContext), name, value)
 
     return callback
@@ -237,11 +237,11 @@ def _wait_options() -> list[click.Parameter]:
     ]
 
 
-# ── what a verb is ──────────────────────────────────────────────────────────────────────────────────────────
+# ── what a verb is ────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Verb(click.Command):
-    """A command that knows its place in the help, shows an example, and takes the globals after its name."""
+    """A command with a section in the help, an example, and the global options after its name."""
 
     def __init__(self, *args: Any, section: str, example: str, posts: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -259,7 +259,7 @@ class Verb(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, but words that only begin with a dash (``- item``, ``-20m``, ``-5 %``) are arguments.
 
-        A word with the form of an option (``--fidning``) stays one, so that a slip is told and not written down.
+        A word with the form of an option (``--fidning``) stays one, so that a slip is reported and not recorded.
         """
         try:
             return super().parse_args(ctx, _arguments_after_options(self.get_params(ctx), args))
@@ -289,7 +289,7 @@ class Verb(click.Command):
 
 
 def _arguments_after_options(params: Sequence[click.Parameter], args: Sequence[str]) -> list[str]:
-    """``args`` with the arguments moved behind ``--``, where click takes them as they stand."""
+    """``args`` with the arguments moved behind ``--``, where click takes them literally."""
     takes_value = {
         name: not (param.is_flag or param.count)
         for param in params
@@ -377,7 +377,7 @@ def verb(
 ) -> Callable[[Callable[..., Any]], Verb]:
     """Make a function a verb. It is given the ``CliContext`` first, and its docstring is the help.
 
-    ``posts`` adds --wait and --no-wait; ``reads`` promises that nothing will be posted, so that the house is
+    ``posts`` adds --wait and --no-wait; ``reads`` promises that nothing will be posted, so that the application is
     opened without trying out templates.
     """
 
@@ -402,7 +402,7 @@ def verb(
     return decorate
 
 
-# ── words that name one of several things ───────────────────────────────────────────────────────────────────
+# ── picking one of several by name ────────────────────────────────────────────────────────────────────────
 
 
 def pick(
@@ -412,7 +412,7 @@ def pick(
 
     By id, by the beginning of an id, by the beginnings of words in the title, by initials (``ic``), or by
     abbreviated words (``comms``) unless ``abbreviated`` is false: long texts have words for any letters. Raises
-    ``NotFound`` or, where several fit, ``BadInput``; both name what there is. ``where`` says where to look it up.
+    ``NotFound`` or, where several fit, ``BadInput``; both name what there is. ``where`` is where to look it up.
     """
     from warroom.errors import NotFound
     from warroom.toml import plain

@@ -26,7 +26,7 @@ from warroom.journal.url import open_journal, sqlite_url
 from warroom.room import background
 
 CHECK_S = 15.0
-"""How long a destination may take to say who we are there, in seconds."""
+"""How long a destination's check may take, in seconds."""
 
 Verdict = Literal["fine", "look", "wrong"]
 
@@ -43,12 +43,12 @@ class Finding:
 
     @property
     def glyph(self) -> str:
-        """One cell that tells the state without colour."""
+        """One cell that shows the state without colour."""
         return {"fine": "✓", "look": "!", "wrong": "✗"}[self.state]
 
 
 def examine(context: CliContext) -> list[Finding]:
-    """Everything there is to look at; what stands on a thing that is broken is left out."""
+    """All checks; those that depend on something broken are left out."""
     found = [Finding("warroom", "fine", f"{__version__}, Python {sys.version.split()[0]}")]
     found += _terminal(context)
     try:
@@ -120,10 +120,10 @@ def _team(settings: Settings) -> Iterator[Finding]:
         yield Finding("team", "look", "no people: add [[team.people]]")
         return
     missing = [p.name for p in settings.team.people if not (p.phone or p.email or any(p.handles.values()))]
-    told = f"{len(settings.team.people)} people, {settings.team.timezone}"
+    text = f"{len(settings.team.people)} people, {settings.team.timezone}"
     if missing:
-        told += f"; no phone, e-mail or handle of {', '.join(missing)}"
-    yield Finding("team", "look" if missing else "fine", told)
+        text += f"; no phone, e-mail or handle of {', '.join(missing)}"
+    yield Finding("team", "look" if missing else "fine", text)
     now = settings.person_on_call(bootstrap.utc_now())
     yield Finding("on call", "fine" if now else "look", now or "nobody: add [on_call]")
 

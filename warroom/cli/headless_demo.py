@@ -1,4 +1,4 @@
-"""Plays the demo without a screen: says what happens, leaves the post-mortem behind. Decides nothing."""
+"""Play the demo without a screen: print what happens and write the post-mortem. Decides nothing."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Wanted:
     """Which records are printed, and how.
 
     ``level`` is the least; ``since`` and ``until`` are UTC; ``zone`` is that of times without an offset; without
-    ``safe`` nothing is masked (it is made inert all the same).
+    ``safe`` nothing is masked (it is sanitized all the same).
     """
 
     now: datetime
@@ -119,7 +119,7 @@ class Printer:
             joined = "\n".join([text for text, _ in rows])
             if "PRIVATE KEY" not in joined and not wanted.grep.matches(joined):
                 rows = self._edges(rows)
-        return [told for text, number in rows for told in self._told(text, number)]
+        return [record for text, number in rows for record in self._records(text, number)]
 
     def _edges(self, rows: Sequence[tuple[str, int | None]]) -> Sequence[tuple[str, int | None]]:
         """Of lines in which nothing is found, those that may belong to a record before or after them."""
@@ -138,7 +138,7 @@ class Printer:
         self._keyed = True
         return self
 
-    def _told(self, text: str, number: int | None) -> Iterator[tuple[float, str]]:
+    def _records(self, text: str, number: int | None) -> Iterator[tuple[float, str]]:
         wanted, reader = self._wanted, self._reader
         # Within a key every line has to be looked at, shown or not.
         safe = None
@@ -217,7 +217,7 @@ def show(names: Sequence[str], wanted: Wanted, *, follow: bool) -> None:
     """Print the records of ``names``: files, patterns, directories, ``-`` for stdin, ``journal:…`` and the like.
 
     Several are merged by time. With ``follow``, and where a command is named, it goes on until interrupted. Files
-    that cannot be read are told on stderr and, when all is printed, raised as one error.
+    that cannot be read are reported on stderr and, when all is printed, raised as one error.
     """
     try:
         commands = [name for name in names if name != "-" and discovery.command_of(name)]
@@ -260,7 +260,7 @@ def show(names: Sequence[str], wanted: Wanted, *, follow: bool) -> None:
 def refuse_kinds(names: Sequence[str]) -> None:
     """Raise ``BadInput`` for a name of something that can never be read as a log, such as a socket or a device."""
     for name in names:
-        with suppress(ValueError):  # a name that means nothing is told of where its source is made
+        with suppress(ValueError):  # an invalid name is reported where its source is made
             if name != "-" and (kind := discovery.kind_refused(name)):
                 raise BadInput(
                     f"{plain(name, 500)} is {kind}, not a log", "Name a file, a pipe, a folder or run:COMMAND."
@@ -283,7 +283,7 @@ def _lines(blocks: Iterable[list[tuple[float, str]]]) -> Iterator[tuple[float, s
 def _pieces(
     file: Path | None, printer: Printer, wanted: Wanted, unread: list[str]
 ) -> Iterator[list[tuple[float, str]]]:
-    """A file's records, a chunk at a time; one that cannot be read is told, and added to ``unread``."""
+    """A file's records, a chunk at a time; one that cannot be read is reported, and added to ``unread``."""
     try:
         cutter: LineCutter | None = None
         for data, before in _bytes(file, wanted):
@@ -334,7 +334,7 @@ def _skip_to(fd: int, since: datetime, wanted: Wanted) -> int:
     while high - low > _BISECT:
         middle = (low + high) // 2
         at = _first_time(os.pread(fd, 64 * 1024, middle), shape, wanted)
-        if at is None:  # who knows where we are: what is known to be earlier is passed over, no more
+        if at is None:  # unknown position: only what is known to be earlier is skipped
             break
         low, high = (middle, high) if at < since else (low, middle)
     low = max(0, low - _BISECT)
@@ -365,7 +365,7 @@ def _first_time(data: bytes, shape: LineShape, wanted: Wanted) -> datetime | Non
 
 
 class _Queue:
-    """Takes what the sources' threads hand over, so that one thread prints. A full queue holds the sources up."""
+    """Queues what the sources' threads deliver, so that one thread prints. A full queue holds the sources up."""
 
     def __init__(self) -> None:
         self.items: queue.Queue[tuple[Source, Chunk | str]] = queue.Queue(maxsize=64)

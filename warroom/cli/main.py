@@ -1,9 +1,8 @@
 """How warroom starts and ends: the argument tree, the exit status, the console opened. Decides nothing.
 
-Exit status: 0 done · 1 refused or failed · 2 usage · 3 settings or playbook wrong · 129 hung up on ·
-130 interrupted · 141 nobody reads the output any more · 143 terminated. Reasons go to stderr. A message that could
-not be delivered does not change the status of a decision that was recorded: it waits in the outbox, and stderr says
-so.
+Exit status: 0 done · 1 refused or failed · 2 usage · 3 settings or playbook wrong · 129 terminal closed ·
+130 interrupted · 141 output pipe closed · 143 terminated. Reasons go to stderr. A message that could not be
+delivered does not change the status of a decision that was recorded: it waits in the outbox, and stderr reports it.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def cli(ctx: click.Context) -> None:
         open_console(context)
 
 
-# ── the edge ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── border ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def main() -> None:
@@ -141,7 +140,7 @@ def _exit_by(number: int) -> None:
 
 
 def _discard_unwritable_output() -> None:
-    """What nobody can take any more, a closed pipe or a lost terminal, goes nowhere.
+    """Discard output to a closed pipe or a lost terminal.
 
     Python would fail over it at the very end, and end with 120.
     """

@@ -1,6 +1,6 @@
-"""Sole owner of stdout, and of what the command line says on stderr; everything printed is inert. Asks nothing.
+"""The only module that writes to stdout and stderr; everything printed is sanitized. Asks nothing.
 
-stdout holds what was asked for, so that it can be piped; stderr tells what went on beside it.
+stdout has what was asked for, so that it can be piped; stderr has everything else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GAP = "  "
 
 
 class OutputError(WarroomError):
-    """stdout takes nothing any more: a full disk, say."""
+    """stdout cannot be written: a full disk, for example."""
 
 
 def sanitize(text: str) -> str:
@@ -39,7 +39,7 @@ def sanitize(text: str) -> str:
 def print_out(text: str = "", *, end: str = "\n") -> None:
     """Lines on stdout, ``end`` after the last.
 
-    Raises BrokenPipeError if nobody reads any more, WarroomError if it cannot be written.
+    Raises BrokenPipeError if the pipe is closed, WarroomError if it cannot be written.
     """
     with _written():
         click.echo(sanitize(text) + end, nl=False)

@@ -74,11 +74,11 @@ def print_rows(context: CliContext, rows: Iterable[TimelineRow]) -> None:
 
 
 def deliver(context: CliContext, incident_id: str, entries: Collection[UUID]) -> list[Delivery]:
-    """Wait for the incident's deliveries and tell how those of ``entries`` went; these, as they stand."""
+    """Wait for the incident's deliveries and report those of ``entries``; return these."""
     from warroom.incident.delivery import DeliveryState
 
-    with suppress(BrokenPipeError, WarroomError):  # told at the end: what is recorded is sent all the same
-        output.flush()  # what was recorded is said before it is waited for
+    with suppress(BrokenPipeError, WarroomError):  # reported at the end: what is recorded is sent all the same
+        output.flush()  # what was recorded is printed before it is waited for
     left = context.room.deliveries(incident_id)
     if context.wait_s and any(
         delivery.state is DeliveryState.PENDING and delivery.entry_id in entries for delivery in left
@@ -90,7 +90,7 @@ def deliver(context: CliContext, incident_id: str, entries: Collection[UUID]) ->
 
 
 def print_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -> None:
-    """One line a destination on stderr: how the worst of ``ours`` stands there, and what to do about it."""
+    """Print a line per destination to stderr: the worst state of ``ours`` there, and what to do about it."""
     from warroom.incident.delivery import DeliveryState, superseded
 
     everything = list(everything)
@@ -110,7 +110,7 @@ def print_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
             and one.state is DeliveryState.DELIVERED
             and not (one.receipt and one.receipt.id)
         ):
-            continue  # a destination that shows no status has nothing to say about it
+            continue  # a destination without a status message has nothing to report
         if one.id in replaced and one.state in (DeliveryState.FAILED, DeliveryState.UNCONFIRMED):
             continue  # a newer status message makes it good
         known = worst.setdefault(one.destination, [one])
@@ -126,8 +126,8 @@ def print_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
             url = next((each.receipt.url for each in (one, *alike) if each.receipt and each.receipt.url), "")
             posts = Counter(each.entry_id for each in alike if each.item.operation == "post")
             parts = max(posts.values(), default=1)
-            said = f"✓ {name}" + (f", too long for one post: in {parts} parts" if parts > 1 else "")
-            output.print_err(said + (f"  {url}" if url else ""))
+            line = f"✓ {name}" + (f", too long for one post: in {parts} parts" if parts > 1 else "")
+            output.print_err(line + (f"  {url}" if url else ""))
         elif one.state is DeliveryState.FAILED:
             how = f"warroom delivery {one.id} --resend" if len(alike) == 1 else "warroom resend --all"
             output.print_err(f"✗ {name}: {why}. Fix the cause, then: {how}")
@@ -174,6 +174,6 @@ def write_output(path: str | None, text: str, context: CliContext) -> None:
 
 
 def public_row(row: TimelineRow) -> dict[str, Any]:
-    """The shape ``timeline --json`` promises, as the entry reads now; a struck out one says so."""
+    """The shape that ``timeline --json`` guarantees, with the entry as it is now, retracted or not."""
     shape = {"seq": row.number, "id": str(row.id), "at": row.at, "kind": row.kind, "by": row.by, "text": row.text}
     return {**shape, "retracted": True} if row.retracted else shape

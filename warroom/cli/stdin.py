@@ -1,4 +1,4 @@
-"""Reads stdin for the verbs that take text or logs from it, and says in words why it cannot be read."""
+"""Read stdin for the verbs that take text or logs from it, with an error for a person if it cannot be read."""
 
 from __future__ import annotations
 

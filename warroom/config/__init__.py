@@ -1,1 +1,1 @@
-"""What the team and this machine are set to: settings, secrets by reference, the on-call rota, where files lie."""
+"""Configuration: settings, secrets by reference, the on-call rota, paths, UI state."""

@@ -66,7 +66,7 @@ def _read(file: Path, key_check: KeyCheck | None = None) -> Settings:
 def _there(file: Path) -> bool:
     try:
         return file.exists()
-    except OSError:  # perhaps; reading it will tell why not
+    except OSError:  # perhaps; reading it will show why not
         return True
 
 
@@ -114,7 +114,7 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
 
 
 def _settle(settings: Settings, folder: Path) -> Settings:
-    """Paths made absolute: what a file names is meant from the folder the file lies in."""
+    """Make paths absolute: a path in a file is relative to that file's folder."""
 
     def absolute(path: str) -> str:
         return str(folder / expanded(path))
@@ -156,7 +156,7 @@ def who(
     """Who sits here: ``--as``, WARROOM_AS, else the system's user, as the team's list calls them.
 
     Somebody the list does not know keeps the name they gave: help may come from anywhere.
-    Raises ``SettingsError`` where nobody can be made out.
+    Raises ``SettingsError`` if no one can be determined.
     """
     given, _ = chosen("as", environ, flags or {})
     if not given:

@@ -1,4 +1,4 @@
-"""Where warroom's files lie on this machine, and how one is written. Knows nothing of what stands in them.
+"""Where warroom's files are on this machine, and how one is written. Knows nothing about their contents.
 
 Importing this costs next to nothing, because the console's first frame waits for it.
 """
@@ -25,7 +25,7 @@ JOURNAL = "journal.sqlite"
 
 @dataclass(frozen=True)
 class AppPaths:
-    """Where warroom's files lie on this machine. Finding them touches none of them."""
+    """Where warroom's files are on this machine. Finding them touches none of them."""
 
     settings: Path
     named: bool

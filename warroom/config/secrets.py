@@ -1,6 +1,6 @@
 """Secrets by reference: an environment variable, a file or a command, read within bounded time and size.
 
-The settings hold references. A value is looked up only to be used, and never stands in an error.
+The settings hold references. A value is looked up only to be used, and no error contains it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _running: set[subprocess.Popen[bytes]] = set()
 
 
 class Secret(Table):
-    """Where a secret is kept; exactly one of the three. The value itself never stands here."""
+    """Where a secret is kept; exactly one of the three. Never contains the value itself."""
 
     env: Annotated[str, Field(min_length=1)] | None = None
     """Name of an environment variable."""
@@ -51,7 +51,7 @@ class Secret(Table):
         return self
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """Where it is kept, in words. A command's arguments are left out: some are given a password there."""
         if self.command:
             return f"command {toml.plain(self.command[0], 200)}"
@@ -75,7 +75,7 @@ def resolve(
         problem = ("is empty", "Put the secret there, or name another place.")
     if problem is not None:
         what, remedy = problem
-        raise SettingsError(f"{ref.told} {what}", remedy)
+        raise SettingsError(f"{ref.label} {what}", remedy)
     return value
 
 
@@ -173,7 +173,7 @@ def _check_reference(value: Mapping[str, Any], place: str) -> None:
             raise SettingsError("must be a list of words in quotes", remedy, below)
 
 
-# ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def read_file(path: Path) -> bytes:
@@ -231,6 +231,6 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @atexit.register
 def kill_commands() -> None:
-    """Kill the commands that still run: the process ends, and nobody waits for their output."""
+    """Kill the commands that still run: the process ends, and their output is not needed."""
     for process in tuple(_running):
         _kill(process)

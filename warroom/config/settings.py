@@ -1,4 +1,4 @@
-"""What a team tells warroom about itself, as tables. Reads no file and looks up no secret.
+"""The settings of a team, as tables. Reads no file and looks up no secret.
 
 The docstring under each key is its manual: ``manual.py`` writes the settings file of ``warroom init`` from them.
 """
@@ -57,7 +57,7 @@ class Person(Table):
     name: Name
     """The name shown everywhere, and given to --as."""
     email: Text = ""
-    """Also used to find the person where a chat service knows people by e-mail."""
+    """Also used to find the person in chat services that identify people by e-mail."""
     phone: Text = ""
     """Shown to whoever has to call; hidden by privacy mode."""
     handles: dict[Key, Text] = Field(default_factory=dict)
@@ -94,7 +94,7 @@ class LogCommand(NamedTuple):
 def _log(value: object) -> str | LogCommand:
     """A log as the settings name it: text, or a table with a command."""
     if isinstance(value, str) and len(value) <= 500:
-        if value.startswith("run:"):  # a pattern of quotes nobody can check before it runs
+        if value.startswith("run:"):  # its quoting can be checked only by running it
             raise ValueError('must be { command = ["…", "…"] }, each word by itself')
         return not_empty(one_line(value))
     if isinstance(value, LogCommand):
@@ -135,7 +135,7 @@ class Service(Table):
 
 
 class Destination(Table):
-    """Where messages go: a chat service, a webhook, a file. Its name stands in the header."""
+    """Where messages go: a chat service, a webhook, a file. Its name is in the table's header."""
 
     name: Annotated[str, toml.TABLE_NAME] = ""
     """The name in the header."""
@@ -146,7 +146,7 @@ class Destination(Table):
     drills: bool = False
     """True sends the messages of drills there too. Without it a drill stays away from this place."""
     plain_secrets: bool = False
-    """True allows secrets to stand in this file in clear. Better keep them elsewhere."""
+    """True allows plaintext secrets in this file. It is better to keep them elsewhere."""
     options: dict[str, Any] = Field(default_factory=dict, repr=False)
     """Every other key is an option of the backend. A secret is given by reference: { env = "NAME" },
     { file = "path" } or { command = ["pass", "show", "slack"] }."""
@@ -161,7 +161,7 @@ class Destination(Table):
 
 
 class RedactionRule(Table):
-    """A rule of your own. Its name stands where it found something: ‹redacted:customer-id›."""
+    """A rule of your own. Its name replaces what it finds: ‹redacted:customer-id›."""
 
     name: Annotated[str, AfterValidator(_rule_name)]
     """Small letters, digits and hyphens."""
@@ -171,12 +171,12 @@ class RedactionRule(Table):
 
 
 class Redaction(Table):
-    """What is masked in logs, notes and messages besides the secrets warroom knows, and what is not."""
+    """What is masked in logs, notes and messages besides the secrets warroom recognises, and what is not."""
 
     ips: bool = False
     """True masks IP addresses too."""
     off: tuple[Annotated[str, AfterValidator(_known_rule)], ...] = ()
-    """Names of rules that mask too much for you, as they stand in the labels: "phone", "email"."""
+    """Names of rules that mask too much for you, as in the labels: "phone", "email"."""
     rules: tuple[RedactionRule, ...] = ()
 
 
@@ -197,7 +197,7 @@ class ConsoleSettings(Table):
 
 
 class Settings(Table):
-    """Everything a team tells warroom about itself. No key has to be given."""
+    """All settings of a team. No key is required."""
 
     playbook: Text = ""
     """Your playbook, relative to this file. Only what it gives differs from the one shipped."""

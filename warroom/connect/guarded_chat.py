@@ -1,4 +1,4 @@
-"""Isolates a chat backend, ours or a plugin's: whatever it raises becomes one of our errors, and it blocks nobody.
+"""Isolate a chat backend, ours or a plugin's: what it raises becomes one of our errors, and it blocks nothing else.
 
 A backend of another package runs on an event loop of its own, so that a blocking call in it holds up only itself.
 Its tracebacks are in the diagnostic log.
@@ -74,7 +74,7 @@ class GuardedChat:
         raise failure
 
     def measure(self, message: Message) -> int:
-        """How long the post is as the backend counts, or else in characters. ``WarroomError`` if it cannot tell."""
+        """How long the post is as the backend counts, or else in characters. ``WarroomError`` if it cannot."""
         own = getattr(self.backend, "measure", None)
         if own is None:
             return len(self.render(message))
@@ -108,7 +108,7 @@ class GuardedChat:
         return self._receipt(found) if found else None
 
     async def check(self) -> str:
-        """The backend's line for ``doctor``, inert and without secrets. ``WarroomError`` if it fails."""
+        """The backend's line for ``doctor``, sanitized and without secrets. ``WarroomError`` if it fails."""
         return self._mask.line(await self._run(lambda: self.backend.check(), str, sends=False))
 
     async def close(self) -> None:
@@ -153,7 +153,7 @@ class GuardedChat:
             except BaseException as error:  # noqa: BLE001 — an interrupt must not end the loop instead of the caller
                 return _Raised(error)
 
-        # A coroutine is scheduled with the caller's context, which knows the attempt that is being made.
+        # A coroutine is scheduled with the caller's context, which holds the current attempt.
         result = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(outcome(), self._loop))
         if isinstance(result, _Raised):
             raise result.error

@@ -156,9 +156,9 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> HttpResponse:
-        """Send one request and return its answer, whatever its status. Raises as the module says if there is none.
+        """Send one request and return its answer, whatever its status. Errors as listed in the module's docstring.
 
-        ``path`` is appended to the base address as it stands, so the caller has quoted it. A GET is always
+        ``path`` is appended to the base address unchanged, so the caller has to quote it. A GET is always
         ``repeatable``. Lone surrogates in ``json_body`` become ``?``.
         """
         import httpx
@@ -183,7 +183,7 @@ class HttpClient:
             content = json.dumps(json_body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
             sent_headers["Content-Type"] = "application/json; charset=utf-8"
         if self._transport is not None and not repeatable:
-            leaving()  # a transport that is passed in may not tell when it sends
+            leaving()  # a transport that is passed in may not report when it sends
         response: httpx.Response | None = None
         body = b""
         failure: DeliveryError | None = None
@@ -201,7 +201,7 @@ class HttpClient:
                     if len(body) > MAX_ANSWER_BYTES:
                         failure = self.doubt("sent an endless answer", repeatable)
         except TimeoutError:
-            # Only this limit knows no phase by itself; the trace tells whether anything had left.
+            # Only this limit has no phase of its own; the trace shows whether anything had left.
             failure = self.doubt("did not answer in time", repeatable) if started else self._unreached("")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             failure = self._unreached(str(error))
@@ -233,7 +233,7 @@ class HttpClient:
             await client.aclose()
 
     def doubt(self, what: str, repeatable: bool = False) -> DeliveryError:
-        """The error for a request whose outcome nobody knows: ``Unconfirmed``, or ``NotSent`` if repeatable."""
+        """The error for a request of unknown outcome: ``Unconfirmed``, or ``NotSent`` if it can be repeated."""
         if repeatable:
             return NotSent(f"{self.service} {what}", "Nothing is lost; it will be tried again.")
         return Unconfirmed(f"{self.service} {what}; the message may have arrived", f"Check there ({self.host}).")

@@ -35,14 +35,14 @@ class BuiltPlugin(NamedTuple):
 
 @dataclass(frozen=True)
 class OptionsTable:
-    """The table of the settings that configures one plugin, and where it stands."""
+    """The table of the settings that configures one plugin, and its place in the file."""
 
     path: tuple[str, str]
     """The header: ``("destinations", "slack")``."""
     options: Mapping[str, Any]
     file: Path
     plain_secrets: bool = False
-    """Whether a secret may stand in the table itself."""
+    """Whether the table itself may contain secrets in plaintext."""
 
     @property
     def header(self) -> str:

@@ -3,11 +3,11 @@
     2xx                                       delivered
     2xx without the JSON object it promised   Unconfirmed
     429, or a throttling code in the body     NotSent       with the service's wait in seconds, if it gave one
-    408, 425                                  NotSent       the service says that it did not take the request
+    408, 425                                  NotSent       the service did not take the request
     other 4xx, any redirect                   Rejected      with a remedy
     5xx                                       Unconfirmed   it may have been done
 
-A request that is harmless to repeat never ends ``Unconfirmed``: nobody has to be asked whether to send it again, so
+A request that is harmless to repeat never ends ``Unconfirmed``: no one has to be asked whether to send it again, so
 the same answers are ``NotSent``.
 """
 
@@ -76,9 +76,9 @@ class DeliveryClient(HttpClient):
         repeatable: bool = False,
         wants_json: bool = True,
     ) -> HttpResponse:
-        """Send one request and return its 2xx answer; every other outcome raises as the module says.
+        """Send one request and return its 2xx answer; every other outcome raises an error of the module's table.
 
-        Arguments are those of ``request``. ``wants_json`` says that the answer must be a JSON object.
+        Arguments are those of ``request``. With ``wants_json`` the answer must be a JSON object.
         """
         repeatable = repeatable or method == "GET"
         response = await self.request(

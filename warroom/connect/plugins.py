@@ -55,7 +55,7 @@ def names(kind: PluginKind) -> tuple[str, ...]:
 def load(kind: PluginKind, name: str) -> Plugin:
     """The plugin registered as ``name``; imports that one alone.
 
-    Raises ``SettingsError`` that names the plugins there are, or says why this one cannot be used.
+    Raises ``SettingsError`` that lists the plugins there are, or the reason why this one cannot be used.
     """
     found = _registered(kind).get(name)
     if found is None:
@@ -99,7 +99,7 @@ def load_all(kind: PluginKind) -> tuple[dict[str, Plugin], tuple[SettingsError, 
 def is_ending(error: BaseException) -> bool:
     """Whether ``error`` ends the program or the task, so that it must not be caught: an interrupt, a cancellation.
 
-    A ``CancelledError`` that nobody asked for is an error like any other.
+    A ``CancelledError`` without a request to cancel is an error like any other.
     """
     if isinstance(error, asyncio.CancelledError):
         try:

@@ -15,8 +15,8 @@ class Chat(Protocol):
 
     A backend is used by one outbox worker at a time, on one event loop. Every method raises ``NotSent`` when the
     request certainly did not arrive or was turned away for now (with the service's ``retry_after`` in
-    seconds), ``Rejected`` when the service said no for good, and ``Unconfirmed`` when it may have arrived.
-    Secrets never stand in an error. ``key`` is the delivery's id.
+    seconds), ``Rejected`` when the service refused it for good, and ``Unconfirmed`` when it may have arrived.
+    No error contains a secret. ``key`` is the delivery's id.
 
     A backend may also have ``tells_when_it_sends = True``: it then calls ``attempt.leaving()`` right before the
     first byte of a request that must not be repeated can leave (``http.HttpClient`` does so by itself). A post
@@ -28,7 +28,7 @@ class Chat(Protocol):
     """True where a post repeated with the same key arrives once however often it is tried."""
 
     reads_back: bool
-    """True where ``find`` can say for certain whether a post with a key has arrived."""
+    """True if ``find`` can determine whether a post with a key has arrived."""
 
     max_length: int
     """The longest text one post may have, in characters of ``render``; a longer update is split into several posts.
@@ -71,7 +71,7 @@ class Chat(Protocol):
 class ChatBackend(Protocol):
     """What an entry point of ``warroom.chat`` names: a class, its options, and how to make one.
 
-    Options that must not stand in clear in the settings are declared as ``SecretStr``; the wiring
+    Options that must not be in plaintext in the settings are declared as ``SecretStr``; the wiring
     resolves their references and refuses a plain one before the backend sees them.
     """
 

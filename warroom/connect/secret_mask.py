@@ -28,7 +28,7 @@ MAX_LINE = 200
 MAX_ID = 255
 MAX_LINK = 500
 
-# Characters that can stand between those of a secret without being seen, and what ``sanitize`` makes of them.
+# Invisible characters that can be between those of a secret, and what ``sanitize`` makes of them.
 _UNSEEN = (
     (0x00, 0x20),
     (0x7F, 0xA0),

@@ -14,7 +14,7 @@ from warroom.errors import BadInput
 class ScaledClock:
     """A clock that runs ``speed`` times as fast as real time from ``start`` (default: now, UTC).
 
-    With an infinite ``speed`` it stands still and jumps to whatever time is waited for. Call it to get the time.
+    With an infinite ``speed`` it stops and jumps to whatever time is waited for. Call it to get the time.
     Thread-safe.
     """
 

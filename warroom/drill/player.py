@@ -48,7 +48,7 @@ RUN_ON = timedelta(minutes=10)
 """How long a drill continues once its incident is resolved. Whatever is declared after that is real."""
 
 DECLARE_TIMEOUT = timedelta(hours=1)
-"""How long a drill waits for somebody to declare."""
+"""How long a drill waits for a declaration."""
 
 STOP_S = 3.0
 """How long stopping waits for the round that is being played, in real seconds."""
@@ -103,7 +103,7 @@ class DrillPlayer:
     def start(self) -> None:
         """Play logs, alerts and chat from the beginning, as a job.
 
-        It ends with ``stop``, ``RUN_ON`` after its incident is resolved, or if nobody declares. Raises
+        It ends with ``stop``, ``RUN_ON`` after its incident is resolved, or if no one declares. Raises
         ``WarroomError`` if the logs cannot be written. A later failure is in ``problem``, and retried.
         """
         self._begin()

@@ -125,7 +125,7 @@ class ChatInject(Cue):
 class ResponderStep(Cue):
     """Something the responder does when the drill is played without people.
 
-    ``by`` is who does it; "" is the person at this machine. ``do`` says what, and which other keys there are.
+    ``by`` is who does it; "" is the person at this machine. ``do`` is what they do; the other keys depend on it.
     """
 
     do: str

@@ -14,7 +14,7 @@ from warroom.incident.playbook import Item, Playbook
 from warroom.incident.timing import Urgency
 
 SEVERITY_ITEM = "assess-impact"
-"""The checklist item that is ticked once somebody has assessed the impact, and the severity with it."""
+"""The checklist item that is ticked once the impact, and with it the severity, has been assessed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def next_steps(
 ) -> list[NextStep]:
     """All that is worth doing now, most urgent first; the first is the ``Next`` line. Never empty.
 
-    ``spike``: how many times their own past the errors in a log have become, if nobody has looked yet.
+    ``spike``: how many times their usual rate the errors in a log have reached, if no one has looked yet.
     """
     if incident.status == "closed":
         return [NextStep("home", "", f"{incident.id} is closed")]
@@ -128,7 +128,7 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
 
 
 def _severity_in_doubt(incident: Incident, playbook: Playbook, now: datetime) -> bool:
-    """Some minutes in: the severity was set at the declaration, and nobody has assessed the impact since."""
+    """Whether the severity is still that of the declaration some minutes in, the impact not yet assessed."""
     first = timedelta(minutes=playbook.nudges.severity_minutes)
     if not first <= now - incident.milestones["declared"] < 3 * first or len(incident.severities) > 1:
         return False

@@ -56,10 +56,10 @@ INCIDENT_LISTS = ("detection", "investigation", "resolution", "recovery", "post_
 """The checklists that are worked once per incident; the others belong to the team."""
 
 JUST_POSTED = timedelta(minutes=1)
-"""For so long after somebody else's update a second one to the same audience is asked about."""
+"""How long after someone else's update a second one to the same audience has to be confirmed."""
 
 PERMANENT_FIX_DAYS = 7
-"""A temporary fix owes its permanent one by then: the framework reviews action items within a week."""
+"""When the permanent fix is due after a temporary one: the framework reviews action items within a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _past(at: datetime, context: CommandContext, what: str, field: str = "") -> 
     return at
 
 
-# ── the course of the incident ──────────────────────────────────────────────────────────────────────────
+# ── the course of the incident ────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Declare:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Say that the alert is in hand."""
+    """Acknowledge the incident: someone is on it."""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if "acknowledged" in incident.milestones:
@@ -240,7 +240,7 @@ class SetStatus:
 def resolve_blockers(
     incident: Incident, playbook: Playbook, against: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """Everything that still stands between the incident and being resolved, in the order to work on it.
+    """What still keeps the incident from being resolved, in the order to work on it.
 
     ``against`` holds live evidence against recovery items, by item; a tick does not outweigh it.
     """
@@ -297,13 +297,13 @@ class Reopen:
 
 
 def close_blockers(incident: Incident, playbook: Playbook) -> tuple[str, ...]:
-    """What is still owed after the incident, of the 48-hour list."""
+    """What is still outstanding of the 48-hour checklist."""
     return tuple(item.text for item in playbook.checklists["post_incident"].items if item.id not in incident.ticks)
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Say that the follow-up is done. ``reason`` closes over what is still owed."""
+    """Close the incident: the follow-up is done. ``reason`` closes it although something is outstanding."""
 
     reason: str = ""
 
@@ -318,7 +318,7 @@ class Close:
         return [Closed(reason=self.reason.strip())]
 
 
-# ── roles ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── roles ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,7 +388,7 @@ class AcceptHandover:
         return [RoleAssigned(role=role.id, title=role.title, person=held.offered_to, handed_over_by=held.person)]
 
 
-# ── the checklist ───────────────────────────────────────────────────────────────────────────────────────
+# ── the checklist ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,7 +429,7 @@ class Uncheck:
         return [ItemUnchecked(item=item.id, title=item.text)]
 
 
-# ── words ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── words ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -667,7 +667,7 @@ class WriteSection:
         return [SectionWritten(section=self.section, words=self.words.strip())]
 
 
-# ── the follow-up ───────────────────────────────────────────────────────────────────────────────────────
+# ── the follow-up ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -706,7 +706,7 @@ class CompleteAction:
         return [ActionDone(action=item.entry, words=item.words)]
 
 
-# ── putting the record straight ─────────────────────────────────────────────────────────────────────────
+# ── corrections ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -802,7 +802,7 @@ class OpenChannel:
         ]
 
 
-# ── the team's own stream ───────────────────────────────────────────────────────────────────────────────
+# ── the team's own stream ─────────────────────────────────────────────────────────────────────────────────
 
 
 def confirm_ready(item_id: str, playbook: Playbook) -> list[Event]:

@@ -1,4 +1,4 @@
-"""An outgoing message as a value: what is to be said where, and how far it has come. Never sends anything."""
+"""Outgoing messages as values: the text, where it goes and the state of its delivery. Never sends anything."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class MessageLine(BaseModel):
 
 
 class Message(BaseModel):
-    """What is said, before any backend dresses it. Text is inert and already redacted.
+    """A message before a backend formats it. Its text is sanitized and redacted.
 
-    ``title`` is the first line of the text as well, so ``text`` alone says everything.
+    ``title`` is the first line of ``text`` as well, so ``text`` alone is complete.
     ``marker`` ends a post and lets a person recognise one whose outcome is not known: ``INC-7·u3``,
-    or to customers ``Ref 4F7K2Q``, which tells them nothing and stands only where the destination cannot tell
+    or for customers ``Ref 4F7K2Q``, which means nothing to them and is added only where the destination cannot tell
     repeated posts apart.
     """
 
@@ -68,7 +68,7 @@ class Message(BaseModel):
     pin: bool = False
 
     def lines(self) -> tuple[MessageLine, ...]:
-        """The text line by line, labels told apart, for backends that make labels bold."""
+        """Split the text into lines and their labels, for backends that make labels bold."""
         rows = []
         for row in self.text.splitlines():
             label = _LABEL.fullmatch(row)
@@ -155,7 +155,7 @@ class DeliveryState(StrEnum):
 
     @property
     def glyph(self) -> str:
-        """One cell that tells the state without colour."""
+        """One cell that shows the state without colour."""
         return {"pending": "…", "sending": "↻", "delivered": "✓", "uncertain": "?", "failed": "✗"}[self.value]
 
 

@@ -29,5 +29,5 @@ def legacy_id(journal: UUID, stream: str, seq: int) -> UUID:
 
 
 def short_id(entry: UUID) -> str:
-    """Return 8 hexadecimal digits of the random part of an id, enough to tell a stream's entries apart."""
+    """Return 8 hexadecimal digits of the random part of an id, enough to distinguish the entries of a stream."""
     return entry.hex[-8:]

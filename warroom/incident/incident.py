@@ -306,7 +306,7 @@ def _declared(inc: Incident, entry: Entry, event: Declared) -> None:
     inc.service, inc.impact, inc.title = event.service, event.impact, event.impact
     inc.severity, inc.drill = event.severity, event.drill
     inc.milestones["started"] = event.started_at
-    # If nobody said when it was noticed: no later than the declaration.
+    # If no time of detection was recorded: no later than the declaration.
     inc.milestones["detected"] = event.detected_at or max(entry.at, event.started_at)
     inc.milestones["declared"] = entry.at
     inc.severities.append((entry.at, event.severity))

@@ -58,7 +58,7 @@ def _slug(value: str) -> str:
 
 
 Id = Annotated[str, AfterValidator(_slug), toml.TABLE_NAME]
-"""The name of the table a value stands in."""
+"""The name of the table a value is in."""
 Ref = Annotated[str, Field(max_length=80), AfterValidator(_one_line)]
 Words = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_one_line)]
 Text = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_inert)]
@@ -110,7 +110,7 @@ class Item(_Value):
 
 
 class Checklist(_Value):
-    """Items in the order to do them; ``when`` says, for people, in which part of the work."""
+    """Items in the order to do them; ``when`` describes the part of the work they belong to."""
 
     id: Id
     title: Words
@@ -119,9 +119,9 @@ class Checklist(_Value):
 
 
 class Severity(_Value):
-    """How bad it is. ``response_minutes`` until somebody must have it in hand; ``update_minutes`` by audience.
+    """A severity. ``response_minutes`` until it must be acknowledged; ``update_minutes`` by audience.
 
-    ``glyph`` is one cell that tells the severity without colour.
+    ``glyph`` is one cell that shows the severity without colour.
     """
 
     id: Id
@@ -134,7 +134,7 @@ class Severity(_Value):
 
 
 class Role(_Value):
-    """A part somebody plays in the incident; ``backup`` says who stands in."""
+    """A role in the response; ``backup`` describes who fills in."""
 
     id: Id
     title: Words
@@ -153,7 +153,7 @@ class Template(_Value):
 
 
 class Alerts(_Value):
-    """Names of the alert rules worth having: those that wake somebody, and those that can wait."""
+    """Names of the alert rules worth having: those that page someone, and those that can wait."""
 
     critical: tuple[Words, ...]
     warning: tuple[Words, ...]
@@ -205,7 +205,7 @@ class Nudges(_Value):
 
 
 class Playbook(_Value):
-    """All a team works by. Severities stand worst first, phases and steps in the order of their minutes."""
+    """A team's playbook. Severities are listed worst first, phases and steps in the order of their minutes."""
 
     name: Words
     phases: tuple[Phase, ...]
@@ -259,12 +259,12 @@ class Playbook(_Value):
         return _one(self.items, id, "checklist item")
 
     def checklist_of(self, item_id: str) -> Checklist:
-        """The checklist an item stands in; ``NotFound`` with near items."""
+        """The checklist an item is in; ``NotFound`` with similar items."""
         item = self.item(item_id)
         return next(checklist for checklist in self.checklists.values() if item in checklist.items)
 
     def find_items(self, text: str) -> tuple[Item, ...]:
-        """The items somebody may mean by ``text``: the one with this id, else those whose id begins so,
+        """The items ``text`` may refer to: the one with this id, else those whose id begins with it,
         else those with a word beginning with each of the words typed. Empty if there is none."""
         typed = text.strip().lower()
         if not typed:
@@ -294,10 +294,10 @@ def parse(text: str, source: str) -> Playbook:
 
 
 def override(base_text: str, team_text: str, source: str) -> Playbook:
-    """The playbook of ``base_text`` with the parts a team says differently in ``team_text``.
+    """The playbook of ``base_text`` with the parts that a team changes in ``team_text``.
 
     Tables are laid over by their ids, lists are replaced whole, ``remove = true`` takes an item, role, severity,
-    step, template or pitfall out; what is new stands behind what was there. Errors as with ``parse``, with the
+    step, template or pitfall out; what is new comes after what was there. Errors as with ``parse``, with the
     places in ``team_text``, whose name ``source`` is.
     """
     base = toml.read(base_text, "the shipped playbook")
@@ -360,7 +360,7 @@ def _build(table: dict[str, Any], text: str, source: str) -> Playbook:
     )
 
 
-# The console counts on these by name; a team may change what they say, but not do without them.
+# The console uses these by name; a team may change their text, but not remove them.
 _NEEDED = {
     "checklists": (
         "preparation",

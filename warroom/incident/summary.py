@@ -1,4 +1,4 @@
-"""The incident in brief: what the home screen lists and ``status --json`` says. Remade from the fold at will."""
+"""The incident in brief, for the home screen and ``status --json``. Can be recomputed from the fold at any time."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Summary:
         return max(timedelta(0), self.milestones.get("resolved", now) - start)
 
     def postmortem_due(self, hours: int) -> datetime | None:
-        """When the post-mortem is owed, ``hours`` after the resolution; None if it is not, or is written."""
+        """When the post-mortem is due, ``hours`` after the resolution; None if none is needed, or it is written."""
         resolved = self.milestones.get("resolved")
         if resolved is None or self.postmortem or self.drill or self.status == "closed":
             return None

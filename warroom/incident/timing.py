@@ -63,7 +63,7 @@ def step(incident: Incident, playbook: Playbook, now: datetime) -> Step | None:
 
 
 def cadence(incident: Incident, playbook: Playbook, audience: Audience = "team") -> timedelta:
-    """How often an audience is owed an update at the incident's severity."""
+    """How often an audience gets an update at the incident's severity."""
     return timedelta(minutes=playbook.severity(incident.severity).update_minutes[audience])
 
 
@@ -86,13 +86,13 @@ def update_due(incident: Incident, playbook: Playbook) -> tuple[datetime, dateti
 
 
 def next_update(incident: Incident, playbook: Playbook, now: datetime) -> Countdown | None:
-    """The countdown to the team's next update; None where ``update_due`` knows of none."""
+    """The countdown to the team's next update; None if none is due."""
     due = update_due(incident, playbook)
     return Countdown(due[1], (due[1] - now).total_seconds(), (due[1] - due[0]).total_seconds()) if due else None
 
 
 def response(incident: Incident, playbook: Playbook, now: datetime) -> Countdown | None:
-    """The countdown to the severity's response target; None once somebody acknowledged, or it is over."""
+    """The countdown to the severity's response target; None once the incident is acknowledged or over."""
     if not incident.open or "acknowledged" in incident.milestones:
         return None
     since = incident.milestones["declared"]
@@ -148,7 +148,7 @@ def read_moment(text: str, now: datetime, zone: tzinfo, *, ahead: bool = False) 
         if match := _OF_DAY.fullmatch(typed):
             of_day = time(int(match[1]), int(match[2]), int(match[3] or 0))
             today = now.astimezone(zone).date()
-            # When clocks are put back an hour comes twice; ``fold`` tells the two apart.
+            # When clocks are put back, one hour comes twice; ``fold`` distinguishes the two.
             times = sorted(
                 datetime.combine(today + timedelta(days=day), of_day, zone).replace(fold=fold).astimezone(UTC)
                 for day in (-1, 0, 1)

@@ -30,7 +30,7 @@ def link(
 ) -> bytes:
     """The checksum of an entry that follows one with the checksum ``previous`` (empty for the first).
 
-    The texts are UTF-8; their lengths stand before them, so that no two entries read alike.
+    The texts are UTF-8, each after its length, so that no two entries give the same bytes.
     """
     head = b"%d %d %d %d " % (seq, at, len(by), len(kind))
     return hashlib.blake2b(

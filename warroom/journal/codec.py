@@ -93,7 +93,7 @@ def _to_id(journal: Callable[[], UUID], stream: str, seq: int, stored: bytes | N
 
 
 def _upcast(journal: UUID, stream: str, kind: str, body: str) -> str:
-    """Return the event of an earlier version in its present form: chat was ``heard``, references were numbers."""
+    """Upcast the event of an earlier version: chat was called ``heard``, references were numbers."""
     if kind not in ("heard", "amended", "retracted", "alert_taken"):
         return body
     event: dict[str, Any] = json.loads(body)

@@ -1,4 +1,4 @@
-"""Which delivery of the outbox is attempted next. Pure: knows no database."""
+"""Which delivery of the outbox is attempted next. Pure: uses no database."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Journal(Protocol):
     def check(self) -> str:
         """Read everything and return one line about the journal's health.
 
-        Takes seconds on a large journal. Raises ``JournalError`` that says what is damaged.
+        Takes seconds on a large journal. Raises ``JournalError`` that names what is damaged.
         """
         ...
 
@@ -100,7 +100,7 @@ class Journal(Protocol):
 
         Destinations in ``without`` are left to other processes.
 
-        Its state says what to do: ``sending`` — send it (it was pending); ``unconfirmed`` — it may have arrived,
+        Its state decides what to do: ``sending`` — send it (it was pending); ``unconfirmed`` — it may have arrived,
         find out first. ``attempts`` counts claims for sending.
 
         A partition is one destination of one stream; its order is kept: nothing is claimed while an earlier

@@ -11,14 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 PROBE = 65_536
-"""Bytes that are written to find out what the disk says: SQLite's shared memory file alone takes half of that."""
+"""Bytes that are written to test the disk: SQLite's shared memory file alone takes half of that."""
 
 ATTEMPTS = 5
 """How often a copy is taken again because the journal changed meanwhile."""
 
 
 def describe(number: int | None, folder: Path) -> tuple[str, str] | None:
-    """What an errno means for files in ``folder``, and its remedy; None for one that says nothing of use here."""
+    """What an errno means for files in ``folder``, and its remedy; None for one that is of no use here."""
     match number:
         case errno.ENOSPC:
             return "the disk is full", f"Free some space for {folder}, then do it again."
@@ -38,7 +38,7 @@ def describe(number: int | None, folder: Path) -> tuple[str, str] | None:
 def why_not_written(folder: Path) -> tuple[str, str] | None:
     """Why nothing can be written in ``folder`` and the remedy, found out by trying; None if that works.
 
-    SQLite tells most of these apart only in numbers that Python's sqlite3 does not pass on.
+    SQLite distinguishes most of these only by codes that Python's sqlite3 does not pass on.
     """
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
@@ -77,7 +77,7 @@ def remove_copy(copy: Path) -> None:
 
 
 def _places() -> Iterator[str]:
-    """Where a copy may lie; memory too, as the disk that is full may hold the temporary folder as well."""
+    """Where a copy may be kept; memory too, as the full disk may be that of the temporary folder."""
     with suppress(OSError):  # no place at all is fit
         yield tempfile.gettempdir()
     for place in (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"):

@@ -36,7 +36,7 @@ class SqliteJournal:
     is not a journal; both stay byte for byte as they were. Do not use it across a fork: open it again there.
 
     A journal that cannot be written raises ``NotSaved`` on opening. With ``reads_anyway`` it opens read-only:
-    ``read_only`` says why, every change raises ``NotSaved``, and what is saved can be read.
+    ``read_only`` gives the reason, every change raises ``NotSaved``, and what is saved can be read.
     """
 
     def __init__(self, path: Path, *, wait_s: float = 5.0, reads_anyway: bool = False) -> None:
@@ -295,7 +295,7 @@ class SqliteJournal:
         return self._file.change_count()
 
     def wait_for_change(self, seen: int, timeout_s: float) -> int:
-        """See the port. Looks ten times a second: SQLite does not tell other processes of a change."""
+        """See the port. Looks ten times a second: SQLite does not notify other processes of a change."""
         deadline = time.monotonic() + timeout_s
         while (count := self.change_count()) == seen and (remaining := deadline - time.monotonic()) > 0:
             time.sleep(min(0.1, remaining))

@@ -42,7 +42,7 @@ class SqliteFile:
     is not a journal; both stay byte for byte as they were. Do not use it across a fork: open it again there.
 
     A journal that cannot be written raises ``NotSaved`` on opening. With ``reads_anyway`` it opens read-only:
-    ``read_only`` says why, every change raises ``NotSaved``, and what is saved can be read.
+    ``read_only`` gives the reason, every change raises ``NotSaved``, and what is saved can be read.
     """
 
     def __init__(self, path: Path, *, wait_s: float = 5.0, reads_anyway: bool = False) -> None:
@@ -120,7 +120,7 @@ class SqliteFile:
         return True
 
     def change_count(self) -> int:
-        """Moves with every change by any process; only good for comparing with what this object said before."""
+        """A number that changes with every change by any process; compare it only with this object's own."""
         self._check_open()
         try:
             with self._watch_lock:

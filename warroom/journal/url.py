@@ -1,4 +1,4 @@
-"""Opens a journal by its URL: the only place that knows which kinds there are."""
+"""Open a journal by its URL: the only place that lists the kinds of journals."""
 
 from __future__ import annotations
 

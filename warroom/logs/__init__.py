@@ -1,1 +1,1 @@
-"""How logs are read: sources give lines, records say what each is, a view is what can be looked at; no screen."""
+"""Reading logs: sources produce lines, records parse them, a view is what a screen shows. Knows no screen."""

@@ -14,7 +14,7 @@ _LOOKED_BACK = 64_000_000  # bytes of history in which errors of the last hour a
 
 
 class ErrorCounter:
-    """Counts what the sources hand over, in their threads, without the stream's lock unless it says otherwise."""
+    """Counts errors in what the sources deliver, in their threads, without the stream's lock unless noted."""
 
     def __init__(self, stream: LogStream) -> None:
         self._stream = stream

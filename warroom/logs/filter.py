@@ -1,4 +1,4 @@
-"""Which lines a filter lets through, told from the bytes of many lines at once; never reads a file, never draws.
+"""Which lines pass a filter, decided on the bytes of many lines at once. Reads no file and draws nothing.
 
 Nearly all lines of a log look alike up to their level, and are harmless. So their looks are learned from a sample
 of the source; one regular expression then skips every line that begins like a harmless one, at a gigabyte a second,
@@ -21,8 +21,8 @@ from warroom.logs.records import Level, is_continuation, rank
 LOOK_BACK = 16 * 1024  # bytes before a piece in which the beginning of its first record is looked for
 _KNOWN = 20_000  # beginnings that are remembered
 _LONG = 4096  # bytes of a line that are read for its level
-_LOOKS = 8  # looks that are told apart at most
-_REACH = 200  # bytes within which a level stands
+_LOOKS = 8  # shapes that are distinguished at most
+_REACH = 200  # bytes within which a level is expected
 _AFTER = 6  # bytes after a word that may mark it as a level: a bracket, a colon
 _SAMPLE = 400  # lines that are learned from at a time
 _TIMELESS = 200  # lines without a time after which none is expected any more
@@ -70,7 +70,7 @@ class _Shape:
     seen: int = 0
     firsts: set[int] = field(default_factory=set)
     lengths: set[int] = field(default_factory=set)
-    before: bytes = b""  # what stands right before the level
+    before: bytes = b""  # what is right before the level
     words: dict[bytes, Level] = field(default_factory=dict)
 
 
@@ -99,7 +99,7 @@ class LineShapes:
 
     def recognise(self, data: bytes, now: datetime, zone: tzinfo) -> bool:
         """Learns the shape from the first lines of a source; whether it is another one now, so that levels and
-        times told before may be others."""
+        times reported before may differ."""
         if self._learner.done:
             return False
         lines = data.split(b"\n")
@@ -162,7 +162,7 @@ class LineShapes:
 
     def _stating(self, line: bytes, level: Level) -> re.Match[bytes] | None:
         """The word that states the level: the line up to there states it too. A word elsewhere (``app.log``) does
-        not tell lines of this level from others that begin alike."""
+        not distinguish lines of this level from others that begin alike."""
         for match in _WORD[level].finditer(line, 0, _REACH):
             if self.shape.level(decoded(line[: match.end() + _AFTER])) == level:
                 return match
@@ -193,7 +193,7 @@ class LineShapes:
 
     @property
     def worded(self) -> bool:
-        """Whether a level, where one is stated, can be told by words, so far as anything was learned."""
+        """Whether a stated level can be recognised by words, as far as was learned."""
         return self._levels == 0 or bool(self._looks)
 
 
@@ -227,7 +227,7 @@ def _nothing() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """From a time on and before another, either left open; ``time_of`` tells when a line says it was written.
+    """From a time on and before another, either left open; ``time_of`` returns the time in a line.
 
     A log is in the order of its times, more or less: where the first and the last line of a piece are both
     within, so is all between them.
@@ -239,14 +239,14 @@ class TimeRange:
 
     def out(self, data: bytes, before: Before) -> list[tuple[int, int]]:
         """What of ``data``, which begins with a line, was written at another time. A line without a time was
-        written with the one before it; of those that have none before them nobody knows."""
-        first, last = self._told(data, _lines(data)), self._told(data, _lines_back(data))
+        written with the one before it; those with none before them have no known time."""
+        first, last = self._first_time(data, _lines(data)), self._first_time(data, _lines_back(data))
         start = first[0] if first else len(data)
         out = []
         if start:
             ahead = before()
-            told = self._told(ahead, _lines_back(ahead))
-            if not told or not self._holds(told[1]):
+            first_here = self._first_time(ahead, _lines_back(ahead))
+            if not first_here or not self._holds(first_here[1]):
                 out.append((0, start))
         if not first or not last or (self._holds(first[1]) and self._holds(last[1])):
             return out
@@ -264,8 +264,8 @@ class TimeRange:
     def _holds(self, when: datetime) -> bool:
         return (self.since is None or when >= self.since) and (self.until is None or when < self.until)
 
-    def _told(self, data: bytes, lines: Iterable[tuple[int, int]]) -> tuple[int, datetime] | None:
-        """The first of some lines that says when it was written: where it begins, and when that was."""
+    def _first_time(self, data: bytes, lines: Iterable[tuple[int, int]]) -> tuple[int, datetime] | None:
+        """The first of some lines that has a time: its offset, and that time."""
         for start, end in islice(lines, _TIMELESS):
             if (when := self._when(data, start, end)) is not None:
                 return start, when
@@ -454,7 +454,7 @@ class LineFilter:
     def _passes(self, data: bytes, start: int, end: int) -> bool:
         """Whether the line states the level."""
         for column in self.shapes.columns:
-            # Lines that begin alike, but for the digits, state the same level, if the beginning alone says it.
+            # Lines that begin alike, but for the digits, state the same level, if the beginning alone decides it.
             head = data[start : min(end, start + column + 6)].translate(_ZEROS)
             known = self._known.get(head)
             if known is None:

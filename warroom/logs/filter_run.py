@@ -76,7 +76,7 @@ class FilterRun:
                 if sample.store:
                     data = sample.store.read(sample.start, 4096)
                     log.shapes.learn(data[: data.rfind(b"\n") + 1])
-        told = time.perf_counter()
+        reported_at = time.perf_counter()
         total = len(todo) + (len(alone.behind) if alone else 0) or 1
         pause = threading.Event()
         done = 0
@@ -112,8 +112,8 @@ class FilterRun:
                 total = max(total, done, len(alone.behind) if alone else 0)
                 self._stream.done = done / total
                 waiting = []
-                if time.perf_counter() - told > 0.25:
-                    told = time.perf_counter()
+                if time.perf_counter() - reported_at > 0.25:
+                    reported_at = time.perf_counter()
                     waiting = self._stream.changed()
             call_all(waiting)
         call_all(waiting)

@@ -44,8 +44,8 @@ class Search:
                 return rows[0].seq
         return None
 
-    def count(self, cancelled: Callable[[], bool], told: Callable[[int, float], None]) -> int | None:
-        """Counts all lines that match, newest first; None if stopped. ``told`` gets the number so far and how much
+    def count(self, cancelled: Callable[[], bool], report: Callable[[int, float], None]) -> int | None:
+        """Counts all lines that match, newest first; None if stopped. ``report`` gets the count so far and how much
         of what is shown has been gone through (0 to 1), every dozen pieces."""
         spans = self._spans()
         total = sum(known[1] for _, _, block in spans if (known := self._get(block)))
@@ -56,11 +56,11 @@ class Search:
             if self._get(block) is None:
                 total += self._count(block)
             if place % 12 == 0:
-                told(total, 1 - place / len(spans))
+                report(total, 1 - place / len(spans))
         return total
 
     def place_of(self, position: int) -> tuple[int, int] | None:
-        """The how-manieth of how many matches stands at this position; None while they are being counted."""
+        """Return the match at this position as (its number, the total); None while they are being counted."""
         before = total = 0
         for low, _, block in self._spans():
             known = self._get(block)
@@ -76,7 +76,7 @@ class Search:
         return before, total
 
     def place_of_seq(self, seq: Seq) -> tuple[int, int] | None:
-        """As ``place_of``, for a line; None for errors as well, which nobody counts."""
+        """As ``place_of``, for a line; None for errors as well, which are not counted."""
         return self.place_of(self._view.position_of(seq)) if self.query else None
 
     def _spans(self) -> list[tuple[int, int, Block]]:

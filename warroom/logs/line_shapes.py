@@ -1,9 +1,9 @@
-"""How the lines of one source are written, learned from some of them: where their time and their level stand.
+"""How the lines of one source are written, learned from some of them: where their time and their level are.
 
 ``learn`` reads a sample without knowing the source, and votes. What most lines agree on is a ``LineShape``, which
 then reads each line cheaply; a line that does not fit is read as if nothing were known (``records``). It is learned
-where the time stands if not at the beginning (a number of columns before it, as on Blue Gene), in which order the
-numbers of a date come, and where the level stands if it is not marked as one (Windows' CBS).
+where the time is if not at the beginning (a number of columns before it, as on Blue Gene), in which order the
+numbers of a date come, and where the level is if it is not marked as one (Windows' CBS).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SAMPLE = 100  # lines that a shape is learned from
 _SAMPLES = 5  # after which nothing is expected of a source whose lines have nothing in common
 _LEAST = 3  # lines that have to agree
 _COLUMNS = 12  # columns before a time at most
-_REACH = 250  # characters within which time and level stand
+_REACH = 250  # characters within which time and level are expected
 _WORDS = 9  # words between time and level at most
 _SURE: frozenset[str] = frozenset(("info", "warn", "warning", "error", "debug", "trace", "notice", "fatal"))
 
@@ -48,7 +48,7 @@ _NEXT_WORD = re.compile(f"{_GAP}({_WORD})")
 
 @dataclass(frozen=True, slots=True)
 class LineShape:
-    """What is known of a source's lines. ``UNKNOWN`` knows nothing, and reads each line on its own."""
+    """What is known of a source's lines. ``UNKNOWN`` is empty, and parses each line on its own."""
 
     form: Format | None = None
     """The format most lines are in, tried first."""
@@ -75,7 +75,7 @@ class LineShape:
         return self.read(text).level
 
     def time(self, text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
-        """When the line says it was written, in UTC, or None.
+        """Return the time in the line, in UTC, or None.
 
         A time without an offset is read in ``zone``. A time without a year (syslog, klog) or without a date is the
         latest such time that is not after ``now`` by more than a day (an hour, where the date is missing).
@@ -121,7 +121,7 @@ def learn(lines: Sequence[str], *, now: datetime, zone: tzinfo = UTC) -> LineSha
 
 
 def _alone(line: str) -> tuple[Format | None, ParsedLine]:
-    """The format a line is in, and what it says read on its own."""
+    """The format of a line, and the line parsed on its own."""
     for form in FORMATS:
         if found := form(line):
             return form, found
@@ -129,7 +129,7 @@ def _alone(line: str) -> tuple[Format | None, ParsedLine]:
 
 
 def _place(sample: Sequence[str]) -> tuple[int, str]:
-    """How many columns stand before the time, and its family; the family is ``""`` where there is none."""
+    """How many columns are before the time, and its family; the family is ``""`` if there is no time."""
     votes: Counter[tuple[int, str]] = Counter()
     for line in sample:
         votes.update(set(_stamps_in(line)))
@@ -140,7 +140,7 @@ def _place(sample: Sequence[str]) -> tuple[int, str]:
 
 
 def _stamps_in(line: str) -> Iterator[tuple[int, str]]:
-    """The columns in which a time stands, each with its family."""
+    """The columns that hold a time, each with its family."""
     for column, begin in _columns(line):
         if (found := STAMP.match(line, begin, begin + 60)) and found.lastgroup and found.lastgroup != "klog":
             yield column, found.lastgroup
@@ -168,7 +168,7 @@ def _columns(line: str) -> Iterator[tuple[int, int]]:
 
 
 def _slot(ends: Sequence[tuple[str, Level | None, int]]) -> int | None:
-    """How many words stand between the time and a level in a place of its own; None where there is none, or the
+    """How many words are between the time and a level in a column of its own; None if there is none, or the
     lines state the same level when read on their own. Each line comes with that level, and where its time ends."""
     votes: Counter[int] = Counter()
     sure: Counter[int] = Counter()
@@ -290,4 +290,4 @@ class LineReader:
                 self._format = form
                 self._stamped = found.stamp is not None and form is not anything
                 return found
-        return anything(text)  # says nothing about the lines to come
+        return anything(text)  # implies nothing for the next lines

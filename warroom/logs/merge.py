@@ -1,10 +1,10 @@
 """The history of several files as one stream by time, a window after the other; never keeps a line, never draws.
 
 A window is a ``Block`` made of ``runs``: of each file the lines written in a certain time, some five hundred in
-all. Its lines are merged one by one only when somebody looks at it (``rows.MergedLines``), so that files of a
+all. Its lines are merged one by one only when it is shown (``rows.MergedLines``), so that files of a
 gigabyte can be looked at, searched and filtered as one stream without a word about each of their lines.
 
-A file is in the order of its times, more or less; where it is not, its lines stay together as they stand.
+A file is in the order of its times, more or less; where it is not, its lines keep their order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from warroom.logs.rows import When
 
 WINDOW = BLOCK_BYTES // 2  # bytes of the file that writes most; merging them takes some milliseconds
 _TIMELESS = 200  # lines without a time after which none is expected any more in a piece
-_HEAD = 4096  # bytes of a line in which its time stands
+_HEAD = 4096  # bytes of a line in which its time is expected
 
 
 def merge_history(
@@ -25,7 +25,7 @@ def merge_history(
 ) -> Iterator[Block]:
     """The windows, newest first; each history are the pieces of one file, newest first.
 
-    A file none of whose lines tells a time comes as a whole after the others. Ends early if ``cancelled``.
+    A file without any time comes as a whole after the others. Ends early if ``cancelled``.
     """
     files = [_File(history, when, window) for history in histories]
     while live := [file for file in files if file.block]:
@@ -79,9 +79,9 @@ class _File:
         low, high = 0, len(self._starts)
         while low < high:
             middle = at = (low + high) // 2
-            while at < high and (told := self._time(at)) is None:
+            while at < high and (moment := self._time(at)) is None:
                 at += 1
-            if at == high or (told is not None and told >= since):
+            if at == high or (moment is not None and moment >= since):
                 high = middle
             else:
                 low = at + 1
@@ -117,8 +117,8 @@ class _File:
                 self._starts.append(at)
                 at = data.find(b"\n", at) + 1 or size
         self._data = data
-        told = (self._time(at) for at in range(min(_TIMELESS, max(1, len(self._starts)))))
-        self.begins = min(self.begins, next((time for time in told if time is not None), inf))
+        times = (self._time(at) for at in range(min(_TIMELESS, max(1, len(self._starts)))))
+        self.begins = min(self.begins, next((time for time in times if time is not None), inf))
 
     def _parts(self, block: Block, data: bytes, ends: Sequence[int]) -> list[Block]:
         parts, at, line = [], 0, block.line

@@ -37,7 +37,7 @@ class Query:
 
     @classmethod
     def typed(cls, text: str) -> Query:
-        """As somebody types it: a regular expression, or the text as it is where that is none (yet).
+        """A query as a person types it: a regular expression, or a literal text if it is not a valid one (yet).
 
         Raises BadPattern only for an expression that other engines would take and this one refuses.
         """

@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def errors_in_last_minute(names: Iterable[str], now: datetime, zone: tzinfo) -> int | None:
-    """The errors that the named files state for the minute before ``now``; None where nothing can be told.
+    """Count the errors in the named files in the minute before ``now``; None if they cannot be counted.
 
     ``names`` are paths, patterns and folders. ``zone`` is that of times without an offset. What is no plain file,
     cannot be read, or has no readable times is left out.
@@ -38,7 +38,7 @@ def errors_in_last_minute(names: Iterable[str], now: datetime, zone: tzinfo) -> 
 
 def _errors(path: Path, now: datetime, zone: tzinfo) -> int | None:
     try:
-        # Not blocking: the file may be a pipe that nobody writes to.
+        # Not blocking: the file may be a pipe without a writer.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
@@ -57,17 +57,17 @@ def _errors(path: Path, now: datetime, zone: tzinfo) -> int | None:
     shapes = LineShapes()
     shapes.recognise(data, now, zone)
     shapes.learn(data)
-    count, told = 0, not data.strip()
+    count, known = 0, not data.strip()
     for start in reversed(LineFilter("error", shapes=shapes).heads(data)):
         end = data.find(b"\n", start)
         when = shapes.shape.time(decoded(data[start : end if end >= 0 else None][:4096]), now=now, zone=zone)
         if when is None:
             continue
-        told = True
+        known = True
         if now - when > MINUTE:
             break
         count += 1
-    if not told:  # no error with a time: quiet only if the other lines can be dated
+    if not known:  # no error with a time: quiet only if the other lines can be dated
         last = data.rstrip(b"\n").rpartition(b"\n")[2]
-        told = shapes.shape.time(decoded(last[:4096]), now=now, zone=zone) is not None
-    return count if told else None
+        known = shapes.shape.time(decoded(last[:4096]), now=now, zone=zone) is not None
+    return count if known else None

@@ -1,4 +1,4 @@
-"""One record in full: all its lines, unfolded, and what stands around it. Draws nothing, changes nothing."""
+"""One record in full: all its lines, formatted, and the lines around it. Draws nothing, changes nothing."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class FullRecord:
         return sum(row.safe.count for row in self._rows if row.safe)
 
     def title(self, zone: tzinfo) -> str:
-        """Where it stands, its level and its time, in words."""
+        """Its source and line number, its level and its time, as text."""
         head = self._rows[0]
         when = self._view.time_of(head)
         return " · ".join(

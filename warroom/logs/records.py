@@ -1,9 +1,9 @@
-"""What one line of a log says about itself: its time, its level, whether it goes on; opens no file, never draws.
+"""Parse one log line: its time, its level, whether it continues the record before. Opens no file, draws nothing.
 
 Recognised: ISO 8601 and its relatives, syslog (RFC 3164 and 5424), log4j, logback and Python logging, glog and
 klog, nginx and Apache access and error logs (an access line's level is that of its HTTP status), PostgreSQL, Rails,
 Redis, JSON lines (bunyan, pino, zap, structlog, ECS, GCP, journald, GELF …), logfmt, epoch seconds to nanoseconds;
-each also behind the prefix a container runtime or syslog puts before it. What lines of another kind say is learned
+each also behind the prefix a container runtime or syslog puts before it. What other lines mean is learned
 from their neighbours (``shapes``). But for JSON only the head of a line is read, so that the cost does not grow
 with the line.
 """
@@ -48,7 +48,7 @@ class Record:
 
 
 class LineFacts(NamedTuple):
-    """What a line says about itself; ``continues``: it belongs to the record before it."""
+    """What a line contains; ``continues``: it belongs to the record before it."""
 
     level: Level | None
     time: datetime | None
@@ -79,7 +79,7 @@ PG_PART = re.compile(r"\[\d+(?:-\d+)?\][: ][^:]{0,120}?(?:DETAIL|HINT|STATEMENT|
 
 # ---------------------------------------------------------------------------------------------- levels
 
-_HEAD = 240  # characters: a level stands before the message
+_HEAD = 240  # characters: the level is before the message
 NAMES: dict[str, Level] = {
     "trace": "trace",
     "verbose": "trace",
@@ -159,7 +159,7 @@ _SLOT = re.compile(
     r"(?:[\]),:;|\s-]|\[[^\[\]]{0,80}\]|\([^()]{0,80}\)|\d{1,10}(?![\w.])){0,10}?"
     rf"[\s\]:|]?(?:(?P<caps>{_CAPS})\d?(?![\w=-])"
     rf"|[\[<(|]\s{{0,2}}(?:\w{{1,30}}:)?(?P<boxed>(?i:{_ANY}))\d?\s{{0,5}}[\])>|]"
-    rf"|(?P<told>(?i:{_ANY}))(?:\t|:(?= )|\s{{0,5}}\|)"
+    rf"|(?P<marked>(?i:{_ANY}))(?:\t|:(?= )|\s{{0,5}}\|)"
     r"|(?P<letter>[DIWEF]) {1,2}(?:[A-Z]{2,12}|-) )"
 )
 _BAD_ENDS = re.compile(
@@ -358,7 +358,7 @@ def _syslog(text: str) -> ParsedLine | None:
         return None
     stamp, at = found or (None, at + 1)
     level = _SYSLOG[int(pri[1]) & 7]
-    # Whoever cannot tell says notice or info: then the message knows better.
+    # Senders without a level use notice or info: then the message decides.
     return ParsedLine((level == "info" and _message_level(text, at)) or level, stamp)
 
 
@@ -411,7 +411,7 @@ def after_stamp(text: str, stamp: Stamp, at: int) -> ParsedLine:
         return ParsedLine(None, stamp)
     if slot := _SLOT.match(text, at, at + _HEAD):
         letter = slot["letter"]
-        word = slot["caps"] or slot["boxed"] or slot["told"]
+        word = slot["caps"] or slot["boxed"] or slot["marked"]
         return ParsedLine(_LETTERS[letter] if letter else NAMES[word.lower()], stamp)
     if cri := _CRI.match(text, at):
         return ParsedLine(sniff(text[cri.end() :], depth=1).level, stamp)
@@ -436,7 +436,7 @@ def _levelled(text: str) -> ParsedLine | None:
     if "HTTP/" in text[:2300] and (request := _access(text)):  # uvicorn, werkzeug
         return request
     letter = match["letter"]
-    level = _LETTERS[letter] if letter else NAMES[(match["word"] or match["told"]).lower()]
+    level = _LETTERS[letter] if letter else NAMES[(match["word"] or match["marked"]).lower()]
     at = match.end()
     while text[at : at + 1] in (" ", "[", "(", "\t", "-", "|") and at < match.end() + 8:
         at += 1
@@ -446,7 +446,7 @@ def _levelled(text: str) -> ParsedLine | None:
 
 _FIRST = re.compile(
     rf"[\[<(]?\s?(?:(?P<word>{_CAPS})\d?[\])>]?(?=[\s:|,\[(-])|(?P<letter>[DIWEF]), (?=\[)"
-    rf"|(?P<told>(?i:{_ANY}))(?:\]|\)|>|:(?!:)))[:|,]?"
+    rf"|(?P<marked>(?i:{_ANY}))(?:\]|\)|>|:(?!:)))[:|,]?"
 )
 
 
@@ -570,7 +570,7 @@ def _plainly(text: str) -> ParsedLine | None:
         return None
     stamp, at = found
     slot = _SLOT.match(text, at, at + _HEAD)
-    word = slot and (slot["caps"] or slot["boxed"] or slot["told"])
+    word = slot and (slot["caps"] or slot["boxed"] or slot["marked"])
     return ParsedLine(NAMES[word.lower()] if word else _stated(text, at), stamp)
 
 

@@ -81,7 +81,7 @@ class RowReader:
         return Record(row.label, row.line, self.time_of(row), row.own_level, self.safe_text(row))
 
     def time_of(self, row: Row) -> datetime | None:
-        """When the row says it was written, UTC."""
+        """The time in the row, UTC."""
         if row.when is False:
             row.when = None if row.notice else self._stream.when(row.log.shape, row.text)
         return row.when if isinstance(row.when, datetime) else None
@@ -134,24 +134,24 @@ class RowReader:
             return None
 
     def moment(self, when: datetime) -> int | None:
-        """The position of the first line written at ``when`` or later; None if no line near says when it was."""
+        """The position of the first line written at ``when`` or later; None if no line near has a time."""
         with self._stream.lock:
             low, high = self._stream.shown.first, self._stream.shown.end
         last = high
-        told = False
+        has_times = False
         while low < high:
             middle = (low + high) // 2
-            found, told_at = None, middle
+            found, with_time = None, middle
             for row in self.rows(middle, min(high, middle + 200)):
                 if (found := self.time_of(row)) is not None:
                     break
-                told_at += 1
+                with_time += 1
             if found is None or found >= when:
                 high = middle
             else:
-                low = told_at + 1
-            told = told or found is not None
-        if not told:
+                low = with_time + 1
+            has_times = has_times or found is not None
+        if not has_times:
             return None
         for place, row in enumerate(self.rows(low, low + 200)):  # past what continues the record before
             if self.time_of(row) is not None:
@@ -217,7 +217,7 @@ class RowReader:
             return self._stream.shown.spans()
 
     def matching(self, block: Block, query: Query | None) -> int:
-        """How many of a piece's lines ``hits`` would find, without finding out where they stand in a window."""
+        """How many of a piece's lines ``hits`` would find, without finding their rows in a window."""
         if block.runs:
             return sum(self.matching(run, query) for run in block.runs if not owner(run).hidden)
         return len(self.hits(block, query))

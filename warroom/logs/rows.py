@@ -1,4 +1,4 @@
-"""Single lines, cut out of the piece in which they lie; never keeps a piece, never reads more than one."""
+"""Single lines, cut out of the piece that contains them. Keeps no piece and reads no more than one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Row:
         self.text = text
         self.numbering = numbering
         self.ordinal = ordinal
-        self.notice = False  # said by warroom about a source, not by the source
+        self.notice = False  # written by warroom about a source, not by the source
         self.safe: Redacted | None = None  # once drawn
         self.when: datetime | bool | None = False  # False until asked for
         self._level: Level | bool | None = False
@@ -68,13 +68,13 @@ class Row:
 
     @property
     def line(self) -> int | None:
-        """Its number, from 1; None while nobody has counted."""
+        """Its number, from 1; None while the lines are not counted."""
         before = self.numbering.before
         return None if before is None or self.notice else before + self.ordinal + 1
 
 
 class BlockLines:
-    """The lines of a piece that are shown, as they lie in it."""
+    """The lines of a piece that are shown, in the order of the piece."""
 
     def __init__(self, block: Block, line_filter: LineFilter | None) -> None:
         self._block_bytes = block
@@ -112,7 +112,7 @@ class BlockLines:
         return self._data[start : min(end, start + LINE_CAP)], end - start
 
     def number(self, index: int) -> int:
-        """How many lines of the piece stand before the one that is shown in this place."""
+        """How many lines of the piece are before the one that is shown at this index."""
         return self._numbers[index] if self._numbers else index
 
     def safe(self, start: int) -> Redacted | None:
@@ -151,18 +151,18 @@ class MergedLines:
         self._places: dict[tuple[int, int], int] | None = None
 
     def run(self, index: int) -> tuple[Block, BlockLines, int]:
-        """The piece in which the line in this place stands, its cut, and the line's place there."""
+        """The piece that contains the line at this index, its cut, and the line's index there."""
         number, place = self.starts[index]
         return *self._cuts[number], place
 
     def place(self, number: int, index: int) -> int | None:
-        """Where a line of a run stands in all; None if another filter hides it by now."""
+        """The index of a line of a run in all; None if another filter hides it by now."""
         if self._places is None:
             self._places = {line: place for place, line in enumerate(self.starts)}
         return self._places.get((number, index))
 
     def find(self, serial: int, byte: int) -> int | None:
-        """Where the line stands that begins at this byte of a store, or the next shown of its file."""
+        """The index of the line that begins at this byte of a store, or of the next shown one of its file."""
         for number, (block, cut) in enumerate(self._cuts):
             if block.store and block.store.serial == serial and block.start <= byte < block.end:
                 index = bisect_left(cut.starts, byte - block.start)
@@ -197,7 +197,7 @@ def starts(block: Block) -> list[int]:
 
 
 def before(block: Block, at: int | None = None) -> Callable[[], bytes]:
-    """What stands before a byte of a piece's store, whole lines if they are not too long."""
+    """The bytes before a byte of a piece's store, whole lines if they are not too long."""
     store, byte = block.store, block.start if at is None else at
 
     def read() -> bytes:

@@ -1,4 +1,4 @@
-"""Where the bytes of a log lie: in its file, or in memory where they cannot be read again; knows no lines.
+"""Where the bytes of a log are: in its file, or in memory if they cannot be read again. Knows no lines.
 
 A store only grows at its end. A file is its own store: what was read last is kept as well, so that a file that is
 cut off or rotated away still shows what stood on the screen.
@@ -16,7 +16,7 @@ _serials = count(1)
 
 
 class Numbering:
-    """How many lines stand before the first one a source handed over; None while nobody has counted them."""
+    """How many lines are before the first one a source delivered; None while they are not counted."""
 
     __slots__ = ("before",)
 
@@ -57,7 +57,7 @@ class ByteBuffer:
             self.end = max(end, self.begin)
 
     def drop(self, before: int) -> None:
-        """Lets go of chunks that lie wholly before this byte."""
+        """Drop chunks that are wholly before this byte."""
         with self._lock:
             gone = 0
             while gone < len(self._chunks) and self._starts[gone] + len(self._chunks[gone]) <= before:
@@ -166,7 +166,7 @@ class FileStore:
         with self._closing:
             if self._fd >= 0 and not self.frozen:
                 self.frozen = True
-                # The number stays taken until nobody can be reading any more, so that it never means another file.
+                # The number stays in use until no thread can be reading, so that it never means another file.
                 nowhere = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
                 os.dup2(nowhere, self._fd, inheritable=False)
                 os.close(nowhere)

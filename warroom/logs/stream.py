@@ -2,7 +2,7 @@
 
 ``LogView`` is the interface. The modules beside this one each do one thing to the stream: ``filter_run`` applies a
 filter, ``history`` merges what was there before by time, ``row_reader`` reads what is shown, ``error_counter``
-counts errors. Every method here is called with the lock held, unless it says otherwise.
+counts errors. Every method here is called with the lock held, unless noted.
 """
 
 from __future__ import annotations

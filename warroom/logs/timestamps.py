@@ -113,7 +113,7 @@ def _any_of(families: dict[str, str]) -> str:
     return "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in families.items())
 
 
-# The first character tells which half is tried.
+# The first character decides which half is tried.
 STAMP = re.compile(rf"(?=[A-Z@])(?:{_any_of(_LETTER_FAMILIES)})|(?=\d)(?:{_any_of(_DIGIT_FAMILIES)})")
 
 
@@ -173,7 +173,7 @@ _ORDERS: dict[str, dict[str, tuple[OutboxItem, ...]]] = {
     "twodigit": {"/": ("ymd", "mdy", "dmy"), "-": ("ymd", "dmy", "mdy"), ".": ("dmy", "ymd", "mdy")},
     "monthday": {"/": ("mdy", "dmy"), "-": ("mdy", "dmy"), ".": ("dmy", "mdy")},
 }
-"""The orders in which a family's dates may be written, by what stands between the numbers, the most usual first."""
+"""The orders in which a family's dates may be written, by what is between the numbers, the most usual first."""
 
 
 def _orders(kind: str, text: str) -> tuple[OutboxItem, ...]:
@@ -183,7 +183,7 @@ def _orders(kind: str, text: str) -> tuple[OutboxItem, ...]:
 def order_of(stamps: Sequence[Stamp], context: TimeContext) -> Dates | None:
     """The order in which dates are written, by these stamps of one source; None where none is ambiguous.
 
-    It is the order in which most of them are dates at all, none is in the future, and they lie closest together;
+    It is the order in which most of them are dates at all, none is in the future, and they are closest together;
     where that does not decide, the most usual one.
     """
     kinds = [stamp.kind for stamp in stamps if stamp.kind in _ORDERS]

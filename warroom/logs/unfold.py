@@ -8,7 +8,7 @@ from typing import Any
 
 from warroom.logs.records import PAIR
 
-_MAX_PREFIX = 240  # characters that may stand before the JSON of a line
+_MAX_PREFIX = 240  # characters that may be before the JSON of a line
 
 
 def unfold(text: str) -> str:

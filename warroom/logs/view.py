@@ -2,7 +2,7 @@
 
 Sources feed a ``LogView`` from their threads; a screen asks it for the few lines it shows, and only those are read,
 decoded, recognised and masked. A file stays where it is (its last part at once, its beginning as soon as it has
-been counted); what comes from a pipe is kept in memory, the oldest goes first, and it is said how many lines went.
+been counted); what comes from a pipe is kept in memory, the oldest goes first, and a notice counts the lines.
 
 Of one file the whole can be looked at, and of several as well: what was there before is merged by its times (the
 ends at once, the rest when it has been counted: ``merge_history``), what comes later by arrival. A *position*
@@ -61,7 +61,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the border says. ``errors``: errors and fatals of each of the last 8 minutes, oldest first.
+    """What the border shows. ``errors``: errors and fatals of each of the last 8 minutes, oldest first.
 
     ``spike``: how many times as many errors there were in the last minute as in a minute of the hour before; None
     unless it is a spike (``statistics.SPIKE``).
@@ -126,7 +126,7 @@ class LogView:
         return self._reader.masks
 
     def add(self, source: Source) -> str:
-        """Starts to read the source; returns the label it is shown by (its name, told apart if it is taken)."""
+        """Start to read the source; return its label (its name, made unique if it is taken)."""
         with self._stream.lock:
             taken = {log.label for log in self._stream.sources.values()}
             label, n = source.name, 2
@@ -245,7 +245,7 @@ class LogView:
             if done:
                 self._history.remerge()
             if not done and self._stream.shown is self._stream.all:
-                return  # older lines are of no interest to who looks at the newest: told once it is all
+                return  # older lines do not matter to a reader of the newest: reported once they are complete
             waiting = self._stream.changed()
         call_all(waiting)
         if done:
@@ -354,7 +354,7 @@ class LogView:
         return self._reader.record_of(row)
 
     def time_of(self, row: Row) -> datetime | None:
-        """When the row says it was written, UTC."""
+        """The time in the row, UTC."""
         return self._reader.time_of(row)
 
     def position_of(self, seq: Seq) -> int:
@@ -367,7 +367,7 @@ class LogView:
         return self._reader.line(number)
 
     def moment(self, when: datetime) -> int | None:
-        """The position of the first line written at ``when`` or later; None if no line near says when it was."""
+        """The position of the first line written at ``when`` or later; None if no line near has a time."""
         return self._reader.moment(when)
 
     def spans(self) -> list[tuple[int, int, Block]]:
@@ -375,7 +375,7 @@ class LogView:
         return self._reader.spans()
 
     def matching(self, block: Block, query: Query | None) -> int:
-        """How many of a piece's lines ``hits`` would find, without finding out where they stand in a window."""
+        """How many of a piece's lines ``hits`` would find, without finding their rows in a window."""
         return self._reader.matching(block, query)
 
     def hits(self, block: Block, query: Query | None) -> list[int]:
@@ -405,7 +405,7 @@ class LogView:
                 self._filters.refilter()
 
     def figures(self) -> Figures:
-        """The figures of the moment; equal as long as there is nothing new to say."""
+        """The current figures; equal as long as nothing has changed."""
         now = int(self._stream.clock())
         with self._stream.lock:
             return Figures(

@@ -1,1 +1,1 @@
-"""What we say: pure functions of the incident."""
+"""Messages and documents: pure functions of the incident."""

@@ -160,8 +160,8 @@ def _estimate_ahead(eta: str, post: Post | None, now: datetime, zone: tzinfo) ->
 
 def _actions(incident: Incident, playbook: Playbook, after: int) -> Iterable[str]:
     for row in incident.timeline:
-        if row.number > after and not row.retracted and (told := describe_action(row, incident, playbook)):
-            one = " ".join(told.split())
+        if row.number > after and not row.retracted and (action := describe_action(row, incident, playbook)):
+            one = " ".join(action.split())
             yield one if len(one) <= _MAX_ACTION else one[: _MAX_ACTION - 1] + "…"
 
 
@@ -208,7 +208,7 @@ def _time_span(incident: Incident, now: datetime, zone: tzinfo) -> str:
     return f"{format_moment(start, zone, now)} – {until}, {timing.format_duration(timing.elapsed(incident, now))}"
 
 
-# ── composing ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── composing ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def compose(
@@ -235,7 +235,7 @@ def compose(
         values["service"] = sanitize(service_name or public_name(incident.service))
     values |= {name: sanitize(fields.get(name, "")).strip() for name in template.fields}
     if values["status"].casefold().startswith(("mitigated", "resolved", "closed")):
-        # The message says so before the status is set; the impact has ended either way.
+        # The message is written before the status is set; the impact has ended either way.
         values["mitigated"] = values["mitigated"] or format_moment(now, zone)
     for name in ("eta", "next_update"):
         if values.get(name):

@@ -69,7 +69,7 @@ class TimelineLine(_Frozen):
 
 
 class RoleGap(_Frozen):
-    """A period in which nobody held a role; ``until`` is None if nobody took it again."""
+    """A period in which no one held a role; ``until`` is None if no one took it again."""
 
     role: str
     title: str
@@ -98,7 +98,7 @@ class PromisedUpdate(UpdatePromise):
 class PostMortemSection(_Frozen):
     """A section: what people wrote, or ``suggestions`` from the timeline until they do.
 
-    Suggestions are marked as a draft wherever they are shown. ``left_empty`` says that a person decided that there
+    Suggestions are marked as a draft wherever they are shown. ``left_empty``: a person decided that there
     is nothing to write.
     """
 
@@ -271,7 +271,7 @@ class _BlamelessWriter:
             if (tenure.until is None or tenure.until > at)
             and (tenure.person == name or name in tenure.person.split())
         ]
-        # Leading the incident is the role that matters most for what a person said.
+        # Of a person's roles, leading the incident matters most to a reader.
         for role in sorted(held, key=lambda role: role != COMMANDER):
             if role in self._roles:
                 return f"the {self._roles[role].lower()}"

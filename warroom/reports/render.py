@@ -38,7 +38,7 @@ _LEFT_EMPTY = "*Nothing to report.*"
 _DRAFT = "*Draft from the timeline, not yet reviewed:*"
 
 
-# ── Markdown ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Markdown ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def escape(text: str) -> str:
@@ -200,7 +200,7 @@ def _format_seconds(seconds: float) -> str:
     return timing.format_duration(timedelta(seconds=seconds))
 
 
-# ── HTML ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── HTML ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -242,7 +242,7 @@ def to_html(markdown: str, title: str) -> str:
     return _PAGE.format(title=html.escape(sanitize(title, newlines=False)), body=engine.render(markdown))
 
 
-# ── JSON ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── JSON ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def to_json(document: PostMortem) -> str:
@@ -279,7 +279,7 @@ def _redact_all(value: Any) -> Any:
     return [_redact_all(below) for below in value] if isinstance(value, list | tuple) else value
 
 
-# ── the whole incident ──────────────────────────────────────────────────────────────────────────────────────
+# ── the whole incident ────────────────────────────────────────────────────────────────────────────────────
 
 
 def export(

@@ -1,6 +1,6 @@
 """Message templates: checked, and filled with values.
 
-Templates come from a playbook, which may be somebody else's. They run in jinja2's sandbox, in a subset of its
+Templates come from a playbook, which may be from someone else. They run in jinja2's sandbox, in a subset of its
 language that has no calls, arithmetic, assignments or nested loops: a template cannot read anything but its values,
 run for long or produce more text than its own length times its values.
 """

@@ -1,1 +1,1 @@
-"""The desk: the only place where anything is decided or written."""
+"""The application service: the only place that decides and writes anything."""

@@ -28,7 +28,7 @@ class ChatDeliveryHandler:
         self._loading: dict[str, asyncio.Task[Chat]] = {}
 
     async def perform(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
-        """As ``DeliveryHandler`` says. Opens the channel first where the incident has none there."""
+        """Perform the item; open the channel first if the incident has none there."""
         name, item = delivery.destination, delivery.item
         attempt.doing = "its settings and secrets were being read"
         chat = await self._chat(name)

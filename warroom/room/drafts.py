@@ -40,7 +40,7 @@ class Drafts:
 
 @dataclass(frozen=True, slots=True)
 class OpenedDraft:
-    """A draft as a form opens with it. ``ownerless``: it was kept without its author, who may be somebody else."""
+    """A draft as a form opens it. ``ownerless``: its author was not recorded and may be someone else."""
 
     text: str = ""
     ownerless: bool = False

@@ -17,7 +17,7 @@ OBSERVE_S = 5.0
 """How often what is measured is compared with what was kept, in seconds."""
 
 KEEP_AGAIN = timedelta(seconds=30)
-"""How often an observation that says the same is kept again, so that its age tells that a console still watches."""
+"""How often an unchanged observation is stored again, so that its age shows that a console is still watching."""
 
 AttachLogs = Callable[[LogView, str], None]
 """Has a view read the logs of a service, given by its name."""
@@ -60,7 +60,7 @@ class LogWatch:
         )
 
     def keep(self) -> None:
-        """Store what is measured, if it says something else than what was stored or that is old."""
+        """Store what is measured if it differs from what is stored, or if that is old."""
         with self._lock:
             if not self._closed and not self._room.read_only:
                 self._keep()

@@ -63,7 +63,7 @@ UNABLE_S = 15.0
 each further try, up to ``LONGEST_WAIT_S``."""
 
 GRACE_S = 0.5
-"""How long a request under way may still take once the work is told to stop, in seconds."""
+"""How long a request under way may still take after ``stop``, in seconds."""
 
 
 def backoff(attempts: int, wish: float | None, jitter: Callable[[], float] = random.random) -> float:
@@ -98,11 +98,11 @@ class OutboxWorker:
         self._looks: Counter[str] = Counter()
         self._unable: dict[str, tuple[int, float]] = {}  # destination: how often, until when (monotonic)
         self.problem: WarroomError | None = None
-        """Why the outbox cannot be worked on just now (the disk, say); None while all is well."""
+        """Why the outbox cannot be worked on at the moment (the disk, for example); None if it can."""
         self.idle = False
         """Whether at the last look nothing was due and no send was under way."""
 
-    # ── from outside ────────────────────────────────────────────────────────────────────────────────────
+    # ── public ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def run(self) -> None:
         """Work until ``stop``."""
@@ -114,7 +114,7 @@ class OutboxWorker:
         self._wake.set()
 
     def drain(self, wait_s: float, incident_id: str | None = None) -> list[Delivery]:
-        """Work until nothing of the incident is on its way; its deliveries as they then stand.
+        """Work until nothing of the incident is on its way; return its deliveries as they are then.
 
         At most ``wait_s`` seconds, and no longer for a call that is stuck. What cannot be tried again within that
         time is not waited for. A signal ends it at once.
@@ -122,18 +122,18 @@ class OutboxWorker:
         end, until = self._monotonic() + wait_s, self.room.clock() + timedelta(seconds=wait_s)
 
         def done() -> bool:
-            lanes: dict[tuple[str, str], Delivery] = {}
+            waiting: dict[tuple[str, str], Delivery] = {}
             for delivery in self.room.deliveries(incident_id):
                 on_its_way = (
                     delivery.state in (DeliveryState.PENDING, DeliveryState.SENDING) or delivery.next_attempt_at
                 )
                 if on_its_way and delivery.state is not DeliveryState.DELIVERED:
-                    lanes.setdefault((delivery.incident, delivery.destination), delivery)
-            # The first of a lane holds up what stands behind it.
+                    waiting.setdefault((delivery.incident, delivery.destination), delivery)
+            # The first of a partition holds up what comes after it.
             now, unable = self.room.clock(), self._unable_now()
             return all(
                 first.destination in unable or ((next_at := first.waits_until(now)) and next_at > until)
-                for first in lanes.values()
+                for first in waiting.values()
             )
 
         work = background.start(lambda: self._work(done, end=end, look_s=0.05))
@@ -147,7 +147,7 @@ class OutboxWorker:
                 futures.wait([work], GRACE_S + CLOSE_S + 0.1)
         return self.room.deliveries(incident_id)
 
-    # ── the round ───────────────────────────────────────────────────────────────────────────────────────
+    # ── the work loop ─────────────────────────────────────────────────────────────────────────────────────
 
     async def _work(self, done: Callable[[], bool], *, end: float = math.inf, look_s: float = LOOK_S) -> None:
         """Until ``done``, ``stop`` or the moment ``end`` of the monotonic clock."""
@@ -295,7 +295,7 @@ class OutboxWorker:
         self.room.notify()
 
     def _next_look(self, delivery: Delivery) -> datetime | None:
-        """When an unconfirmed delivery is looked into next; None where only a person can tell."""
+        """When an unconfirmed delivery is looked into next; None if only a person can find out."""
         recovery = self._handler(delivery).known_recovery(delivery)
         self._looks[delivery.id] += 1
         looks = self._looks[delivery.id]

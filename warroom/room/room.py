@@ -1,4 +1,4 @@
-"""WarRoom: the one door to everything a person can do. Loads, decides, appends, tells; sends and draws nothing."""
+"""WarRoom: everything a person can do, as one class. Loads, decides, appends, notifies; sends and draws nothing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Clock = Callable[[], datetime]
 C = TypeVar("C")
 
 RETRIES = 8
-"""How often a command is decided anew when somebody else wrote first."""
+"""How often a command is decided again because another process wrote first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Done:
 class WarRoom:
     """A team's incidents. One method for each thing a person can do; safe to call from any thread.
 
-    A method that returns has its effect on disk. What is typed is made inert and secrets in it are
+    When a method returns, its effect is on disk. What is typed is sanitized and secrets in it are
     masked before anything is decided. Errors are the tree of ``incident.errors``; after one, nothing
     was written.
     """
@@ -97,7 +97,7 @@ class WarRoom:
         )  # threads of this process write in turn; only other processes come between
         self._listeners: list[Callable[[], None]] = []
 
-    # ── looking ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def zone(self) -> ZoneInfo:
@@ -167,7 +167,7 @@ class WarRoom:
         return self.incident((live or summaries)[0].id)
 
     def team(self) -> TeamState:
-        """Alerts nobody has taken yet, and readiness."""
+        """Unacknowledged alerts, and readiness."""
         known = self._team
         team = fold_team(self.journal.read(TEAM, known.version), known)
         with self._lock:
@@ -184,7 +184,7 @@ class WarRoom:
         return [one for one in self.journal.deliveries(incident_id) if not _placeless(one)]
 
     def stuck(self) -> list[Delivery]:
-        """Deliveries that need somebody: refused, of unknown outcome, or without the settings to send them."""
+        """Deliveries that need a person: refused, unconfirmed, or without the settings to send them."""
         found = self.journal.deliveries(
             states=(DeliveryState.UNCONFIRMED, DeliveryState.FAILED, DeliveryState.PENDING)
         )
@@ -209,13 +209,13 @@ class WarRoom:
         first = self.on_call()
         return sorted(names, key=lambda name: name != first)
 
-    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── actions ───────────────────────────────────────────────────────────────────────────────────────────
 
     def declare(self, declare: Declare, *, commander: str = "", alert: UUID | None = None) -> Done:
         """Declare an incident; post the declaration to the team's destinations.
 
         ``commander`` gets the role at once. ``alert`` names the team entry that it comes from, which
-        is then taken; the alert of a drill declares a drill, whatever ``declare`` says.
+        is then taken; the alert of a drill always declares a drill.
         """
         declare = _clean(declare)
         context = self._command_context()
@@ -243,7 +243,7 @@ class WarRoom:
         return done
 
     def execute(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
-        """Carry out a command; ``by`` is who does it, where that is not the person at this desk."""
+        """Execute a command; ``by`` is who does it, if not the person at this console."""
         clean = _clean(command)
         return self._execute(incident_id, lambda _: clean, by)
 
@@ -285,10 +285,10 @@ class WarRoom:
 
         ``next_update`` among the fields is a time as people type it. ``destinations`` leaves out others
         that take the audience. ``seen`` is the number of the last update that whoever posts has read. Refusal,
-        JustPosted, BadInput as ``PostUpdate`` says.
+        JustPosted, BadInput as for ``PostUpdate``.
         """
 
-        # Decided anew where somebody else wrote first: of two consoles that post at once, the second is asked.
+        # Decided again if another process wrote first: of two consoles that post at once, the second is asked.
         def decided(incident: Incident) -> PostUpdate:
             update = self.updates.compose(incident, template, given, destinations)
             return replace(update, approved_by=redact(approved_by, personal=False).text, seen=seen)
@@ -301,7 +301,7 @@ class WarRoom:
     def confirm_delivery(self, delivery_id: str, *, sent: bool) -> Delivery:
         """Record what a person found out about an unconfirmed or failed delivery: it arrived, or send it again.
 
-        In ``delivery_id`` the number of the timeline's row may stand for the short id of the entry.
+        ``delivery_id`` may have the number of the timeline's row instead of the short id of the entry.
         """
         delivery = self.journal.confirm(self._full_id(delivery_id), sent=sent, now=self.clock())
         self.notify()
@@ -328,7 +328,7 @@ class WarRoom:
         """
         again = []
         for failed in resendable(self.journal.deliveries(incident_id)):
-            with suppress(Refusal, NotFound):  # somebody else was faster
+            with suppress(Refusal, NotFound):  # someone else was faster
                 again.append(self.journal.confirm(failed.id, sent=False, now=self.clock()))
         self.notify()
         return again
@@ -347,7 +347,7 @@ class WarRoom:
         self._append_team([AlertTaken(alert=alert)])
 
     def record_chat(self, incident_id: str, record_chat: RecordChat) -> Done:
-        """Keep what somebody said in a chat; it is theirs, not this desk's."""
+        """Record a chat message, under the name of who wrote it."""
         return self.execute(incident_id, record_chat, by=_clean(record_chat).who)
 
     def confirm_ready(self, item: str) -> None:
@@ -360,21 +360,21 @@ class WarRoom:
             command = OpenChannel(destination, channel.id, channel.name, channel.url, invited)
             self.execute(incident_id, command, by="")
 
-    # ── drafts ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── drafts ────────────────────────────────────────────────────────────────────────────────────────────
 
     def save_draft(self, incident_id: str, form: str, text: str) -> None:
-        """Keep a half-written form for the person at this desk ("" forgets it); it survives a kill."""
+        """Save a half-written form for the person at this console ("" deletes it); it survives a kill."""
         self._drafts.save(incident_id, form, text)
 
     def saved_draft(self, incident_id: str, form: str) -> str:
-        """The half-written form of the person at this desk, or ""."""
+        """The half-written form of the person at this console, or ""."""
         return self._drafts.load(incident_id, form)
 
     def open_draft(self, incident_id: str, form: str) -> OpenedDraft:
         """The draft that a form opens with.
 
-        One that was kept without its author becomes this person's. It is called ownerless unless nobody else
-        has written in the incident, so that the form can say that it may be somebody else's.
+        One that was saved without its author becomes this person's. It is called ownerless unless no one else
+        has written in the incident, so that the form can warn that it may be someone else's.
         """
         text = self._drafts.load(incident_id, form)
         if text or not self._drafts.adopt(incident_id, form):
@@ -385,7 +385,7 @@ class WarRoom:
             return OpenedDraft(text, ownerless=authors != {self.by})
         return OpenedDraft(text, ownerless=True)
 
-    # ── observations ────────────────────────────────────────────────────────────────────────────────────
+    # ── observations ──────────────────────────────────────────────────────────────────────────────────────
 
     def save_observation(self, incident_id: str, observation: Observation) -> None:
         """Keep what this console measured about an incident, for other processes; it replaces the one before."""
@@ -399,7 +399,7 @@ class WarRoom:
     # ── notifying ─────────────────────────────────────────────────────────────────────────────────────────
 
     def change_count(self) -> int:
-        """A number that differs after any change by anybody on this data folder; cheap."""
+        """Return a number that changes with every change by any process on this data folder; cheap."""
         return self.journal.change_count()
 
     def on_change(self, notify: Callable[[], None]) -> None:
@@ -411,7 +411,7 @@ class WarRoom:
         for notify in tuple(self._listeners):
             notify()
 
-    # ── within ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── helpers ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _command_context(self, by: str | None = None) -> CommandContext:
         now = self.clock()
@@ -487,7 +487,7 @@ def _placeless(delivery: Delivery) -> bool:
 
 
 def _clean(command: C) -> C:
-    """The command with every text in it inert and its secrets masked."""
+    """The command with every text in it sanitized and redacted."""
     cleaned: dict[str, Any] = {}
     for item in fields(command):  # type: ignore[arg-type]
         value = getattr(command, item.name)

@@ -1,4 +1,4 @@
-"""Makes text from outside safe to show, keep and send: inert, and without secrets; never reads or stores any.
+"""Make text from outside safe to show, keep and send: sanitized, and without secrets. Reads and stores nothing.
 
 Three promises hold for everything that leaves this package. Nothing in it can drive a terminal (no C0, C1, escape,
 bidi control). A recognised secret is replaced by a label which names the rule and whose length says nothing
@@ -13,7 +13,7 @@ the text, whatever the text.
     personal.py   cards, e-mail addresses, phone and IP numbers
     rules.py      the rules' names, those of a team, the labels
     clues.py      the short piece of a pattern that every match must have
-    engine.py     one pass of an RE2 set over the text says which of all these can match; only they are tried
+    engine.py     one pass of an RE2 set over the text finds which of all these can match; only they are tried
 
 To add a token format, add a line to ``vendors.py``. A team adds its own in the settings.
 """

@@ -1,6 +1,6 @@
 r"""Where commands, databases and markup write a password: one line each. Data only, as in ``vendors.py``.
 
-The secret is the first group that takes part in the match. ``VALUE`` stands for a value in quotes or without.
+The secret is the first group that takes part in the match. ``VALUE`` matches a value in quotes or without.
 """
 
 from __future__ import annotations

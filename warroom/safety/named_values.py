@@ -1,4 +1,4 @@
-"""Finds secrets by what stands before them: ``password=x``, ``--secret x``, ``Authorization: …``, ``://user:x@``."""
+"""Find secrets by what comes before them: ``password=x``, ``--secret x``, ``Authorization: …``, ``://user:x@``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FLAG = re.compile(
     r"(?<![\w-])-{1,2}(?P<name>[A-Za-z][\w-]{1,60}+)"
     r"(?P<sep>[ \t]{1,4}(?=[^\s-])|\\{0,4}[\"'][ \t]{0,2},[ \t]{0,4}(?=\\{0,4}[\"']))"
 )
-# What may stand before the quote: brackets, string(14) of PHP, Some( of Rust, b of Python.
+# What may come before the quote: brackets, string(14) of PHP, Some( of Rust, b of Python.
 _OPEN = re.compile(
     r"[\[({ ]{0,3}(?:\s{0,8}string\(\d{1,9}\) |(?:[A-Za-z_&][\w:.]{0,40}\([ ]?){0,3})[bruN]{0,2}"
     r"(?P<quote>\\{0,4}[\"'`])"
@@ -158,7 +158,7 @@ def mask_flags(text: str, personal: bool, hits: Hits) -> str:
 
 
 def mask_bearers(text: str, _: bool, hits: Hits) -> str:
-    """Credentials after ``Bearer`` and ``Basic``, wherever they stand."""
+    """Credentials after ``Bearer`` and ``Basic``, anywhere in the text."""
     return _BEARER.sub(lambda match: _bearer(match, hits), text)
 
 
@@ -174,7 +174,7 @@ _VALUE_LINE = re.compile(r"\s*+[\"']?value[\"']?\s{0,4}:\s{0,4}")
 
 
 def mask_named_values(text: str, personal: bool, hits: Hits) -> str:
-    """Values that stand apart from their names, in one line or two."""
+    """Values that are apart from their names, in one line or two."""
     return _mask_values(text, _NAMED_VALUE, personal, hits)
 
 
@@ -198,7 +198,7 @@ def mask_elements(text: str, personal: bool, hits: Hits) -> str:
 
 
 def names_secret(line: str) -> bool:
-    """Whether the line says no more than that the value in the next one is a secret's."""
+    """Whether the line only names a secret whose value is in the next one."""
     match = _NAME_LINE.fullmatch(line)
     return match is not None and _kind(match["name"], False) is not None
 

@@ -41,7 +41,7 @@ _SYNTAX = {
 
 
 class BadPattern(ValueError):
-    """A pattern cannot be used. ``str()`` says why, as what stands after "the pattern".
+    """A pattern cannot be used. ``str()`` is the reason, worded to follow "the pattern".
 
     ``unsupported`` is true for what other engines know and RE2 refuses, and for what is too large; false for what
     is no regular expression at all.
@@ -84,7 +84,7 @@ class Pattern:
         return self._match(text) is not None
 
     def search(self, data: bytes, at: int = 0) -> tuple[int, int] | None:
-        """Where it matches first from ``at`` on, as byte offsets. What stands before ``at`` is seen by ``^``."""
+        """Where it matches first from ``at`` on, as byte offsets. ``^`` considers what is before ``at``."""
         match = self._match(data, at)
         return None if match is None else match.span()
 
@@ -129,8 +129,8 @@ def _translated(text: str) -> str:
 
 def _explained(message: str | bytes, text: str) -> BadPattern:
     """RE2's few words as a sentence."""
-    told = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
-    kind, _, what = told.partition(": ")
+    text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
+    kind, _, what = text.partition(": ")
     reason = _UNSUPPORTED.get(what) if kind == "invalid perl operator" else None
     if kind == "invalid escape sequence" and what[1:2] in "123456789kg" and "(" in text:
         reason = f"{_BACK_REFERENCE}, {what}"
@@ -144,5 +144,5 @@ def _explained(message: str | bytes, text: str) -> BadPattern:
         return BadPattern(f"repeats too often, {what}: at most 1,000 times in all", unsupported=True)
     if kind.startswith("pattern too large"):
         return BadPattern("is too large: repeat fewer times", unsupported=True)
-    detail = _SYNTAX.get(kind) or told
+    detail = _SYNTAX.get(kind) or text
     return BadPattern(f"is not a regular expression: {detail}")

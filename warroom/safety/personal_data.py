@@ -17,7 +17,7 @@ _IIN = re.compile(
     r"4(?:\d{12}|\d{15})$|5[1-5]\d{14}$|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}$"
     r"|3[47]\d{13}$|3(?:0[0-5]|[68]\d)\d{11}$|35\d{14}$|6(?:011|4[4-9]\d|5\d\d|2\d\d)\d{12}$"
 )
-# An id may look like a card, one in forty does: its name tells.
+# An id may look like a card number, one in forty does: its name decides.
 _ID_NAME = re.compile(
     r"(?i)(?<![\w-])(?:order|trace|span|parent|request|req|correlation|seq|sequence|offset|lsn|xid|tx|txn"
     r"|transaction|job|build|event|msg|message|user|shard|batch|row|ts|time|timestamp|id)"

@@ -55,7 +55,7 @@ EMAIL_CLUE = r"[\w.+-]@[A-Za-z0-9-]"
 PHONE_CLUE = r"[^\w+./:-](?:\+\d[\d .()-]{6}|(?:\([2-9]\d\d\)\s?|[2-9]\d\d-)[2-9]\d\d-\d{4})"
 IP_CLUE = r"\d\.\d|:[0-9A-Fa-f:]*:"
 
-_ENOUGH = 4  # literal characters at the start of a pattern that tell enough
+_ENOUGH = 4  # literal characters at the start of a pattern that are selective enough
 _COUNTED = 8  # characters of a class behind a piece that belong to it
 _ATOM = re.compile(r"\\x\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()|]|[^\\]")
 _REPEAT = re.compile(r"(?:[*+?]|\{(\d+)(?:,\d*)?\})\??")
@@ -81,7 +81,7 @@ def clue_of(pattern: str) -> str:
 
 
 def spaced(text: str) -> list[str]:
-    """The text, and another if need be, in which a blank stands before whatever ``START`` matches before."""
+    """The text, and if needed a second one with a blank before whatever ``START`` matches before."""
     first = " " + text.replace("\n", "\n ") if "\n" in text else " " + text
     if ("\\" in text or "%" in text) and (second := _ESCAPE.sub(r"\g<0> ", text)) != text:
         return [first, second]

@@ -1,6 +1,6 @@
 """Masks secrets in a text or a stream: finds out in one pass which rules can match, then tries those.
 
-All rules are in one RE2 set, which tells in time linear in the text, and independent of their number, which of them
+All rules are in one RE2 set, which finds in time linear in the text, and independent of their number, which of them
 match anywhere. For an ordinary line the answer is none, and the work ends there.
 """
 
@@ -81,7 +81,7 @@ def redact(text: str, *, personal: bool = True, rules: Rules | None = None) -> R
 
 
 class Redactor:
-    """Redacts a stream line by line and remembers what a line says about the next: a key, the name of a value.
+    """Redacts a stream line by line and remembers what a line implies for the next: a key, the name of a value.
 
     One for each stream, used by one thread. ``inside`` may be given as true when the first line is known to be
     the middle of a key.
@@ -233,9 +233,9 @@ def _shipped(off: frozenset[str], ips: bool) -> _Scanner:
 
 
 class _Scanner:
-    """Rules in the order they are tried, and the set that says which of them match somewhere.
+    """Rules in the order they are tried, and the set that finds which of them match somewhere.
 
-    ``spaced`` says that the clues are those of ``prefilter.py``.
+    ``spaced``: the clues are those of ``prefilter.py``.
     """
 
     def __init__(self, clues: _Clues, *, spaced: bool) -> None:

@@ -65,7 +65,7 @@ _PLACEHOLDER = re.compile(r"[*xX•.·#-]+|\$\{?[A-Z_][A-Z0-9_]*\}?|\$\{\{.*|%\(
 
 
 def label(rule: str) -> str:
-    """What stands where the rule found something."""
+    """The label that replaces what the rule found."""
     return f"‹redacted:{rule}›"
 
 
@@ -79,7 +79,7 @@ def is_placeholder(value: str) -> bool:
 
 
 class BadRule(ValueError):
-    """A team's rule cannot be used. ``str()`` says why, as what stands after the pattern's name."""
+    """A team's rule cannot be used. ``str()`` is the reason, worded to follow the pattern's name."""
 
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,9}")
@@ -132,7 +132,7 @@ def check_pattern(pattern: str) -> Pattern:
 
 
 class Hits(list[str]):
-    """The rules that found something, in order; knows by which rules to go."""
+    """The names of the rules that found something, in order."""
 
     __slots__ = ("rules",)
 

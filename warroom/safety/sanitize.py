@@ -1,4 +1,4 @@
-"""Makes text from outside inert: nothing in it can drive a terminal; never looks for secrets."""
+"""Sanitize text from outside: nothing in it can control a terminal. Does not look for secrets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sanitize(text: str, *, newlines: bool = True) -> str:
     """The text with nothing in it that a terminal would obey: what was hidden is shown (``␛``, ``�``) or dropped.
 
     Newline and tab stay, unless ``newlines`` is false: then each becomes a space and the result is one line.
-    Never raises, whatever the text; ``sanitize(inert(x)) == inert(x)``.
+    Never raises, whatever the text; ``sanitize(sanitize(x)) == sanitize(x)``.
     """
     if text.isascii() and text.isprintable():
         return text

@@ -1,6 +1,6 @@
-r"""The token formats of vendors: one line each. Data only; ``engine.py`` says how a line is used.
+r"""The token formats of vendors: one line each. Data only; ``engine.py`` describes how a line is used.
 
-The columns are the rule's name, a check, the pattern in RE2 syntax and the source of the format. A token stands alone:
+The columns are the rule's name, a check, the pattern in RE2 syntax and the source of the format. A token is delimited:
 no letter or digit is right before or after it. If the pattern has a group, that is the secret, and the rest of the
 match stays readable. The check ``random`` asks for a value that no one would type as a name: digits, or capitals all
 over; ``digit`` asks for a digit and ``-`` for nothing. Two lines may share a name, which is what is switched off.

@@ -126,14 +126,14 @@ class HttpChatContract(ChatContract):
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
     def test_a_refusal_is_final_and_says_what_to_do(self, status: int) -> None:
-        """4xx: the service understood and said no."""
+        """4xx: the service understood and refused."""
         failure = self._failure(lambda request: self._answer(status))
         assert isinstance(failure, Rejected)
         assert failure.remedy
 
     @pytest.mark.parametrize("status", [500, 502, 503])
     def test_a_service_that_fails_may_have_done_it(self, status: int) -> None:
-        """5xx: nobody knows, and a post must not be doubled."""
+        """5xx: the outcome is unknown, and a post must not be doubled."""
         assert isinstance(self._failure(lambda request: self._answer(status)), Unconfirmed)
 
     def test_silence_after_the_request_is_unconfirmed(self) -> None:

@@ -166,7 +166,7 @@ class JournalContract:
                     assert [entry.seq for entry in journal.read(stream)] == list(range(1, n + 2))
                     journal.save_draft(stream, str(n))
                     journal.change_count()
-            except BaseException as error:  # noqa: BLE001 — told to the test's own thread
+            except BaseException as error:  # noqa: BLE001 — passed to the test's own thread
                 problem.append(error)
 
         threads = [threading.Thread(target=run, args=(f"INC-{n}",)) for n in range(1, 7)]

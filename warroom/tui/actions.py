@@ -31,7 +31,7 @@ def _always(incident: Incident | None) -> str:
 class Action:
     """Something a person can do.
 
-    ``why_off`` says in a sentence why not just now, "" when it can be done; ``{action}`` in it stands for that
+    ``why_off`` is the reason why it cannot be done now, "" if it can; ``{action}`` in it is replaced by that
     action's key: see ``with_keys``.
 
     ``keys`` are Textual's names, the first one is shown. ``bar`` is the word in the key bar, "" to leave it out.
@@ -428,7 +428,7 @@ def _key_mistake(action_id: str, what: str, remedy: str) -> toml.Mistake:
 
 
 def keymap(own: Mapping[str, str]) -> dict[str, str]:
-    """A person's own keys, checked. Raises ``SettingsError`` as ``key_mistakes`` says."""
+    """A person's own keys, checked. Raises ``SettingsError`` with what ``key_mistakes`` finds."""
     if wrong := key_mistakes(own):
         raise toml.refuse(wrong, "", "settings")
     return dict(own)

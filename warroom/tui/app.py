@@ -84,7 +84,7 @@ class WarRoomApp(BaseApp):
         self._behind: dict[Screen[Any], Widget] = {}
         self._begun = False
 
-    # ── beginning and end ───────────────────────────────────────────────────────────────────────────────
+    # ── start and end ─────────────────────────────────────────────────────────────────────────────────────
 
     def on_mount(self) -> None:
         self.run_worker(self._begin())
@@ -152,20 +152,20 @@ class WarRoomApp(BaseApp):
             self.exit()
 
     async def _drafts_stay(self, screens: Sequence[Screen[Any]]) -> bool:
-        """Whether a draft on these screens cannot be saved, which is said; asked again it is given up."""
+        """Whether a draft on these screens cannot be saved, which is shown; asked again, it is discarded."""
         stays = False
         for screen in screens:
             let_go: Callable[[], Awaitable[WarroomError | None]] | None = getattr(screen, "let_go", None)
             try:
                 why = await asyncio.wait_for(let_go(), SAVED_WITHIN_S) if let_go else None
-            except TimeoutError:  # a disk that hangs keeps nobody here
+            except TimeoutError:  # a disk that hangs does not keep the console open
                 continue
             if why:
                 self.context.notify_error(why)
                 stays = True
         return stays
 
-    # ── what can be done anywhere ───────────────────────────────────────────────────────────────────────
+    # ── actions of every screen ───────────────────────────────────────────────────────────────────────────
 
     def open_incident(self, incident_id: str) -> None:
         """The war room of an incident, above home."""
@@ -278,7 +278,7 @@ class WarRoomApp(BaseApp):
         """None of Textual's own: every action is in the registry."""
         return ()
 
-    # ── the screens of an incident, opened from any other of its screens ────────────────────────────────
+    # ── the screens of an incident, opened from any other of its screens ──────────────────────────────────
 
     def _subject(self) -> str:
         """The incident that the screen is about; "", and a word about it, where there is none."""
@@ -326,7 +326,7 @@ class WarRoomApp(BaseApp):
         if incident_id := self._subject():
             self.push_screen(ReviewScreen(self.context, incident_id, pane))
 
-    # ── themes ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── themes ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def choose_theme(self, name: str) -> None:
         await super().choose_theme(name)

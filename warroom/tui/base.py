@@ -117,7 +117,7 @@ class BaseApp(App[None]):
         self.register_theme(GROUND)
         self.theme = GROUND.name
 
-    # ── themes ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── themes ────────────────────────────────────────────────────────────────────────────────────────────
 
     def use_themes(self, themes: Sequence[Theme], wanted: str) -> None:
         """Use these themes; ``wanted`` now, the first of them if there is none of that name."""
@@ -143,7 +143,7 @@ class BaseApp(App[None]):
         if not event.option_selected and self._theme_before:
             self.theme = self._theme_before
 
-    # ── beginning and end ───────────────────────────────────────────────────────────────────────────────
+    # ── start and end ─────────────────────────────────────────────────────────────────────────────────────
 
     def run(self, **how: Any) -> None:
         """As Textual's. From the first moment on, a signal ends it in order, with the status that belongs to it."""
@@ -200,7 +200,7 @@ class BaseApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._inert]
 
-    # ── keys ────────────────────────────────────────────────────────────────────────────────────────────
+    # ── keys ──────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def takes_keys(self) -> bool:
@@ -224,7 +224,7 @@ class BaseApp(App[None]):
     def _tell_dropped(self, text: str) -> None:
         self.notify(text, severity="warning", markup=False, timeout=6)
 
-    # ── faults ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── faults ────────────────────────────────────────────────────────────────────────────────────────────
     #
     # Textual ends the app at the first exception in a handler, action, timer, worker or render. All those ways meet
     # in the three methods below. Once there is a screen to go on with, the console goes on.
@@ -273,7 +273,7 @@ class BaseApp(App[None]):
             self._handle_fault(failed.exc_value)
 
     def leave_broken(self, screen: Screen[Any]) -> None:
-        """Close a screen that could not be set up, so that nobody is stuck on half of one."""
+        """Close a screen that could not be set up, so that no one is stuck on half of one."""
         if self.screen is screen and len(self.screen_stack) > 2:
             self.pop_screen()
 

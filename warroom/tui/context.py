@@ -1,4 +1,4 @@
-"""What every screen has at hand: the room, its feed, hands that work off the screen's loop, a way to say things."""
+"""What every screen uses: the room, its feed, a thread pool, notifications."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WatchLogs: TypeAlias = "Callable[[LogView, str], None]"
 
 
 class DrillControl(Protocol):
-    """A drill, as far as the screen knows it."""
+    """A drill, as far as a screen needs it."""
 
     @property
     def running(self) -> bool: ...
@@ -60,11 +60,11 @@ class ConsoleDeps:
     save_theme: Callable[[str], None] | None = None
     incident_id: str = ""
     notice: str = ""
-    """What the person has to know from the start, said once the home screen is there."""
+    """What the person has to know at the start, shown once the home screen is there."""
 
 
 class ScreenContext:
-    """Between the screens and the room. Screens are handed one; it knows none of them."""
+    """Connects the screens with the room. Every screen gets one; it knows none of them."""
 
     def __init__(self, app: App[Any], deps: ConsoleDeps) -> None:
         self.app = app
@@ -124,7 +124,7 @@ class ScreenContext:
             return None
 
     async def open_draft(self, incident_id: str, form: str) -> str:
-        """The draft that a form opens with, "" for none; says so if it may be somebody else's."""
+        """The draft that a form opens with, "" for none; a notification warns if it may be someone else's."""
         draft = await self.run_or_notify(lambda: self.room.open_draft(incident_id, form))
         if draft and draft.ownerless:
             self.notify(
@@ -141,7 +141,7 @@ class ScreenContext:
         self.app.notify(sanitize(text), severity=severity, markup=False, timeout=timeout)
 
     def notify_error(self, error: WarroomError) -> None:
-        """Say what went wrong, all that stands in the way, and what to do."""
+        """Show an error: what happened, all blockers, and what to do."""
         blockers: Sequence[str] = error.blockers if isinstance(error, Refusal) else ()
         lines = [error.title, *(f"· {blocker}" for blocker in blockers), error.remedy]
         self.app.notify(

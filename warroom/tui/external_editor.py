@@ -14,7 +14,7 @@ MAX_LENGTH = 1_000_000
 
 
 class EditorError(Exception):
-    """The editor did not start, or what it left cannot be read; the message says which."""
+    """The editor did not start, or its file cannot be read; the message says which."""
 
 
 async def edit_text(app: App[Any], editor: list[str], text: str, name: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from warroom.diagnostics import write_report
 
 AGAIN_S = 60.0
-"""How long nothing is said about a fault that was told; a clock that fails does so every second."""
+"""How long a fault is not shown again, in seconds; a clock that fails does so every second."""
 
 APART_S = 2.0
 """The least time between two messages, so that they do not pile up on the screen."""
@@ -22,45 +22,45 @@ MAX_REPORTS = 20
 
 
 class ErrorReports:
-    """Takes note of errors nobody expected. ``folder`` takes the reports; ``tell`` shows a message.
+    """Records unexpected errors. ``folder`` is for the reports; ``notify`` shows a message.
 
     Safe to call from any thread; the disk is not waited for.
     """
 
     def __init__(
-        self, folder: Path, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self, folder: Path, notify: Callable[[str], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._folder = folder
-        self._tell = tell
+        self._notify = notify
         self._clock = clock
-        self._told: dict[tuple[str, str, int], float] = {}
+        self._shown_at: dict[tuple[str, str, int], float] = {}
         self._last = float("-inf")
         self._lock = threading.Lock()
         self.seen: Counter[tuple[str, str, int]] = Counter()
         """How often each fault came: by its type and the line of code that raised it."""
 
     def note(self, error: BaseException) -> None:
-        """Report this error, unless that was done already; say so, unless that was done just now."""
+        """Write a report of this error, unless there is one; show it, unless it was shown just now."""
         where = _origin(error)
         with self._lock:
             now = self._clock()
             self.seen[where] += 1
             writes = self.seen[where] == 1 and len(self.seen) <= MAX_REPORTS
-            tells = now - self._told.get(where, float("-inf")) >= AGAIN_S and now - self._last >= APART_S
-            if tells:
-                self._told[where] = self._last = now
-        if writes or tells:
-            threading.Thread(target=self._report, args=(error, writes, tells), name="fault", daemon=True).start()
+            shows = now - self._shown_at.get(where, float("-inf")) >= AGAIN_S and now - self._last >= APART_S
+            if shows:
+                self._shown_at[where] = self._last = now
+        if writes or shows:
+            threading.Thread(target=self._report, args=(error, writes, shows), name="fault", daemon=True).start()
 
-    def _report(self, error: BaseException, writes: bool, tells: bool) -> None:
+    def _report(self, error: BaseException, writes: bool, shows: bool) -> None:
         report = write_report(error, self._folder) if writes else ""
-        if tells:
+        if shows:
             written = f"The report is {report}." if report else "It was already reported."
-            self._tell(f"Unexpected {summary(error)}\nThe console keeps running. {written}")
+            self._notify(f"Unexpected {summary(error)}\nThe console keeps running. {written}")
 
 
 def summary(error: BaseException) -> str:
-    """The type and the first line of what an error says, secrets and people masked."""
+    """The type and the first line of an error's message, secrets and people masked."""
     from warroom.safety import redact
 
     lines = redact(str(error), personal=True).text.splitlines()[:1]

@@ -13,7 +13,7 @@ from textual.message_pump import MessagePump
 from warroom.room.room import WarRoom
 
 LOOK_S = 0.2
-"""How often the journal is asked whether anybody changed it; one cheap question."""
+"""How often the journal is asked whether it changed, in seconds; a cheap query."""
 
 RETRY_S = 1.0
 """How long after a failure it is tried again."""
@@ -77,7 +77,7 @@ class Feed:
             readers = dict(self._readers)
             try:
                 count = self.room.change_count()
-            except Exception as error:  # noqa: BLE001 — whoever shows it knows which error is expected
+            except Exception as error:  # noqa: BLE001 — the screen that shows it decides
                 for reader in readers:
                     reader.post_message(LoadFailed(error))
                 self._stop.wait(RETRY_S)

@@ -26,8 +26,8 @@ Input = events.Key | events.Paste
 class KeyQueue:
     """The keys of one app, in order. A screen with ``takes_keys`` False holds them back.
 
-    ``at_work`` are the widgets that are handling a message, ``up`` says whether there is a screen yet, ``pass_on``
-    gives a key to the screen and ``tell`` shows a message.
+    ``at_work`` are the widgets that are handling a message, ``up`` whether there is a screen yet, ``pass_on``
+    gives a key to the screen and ``notify`` shows a message.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class KeyQueue:
         at_work: set[MessagePump],
         up: Callable[[], bool],
         pass_on: Callable[[Input], Awaitable[None]],
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self._app = app
         self._at_work = at_work
         self._up = up
         self._pass_on = pass_on
-        self._tell = tell
+        self._notify = notify
         self._held: deque[Input] = deque()
         self._passing = False
         self._not_waited_for: object = None
@@ -81,7 +81,7 @@ class KeyQueue:
             if self._up() and time.monotonic() - since > PATIENCE_S:
                 self._not_waited_for = self._app.screen
                 self._held.clear()
-                self._tell("This screen is still loading. The keys you pressed were ignored.")
+                self._notify("This screen is still loading. The keys you pressed were ignored.")
                 return
 
     def _ready(self, but: MessagePump | None = None) -> bool:

@@ -34,7 +34,7 @@ _BAR = ("search", "filter_in", "filter_out", "level", "go_to", "wrap", "watch", 
 
 @dataclass(frozen=True, slots=True)
 class LogViewerDeps:
-    """What the person's settings say about the console: its looks, own keys by action, the zone of times,
+    """The person's settings of the console: its theme, own keys by action, the zone of times,
     and how much is kept of logs that cannot be read again."""
 
     themes: Sequence[Theme] = ()
@@ -47,7 +47,7 @@ class LogViewerDeps:
 class LogViewerApp(BaseApp):
     """Shows a log view until it is left. ``view`` opens it.
 
-    ``build_deps`` is called once log text stands on the screen, in a thread; if it raises a WarroomError, the
+    ``build_deps`` is called once log text is on the screen, in a thread; if it raises a WarroomError, the
     console ends and ``failed`` holds it.
     """
 

@@ -12,7 +12,7 @@ from warroom.tui.base import BaseApp
 from warroom.tui.screens.base import BaseScreen
 
 THEME = "Theme: "
-"""What stands before a theme's name in the palette."""
+"""The text before a theme's name in the palette."""
 
 
 class ActionCommands(Provider):

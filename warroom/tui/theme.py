@@ -25,7 +25,7 @@ from warroom.config.paths import shown
 from warroom.errors import SettingsError
 
 SEVERITY_GLYPHS = {"critical": "●", "high": "▲", "medium": "■", "low": "○"}
-"""One cell in every terminal, told apart without colour. The severity's word always stands beside it."""
+"""One cell in every terminal, different without colour. The severity's name is always beside it."""
 
 BADGES = {
     **{f"sev-{slot}": f"sev-{slot}-text" for slot in SEVERITY_GLYPHS},
@@ -35,7 +35,7 @@ BADGES = {
     "chip": "chip-text",
     "privacy": "privacy-text",
 }
-"""Grounds of ours, each with the text that stands on it."""
+"""Our backgrounds, each with the text that is shown on it."""
 
 TEXTS = ("text-quiet", "key")
 """Text colours of ours, for any of ``GROUNDS``."""
@@ -75,7 +75,7 @@ _STYLE = re.compile(r"none|(?:(?:not )?(?:bold|italic|underline|reverse)(?: |$))
 
 
 class Pair(NamedTuple):
-    """A text colour and what it stands on, both opaque."""
+    """A text colour and its background, both opaque."""
 
     name: str
     text: Color
@@ -186,7 +186,7 @@ def pair(theme: Theme, text: str, ground: str) -> Pair:
 
 
 def pairs(theme: Theme) -> Iterator[Pair]:
-    """The text/background pairs used on the glass, all of which have to be readable."""
+    """The text/background pairs in use, all of which have to be readable."""
     for ground, text in BADGES.items():
         yield pair(theme, text, ground)
     for ground in GROUNDS:
@@ -220,6 +220,6 @@ def _opaque(value: str, below: Color) -> Color:
     colour = Color.parse(words[0])
     if len(words) == 2:
         colour = colour.multiply_alpha(float(words[1].removesuffix("%")) / 100)
-    if colour.a == 0:  # a selection without a text colour of its own keeps the text it lies on
+    if colour.a == 0:  # a selection without a text colour of its own keeps the text below it
         return below + below.get_contrast_text(1)
     return below + colour

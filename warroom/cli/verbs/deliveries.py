@@ -45,8 +45,8 @@ def deliveries(context: CliContext, every: bool, waiting: str | None) -> None:
         next_at = one.waits_until(now)
         again = f"again {output.when(next_at, room.zone, now)}" if next_at else ""
         url = one.receipt.url if one.receipt else ""
-        told = ", ".join(filter(None, (in_one_line(one.error), again))) or url
-        table.append([one.state.glyph, one.id, one.state.label, f"{one.attempts}×", told])
+        details = ", ".join(filter(None, (in_one_line(one.error), again))) or url
+        table.append([one.state.glyph, one.id, one.state.label, f"{one.attempts}×", details])
     output.table(table)
 
 

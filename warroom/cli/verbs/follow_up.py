@@ -71,7 +71,7 @@ def section(context: CliContext, name: str, words: Sequence[str], empty: bool) -
     "--format", "form", type=click.Choice(["markdown", "html", "json"]), default="markdown", show_default=True
 )
 def postmortem(context: CliContext, path: str | None, form: str) -> None:
-    """Print the post-mortem, drafted from the timeline where nobody has written yet."""
+    """Print the post-mortem, drafted from the timeline where no one has written yet."""
     from warroom.reports import postmortem as document
     from warroom.reports import render
 

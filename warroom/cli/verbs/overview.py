@@ -98,8 +98,8 @@ def status(context: CliContext) -> None:
         rows.append([name.capitalize(), output.when(at, room.zone, now)])
     counts = Counter(one.state for one in snapshot.deliveries if one.state.value != "delivered")
     if counts:
-        told = ", ".join(f"{state.glyph} {count} {state.label}" for state, count in counts.items())
-        rows.append(["Deliveries", told])
+        totals = ", ".join(f"{state.glyph} {count} {state.label}" for state, count in counts.items())
+        rows.append(["Deliveries", totals])
     rows += _observed(snapshot.observation, now)
     rows.append(["Next", steps[0].text])
     output.table(rows)

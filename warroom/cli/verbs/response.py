@@ -135,7 +135,7 @@ def check(context: CliContext, item: Sequence[str], anyway: bool) -> None:
 
 
 def _against(context: CliContext, items: Iterable[str] | None = None) -> dict[str, str]:
-    """What the service's log files say now against checklist items (default: the recovery's), by item."""
+    """What the service's log files show now against checklist items (default: the recovery's), by item."""
     recovery = context.room.playbook.checklists["recovery"].items
     wanted = [item for item in recovery if item.probe == "errors" and (items is None or item.id in items)]
     if not wanted:

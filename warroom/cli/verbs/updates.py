@@ -96,7 +96,7 @@ def update(
             incident.id, chosen, fields, destinations=to or None, approved_by=approver, seen=seen
         )
     except (BadInput, Refusal) as error:
-        with suppress(WarroomError):  # the refusal is what has to be said
+        with suppress(WarroomError):  # the refusal is what has to be shown
             if _keep_as_draft(room, incident.id, chosen, fields):
                 error.remedy += " Your text is saved as a draft; u in the console opens it."
         raise
@@ -109,12 +109,12 @@ def update(
 
 
 def _keep_as_draft(room: WarRoom, incident_id: str, template: str, fields: Mapping[str, str]) -> bool:
-    """Keep the text of a refused update where the composer looks for it. False if another draft lies there."""
+    """Save the text of a refused update as the composer's draft. False if there is another draft."""
     from warroom.room.drafts import packed
 
     if not fields or room.saved_draft(incident_id, template):
         return False
-    drafted = room.draft_update(incident_id, template)  # tells the composer what is new once it opens
+    drafted = room.draft_update(incident_id, template)  # lets the composer find what is new when it opens
     kept = {f"field.{name}": text for name, text in fields.items()}
     kept |= {f"base.{name}": drafted.get(name, "") for name in fields}
     room.save_draft(incident_id, template, packed(kept))

@@ -1,6 +1,6 @@
-"""What all chat backends say alike: a message's lines, marker last, foreign markup broken; never a service.
+"""What all chat backends share: a message's lines, the marker last, markup from outside neutralized.
 
-One file a backend stands beside this one. They do not import each other.
+Each backend is a module beside this one. They do not import each other.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _LINK_TARGET = re.compile(r"^(\s*\[[^\]\n]*\]):", re.MULTILINE)
 def message_lines(message: Message, *, recognises: bool = False) -> tuple[MessageLine, ...]:
     """The lines of a post: the message's own, and its marker last unless they end with it already.
 
-    ``recognises``: the destination knows a post by its key, so customers need not read a marker.
+    ``recognises``: the destination identifies a post by its key, so customers need no marker.
 
     Control characters and the like were taken out when the text was written; this does it again, as a backend
     is the last place where it can be done.
     """
-    said = message.lines() or (MessageLine(label="", text=""),)
+    lines = message.lines() or (MessageLine(label="", text=""),)
     lines = tuple(
-        MessageLine(label=sanitize(line.label), text=sanitize(line.text, newlines=False)) for line in said
+        MessageLine(label=sanitize(line.label), text=sanitize(line.text, newlines=False)) for line in lines
     )
     marker = sanitize(message.marker, newlines=False)
     if recognises and message.audience == "customers":
@@ -51,7 +51,7 @@ def plain(lines: tuple[MessageLine, ...]) -> str:
 
 
 def defuse_mentions(text: str) -> str:
-    """The text with every ``@`` that could call somebody made full width (``＠everyone``): read alike, calls none.
+    """Replace every ``@`` that could mention someone by its full-width form (``＠everyone``).
 
     A full-width sign is chosen over an invisible break: it can be seen, copied, and survives services that
     strip invisible characters. Within a word (``root@db1``) it stays, unless a calling word follows it.
@@ -64,7 +64,7 @@ def neutralize_markup(text: str) -> str:
 
     Mentions as in ``defuse_mentions``; ``<`` that opens a tag, mention or link becomes ``＜`` (Slack's
     ``<!channel>``, Google Chat's ``<users/all>``, Teams' ``<at>``, HTML); ``](`` becomes ``] (``, so no link
-    and no image hides behind other words. A bare address stays as it is: it says where it leads.
+    and no image hides behind other words. A bare address stays as it is: its target is visible.
     """
     text = _TAG.sub("＜", defuse_mentions(text))
     return _LINK_TARGET.sub(r"\1 :", _LINK.sub("] ", text))

@@ -61,7 +61,7 @@ class MatrixOptions(BaseModel):
     homeserver: str = Field(validation_alias=AliasChoices("homeserver", "base_url"))
     """The homeserver's address, such as https://matrix.example.org."""
     token: SecretStr
-    """An access token. Keep it: with another one (another device) the server no longer knows what was sent."""
+    """An access token. Keep it: with another one (another device) the server no longer recognises what was sent."""
     room: str = ""
     """Alias (#ops:example.org) or id (!…) of the team's shared room: announcements go there, and everything where
     no room may be made."""
@@ -100,7 +100,7 @@ class Matrix:
         self._me = ""
 
     def render(self, message: Message) -> str:
-        """The plain body; the HTML that goes with it says the same with bold labels."""
+        """The plain body; the HTML beside it is the same with bold labels."""
         return defuse_mentions(plain(message_lines(message, recognises=True)))
 
     async def open(self, opening: Opening, key: str) -> Channel:
@@ -131,7 +131,7 @@ class Matrix:
 
     async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
         """Edit the status message (the receipt stays the first event's), or post it where there is none."""
-        # An edit says everything twice: for clients that know edits, and for those that do not.
+        # An edit contains everything twice: for clients that support edits, and for those that do not.
         content = self._content(message, _EVENT_BYTES // 2 if previous and previous.id else _EVENT_BYTES)
         if previous and previous.id:
             edit = {
@@ -150,7 +150,7 @@ class Matrix:
             if channel.id != await self._shared():
                 await self._set_topic(channel.id, message.title)
         except DeliveryError:
-            # The message stands, and the next status sets the topic again.
+            # The message is there, and the next status sets the topic again.
             pass
         return receipt
 
@@ -327,7 +327,7 @@ class Matrix:
                 body = {"pinned": [*pinned, event]}
                 await self._http.send("PUT", f"{_V3}/{path}", json_body=body, repeatable=True)
         except DeliveryError:
-            # The post stands. Raising would only repeat it.
+            # The post is there. Raising would only repeat it.
             pass
 
     async def _pinned(self, path: str) -> list[str]:
@@ -356,7 +356,7 @@ class Matrix:
 
 
 def _words(body: str, formatted: str, limit: int = _EVENT_BYTES) -> dict[str, Any]:
-    """Content that mentions nobody, whatever its words are: that is what an empty ``m.mentions`` says."""
+    """Content that mentions no one, whatever its text: that is the meaning of an empty ``m.mentions``."""
     content: dict[str, Any] = {"msgtype": "m.text", "body": body, "m.mentions": {}}
     rich = {**content, "format": "org.matrix.custom.html", "formatted_body": formatted}
     size = len(json.dumps(rich, ensure_ascii=False).encode("utf-8", "replace"))

@@ -1,6 +1,6 @@
 """Slack's Web API: a channel for each incident, its posts, its status message and topic; never another service.
 
-Facts of the API: docs.slack.dev/reference/methods. HTTP 200 says nothing there; ``ok`` does. No method takes a
+Facts of the API: docs.slack.dev/reference/methods. HTTP 200 means nothing there; ``ok`` does. No method takes a
 key to dedupe by, so each post carries its key as message metadata and ``find`` reads the history back.
 """
 
@@ -136,7 +136,7 @@ class Slack:
         return channel
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
-        """Post once. ``Unconfirmed`` when Slack may have it: ``find`` tells."""
+        """Post once. ``Unconfirmed`` when Slack may have it; ``find`` finds out."""
         receipt = await self._post_text(channel.id, self.render(message), key)
         if message.pin:
             await self._pin(channel.id, receipt.id)
@@ -159,7 +159,7 @@ class Slack:
             if channel.id != await self._shared():
                 await self._set_topic(channel.id, message.title)
         except DeliveryError:
-            # The status message stands; failing now would post a second one on the next try.
+            # The status message is there; failing now would post a second one at the next attempt.
             pass
         return receipt
 
@@ -217,7 +217,7 @@ class Slack:
 
     async def _open_shared(self) -> Channel:
         channel = await self._shared()
-        # Private channels cannot be joined, only be invited to; the first post tells if that is missing.
+        # Private channels cannot be joined, only be invited to; the first post fails if that is missing.
         with contextlib.suppress(Rejected):
             await self._do("conversations.join", {"channel": channel}, repeatable=True)
         return await self._channel(channel, self._options.channel)
@@ -298,7 +298,7 @@ class Slack:
         return Channel(id=channel, name=f"#{sanitize(name).lstrip('#')}", url=self._link(channel))
 
     async def _invite(self, channel: str, handles: tuple[str, ...]) -> None:
-        """Invite everybody who can be; a handle that is not known costs nobody else the invitation."""
+        """Invite everyone who can be; an unknown handle keeps no one else from being invited."""
         people: list[str] = []
         for handle in dict.fromkeys(handle.strip() for handle in handles):
             person = await self._user_id(handle)
@@ -373,7 +373,7 @@ class Slack:
         return self._receipt(channel, previous.id)
 
     async def _pin(self, channel: str, ts: str) -> None:
-        # The post stands. Raising would have it posted again.
+        # The post is there. Raising would have it posted again.
         with contextlib.suppress(DeliveryError):
             await self._do("pins.add", {"channel": channel, "timestamp": ts}, repeatable=True)
 

@@ -1,4 +1,4 @@
-"""A local Markdown file as a place to post to: each post stands in it once; never rewrites what a person wrote.
+"""A local Markdown file as a destination: it contains each post once; never rewrites what a person wrote.
 
 A record in the file, its markers invisible once rendered (LENGTH is the bytes from after the first line to the end
 of the last):
@@ -81,7 +81,7 @@ class Transcript:
         return Channel(id=str(path), name=path.name, url=path.as_uri())
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
-        """Append the post and bring it to the disk; with a key that stands in the file already, nothing."""
+        """Append the post and sync it to disk; do nothing for a key that is in the file already."""
         path = Path(channel.id) if channel.id else self._path(message.incident)
         when = f"{message.at:%Y-%m-%d %H:%M:%S} UTC"
         text = f"### {when} · {message.kind} · {message.audience}\n\n{self.render(message)}"
@@ -116,7 +116,7 @@ class Transcript:
 
 
 def _append(path: Path, key: str, text: str) -> None:
-    """Append one record unless it stands there; repair what a kill in the middle of a write has left."""
+    """Append one record unless it is there; repair what a kill in the middle of a write has left."""
     record = _record(key, text)
     with _opened(path, create=True) as file:
         data = _read(file)
@@ -150,7 +150,7 @@ def _holds(path: Path, key: str) -> bool:
 
 @contextlib.contextmanager
 def _opened(path: Path, *, create: bool) -> Iterator[int]:
-    """The file, locked against other consoles; what the system says becomes an error of ours.
+    """Open the file, locked against other consoles; ``OSError`` becomes an error of ours.
 
     ``NotSent`` throughout, or ``Rejected`` where trying again cannot help: a record is found by its key, so trying
     again never doubles it.

@@ -43,7 +43,7 @@ class WebhookOptions(BaseModel):
     """More headers, such as Authorization."""
     body: dict[str, JsonValue] | None = None
     """The body to send instead of the default one, as a table or as JSON in a string. Strings in it may hold
-    ``{{ text }}``, ``{{ title }}`` and so on for the default body's keys; all else is sent as it stands."""
+    ``{{ text }}``, ``{{ title }}`` and so on for the default body's keys; all else is sent as it is."""
     idempotent: bool = False
     """True if the receiver acts once on requests with the same Idempotency-Key: then a post whose answer was lost
     is tried again by itself, else a person is asked."""
@@ -82,7 +82,7 @@ class Webhook:
         return json.dumps(self._body(message, "(key)"), ensure_ascii=False, indent=2)
 
     def measure(self, message: Message) -> int:
-        """The length of the text alone: that is what ``max_length`` limits, whatever stands around it."""
+        """The length of the text alone: that is what ``max_length`` limits, whatever is around it."""
         return len(neutralize_markup(plain(message_lines(message))))
 
     async def open(self, opening: Opening, key: str) -> Channel:
@@ -113,7 +113,7 @@ class Webhook:
         await self._http.close()
 
     def _body(self, message: Message, key: str) -> Any:
-        said = {
+        values = {
             "key": key,
             "incident": message.incident,
             "kind": message.kind,
@@ -124,21 +124,21 @@ class Webhook:
             "text": plain(message_lines(message, recognises=self.dedupes)),
             "at": message.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
-        return self._shape({name: neutralize_markup(sanitize(value)) for name, value in said.items()})
+        return self._shape({name: neutralize_markup(sanitize(value)) for name, value in values.items()})
 
 
-def _default(said: Mapping[str, str]) -> Any:
-    return dict(said)
+def _default(values: Mapping[str, str]) -> Any:
+    return dict(values)
 
 
 def _compiled(value: JsonValue, place: str) -> Shape:
     """A function that fills the placeholders of ``value``, keeping its structure. Raises ``SettingsError``."""
     if isinstance(value, dict):
         fields = {name: _compiled(part, f"{place}.{name}") for name, part in value.items()}
-        return lambda said: {name: fill(said) for name, fill in fields.items()}
+        return lambda values: {name: fill(values) for name, fill in fields.items()}
     if isinstance(value, list):
         items = [_compiled(part, f"{place}[{number}]") for number, part in enumerate(value)]
-        return lambda said: [fill(said) for fill in items]
+        return lambda values: [fill(values) for fill in items]
     if isinstance(value, str) and ("{{" in value or "{%" in value):
         return _template(value, place)
     return lambda _said: value
@@ -158,4 +158,4 @@ def _template(source: str, place: str) -> Shape:
         wrong = str(error)
     if wrong:
         raise SettingsError(f"the template cannot be filled: {wrong}", f"Names: {', '.join(_NAMES)}.", place)
-    return lambda said: template.render(said)
+    return lambda values: template.render(values)

@@ -1,1 +1,1 @@
-"""Where log lines come from: files, pipes, commands, compressed files. No source knows what is shown of it."""
+"""Log sources: files, pipes, commands, compressed files. No source knows what is shown of its lines."""

@@ -1,7 +1,7 @@
 """Log lines that a command prints: run without a shell, restarted when it ends, killed with all it started.
 
 A small process of its own (``supervisor.py``) runs it, so that whatever a command starts ends with it, also what
-left its session, and also when the console is killed. What it writes to stderr, and that it ended and why, is said
+left its session, and also when the console is killed. Its stderr, and that it ended and why, are reported
 in the stream as notices. A command that repeats its last lines when it starts again (``journalctl -f``,
 ``kubectl logs -f``) does not show them twice.
 """
@@ -93,7 +93,7 @@ class CommandSource:
 
     @property
     def running(self) -> bool:
-        """Whether its thread still lives; it does as long as the command may be started again."""
+        """Whether its thread is running; it is as long as the command may be started again."""
         return self._thread is not None and self._thread.is_alive()
 
     def _release(self) -> None:
@@ -110,14 +110,14 @@ class CommandSource:
         try:
             while not self._stop.is_set():
                 began = time.monotonic()
-                told = self._once(sink, unable)
+                ending = self._once(sink, unable)
                 if self._stop.is_set():
                     return
                 if time.monotonic() - began >= STEADY:
                     wait = self._first_wait
-                if told and not (unable and told.startswith("cannot")):
-                    sink.notice(self, f"{told}; starting it again in {_seconds(wait)}")
-                unable = told.startswith("cannot")
+                if ending and not (unable and ending.startswith("cannot")):
+                    sink.notice(self, f"{ending}; starting it again in {_seconds(wait)}")
+                unable = ending.startswith("cannot")
                 if self._woken(wait):
                     return
                 wait = min(2 * wait, self._longest_wait)
@@ -157,43 +157,43 @@ class CommandSource:
                 except (OSError, ValueError) as error:
                     self._hang_up()
                     return f"cannot be started: {getattr(error, 'strerror', None) or error}"
-        told = _SupervisorReports(ours)
+        reports = _SupervisorReports(ours)
         try:
-            if self._running(told):
+            if self._running(reports):
                 if unable:
                     sink.notice(self, "started")
-                self._read(sink, process, told)
+                self._read(sink, process, reports)
         finally:
-            self._end(process, told)
-        return told.ending()
+            self._end(process, reports)
+        return reports.ending()
 
     def _hang_up(self) -> None:
         if self._control is not None:
             self._control.close()
             self._control = None
 
-    def _running(self, told: _SupervisorReports) -> bool:
+    def _running(self, reports: _SupervisorReports) -> bool:
         """Whether the command could be started; false as well once this is closed."""
         poll = select.poll()
-        for fd in (told.fileno(), self._wake_read):
+        for fd in (reports.fileno(), self._wake_read):
             poll.register(fd, select.POLLIN)
-        while not told.running and not told.over:
+        while not reports.running and not reports.over:
             if self._wake_read in {fd for fd, _ in poll.poll()}:
                 return False
-            told.take()
-        return told.running
+            reports.take()
+        return reports.running
 
-    def _read(self, sink: Sink, process: subprocess.Popen[bytes], told: _SupervisorReports) -> None:
+    def _read(self, sink: Sink, process: subprocess.Popen[bytes], reports: _SupervisorReports) -> None:
         """Hands over what it prints, until it has ended and all is read, or this is closed."""
         assert process.stdout and process.stderr
-        out, err, control = process.stdout.fileno(), process.stderr.fileno(), told.fileno()
+        out, err, control = process.stdout.fileno(), process.stderr.fileno(), reports.fileno()
         complaints = _StderrLimiter()
         poll = select.poll()
         open_ends = {out, err}
         for fd in (out, err, control, self._wake_read):
             poll.register(fd, select.POLLIN)
         while open_ends and not self._stop.is_set():
-            waiting = self._echo.holds or complaints.holds or told.over
+            waiting = self._echo.holds or complaints.holds or reports.over
             ready = {fd for fd, _ in poll.poll(1000 * _QUIET if waiting else None)}
             if self._wake_read in ready:
                 return
@@ -214,11 +214,11 @@ class CommandSource:
             for line in complaints.due():
                 sink.notice(self, line)
             if control in ready:
-                told.take()
-                if told.over:
+                reports.take()
+                if reports.over:
                     poll.unregister(control)
             # Somebody it left behind may hold its pipes for ever: what is silent now is over.
-            elif not ready and told.over:
+            elif not ready and reports.over:
                 break
         self._hand(sink, self._echo.let_go())
         for line in complaints.due(finished=True):
@@ -233,7 +233,7 @@ class CommandSource:
         if chunk := self._cutter.feed(data):
             sink.lines(self, chunk)
 
-    def _end(self, process: subprocess.Popen[bytes], told: _SupervisorReports) -> None:
+    def _end(self, process: subprocess.Popen[bytes], reports: _SupervisorReports) -> None:
         """Sees the command and all it started ended."""
         with self._lock:
             self._ask_to_end()
@@ -242,7 +242,7 @@ class CommandSource:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        told.take()
+        reports.take()
         with self._lock:
             self._hang_up()
         for pipe in (process.stdout, process.stderr):
@@ -251,13 +251,13 @@ class CommandSource:
 
 
 class _SupervisorReports:
-    """What the supervisor of one run has told through its socket."""
+    """What the supervisor of one run has reported through its socket."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._words = b""
         self.running = False
-        self.over = False  # the command has ended, could not be started, or nobody is there to tell
+        self.over = False  # the command has ended, could not be started, or its supervisor is gone
         self._status: int | None = None
         self._error = 0
 
@@ -314,7 +314,7 @@ class _StderrLimiter:
 
     @property
     def holds(self) -> bool:
-        """Whether something is waiting to be told."""
+        """Whether something is waiting to be reported."""
         return bool(self._lines or self._more)
 
     def take(self, data: bytes) -> None:
@@ -330,19 +330,19 @@ class _StderrLimiter:
                 self._more += 1
 
     def due(self, *, finished: bool = False) -> list[str]:
-        """What may be told now."""
+        """What may be reported now."""
         if finished and self._rest:
             self.take(b"\n")
         if time.monotonic() - self._second >= 1:
             self._second, self._shown = time.monotonic(), 0
-        told = []
+        reports = []
         while self._lines and (finished or self._shown < _STDERR_LINES):
-            told.append(f"stderr: {self._lines.popleft()}")
+            reports.append(f"stderr: {self._lines.popleft()}")
             self._shown += 1
         if self._more and not self._lines and (finished or self._shown < _STDERR_LINES):
-            told.append(f"stderr: … and {self._more:,} lines more")
+            reports.append(f"stderr: … and {self._more:,} lines more")
             self._more = 0
-        return told
+        return reports
 
 
 _DATED = re.compile(rb"\d\d:\d\d|\d{9}")
@@ -355,7 +355,7 @@ class _ReplayFilter:
         self._known: deque[int] = deque(maxlen=_REPEATS)
         self._part = b""
         self._held: bytes | None = None  # None: this run is past what it may repeat
-        self.repeated = 0  # lines left out and not told yet
+        self.repeated = 0  # lines left out and not reported yet
 
     @property
     def holds(self) -> bool:

@@ -1,7 +1,7 @@
 """Compressed logs (.gz, .bz2, .xz, .zst) as the text they hold; never keeps more of it than its end.
 
-What a file is, its first bytes say, not its name. ``.zst`` needs the package ``zstandard`` (``warroom[zstd]``);
-without it that is said. Memory stays bounded whatever the file unfolds to.
+A file's first bytes decide what it is, not its name. ``.zst`` needs the package ``zstandard`` (``warroom[zstd]``);
+without it the source reports that. Memory stays bounded whatever the file decompresses to.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ SUFFIXES = frozenset((".gz", ".bz2", ".xz", ".zst"))
 
 TAIL = 8 * 1024 * 1024  # bytes of text from the end that are shown
 _PIECE = 1024 * 1024  # bytes unfolded at once
-_HAND = 256 * 1024  # bytes handed over at once: a chunk is decoded and split in about a millisecond
+_HAND = 256 * 1024  # bytes passed on at once: a chunk is decoded and split in about a millisecond
 _MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
-_SLOW = 4_000_000  # bytes of a compressed file from which on it is said that unfolding takes a moment
+_SLOW = 4_000_000  # bytes of a compressed file from which on a notice says that decompressing takes a moment
 
 
 class Unreadable(Exception):
-    """What the file holds cannot be unfolded (any further). ``str()`` says why."""
+    """The file cannot be decompressed (any further). ``str()`` is the reason."""
 
 
 def is_compressed(path: Path) -> bool:
-    """Whether its name or its first bytes say that the file is compressed. A file that is not there is not."""
+    """Whether the file is compressed, by its name or its first bytes. False for a file that does not exist."""
     if path.suffix.lower() in SUFFIXES:
         return True
     try:
@@ -57,7 +57,7 @@ def decompressed(path: Path) -> Iterator[bytes]:
         text, damage = _opened(_kind(head), file)
         try:
             with text:
-                # read1 hands over what it has; read would lose up to a piece where the end is missing.
+                # read1 returns what it has; read would lose up to a piece if the end is missing.
                 while block := text.read1(_PIECE):
                     yield block
         except EOFError:
@@ -123,7 +123,7 @@ class CompressedSource:
 
     @property
     def running(self) -> bool:
-        """Whether its thread still lives."""
+        """Whether its thread is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self, sink: Sink) -> None:

@@ -1,4 +1,4 @@
-"""What a name stands for: a file, a compressed one, a pipe, a pattern, a directory, a unit; reads none of them.
+"""Resolve the name of a log: a file, a compressed one, a pipe, a pattern, a directory, a unit. Reads none of them.
 
 Patterns and directories are looked at again and again, so that files which appear later join.
 """
@@ -26,14 +26,14 @@ MOST = 100  # files of one pattern or directory
 PREFIXES = ("journal", "docker", "run")
 """``journal:UNIT``, ``docker:CONTAINER``, ``run:COMMAND WITH ARGUMENTS``."""
 
-# What lies in a log directory and is no live log: rotated, packed, or not text at all.
+# What is in a log directory and is no live log: rotated, packed, or not text at all.
 _ASIDE = re.compile(r"\.\d+$|-\d{8}(?:-\d+)?$|~$|^\.|\.(?:db|sqlite3?|journal|pid|lock|sock|swp|old|bak|zip|tar)$")
 # What shells name an open pipe: `warroom logs <(kubectl logs -f checkout)`.
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")
 
 
 def command_of(name: str) -> list[str] | None:
-    """The command that a name with one of the ``PREFIXES`` stands for; None for a name without.
+    """The command for a name with one of the ``PREFIXES``; None for a name without.
 
     Raises ValueError where a quote is not closed or nothing follows the prefix.
     """
@@ -57,7 +57,7 @@ def is_many(name: str) -> bool:
 
 
 def files(name: str) -> list[Path]:
-    """The files that a path, pattern or directory stands for now; a path that is not there stands for itself."""
+    """The files that a path, pattern or directory matches now; a path that does not exist matches itself."""
     if not is_many(name):
         return [Path(name)]
     return [path for path, _ in _found(name)]
@@ -82,7 +82,7 @@ def open_to_read(path: Path) -> int:
 
 
 def kind_refused(name: str) -> str:
-    """What a name stands for if that can never be a log: a socket, a device; else ``""``."""
+    """What a name is if it can never be a log: a socket, a device; else ``""``."""
     if command_of(name) is not None or is_many(name):
         return ""
     try:
@@ -92,7 +92,7 @@ def kind_refused(name: str) -> str:
 
 
 def sources(name: str, add: Callable[[Source], object]) -> list[Source]:
-    """The sources that ``name`` stands for; those of files that appear later are given to ``add``.
+    """Return the sources for ``name``; those of files that appear later are passed to ``add``.
 
     Raises ValueError as ``command_of``.
     """
@@ -133,7 +133,7 @@ def _found(name: str) -> list[tuple[Path, os.stat_result]]:
 class GlobWatcher:
     """Gives every file of a pattern or directory to ``add``, those that appear later too.
 
-    Itself it is a source without lines: it says what joined, and that nothing is there yet. A file that was only
+    It has no lines itself: it reports which files joined, and that none is there yet. A file that was only
     renamed, as rotation does, does not join a second time.
     """
 
@@ -161,7 +161,7 @@ class GlobWatcher:
 
     @property
     def running(self) -> bool:
-        """Whether its thread still lives."""
+        """Whether its thread is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self, sink: Sink) -> None:

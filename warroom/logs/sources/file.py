@@ -63,7 +63,7 @@ class _Open:
 class FileSource:
     """Follows a file by its name, across rotation and truncation, whether or not it exists yet.
 
-    Its last ``tail`` bytes come at once, then whatever is appended: as it happens where the system tells, else at
+    Its last ``tail`` bytes come at once, then whatever is appended: at once where the system reports it, else at
     most ``interval`` seconds later.
     """
 
@@ -85,10 +85,10 @@ class FileSource:
         self._retired: list[tuple[_Open, int]] = []
         self._past: list[FileStore] = []  # of rotated files, oldest first
         self._missing = 0
-        self._said = ""
+        self._shown = ""
         self._first = True  # nothing has been looked at yet: what is there is history
         self._seen = False
-        self._untold = 0  # changes in a row that were found though nobody told of them
+        self._unreported = 0  # changes in a row that the system did not report
 
     def start(self, sink: Sink) -> None:
         """Begins to follow, in a daemon thread; returns at once."""
@@ -106,30 +106,30 @@ class FileSource:
 
     @property
     def running(self) -> bool:
-        """Whether its thread still lives."""
+        """Whether its thread is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
-        busy, told = True, False
+        busy, notified = True, False
         try:
             while not self._stop.is_set():
                 began = time.monotonic()
                 before = self._open.offset if self._open else -1
                 try:
                     busy = self._look()
-                except OSError as error:  # a vanished mount, EIO, ESTALE: told, then tried again from the name
-                    self._say(f"cannot be read: {error.strerror or error}")
+                except OSError as error:  # a vanished mount, EIO, ESTALE: reported, then opened again by name
+                    self._report_condition(f"cannot be read: {error.strerror or error}")
                     self._drop()
                     busy = False
                 if self._watch and self._open and -1 < before < self._open.offset:
-                    # Found out three times running without being told: a network mount, most likely.
-                    self._untold = 0 if told else self._untold + 1
+                    # Not reported three times in a row: a network mount, most likely.
+                    self._unreported = 0 if notified else self._unreported + 1
                 if not busy:
-                    told = self._rest(began)
+                    notified = self._rest(began)
                 elif self._store_sink and self._watch and (left := _PACE - (time.monotonic() - began)) > 0:
                     # While lines pour in they are taken by the dozen: each wake costs more than all its lines.
                     self._stop.wait(left)
-                    told = True
+                    notified = True
         finally:
             self._drop()
             for old, _ in self._retired:
@@ -138,19 +138,19 @@ class FileSource:
                 self._watch.close()
 
     def _rest(self, began: float) -> bool:
-        """Waits until there may be something new; whether we were told so."""
+        """Wait until there may be something new; return whether the system reported it."""
         if self._watch is None:
             self._watch = FileNotifier()
             self._aim()
-            return not self._stop.is_set()  # what happened until now nobody can have told
-        told = (
-            self._untold < 3
+            return not self._stop.is_set()  # the system cannot have reported what happened until now
+        notified = (
+            self._unreported < 3
             and self._watch.tells
             and not self._missing
             and not self._retired
             and self._open is not None
         )
-        pause = self._interval if self._interval is not None else WATCH if told else POLL
+        pause = self._interval if self._interval is not None else WATCH if notified else POLL
         happened = self._watch.wait(pause)
         if happened and (left := _PACE - (time.monotonic() - began)) > 0:
             self._stop.wait(left)
@@ -165,13 +165,13 @@ class FileSource:
             self._open.close()
             self._open = None
 
-    def _say(self, condition: str) -> None:
-        """Each condition is told when it begins, not at every look."""
-        if condition != self._said:
-            self._said = condition
-            self._tell(condition)
+    def _report_condition(self, condition: str) -> None:
+        """Report a condition when it begins, not at every look."""
+        if condition != self._shown:
+            self._shown = condition
+            self._report(condition)
 
-    def _tell(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         if self._sink and not self._stop.is_set():
             self._sink.notice(self, text)
 
@@ -188,10 +188,10 @@ class FileSource:
                 raise
             self._missing += 1
             if current is None:
-                self._say(_REMOVED if self._seen else _AWAITED)
+                self._report_condition(_REMOVED if self._seen else _AWAITED)
                 self._first = False
             elif self._missing >= _GONE:
-                self._say(_REMOVED)
+                self._report_condition(_REMOVED)
                 self._retire(current)
                 self._open = None
             return busy
@@ -201,7 +201,7 @@ class FileSource:
             self._first = False
             return self._open is not None
         if (status.st_dev, status.st_ino) != current.identity:
-            self._tell("rotated; reading the new file")
+            self._report("rotated; reading the new file")
             self._retire(current)
             self._open = None
             self._enter(history=False, quietly=True)
@@ -213,15 +213,16 @@ class FileSource:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             mode = os.fstat(fd).st_mode
             os.close(fd)
-            self._say(f"is {kind}, not a log" if (kind := no_log(mode)) else "is a pipe now; add it again")
+            kind = no_log(mode)
+            self._report_condition(f"is {kind}, not a log" if kind else "is a pipe now; add it again")
             return
         current = self._open = _Open(fd)
         self._seen = True
         self._aim()
         size = current.size()
-        if self._said and not quietly:
-            self._tell({_REMOVED: "came back", _AWAITED: "exists now"}.get(self._said, "readable again"))
-        self._said = ""
+        if self._shown and not quietly:
+            self._report({_REMOVED: "came back", _AWAITED: "exists now"}.get(self._shown, "readable again"))
+        self._shown = ""
         for old, shapes in self._retired:
             if old.identity == current.identity:  # moved away and back: go on where we were
                 self._retired.remove((old, shapes))
@@ -229,7 +230,7 @@ class FileSource:
                 self._open = old
                 return
         if not size and not quietly:
-            self._tell("empty")
+            self._report("empty")
         if history:
             if size > self._tail:
                 current.begin_at(size - self._tail)
@@ -246,7 +247,7 @@ class FileSource:
         def count() -> None:
             try:
                 numbering.before = count_back(fd, end, found, self._stop.is_set)
-            except OSError:  # numbers stay unknown; the reading itself will say what is wrong
+            except OSError:  # numbers stay unknown; reading will report what is wrong
                 pass
             finally:
                 os.close(fd)
@@ -282,7 +283,7 @@ class FileSource:
         if size == current.offset:
             return False
         if size < current.offset or current.rewritten():
-            self._tell("truncated; reading from its beginning")
+            self._report("truncated; reading from its beginning")
             current.cutter.finish()
             if current.store:
                 self._lose(current.store)
@@ -290,7 +291,7 @@ class FileSource:
             return True
         if size - current.offset > _BACKLOG and not self._store_sink:
             skip = size - self._tail
-            self._tell(f"{human_bytes(skip - current.offset)} skipped to keep up; they are in the file")
+            self._report(f"{human_bytes(skip - current.offset)} skipped to keep up; they are in the file")
             current.begin_at(skip)
             self._read_tail(current, size, history=False)
             return True
@@ -313,7 +314,7 @@ class FileSource:
     def _hand(self, current: _Open, data: bytes, *, history: bool = False) -> None:
         if not current.binary and b"\0" in data:
             current.binary = True
-            self._tell("contains binary data, shown as ␀ or �")
+            self._report("contains binary data, shown as ␀ or �")
         if self._stop.is_set():
             return
         if self._store_sink and current.store:

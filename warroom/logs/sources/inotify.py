@@ -1,6 +1,6 @@
 """Waits for something to happen to a file, by inotify where there is one; never reads it.
 
-Elsewhere, and on file systems that do not tell (network mounts), ``wait`` just takes as long as it may.
+Elsewhere, and on file systems that report no changes (network mounts), ``wait`` just waits as long as it may.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class FileNotifier:
         self._add: Callable[[int, bytes, int], int] | None = None
         self._watched = ""
         self.tells = False
-        """Whether a change of the file is told at once, so far as anybody knows."""
+        """Whether a change of the file is reported at once, as far as is known."""
         if sys.platform == "linux":
             with suppress(OSError, AttributeError, ImportError):
                 import ctypes  # takes 5 ms, so only after the first lines have been shown
@@ -69,7 +69,7 @@ class FileNotifier:
                 os.write(self._in, b"x")
 
     def close(self) -> None:
-        """Gives everything back; nobody may be waiting."""
+        """Release everything; no thread may be waiting."""
         with self._lock:
             if self._open:
                 self._open = False

@@ -13,13 +13,13 @@ from pathlib import Path
 from warroom.logs.sources.source import READ_SIZE, LineCutter, Sink
 from warroom.logs.stores import Numbering
 
-FIFO_AGAIN = 1.0  # seconds between two looks whether a pipe that nobody writes to has been replaced
+FIFO_AGAIN = 1.0  # seconds between two looks whether a pipe without a writer has been replaced
 
 
 class StreamSource:
     """Reads a pipe (standard input, mostly) as fast as it comes, until it ends or is closed.
 
-    The writer is never held up for long: what the view cannot keep, it drops and says so. ``fd`` is duplicated; the
+    The writer is never held up for long: what the view cannot keep, it drops and reports. ``fd`` is duplicated; the
     caller may close its own.
     """
 
@@ -54,7 +54,7 @@ class StreamSource:
 
     @property
     def running(self) -> bool:
-        """Whether its thread still lives."""
+        """Whether its thread is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def _release(self) -> None:
@@ -104,7 +104,7 @@ class StreamSource:
 
 
 class FifoSource(StreamSource):
-    """Reads a named pipe, one writer after the other, until closed. Opening it waits for nobody."""
+    """Reads a named pipe, one writer after the other, until closed. Opening it does not wait for a writer."""
 
     def __init__(self, path: Path | str, *, name: str | None = None, again: float = FIFO_AGAIN) -> None:
         self.path = Path(path)

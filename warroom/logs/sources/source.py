@@ -26,7 +26,7 @@ class Chunk:
     texts: list[str]
     first: int  # ordinal of the first line within its numbering, from 0
     numbering: Numbering
-    grows: bool  # the first line replaces the unfinished one handed over before
+    grows: bool  # the first line replaces the unfinished one passed on before
     unfinished: bool  # the last line has no end yet
     history: bool  # was there before we looked
     key_block: bool  # speaks of a private key somewhere: has to be masked with memory
@@ -42,13 +42,13 @@ class Sink(Protocol):
 
 @runtime_checkable
 class StoreSink(Sink, Protocol):
-    """A sink that reads a file's lines where they lie."""
+    """A sink that reads a file's lines from the file."""
 
     def grew(self, source: Source, store: FileStore, data: bytes, *, history: bool) -> None:
         """``data`` has been taken into the store, at its end."""
 
     def behind(self, source: Source, store: FileStore, blocks: list[tuple[int, int, int]], *, done: bool) -> None:
-        """Pieces (start, end, lines) that stand before those known, newest first; ``done`` when it ends."""
+        """Pieces (start, end, lines) that are before those known, newest first; ``done`` when it ends."""
 
     def lost(self, source: Source, store: FileStore) -> None:
         """The file has been cut off or is gone: only what the store has in memory can still be read."""

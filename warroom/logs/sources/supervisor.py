@@ -2,7 +2,7 @@
 
     python -I -S supervisor.py CONTROL GRACE COMMAND [ARGUMENT …]
 
-A program of its own: it lives on when the console is killed, so nothing that a command started is left behind. It
+A program of its own: it outlives a killed console, so nothing that a command started is left behind. It
 imports nothing of warroom and little else, to start in milliseconds. Through the socket with the number CONTROL it
 writes ``R`` (running), ``E2`` (cannot be started, with the error number) and ``S0`` (ended, with the status as
 ``subprocess`` counts it), each on a line. A byte from the other side asks it to end all within GRACE seconds before
@@ -24,7 +24,7 @@ from contextlib import suppress
 ABANDONED_GRACE_S = 0.5
 """Between asking to end and killing, once whoever asked for the command is gone."""
 _GIVE_UP_S = 2.0  # after which processes that cannot be killed are left alone
-_LOOK_S = 0.02  # between two looks at what still lives
+_LOOK_S = 0.02  # between two looks at what is still running
 _PDEATHSIG, _SUBREAPER = 1, 36  # <linux/prctl.h>
 
 
@@ -74,7 +74,7 @@ class _Command:
         self._control = control
 
     def reap(self) -> None:
-        """Take note of what has ended; the command's own status is told."""
+        """Reap what has ended; report the command's own status."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -107,7 +107,7 @@ class _Command:
         self.reap()
 
     def _living(self) -> set[int]:
-        """The processes that came of the command; as one negative number their group where they cannot be told."""
+        """The processes that came of the command; as one negative number their group if they cannot be listed."""
         below = _descendants()
         if below is not None:
             return below
@@ -119,7 +119,7 @@ class _Command:
 
 
 def _descendants() -> set[int] | None:
-    """Everything alive below this process, children first; None where the system does not tell."""
+    """Everything alive below this process, children first; None if the system does not report it."""
     if not sys.platform.startswith("linux"):
         return None
     children: dict[int, list[int]] = {}
@@ -151,7 +151,7 @@ def _descendants() -> set[int] | None:
 
 def _start(argv: list[str]) -> int | OSError:
     """Start the command in a session of its own; its number, or why it cannot be started."""
-    told, tell = os.pipe()
+    report_read, report_write = os.pipe()
     here = os.getpid()
     pid = os.fork()
     if not pid:
@@ -164,12 +164,12 @@ def _start(argv: list[str]) -> int | OSError:
                 signal.signal(number, signal.SIG_DFL)
             os.execvp(argv[0], argv)
         except OSError as error:
-            os.write(tell, str(error.errno).encode())
+            os.write(report_write, str(error.errno).encode())
         finally:
             os._exit(127)
-    os.close(tell)
-    failed = os.read(told, 16)
-    os.close(told)
+    os.close(report_write)
+    failed = os.read(report_read, 16)
+    os.close(report_read)
     return OSError(int(failed), "") if failed else pid
 
 
@@ -183,7 +183,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _say(control: int, word: str) -> None:
-    with suppress(OSError):  # nobody listens any more
+    with suppress(OSError):  # the console is gone
         os.write(control, f"{word}\n".encode())
 
 

@@ -56,7 +56,7 @@ class Headline(Bar):
         *,
         read_only: bool = False,
     ) -> None:
-        """Show the incident as it stands ``now``; with ``read_only`` that nothing can be recorded."""
+        """Show the incident as it is ``now``; with ``read_only`` that nothing can be recorded."""
         width = max(20, self.screen.size.width - 2)
         self.set_content(headline(incident, deliveries, playbook, now, zone, width, read_only=read_only))
         ranks = {s.id: rank for rank, s in enumerate(playbook.severities)}
@@ -78,7 +78,7 @@ def headline(
 ) -> Content:
     """How bad, which, what, who leads, where we talk, what time it is: one line, cut in the middle if need be.
 
-    Plain, bold and reversed alone: it stands on grounds of several colours.
+    Plain, bold and reversed only: it is shown on backgrounds of several colours.
     """
     drill = Content.styled(" DRILL ", DRILL_STYLE) if incident.drill else None
     unsaved = READ_ONLY if read_only else None

@@ -1,4 +1,4 @@
-"""The roles: who holds each since when, and who is asked to take over or stands in."""
+"""The roles: who holds each since when, and who is asked to take over or fills in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from warroom.tui.widgets.text import literal
 
 
 def role_rows(incident: Incident, playbook: Playbook, zone: tzinfo, keys: Mapping[str, str]) -> list[ListRow]:
-    """Each role with who holds it since when, who is asked to take over, or who stands in."""
+    """Each role with who holds it since when, who is asked to take over, or who fills in."""
     rows: list[ListRow] = []
     for role in playbook.roles:
         held = incident.roles.get(role.id)

@@ -1,4 +1,4 @@
-"""A screen on which actions are done: runs them by their ids, says why one cannot be done, keeps the key bar."""
+"""A screen with actions: runs them by their ids, shows why one cannot be run, updates the key bar."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BaseScreen(Screen[None]):
     BAR: ClassVar[tuple[str, ...]] = ()
     """The ids of the actions in the key bar, in order; the registry's own ``bar`` words where empty."""
     incident_id = ""
-    """The incident this screen is about, heard of or not yet; "" if it is about none."""
+    """The id of the incident this screen is about, loaded or not; "" if it is about none."""
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class BaseScreen(Screen[None]):
 
     @property
     def covered(self) -> bool:
-        """Whether another full screen lies over this one. Textual paints all of the upper one whenever
+        """Whether another full screen covers this one. Textual paints all of the upper one whenever
         something changes in the lower, so a covered screen keeps still."""
         stack = self.app.screen_stack
         above = stack[stack.index(self) + 1 :] if self in stack else ()
@@ -71,11 +71,11 @@ class BaseScreen(Screen[None]):
 
     @property
     def subject(self) -> Incident | None:
-        """The incident this screen is about, if it is about one and has heard of it."""
+        """The incident this screen is about, once it is loaded; None if there is none."""
         return None
 
     async def action_do(self, action_id: str, target: str = "") -> None:
-        """Do an action of the registry, to ``target`` where it is done to something; or say why not."""
+        """Run an action of the registry, on ``target`` if it has one; or show why not."""
         why = BY_ID[action_id].why_off(self.subject)
         if why:
             self.context.notify(self.context.with_keys(why), "warning")

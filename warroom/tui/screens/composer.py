@@ -47,7 +47,7 @@ LONG = ("impact", "actions", "timeline", "next_steps", "root_cause", "customer_i
 """Fields that get several lines; so does any that is drafted with more than one."""
 
 LISTS = ("actions", "next_steps")
-"""Fields that tell one thing a line."""
+"""Fields with one thing per line."""
 
 TIMES = ("eta", "next_update")
 """Fields that are a time, shown as it will be read."""
@@ -140,7 +140,7 @@ class ComposerScreen(FormScreen):
         self._posts = 0
         self._generation = 0
 
-    # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── updates from the feed ─────────────────────────────────────────────────────────────────────────────
 
     @property
     def subject(self) -> Incident | None:
@@ -148,7 +148,7 @@ class ComposerScreen(FormScreen):
 
     @property
     def incident(self) -> Incident:
-        """The incident as last heard of; nothing is written before there is one."""
+        """The incident as last loaded; nothing is written before there is one."""
         assert self.snapshot is not None
         return self.snapshot.incident
 
@@ -197,7 +197,7 @@ class ComposerScreen(FormScreen):
             wanted.append((self.template, templates[self.template].title))
         return [(name, word) for name, word in wanted if name in templates and name in TEMPLATE_KINDS]
 
-    # ── the screen ──────────────────────────────────────────────────────────────────────────────────────
+    # ── the screen ────────────────────────────────────────────────────────────────────────────────────────
 
     def compose(self) -> ComposeResult:
         yield Bar(id="head")
@@ -298,7 +298,7 @@ class ComposerScreen(FormScreen):
         label = Static("Approved by", classes="label", markup=False)
         return [Horizontal(label, field, hint, classes="row -hinted")]
 
-    # ── what is written ─────────────────────────────────────────────────────────────────────────────────
+    # ── what is written ───────────────────────────────────────────────────────────────────────────────────
 
     def _field(self, name: str) -> Input | TextArea | None:
         found = self.query(f"#field-{name}").first() if self.query(f"#field-{name}") else None
@@ -310,7 +310,7 @@ class ComposerScreen(FormScreen):
 
     @property
     def values(self) -> dict[str, str]:
-        """The template's fields as they stand."""
+        """The template's fields as they are."""
         return {name: self._text(name) for name in self._fields}
 
     def written(self) -> Mapping[str, str]:
@@ -319,7 +319,7 @@ class ComposerScreen(FormScreen):
         approved = self._text("approved")
         if not changed and not off and approved in ("", self.context.room.by):
             return {}
-        # What it was drafted as tells, on coming back, what has happened since.
+        # The draft it began with shows, on coming back, what has happened since.
         base = {f"base.{name}": self._base[name] for name in changed if name in LISTS}
         typed = {f"field.{name}": text for name, text in changed.items()}
         return {**typed, **base, "off": "\n".join(off), "approved": approved}
@@ -330,7 +330,7 @@ class ComposerScreen(FormScreen):
         return to_them[-1] if to_them else 0
 
     async def _freshen(self) -> None:
-        """The incident moved on: fields nobody touched follow it, the others stay as they are."""
+        """The incident changed: fields that were not edited follow it, the others stay as they are."""
         template = self.template
         room = self.context.room
         drafted = await self.context.run_or_notify(lambda: room.draft_update(self.incident_id, template))
@@ -347,7 +347,7 @@ class ComposerScreen(FormScreen):
                 field.value = literal(text).plain
         self._preview_soon()
 
-    # ── the preview ─────────────────────────────────────────────────────────────────────────────────────
+    # ── the preview ───────────────────────────────────────────────────────────────────────────────────────
 
     def _preview_soon(self) -> None:
         self._generation += 1
@@ -390,11 +390,11 @@ class ComposerScreen(FormScreen):
         where = self.query_one(DestinationList)
         if where.names and not where.ticked:
             lines.append("Not sent: no destination is selected")
-        said = self.query_one("#warnings", Static)
-        said.display = bool(lines)
-        said.update(block("\n".join(f"⚠ {line}" for line in lines)))
+        warnings = self.query_one("#warnings", Static)
+        warnings.display = bool(lines)
+        warnings.update(block("\n".join(f"⚠ {line}" for line in lines)))
 
-    # ── what else it says ───────────────────────────────────────────────────────────────────────────────
+    # ── header, hints and keys ────────────────────────────────────────────────────────────────────────────
 
     def _show_head(self) -> None:
         incident, playbook = self.incident, self.context.room.playbook
@@ -427,10 +427,10 @@ class ComposerScreen(FormScreen):
             self.query_one("#write").border_subtitle = literal(f"update #{len(incident.posts) + 1}")
 
     def _show_nowhere(self) -> None:
-        said = self.query_one("#nowhere", Static)
-        said.display = not self.query_one(DestinationList).names
+        static = self.query_one("#nowhere", Static)
+        static.display = not self.query_one(DestinationList).names
         reach = "in a drill " if self.incident.drill else ""
-        said.update(
+        static.update(
             Content.styled(
                 f"No destination takes messages to {READERS[self.audience]} {reach}(settings: audiences). "
                 "^y copies the text so that you can post it yourself, ^s records it.",
@@ -479,7 +479,7 @@ class ComposerScreen(FormScreen):
         problem.display = bool(text)
         problem.update(block(text))
 
-    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── actions ───────────────────────────────────────────────────────────────────────────────────────────
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._changed()
@@ -582,7 +582,7 @@ class ComposerScreen(FormScreen):
         """This is where updates are posted."""
         self.context.notify("You are writing one; ^s sends it")
 
-    # ── the editor ──────────────────────────────────────────────────────────────────────────────────────
+    # ── the editor ────────────────────────────────────────────────────────────────────────────────────────
 
     def action_editor(self) -> None:
         """The long field in the person's own editor."""

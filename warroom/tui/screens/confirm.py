@@ -6,7 +6,7 @@ from warroom.tui.screens.form_dialog import Field, Form
 
 
 class Confirm(Form):
-    """Asks ``question`` and ends with True for ``yes``; ``no`` stands first and is what enter or escape means."""
+    """Asks ``question`` and ends with True for ``yes``; ``no`` comes first and answers enter and escape."""
 
     def __init__(self, title: str, question: str, *, yes: str, no: str, about: str = "") -> None:
         answers = Field("answer", question, "no", choices=(("no", no), ("yes", yes)))

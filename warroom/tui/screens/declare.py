@@ -176,7 +176,7 @@ class DeclareScreen(FormScreen):
         """Whether a drill is declared. A drill's alert makes it one; a real alert does not, even while a drill is
         running; without an alert a drill that is running does."""
 
-    # ── the form ────────────────────────────────────────────────────────────────────────────────────────
+    # ── the form ──────────────────────────────────────────────────────────────────────────────────────────
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
@@ -277,7 +277,7 @@ class DeclareScreen(FormScreen):
 
     @property
     def values(self) -> dict[str, str]:
-        """The form as it stands."""
+        """The form as it is."""
         return {name: self._field(name).value for name in FIELDS} | {
             "severity": self.query_one(SeverityTable).value
         }
@@ -286,7 +286,7 @@ class DeclareScreen(FormScreen):
         values = self.values
         if values == self._start.values:
             return {}
-        try:  # "-10m" means another time by the time somebody comes back to it
+        try:  # "-10m" means another time when the draft is opened again
             if values["started"].strip()[:1] in ("-", *"0123456789"):
                 values["started"] = self._typed(
                     timing.read_moment(values["started"], self.context.now(), self.context.zone)
@@ -300,7 +300,7 @@ class DeclareScreen(FormScreen):
         if self.ready:
             self._show_hints()
 
-    # ── what it says ────────────────────────────────────────────────────────────────────────────────────
+    # ── hints ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _show_alert(self) -> None:
         alert, lines = self._alert, []
@@ -332,9 +332,9 @@ class DeclareScreen(FormScreen):
             if alert is not self._start.alert:
                 words = "This is real; the drill's alert is ignored.  ^t makes it a drill"
             lines.insert(0, Content.styled(words, "$text-warning bold"))
-        said = self.query_one("#alert", Static)
-        said.update(Content("\n").join(lines))
-        said.display = bool(lines)
+        static = self.query_one("#alert", Static)
+        static.update(Content("\n").join(lines))
+        static.display = bool(lines)
 
     def _show_hints(self) -> None:
         self.query_one("#hint-started", Bar).set_content(self._started_hint())
@@ -370,7 +370,7 @@ class DeclareScreen(FormScreen):
         if text:
             problem.scroll_visible(animate=False)
 
-    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── actions ───────────────────────────────────────────────────────────────────────────────────────────
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._show_hints()
@@ -435,7 +435,7 @@ class DeclareScreen(FormScreen):
         self._field("service").focus()
 
     def action_send(self) -> None:
-        """Declare. Rejected, the form stays as it is and says why."""
+        """Declare. If that is refused, the form stays as it is and shows why."""
         if not self.busy and self.ready:
             self._complete()
             self.busy = True
@@ -469,7 +469,7 @@ class DeclareScreen(FormScreen):
         self._opened(done.incident.id)
 
     def _go_to(self, values: Mapping[str, str], error: WarroomError) -> None:
-        """Put the cursor where the mistake is, as far as it can be told."""
+        """Put the cursor where the mistake is, as far as that is known."""
         if not values["service"].strip():
             self._field("service").focus()
         elif not values["impact"].strip():

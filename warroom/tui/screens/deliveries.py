@@ -1,4 +1,4 @@
-"""The deliveries of an incident: what went where, what did not, what nobody knows. Sends nothing itself."""
+"""The deliveries of an incident: delivered, failed, unconfirmed. Sends nothing itself."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class DeliveriesScreen(IncidentScreen):
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self._show_rows()
-        if not self._put:  # begin where somebody is asked for
+        if not self._put:  # begin at what needs a person
             self._put = True
             asked = [
                 d.id for d in snapshot.deliveries if d.state in (DeliveryState.UNCONFIRMED, DeliveryState.FAILED)
@@ -119,7 +119,7 @@ class DeliveriesScreen(IncidentScreen):
     def tick(self) -> None:
         self._show_rows()
 
-    # ── what it shows ───────────────────────────────────────────────────────────────────────────────────
+    # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _show_rows(self) -> None:
         if self.snapshot is None:
@@ -155,10 +155,10 @@ class DeliveriesScreen(IncidentScreen):
     def _show_head(self) -> None:
         assert self.snapshot is not None
         counts = {state: sum(d.state is state for d in self.snapshot.deliveries) for state in DeliveryState}
-        told = [literal(f"{state.glyph} {n} {state.label}") for state, n in counts.items() if n]
+        totals = [literal(f"{state.glyph} {n} {state.label}") for state, n in counts.items() if n]
         incident = self.incident
         title = join(literal(f" {incident.id}", "bold"), Content("Deliveries"), gap="  ")
-        self.query_one("#head", Bar).set_content(join(title, join(*told, gap="  "), gap="    "))
+        self.query_one("#head", Bar).set_content(join(title, join(*totals, gap="  "), gap="    "))
 
     def _show_detail(self) -> None:
         chosen = self._chosen()
@@ -204,7 +204,7 @@ class DeliveriesScreen(IncidentScreen):
             )
         )
 
-    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── actions ───────────────────────────────────────────────────────────────────────────────────────────
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
         self._show_detail()

@@ -35,7 +35,7 @@ class Field:
     """One thing a form asks for.
 
     ``choices`` (value, what people read) make it a list to choose from; ``long`` a text of several lines;
-    ``suggest`` completes as one types. ``hint`` stands in the empty field.
+    ``suggest`` completes while typing. ``hint`` is shown in the empty field.
     """
 
     id: str
@@ -206,7 +206,7 @@ class Form(ModalScreen[bool]):
 
     @property
     def values(self) -> dict[str, str]:
-        """The fields as they stand."""
+        """The fields as they are."""
         values = {}
         for field in self._fields:
             widget = self.query_one(f"#field-{field.id}")

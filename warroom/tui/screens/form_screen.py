@@ -30,7 +30,7 @@ class Draft:
         self._text = ""
         self._kept = ""
         self._disk = threading.Lock()
-        self._told = False
+        self._warned = False
         self._refused: str | None = None  # what could not be saved when the form was to be left
 
     async def load(self) -> dict[str, str]:
@@ -52,19 +52,19 @@ class Draft:
         return self._text != self._kept
 
     async def save(self) -> None:
-        """Bring what was put last to the disk. LoadFailed is told once, until it is over."""
+        """Save what was put last. A failure is shown once, until saving works again."""
         try:
             await self._context.work(self._write)
-            self._told = False
+            self._warned = False
         except WarroomError as error:
-            if not self._told:
+            if not self._warned:
                 self._context.notify_error(error)
-            self._told = True
+            self._warned = True
 
     async def let_go(self) -> WarroomError | None:
         """Save what was put last, before the form is left. Why the form has to stay if that fails.
 
-        Asked again with the same text, the form may go: the person was told, and the text is discarded.
+        At the second attempt with the same text the form closes and the text is discarded: the person was warned.
         """
         try:
             await self._context.work(self._write)
@@ -91,7 +91,7 @@ class Draft:
 
 class FormScreen(BaseScreen):
     """A full screen that is a form. Keys that are letters do nothing on it, even where no field has the focus:
-    whoever types here means words. Subclasses say what is written (``written``) and send it (``action_send``).
+    typing means text here. Subclasses return what is written (``written``) and send it (``action_send``).
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,7 +102,7 @@ class FormScreen(BaseScreen):
         super().__init__(context)
         self.draft: Draft | None = None
         self.ready = False
-        """True once the fields hold what they begin with; before that nothing in them is anybody's words."""
+        """True once the fields hold their first values; what is in them before is not the person's text."""
         self.busy = False
         """True while what was written is being sent."""
         self._rejected: Mapping[str, str] | None = None  # what was written when the error that is shown came

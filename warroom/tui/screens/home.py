@@ -1,4 +1,4 @@
-"""Home: what is open, what waits, how ready we are, what is still owed. Opens incidents; changes only readiness."""
+"""Home: open incidents, alerts, readiness, what is outstanding. Opens incidents; changes only readiness."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import DRILL_STYLE, READ_ONLY, URGENCY_STYLE, join, literal
 
 OPEN = 50
-"""How many open incidents have a row; more than a team can hold is told in a line."""
+"""How many open incidents have a row; a line counts the rest."""
 
 ROOMY = 140
-"""From so many columns on, a row also tells when the next update is due; a late one is told at any width."""
+"""Columns from which on a row also shows when the next update is due; an overdue one is always shown."""
 
 RECENT = 200
 """How many incidents that are over are listed; ``warroom list`` has the rest."""
@@ -96,7 +96,7 @@ class HomeScreen(PaneScreen, NextScreen):
         if not self.covered:
             self.tick()
 
-    # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def tick(self) -> None:
         if self._overview is None or not self.is_attached:
@@ -239,8 +239,8 @@ class HomeScreen(PaneScreen, NextScreen):
         drilled = max((row.milestones["declared"] for row in over.summaries if row.drill), default=None)
         due_drill = drilled + timedelta(days=limits.drill_days) if drilled else None
         if due_drill is None or due_drill < now:
-            said = "no drills run yet" if drilled is None else "drill due"
-            rows.append(ListRow("drill", literal(f"{key_of('drill', self.context.keys)} {said}", "$text-quiet")))
+            reason = "no drills run yet" if drilled is None else "drill due"
+            rows.append(ListRow("drill", literal(f"{key_of('drill', self.context.keys)} {reason}", "$text-quiet")))
         else:
             rows.append(ListRow("drill", literal(f"next drill by {due_drill:%d %b}", "$text-quiet")))
         return rows
@@ -301,7 +301,7 @@ class HomeScreen(PaneScreen, NextScreen):
         """The list that enter acts in."""
         return self.focused if isinstance(self.focused, RowList) else self.query_one("#all", RowList)
 
-    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── actions ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         await self._choose(event.row_id)

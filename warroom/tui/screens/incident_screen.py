@@ -64,7 +64,7 @@ SUFFIXES: dict[render.ExportFormat, str] = {"markdown": ".md", "html": ".html", 
 
 
 class IncidentScreen(NextScreen):
-    """A screen about one incident. Subclasses draw it in ``show_snapshot`` and say where the cursor is."""
+    """A screen about one incident. Subclasses draw it in ``show_snapshot`` and return where the cursor is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("incident")]
     LIST_PANES: ClassVar[tuple[ListPane, ...]] = ()
@@ -77,7 +77,7 @@ class IncidentScreen(NextScreen):
         self.incident_id = incident_id
         self.snapshot: IncidentSnapshot | None = None
 
-    # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── updates from the feed ─────────────────────────────────────────────────────────────────────────────
 
     def on_mount(self) -> None:
         self.context.feed.watch(self, lambda: incident_snapshot(self.context.room, self.incident_id))
@@ -140,7 +140,7 @@ class IncidentScreen(NextScreen):
 
     @property
     def incident(self) -> Incident:
-        """The incident as last heard of; actions run only once there is one."""
+        """The incident as last loaded; actions run only once there is one."""
         assert self.snapshot is not None
         return self.snapshot.incident
 
@@ -160,7 +160,7 @@ class IncidentScreen(NextScreen):
             return None
         return Confirm(f"{self.incident_id} · close", step.text, yes="Yes, close it", no="No, leave it resolved")
 
-    # ── where the cursor is; subclasses that have such rows say more ────────────────────────────────────
+    # ── where the cursor is; subclasses with such rows override these ─────────────────────────────────────
 
     def target_of(self, action_id: str) -> str:
         name = self.LISTS.get(action_id, "")
@@ -170,7 +170,7 @@ class IncidentScreen(NextScreen):
         return self.target_in(rows)
 
     def target_in(self, rows: RowList) -> str:
-        """What the row under the cursor of a list stands for; "" for nothing that can be acted on."""
+        """The target of the row under the cursor of a list; "" for nothing that can be acted on."""
         return rows.cursor_id
 
     def entry_under_cursor(self) -> UUID | None:
@@ -211,10 +211,10 @@ class IncidentScreen(NextScreen):
     async def _tick_over(self, item_id: str, evidence: str) -> None:
         await self._tick(Check(item_id, evidence, anyway=True))
 
-    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── actions ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def run_command(self, command: Command) -> bool:
-        """Carry out a command at once; what is refused is said. True if it was done."""
+        """Execute a command; show why if it is refused. True if it was executed."""
         done = await self.context.run_or_notify(lambda: self.context.room.execute(self.incident_id, command))
         if done is not None:
             self.took_effect(done.incident)
@@ -533,7 +533,7 @@ class IncidentScreen(NextScreen):
         title = f"{row.number} · {row.kind} · {row.by}".rstrip(" ·")
         self.app.push_screen(Detail(title, f"{at}\n\n{row.text}{state}{first}"))
 
-    # ── the post-mortem ─────────────────────────────────────────────────────────────────────────────────
+    # ── the post-mortem ───────────────────────────────────────────────────────────────────────────────────
 
     def post_mortem(self) -> PostMortem:
         """The post-mortem as it would be written now. Takes a while: call it off the loop."""
@@ -556,7 +556,7 @@ class IncidentScreen(NextScreen):
         self.app.push_screen(Form(f"{self.incident_id} · write the post-mortem", (field,), submit, verb="write"))
 
     def ask_section(self, section: Section) -> None:
-        """Write one section of the post-mortem, beginning with the draft from the timeline where nobody has."""
+        """Write one section of the post-mortem, beginning with the draft from the timeline if it is empty."""
 
         async def show() -> None:
             written = await self.context.run_or_notify(self.post_mortem)
@@ -564,7 +564,7 @@ class IncidentScreen(NextScreen):
             suggested = part.suggestions if isinstance(part, postmortem.PostMortemSection) else ()
             about = "Describe what and how, not who: roles, not names."
             words = self.incident.sections.get(section, "")
-            if suggested and section == "root_cause":  # findings are where it begins, not what it says
+            if suggested and section == "root_cause":  # findings are a start for it, not its text
                 about += "\nFrom the timeline:\n" + "\n".join(f"  · {line}" for line in suggested)
             elif suggested:
                 words = suggested[0] if section == "summary" else "\n".join(f"- {line}" for line in suggested)
@@ -625,7 +625,7 @@ class IncidentScreen(NextScreen):
             )
         )
 
-    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── ending ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def do_reopen(self) -> None:
         self.ask(

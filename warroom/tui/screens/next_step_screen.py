@@ -24,8 +24,8 @@ class NextScreen(BaseScreen):
     """A screen with a ``Bar`` named ``next``.
 
     Next names the action's own key only while that key, pressed now, acts on the step's target. Otherwise, such as
-    after somebody moved the cursor to another row, it names the key of the action ``next``, which always does.
-    Subclasses say what is to be done (``find_steps``) and what a key acts on (``target_of``).
+    after the cursor was moved to another row, it names the key of the action ``next``, which always does.
+    Subclasses return the steps (``find_steps``) and what a key acts on (``target_of``).
     """
 
     steps: Sequence[NextStep] = ()
@@ -53,10 +53,10 @@ class NextScreen(BaseScreen):
         typing = self.focused is not None and self.focused.check_consume_key("a", "a")
         return "" if letters and typing else key_of(step.action, own)
 
-    # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def show_next(self) -> None:
-        """Find the next step anew, mark its row, and say it."""
+        """Find the next step, mark its row and show it in the Next line."""
         self.steps = self.find_steps()
         self.lead()
         self.say_next()
@@ -80,13 +80,13 @@ class NextScreen(BaseScreen):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.say_next()
 
-    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── actions ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def action_do(self, action_id: str, target: str = "") -> None:
         await super().action_do(action_id, target or self.target_of(action_id))
 
     async def do_next(self, target: str = "") -> None:
-        """Do what the Next line says, to what it names. What ends an incident without a form asks first."""
+        """Run the action of the Next line on its target. What ends an incident without a form asks first."""
         step = self.step
         if step is None or not step.action:
             self.context.notify(step.text if step else "No next step on this screen; esc goes back")

@@ -99,12 +99,12 @@ class RecordScreen(Detail):
 
     def _say(self) -> None:
         key = key_of("reveal", self._keys)
-        said = [f"{key_of('copy', self._keys)} copies"]
+        hints = [f"{key_of('copy', self._keys)} copies"]
         if self._pin:
-            said.append(f"{key_of('pin', self._keys)} pins")
+            hints.append(f"{key_of('pin', self._keys)} pins")
         if self._left_s:
-            said.append(f"{key} MASKED AGAIN in {self._left_s} s")
+            hints.append(f"{key} MASKED AGAIN in {self._left_s} s")
         elif count := self._record.masked:
-            said.append(f"{key} shows what is masked ({count})")
-        self.box.border_subtitle = literal(" · ".join([*said, "esc close"]))
+            hints.append(f"{key} shows what is masked ({count})")
+        self.box.border_subtitle = literal(" · ".join([*hints, "esc close"]))
         self.set_class(bool(self._left_s), "-revealed")

@@ -1,4 +1,4 @@
-"""Resolve: verify the recovery, see all that stands in the way, say that it is over. Decides nothing itself."""
+"""Resolve: verify the recovery, see every blocker, resolve. Decides nothing itself."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ KEEP_AFTER_S = 0.5
 """How long after the last letter the half-written reason is kept on disk."""
 
 WIDE, HIGH = 120, 30
-"""Columns and rows from which what stands in the way is beside the list, and the timeline below them."""
+"""Columns and rows from which on the blockers are beside the list, and the timeline below them."""
 
 
 class ResolveScreen(IncidentScreen):
     """The last check before the incident is resolved.
 
-    Ctrl+s resolves; while something stands in the way it needs a reason, which the timeline keeps.
+    Ctrl+s resolves; while there are blockers it needs a reason, which the timeline keeps.
     """
 
     CSS = """
@@ -114,7 +114,7 @@ class ResolveScreen(IncidentScreen):
         self.set_class(event.size.width >= WIDE and event.size.height >= HIGH, "-wide")
         self.tick()
 
-    # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self.show_panes()
@@ -152,7 +152,7 @@ class ResolveScreen(IncidentScreen):
         self.query_one("#verify", Pane).show_detail(f"{done}/{len(checklist.items)}")
         blockers = resolve_blockers(incident, playbook, self._against()) if incident.open else ()
         self.set_class(bool(blockers), "-blocked")
-        # Where there is room, the question stands right below what it is about, not at the far end.
+        # If there is room, the question is right below what it is about, not at the far end.
         least = min(max(len(rows), len(blockers)) + 2, self.size.height - 8)
         height: int | str = least if wide else "1fr"
         if height != self._height:  # setting it lays the whole screen out
@@ -243,7 +243,7 @@ class ResolveScreen(IncidentScreen):
         else:
             await super().act(step)
 
-    # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
+    # ── where the cursor is ───────────────────────────────────────────────────────────────────────────────
 
     def _against(self) -> dict[str, str]:
         """The evidence against recovery items now, by item."""
@@ -276,7 +276,7 @@ class ResolveScreen(IncidentScreen):
         else:
             await self.action_do("check")
 
-    # ── resolving ───────────────────────────────────────────────────────────────────────────────────────
+    # ── resolving ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def do_resolve(self, item: str = "") -> None:
         """The key that opened this screen does not end the incident; it goes to what is still needed."""
@@ -289,7 +289,7 @@ class ResolveScreen(IncidentScreen):
         self.action_send()
 
     def action_send(self) -> None:
-        """Resolve; what is refused is said here, and nothing that was typed is lost."""
+        """Resolve; if that is refused the reason is shown here, and nothing that was typed is lost."""
         if not self._busy and self.snapshot is not None:
             self._busy = True
             self.start(self._send)
@@ -315,11 +315,11 @@ class ResolveScreen(IncidentScreen):
         problem = self.query_one("#problem", Static)
         remedy = error.remedy
         if isinstance(error, Refusal) and error.blockers:
-            self.query_one("#reason", FieldInput).focus()  # the blockers stand above already
+            self.query_one("#reason", FieldInput).focus()  # the blockers are shown above already
         problem.update(block(f"✗ {error.title}. {remedy}"))
         problem.display = True
 
-    # ── the draft ───────────────────────────────────────────────────────────────────────────────────────
+    # ── the draft ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def _bring_draft(self) -> None:
         text = await self._draft.load_text()
@@ -359,7 +359,7 @@ class ResolveScreen(IncidentScreen):
 
 
 def _shown(reading: Reading) -> Content:
-    """A reading in the colour of what it says; evidence against an item carries a sign as well."""
+    """A reading in the colour of its result; evidence against an item has a sign as well."""
     if reading.against:
         return literal(f"! {reading.text}", "$text-warning bold")
     return literal(reading.text, "$text-success" if reading.speaks == "for" else "$text-quiet")

@@ -34,12 +34,12 @@ from warroom.tui.widgets.text import literal, section_title
 
 
 class ReviewScreen(PaneScreen, IncidentScreen):
-    """What was it, what do we learn, what is still owed. Open at any time; escape goes back."""
+    """The review: the post-mortem, action items, what is outstanding. Open at any time; escape goes back."""
 
     PANES = ("checklist", "timeline", "draft", "actions", "sections")
     LISTS: ClassVar[Mapping[str, str]] = {**IncidentScreen.LISTS, "write": "parts"}
     CSS = """
-    ReviewScreen #owed { background: $surface; padding: 0 1; }
+    ReviewScreen #outstanding { background: $surface; padding: 0 1; }
     ReviewScreen #next { background: $surface; padding: 0 1; }
     ReviewScreen #left, ReviewScreen #right { width: 1fr; }
     ReviewScreen.-tiled #left { width: 3fr; }
@@ -85,7 +85,7 @@ class ReviewScreen(PaneScreen, IncidentScreen):
         yield Bar(id="next")
         yield KeyBar()
 
-    # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self.show_panes()
@@ -128,12 +128,12 @@ class ReviewScreen(PaneScreen, IncidentScreen):
             zone,
             read_only=bool(self.context.room.read_only),
         )
-        self.query_one("#owed", Bar).set_content(self._owed(incident, now))
+        self.query_one("#outstanding", Bar).set_content(self._outstanding(incident, now))
         self.show_next()
         self.show_tabs()
 
-    def _owed(self, incident: Incident, now: datetime) -> Content:
-        """How the follow-up stands, in a line."""
+    def _outstanding(self, incident: Incident, now: datetime) -> Content:
+        """The state of the follow-up, in one line."""
         playbook, zone = self.context.room.playbook, self.context.zone
         took = timing.format_duration(timing.elapsed(incident, now))
         if incident.open:
@@ -143,10 +143,10 @@ class ReviewScreen(PaneScreen, IncidentScreen):
         due = summarise(incident, playbook).postmortem_due(playbook.nudges.postmortem_hours)
         if due is None:
             missing = incident.unwritten
-            said = "post-mortem written" if not missing else f"root cause written, {len(missing)} sections left"
+            summary = "post-mortem written" if not missing else f"root cause written, {len(missing)} sections left"
             if "root_cause" in missing:
-                said = "No post-mortem needed for drills" if incident.drill else f"{incident.id} is closed"
-            state = literal(said, "$text-success bold")
+                summary = "No post-mortem needed for drills" if incident.drill else f"{incident.id} is closed"
+            state = literal(summary, "$text-success bold")
         elif due < now:
             state = literal(
                 f" post-mortem OVERDUE since {due.astimezone(zone):%a %d %b %H:%M} ",
@@ -170,14 +170,14 @@ class ReviewScreen(PaneScreen, IncidentScreen):
                 steps[0] = NextStep("export", "", "Every section is written: export it")
         return steps
 
-    # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
+    # ── where the cursor is ───────────────────────────────────────────────────────────────────────────────
 
     def _cursor(self, name: str) -> str:
         rows = self.query_one(f"#{name}", RowList)
         return rows.cursor_id if rows.has_focus else ""
 
     def target_in(self, rows: RowList) -> str:
-        return rows.cursor_id.partition(":")[0]  # a hint below a section stands for the section
+        return rows.cursor_id.partition(":")[0]  # a hint below a section acts on the section
 
     def entry_under_cursor(self) -> UUID | None:
         # Only where one sees the cursor: what is struck out must be meant.
@@ -186,7 +186,7 @@ class ReviewScreen(PaneScreen, IncidentScreen):
     def action_under_cursor(self) -> str:
         return self._cursor("todo")
 
-    # ── doing ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── actions ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def do_review(self, section: str = "") -> None:
         self.go("sections" if section else "draft")

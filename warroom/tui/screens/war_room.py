@@ -74,7 +74,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         self._view = context.logs.open(incident_id).view
         self._box = LogBox(self._view, empty=context.with_keys(NO_LOGS), id="log-box")
         self._watching = False
-        self._spike: float | None = None  # of the errors in the log, until somebody has looked
+        self._spike: float | None = None  # of the errors in the log, until the log pane was opened
         self._rung: set[str] = set()
 
     def compose(self) -> ComposeResult:
@@ -111,7 +111,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
     async def do_pane_logs(self) -> None:
         self.go("logs")
 
-    # ── showing ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self.show_panes()
@@ -122,7 +122,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         self.tick()
 
     def tick(self) -> None:
-        """What depends on the time of day; each line is repainted only if it says something else."""
+        """What depends on the time of day; each line is repainted only if it changed."""
         if self.snapshot is None or not self.is_attached:
             return
         snapshot, playbook = self.snapshot, self.context.room.playbook
@@ -177,12 +177,12 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
         self.query_one("#logs", Pane).show_detail(event.pane.title_text())
 
-    # ── where the cursor is ─────────────────────────────────────────────────────────────────────────────
+    # ── where the cursor is ───────────────────────────────────────────────────────────────────────────────
 
     def entry_under_cursor(self) -> UUID | None:
         return entry_of(self.query_one("#entries", RowList).cursor_id)
 
-    # ── the log ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── the log ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def do_pin(self) -> None:
         record = self._box.pane.evidence()

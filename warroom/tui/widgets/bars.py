@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 
 class Bar(Static):
-    """One or more lines that are repainted only when what they say changes."""
+    """One or more lines that are repainted only when their content changes."""
 
     DEFAULT_CSS = """
     Bar { height: 1; width: 1fr; }

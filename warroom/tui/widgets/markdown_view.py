@@ -24,7 +24,7 @@ WIDEST = 100
 
 
 class _Heading(Heading):
-    """A heading at the left edge; Rich's own stand in the middle, in a box."""
+    """A heading at the left edge; Rich's own are centred in a box."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         self.text.justify = "left"

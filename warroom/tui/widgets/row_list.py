@@ -17,7 +17,7 @@ from textual.widget import Widget
 class ListRow:
     """A row: ``id`` is what the cursor follows; a heading (``id`` "") is never under it.
 
-    ``tail`` stands at the right edge. The text is cut with … where it does not fit.
+    ``tail`` is at the right edge. The text is cut with … where it does not fit.
     """
 
     id: str
@@ -82,7 +82,7 @@ class RowList(Widget, can_focus=True):
         self._rest = ""
         self._led = True
 
-    # ── what it shows ───────────────────────────────────────────────────────────────────────────────────
+    # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def cursor_id(self) -> str:
@@ -139,7 +139,7 @@ class RowList(Widget, can_focus=True):
         able = [n for n, row in enumerate(self._rows) if row.id]
         return min(able, key=lambda n: (abs(n - place), n), default=-1)
 
-    # ── moving ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── moving ────────────────────────────────────────────────────────────────────────────────────────────
 
     def action_move(self, by: int) -> None:
         place = self._cursor + by
@@ -211,7 +211,7 @@ class RowList(Widget, can_focus=True):
             if again or event.chain > 1:
                 self.action_choose()
 
-    # ── drawing ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def render(self) -> Content:
         width, height = self.content_size.width, self.content_size.height
@@ -223,7 +223,7 @@ class RowList(Widget, can_focus=True):
         )
 
     def _line(self, row: ListRow, width: int, under_cursor: bool) -> Content:
-        # The mark in front tells the cursor, and the row of the next step, from the rest without colour.
+        # The mark in front shows the cursor, and the row of the next step, without colour.
         next_ = bool(row.id) and row.id == self._marked
         mark = "" if not row.id else "▸" if under_cursor else "→" if next_ else " "
         tail = row.tail.truncate(max(0, width - 8), ellipsis=True) if row.tail else Content("")

@@ -1,4 +1,4 @@
-"""Text for the glass: everything from outside passes here, inert and never as markup. Holds no state."""
+"""Text for the screen: everything from outside passes here, sanitized and never as markup. Holds no state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from warroom.safety import sanitize
 
 
 def literal(text: str, style: str | Style = "") -> Content:
-    """``text`` as it stands, on one line, with nothing in it that a terminal or a markup parser would obey."""
+    """``text`` literally, on one line, with nothing in it that a terminal or a markup parser would obey."""
     return (
         Content.styled(sanitize(text, newlines=False), style) if style else Content(sanitize(text, newlines=False))
     )
@@ -22,7 +22,7 @@ def block(text: str, style: str | Style = "") -> Content:
 
 
 def join(*parts: Content | str | None, gap: str = " ") -> Content:
-    """The parts that say something, ``gap`` between them; a plain str is our own text."""
+    """The parts that are not empty, ``gap`` between them; a plain str is our own text."""
     return Content(gap).join([Content(p) if isinstance(p, str) else p for p in parts if p])
 
 

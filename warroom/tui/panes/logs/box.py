@@ -177,6 +177,6 @@ class LogBox(Vertical):
             self.call_later(self.pane.show_hint, f"not a log: {error}")
 
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
-        """How many lines match stands beside what is typed too."""
+        """Show the number of matching lines beside the prompt as well."""
         if self._asked == "search":
             self._prompt.show_status(self.pane.matches)

@@ -32,7 +32,7 @@ ON_ANSI = (
     "ansi_bright_blue",
 )
 """The colours of sources on a dark, a light and an unknown background: neither red nor amber, which mean a level,
-each with a contrast of at least 4.5:1. The name always stands beside it."""
+each with a contrast of at least 4.5:1. The name is always beside it."""
 
 
 def hue(place: int, ground: Color) -> str:
@@ -132,13 +132,13 @@ class Painter:
         self._drawn = drawn
         self._strips: dict[tuple[object, ...], Strip] = {}
         self._styles: dict[Names, Style] = {}
-        self._ground: Color | None = None
+        self._background: Color | None = None
 
     def clear(self) -> None:
         """Another theme: everything is drawn anew."""
         self._strips.clear()
         self._styles.clear()
-        self._ground = None
+        self._background = None
 
     def row(self, row: Row, look: Look) -> Strip:
         """A row, or a part of it."""
@@ -167,7 +167,7 @@ class Painter:
 
     def hue(self, place: int) -> str:
         """The style of the source in this place."""
-        return hue(place, self._ground_color())
+        return hue(place, self._background_color())
 
     def _text(self, row: Row) -> str:
         text = one_line(self._drawn(row))
@@ -209,7 +209,7 @@ class Painter:
         return strip.adjust_cell_length(look.width, self._style(*base))
 
     def _head(self, row: Row, look: Look, base: Names) -> list[tuple[str, Names]]:
-        """What stands before the text: where the cursor is, the level, the source."""
+        """The cells before the text: the cursor, the level, the source."""
         lead = "▸" if look.cursor else "◆" if look.marked else " "
         if row.notice:
             return [(" " if look.part else lead, base)]
@@ -246,13 +246,13 @@ class Painter:
                 joined.append((text, names))
         segments = [Segment(text, self._style(*names)) for text, names in joined]
         for line_filter in self._pane.get_line_filters():
-            segments = line_filter.apply(segments, self._ground_color())
+            segments = line_filter.apply(segments, self._background_color())
         return segments
 
-    def _ground_color(self) -> Color:
-        if self._ground is None:  # worked out anew from all that lies below, each time it is asked for
-            self._ground = self._pane.background_colors[1]
-        return self._ground
+    def _background_color(self) -> Color:
+        if self._background is None:  # Textual computes it from all that is below at every access
+            self._background = self._pane.background_colors[1]
+        return self._background
 
 
 def _space(row: Row, look: Look) -> int:

@@ -147,7 +147,7 @@ class LogPane(Widget, can_focus=True):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._view = view
-        self._empty = empty  # what is said while there is no source
+        self._empty = empty  # the text while there is no source
         self._viewport = Viewport(view)
         self._side = 0  # cells scrolled to the side
         self._wrap = False
@@ -270,7 +270,7 @@ class LogPane(Widget, can_focus=True):
 
     @property
     def matches(self) -> str:
-        """How many lines match what is searched for, in words; "" while nobody knows."""
+        """How many lines match what is searched for, as text; "" while it is not known."""
         return self._matches
 
     def find_next(self) -> None:
@@ -440,7 +440,7 @@ class LogPane(Widget, can_focus=True):
         self._repaint()
 
     def _show(self, position: int, below: int | None = None) -> None:
-        """Puts the cursor there; the row stands ``below`` so many others, or where it is if it is in sight."""
+        """Move the cursor there; the row is shown ``below`` so many others, or where it is if it is visible."""
         self._viewport.settle(self._room())
         self._pause(self._view.snapshot().end)
         self._hint = ""
@@ -452,7 +452,7 @@ class LogPane(Widget, can_focus=True):
             self._tick()
 
     def _room(self) -> int:
-        """Rows there is room for: the first line is taken by chips, the last while there is something to say."""
+        """Rows that fit: the first line is for chips, the last for a hint while there is one."""
         taken = bool(self._chips()) + (0 if self._viewport.following and not self._hint else 1)
         return max(1, self.size.height - taken)
 
@@ -511,7 +511,7 @@ class LogPane(Widget, can_focus=True):
             self._due = self.set_timer(wait, self._spend)
 
     def _held(self) -> float:
-        """Seconds a repaint has to wait because of what lies over the pane; for ever under a full screen."""
+        """Seconds a repaint has to wait because of what covers the pane; infinite under a full screen."""
         stack = self.app.screen_stack
         above = stack[stack.index(self.screen) + 1 :] if self.screen in stack else ()
         if any(not screen.is_modal for screen in above):
@@ -696,7 +696,7 @@ class LogPane(Widget, can_focus=True):
         return max(1, text_room(size.width, self._label_width))
 
     def _lines(self, size: Size) -> list[tuple[Row, int, int]]:
-        """What stands in each line: the row, which part of it where lines are wrapped, and its position."""
+        """The content of each line: the row, which part of it if lines are wrapped, and its position."""
         key = (
             self._viewport.generation,
             self._viewport.layout,
@@ -708,7 +708,7 @@ class LogPane(Widget, can_focus=True):
             bool(self._hint),
         )
         if key != self._window_key:
-            if self._viewport.following:  # the first frame may come before anybody was told how large the pane is
+            if self._viewport.following:  # the first frame may come before the pane has a size
                 self._viewport.top = max(self._view.snapshot().first, self._viewport.cursor - self._room() + 1)
             self._chip_rows = 1 if size.height > 1 and self._chips() else 0
             rows = self._view.rows(self._viewport.top, self._viewport.top + size.height)

@@ -1,4 +1,4 @@
-"""The line under a log in which something is typed; tells what was typed after a pause, and when it is entered.
+"""The input line under a log; posts a message after a pause in typing, and when the text is entered.
 
 It never has the focus: its box hands it the keys that reach the pane, one after the other, so that what is typed
 quickly stays in order. (Textual's Input takes the focus, and keys that came before it did are commands.)
@@ -49,7 +49,7 @@ class LogPrompt(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._what = self._hint = self._told = self._text = ""
+        self._what = self._hint = self._status = self._text = ""
         self._at = 0
         self._due: Timer | None = None
 
@@ -59,17 +59,17 @@ class LogPrompt(Widget):
         return bool(self.display)
 
     def open(self, what: str, hint: str) -> None:
-        """Shows itself; ``what`` stands before the line, ``hint`` in it while it is empty."""
+        """Show the prompt; ``what`` is before the input, ``hint`` in it while it is empty."""
         self._what, self._hint = what, sanitize(hint, newlines=False)
-        self._told = self._text = ""
+        self._status = self._text = ""
         self._at = 0
         self.display = True
         self.refresh()
 
     def show_status(self, text: str) -> None:
         """Says something at the end of the line."""
-        if text != self._told:
-            self._told = text
+        if text != self._status:
+            self._status = text
             self.refresh()
 
     def take(self, event: events.Key) -> None:
@@ -137,12 +137,12 @@ class LogPrompt(Widget):
             return Segment(text, plain + style if style else plain)
 
         what = f" {self._what} "
-        told = f" {self._told} " if self._told else ""
-        room = max(4, width - cell_len(what) - cell_len(told) - 1)
+        status = f" {self._status} " if self._status else ""
+        room = max(4, width - cell_len(what) - cell_len(status) - 1)
         before, after = self._text[: self._at], self._text[self._at :] + " "
         while cell_len(before) >= room:
             before = before[1:]
         segments = [part(what, "what"), part(before), part(after[0], "cursor")]
         segments.append(part(after[1:]) if self._text else part(self._hint, "quiet"))
-        line = Strip(segments).adjust_cell_length(max(0, width - cell_len(told)), plain)
-        return Strip.join([line, Strip([part(told)])]).adjust_cell_length(width, plain)
+        line = Strip(segments).adjust_cell_length(max(0, width - cell_len(status)), plain)
+        return Strip.join([line, Strip([part(status)])]).adjust_cell_length(width, plain)
