@@ -146,7 +146,7 @@ def harness(tmp_path: Path) -> Iterator[AppHarness]:
         yield harness
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.nightly) for n in range(1, RUNS))])
 async def test_random_keys_over_all_screens_never_end_the_console(
     harness: AppHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

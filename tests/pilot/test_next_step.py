@@ -569,7 +569,14 @@ def muddle(harness: AppHarness, incident_id: str, chance: random.Random) -> None
             harness.room.execute(incident_id, command)
 
 
-@pytest.mark.parametrize(("seed", "size"), [(1, MIDDLE), (2, MIDDLE), (3, SMALL)])
+@pytest.mark.parametrize(
+    ("seed", "size"),
+    [
+        pytest.param(1, MIDDLE, marks=pytest.mark.nightly),
+        pytest.param(2, MIDDLE, marks=pytest.mark.nightly),
+        (3, SMALL),
+    ],
+)
 async def test_pressing_only_the_key_that_next_names_closes_the_incident_and_undoes_nothing(
     harness: AppHarness, seed: int, size: tuple[int, int]
 ) -> None:

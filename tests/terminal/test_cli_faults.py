@@ -30,6 +30,7 @@ from click.testing import CliRunner
 from harness import servers
 from harness.ids import numbered
 from harness.leaks import ECHOES, holds
+from harness.program import ForkedProgram
 
 from warroom.cli.context import CliContext
 from warroom.cli.main import run
@@ -61,8 +62,10 @@ class Program:
     def journal(self) -> Path:
         return self.data / JOURNAL
 
-    def start(self, *arguments: str, **how: Any) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **how: Any) -> ForkedProgram | subprocess.Popen[str]:
         """Start it; its streams are pipes unless ``how`` says otherwise."""
+        if "preexec_fn" not in how:
+            return ForkedProgram(arguments, self.environ, **how)
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(
             [sys.executable, "-m", "warroom", *arguments], text=True, env=self.environ, **{**pipes, **how}

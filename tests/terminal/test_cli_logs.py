@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.program import ForkedProgram
 
 from warroom.cli.log_printer import Printer, Wanted, _pieces
 from warroom.logs.query import Query
@@ -39,17 +41,13 @@ java.lang.IllegalStateException: pool exhausted
 
 
 def run(*arguments: str, given: bytes = b"", status: int = 0, cwd: Path | None = None) -> tuple[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "warroom", *arguments],
-        input=given,
-        capture_output=True,
-        timeout=60,
-        check=False,
-        cwd=cwd,
-        env={**ENV, "HOME": os.environ["HOME"]},
-    )
-    assert done.returncode == status, done.stderr.decode()
-    return done.stdout.decode(), done.stderr.decode()
+    with tempfile.TemporaryFile() as file:
+        file.write(given)
+        file.seek(0)
+        program = ForkedProgram(arguments, {**ENV, "HOME": os.environ["HOME"]}, cwd=cwd, stdin=file)
+        out, err = program.communicate(timeout=60)
+    assert program.returncode == status, err
+    return out, err
 
 
 @pytest.fixture

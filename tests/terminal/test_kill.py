@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-KILLS = 60
+KILLS = 20
+NIGHTLY_KILLS = 100
 SYNAPSE_KILLS = 12
 PATIENCE_S = 40.0
 
@@ -322,11 +323,14 @@ backend = "transcript"
 """
 
 
-def test_killed_at_any_moment_nothing_is_lost_and_nothing_arrives_twice_unsaid(tmp_path: Path, seed: str) -> None:
+@pytest.mark.parametrize("kills", [KILLS, pytest.param(NIGHTLY_KILLS, marks=pytest.mark.nightly)])
+def test_killed_at_any_moment_nothing_is_lost_and_nothing_arrives_twice_unsaid(
+    tmp_path: Path, seed: str, kills: int
+) -> None:
     with Recorder(seed) as recorder:
         story = Story(tmp_path, SETTINGS.format(url=recorder.url), seed)
-        story.live(KILLS)
-        assert len(story.killed) == KILLS
+        story.live(kills)
+        assert len(story.killed) == kills
         with contextlib.closing(SqliteJournal(story.data / "journal.sqlite")) as journal:
             journal.check()
             acknowledged = assert_nothing_acknowledged_is_lost(story, journal)

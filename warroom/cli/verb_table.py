@@ -78,7 +78,7 @@ FAMILIES = (
             "done": "Mark an action item done.",
             "actions": "List the action items of the incident.",
             "section": "Write a section of the post-mortem: summary, root_cause, went_well, …",
-            "postmortem": "Print the post-mortem, drafted from the timeline where nobody has written yet.",
+            "postmortem": "Print the post-mortem, drafted from the timeline where no one has written yet.",
             "export": "Export the whole incident: state, timeline, deliveries, post-mortem.",
             "close": "Close the incident; refused with a list while something is outstanding.",
         },

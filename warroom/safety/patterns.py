@@ -128,9 +128,9 @@ def _translated(text: str) -> str:
 
 
 def _explained(message: str | bytes, text: str) -> BadPattern:
-    """RE2's few words as a sentence."""
-    text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
-    kind, _, what = text.partition(": ")
+    """RE2's error message as a sentence; ``text`` is the pattern."""
+    error = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
+    kind, _, what = error.partition(": ")
     reason = _UNSUPPORTED.get(what) if kind == "invalid perl operator" else None
     if kind == "invalid escape sequence" and what[1:2] in "123456789kg" and "(" in text:
         reason = f"{_BACK_REFERENCE}, {what}"
@@ -144,5 +144,5 @@ def _explained(message: str | bytes, text: str) -> BadPattern:
         return BadPattern(f"repeats too often, {what}: at most 1,000 times in all", unsupported=True)
     if kind.startswith("pattern too large"):
         return BadPattern("is too large: repeat fewer times", unsupported=True)
-    detail = _SYNTAX.get(kind) or text
+    detail = _SYNTAX.get(kind) or error
     return BadPattern(f"is not a regular expression: {detail}")

@@ -72,7 +72,7 @@ class ReviewScreen(PaneScreen, IncidentScreen):
 
     def compose(self) -> ComposeResult:
         yield Headline(id="headline")
-        yield Bar(id="owed")
+        yield Bar(id="outstanding")
         yield Bar(id="tabs")
         with Horizontal():
             with Vertical(id="left", classes="tiles"):
