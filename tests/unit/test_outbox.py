@@ -24,7 +24,7 @@ from warroom.connect.chat import headline
 from warroom.connect.chat.webhook import Webhook, WebhookOptions
 from warroom.connect.ports import Chat
 from warroom.errors import NotSent, Refusal, Rejected, SettingsError, Unconfirmed
-from warroom.incident.commands import Declare
+from warroom.incident.commands import Assign, Declare
 from warroom.incident.delivery import Channel, Delivery, DeliveryState, Message, Opening, OutboxItem, Receipt
 from warroom.incident.events import Noted
 from warroom.journal.sqlite import SqliteJournal
@@ -803,6 +803,34 @@ def cut_off(harness: RoomHarness, *, until: str, steps: int | None = None) -> No
             await task
 
     background.run(work())
+
+
+def test_what_can_be_tried_again_within_the_wait_is_waited_for(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = ScriptedChat(outcomes=[NotSent("slow down")])
+    harness = make_harness({"a": chat})
+    harness.room.clock = lambda: datetime.now(UTC)
+    harness.declare()
+    assert {delivery.state for delivery in harness.outbox.drain(60)} == {DeliveryState.DELIVERED}
+
+
+@pytest.mark.parametrize(("size", "invited"), [(5, "ABCDE"), (6, "ABF")])
+def test_a_small_team_is_invited_whole_a_larger_one_by_what_each_does(
+    make_harness: Callable[..., RoomHarness], size: int, invited: str
+) -> None:
+    chat = ScriptedChat()
+    harness = make_harness({"a": chat})
+    roles = {"F": ()}  # anyone may be needed of those with no role of their own
+    people = tuple(
+        Person(name=name, handles={"fake": name}, roles=roles.get(name, ("communications_lead",)))
+        for name in "ABCDEF"[:size]
+    )
+    team = harness.room.settings.team.model_copy(update={"people": people})
+    harness.room.settings = harness.room.settings.model_copy(update={"team": team})
+    incident = harness.declare()
+    harness.room.execute(incident, Assign("incident_commander", "A"))
+    harness.room.execute(incident, Assign("technical_lead", "B"))
+    harness.deliver()
+    assert "".join(chat.openings[0].invite) == invited
 
 
 def test_an_item_of_a_kind_this_version_does_not_know_waits_and_holds_up_nothing_else(

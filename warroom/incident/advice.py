@@ -84,7 +84,7 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
     if response:
         late = response.urgency in ("late", "overdue")
         words = (
-            f"Acknowledge the alert: {timing.minutes(-response.left_s)} past target"
+            f"Acknowledge the alert: {timing.format_duration(timedelta(seconds=-response.left_s))} past target"
             if late
             else ("Acknowledge the alert")
         )
@@ -100,7 +100,7 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
     update = timing.next_update(incident, playbook, now)
     number = len(incident.posts) + 1
     if update and update.urgency != "calm":
-        when = "now" if update.left_s <= 0 else f"in {timing.minutes(update.left_s)}"
+        when = "now" if update.left_s <= 0 else f"in {timing.format_duration(timedelta(seconds=update.left_s))}"
         yield NextStep("update", due_template(incident, "team"), f"Post update {number} {when}", update.urgency)
     elif update is None:
         yield NextStep(

@@ -100,30 +100,24 @@ def response(incident: Incident, playbook: Playbook, now: datetime) -> Countdown
     return Countdown(due, (due - now).total_seconds(), (due - since).total_seconds())
 
 
-def clock(seconds: float) -> str:
-    """``00:12:41``; days in front once there are any (``2d 03:04:05``); a minus sign when past."""
-    sign, whole = ("-" if seconds < 0 else ""), int(abs(seconds))
-    days, rest = divmod(whole, 86_400)
-    text = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
-    return f"{sign}{days}d {text}" if days else sign + text
-
-
-def minutes(seconds: float) -> str:
-    """``02:19``, or ``1:02:19`` from an hour on; a minus sign when past."""
-    sign, whole = ("-" if seconds < 0 else ""), int(abs(seconds))
-    if whole < 3600:
-        return f"{sign}{whole // 60:02}:{whole % 60:02}"
-    return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
-
-
 def format_duration(duration: timedelta) -> str:
-    """A duration in words for documents: ``1 h 12 min``, ``45 s``, ``2 d 3 h``."""
+    """Format a duration; it never looks like a time of day: ``1 h 12 min``, ``45 s``, ``2 d 3 h``."""
     seconds = int(duration.total_seconds())
     if seconds < 60:
         return f"{seconds} s"
     days, hours, mins = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
     parts = [(days, "d"), (hours, "h"), (mins, "min")]
     return " ".join(f"{n} {unit}" for n, unit in parts if n)
+
+
+def large_duration(duration: timedelta) -> str:
+    """Format a duration for large type, to the minute: ``13 MIN``, ``2 H 05``, ``3 D 04 H``."""
+    minutes = max(0, int(duration.total_seconds())) // 60
+    if minutes < 60:
+        return f"{minutes} MIN"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} H {minutes % 60:02}"
+    return f"{minutes // (24 * 60)} D {minutes // 60 % 24:02} H"
 
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}

@@ -86,7 +86,7 @@ class WarRoom:
         self.by = by
         self.clock = clock
         self.chats = chats
-        self.updates = Updates(playbook, settings, clock, lambda name: self.chats(name), measures)
+        self.updates = Updates(playbook, settings, lambda: self.clock(), lambda name: self.chats(name), measures)
         self.journal = journal
         self._drafts = Drafts(journal, by)
         self._folded: dict[str, Incident] = {}

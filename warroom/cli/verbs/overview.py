@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -16,7 +16,7 @@ from warroom.cli.reporting import public_row
 from warroom.incident import timing
 from warroom.incident.incident import in_order
 from warroom.incident.readings import Observation
-from warroom.incident.timing import clock, minutes
+from warroom.incident.timing import format_duration
 
 SECTION = "Overview"
 
@@ -39,7 +39,7 @@ def list_(context: CliContext, live: bool) -> None:
             (row.severity.upper() if row.open else row.severity) + (" drill" if row.drill else ""),
             row.status,
             f"{row.milestones['started'].astimezone(room.zone):%Y-%m-%d %H:%M}",
-            clock(row.elapsed(now).total_seconds()),
+            format_duration(row.elapsed(now)),
             row.roles.get("incident_commander", "nobody leads") if row.open else "",
             f"{row.service} · {row.title}",
         ]
@@ -72,7 +72,7 @@ def status(context: CliContext) -> None:
     brief = summarise(incident, playbook).public(playbook, now)
     title = next((s.title for s in playbook.severities if s.id == incident.severity), incident.severity)
     drill = "  drill" if incident.drill else ""
-    elapsed = timing.clock(timing.elapsed(incident, now).total_seconds())
+    elapsed = timing.format_duration(timing.elapsed(incident, now))
     state = f"{title.upper()}  {incident.status}" if incident.open else f"{incident.status.upper()}  was {title}"
     output.print_out(f"{incident.id}  {state}{drill}  {elapsed}")
     was = "impact was: " if incident.impact_ended else ""
@@ -123,7 +123,8 @@ def _due(countdown: Any, context: CliContext) -> str:
 
     at = output.when(countdown.due, context.room.zone, context.room.clock(), seconds=False)
     left = countdown.left_s
-    return f"in {minutes(left)} ({at})" if left > 0 else f"{minutes(-left)} overdue ({at})"
+    time = format_duration(timedelta(seconds=abs(left)))
+    return f"in {time} ({at})" if left > 0 else f"{time} overdue ({at})"
 
 
 @verb(SECTION, reads=True, example="warroom timeline\nwarroom timeline --incident INC-3 --json")

@@ -34,7 +34,7 @@ def badge(severity: str, status: str, playbook: Playbook) -> Content:
 
 
 class Headline(Bar):
-    """The top line of every screen about an incident. Its ground shows the severity while users are affected,
+    """The top line of every screen about an incident. Its background shows the severity while users are affected,
     and is green once the incident is resolved."""
 
     DEFAULT_CSS = """
@@ -59,11 +59,15 @@ class Headline(Bar):
         """Show the incident as it is ``now``; with ``read_only`` that nothing can be recorded."""
         width = max(20, self.screen.size.width - 2)
         self.set_content(headline(incident, deliveries, playbook, now, zone, width, read_only=read_only))
+        self.colour(incident, playbook)
+
+    def colour(self, incident: Incident, playbook: Playbook) -> None:
+        """Give the background the colour of the incident's state."""
         ranks = {s.id: rank for rank, s in enumerate(playbook.severities)}
         slot = severity_slot(incident.severity, ranks.get(incident.severity, 0), len(ranks))
-        ground = slot if incident.status == "investigating" else "" if incident.open else "resolved"
+        state = slot if incident.status == "investigating" else "" if incident.open else "resolved"
         for name in (*SEVERITY_SLOTS, "resolved"):
-            self.set_class(name == ground, f"-{name}")
+            self.set_class(name == state, f"-{name}")
 
 
 def headline(

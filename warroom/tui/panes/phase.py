@@ -28,8 +28,8 @@ def phase_lines(
     incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int, *, clock: bool
 ) -> Content:
     """Two lines: which phase (after how long, with ``clock``); the step, the next update, the response target."""
-    elapsed = timing.clock(timing.elapsed(incident, now).total_seconds())
-    front = Content.styled(f"{elapsed}   ", "bold") if clock else Content("")
+    elapsed = timing.format_duration(timing.elapsed(incident, now))
+    front = Content.assemble((f" {elapsed} ", "bold reverse"), "  ") if clock else Content("")
     first = front + _rail(incident, playbook, now, width - front.cell_length)
     return Content("\n").join([first, _second(incident, playbook, now, zone, width)])
 

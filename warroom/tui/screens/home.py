@@ -170,14 +170,16 @@ class HomeScreen(PaneScreen, NextScreen):
         if row.next_update_at:
             seconds = (row.next_update_at - now).total_seconds()
             if seconds > 0 and self.size.width >= ROOMY:
-                due = literal(f"update in {timing.minutes(seconds)}", "$text-quiet")
+                due = literal(f"update in {timing.format_duration(timedelta(seconds=seconds))}", "$text-quiet")
             elif seconds <= 0:
-                due = literal(f" update {timing.minutes(-seconds)} LATE ", URGENCY_STYLE["overdue"])
+                due = literal(
+                    f" update {timing.format_duration(timedelta(seconds=-seconds))} LATE ", URGENCY_STYLE["overdue"]
+                )
         leader = row.roles.get("incident_commander", "")
         tail = join(
             literal(f"IC {leader}") if leader else literal("no IC", "$text-warning"),
             due,
-            literal(timing.clock(row.elapsed(now).total_seconds()), "bold"),
+            literal(timing.format_duration(row.elapsed(now)), "bold"),
             gap="  ",
         )
         return ListRow(row.id, left, tail)

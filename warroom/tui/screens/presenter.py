@@ -1,52 +1,64 @@
-"""Presenter mode: what everybody on the call may see, large and still. Shows no notes, logs or contacts."""
+"""Presenter mode: what everyone on the call may see, in large type. Shows no notes, logs or contacts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
 
+from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Digits, Static
+from textual.widgets import Static
 
 from warroom.incident import timing
 from warroom.incident.advice import NextStep, next_steps
+from warroom.incident.events import UpdatePosted
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.panes.checklist import ticked
 from warroom.tui.panes.headline import Headline
 from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.widgets import block_text
 from warroom.tui.widgets.bars import Bar, KeyBar
-from warroom.tui.widgets.text import URGENCY_WORD, block, literal
+from warroom.tui.widgets.text import URGENCY_STYLE, URGENCY_WORD, block, join, literal
 
 WIDE = 140
 """Beyond so many columns the letters are too small on a shared screen."""
+
+FACTS = 5
+"""Rows that are kept for the facts below the large type."""
+
+NEWS = ("actions", "root_cause", "next_steps")
+"""The fields of an update that the screen does not show anyway."""
 
 
 class PresenterScreen(IncidentScreen):
     """The incident for a shared screen. F2 or escape leaves."""
 
     CSS = """
-    PresenterScreen .clocks { height: auto; margin: 1 2; }
-    PresenterScreen .clock { width: 1fr; height: auto; }
-    PresenterScreen Digits { width: auto; }
-    PresenterScreen .caption { color: $text-quiet; height: 1; }
-    PresenterScreen #facts { height: 1fr; margin: 0 2; }
-    PresenterScreen #next { padding: 0 1; background: $surface; }
+    PresenterScreen #band { height: auto; padding: 0 1; }
+    PresenterScreen #clocks { height: auto; margin: 1 2 0 2; }
+    PresenterScreen .half { width: 1fr; height: auto; }
+    PresenterScreen #facts { height: 1fr; margin: 1 2 0 2; }
+    PresenterScreen #next { padding: 0 1; background: $foreground; color: $background; text-style: bold; }
+    PresenterScreen.-high #next { height: 3; padding: 1 2; }
     """
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-high")]  # noqa: RUF012 — Textual's own attribute
     BAR = ("presenter", "update", "help")
 
     def compose(self) -> ComposeResult:
         yield Headline(id="headline")
-        with Horizontal(classes="clocks"):
-            with Vertical(classes="clock"):
-                yield Static("Running for", classes="caption", markup=False, id="elapsed-caption")
-                yield Digits(id="elapsed")
-            with Vertical(classes="clock"):
-                yield Static("Next update in", classes="caption", markup=False, id="due-caption")
-                yield Digits(id="due")
+        yield Headline(id="band")
+        with Horizontal(id="clocks"):
+            yield Static("", id="running", classes="half", markup=False)
+            yield Static("", id="side", classes="half", markup=False)
         yield Static("", id="facts", markup=False)
         yield Bar(id="next")
         yield KeyBar()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.tick()
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self.tick()
@@ -56,57 +68,137 @@ class PresenterScreen(IncidentScreen):
             return
         snapshot, playbook = self.snapshot, self.context.room.playbook
         incident, now, zone = snapshot.incident, self.context.now(), self.context.zone
-        self.query_one(Headline).show(incident, (), playbook, now, zone)
-        _count(self.query_one("#elapsed", Digits), timing.clock(timing.elapsed(incident, now).total_seconds()))
-        _say(self.query_one("#elapsed-caption", Static), Content("Running for" if incident.open else "Took"))
-        update = timing.next_update(incident, playbook, now)
-        caption = "Next update in"
-        if update is None:
-            caption = "Resolved" if not incident.open else "No next update set"
-        elif update.left_s <= 0:
-            caption = f"Next update: {URGENCY_WORD[update.urgency]}"
-        _say(self.query_one("#due-caption", Static), Content(caption))
-        _count(self.query_one("#due", Digits), timing.minutes(abs(update.left_s)) if update else "")
-        _say(self.query_one("#facts", Static), self._facts(snapshot))
+        headline, band = self.query_one("#headline", Headline), self.query_one("#band", Headline)
+        headline.show(incident, (), playbook, now, zone)
+        band.colour(incident, playbook)
+        _show(band, self._band(snapshot))
+        _show(self.query_one("#running", Static), self._elapsed(snapshot))
+        _show(self.query_one("#side", Static), self._side(snapshot))
+        _show(self.query_one("#facts", Static), self._facts(snapshot))
         self.show_next()
 
     def find_steps(self) -> Sequence[NextStep]:
         if self.snapshot is None:
             return ()
-        # Without the deliveries: where a post went wrong is not for everybody on the call.
+        # Without the deliveries: where a post went wrong is not for everyone on the call.
         return next_steps(self.incident, self.context.room.playbook, (), self.context.now())
+
+    @property
+    def _scale(self) -> int:
+        """The scale of the commander and the next update; the severity has it too, the time twice that and more."""
+        return 2 if self.size.width >= 120 and self.size.height >= 34 else 1
+
+    def _band(self, snapshot: IncidentSnapshot) -> Content:
+        """How bad it is in large type, and what users notice."""
+        incident, columns = snapshot.incident, max(20, self.size.width - 2)
+        word = incident.severity if incident.status == "investigating" else incident.status
+        scale = min(self._scale, block_text.fits(word, columns * 2 // 3) or 1)
+        large = block_text.content(word, scale, "").split("\n")
+        label = "Impact was" if incident.impact_ended else "Impact"
+        room = columns - max(line.cell_length for line in large) - 4
+        beside = [literal(label), *_wrapped(incident.impact, room, len(large) - 1)]
+        if room < 16 or len(large) < 2:
+            return Content("\n").join([*large, literal(f"{label}: {incident.impact}", "bold")])
+        return Content("\n").join(
+            line.pad_right(columns - room - line.cell_length) + text
+            for line, text in zip(large, [*beside, *[Content("")] * len(large)], strict=False)
+        )
+
+    def _elapsed(self, snapshot: IncidentSnapshot) -> Content:
+        """How long it has been going on, as large as the window allows."""
+        incident, now = snapshot.incident, self.context.now()
+        large = timing.large_duration(timing.elapsed(incident, now))
+        number, _, unit = large.partition(" ") if large.endswith(" MIN") else (large, "", "")
+        beside = block_text.width(unit, self._scale) + 2 if unit else 0
+        rows = self.size.height - 2 * block_text.rows(self._scale) - FACTS - 5
+        columns = self.size.width // 2 - beside - 4
+        scale = max(1, min(block_text.fits(number, columns), max(1, rows * 2 // block_text.HEIGHT)))
+        style = "bold" if incident.open else "$text-success bold"
+        digits = block_text.content(number, scale, style).split("\n")
+        units = block_text.content(unit, self._scale, "$text-quiet").split("\n") if unit else []
+        above = len(digits) - len(units)  # the unit stands on the digits' base line
+        caption = "Running for" if incident.open else "Took"
+        return Content("\n").join(
+            [literal(caption, "$text-quiet"), *digits[:above]]
+            + [join(digit, unit, gap="  ") for digit, unit in zip(digits[above:], units, strict=True)]
+        )
+
+    def _side(self, snapshot: IncidentSnapshot) -> Content:
+        """When the next update is due, and who leads."""
+        incident, playbook, now = snapshot.incident, self.context.room.playbook, self.context.now()
+        large = partial(block_text.content, scale=self._scale)
+        update = timing.next_update(incident, playbook, now)
+        resolved = incident.milestones.get("resolved")
+        if update:
+            caption = "Next update in" if update.left_s > 0 else f"Next update {URGENCY_WORD[update.urgency]} by"
+            left = timing.large_duration(timedelta(seconds=abs(update.left_s)))
+            due = f"due {update.due.astimezone(self.context.zone):%H:%M}"
+            style = "$text-error" if update.left_s <= 0 else "$text-warning" if update.urgency == "soon" else "bold"
+            lines = [
+                join(literal(caption, "$text-quiet"), literal(f" {due} ", URGENCY_STYLE[update.urgency])),
+                large(left, style=style),
+            ]
+        elif resolved and not incident.open:
+            lines = [
+                literal("Resolved at", "$text-quiet"),
+                literal(f"{resolved.astimezone(self.context.zone):%H:%M %Z}", "$text-success bold"),
+            ]
+        else:
+            lines = [literal("Next update", "$text-quiet"), literal("No next update set", "$text-warning bold")]
+        name = incident.commander.split()[0] if incident.commander else "nobody"
+        fits = block_text.width(name, self._scale) <= self.size.width // 2 - 3
+        style = "bold" if incident.commander else "$text-warning"
+        lines += [
+            Content(""),
+            literal("Incident commander", "$text-quiet"),
+            large(name, style=style) if fits else literal(incident.commander, "bold"),
+        ]
+        return Content("\n").join(lines)
 
     def _facts(self, snapshot: IncidentSnapshot) -> Content:
         incident, playbook, now = snapshot.incident, self.context.room.playbook, self.context.now()
         done, total = ticked(incident, playbook, now)
-        public = [post for post in incident.posts if post.update.audience == "customers"]
-        rows = [
-            ("Status", incident.status.capitalize()),
-            ("Impact was" if incident.impact_ended else "Impact", incident.impact),
-            ("Commander", incident.commander or "nobody yet"),
-            ("Phase", f"{timing.phase(incident, playbook, now).title}   {done} of {total} done"),
+        columns = max(20, self.size.width - 4)
+        cells = min(24, columns // 5)
+        filled = cells * done // max(1, total)
+        bar = Content.assemble(("█" * filled, "$text-success"), ("░" * (cells - filled), "$text-quiet"))
+        phase = timing.phase(incident, playbook, now).title
+        rows: list[tuple[str, Content]] = [
+            ("Status", literal(incident.status.capitalize(), "bold")),
+            ("Phase", join(literal(phase, "bold"), bar, literal(f"{done} of {total} done"), gap="  ")),
         ]
-        parts = [Content.assemble((f"{name:<10} ", "$text-quiet"), literal(value, "bold")) for name, value in rows]
-        if public:
-            last = public[-1]
-            at = f"{last.at.astimezone(self.context.zone):%H:%M}"
-            parts += [
-                Content(""),
-                literal(f"Customers updated at {at}:", "$text-quiet"),
-                block(last.update.words),
-            ]
+        public = [post for post in incident.posts if post.update.audience == "customers"]
+        team = [post for post in incident.posts if post.update.audience == "team"]
+        parts = [Content.assemble((f"{name:<8} ", "$text-quiet"), value) for name, value in rows]
+        for who, posts in (("Customers", public), ("Team", team)):
+            if posts:
+                last = posts[-1]
+                at = f"{last.at.astimezone(self.context.zone):%H:%M}"
+                parts += [Content(""), literal(f"{who} updated at {at}", "$text-quiet"), block(_news(last.update))]
+                break
+        else:
+            parts += [Content(""), literal("No update posted yet", "$text-quiet")]
         if self.size.width > WIDE:
             hint = "Small on a shared screen: enlarge the terminal's font (Ctrl +)."
             parts += [Content(""), literal(hint, "$text-quiet")]
         return Content("\n").join(parts)
 
 
-def _count(digits: Digits, value: str) -> None:
-    if digits.value != value:
-        digits.update(value)
+def _news(update: UpdatePosted) -> str:
+    """What an update reports besides what the screen shows anyway; the whole text of one without such fields."""
+    return "\n".join(filter(None, (update.fields.get(name, "").strip() for name in NEWS))) or update.words
 
 
-def _say(static: Static, content: Content) -> None:
+def _wrapped(text: str, columns: int, rows: int) -> list[Content]:
+    """The text in bold on at most ``rows`` lines, the last one cut with … where it does not fit."""
+    lines = literal(text, "bold").wrap(max(8, columns))
+    if len(lines) <= rows:
+        return list(lines)
+    rest = Content(" ").join(lines[rows - 1 :])
+    return [*lines[: rows - 1], rest.truncate(max(8, columns), ellipsis=True)]
+
+
+def _show(static: Static, content: Content) -> None:
     shown = static.content
     if not (isinstance(shown, Content) and shown.is_same(content)):
         static.update(content)

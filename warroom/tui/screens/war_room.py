@@ -9,7 +9,7 @@ from uuid import UUID
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Digits
+from textual.widgets import Static
 
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
@@ -30,6 +30,7 @@ from warroom.tui.panes.timeline import TIMELINE
 from warroom.tui.screens.incident_screen import IncidentScreen, entry_of
 from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.screens.record_detail import RecordScreen
+from warroom.tui.widgets import block_text
 from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.row_list import RowList
 
@@ -74,13 +75,14 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         self._view = context.logs.open(incident_id).view
         self._box = LogBox(self._view, empty=context.with_keys(NO_LOGS), id="log-box")
         self._watching = False
+        self._elapsed = ""  # in large type
         self._spike: float | None = None  # of the errors in the log, until the log pane was opened
         self._rung: set[str] = set()
 
     def compose(self) -> ComposeResult:
         yield Headline(id="headline")
         with Horizontal(id="phase"):
-            yield Digits(id="elapsed")
+            yield Static("", id="elapsed", markup=False)
             yield Bar(id="course")
         yield Bar(id="tabs")
         with Vertical():
@@ -137,10 +139,11 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
             read_only=bool(self.context.room.read_only),
         )
         tiled = self.has_class("-tiled")
-        elapsed, digits = timing.clock(timing.elapsed(incident, now).total_seconds()), self.query_one(Digits)
-        if digits.value != elapsed:
-            digits.update(elapsed)
-        course = width - 3 * len(elapsed) - 3 if tiled else width
+        elapsed = timing.large_duration(timing.elapsed(incident, now))
+        if elapsed != self._elapsed:
+            self._elapsed = elapsed
+            self.query_one("#elapsed", Static).update(block_text.content(elapsed, 1, "bold"))
+        course = width - block_text.width(elapsed) - 3 if tiled else width
         self.query_one("#course", Bar).set_content(
             phase_lines(incident, playbook, now, zone, course, clock=not tiled)
         )
