@@ -29,6 +29,7 @@ from warroom.tui.guard import PLACEHOLDER
 from warroom.tui.screens import incident_screen
 from warroom.tui.screens.home import HomeScreen
 from warroom.tui.screens.war_room import WarRoomScreen
+from warroom.tui.widgets.bars import KeyBar
 
 SECRET = "xoxb-123456789012-123456789012-abcdefghijklmnopqrstuvwx"
 
@@ -303,3 +304,14 @@ async def test_a_palette_that_lists_nothing_takes_page_keys(harness: AppHarness)
         await pilot.press("ctrl+p", *"zzzzqqqq")
         await pilot.press("pagedown", "pageup")
         assert isinstance(pilot.app.screen, CommandPalette)
+
+
+@pytest.mark.anyio
+async def test_a_notification_shown_after_its_time_does_not_freeze_the_console(harness: AppHarness) -> None:
+    async with run_console(harness) as pilot:
+        ended: list[bool] = []
+        timer = pilot.app.screen.query_one(KeyBar).set_timer(-60, lambda: ended.append(True))
+        if timer._interval <= 0:
+            timer.stop()  # or this test would never end
+        assert timer._interval > 0, "Textual would count for ever"
+        await until(pilot, lambda: ended == [True])

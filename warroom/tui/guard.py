@@ -1,4 +1,4 @@
-"""Keeps an exception in a widget from ending the app: it is reported, and the widget goes on."""
+"""Keep an exception in a widget from ending the app, and a late timer from freezing it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 GONE = (NoMatches, NoScreen, ScreenStackError)
 """What is raised by whoever still looks for a widget or screen that was taken down."""
 
 PLACEHOLDER = "‹cannot be shown›"
-"""Stands where a widget failed to draw itself."""
+"""What is shown where a widget failed to draw itself."""
+
+
+LEAST_S = 0.001
+"""The shortest timer, in seconds."""
 
 
 def leaving(node: DOMNode) -> bool:
@@ -35,7 +40,7 @@ def guard(widget: Widget, report: Callable[[Exception], None], at_work: set[Mess
     up is closed again.
     """
     dispatch, render, render_line = widget._dispatch_message, widget.render, widget.render_line
-    compose = widget.compose
+    compose, set_timer = widget.compose, widget.set_timer
 
     async def dispatch_message(message: Message) -> None:
         at_work.add(widget)
@@ -76,10 +81,16 @@ def guard(widget: Widget, report: Callable[[Exception], None], at_work: set[Mess
             report(error)
             return Strip([Segment(PLACEHOLDER)]).adjust_cell_length(widget.size.width)
 
+    def guarded_set_timer(delay: float, *arguments: Any, **options: Any) -> Timer:
+        # With a time that has passed already, Textual 8 loops without ever yielding. That of a notification has if
+        # the screen was covered or busy for longer than it lasts.
+        return set_timer(max(delay, LEAST_S), *arguments, **options)
+
     # On the instance: Textual's own widgets are guarded too, and no class needs to know of it.
     vars(widget).update(
         _dispatch_message=dispatch_message,
         compose=guarded_compose,
         render=guarded_render,
         render_line=guarded_render_line,
+        set_timer=guarded_set_timer,
     )

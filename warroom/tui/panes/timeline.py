@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
@@ -10,7 +11,7 @@ from uuid import UUID
 from textual.content import Content
 
 from warroom.incident.delivery import Delivery, DeliveryState
-from warroom.incident.events import ItemChecked
+from warroom.incident.events import ChatMessage, ItemChecked, UpdatePosted
 from warroom.incident.incident import Incident, TimelineRow
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
@@ -35,9 +36,10 @@ KIND_STYLE = {
 
 
 def timeline_rows(incident: Incident, deliveries: Sequence[Delivery], zone: tzinfo, now: datetime) -> list[ListRow]:
-    """The entries: time, kind, words, who; for a post where it has arrived.
+    """The entries: time, kind, words, who; for a post whether it has arrived.
 
-    Items that another entry ticked are left out: the checklist shows them, and that entry is here.
+    Items that another entry ticked are left out: the checklist shows them, and that entry is here. Authors go by
+    their first names, unless two of them share one.
     """
     sent: dict[UUID, list[Delivery]] = {}
     for delivery in deliveries:
@@ -45,33 +47,58 @@ def timeline_rows(incident: Incident, deliveries: Sequence[Delivery], zone: tzin
             sent.setdefault(delivery.entry_id, []).append(delivery)
     rows, day = [], None
     today = now.astimezone(zone).date()
-    for row in incident.timeline:
-        if isinstance(row.entry.event, ItemChecked) and row.entry.event.because:
-            continue
+    authors = Counter(name.split()[0] for name in {row.by for row in incident.timeline if row.by.strip()})
+    for row in filter(_is_shown, incident.timeline):
         here = row.at.astimezone(zone)
         if here.date() != day and (day or here.date() != today):
             rows.append(ListRow("", Content.styled(f"{here:%A %d %B}", "$text-quiet")))
         day = here.date()
-        rows.append(_timeline_row(row, f"{here:%H:%M}", sent.get(row.id, ())))
+        first = row.by.split()[0] if row.by.strip() else ""
+        by = first if authors[first] == 1 else row.by
+        rows.append(_timeline_row(row, f"{here:%H:%M}", by, sent.get(row.id, ())))
     return rows
 
 
-def _timeline_row(row: TimelineRow, at: str, posts: Sequence[Delivery]) -> ListRow:
+def _is_shown(row: TimelineRow) -> bool:
+    return not (isinstance(row.entry.event, ItemChecked) and row.entry.event.because)
+
+
+def _timeline_row(row: TimelineRow, at: str, by: str, posts: Sequence[Delivery]) -> ListRow:
     style = "$text-quiet strike" if row.retracted else ""
-    state = join(
-        *(
-            literal(
-                f"{post.destination} {post.state.glyph}",
-                "" if post.state is DeliveryState.DELIVERED else "$text-warning",
-            )
-            for post in posts
-        )
-    )
-    word = f"{KIND_WORD.get(row.kind, row.kind):<9}"
+    state = _delivery_state(posts)
+    word = f"{_kind(row):<9}"
     kind = literal(word, "$text-quiet" if row.retracted else KIND_STYLE.get(row.kind, ""))
     amended = Content.styled(" (amended)", "$text-quiet") if row.amended else ""
-    words = Content.assemble((at, "$text-quiet"), " ", kind, " ", literal(row.text, style), amended)
-    return ListRow(str(row.id), words, join(state, literal(row.by, "$text-quiet") if row.by else None))
+    text = _text(row)
+    words = Content.assemble((at, "$text-quiet"), " ", kind, " ", literal(text, style), amended)
+    return ListRow(str(row.id), words, join(state, literal(by, "$text-quiet") if by else None))
+
+
+def _kind(row: TimelineRow) -> str:
+    if isinstance(row.entry.event, UpdatePosted) and row.reference:
+        return f"update #{row.reference}"
+    return KIND_WORD.get(row.kind, row.kind)
+
+
+def _text(row: TimelineRow) -> str:
+    """The row's text without what other columns show: its author, and for an update its number."""
+    event, text = row.entry.event, row.text
+    if isinstance(event, ChatMessage):
+        return text.removeprefix(f"{row.by} ({event.via}): ")
+    if isinstance(event, UpdatePosted):
+        for what in (f"update #{row.reference}: ", "declaration: "):
+            text = text.removeprefix(what)
+        return text
+    acted = text.removeprefix(f"{row.by} ") if row.by else text
+    return acted[:1].upper() + acted[1:] if acted != text else text
+
+
+def _delivery_state(posts: Sequence[Delivery]) -> Content | None:
+    """A tick once a post has arrived everywhere; until then each destination that it has not arrived at."""
+    missing = [post for post in posts if post.state is not DeliveryState.DELIVERED]
+    if missing:
+        return join(*(literal(f"{post.destination} {post.state.glyph}", "$text-warning") for post in missing))
+    return Content.styled("✓", "$text-success") if posts else None
 
 
 def _rows(given: PaneInput) -> list[ListRow]:
@@ -79,7 +106,7 @@ def _rows(given: PaneInput) -> list[ListRow]:
 
 
 def _detail(given: PaneInput) -> str:
-    return str(sum(not row.retracted for row in given.snapshot.incident.rows))
+    return str(sum(not row.retracted for row in filter(_is_shown, given.snapshot.incident.timeline)))
 
 
 TIMELINE = ListPane("timeline", "Timeline", "pane_timeline", "entries", _rows, _detail, private=True, follow=True)

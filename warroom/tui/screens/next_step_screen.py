@@ -72,7 +72,11 @@ class NextScreen(BaseScreen):
         bars = self.query("#next")
         if self.step and bars:
             key = (self.own_key(self.step) or key_of("next", self.context.keys)) if self.step.action else ""
-            bars.first(Bar).set_content(next_line(self.step, key))
+            bars.first(Bar).set_content(self.next_content(self.step, key))
+
+    def next_content(self, step: NextStep, key: str) -> Content:
+        """The content of the Next line: what to do, and the key that does it ("" for none)."""
+        return next_line(step, key)
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
         self.say_next()

@@ -19,6 +19,7 @@ from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.panes.checklist import ticked
 from warroom.tui.panes.headline import Headline
 from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.screens.next_step_screen import next_line
 from warroom.tui.widgets import block_text
 from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.text import URGENCY_STYLE, URGENCY_WORD, block, join, literal
@@ -82,6 +83,9 @@ class PresenterScreen(IncidentScreen):
             return ()
         # Without the deliveries: where a post went wrong is not for everyone on the call.
         return next_steps(self.incident, self.context.room.playbook, (), self.context.now())
+
+    def next_content(self, step: NextStep, key: str) -> Content:
+        return Content(next_line(step, key).plain.strip())  # the bar is inverse, and brings its own colours
 
     @property
     def _scale(self) -> int:

@@ -6,7 +6,7 @@ the screen is not drawn again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -16,8 +16,10 @@ from textual.color import Color
 from textual.strip import Strip
 from textual.widget import Widget
 
+from warroom.logs.message import message
 from warroom.logs.query import Query
 from warroom.logs.rows import Row
+from warroom.logs.view import LogView
 
 ON_DARK = ("#7cc4f5", "#e6a3d3", "#8fdc92", "#b9a8ff", "#5fd6d6", "#d9bf9c", "#c9d36a", "#a9bad0")
 ON_LIGHT = ("#0a5aa8", "#952a80", "#1a6a30", "#5a3cc2", "#006a72", "#7a4718", "#596000", "#46566b")
@@ -68,6 +70,7 @@ PARTS = {f"logpane--{name}" for name in ("fatal", "error", "warn", "notice", "cu
 
 _STRIPS = 400  # drawn rows that are kept
 _HEAD = 7  # cells before a label or a text: where the cursor is, and the level
+_CLOCK = 9  # cells of the time of day and a blank
 _PLAIN = frozenset(("info", "debug", "trace"))
 _PARTS = 20  # lines that one row takes at most where long lines are wrapped
 _HUE = "hue"  # of a source, in a list of names; the place follows
@@ -79,7 +82,8 @@ Names = tuple[str, ...]
 @dataclass(frozen=True, slots=True)
 class Look:
     """How a row is looked at: ``side`` cells scrolled away, or the ``part`` of it where lines are wrapped (None
-    where they are not), labels of ``label`` cells (0 for none), what matches ``query`` shown."""
+    where they are not), labels of ``label`` cells (0 for none), what matches ``query`` shown; with ``clock`` the
+    time of day in a column of its own."""
 
     width: int
     cursor: bool = False
@@ -88,16 +92,22 @@ class Look:
     part: int | None = None
     label: int = 0
     query: Query | None = None
+    clock: bool = False
 
     @property
     def room(self) -> int:
         """Cells there are for the text of a row."""
-        return text_room(self.width, self.label)
+        return text_room(self.width, self.label, self.clock)
+
+    @property
+    def head(self) -> int:
+        """Cells before the label or the text of a row."""
+        return _HEAD + (_CLOCK if self.clock else 0)
 
 
-def text_room(width: int, label: int) -> int:
-    """Cells there are for the text of a row in a pane so wide, with labels of so many cells."""
-    return max(0, width - _HEAD - (label + 2 if label else 0))
+def text_room(width: int, label: int, clock: bool) -> int:
+    """Cells there are for the text of a row in a pane so wide, with labels of so many cells and with the time."""
+    return max(0, width - _HEAD - (_CLOCK if clock else 0) - (label + 2 if label else 0))
 
 
 def one_line(text: str) -> str:
@@ -125,11 +135,11 @@ def line_breaks(text: str, space: int) -> list[tuple[int, int]]:
 
 
 class Painter:
-    """Draws for ``pane``, whose component classes are ``PARTS``; ``drawn`` gives a row's text, safe to draw."""
+    """Draws the rows of ``view`` for ``pane``, whose component classes are ``PARTS``."""
 
-    def __init__(self, pane: Widget, drawn: Callable[[Row], str]) -> None:
+    def __init__(self, pane: Widget, view: LogView) -> None:
         self._pane = pane
-        self._drawn = drawn
+        self._view = view
         self._strips: dict[tuple[object, ...], Strip] = {}
         self._styles: dict[Names, Style] = {}
         self._background: Color | None = None
@@ -163,20 +173,23 @@ class Painter:
 
     def parts(self, row: Row, look: Look) -> int:
         """How many lines the row takes where long lines are wrapped."""
-        return len(line_breaks(self._text(row), _space(row, look)))
+        return len(line_breaks(self.text(row), _space(row, look)))
 
     def hue(self, place: int) -> str:
         """The style of the source in this place."""
         return hue(place, self._background_color())
 
-    def _text(self, row: Row) -> str:
-        text = one_line(self._drawn(row))
-        return f"── {row.label} {text} ──" if row.notice else text
+    def text(self, row: Row) -> str:
+        """The text of a row as it is drawn: its message, where its time and level are in columns of their own."""
+        text = one_line(self._view.drawn_text(row))
+        if row.notice:
+            return f"── {row.label} {text} ──"
+        return message(text) if row.own_level or self._view.time_of(row) else text
 
     def _draw(self, row: Row, look: Look) -> Strip:
         base: Names = ("cursor",) if look.cursor else ()
         space = _space(row, look)
-        text = self._text(row)
+        text = self.text(row)
         head, body = self._head(row, look, base), (*base, "notice") if row.notice else base
         more = False
         if look.part is None:
@@ -216,8 +229,11 @@ class Painter:
         level = row.own_level
         word = f"{level.upper():<5} " if level else "      "
         head = [(lead, base), (word, (*base, level) if level and level not in _PLAIN else base)]
+        if look.clock:
+            at = self._view.time_of(row)
+            head.insert(1, (f"{at.astimezone(self._view.zone):%H:%M:%S} " if at else " " * _CLOCK, base))
         if look.part:
-            head = [(" " * _HEAD, base)]
+            head = [(" " * look.head, base)]
         if look.label:
             label = short_label(row.label, look.label)
             head += [(label, (*base, f"{_HUE}{row.log.place}")), ("│ ", base)]

@@ -32,7 +32,7 @@ from warroom.logs.records import Level, Record
 from warroom.logs.rows import Row, Seq
 from warroom.logs.view import LogView
 from warroom.safety import sanitize
-from warroom.tui.panes.logs.painter import CSS, PARTS, Look, Painter, one_line, text_room
+from warroom.tui.panes.logs.painter import CSS, PARTS, Look, Painter, text_room
 from warroom.tui.panes.logs.repaint_limit import RepaintLimit
 from warroom.tui.panes.logs.status import names, status
 from warroom.tui.panes.logs.viewport import Viewport
@@ -40,6 +40,7 @@ from warroom.tui.panes.logs.viewport import Viewport
 _BEHIND = 1.0  # the same behind a form: Textual then draws the form anew each time as well
 _WHEEL = 3  # rows a notch of the wheel
 _SIDE = 16  # cells a step to the side
+_CLOCK_FROM = 60  # columns from which on the time has a column of its own
 _LABEL = 16  # cells of a source's label at most
 
 
@@ -163,7 +164,8 @@ class LogPane(Widget, can_focus=True):
         self._matches = ""  # how many lines match, in words
         self._from: tuple[bool, Seq, int] | None = None  # where a search began, to go back to
         self._spike_seen = False
-        self._painter = Painter(self, view.drawn_text)
+        self._clock = False  # the rows have times, and there is room for them
+        self._painter = Painter(self, view)
         self._window_key: tuple[object, ...] = ()
         self._window: list[tuple[Row, int, int]] = []
         self._chip_rows = self._label_width = 0
@@ -627,7 +629,7 @@ class LogPane(Widget, can_focus=True):
         """Scrolls to the side as far as it takes to see what was found in the line under the cursor."""
         rows = self._view.rows(self._viewport.cursor, self._viewport.cursor + 1)
         query = self._search.query if self._search else None
-        text = one_line(self._view.drawn_text(rows[0])) if rows and query else ""
+        text = self._painter.text(rows[0]) if rows and query else ""
         span = next(query.spans(text), None) if query else None
         if self._wrap or span is None:
             return
@@ -687,13 +689,14 @@ class LogPane(Widget, can_focus=True):
                     part if self._wrap else None,
                     self._label_width,
                     query,
+                    self._clock,
                 ),
             )
         except Exception as error:  # noqa: BLE001 - an error in a render ends the whole console
             return Strip([Segment(f"cannot be drawn: {type(error).__name__}"[: size.width], self.rich_style)])
 
     def _text_room(self, size: Size) -> int:
-        return max(1, text_room(size.width, self._label_width))
+        return max(1, text_room(size.width, self._label_width, self._clock))
 
     def _lines(self, size: Size) -> list[tuple[Row, int, int]]:
         """The content of each line: the row, which part of it if lines are wrapped, and its position."""
@@ -716,12 +719,13 @@ class LogPane(Widget, can_focus=True):
             lines = [(row, 0, position) for position, row in enumerate(rows, start)]
             labels = [source.label for source in self._view.sources if not source.hidden]
             self._label_width = min(_LABEL, max(map(cell_len, labels))) if len(labels) > 1 else 0
+            self._clock = size.width >= _CLOCK_FROM and any(self._view.time_of(row) for row in rows)
             self._window = self._wrapped(lines) if self._wrap else lines
             self._window_key = key
         return self._window
 
     def _wrapped(self, lines: list[tuple[Row, int, int]]) -> list[tuple[Row, int, int]]:
-        room, look = self._room(), Look(self.size.width, part=0, label=self._label_width)
+        room, look = self._room(), Look(self.size.width, part=0, label=self._label_width, clock=self._clock)
         parts = [
             (row, part, position) for row, _, position in lines for part in range(self._painter.parts(row, look))
         ]
