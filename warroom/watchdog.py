@@ -34,6 +34,7 @@ RESET = (
     b"\x1b[?1004l\x1b[?2004l\x1b[?2048l"  # focus events, bracketed paste, resize events
     b"\x1b[<u"  # keyboard protocol; it belongs to the alternate screen, so before leaving that
     b"\x1b[?1049l\x1b[?7h\x1b[?25h\x1b[0m"  # alternate screen, line wrap, cursor, colours
+    b"\x1b[23;0t"  # the window's title from before
 )
 """Undoes what a full-screen program asked of the terminal (XTerm control sequences; kitty keyboard protocol)."""
 

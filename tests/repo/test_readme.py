@@ -227,7 +227,7 @@ def test_every_block_of_settings_is_one_of_these() -> None:
 
 # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────
 
-SHOWN = ("INC-1", "CRITICAL", "Timeline", "Checklist", "Roles", "ERROR", "Next", "update", "transcript")
+SHOWN = ("INC-1", "CRITICAL", "Timeline", "Checklist", "Roles", "ERROR", "Next", "update #", "✓")
 
 
 def words_of(svg: str) -> str:

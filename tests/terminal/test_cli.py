@@ -660,6 +660,20 @@ def test_with_several_open_the_one_meant_is_asked_for(with_incident: CliHarness)
     assert "acknowledged" in with_incident.run_ok("status", "--json", "--incident", "INC-1").json["milestones"]
 
 
+def test_status_short_is_one_line_about_the_worst_open_incident_or_nothing(cli_harness: CliHarness) -> None:
+    assert cli_harness.run_ok("status", "--short").out == ""
+    cli_harness.run_ok("declare", "search-api", "Search is slow", "--severity", "low")
+    cli_harness.run_ok(
+        "declare", "checkout-api", "Card payments fail", "--severity", "critical", "--started", "-13m"
+    )
+    cli_harness.run_ok("assign", "incident_commander", "Bob", "--incident", "INC-2")
+    line = cli_harness.run_ok("status", "--short").out
+    assert re.fullmatch(r"● CRITICAL INC-2 13 min · IC Bob · update in \d+ min · \+1\n", line), line
+    cli_harness.now += timedelta(hours=1)
+    assert "UPDATE " in (late := cli_harness.run_ok("status", "--short").out) and " OVERDUE" in late
+    assert "INC-1" in cli_harness.run_ok("status", "--short", "--incident", "INC-1").out
+
+
 def test_with_nothing_declared_the_way_to_begin_is_told(cli_harness: CliHarness) -> None:
     result = cli_harness.run("status")
     assert result.status == 1 and "warroom declare" in result.err

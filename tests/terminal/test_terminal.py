@@ -53,6 +53,11 @@ class Terminal:
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self._screen.display)
 
+    @property
+    def title(self) -> str:
+        """The title of the terminal's window."""
+        return str(self._screen.title)
+
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
 
@@ -135,6 +140,7 @@ def assert_given_back(terminal: Terminal) -> None:
     written = terminal.bytes
     assert written.rfind(LEFT) > written.rfind(ENTERED) >= 0, "still in the alternate screen"
     assert written.rfind(CURSOR_SHOWN) > written.rfind(b"\x1b[?25l"), "the cursor is still hidden"
+    assert written.rfind(b"\x1b[23;0t") >= written.rfind(b"\x1b[22;0t"), "the terminal's title is not restored"
     for off in MOUSE_OFF:
         assert written.rfind(off) > written.rfind(off[:-1] + b"h"), f"{off!r} is missing"
 
@@ -164,6 +170,7 @@ def test_the_first_frame_appears_keys_answer_and_ctrl_q_leaves(data: Path) -> No
         terminal.until("Next")
         terminal.press("\r")
         terminal.until("1 Checklist")
+        terminal.until(lambda: "CRITICAL INC-1" in terminal.title)
         terminal.press("?")
         terminal.until("Post an update")
         terminal.press("\x1b")

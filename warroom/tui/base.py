@@ -113,6 +113,7 @@ class BaseApp(App[None]):
         self._at_work: set[MessagePump] = set()
         self.keys = KeyQueue(self, self._at_work, lambda: self.takes_keys, self._pass_on, self._tell_dropped)
         self._ended_by = 0  # the signal
+        self._terminal_title = ""  # as set by us
         self._lent = False
         self.register_theme(GROUND)
         self.theme = GROUND.name
@@ -152,6 +153,7 @@ class BaseApp(App[None]):
         try:
             with watchdog.screen():
                 super().run(**how)
+                self._restore_terminal_title()
         finally:
             threading.excepthook = threading.__excepthook__
             for number, handler in before.items():
@@ -199,6 +201,23 @@ class BaseApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._inert]
+
+    def set_terminal_title(self, title: str) -> None:
+        """Set the title of the terminal's window; the one from before comes back at the end."""
+        if self._driver is None or self.is_headless or self._exit or title == self._terminal_title:
+            return
+        before, self._terminal_title = self._terminal_title, title
+        # XTWINOPS 22 and 23 save and restore the title: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
+        save = "" if before else "\x1b[22;0t"
+        text = "".join(c for c in title if c.isprintable())
+        self._driver.write(f"{save}\x1b]0;{text}\x07")
+
+    def _restore_terminal_title(self) -> None:
+        # After Textual's writer has ended, whose queue is full where the terminal takes no output.
+        if self._terminal_title and sys.__stderr__:
+            with contextlib.suppress(OSError, ValueError):
+                sys.__stderr__.write("\x1b[23;0t")
+                sys.__stderr__.flush()
 
     # ── keys ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -50,9 +50,13 @@ def list_(context: CliContext, live: bool) -> None:
         output.print_err(f"Unacknowledged alerts: {waiting}. See: warroom alert")
 
 
-@verb(SECTION, reads=True, example="warroom status\nwarroom status --json")
-def status(context: CliContext) -> None:
+@verb(SECTION, reads=True, example="warroom status\nwarroom status --json\nwarroom status --short")
+@click.option("--short", is_flag=True, help="One line for a status bar: the worst open incident, or nothing.")
+def status(context: CliContext, short: bool) -> None:
     """Show one incident: severity, duration, roles, what is due, readings, what to do next."""
+    if short:
+        _print_short(context)
+        return
     from warroom.incident.summary import summarise
     from warroom.room.snapshot import incident_snapshot
 
@@ -117,6 +121,28 @@ def _observed(observation: Observation | None, now: datetime) -> Iterator[list[s
         yield [f"Job {job.name}", f"{job.problem} ({whose})"]
     if not failing:
         yield ["Background", f"{len(observation.jobs)} jobs running ({whose})"]
+
+
+def _print_short(context: CliContext) -> None:
+    """One line about the worst open incident, without folding any: a status bar asks every few seconds."""
+    room, now = context.room, context.room.clock()
+    live = [row for row in room.summaries() if row.open and context.incident_id in (None, row.id)]
+    if not live:
+        return
+    worst = min(live, key=lambda row: (room.playbook.rank(row.severity), row.milestones["started"]))
+    glyph = room.playbook.severity(worst.severity).glyph
+    parts = [f"{glyph} {worst.severity.upper()} {worst.id} {format_duration(worst.elapsed(now))}"]
+    if worst.drill:
+        parts.insert(0, "DRILL")
+    leader = worst.roles.get("incident_commander", "")
+    parts.append(f"IC {leader}" if leader else "no IC")
+    if worst.next_update_at:
+        left = worst.next_update_at - now
+        due = format_duration(abs(left))
+        parts.append(f"update in {due}" if left > timedelta(0) else f"UPDATE {due} OVERDUE")
+    if len(live) > 1:
+        parts.append(f"+{len(live) - 1}")
+    output.print_out(" · ".join(parts))
 
 
 def _due(countdown: Any, context: CliContext) -> str:

@@ -10,8 +10,10 @@ from textual.screen import Screen
 from textual.worker import WorkType
 
 from warroom.errors import WarroomError
+from warroom.incident import timing
 from warroom.incident.incident import Incident
 from warroom.tui.actions import ACTIONS, BY_ID, bindings, key_of
+from warroom.tui.base import BaseApp
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import LoadFailed
 from warroom.tui.widgets.bars import Key, KeyBar
@@ -44,12 +46,26 @@ class BaseScreen(Screen[None]):
     def _beat(self) -> None:
         if not self.covered:
             self.tick()
+            self._title_terminal()
+
+    def _title_terminal(self) -> None:
+        """Say in the terminal's title which incident is open, for whoever looks at another window."""
+        incident, app = self.subject, self.app
+        if isinstance(app, BaseApp):
+            running = incident is not None and incident.open
+            app.set_terminal_title(self._incident_title(incident) if incident and running else app.TITLE)
+
+    def _incident_title(self, incident: Incident) -> str:
+        elapsed = timing.format_duration(timing.elapsed(incident, self.context.now()))
+        drill = "DRILL " if incident.drill else ""
+        return f"{drill}{incident.severity.upper()} {incident.id} {elapsed}"
 
     def tick(self) -> None:
         """Bring what depends on the time of day up to date: called once a second while the screen is seen."""
 
     def on_screen_resume(self) -> None:
         self.tick()
+        self._title_terminal()
 
     @property
     def takes_keys(self) -> bool:
