@@ -408,8 +408,8 @@ class RawServer:
         head, _, body = data.partition(b"\r\n\r\n")
         lengths = [line[15:] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
         length = int(lengths[0]) if lengths else 0
-        while len(body) < length:
-            body += connection.recv(65536)
+        while len(body) < length and (part := connection.recv(65536)):  # b"": cut off in the middle
+            body += part
         return head + b"\r\n\r\n" + body
 
 
