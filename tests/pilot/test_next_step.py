@@ -588,6 +588,7 @@ async def test_pressing_only_the_key_that_next_names_closes_the_incident_and_und
     assert harness.room.incident(incident_id).status == "closed", result
 
 
+@pytest.mark.nightly
 async def test_pressing_only_the_key_that_next_names_finishes_a_drill_that_is_under_way(
     harness: AppHarness, drills: dict[str, list[Entry]]
 ) -> None:

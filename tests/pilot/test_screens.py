@@ -509,7 +509,10 @@ async def test_what_a_second_room_does_is_shown_here(harness: AppHarness) -> Non
 # ── the whole path ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param(SMALL, id="80x24"), pytest.param(LARGE, id="160x45", marks=pytest.mark.nightly)],
+)
 async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_names(
     harness: AppHarness, size: tuple[int, int]
 ) -> None:
