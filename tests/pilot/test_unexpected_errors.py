@@ -14,11 +14,12 @@ from harness.app import DEADLINE_S, AppHarness, run_console, screen_text, settle
 from textual import events
 from textual.app import ComposeResult, RenderResult
 from textual.command import CommandPalette
+from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Static, TextArea
 
 from warroom.diagnostics import KEPT, write_report
 from warroom.incident.commands import Declare, Note
@@ -57,6 +58,13 @@ class BrokenLine(Widget):
     """Fails to draw each of its lines."""
 
     def render_line(self, y: int) -> Strip:
+        return fail()  # type: ignore[no-any-return]
+
+
+class BrokenLines(Widget):
+    """Fails to draw all of its lines at once, as a text area does when its theme fails."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
         return fail()  # type: ignore[no-any-return]
 
 
@@ -140,6 +148,13 @@ async def in_the_render_of_a_line(pilot: Pilot[None], monkeypatch: pytest.Monkey
     broken.styles.height = 1
 
 
+async def in_the_render_of_all_lines(
+    pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness
+) -> None:
+    await pilot.app.screen.mount(broken := BrokenLines())
+    broken.styles.height = 1
+
+
 async def while_a_screen_is_put_together(
     pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, harness: AppHarness
 ) -> None:
@@ -158,6 +173,7 @@ PLANTS: tuple[Plant, ...] = (
     in_the_thread_that_loads_what_changed,
     in_a_render,
     in_the_render_of_a_line,
+    in_the_render_of_all_lines,
     while_a_screen_is_put_together,
 )
 
@@ -304,6 +320,15 @@ async def test_a_palette_that_lists_nothing_takes_page_keys(harness: AppHarness)
         await pilot.press("ctrl+p", *"zzzzqqqq")
         await pilot.press("pagedown", "pageup")
         assert isinstance(pilot.app.screen, CommandPalette)
+
+
+@pytest.mark.anyio
+async def test_a_text_area_first_drawn_after_its_removal_is_no_error(harness: AppHarness) -> None:
+    async with run_console(harness) as pilot:
+        await pilot.app.screen.mount(area := TextArea("gone"))
+        await area.remove()
+        assert [strip.text for strip in area.render_lines(Region(0, 0, 4, 2))] == ["    ", "    "]
+        assert toasts(pilot.app) == []
 
 
 @pytest.mark.anyio

@@ -10,6 +10,7 @@ from textual.app import ScreenStackError
 from textual.content import Content
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
+from textual.geometry import Region
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
@@ -39,8 +40,8 @@ def guard(widget: Widget, report: Callable[[Exception], None], at_work: set[Mess
     While it handles a message it is in ``at_work``. Call this before the widget starts. A screen that cannot be set
     up is closed again.
     """
-    dispatch, render, render_line = widget._dispatch_message, widget.render, widget.render_line
-    compose, set_timer = widget.compose, widget.set_timer
+    dispatch, compose, set_timer = widget._dispatch_message, widget.compose, widget.set_timer
+    render, render_line, render_lines = widget.render, widget.render_line, widget.render_lines
 
     async def dispatch_message(message: Message) -> None:
         at_work.add(widget)
@@ -81,6 +82,15 @@ def guard(widget: Widget, report: Callable[[Exception], None], at_work: set[Mess
             report(error)
             return Strip([Segment(PLACEHOLDER)]).adjust_cell_length(widget.size.width)
 
+    def guarded_render_lines(crop: Region) -> list[Strip]:
+        try:
+            return render_lines(crop)
+        except Exception as error:  # noqa: BLE001
+            # Between a widget's removal and the next layout the screen still draws it, without its styles.
+            if widget.is_attached:
+                report(error)
+            return [Strip.blank(crop.width)] * crop.height
+
     def guarded_set_timer(delay: float, *arguments: Any, **options: Any) -> Timer:
         # With a time that has passed already, Textual 8 loops without ever yielding. That of a notification has if
         # the screen was covered or busy for longer than it lasts.
@@ -92,5 +102,6 @@ def guard(widget: Widget, report: Callable[[Exception], None], at_work: set[Mess
         compose=guarded_compose,
         render=guarded_render,
         render_line=guarded_render_line,
+        render_lines=guarded_render_lines,
         set_timer=guarded_set_timer,
     )
