@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -34,3 +35,9 @@ def test_the_scale_that_fits_fits_whatever_the_text(text: str, columns: int) -> 
 def test_accents_are_dropped_and_a_name_without_glyphs_is_plain_text() -> None:
     assert block_text.lines("Zoë") == block_text.lines("ZOE")
     assert block_text.lines("陈伟") == () and block_text.content("陈伟", 2, "bold").plain == "陈伟"
+
+
+def test_durations_are_to_the_minute() -> None:
+    assert block_text.duration(timedelta(seconds=761)) == "12 MIN"
+    assert block_text.duration(timedelta(hours=2, minutes=5)) == "2 H 05"
+    assert block_text.duration(timedelta(days=3, hours=4, minutes=59)) == "3 D 04 H"

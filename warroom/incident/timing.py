@@ -26,6 +26,11 @@ class Countdown:
     whole_s: float
 
     @property
+    def distance(self) -> timedelta:
+        """How far ``due`` is from now, ahead or past."""
+        return timedelta(seconds=abs(self.left_s))
+
+    @property
     def urgency(self) -> Urgency:
         """``soon`` in the last fifth of the wait; ``overdue`` a fifth of the wait (at least 1 min) past due."""
         if self.left_s > self.whole_s / 5:
@@ -108,16 +113,6 @@ def format_duration(duration: timedelta) -> str:
     days, hours, mins = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
     parts = [(days, "d"), (hours, "h"), (mins, "min")]
     return " ".join(f"{n} {unit}" for n, unit in parts if n)
-
-
-def large_duration(duration: timedelta) -> str:
-    """Format a duration for large type, to the minute: ``13 MIN``, ``2 H 05``, ``3 D 04 H``."""
-    minutes = max(0, int(duration.total_seconds())) // 60
-    if minutes < 60:
-        return f"{minutes} MIN"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} H {minutes % 60:02}"
-    return f"{minutes // (24 * 60)} D {minutes // 60 % 24:02} H"
 
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}

@@ -107,11 +107,11 @@ class BaseApp(App[None]):
         self._theme_before = ""
         self._inert = ControlFilter()  # one for good: what it has made of a line is kept by its identity
         self._crash_folder = crash_folder or Path(tempfile.gettempdir())
-        self.faults = ErrorReports(self._crash_folder, self._tell_fault)
+        self.faults = ErrorReports(self._crash_folder, self._notify_fault)
         self.goes_on = False
         """Whether an unexpected error is survived: from when there is a screen to go on with."""
         self._at_work: set[MessagePump] = set()
-        self.keys = KeyQueue(self, self._at_work, lambda: self.takes_keys, self._pass_on, self._tell_dropped)
+        self.keys = KeyQueue(self, self._at_work, lambda: self.takes_keys, self._pass_on, self._notify_dropped)
         self._ended_by = 0  # the signal
         self._terminal_title = ""  # as set by us
         self._lent = False
@@ -240,7 +240,7 @@ class BaseApp(App[None]):
         except Exception as error:  # noqa: BLE001 — the edge
             self._handle_exception(error)
 
-    def _tell_dropped(self, text: str) -> None:
+    def _notify_dropped(self, text: str) -> None:
         self.notify(text, severity="warning", markup=False, timeout=6)
 
     # ── faults ────────────────────────────────────────────────────────────────────────────────────────────
@@ -279,7 +279,7 @@ class BaseApp(App[None]):
         if error is not None:
             self.faults.note(error)
 
-    def _tell_fault(self, text: str) -> None:
+    def _notify_fault(self, text: str) -> None:
         from warroom.safety import sanitize
 
         if not self._exit:

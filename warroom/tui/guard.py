@@ -25,7 +25,7 @@ PLACEHOLDER = "‹cannot be shown›"
 """What is shown where a widget failed to draw itself."""
 
 
-LEAST_S = 0.001
+SHORTEST_TIMER_S = 0.001
 """The shortest timer, in seconds."""
 
 
@@ -94,7 +94,7 @@ def guard(widget: Widget, report: Callable[[Exception], None], at_work: set[Mess
     def guarded_set_timer(delay: float, *arguments: Any, **options: Any) -> Timer:
         # With a time that has passed already, Textual 8 loops without ever yielding. That of a notification has if
         # the screen was covered or busy for longer than it lasts.
-        return set_timer(max(delay, LEAST_S), *arguments, **options)
+        return set_timer(max(delay, SHORTEST_TIMER_S), *arguments, **options)
 
     # On the instance: Textual's own widgets are guarded too, and no class needs to know of it.
     vars(widget).update(

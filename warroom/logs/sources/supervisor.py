@@ -41,9 +41,9 @@ def main(control: int, grace_s: float, argv: list[str]) -> None:
         signal.signal(number, lambda *_: None)
     started = _start(argv)
     if isinstance(started, OSError):
-        _say(control, f"E{started.errno}")
+        _report(control, f"E{started.errno}")
         return
-    _say(control, "R")
+    _report(control, "R")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for fd in (1, 2):  # the command's alone: their end is its end
         os.dup2(nowhere, fd)
@@ -83,7 +83,7 @@ class _Command:
             if not pid:
                 return
             if pid == self._pid:
-                _say(self._control, f"S{os.waitstatus_to_exitcode(status)}")
+                _report(self._control, f"S{os.waitstatus_to_exitcode(status)}")
 
     def end_all(self, grace_s: float, woken: int) -> None:
         """Ask every process that is alive to end, then kill it."""
@@ -182,7 +182,7 @@ def _prctl(option: int, value: int) -> None:
             ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _say(control: int, word: str) -> None:
+def _report(control: int, word: str) -> None:
     with suppress(OSError):  # the console is gone
         os.write(control, f"{word}\n".encode())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
 from textual.content import Content
 
@@ -99,7 +99,7 @@ def _second(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo,
 
 
 def _countdown(what: str, countdown: Countdown, zone: tzinfo, *, bar: bool = False) -> Content:
-    time = timing.format_duration(timedelta(seconds=abs(countdown.left_s)))
+    time = timing.format_duration(countdown.distance)
     if countdown.left_s <= 0:
         text = f"{what.upper()} {time} {URGENCY_WORD[countdown.urgency]}".rstrip()
     else:

@@ -288,8 +288,8 @@ class HomeScreen(PaneScreen, NextScreen):
         rows = self.query_one("#all", RowList)
         return "↵" if self.focused is rows and rows.cursor_id == step.target else ""
 
-    def say_next(self) -> None:
-        super().say_next()
+    def show_next_line(self) -> None:
+        super().show_next_line()
         self._show_keys()
 
     def _show_keys(self) -> None:

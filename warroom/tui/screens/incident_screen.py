@@ -374,7 +374,7 @@ class IncidentScreen(NextScreen):
         if await self.run_command(check):  # the cursor goes on to what is to be done next
             for rows in self.query("#items").results(RowList):
                 rows.lead_again()
-            self.say_next()
+            self.show_next_line()
 
     async def _untick(self, item: str) -> None:
         await self.run_command(Uncheck(item))

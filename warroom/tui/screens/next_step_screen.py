@@ -59,7 +59,7 @@ class NextScreen(BaseScreen):
         """Find the next step, mark its row and show it in the Next line."""
         self.steps = self.find_steps()
         self.lead()
-        self.say_next()
+        self.show_next_line()
 
     def lead(self) -> None:
         """Mark the row of the step's target in its list; the cursor rests there until a person moves it."""
@@ -67,7 +67,7 @@ class NextScreen(BaseScreen):
         for rows in self.query(RowList):
             rows.lead(target)
 
-    def say_next(self) -> None:
+    def show_next_line(self) -> None:
         """Say the step and the key that does it now, which depends on where the cursor is."""
         bars = self.query("#next")
         if self.step and bars:
@@ -79,10 +79,10 @@ class NextScreen(BaseScreen):
         return next_line(step, key)
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
-        self.say_next()
+        self.show_next_line()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self.say_next()
+        self.show_next_line()
 
     # ── actions ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import partial
 
 from textual import events
@@ -30,7 +29,7 @@ WIDE = 140
 FACTS = 5
 """Rows that are kept for the facts below the large type."""
 
-NEWS = ("actions", "root_cause", "next_steps")
+REPORTED_FIELDS = ("actions", "root_cause", "next_steps")
 """The fields of an update that the screen does not show anyway."""
 
 
@@ -111,7 +110,7 @@ class PresenterScreen(IncidentScreen):
     def _elapsed(self, snapshot: IncidentSnapshot) -> Content:
         """How long it has been going on, as large as the window allows."""
         incident, now = snapshot.incident, self.context.now()
-        large = timing.large_duration(timing.elapsed(incident, now))
+        large = block_text.duration(timing.elapsed(incident, now))
         number, _, unit = large.partition(" ") if large.endswith(" MIN") else (large, "", "")
         beside = block_text.width(unit, self._scale) + 2 if unit else 0
         rows = self.size.height - 2 * block_text.rows(self._scale) - FACTS - 5
@@ -135,7 +134,7 @@ class PresenterScreen(IncidentScreen):
         resolved = incident.milestones.get("resolved")
         if update:
             caption = "Next update in" if update.left_s > 0 else f"Next update {URGENCY_WORD[update.urgency]} by"
-            left = timing.large_duration(timedelta(seconds=abs(update.left_s)))
+            left = block_text.duration(update.distance)
             due = f"due {update.due.astimezone(self.context.zone):%H:%M}"
             style = "$text-error" if update.left_s <= 0 else "$text-warning" if update.urgency == "soon" else "bold"
             lines = [
@@ -178,7 +177,11 @@ class PresenterScreen(IncidentScreen):
             if posts:
                 last = posts[-1]
                 at = f"{last.at.astimezone(self.context.zone):%H:%M}"
-                parts += [Content(""), literal(f"{who} updated at {at}", "$text-quiet"), block(_news(last.update))]
+                parts += [
+                    Content(""),
+                    literal(f"{who} updated at {at}", "$text-quiet"),
+                    block(_reported(last.update)),
+                ]
                 break
         else:
             parts += [Content(""), literal("No update posted yet", "$text-quiet")]
@@ -188,9 +191,11 @@ class PresenterScreen(IncidentScreen):
         return Content("\n").join(parts)
 
 
-def _news(update: UpdatePosted) -> str:
+def _reported(update: UpdatePosted) -> str:
     """What an update reports besides what the screen shows anyway; the whole text of one without such fields."""
-    return "\n".join(filter(None, (update.fields.get(name, "").strip() for name in NEWS))) or update.words
+    return (
+        "\n".join(filter(None, (update.fields.get(name, "").strip() for name in REPORTED_FIELDS))) or update.words
+    )
 
 
 def _wrapped(text: str, columns: int, rows: int) -> list[Content]:

@@ -85,7 +85,7 @@ class RecordScreen(Detail):
         if self._left_s <= 0 or self.has_class("-privacy"):
             self._mask()
         else:
-            self._say()
+            self._show_hints()
 
     def _mask(self) -> None:
         if self._timer:
@@ -95,9 +95,9 @@ class RecordScreen(Detail):
 
     def _show(self) -> None:
         self.query_one(Static).update(block(self._record.text(masked=not self._left_s)))
-        self._say()
+        self._show_hints()
 
-    def _say(self) -> None:
+    def _show_hints(self) -> None:
         key = key_of("reveal", self._keys)
         hints = [f"{key_of('copy', self._keys)} copies"]
         if self._pin:

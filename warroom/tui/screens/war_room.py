@@ -139,7 +139,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
             read_only=bool(self.context.room.read_only),
         )
         tiled = self.has_class("-tiled")
-        elapsed = timing.large_duration(timing.elapsed(incident, now))
+        elapsed = block_text.duration(timing.elapsed(incident, now))
         if elapsed != self._elapsed:
             self._elapsed = elapsed
             self.query_one("#elapsed", Static).update(block_text.content(elapsed, 1, "bold"))

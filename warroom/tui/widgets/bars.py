@@ -21,13 +21,13 @@ class Bar(Static):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__("", id=id, classes=classes, markup=False)
-        self._said: Content | None = None
+        self._content: Content | None = None
 
     def set_content(self, content: Content) -> None:
         """Show ``content``."""
         # is_same also compares styles, where == compares the text alone.
-        if self._said is None or not self._said.is_same(content):
-            self._said = content
+        if self._content is None or not self._content.is_same(content):
+            self._content = content
             self.update(content, layout=False)  # its size is the style sheet's; a layout repaints the whole screen
 
 

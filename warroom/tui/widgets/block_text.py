@@ -7,6 +7,7 @@ every terminal font; at scale n it is n columns by n half rows.
 from __future__ import annotations
 
 import unicodedata
+from datetime import timedelta
 from functools import lru_cache
 
 from textual.content import Content
@@ -77,6 +78,16 @@ def content(text: str, scale: int, style: str) -> Content:
     """The text as lines of blocks; the plain text in capitals if it has a character without a glyph."""
     made = lines(text, scale)
     return Content.styled("\n".join(made), style) if made else Content.styled(text.upper(), f"{style} bold")
+
+
+def duration(value: timedelta) -> str:
+    """Format a duration for large type, to the minute: ``13 MIN``, ``2 H 05``, ``3 D 04 H``."""
+    minutes = max(0, int(value.total_seconds())) // 60
+    if minutes < 60:
+        return f"{minutes} MIN"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} H {minutes % 60:02}"
+    return f"{minutes // (24 * 60)} D {minutes // 60 % 24:02} H"
 
 
 @lru_cache(256)
