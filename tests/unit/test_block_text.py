@@ -41,3 +41,7 @@ def test_durations_are_to_the_minute() -> None:
     assert block_text.duration(timedelta(seconds=761)) == "12 MIN"
     assert block_text.duration(timedelta(hours=2, minutes=5)) == "2 H 05"
     assert block_text.duration(timedelta(days=3, hours=4, minutes=59)) == "3 D 04 H"
+
+
+def test_large_type_that_does_not_fit_is_plain_text() -> None:
+    assert block_text.content("13 min", block_text.fits("13 MIN", 5), "bold").plain == "13 MIN"

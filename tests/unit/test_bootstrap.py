@@ -1,4 +1,4 @@
-"""The house itself: lint, types, the arrows between the rooms, what an import costs, what the docs say."""
+"""The repository: lint, types, dependencies between packages, cost of imports, and what the manual says."""
 
 from __future__ import annotations
 
@@ -186,3 +186,9 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
         if home in path.read_bytes()
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "tests" / "bench").glob("*.py")))
+def test_every_benchmark_can_be_started(name: str) -> None:
+    done = run(sys.executable, "-c", f"import tests.bench.{name}")
+    assert done.returncode == 0, done.stderr

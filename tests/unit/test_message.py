@@ -52,3 +52,21 @@ def test_no_text_is_lost_or_made_up(text: str) -> None:
     words = message(text)
     assert words.strip() or not text.strip()
     assert 0 <= message_start(text) <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            '10.0.0.7 - - [28/Jan/2026:14:02:11 +0000] "GET /pay?a=1 HTTP/1.1" 503 17',
+            "GET /pay?a=1 503 17  10.0.0.7",
+        ),
+        (
+            '10.0.0.7 - ada [28/Jan/2026:14:02:11 +0000] "POST /pay HTTP/2" 200 - "-" "curl/8.5"',
+            'POST /pay 200 -  10.0.0.7 ada "-" "curl/8.5"',
+        ),
+        ('10.0.0.7 - - [28/Jan/2026:14:02:11 +0000] "-" 400 0', "- 400 0  10.0.0.7"),
+    ],
+)
+def test_an_access_log_shows_the_request_first(line: str, shown: str) -> None:
+    assert message(line) == shown

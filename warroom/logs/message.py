@@ -1,7 +1,8 @@
 """The message of a log line: what is left once its time, level, thread and logger are shown in columns. Pure.
 
-Text formats lose their prefix; JSON and logfmt show their message first, then the other fields. A line of unknown
-form is returned unchanged, and so is one that would be empty. Nothing is decoded but JSON: safe text stays safe.
+Text formats lose their prefix. JSON and logfmt show their message first, then the other fields; access logs show
+the request first, then the client. A line of unknown form is returned unchanged, and so is one that would be empty.
+Nothing is decoded but JSON: safe text stays safe.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ _PREFIX = re.compile(
 )
 _LEVEL_FIRST = re.compile(rf"[\[<(]?{_LEVEL}{_SEPARATOR}++")
 _SYSLOG = re.compile(r" [\w.-]{1,255} (?=[\w./@()-]{1,64}(?:\[[\w.-]{1,30}\])?: )")
+_ACCESS = re.compile(
+    r'(?P<client>\S{1,255}) \S{1,255} (?P<user>\S{1,255}) \[[^\]]{1,40}\] "(?P<request>[^"]*?)(?: HTTP/[\d.]+)?" '
+    r"(?P<status>\d{3}) (?P<size>\d+|-)(?P<rest>.*)",
+    re.DOTALL,
+)
+"""A line of the common or the combined log format, https://httpd.apache.org/docs/2.4/logs.html#accesslog."""
 _KLOG = re.compile(r"[IWEF]\d{4} [\d:.]{8,15} +\d+ [\w./-]+:\d+\] ")
 
 
@@ -50,6 +57,9 @@ def message(text: str) -> str:
         return text
     if text[0] == "{":
         return _of_json(text) or text
+    if access := _ACCESS.fullmatch(text):
+        client = access["client"] if access["user"] == "-" else f"{access['client']} {access['user']}"
+        return f"{access['request']} {access['status']} {access['size']}  {client}{access['rest']}"
     start = message_start(text)
     if not start and "=" in text[:60] and (found := _of_logfmt(text)):
         return found

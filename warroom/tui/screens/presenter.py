@@ -95,7 +95,7 @@ class PresenterScreen(IncidentScreen):
         """How bad it is in large type, and what users notice."""
         incident, columns = snapshot.incident, max(20, self.size.width - 2)
         word = incident.severity if incident.status == "investigating" else incident.status
-        scale = min(self._scale, block_text.fits(word, columns * 2 // 3) or 1)
+        scale = min(self._scale, block_text.fits(word, columns * 2 // 3))
         large = block_text.content(word, scale, "").split("\n")
         label = "Impact was" if incident.impact_ended else "Impact"
         room = columns - max(line.cell_length for line in large) - 4
@@ -115,7 +115,9 @@ class PresenterScreen(IncidentScreen):
         beside = block_text.width(unit, self._scale) + 2 if unit else 0
         rows = self.size.height - 2 * block_text.rows(self._scale) - FACTS - 5
         columns = self.size.width // 2 - beside - 4
-        scale = max(1, min(block_text.fits(number, columns), max(1, rows * 2 // block_text.HEIGHT)))
+        scale = min(block_text.fits(number, columns), max(1, rows * 2 // block_text.HEIGHT))
+        if not scale:
+            number, unit = large, ""
         style = "bold" if incident.open else "$text-success bold"
         digits = block_text.content(number, scale, style).split("\n")
         units = block_text.content(unit, self._scale, "$text-quiet").split("\n") if unit else []

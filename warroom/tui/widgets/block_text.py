@@ -75,8 +75,8 @@ def fits(text: str, columns: int, *, largest: int = 8) -> int:
 
 
 def content(text: str, scale: int, style: str) -> Content:
-    """The text as lines of blocks; the plain text in capitals if it has a character without a glyph."""
-    made = lines(text, scale)
+    """The text as lines of blocks; plain text in capitals at scale 0 or if it has a character without a glyph."""
+    made = lines(text, scale) if scale else ()
     return Content.styled("\n".join(made), style) if made else Content.styled(text.upper(), f"{style} bold")
 
 

@@ -48,6 +48,8 @@ def hue(place: int, ground: Color) -> str:
 
 def short_label(label: str, cells: int) -> str:
     """A source's name in so many cells; of a longer one the middle is left out, as names often begin alike."""
+    if cell_len(label) > cells:
+        label = label.removesuffix(".log")
     if cell_len(label) <= cells:
         return set_cell_size(label, cells)
     head = chop_cells(label, max(1, (cells - 1) // 2))[0]
@@ -103,6 +105,11 @@ class Look:
     def head(self) -> int:
         """Cells before the label or the text of a row."""
         return _HEAD + (_CLOCK if self.clock else 0)
+
+
+def label_cells(widest: int, width: int) -> int:
+    """Cells of the column of labels: as many as the widest label, but no more than the messages can spare."""
+    return min(widest, 12 if width >= 100 else 8)
 
 
 def text_room(width: int, label: int, clock: bool) -> int:

@@ -32,7 +32,7 @@ from warroom.logs.records import Level, Record
 from warroom.logs.rows import Row, Seq
 from warroom.logs.view import LogView
 from warroom.safety import sanitize
-from warroom.tui.panes.logs.painter import CSS, PARTS, Look, Painter, text_room
+from warroom.tui.panes.logs.painter import CSS, PARTS, Look, Painter, label_cells, text_room
 from warroom.tui.panes.logs.repaint_limit import RepaintLimit
 from warroom.tui.panes.logs.status import names, status
 from warroom.tui.panes.logs.viewport import Viewport
@@ -41,7 +41,6 @@ _BEHIND = 1.0  # the same behind a form: Textual then draws the form anew each t
 _WHEEL = 3  # rows a notch of the wheel
 _SIDE = 16  # cells a step to the side
 _CLOCK_FROM = 60  # columns from which on the time has a column of its own
-_LABEL = 16  # cells of a source's label at most
 
 
 def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
@@ -687,7 +686,7 @@ class LogPane(Widget, can_focus=True):
                     row.seq in self._marks,
                     self._side,
                     part if self._wrap else None,
-                    self._label_width,
+                    label_cells(self._label_width, self.size.width),
                     query,
                     self._clock,
                 ),
@@ -696,7 +695,7 @@ class LogPane(Widget, can_focus=True):
             return Strip([Segment(f"cannot be drawn: {type(error).__name__}"[: size.width], self.rich_style)])
 
     def _text_room(self, size: Size) -> int:
-        return max(1, text_room(size.width, self._label_width, self._clock))
+        return max(1, text_room(size.width, label_cells(self._label_width, self.size.width), self._clock))
 
     def _lines(self, size: Size) -> list[tuple[Row, int, int]]:
         """The content of each line: the row, which part of it if lines are wrapped, and its position."""
@@ -718,14 +717,17 @@ class LogPane(Widget, can_focus=True):
             start = max(self._viewport.top, self._view.snapshot().first)
             lines = [(row, 0, position) for position, row in enumerate(rows, start)]
             labels = [source.label for source in self._view.sources if not source.hidden]
-            self._label_width = min(_LABEL, max(map(cell_len, labels))) if len(labels) > 1 else 0
+            self._label_width = max(map(cell_len, labels)) if len(labels) > 1 else 0
             self._clock = size.width >= _CLOCK_FROM and any(self._view.time_of(row) for row in rows)
             self._window = self._wrapped(lines) if self._wrap else lines
             self._window_key = key
         return self._window
 
     def _wrapped(self, lines: list[tuple[Row, int, int]]) -> list[tuple[Row, int, int]]:
-        room, look = self._room(), Look(self.size.width, part=0, label=self._label_width, clock=self._clock)
+        room = self._room()
+        look = Look(
+            self.size.width, part=0, label=label_cells(self._label_width, self.size.width), clock=self._clock
+        )
         parts = [
             (row, part, position) for row, _, position in lines for part in range(self._painter.parts(row, look))
         ]

@@ -37,8 +37,9 @@ def status(view: LogView, figures: Figures, *, following: bool, query: str, matc
     parts = [named or "all hidden", state, f"{figures.lines_per_second:,} lines/s"]
     most = max(figures.errors)
     bars = "".join(_BARS[-(-n * (len(_BARS) - 1) // most)] for n in figures.errors) + " " if most else ""
+    peak = f", peak {most:,}" if most > figures.errors[-1] else ""
     spike = f" {figures.spike:.0f}× the last hour" if figures.spike else ""
-    parts.append(f"errors {bars}{figures.errors[-1]:,}/min{spike}")
+    parts.append(f"errors {bars}{figures.errors[-1]:,}/min{peak}{spike}")
     if figures.threshold:
         parts.append(f"level ≥ {figures.threshold}")
     if view.filter:
