@@ -743,6 +743,16 @@ async def test_home_tells_when_an_alert_fired_and_which_ones_are_a_drills(harnes
 # ── resizing ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_presenter_mode_does_not_repeat_a_declaration(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        harness.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
+        harness.room.post_update("INC-1", "declaration", {})
+        async with run_console(harness, (80, 24), incident_id="INC-1") as pilot:
+            await pilot.press("f2")
+            await until(pilot, lambda: "Declared at 14:" in screen_text(pilot.app))
+            assert "INCIDENT DECLARED" not in screen_text(pilot.app)
+
+
 async def test_presenter_mode_covers_a_form_and_comes_back_to_it(harness: AppHarness) -> None:
     async with in_war_room(harness, declared(harness)) as pilot:
         await press(pilot, "n")

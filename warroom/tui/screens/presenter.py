@@ -178,12 +178,9 @@ class PresenterScreen(IncidentScreen):
         for who, posts in (("Customers", public), ("Team", team)):
             if posts:
                 last = posts[-1]
-                at = f"{last.at.astimezone(self.context.zone):%H:%M}"
-                parts += [
-                    Content(""),
-                    literal(f"{who} updated at {at}", "$text-quiet"),
-                    block(_reported(last.update)),
-                ]
+                posted = "Declared" if last.update.message == "declaration" else f"{who} updated"
+                caption = f"{posted} at {last.at.astimezone(self.context.zone):%H:%M}"
+                parts += [Content(""), literal(caption, "$text-quiet"), block(_reported(last.update))]
                 break
         else:
             parts += [Content(""), literal("No update posted yet", "$text-quiet")]
@@ -194,10 +191,12 @@ class PresenterScreen(IncidentScreen):
 
 
 def _reported(update: UpdatePosted) -> str:
-    """What an update reports besides what the screen shows anyway; the whole text of one without such fields."""
-    return (
-        "\n".join(filter(None, (update.fields.get(name, "").strip() for name in REPORTED_FIELDS))) or update.words
-    )
+    """What an update reports besides what the screen shows anyway: nothing for a declaration, the whole text of an
+    update without such fields."""
+    if update.message == "declaration":
+        return ""
+    fields = (update.fields.get(name, "").strip() for name in REPORTED_FIELDS)
+    return "\n".join(filter(None, fields)) or update.words
 
 
 def _wrapped(text: str, columns: int, rows: int) -> list[Content]:

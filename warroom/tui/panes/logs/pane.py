@@ -686,7 +686,7 @@ class LogPane(Widget, can_focus=True):
                     row.seq in self._marks,
                     self._side,
                     part if self._wrap else None,
-                    label_cells(self._label_width, self.size.width),
+                    self._label_width,
                     query,
                     self._clock,
                 ),
@@ -695,7 +695,7 @@ class LogPane(Widget, can_focus=True):
             return Strip([Segment(f"cannot be drawn: {type(error).__name__}"[: size.width], self.rich_style)])
 
     def _text_room(self, size: Size) -> int:
-        return max(1, text_room(size.width, label_cells(self._label_width, self.size.width), self._clock))
+        return max(1, text_room(size.width, self._label_width, self._clock))
 
     def _lines(self, size: Size) -> list[tuple[Row, int, int]]:
         """The content of each line: the row, which part of it if lines are wrapped, and its position."""
@@ -717,17 +717,14 @@ class LogPane(Widget, can_focus=True):
             start = max(self._viewport.top, self._view.snapshot().first)
             lines = [(row, 0, position) for position, row in enumerate(rows, start)]
             labels = [source.label for source in self._view.sources if not source.hidden]
-            self._label_width = max(map(cell_len, labels)) if len(labels) > 1 else 0
+            self._label_width = label_cells(max(map(cell_len, labels)), size.width) if len(labels) > 1 else 0
             self._clock = size.width >= _CLOCK_FROM and any(self._view.time_of(row) for row in rows)
             self._window = self._wrapped(lines) if self._wrap else lines
             self._window_key = key
         return self._window
 
     def _wrapped(self, lines: list[tuple[Row, int, int]]) -> list[tuple[Row, int, int]]:
-        room = self._room()
-        look = Look(
-            self.size.width, part=0, label=label_cells(self._label_width, self.size.width), clock=self._clock
-        )
+        room, look = self._room(), Look(self.size.width, part=0, label=self._label_width, clock=self._clock)
         parts = [
             (row, part, position) for row, _, position in lines for part in range(self._painter.parts(row, look))
         ]
