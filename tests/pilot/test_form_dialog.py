@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from harness.app import DEADLINE_S, SMALL, AppHarness, run_console, screen_text, settle, toasts, type_in, until
 from textual.pilot import Pilot
-from textual.widgets import Static, TextArea
+from textual.widgets import Input, Static
 
 from warroom.errors import NotSaved
 from warroom.incident.commands import Declare
 from warroom.tui.screens.form_dialog import Form
+from warroom.tui.screens.line_form import DecisionPoll
 
 pytestmark = pytest.mark.anyio
 
@@ -59,12 +60,142 @@ async def test_a_refused_change_stays_in_the_form_with_the_reason(tmp_path: Path
             await pilot.press("n")
             await settle(pilot)
             await type_in(pilot, "pool 50 to 200")
+            await pilot.press("tab")
+            await settle(pilot)
             await pilot.press("tab", "end", "ctrl+s")
             await settle(pilot)
             text = screen_text(pilot.app)
             assert "A change needs its rollback plan" in text
             assert isinstance(pilot.app.screen, Form)
             assert pilot.app.screen.values["words"] == "pool 50 to 200"
+
+
+# ── quick notes ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_quick_note_says_what_it_becomes_and_becomes_that(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
+            await pilot.press("n")
+            await settle(pilot)
+            assert "!f finding" in screen_text(pilot.app)
+            await type_in(pilot, "@bo 15m check the replicas")
+            assert "Task for Bob, 15 min" in screen_text(pilot.app)
+            await pilot.press("enter")
+            await settle(pilot)
+            [task] = harness.room.incident(incident_id).open_tasks
+            assert (task.who, task.words) == ("Bob", "check the replicas")
+
+
+async def test_a_line_that_is_refused_stays_with_the_reason(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
+            await pilot.press("n")
+            await settle(pilot)
+            await type_in(pilot, "!c pool 50 to 200")
+            await pilot.press("enter")
+            await settle(pilot)
+            text = screen_text(pilot.app)
+            assert "A change needs its rollback plan" in text and "!c pool 50 to 200" in text
+
+
+async def test_tab_takes_what_is_typed_to_the_full_form_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
+            await pilot.press("n")
+            await settle(pilot)
+            await type_in(pilot, "!d roll back | only change")
+            await pilot.press("tab")
+            await settle(pilot)
+            form = pilot.app.screen
+            assert isinstance(form, Form) and form.values == {
+                "words": "roll back",
+                "note": "decision",
+                "because": "only change",
+                "rollback": "",
+            }
+            await pilot.press("ctrl+s")
+            await settle(pilot)
+            assert [row.kind for row in harness.room.incident(incident_id).rows][-2:] == ["decision", "checked"]
+            assert harness.room.saved_draft(incident_id, "note") == ""
+
+
+async def test_a_draft_of_the_full_form_comes_back_in_the_full_form(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
+            await pilot.press("n")
+            await settle(pilot)
+            await type_in(pilot, "!h network")
+            await pilot.press("tab")
+            await settle(pilot)
+            await pilot.press("escape")
+            await settle(pilot)
+            await pilot.press("n")
+            await settle(pilot)
+            form = pilot.app.screen
+            assert isinstance(form, Form) and form.values["note"] == "hypothesis"
+
+
+# ── a poll ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def open_poll(pilot: Pilot[Any]) -> DecisionPoll:
+    await pilot.press("P")
+    await settle(pilot)
+    await type_in(pilot, "Roll back to 412")
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, DecisionPoll))
+    await settle(pilot)
+    assert isinstance(pilot.app.screen, DecisionPoll)
+    return pilot.app.screen
+
+
+async def test_a_proposal_without_an_objection_becomes_a_decision_when_the_time_is_over(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
+            poll = await open_poll(pilot)
+            assert "Any strong objections? Roll back to 412 — 60 s" in screen_text(pilot.app)
+            await pilot.press("enter")  # early: nothing is decided
+            await settle(pilot)
+            assert pilot.app.screen is poll
+            harness.clock.pass_(seconds=59)
+            poll.tick()
+            await settle(pilot)
+            assert "— 1 s" in screen_text(pilot.app)
+            harness.clock.pass_(seconds=1)
+            poll.tick()
+            await until(pilot, lambda: poll not in pilot.app.screen_stack)
+            texts = [row.text for row in harness.room.incident(incident_id).rows if row.kind == "decision"]
+            assert texts == ["Roll back to 412 — because no objection within 60 s"]
+
+
+async def test_an_objection_ends_the_poll_and_nothing_is_decided(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
+            poll = await open_poll(pilot)
+            await type_in(pilot, "Bob: the migration cannot be undone")
+            await pilot.press("enter")
+            await until(pilot, lambda: poll not in pilot.app.screen_stack)
+            rows = harness.room.incident(incident_id).rows
+            assert not any(row.kind == "decision" for row in rows)
+            assert rows[-1].text.endswith("objection: Bob: the migration cannot be undone")
+
+
+async def test_escape_cancels_a_poll_and_records_nothing(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        incident_id = declared(harness)
+        async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
+            poll = await open_poll(pilot)
+            before = harness.room.incident(incident_id).version
+            await pilot.press("escape")
+            await until(pilot, lambda: poll not in pilot.app.screen_stack)
+            assert harness.room.incident(incident_id).version == before
 
 
 # ── a disk that takes nothing ─────────────────────────────────────────────────────────────────────────────
@@ -174,7 +305,7 @@ async def test_a_disk_that_hangs_keeps_nobody_in_the_console(
             await open_note(pilot)
             await settle(pilot)
             monkeypatch.setattr(harness.room, "save_draft", lambda *_: hung.wait(DEADLINE_S))
-            pilot.app.screen.query_one(TextArea).text = "half a thought"
+            pilot.app.screen.query_one(Input).value = "half a thought"
             await pilot.press("ctrl+q")
             await until(pilot, lambda: pilot.app.return_code == 0)
             hung.set()

@@ -39,7 +39,7 @@ from warroom.config.settings import Settings
 from warroom.drill.clock import ScaledClock
 from warroom.drill.player import DrillPlayer
 from warroom.drill.script import parse_script
-from warroom.errors import Refusal
+from warroom.errors import NotFound, Refusal
 from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.commands import (
     AcceptHandover,
@@ -67,6 +67,7 @@ from warroom.incident.commands import (
 )
 from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
+from warroom.incident.investigation import AssignTask, CompleteTask, ConfirmHypothesis, RuleOutHypothesis, Undo
 from warroom.incident.readings import Observation, Reading
 from warroom.tui.screens.composer import ComposerScreen
 from warroom.tui.screens.confirm import Confirm
@@ -105,6 +106,11 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(Release, st.sampled_from([role.id for role in PLAYBOOK.roles])),
     st.builds(HandOver, st.sampled_from([role.id for role in PLAYBOOK.roles]), st.just("Carol")),
     st.just(WriteSection("summary", "It was down.")),
+    st.just(Note("network", "hypothesis")),
+    st.just(RuleOutHypothesis()),
+    st.just(ConfirmHypothesis()),
+    st.builds(AssignTask, st.just("Bob"), st.just("check the replicas"), st.sampled_from([1, 10])),
+    st.just(Undo()),
 )
 
 
@@ -139,6 +145,8 @@ def meant(step: NextStep, incident: Incident, at: datetime) -> Command | None:
             return HandOver(step.target, "Dana" if incident.commander != "Dana" else "Alice")
         case "check":
             return Check(step.target)
+        case "finish_task":
+            return CompleteTask(step.target)
         case "fix":
             return RecordFix("rolled back")
         case "resolve":  # what the screen that it opens asks for
@@ -164,7 +172,7 @@ def test_doing_what_next_says_ends_with_a_closed_incident_and_undoes_nothing(
     incident = apply(Incident("INC-1"), Declare("checkout-api", "Card payments fail"), at)
     for command, minutes in history:
         at += timedelta(minutes=minutes)
-        with contextlib.suppress(Refusal):
+        with contextlib.suppress(Refusal, NotFound):
             incident = apply(incident, command, at)
     followed(incident, at + timedelta(minutes=later))
 
@@ -563,9 +571,10 @@ def muddle(harness: AppHarness, incident_id: str, chance: random.Random) -> None
                 Reopen("it is back"),
                 HandOver(chance.choice(roles), "Carol"),
                 SetStatus("mitigated"),
+                AssignTask("Bob", "check the replicas", 1),
             ]
         )
-        with contextlib.suppress(Refusal):
+        with contextlib.suppress(Refusal, NotFound):
             harness.room.execute(incident_id, command)
 
 

@@ -54,6 +54,7 @@ from warroom.incident.commands import (
 )
 from warroom.incident.delivery import DeliveryState
 from warroom.incident.events import SECTIONS
+from warroom.incident.investigation import AssignTask
 from warroom.incident.readings import ERRORS, Observation, Reading
 from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
@@ -203,7 +204,13 @@ WHILE_OPEN: dict[str, Seen] = {
     "note": opens_form("add note"),
     "assign": opens_form("assign a role"),
     "check": lambda pilot, harness, i: any(not t.because for t in harness.room.incident(i).ticks.values()),
-    "pin": has_entry("evidence"),
+    "pin": opens_form("pin"),
+    "undo": lambda pilot, harness, i: any(row.retracted for row in harness.room.incident(i).rows),
+    "task": opens_form("assign a task"),
+    "finish_task": opens_form("finish a task"),
+    "hypothesis": opens_form("confirm or rule out"),
+    "poll": opens_form("poll"),
+    "brief": shows("To read out"),
     "severity": opens_form("set the severity"),
     "fix": opens_form("record a fix"),
     "resolve": opens(ResolveScreen),
@@ -233,6 +240,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "pane_timeline": goes_to("timeline"),
     "pane_roles": goes_to("roles"),
     "pane_logs": goes_to("logs"),
+    "pane_state": goes_to("state"),
     "pane_draft": review_at("draft"),
     "pane_actions": review_at("actions"),
     "pane_sections": review_at("sections"),
@@ -256,7 +264,12 @@ def test_every_action_of_the_registry_is_tried_by_its_key() -> None:
 
 @pytest.mark.parametrize("action_id", WHILE_OPEN)
 async def test_a_key_does_in_the_war_room_what_its_title_says(harness: AppHarness, action_id: str) -> None:
-    incident_id = declared(harness, AddAction("Alert on pool usage"), Note("it is the pool", "finding"))
+    incident_id = declared(
+        harness,
+        AddAction("Alert on pool usage"),
+        AssignTask("Bob", "check the replicas"),
+        Note("it is the pool", "hypothesis"),
+    )
     if action_id == "accept":
         harness.room.execute(incident_id, HandOver("incident_commander", "Bob"))
     async with in_war_room(harness, incident_id, LARGE) as pilot:
@@ -559,7 +572,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         await press(pilot, "ctrl+s")
         await press(pilot, "4")
         await until(pilot, lambda: "connection slots" in screen_text(pilot.app))
-        await press(pilot, "p")
+        await press(pilot, "p", "enter")
         assert len(now().evidence) == 1
 
         harness.clock.pass_(minutes=12)
@@ -800,12 +813,27 @@ async def test_panes_are_tabs_on_a_small_screen_and_tiles_on_a_large_one(harness
         assert "2 Timeline" in screen_text(pilot.app)
         await pilot.resize_terminal(*LARGE)
         await settle(pilot)
-        assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 4
+        assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 5
         await press(pilot, "2", "z")
         assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 1
         await press(pilot, "escape")
-        assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 4
+        assert sum(pane.display for pane in pilot.app.screen.query(Pane)) == 5
         assert isinstance(top(pilot), WarRoomScreen)
+
+
+async def test_below_140_columns_the_state_takes_the_place_of_the_roles_while_one_is_in_it(
+    harness: AppHarness,
+) -> None:
+    incident_id = declared(harness, Note("it is the pool", "hypothesis"))
+    async with in_war_room(harness, incident_id, (120, 36)) as pilot:
+        assert "3 Roles" in screen_text(pilot.app) and "8 State" not in screen_text(pilot.app)
+        await press(pilot, "8")
+        assert "8 State" in screen_text(pilot.app) and "3 Roles" not in screen_text(pilot.app)
+        assert "? H1 it is the pool" in screen_text(pilot.app)
+        await press(pilot, "enter")
+        assert "confirm or rule out" in form_title(pilot)
+        await press(pilot, "escape", "3")
+        assert "3 Roles" in screen_text(pilot.app) and "8 State" not in screen_text(pilot.app)
 
 
 @pytest.mark.parametrize("size", [(90, 24), (100, 30), LARGE])
@@ -840,15 +868,19 @@ async def test_a_record_is_pinned_whole_from_the_pane_and_from_its_own_screen(ha
 
     async with in_war_room(harness, incident_id, LARGE, TRACE) as pilot:
         await until(pilot, lambda: "no such card" in screen_text(pilot.app))
-        await press(pilot, "4", "p")
+        await press(pilot, "4", "p", "enter")
         await until(pilot, lambda: len(pinned()) == 1)
         assert pinned()[0].splitlines()[0].startswith("2026-01-28T13:14:01Z ERROR") and TOKEN not in pinned()[0]
         assert pinned()[0].splitlines()[-1] == "ValueError: no such card"
         await pilot.press("home", "enter")
         await until(pilot, lambda: isinstance(top(pilot), RecordScreen))
-        await pilot.press("p")
+        await press(pilot, "p")
+        await type_in(pilot, "since this start")
+        await pilot.press("enter")
         await until(pilot, lambda: len(pinned()) == 2)
         assert "worker up" in pinned()[1]
+        comments = [event.comment for _, event in harness.room.incident(incident_id).evidence]
+        assert comments == ["", "since this start"]
 
 
 async def test_a_secret_is_shown_only_when_asked_for_and_only_for_a_moment(
@@ -1366,3 +1398,36 @@ async def test_an_action_that_needs_an_incident_says_so_at_home(harness: AppHarn
         await pilot.app.screen.action_do("note")  # type: ignore[attr-defined]
         await settle(pilot)
         assert any("open an incident first" in result for result in toasts(pilot.app))
+
+
+async def test_the_brief_can_be_copied_and_becomes_an_update_that_is_previewed_first(
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident_id = declared(harness, Note("it is the pool", "hypothesis"), AssignTask("Bob", "check the replicas"))
+    copied: list[str] = []
+    monkeypatch.setattr(App, "copy_to_clipboard", lambda self, text: copied.append(text))
+    async with in_war_room(harness, incident_id) as pilot:
+        posts = len(harness.room.incident(incident_id).posts)
+        await press(pilot, "b")
+        assert "Suspected: H1 it is the pool" in screen_text(pilot.app)
+        await press(pilot, "c")
+        assert "Suspected: H1 it is the pool" in copied[0]
+        await press(pilot, "u")
+        await until(pilot, lambda: "Preview" in screen_text(pilot.app))
+        await until(pilot, lambda: "Bob: check the replicas" in screen_text(pilot.app))
+        assert len(harness.room.incident(incident_id).posts) == posts
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen))
+
+
+async def test_each_timed_step_is_announced_once_when_it_begins(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id) as pilot:
+        room = top(pilot)
+        assert isinstance(room, WarRoomScreen)
+        assert not any("From minute" in text for text in toasts(pilot.app))
+        harness.clock.pass_(minutes=10)
+        room.tick()
+        room.tick()
+        assert len([text for text in toasts(pilot.app) if "From minute 10: Isolate the problem" in text]) == 1
+        assert any("Reproduce issue in staging" in text for text in toasts(pilot.app))

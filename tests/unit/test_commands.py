@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
+from harness.case import NOON, PLAYBOOK, Case, declared
 from harness.ids import new_ids
 
-import warroom
 from warroom.errors import BadInput, NotFound, Refusal, WarroomError
-from warroom.incident import playbook as playbooks
 from warroom.incident.commands import (
     AcceptHandover,
     Acknowledge,
@@ -53,7 +51,6 @@ from warroom.incident.events import (
     AlertReceived,
     Closed,
     Declared,
-    Entry,
     EntryAmended,
     EntryRetracted,
     Event,
@@ -74,65 +71,10 @@ from warroom.incident.events import (
     StatusSet,
     UpdatePosted,
 )
-from warroom.incident.incident import Incident, fold
 from warroom.incident.summary import summarise
 
-PLAYBOOK = playbooks.parse(
-    (Path(warroom.__file__).parent / "playbooks" / "small-team.toml").read_text(encoding="utf-8"), "small-team.toml"
-)
-NOON = datetime(2026, 1, 28, 12, 0, tzinfo=UTC)
 RECOVERY = [item.id for item in PLAYBOOK.checklists["recovery"].items]
 FOLLOW_UP = [item.id for item in PLAYBOOK.checklists["post_incident"].items]
-
-
-@dataclass
-class Case:
-    """An incident under test: ``do`` commands and keeps what follows; ``now`` moves only when told to."""
-
-    entries: list[Entry] = field(default_factory=list)
-    now: datetime = NOON
-    by: str = "Ada"
-
-    @property
-    def incident(self) -> Incident:
-        return fold("INC-1", self.entries)
-
-    @property
-    def context(self) -> CommandContext:
-        return CommandContext(PLAYBOOK, self.now, self.by, self.now.date(), new_ids(len(self.entries) + 1))
-
-    def decide(self, command: Command) -> list[Event]:
-        return [new.event for new in decide(self.incident, command, self.context)]
-
-    def do(self, *commands: Command) -> list[Event]:
-        """What the last command led to."""
-        events: list[Event] = []
-        for command in commands:
-            decided = decide(self.incident, command, self.context)
-            events = [new.event for new in decided]
-            for new in decided:
-                seq = len(self.entries) + 1
-                entry = Entry(stream="INC-1", seq=seq, id=new.id, at=self.now, by=self.by, event=new.event)
-                self.entries.append(entry)
-        return events
-
-    def later(self, **span: float) -> Case:
-        self.now += timedelta(**span)
-        return self
-
-    def refused(self, command: Command, error: type[WarroomError] = Refusal) -> WarroomError:
-        """The error of a command that must not be carried out; it says why, and what to do."""
-        with pytest.raises(error) as raised:
-            self.decide(command)
-        assert type(raised.value) is error
-        assert raised.value.title and raised.value.remedy
-        return raised.value
-
-
-def declared(severity: str = "high", **more: object) -> Case:
-    case = Case()
-    case.do(Declare("checkout-api", "No orders get through", severity, **more))  # type: ignore[arg-type]
-    return case
 
 
 def resolved() -> Case:

@@ -47,6 +47,10 @@ FAMILIES = (
         "Timeline",
         {
             "note": "Add a note to the timeline; secrets are masked.",
+            "confirm": "Record that a hypothesis is right.",
+            "rule-out": "Record that a hypothesis is wrong.",
+            "task": "Give someone a task for a limited time; then the console asks how it went.",
+            "undo": "Undo your last tick, note or role assignment of the last 10 seconds.",
             "pin": "Pin a log line as evidence; secrets are masked.",
             "fix": "Record a fix.",
             "amend": "Correct the text or the time of a timeline entry; the original is kept.",
@@ -75,7 +79,7 @@ FAMILIES = (
         "Follow-up",
         {
             "action": "Add an action item: something to do after the incident.",
-            "done": "Mark an action item done.",
+            "done": "Mark an action item or a task done.",
             "actions": "List the action items of the incident.",
             "section": "Write a section of the post-mortem: summary, root_cause, went_well, …",
             "postmortem": "Print the post-mortem, drafted from the timeline where no one has written yet.",
@@ -89,6 +93,7 @@ FAMILIES = (
         {
             "list": "List the incidents, newest first.",
             "status": "Show one incident: severity, duration, roles, what is due, readings, what to do next.",
+            "brief": "Sum the incident up for whoever joins late: conditions, actions, needs.",
             "timeline": "Show the timeline.",
             "playbook": "Show or check the playbook: checklists, phases, severities, roles, templates, guidance.",
         },

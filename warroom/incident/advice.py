@@ -97,6 +97,9 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
         if held.offered_to:
             words = f"{held.offered_to}: take over as {held.title.lower()}?"
             yield NextStep("accept", held.role, words, "soon")
+    for task in incident.open_tasks:
+        if task.until <= now:
+            yield NextStep("finish_task", task.id, f"{task.who}'s time is up: {task.words}", "soon")
     update = timing.next_update(incident, playbook, now)
     number = len(incident.posts) + 1
     if update and update.urgency != "calm":

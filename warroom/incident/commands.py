@@ -132,7 +132,8 @@ _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
 """What each event makes true, in the terms of the playbook's ``done_by``."""
 
 
-def _required(text: str, what: str, remedy: str = "") -> str:
+def required(text: str, what: str, remedy: str = "") -> str:
+    """Return ``text`` without the spaces around it. Raises ``BadInput`` if nothing is left."""
     text = text.strip()
     if not text:
         raise BadInput(f"{what} is empty", remedy or "Give it in a few words.")
@@ -164,8 +165,8 @@ class Declare:
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if incident.exists:
             raise Refusal(f"{incident.id} is already declared", "Declare another incident instead.")
-        service = _required(self.service, "The service", "Name what is affected, such as checkout-api.")
-        impact = _required(self.impact, "The impact", "Say in a sentence what users notice.")
+        service = required(self.service, "The service", "Name what is affected, such as checkout-api.")
+        impact = required(self.impact, "The impact", "Say in a sentence what users notice.")
         # The framework treats what is not yet known as the higher severity.
         severity = context.playbook.severity(self.severity or context.playbook.severities[0].id)
         started = _past(self.started_at or context.now, context, "The start", "started")
@@ -287,7 +288,7 @@ class Reopen:
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if incident.open:
             raise Refusal(f"{incident.id} is open", "Nothing to do.")
-        reason = _required(self.reason, "The reason", "Say why.")
+        reason = required(self.reason, "The reason", "Say why.")
         unverified: list[Event] = [
             ItemUnchecked(item=item.id, title=item.text)
             for item in context.playbook.checklists["recovery"].items
@@ -330,7 +331,7 @@ class Assign:
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         role = context.playbook.role(self.role)
-        person = _required(self.person, "The person", "Name who takes the role.")
+        person = required(self.person, "The person", "Name who takes the role.")
         held = incident.roles.get(role.id)
         if held and held.person == person:
             raise Refusal(f"{person} is {role.title} already", "Nothing to do.")
@@ -361,7 +362,7 @@ class HandOver:
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         role = context.playbook.role(self.role)
-        to = _required(self.to, "The person", "Name who takes over.")
+        to = required(self.to, "The person", "Name who takes over.")
         held = incident.roles.get(role.id)
         if not held:
             raise Refusal(f"Nobody is {role.title}", f"Assign it: warroom assign {role.id} {to}.")
@@ -444,7 +445,7 @@ class Note:
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if self.note not in NOTE_KINDS:
             raise BadInput(f"{self.note!r} is not a kind of note", f"Use one of {', '.join(NOTE_KINDS)}.")
-        words = _required(self.words, f"The {self.note}")
+        words = required(self.words, f"The {self.note}")
         rollback = self.rollback.strip()
         if self.note == "change" and not rollback:
             raise Refusal(
@@ -455,14 +456,14 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class RecordFix:
-    """Write down a fix. Record a fix; a temporary one adds an action item for the permanent fix."""
+    """Record a fix; a temporary one adds an action item for the permanent fix."""
 
     words: str
     temporary: bool = False
     rollback: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        words = _required(self.words, "The fix")
+        words = required(self.words, "The fix")
         rollback = self.rollback.strip()
         if not self.temporary:
             return [FixRecorded(words=words, temporary=False, rollback=rollback)]
@@ -491,7 +492,7 @@ class Pin:
     comment: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        words = _required(self.words, "The evidence", "Choose a log line with text.")
+        words = required(self.words, "The evidence", "Choose a log line with text.")
         pinned = EvidencePinned(
             source=self.source or "log",
             line=self.line,
@@ -515,7 +516,7 @@ class RecordChat:
     message_id: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        message = ChatMessage(who=self.who, via=self.via, words=_required(self.words, "The message"))
+        message = ChatMessage(who=self.who, via=self.via, words=required(self.words, "The message"))
         if not self.message_id:
             return [message]
         return [NewEntry(message, outside_id("chat", self.via, self.message_id))]
@@ -543,7 +544,7 @@ class ReceiveAlert:
         """Return the entry to record. Raises ``BadInput`` for an alert without a name."""
         fired = self.fired_at or context.now
         event = AlertReceived(
-            name=_required(self.name, "The alert"),
+            name=required(self.name, "The alert"),
             source=self.source,
             service=self.service,
             detail=self.detail,
@@ -601,7 +602,7 @@ class PostUpdate:
     seen: int = 0
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        words = _required(self.words, "The update")
+        words = required(self.words, "The update")
         next_at = self.next_update_at
         over = self.message == "resolution" or not incident.open
         if next_at is None and self.audience == "team" and not over:
@@ -685,7 +686,7 @@ class AddAction:
                 due = date.fromisoformat(due).isoformat()
             except ValueError:
                 raise BadInput(f"{due!r} is not a day", "Use a date such as 2026-02-14.") from None
-        words = _required(self.words, "The action item")
+        words = required(self.words, "The action item")
         return [ActionAdded(words=words, owner=self.owner.strip(), due=due)]
 
 
@@ -722,7 +723,7 @@ class AmendEntry:
         row = incident.find_row(self.entry)
         if row.retracted:
             raise Refusal(f"Entry {row.number} is retracted", "Write a new note instead.")
-        words = None if self.words is None else _required(self.words, "The text")
+        words = None if self.words is None else required(self.words, "The text")
         at = _past(self.at, context, "The time") if self.at else None
         if (words is None or words == row.text) and (at is None or at == row.at):
             raise Refusal("It already says that", "Change the text or the time.")

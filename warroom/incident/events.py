@@ -261,6 +261,58 @@ class Noted(EventBase):
         return f"{self.words}{because}{rollback}"
 
 
+class HypothesisConfirmed(EventBase):
+    """A hypothesis turned out to be right. ``hypothesis`` is the entry of its note, ``words`` what that said."""
+
+    kind: Literal["hypothesis_confirmed"] = "hypothesis_confirmed"
+    label: ClassVar[str] = "confirmed"
+    hypothesis: UUID
+    words: str
+    reason: str = ""
+
+    def describe(self, number: str) -> str:
+        reason = f" — {self.reason}" if self.reason else ""
+        return f"{number} {self.words}{reason}".lstrip()
+
+
+class HypothesisRuledOut(EventBase):
+    """A hypothesis turned out to be wrong. ``hypothesis`` is the entry of its note, ``words`` what that said."""
+
+    kind: Literal["hypothesis_ruled_out"] = "hypothesis_ruled_out"
+    label: ClassVar[str] = "ruled out"
+    hypothesis: UUID
+    words: str
+    reason: str = ""
+
+    def describe(self, number: str) -> str:
+        reason = f" — {self.reason}" if self.reason else ""
+        return f"{number} {self.words}{reason}".lstrip()
+
+
+class TaskAssigned(EventBase):
+    """A person works on something for a limited time, ``until``; then they are asked how it went."""
+
+    kind: Literal["task"] = "task"
+    who: str
+    words: str
+    until: Moment
+
+    def describe(self, number: str) -> str:
+        return f"{number} {self.who}: {self.words}".lstrip()
+
+
+class TaskDone(EventBase):
+    """A task is finished. ``task`` is the entry that assigned it."""
+
+    kind: Literal["task_done"] = "task_done"
+    label: ClassVar[str] = "task done"
+    task: UUID
+    words: str
+
+    def describe(self, number: str) -> str:
+        return f"{number} ✓ {self.words}".lstrip()
+
+
 class FixRecorded(EventBase):
     """A fix was made. A temporary one has an ``action`` item for the permanent one.
 
@@ -514,6 +566,10 @@ KnownEvent = Annotated[
     | SeveritySet
     | StatusSet
     | Noted
+    | HypothesisConfirmed
+    | HypothesisRuledOut
+    | TaskAssigned
+    | TaskDone
     | FixRecorded
     | EvidencePinned
     | UpdatePosted

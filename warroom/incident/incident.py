@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from warroom.errors import NotFound
@@ -31,6 +31,8 @@ from warroom.incident.events import (
     EvidencePinned,
     FixRecorded,
     HandoverOffered,
+    HypothesisConfirmed,
+    HypothesisRuledOut,
     ItemChecked,
     ItemUnchecked,
     Milestone,
@@ -46,6 +48,8 @@ from warroom.incident.events import (
     SeveritySet,
     Status,
     StatusSet,
+    TaskAssigned,
+    TaskDone,
     UnknownEvent,
     UpdatePosted,
 )
@@ -155,6 +159,36 @@ class ActionItem:
     done_at: datetime | None = None
 
 
+HypothesisState = Literal["open", "confirmed", "ruled out", "retracted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What somebody suspects. ``id`` is its number (``H2``), ``entry`` the id of its note, ``reason`` why it is in
+    its state."""
+
+    id: str
+    entry: UUID
+    words: str
+    by: str
+    at: datetime
+    state: HypothesisState = "open"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a person works on until a time. ``id`` is its number (``T1``), ``entry`` the id of its entry."""
+
+    id: str
+    entry: UUID
+    who: str
+    words: str
+    at: datetime
+    until: datetime
+    done_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """An update that was posted. ``number`` counts the incident's updates, ``row`` is its row in the timeline."""
@@ -192,6 +226,8 @@ class Incident:
     evidence: list[tuple[UUID, EvidencePinned]] = field(default_factory=list)
     fixes: list[tuple[UUID, FixRecorded]] = field(default_factory=list)
     actions: dict[str, ActionItem] = field(default_factory=dict)
+    hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
     sections: dict[Section, str] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     severities: list[tuple[datetime, str]] = field(default_factory=list)
@@ -220,6 +256,15 @@ class Incident:
         """The incident commander, or ""."""
         held = self.roles.get("incident_commander")
         return held.person if held else ""
+
+    def hypotheses_in(self, state: HypothesisState) -> list[Hypothesis]:
+        """The hypotheses in a state, in the order in which they were noted."""
+        return [one for one in self.hypotheses.values() if one.state == state]
+
+    @property
+    def open_tasks(self) -> list[Task]:
+        """The tasks that nobody has finished, the one that ends first before the others."""
+        return sorted((task for task in self.tasks.values() if task.done_at is None), key=lambda task: task.until)
 
     @property
     def unwritten(self) -> list[Section]:
@@ -273,6 +318,8 @@ _COLLECTIONS = (
     "evidence",
     "fixes",
     "actions",
+    "hypotheses",
+    "tasks",
     "sections",
     "channels",
     "severities",
@@ -385,6 +432,37 @@ def _closed(inc: Incident, entry: Entry, event: Closed) -> None:
     _set_status(inc, entry.at, "closed")
 
 
+def _noted(inc: Incident, entry: Entry, event: Noted) -> None:
+    if event.note == "hypothesis":
+        number = f"H{len(inc.hypotheses) + 1}"
+        inc.hypotheses[number] = Hypothesis(number, entry.id, event.words, entry.by, entry.at)
+
+
+def _hypothesis_state(inc: Incident, entry: Entry, event: HypothesisConfirmed | HypothesisRuledOut) -> None:
+    state: HypothesisState = "confirmed" if isinstance(event, HypothesisConfirmed) else "ruled out"
+    found = _hypothesis_of(inc, event.hypothesis)
+    if found:
+        inc.hypotheses[found.id] = replace(found, state=state, reason=event.reason)
+        _refer(inc, entry.id, found.id)
+
+
+def _hypothesis_of(inc: Incident, entry: UUID) -> Hypothesis | None:
+    return next((one for one in inc.hypotheses.values() if one.entry == entry), None)
+
+
+def _task(inc: Incident, entry: Entry, event: TaskAssigned) -> None:
+    number = f"T{len(inc.tasks) + 1}"
+    inc.tasks[number] = Task(number, entry.id, event.who, event.words, entry.at, event.until)
+    _refer(inc, entry.id, number)
+
+
+def _task_done(inc: Incident, entry: Entry, event: TaskDone) -> None:
+    task = next((task for task in inc.tasks.values() if task.entry == event.task), None)
+    if task:
+        inc.tasks[task.id] = replace(task, done_at=entry.at)
+        _refer(inc, entry.id, task.id)
+
+
 def _fix(inc: Incident, entry: Entry, event: FixRecorded) -> None:
     inc.fixes.append((entry.id, event))
     if isinstance(event.action, str):
@@ -435,6 +513,8 @@ def _amended(inc: Incident, entry: Entry, event: EntryAmended) -> None:
         words = row.words if event.words is None else event.words
         inc.rows[row.number - 1] = replace(row, at=event.at or row.at, words=words)
         _refer(inc, entry.id, str(row.number))
+        if event.words is not None and (found := _hypothesis_of(inc, event.entry)):
+            inc.hypotheses[found.id] = replace(found, words=event.words)
 
 
 def _retracted(inc: Incident, entry: Entry, event: EntryRetracted) -> None:
@@ -444,6 +524,8 @@ def _retracted(inc: Incident, entry: Entry, event: EntryRetracted) -> None:
         _refer(inc, entry.id, str(row.number))
         inc.evidence = [pinned for pinned in inc.evidence if pinned[0] != event.entry]
         inc.fixes = [fix for fix in inc.fixes if fix[0] != event.entry]
+        if found := _hypothesis_of(inc, event.entry):
+            inc.hypotheses[found.id] = replace(found, state="retracted")
 
 
 def moved_along(
@@ -497,7 +579,11 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     MilestoneAmended: _milestone,
     ChannelOpened: _channel,
     SectionWritten: _section,
-    Noted: _row_only,
+    Noted: _noted,
+    HypothesisConfirmed: _hypothesis_state,
+    HypothesisRuledOut: _hypothesis_state,
+    TaskAssigned: _task,
+    TaskDone: _task_done,
     AlertReceived: _row_only,
     AlertTaken: _row_only,
     AlertCleared: _row_only,

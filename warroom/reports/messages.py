@@ -14,6 +14,8 @@ from warroom.incident.delivery import TEMPLATE_KINDS, Audience, Message
 from warroom.incident.events import (
     EvidencePinned,
     FixRecorded,
+    HypothesisConfirmed,
+    HypothesisRuledOut,
     ItemChecked,
     Noted,
     SeveritySet,
@@ -176,6 +178,10 @@ def describe_action(row: TimelineRow, incident: Incident, playbook: Playbook) ->
     if isinstance(event, Noted):
         word = {"finding": "Found", "change": "Changed", "decision": "Decided", "hypothesis": "Suspected"}
         return f"{word[event.note]}: {row.text}" if event.note in word else ""
+    if isinstance(event, HypothesisConfirmed):
+        return f"Confirmed: {event.words}"
+    if isinstance(event, HypothesisRuledOut):
+        return f"Ruled out: {event.words}"
     if isinstance(event, FixRecorded):
         return f"{'Temporary' if event.temporary else 'Permanent'} fix: {row.words or event.words}"
     if isinstance(event, EvidencePinned):

@@ -331,13 +331,16 @@ class _BlamelessWriter:
         return self.blameless(text, self.now)
 
     def causes(self) -> Iterable[str]:
-        """Yield what may have contributed: findings, then hypotheses. There is rarely only one cause."""
-        for sort in ("finding", "hypothesis"):
-            for row in self.incident.timeline:
-                event = row.entry.event
-                if isinstance(event, Noted) and event.note == sort and not row.retracted:
-                    word = "" if sort == "finding" else "Suspected: "
-                    yield word + self.blameless(row.text, row.at)
+        """Yield what may have contributed: confirmed hypotheses, findings, then what is still suspected. There is
+        rarely only one cause."""
+        for one in self.incident.hypotheses_in("confirmed"):
+            yield f"Confirmed: {self.blameless(one.words, one.at)}"
+        for row in self.incident.timeline:
+            event = row.entry.event
+            if isinstance(event, Noted) and event.note == "finding" and not row.retracted:
+                yield self.blameless(row.text, row.at)
+        for one in self.incident.hypotheses_in("open"):
+            yield f"Suspected: {self.blameless(one.words, one.at)}"
 
     def could_improve(
         self, durations: Durations, cadence: Sequence[UpdatePromise], gaps: Sequence[RoleGap]

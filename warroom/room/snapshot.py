@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.delivery import Delivery
@@ -14,6 +14,7 @@ from warroom.incident.readings import Observation, Reading
 from warroom.incident.summary import Summary
 from warroom.incident.team import TeamState
 from warroom.incident.timing import format_duration
+from warroom.reports.brief import Brief, brief
 from warroom.room.room import WarRoom
 
 FRESH = timedelta(minutes=2)
@@ -66,6 +67,12 @@ def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
         room.playbook,
         room.observation(incident_id),
     )
+
+
+def incident_brief(snapshot: IncidentSnapshot, now: datetime, zone: tzinfo) -> Brief:
+    """The incident in a few lines for whoever joins late, as of ``now``, with times in ``zone``."""
+    steps = snapshot.next_steps(now)
+    return brief(snapshot.incident, snapshot.playbook, steps, snapshot.observation, now, zone)
 
 
 def home_snapshot(room: WarRoom) -> HomeSnapshot:

@@ -75,6 +75,16 @@ def _held(incident: Incident | None) -> str:
     return "Nobody holds a role yet; assign one first ({assign})" if incident and not incident.roles else ""
 
 
+def _no_task(incident: Incident | None) -> str:
+    return "No task is open; assign one first ({task})" if incident and not incident.open_tasks else ""
+
+
+def _no_hypothesis(incident: Incident | None) -> str:
+    if incident and all(one.state == "retracted" for one in incident.hypotheses.values()):
+        return "There is no hypothesis yet; note one first ({note})"
+    return _not_closed(incident)
+
+
 def _over(incident: Incident | None) -> str:
     return f"{incident.id} is still open; resolve it first ({{resolve}})" if incident and incident.open else ""
 
@@ -104,10 +114,40 @@ ACTIONS: tuple[Action, ...] = (
         "note",
         "Add a note",
         "n",
-        "Add a note, finding, hypothesis, decision or change.",
+        "Write one line: note, finding, hypothesis, decision, task.",
         bar="note",
         why_off=_not_closed,
     ),
+    Action(
+        "undo",
+        "Undo",
+        "ctrl+z",
+        "Take back your last tick, note or role of the last 10 seconds.",
+        why_off=_not_closed,
+    ),
+    Action(
+        "task",
+        "Assign a task",
+        "A",
+        "Give someone a task for a limited time; then Next asks how it went.",
+        why_off=_while_open,
+    ),
+    Action("finish_task", "Finish a task", "F", "Mark a task as done.", why_off=_no_task),
+    Action(
+        "hypothesis",
+        "Confirm or rule out",
+        "Y",
+        "Say that a hypothesis is right or wrong.",
+        why_off=_no_hypothesis,
+    ),
+    Action(
+        "poll",
+        "Poll for objections",
+        "P",
+        "Propose a decision; without an objection in 60 s it is recorded.",
+        why_off=_while_open,
+    ),
+    Action("brief", "Brief", "b", "Sum the incident up for whoever joins late; copy or post it.", bar="brief"),
     Action(
         "assign",
         "Assign a role",
@@ -128,7 +168,7 @@ ACTIONS: tuple[Action, ...] = (
         "pin",
         "Pin evidence",
         "p",
-        "Add the log record or marked lines to the timeline, masked.",
+        "Add the log record or marked lines, masked, with a comment.",
         bar="pin",
         why_off=_not_closed,
     ),
@@ -281,6 +321,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane_draft", "Post-mortem pane", "5", "Go to the post-mortem draft in the review."),
     Action("pane_actions", "Action items pane", "6", "Go to the action items in the review."),
     Action("pane_sections", "Sections pane", "7", "Go to the unwritten sections in the review."),
+    Action("pane_state", "State pane", "8", "Go to the state: impact, hypotheses, tasks."),
     Action("zoom", "Zoom the pane", "z", "Show the focused pane full-screen, or go back."),
     Action(
         "declare",

@@ -28,11 +28,13 @@ def action(context: CliContext, words: Sequence[str], owner: str, due: str) -> N
     execute(context, AddAction(join_words(words), pick_person(context.room, owner) if owner else "", due))
 
 
-@verb(SECTION, example="warroom done A1")
-@click.argument("item", metavar="A1")
+@verb(SECTION, example="warroom done A1\nwarroom done T1")
+@click.argument("item", metavar="A1|T1")
 def done(context: CliContext, item: str) -> None:
-    """Mark an action item done."""
-    execute(context, CompleteAction(item))
+    """Mark an action item or a task done."""
+    from warroom.incident.investigation import CompleteTask
+
+    execute(context, CompleteTask(item) if item[:1] in "tT" else CompleteAction(item))
 
 
 @verb(SECTION, reads=True, example="warroom actions")

@@ -1,4 +1,4 @@
-"""Verbs that only read: list, status, timeline, playbook."""
+"""Verbs that only read: list, status, brief, timeline, playbook."""
 
 from __future__ import annotations
 
@@ -151,6 +151,20 @@ def _due(countdown: Any, context: CliContext) -> str:
     left = countdown.left_s
     time = format_duration(timedelta(seconds=abs(left)))
     return f"in {time} ({at})" if left > 0 else f"{time} overdue ({at})"
+
+
+@verb(SECTION, reads=True, example="warroom brief\nwarroom brief --spoken")
+@click.option("--spoken", is_flag=True, help="A few sentences to read out on the call.")
+def brief(context: CliContext, spoken: bool) -> None:
+    """Sum the incident up for whoever joins late: conditions, actions, needs."""
+    from warroom.room.snapshot import incident_brief, incident_snapshot
+
+    room, incident = context.room, context.incident()
+    summed = incident_brief(incident_snapshot(room, incident.id), room.clock(), room.zone)
+    if context.json:
+        output.data(asdict(summed))
+    else:
+        output.print_out(summed.spoken if spoken else summed.text())
 
 
 @verb(SECTION, reads=True, example="warroom timeline\nwarroom timeline --incident INC-3 --json")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from warroom.cli.context import CliContext, pick, verb
+from warroom.cli.context import CliContext, pick, pick_person, verb
 from warroom.cli.reporting import execute, join_words, text_argument
 from warroom.incident.commands import AmendEntry, AmendMilestone, Note, Pin, RecordFix, RetractEntry
 from warroom.incident.events import MILESTONES
+from warroom.incident.investigation import AssignTask, ConfirmHypothesis, RuleOutHypothesis, Undo
 
 if TYPE_CHECKING:
     from warroom.incident.events import Milestone, NoteKind
@@ -34,6 +35,40 @@ def note(context: CliContext, words: Sequence[str], kind: str | None, because: s
     """Add a note to the timeline; secrets are masked."""
     sort: NoteKind = kind or "note"  # type: ignore[assignment]
     execute(context, Note(join_words(words), sort, because, rollback))
+
+
+@verb(SECTION, example='warroom confirm H1 "Errors stop at 50 connections"')
+@click.argument("hypothesis", metavar="H1")
+@text_argument("reason", "REASON", required=False)
+def confirm(context: CliContext, hypothesis: str, reason: Sequence[str]) -> None:
+    """Record that a hypothesis is right."""
+    execute(context, ConfirmHypothesis(hypothesis, join_words(reason)))
+
+
+@verb(SECTION, name="rule-out", example='warroom rule-out H2 "No packet loss on eu-1"')
+@click.argument("hypothesis", metavar="H1")
+@text_argument("reason", "REASON", required=False)
+def rule_out(context: CliContext, hypothesis: str, reason: Sequence[str]) -> None:
+    """Record that a hypothesis is wrong."""
+    execute(context, RuleOutHypothesis(hypothesis, join_words(reason)))
+
+
+@verb(SECTION, example='warroom task Bob "Check the replicas" --within 10m')
+@click.argument("person", metavar="PERSON")
+@text_argument()
+@click.option("--within", default="10m", metavar="TIME", show_default=True, help="How long it may take.")
+def task(context: CliContext, person: str, words: Sequence[str], within: str) -> None:
+    """Give someone a task for a limited time; then the console asks how it went."""
+    from warroom.incident.timing import read_duration
+
+    minutes = read_duration(within) / 60
+    execute(context, AssignTask(pick_person(context.room, person.removeprefix("@")), join_words(words), minutes))
+
+
+@verb(SECTION, example="warroom undo")
+def undo(context: CliContext) -> None:
+    """Undo your last tick, note or role assignment of the last 10 seconds."""
+    execute(context, Undo())
 
 
 @verb(SECTION, example='warroom pin app.log "FATAL remaining connection slots are reserved" --line 88213')

@@ -57,5 +57,5 @@ def _detail(given: PaneInput) -> str:
 
 
 CHECKLIST = ListPane(
-    "checklist", "Checklist", "pane_checklist", "items", _rows, _detail, choose="check", each_second=True
+    "checklist", "Checklist", "pane_checklist", "items", _rows, _detail, choose=lambda _: "check", each_second=True
 )

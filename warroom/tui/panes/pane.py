@@ -74,6 +74,10 @@ def _no_detail(given: PaneInput) -> str:
     return ""
 
 
+def _no_action(row_id: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class ListPane:
     """A pane of rows. ``action`` is the action that goes to it; its key, as the person has it, is in the title."""
@@ -85,8 +89,8 @@ class ListPane:
     rows: Callable[[PaneInput], list[ListRow]]
     detail: Callable[[PaneInput], str] = _no_detail
     """What is shown behind the title, such as a count."""
-    choose: str = ""
-    """The action that Enter does to the row under the cursor; "" shows the timeline entry in full."""
+    choose: Callable[[str], str] = _no_action
+    """The action that Enter does to a row, by the row's id; "" shows the timeline entry in full."""
     private: bool = False
     follow: bool = False
     empty: str = ""

@@ -84,7 +84,7 @@ def _done(given: PaneInput) -> str:
 
 
 SECTIONS_PANE = ListPane(
-    "sections", "To write", "pane_sections", "parts", section_rows, _written, choose="write", private=True
+    "sections", "To write", "pane_sections", "parts", section_rows, _written, choose=lambda _: "write", private=True
 )
 ACTION_ITEMS = ListPane(
     "actions",
@@ -96,4 +96,6 @@ ACTION_ITEMS = ListPane(
     private=True,
     empty="None yet. Press {action_item} to add one: what will make this less likely, or shorter?",
 )
-FOLLOW_UP = ListPane("checklist", "Follow-up", "pane_checklist", "items", follow_up_rows, _done, choose="check")
+FOLLOW_UP = ListPane(
+    "checklist", "Follow-up", "pane_checklist", "items", follow_up_rows, _done, choose=lambda _: "check"
+)

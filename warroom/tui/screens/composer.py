@@ -63,7 +63,7 @@ class ComposerScreen(FormScreen):
     """Writes an update of an incident: to the team, customers or executives, or its resolution.
 
     ``template`` names what to begin with, "" the one that fits. What is typed is kept per template, at every
-    pause; nothing goes out but by ``ctrl+s``.
+    pause; nothing goes out but by ``ctrl+s``. Fields that are ``given`` begin with that instead of a draft.
     """
 
     DEFAULT_CSS = """
@@ -128,8 +128,16 @@ class ComposerScreen(FormScreen):
         Binding("ctrl+y", "copy", "Copy the text", show=False, priority=True),
     ]
 
-    def __init__(self, context: ScreenContext, incident_id: str, template: str = "") -> None:
+    def __init__(
+        self,
+        context: ScreenContext,
+        incident_id: str,
+        template: str = "",
+        *,
+        given: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(context)
+        self._given = given or {}
         self.incident_id = incident_id
         self.snapshot: IncidentSnapshot | None = None
         self.template = template
@@ -240,9 +248,11 @@ class ComposerScreen(FormScreen):
         self._base, self._fields = drafted, tuple(drafted)
         self._posts = self._posted()
         typed = {name: kept[f"field.{name}"] for name in drafted if f"field.{name}" in kept}
-        values = {**drafted, **typed}
+        given = {name: text for name, text in self._given.items() if name in drafted}
+        values = {**drafted, **typed, **given}
+        self._given = {}
         for name in LISTS:
-            if name in typed:
+            if name in typed and name not in given:
                 values[name] = _caught_up(typed[name], kept.get(f"base.{name}", ""), drafted[name])
         fields = self.query_one("#fields", VerticalScroll)
         await fields.remove_children()

@@ -17,7 +17,7 @@ from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import shown
 from warroom.tui.context import ScreenContext
 from warroom.tui.screens.form_dialog import Field, Form, Submit
-from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.screens.incident_actions import IncidentActions
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import block, join, literal
@@ -68,7 +68,7 @@ def proof(delivery: Delivery) -> str:
     return (receipt.url or receipt.id) if receipt else ""
 
 
-class DeliveriesScreen(IncidentScreen):
+class DeliveriesScreen(IncidentActions):
     """Every delivery of the incident, live; an unconfirmed or failed one is settled with enter."""
 
     DEFAULT_CSS = """

@@ -185,14 +185,7 @@ class Form(ModalScreen[bool]):
         return FieldInput(value, id=name, placeholder=field.hint, suggester=suggester, select_on_focus=False)
 
     def on_mount(self) -> None:
-        self.query_one(KeyBar).show(
-            [
-                # In a long text enter begins a line; only a single short field is sent by it.
-                Key("↵" if len(self._fields) == 1 and not self._fields[0].long else "^s", self._verb, "send"),
-                *([Key("tab", "next field", "next")] if len(self._fields) > 1 else []),
-                Key("esc", "save draft" if self._draft else "leave", "leave"),
-            ]
-        )
+        self.query_one(KeyBar).show(self.key_hints())
         # A text that is all there is to the form gets the room, and goes on where it ends.
         self.set_class(len(self._fields) == 1 and self._fields[0].long, "-alone")
         for area in self.query(FieldArea):
@@ -200,6 +193,15 @@ class Form(ModalScreen[bool]):
         for field in self._fields:
             self.query_one(f"#field-{field.id}").focus()
             break
+
+    def key_hints(self) -> list[Key]:
+        """The keys that are shown at the bottom of the form."""
+        return [
+            # In a long text enter begins a line; only a single short field is sent by it.
+            Key("↵" if len(self._fields) == 1 and not self._fields[0].long else "^s", self._verb, "send"),
+            *([Key("tab", "next field", "next")] if len(self._fields) > 1 else []),
+            Key("esc", "save draft" if self._draft else "leave", "leave"),
+        ]
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height < LOW, "-low")
@@ -218,7 +220,7 @@ class Form(ModalScreen[bool]):
                 values[field.id] = widget.value
         return values
 
-    def on_input_changed(self) -> None:
+    def on_input_changed(self, event: Input.Changed) -> None:
         self._keep_soon()
 
     def on_text_area_changed(self) -> None:

@@ -17,7 +17,7 @@ from warroom.incident.events import UpdatePosted
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.panes.checklist import ticked
 from warroom.tui.panes.headline import Headline
-from warroom.tui.screens.incident_screen import IncidentScreen
+from warroom.tui.screens.incident_actions import IncidentActions
 from warroom.tui.screens.next_step_screen import next_line
 from warroom.tui.widgets import block_text
 from warroom.tui.widgets.bars import Bar, KeyBar
@@ -33,7 +33,7 @@ REPORTED_FIELDS = ("actions", "root_cause", "next_steps")
 """The fields of an update that the screen does not show anyway."""
 
 
-class PresenterScreen(IncidentScreen):
+class PresenterScreen(IncidentActions):
     """The incident for a shared screen. F2 or escape leaves."""
 
     CSS = """

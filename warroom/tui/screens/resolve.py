@@ -29,7 +29,8 @@ from warroom.tui.panes.timeline import TIMELINE
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldInput
 from warroom.tui.screens.form_screen import Draft
-from warroom.tui.screens.incident_screen import IncidentScreen, entry_of
+from warroom.tui.screens.incident_actions import IncidentActions
+from warroom.tui.screens.incident_screen import entry_of
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import block, join, literal
@@ -44,7 +45,7 @@ WIDE, HIGH = 120, 30
 """Columns and rows from which on the blockers are beside the list, and the timeline below them."""
 
 
-class ResolveScreen(IncidentScreen):
+class ResolveScreen(IncidentActions):
     """The last check before the incident is resolved.
 
     Ctrl+s resolves; while there are blockers it needs a reason, which the timeline keeps.

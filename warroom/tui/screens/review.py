@@ -25,7 +25,8 @@ from warroom.tui.panes.pane import Pane
 from warroom.tui.panes.post_incident import ACTION_ITEMS, FOLLOW_UP, SECTIONS_PANE
 from warroom.tui.panes.timeline import WHOLE_TIMELINE
 from warroom.tui.screens.detail import Detail
-from warroom.tui.screens.incident_screen import IncidentScreen, entry_of
+from warroom.tui.screens.incident_actions import IncidentActions
+from warroom.tui.screens.incident_screen import entry_of
 from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.markdown_view import MarkdownView
@@ -33,11 +34,11 @@ from warroom.tui.widgets.row_list import RowList
 from warroom.tui.widgets.text import literal, section_title
 
 
-class ReviewScreen(PaneScreen, IncidentScreen):
+class ReviewScreen(PaneScreen, IncidentActions):
     """The review: the post-mortem, action items, what is outstanding. Open at any time; escape goes back."""
 
     PANES = ("checklist", "timeline", "draft", "actions", "sections")
-    LISTS: ClassVar[Mapping[str, str]] = {**IncidentScreen.LISTS, "write": "parts"}
+    LISTS: ClassVar[Mapping[str, str]] = {**IncidentActions.LISTS, "write": "parts"}
     CSS = """
     ReviewScreen #outstanding { background: $surface; padding: 0 1; }
     ReviewScreen #next { background: $surface; padding: 0 1; }

@@ -26,8 +26,12 @@ from warroom.tui.panes.logs.pane import LogPane
 from warroom.tui.panes.pane import Pane
 from warroom.tui.panes.phase import phase_lines
 from warroom.tui.panes.roles import ROLES
+from warroom.tui.panes.state import STATE
 from warroom.tui.panes.timeline import TIMELINE
-from warroom.tui.screens.incident_screen import IncidentScreen, entry_of
+from warroom.tui.screens.form_dialog import Field
+from warroom.tui.screens.incident_actions import IncidentActions
+from warroom.tui.screens.incident_screen import entry_of
+from warroom.tui.screens.line_form import LineForm
 from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.screens.record_detail import RecordScreen
 from warroom.tui.widgets import block_text
@@ -38,11 +42,13 @@ NO_LOGS = """No log is watched. {watch} adds one; --log FILE opens one at start-
 and [[services]] logs in the settings are watched in every incident of the service."""
 
 
-class WarRoomScreen(PaneScreen, IncidentScreen):
+class WarRoomScreen(PaneScreen, IncidentActions):
     """An incident, live. Escape goes home; the incident goes on."""
 
-    LIST_PANES = (CHECKLIST, TIMELINE, ROLES)
-    PANES = (*(pane.id for pane in LIST_PANES), "logs")
+    LIST_PANES = (CHECKLIST, TIMELINE, ROLES, STATE)
+    PANES = ("checklist", "timeline", "roles", "logs", "state")
+    WIDE = 140
+    """Columns from which on the state has a tile of its own, below the roles."""
     CSS = """
     WarRoomScreen #phase { height: 2; padding: 0 1; background: $surface; }
     WarRoomScreen #course { height: 2; }
@@ -53,7 +59,14 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
     WarRoomScreen.-tiled #phase { height: 3; }
     WarRoomScreen.-tiled #elapsed { display: block; }
     WarRoomScreen.-tiled #checklist { width: 28%; max-width: 44; }
-    WarRoomScreen.-tiled #roles { width: 22%; max-width: 36; }
+    WarRoomScreen.-tiled #side { width: 22%; max-width: 36; }
+    WarRoomScreen.-tiled #side > Pane { display: none; }
+    WarRoomScreen.-tiled #side > #roles { display: block; }
+    WarRoomScreen.-tiled.-on-state #side > #roles { display: none; }
+    WarRoomScreen.-tiled.-on-state #side > #state { display: block; }
+    WarRoomScreen.-tiled.-broad #side { width: 27%; max-width: 48; }
+    WarRoomScreen.-tiled.-broad #side > #roles { display: block; }
+    WarRoomScreen.-tiled.-broad #side > #state { display: block; }
     WarRoomScreen.-tiled #logs { height: 1fr; }
     """
     BAR: ClassVar[tuple[str, ...]] = (
@@ -78,6 +91,7 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         self._elapsed = ""  # in large type
         self._spike: float | None = None  # of the errors in the log, until the log pane was opened
         self._rung: set[str] = set()
+        self._step_shown: str | None = None  # the timed step that was announced last; None before the first look
 
     def compose(self) -> ComposeResult:
         yield Headline(id="headline")
@@ -87,8 +101,11 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
         yield Bar(id="tabs")
         with Vertical():
             with Horizontal(id="upper", classes="tiles"):
-                for pane in self.LIST_PANES:
+                for pane in (CHECKLIST, TIMELINE):
                     yield pane.build(self.context.keys)
+                with Vertical(id="side", classes="tiles"):
+                    yield ROLES.build(self.context.keys)
+                    yield STATE.build(self.context.keys)
             key = key_of("pane_logs", self.context.keys)
             yield Pane(self._box, id="logs", title="Logs", key=key, private=True)
         yield Bar(id="next")
@@ -110,8 +127,16 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
     async def do_pane_roles(self) -> None:
         self.go("roles")
 
+    async def do_pane_state(self) -> None:
+        self.go("state")
+
     async def do_pane_logs(self) -> None:
         self.go("logs")
+
+    def _lay_out(self) -> None:
+        self.set_class(self.size.width >= self.WIDE, "-broad")
+        self.set_class(self.active == "state", "-on-state")
+        super()._lay_out()
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -148,10 +173,19 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
             phase_lines(incident, playbook, now, zone, course, clock=not tiled)
         )
         self.show_panes(each_second=True)
+        self._announce_step()
         self.show_next()
         if self.step:
             self._ring(self.step.urgency, self.step.action)
         self.show_tabs()
+
+    def _announce_step(self) -> None:
+        """Say once, without a bell, what the framework asks for when a timed step begins."""
+        step = timing.step(self.incident, self.context.room.playbook, self.context.now())
+        begun, self._step_shown = self._step_shown, step.id if step else ""
+        if step and begun is not None and begun != step.id:
+            lines = "\n".join(f"· {item}" for item in step.items)
+            self.context.notify(f"From minute {step.from_minute}: {step.title}\n{lines}", timeout=15)
 
     def find_steps(self) -> Sequence[NextStep]:
         if self.snapshot is None:
@@ -197,11 +231,20 @@ class WarRoomScreen(PaneScreen, IncidentScreen):
             await self._pin(record)
 
     async def _pin(self, record: Record) -> None:
-        done = await self.run_command(
-            Pin(record.source, record.text.strip(), record.line or 0, record.time, record.level or "")
-        )
-        if done:
+        """Ask for a comment on one line, then pin."""
+
+        async def submit(values: dict[str, str]) -> None:
+            comment = values["comment"].strip()
+            pin = Pin(
+                record.source, record.text.strip(), record.line or 0, record.time, record.level or "", comment
+            )
+            done = await self.context.work(lambda: self.context.room.execute(self.incident_id, pin))
+            self.took_effect(done.incident)
             self.context.notify("Pinned to the timeline")
+
+        first = " ".join(record.text.split())[:200]
+        field = Field("comment", first, hint="what it shows (optional)")
+        await self.app.push_screen(LineForm(f"{self.incident_id} · pin", (field,), submit, verb="pin"))
 
     def go(self, name: str = "") -> None:
         super().go(name)

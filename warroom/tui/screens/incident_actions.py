@@ -1,0 +1,488 @@
+"""What can be done to an incident on a screen, most of it by a form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import ClassVar, cast
+
+from textual.binding import BindingType
+
+from warroom.errors import BadInput
+from warroom.incident import commands as decisions
+from warroom.incident import timing
+from warroom.incident.commands import (
+    AcceptHandover,
+    Acknowledge,
+    AddAction,
+    AmendEntry,
+    AmendMilestone,
+    Assign,
+    Check,
+    Close,
+    Command,
+    CompleteAction,
+    HandOver,
+    Note,
+    RecordFix,
+    Release,
+    Reopen,
+    RetractEntry,
+    SetSeverity,
+    SetStatus,
+    Uncheck,
+)
+from warroom.incident.events import MILESTONES, Milestone, NoteKind
+from warroom.incident.investigation import (
+    AssignTask,
+    CompleteTask,
+    ConfirmHypothesis,
+    RuleOutHypothesis,
+    Undo,
+)
+from warroom.incident.quick_note import parse_quick_note
+from warroom.incident.readings import Reading
+from warroom.room.snapshot import incident_brief
+from warroom.tui.actions import bindings, key_of
+from warroom.tui.screens.brief import BriefScreen
+from warroom.tui.screens.confirm import Confirm
+from warroom.tui.screens.form_dialog import Field
+from warroom.tui.screens.form_screen import Draft
+from warroom.tui.screens.line_form import DecisionPoll, LineForm, QuickNote
+from warroom.tui.screens.postmortem_actions import PostMortemActions
+from warroom.tui.widgets.row_list import RowList
+
+NOBODY = "‹nobody›"
+
+POLL = timedelta(seconds=60)
+"""How long a proposal waits for objections."""
+
+
+class IncidentActions(PostMortemActions):
+    """A screen on which everything in the registry can be done to an incident. An action ``x`` is ``do_x``."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("incident")]
+
+    def tick_over(self, item_id: str, reading: Reading) -> None:
+        """Ask whether to tick an item that a reading speaks against; the timeline keeps the reading."""
+        item = self.context.room.playbook.item(item_id)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.start(self._tick_over(item_id, reading.text))
+
+        question = Confirm(
+            f"{self.incident_id} · {item.text}",
+            f"{reading.text}. Tick it anyway?",
+            no="No, look into it first",
+            yes="Yes, tick it — the timeline records the evidence",
+        )
+        self.app.push_screen(question, answered)
+
+    async def _tick_over(self, item_id: str, evidence: str) -> None:
+        await self._tick(Check(item_id, evidence, anyway=True))
+
+    def _people(self) -> tuple[str, ...]:
+        return tuple(self.context.room.people())
+
+    async def do_acknowledge(self) -> None:
+        await self.run_command(Acknowledge())
+
+    async def do_note(self) -> None:
+        """One line at the bottom; a draft that does not fit on it opens in the full form."""
+        room, incident_id, people = self.context.room, self.incident_id, self._people()
+
+        async def submit(values: dict[str, str]) -> None:
+            command = parse_quick_note(values["words"], people)
+            self.took_effect((await self.context.work(lambda: room.execute(incident_id, command))).incident)
+
+        async def show() -> None:
+            draft = Draft(self.context, incident_id, "note")
+            kept = await draft.load()
+            if set(kept) - {"words"} or "\n" in kept.get("words", ""):
+                self.ask_note(kept)
+                return
+            title = f"{incident_id} · add note"
+            await self.app.push_screen(QuickNote(title, submit, people, self._expand_note, draft, kept))
+
+        self.open(show)
+
+    async def _expand_note(self, typed: str) -> None:
+        """The full form of what a quick note says so far."""
+        try:
+            command = parse_quick_note(typed, self._people())
+        except BadInput:
+            command = Note(typed)
+        if isinstance(command, AssignTask):
+            await self.do_task(command)
+        elif isinstance(command, ConfirmHypothesis | RuleOutHypothesis):
+            await self.do_hypothesis(command.hypothesis.upper())
+        elif isinstance(command, Note):
+            values = {name: getattr(command, name) for name in ("words", "note", "because", "rollback")}
+            self.ask_note(values)
+
+    def ask_note(self, values: Mapping[str, str]) -> None:
+        """The full form of a note, beginning with ``values``."""
+        kinds = (
+            ("note", "Note"),
+            ("finding", "Finding — what we know"),
+            ("hypothesis", "Hypothesis — what we suspect"),
+            ("decision", "Decision — and why"),
+            ("change", "Change — and how to undo it"),
+        )
+        self.ask(
+            "add note",
+            (
+                Field("words", "What", long=True, hint="Connection pool exhausted on eu-1"),
+                Field("note", "Kind", choices=kinds),
+                Field("because", "Because (decisions)", hint="why this and not something else"),
+                Field("rollback", "Rollback (changes need one)", hint="how to undo it"),
+            ),
+            lambda v: Note(v["words"], cast(NoteKind, v["note"]), v["because"], v["rollback"]),
+            form="note",
+            begin=values,
+        )
+
+    async def do_undo(self) -> None:
+        if await self.run_command(Undo()):
+            self.context.notify("Undone")
+
+    async def do_hypothesis(self, hypothesis: str = "") -> None:
+        known = [one for one in self.incident.hypotheses.values() if one.state != "retracted"]
+        known.sort(key=lambda one: one.state != "open")
+        if not known:
+            self.context.notify(self.context.with_keys("There is no hypothesis yet; note one first ({note})"))
+            return
+        choices = tuple((one.id, f"{one.id} {one.words} ({one.state})") for one in known)
+        wanted = hypothesis if hypothesis in dict(choices) else choices[0][0]
+        outcomes = (("ruled out", "Ruled out"), ("confirmed", "Confirmed"))
+        self.ask(
+            "confirm or rule out",
+            (
+                Field("hypothesis", "Hypothesis", wanted, choices=choices),
+                Field("outcome", "It is", choices=outcomes),
+                Field("reason", "How we know", hint="no packet loss on eu-1"),
+            ),
+            lambda v: (ConfirmHypothesis if v["outcome"] == "confirmed" else RuleOutHypothesis)(
+                v["hypothesis"], v["reason"]
+            ),
+        )
+
+    async def do_task(self, task: AssignTask | None = None) -> None:
+        task = task if isinstance(task, AssignTask) else AssignTask("", "")
+        self.ask(
+            "assign a task",
+            (
+                Field("who", "Who", task.who, suggest=self._people(), hint="a name"),
+                Field("words", "What", task.words, hint="check the replicas"),
+                Field("within", "Within", f"{task.minutes:g}m", hint="10m"),
+            ),
+            lambda v: AssignTask(v["who"], v["words"], timing.read_duration(v["within"]) / 60),
+            verb="assign",
+        )
+
+    async def do_finish_task(self, task: str = "") -> None:
+        choices = tuple((one.id, f"{one.id} {one.who}: {one.words}") for one in self.incident.open_tasks)
+        if not choices:
+            self.context.notify("No task is open")
+            return
+        wanted = task if task in dict(choices) else choices[0][0]
+        self.ask(
+            "finish a task",
+            (Field("task", "Done", wanted, choices=choices),),
+            lambda v: CompleteTask(v["task"]),
+            verb="done",
+            about="What came of it belongs in a finding.",
+        )
+
+    async def do_poll(self) -> None:
+        """Propose a decision; it is recorded if nobody objects in time."""
+        room, incident_id, now = self.context.room, self.incident_id, self.context.now
+
+        async def record(note: Note) -> None:
+            self.took_effect((await self.context.work(lambda: room.execute(incident_id, note))).incident)
+
+        async def ask(values: dict[str, str]) -> None:
+            proposal = values["words"].strip()
+            if not proposal:
+                raise BadInput("The proposal is empty", "Say in a few words what you want to do.")
+            seconds = int(POLL.total_seconds())
+            decided = Note(proposal, "decision", because=f"no objection within {seconds} s")
+            poll = DecisionPoll(
+                f"{incident_id} · poll",
+                proposal,
+                now() + POLL,
+                now,
+                lambda: record(decided),
+                lambda objection: record(Note(f"Not decided: {proposal} — objection: {objection.strip()}")),
+            )
+            self.app.call_later(self.app.push_screen, poll)
+
+        field = Field("words", "What do you want to decide?", hint="Roll back to 412")
+        self.app.push_screen(LineForm(f"{incident_id} · poll", (field,), ask, verb="ask for objections"))
+
+    async def do_brief(self) -> None:
+        assert self.snapshot is not None
+        self.app.push_screen(
+            BriefScreen(incident_brief(self.snapshot, self.context.now(), self.context.zone), self)
+        )
+
+    async def do_assign(self, role: str = "") -> None:
+        playbook, incident = self.context.room.playbook, self.incident
+        roles = tuple(
+            (role.id, f"{role.title} — {incident.roles[role.id].person if role.id in incident.roles else 'nobody'}")
+            for role in playbook.roles
+        )
+        nobodys = next((role.id for role in playbook.roles if role.id not in incident.roles), roles[0][0])
+        wanted = role if role in dict(roles) else nobodys
+        people = self._people()
+
+        def command(v: dict[str, str]) -> Command:
+            person = v["person"].strip()
+            return Release(v["role"]) if person in (NOBODY, "") else Assign(v["role"], person)
+
+        about = "\n".join(f"{role.title}: {', '.join(role.responsibilities)}" for role in playbook.roles)
+        if not people:
+            field = Field("person", "Person", hint="a name; leave empty to release the role")
+        else:
+            field = Field("person", "Person", choices=(*((p, p) for p in people), (NOBODY, "nobody (release)")))
+        self.ask(
+            "assign a role",
+            (Field("role", "Role", wanted, choices=roles), field),
+            command,
+            verb="assign",
+            about=about,
+        )
+
+    async def do_hand_over(self, role: str = "") -> None:
+        held = tuple((a.role, f"{a.title} — {a.person}") for a in self.incident.roles.values())
+        wanted = role if role in self.incident.roles else ""
+        people = self._people()
+        person = (
+            Field("to", "To", choices=tuple((p, p) for p in people)) if people else Field("to", "To", hint="a name")
+        )
+        self.ask(
+            "hand over a role",
+            (
+                Field("role", "Role", wanted, choices=held),
+                person,
+                Field("briefing", "Briefing", hint="what they must know"),
+            ),
+            lambda v: HandOver(v["role"], v["to"], v["briefing"]),
+            verb="offer",
+            about=self.context.with_keys("Takes effect when they accept ({accept})."),
+        )
+
+    async def do_accept(self, role: str = "") -> None:
+        offered = [a.role for a in self.incident.roles.values() if a.offered_to]
+        if offered:
+            await self.run_command(AcceptHandover(role if role in offered else offered[0]))
+
+    async def do_check(self, item: str = "") -> None:
+        """Tick an item. One that is ticked is unticked only after a question: that goes into the post-mortem."""
+        tick = self.incident.ticks.get(item)
+        if not item:
+            key = key_of("pane_checklist", self.context.keys)
+            self.context.notify(f"Put the cursor on a checklist item first ({key})", "warning")
+        elif tick is None:
+            if (reading := self.evidence(item)) and reading.against:
+                self.tick_over(item, reading)
+            else:
+                await self._tick(Check(item))
+        else:
+            at = f"{tick.at.astimezone(self.context.zone):%H:%M}"
+            how = f"by {tick.by}" if tick.by else "automatically"
+            question = Confirm(
+                f"{self.incident_id} · untick",
+                f"Untick “{self.context.room.playbook.item(item).text}”?",
+                about=f"Ticked {how} at {at}. The timeline records the change.",
+                no="No, leave it ticked",
+                yes="Yes, untick it",
+            )
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self.start(partial(self._untick, item))
+
+            self.app.push_screen(question, answered)
+
+    async def _tick(self, check: Check) -> None:
+        if await self.run_command(check):  # the cursor goes on to what is to be done next
+            for rows in self.query("#items").results(RowList):
+                rows.lead_again()
+            self.show_next_line()
+
+    async def _untick(self, item: str) -> None:
+        await self.run_command(Uncheck(item))
+
+    async def do_severity(self) -> None:
+        severities = self.context.room.playbook.severities
+        choices = tuple(
+            (s.id, f"{s.title:<9} {s.impact} · respond < {_span(s.response_minutes)} · {s.example}")
+            for s in severities
+        )
+        self.ask(
+            "set the severity",
+            (
+                Field(
+                    "severity", "Severity (if unsure, choose the higher)", self.incident.severity, choices=choices
+                ),
+                Field("reason", "Reason (needed to lower it)", hint="why it is less severe than thought"),
+            ),
+            lambda v: SetSeverity(v["severity"], v["reason"]),
+            verb="set",
+        )
+
+    async def do_status(self) -> None:
+        choices = (
+            ("mitigated", "Mitigated — users no longer affected, cause still present"),
+            ("investigating", "Investigating — users affected"),
+        )
+        now = "investigating" if self.incident.status == "mitigated" else "mitigated"
+        self.ask(
+            "set the status",
+            (Field("status", "Status", now, choices=choices), Field("reason", "Why", hint="optional")),
+            lambda v: SetStatus(v["status"], v["reason"]),
+            verb="set",
+        )
+
+    async def do_fix(self) -> None:
+        strategy = self.context.room.playbook.fix_strategy
+        at_once, for_good = strategy.immediate_actions, strategy.permanent_solution
+        about = f"Immediate: {' '.join(at_once)}\nPermanent: {' '.join(for_good)}"
+        self.ask(
+            "record a fix",
+            (
+                Field("words", "Fix applied", hint="Rolled back checkout-api to 2026.01.27"),
+                Field(
+                    "sort",
+                    "Kind",
+                    choices=(
+                        ("temporary", "Temporary — adds an action item for the permanent fix"),
+                        ("permanent", "Permanent"),
+                    ),
+                ),
+                Field("rollback", "Rollback", hint="how to undo it"),
+            ),
+            lambda v: RecordFix(v["words"], v["sort"] == "temporary", v["rollback"]),
+            about=about,
+            form="fix",
+        )
+
+    async def do_action_item(self) -> None:
+        today = self.context.now().astimezone(self.context.zone).date()
+        self.ask(
+            "add an action item",
+            (
+                Field("words", "What", hint="Alert on pool usage over 80 %"),
+                Field("owner", "Owner", suggest=self._people(), hint="a name"),
+                Field("due", "Due", (today + timedelta(days=14)).isoformat(), hint="2026-02-14"),
+            ),
+            lambda v: AddAction(v["words"], v["owner"], v["due"]),
+            form="action",
+        )
+
+    async def do_finish_action(self) -> None:
+        todo = tuple(
+            (item.id, f"{item.id} {item.words}") for item in self.incident.actions.values() if not item.done_at
+        )
+        if not todo:
+            self.context.notify("No action item is open")
+            return
+        wanted = self.action_under_cursor()
+        value = wanted if wanted in dict(todo) else todo[0][0]
+        self.ask(
+            "finish an action item",
+            (Field("action", "Done", value, choices=todo),),
+            lambda v: CompleteAction(v["action"]),
+            verb="done",
+        )
+
+    async def do_amend(self) -> None:
+        entry = self.entry_under_cursor()
+        row = self.incident.row(entry) if entry else None
+        if row is None:
+            self.context.notify(
+                self.context.with_keys("Put the cursor on a timeline entry first ({pane_timeline})"),
+                "warning",
+            )
+            return
+        zone, now = self.context.zone, self.context.now
+        was = f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+        def command(v: dict[str, str]) -> Command:
+            at = None if v["at"].strip() == was else timing.read_moment(v["at"], now(), zone)
+            return AmendEntry(str(row.id), None if v["words"] == row.text else v["words"], at)
+
+        self.ask(
+            f"amend entry {row.number}",
+            (Field("words", "Text", row.text, long=True), Field("at", "Time", was)),
+            command,
+            verb="amend",
+            about="The original stays in the journal.",
+        )
+
+    async def do_retract(self) -> None:
+        entry = self.entry_under_cursor()
+        row = self.incident.row(entry) if entry else None
+        if row is None:
+            self.context.notify(
+                self.context.with_keys("Put the cursor on a timeline entry first ({pane_timeline})"),
+                "warning",
+            )
+            return
+        self.ask(
+            f"retract entry {row.number}",
+            (Field("reason", "Why", hint="it was the wrong host"),),
+            lambda v: RetractEntry(str(row.id), v["reason"]),
+            verb="retract",
+            about=row.text,
+        )
+
+    async def do_milestone(self) -> None:
+        zone, now = self.context.zone, self.context.now
+        known = self.incident.milestones
+        choices = tuple(
+            (m, f"{m:<13} {known[m].astimezone(zone):%Y-%m-%d %H:%M:%S}" if m in known else m) for m in MILESTONES
+        )
+        self.ask(
+            "amend a milestone",
+            (
+                Field("milestone", "Milestone", choices=choices),
+                Field("at", "When it was", hint="13:50, -10m, 2026-01-28 13:50"),
+                Field("reason", "How we know", hint="optional"),
+            ),
+            lambda v: AmendMilestone(
+                cast(Milestone, v["milestone"]), timing.read_moment(v["at"], now(), zone), v["reason"]
+            ),
+            verb="amend",
+        )
+
+    # ── ending ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def do_reopen(self) -> None:
+        self.ask(
+            "reopen",
+            (Field("reason", "Why", hint="errors rise again on eu-1"),),
+            lambda v: Reopen(v["reason"]),
+            verb="reopen",
+        )
+
+    async def do_close(self) -> None:
+        owed = decisions.close_blockers(self.incident, self.context.room.playbook)
+        if not owed:
+            await self.run_command(Close())
+            return
+        about = "Outstanding:\n" + "\n".join(f"  ○ {item}" for item in owed)
+        self.ask(
+            "close",
+            (Field("reason", "Close anyway — reason", hint="moved to the team's board"),),
+            lambda v: Close(v["reason"]),
+            verb="close",
+            about=about,
+        )
+
+
+def _span(minutes: float) -> str:
+    return timing.format_duration(timedelta(minutes=minutes))
