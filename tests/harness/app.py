@@ -61,7 +61,11 @@ class Playing:
 
     running: bool = True
 
-    def start(self) -> None:
+    @property
+    def awaits_declaration(self) -> bool:
+        return self.running
+
+    def start(self, *, at_first_alert: bool = False) -> None:
         self.running = True
 
     def stop(self) -> None:
@@ -269,7 +273,7 @@ async def run_console(harness: AppHarness, size: tuple[int, int] = SMALL, **how:
     record_toasts(app)
     async with app.run_test(size=size, notifications=True) as pilot:
         # The first frame comes before the dependencies are there.
-        await until(pilot, lambda: isinstance(app.screen, BaseScreen))
+        await until(pilot, lambda: app.takes_keys)
         await settle(pilot)
         yield pilot
 

@@ -469,7 +469,7 @@ async def test_home_names_enter_only_where_enter_does_that(harness: AppHarness) 
     incident_id = declared(harness)
     async with run_console(harness, MIDDLE) as pilot:
         assert named(pilot) == ("Open INC-1", "↵") and "↵ open" in footer(pilot)
-        await press(pilot, "tab", "tab")  # to the readiness list
+        await press(pilot, "tab", "tab", "tab")  # to the readiness list
         assert named(pilot) == ("Open INC-1", "^n") and "↵ confirm" in footer(pilot)
         assert marked(pilot, "● CRITICAL") == "→"
         await press(pilot, "enter")

@@ -167,6 +167,18 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     do("severity", "critical")
     do("note", "Pool", "exhausted", "--finding")
     do("note", "-", given="Two\nlines\n")
+    do("note", "Pool", "leaks", "--hypothesis")
+    do("note", "Network", "--hypothesis")
+    assert "ruled out" in do("rule-out", "h2", "no", "packet", "loss").out
+    assert "confirmed" in do("confirm", "H1").out
+    assert "T1 Bob: check the replicas" in do("task", "@bo", "check", "the", "replicas", "--within", "5m").out
+    brief = do("brief").out
+    assert "Cause: H1 Pool leaks" in brief and "Bob: check the replicas, 5 min left" in brief
+    assert "Bob leads. The cause: Pool leaks." in do("brief", "--spoken").out
+    assert do("brief", "--json").json["title"] == "INC-1 · Critical · checkout-api"
+    do("done", "t1")
+    do("note", "by mistake")
+    assert "retracted: undone" in do("undo").out
     do("note", "Roll back", "--decision", "--because", "It began with 412")
     do("pin", "app.log", "FATAL no slots", "--line", "7", "--at", "03:04", "--level", "fatal")
     do("update", "--impact", "One in ten fails", "--next", "+15m")

@@ -11,16 +11,30 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.case import NOON, PLAYBOOK, declared
 
 from warroom.bootstrap import AppContext, open_context
 from warroom.config.paths import shipped
 from warroom.drill.clock import ScaledClock
+from warroom.drill.history import write_history
 from warroom.drill.player import DECLARE_TIMEOUT, RUN_ON, DrillPlayer
 from warroom.drill.script import Script, parse_script
 from warroom.errors import BadInput, NotFound, SettingsError, WarroomError
-from warroom.incident.commands import Declare, ReceiveAlert, RecordFix, Resolve
+from warroom.incident.commands import (
+    Acknowledge,
+    Assign,
+    Check,
+    Command,
+    Declare,
+    PostUpdate,
+    ReceiveAlert,
+    RecordFix,
+    Resolve,
+    WriteSection,
+)
 from warroom.incident.events import ChatMessage
 from warroom.incident.incident import Incident
+from warroom.reports.drill_score import ScoreLine, score, score_text
 from warroom.safety import redact
 
 SAMPLES = shipped("sample_data")
@@ -248,6 +262,93 @@ def played(app_of: Callable[[ScaledClock], AppContext], tmp_path: Path) -> Itera
     drill.start()
     yield drill
     drill.stop()
+
+
+def test_a_drill_can_start_with_its_first_alert_and_its_logs_have_what_came_before(
+    app_of: Callable[[ScaledClock], AppContext], tmp_path: Path
+) -> None:
+    clock = ScaledClock(1, START)
+    room = app_of(clock).room
+    drill = DrillPlayer(room, small(), tmp_path / "logs", clock)
+    assert not drill.awaits_declaration
+    drill.start(at_first_alert=True)
+    try:
+        wait_until(lambda: bool(room.team().alerts), "the alert fires at once")
+        assert clock() < START + timedelta(seconds=15)
+        log = drill.logs[0].read_text().splitlines()
+        assert sum("INFO fine" in line for line in log) > 40 and "ERROR first" in "".join(log)
+        assert drill.awaits_declaration
+        alert = next(iter(room.team().alerts.values()))
+        room.declare(Declare("web", "Pages fail", drill=True), alert=alert.id)
+        wait_until(lambda: not drill.awaits_declaration, "the declaration is noticed")
+    finally:
+        drill.stop()
+
+
+def test_a_scripted_teammate_is_never_the_person_at_the_console(
+    app_of: Callable[[ScaledClock], AppContext], tmp_path: Path
+) -> None:
+    for player in ("Chen Wei", "Bruno Keller", "Dana Novak"):
+        clock = ScaledClock(math.inf, START)
+        room = app_of(clock).room
+        room.by = player
+        drill = DrillPlayer(room, script(), tmp_path / player, clock)
+        incident = room.incident(drill.play(lambda line: None))
+        speaking = {row.entry.event.who for row in incident.rows if isinstance(row.entry.event, ChatMessage)}
+        assert player not in speaking and len(speaking) == 3
+        assert speaking <= {person.name for person in room.settings.team.people}
+
+
+def test_the_history_of_a_demo_reads_as_incidents_that_were_worked_on(
+    app_of: Callable[[ScaledClock], AppContext],
+) -> None:
+    room = app_of(ScaledClock(math.inf, START)).room
+    write_history(room)
+    assert room.clock() == START
+    summaries = room.summaries()
+    assert [row.status for row in summaries] == ["resolved", "resolved", "closed"]
+    assert not any(row.drill for row in summaries)
+    hours = room.playbook.nudges.postmortem_hours
+    assert [row.id for row in summaries if row.postmortem_due(hours)] == [summaries[0].id]
+    assert any(action.overdue(START.date()) for row in summaries for action in row.actions)
+    assert room.team().ready and room.team().alerts == {}
+    for summary in summaries:
+        times = list(summary.milestones.values())
+        assert times == sorted(times) and times[-1] < START
+
+
+def scored(*commands: Command, minutes: float = 1) -> dict[str, ScoreLine]:
+    case = declared("critical", drill=True)
+    case.later(minutes=minutes)
+    case.do(*commands)
+    return {line.label: line for line in score(case.incident, case.context.playbook, case.now)}
+
+
+def test_the_score_says_for_each_target_whether_it_was_met() -> None:
+    nothing = scored(minutes=40)
+    assert not any(line.met for line in nothing.values() if line.label != "Updates on time")
+    assert nothing["Acknowledged"].value.startswith("never (target")
+    recovery = [item.id for item in PLAYBOOK.checklists["recovery"].items]
+    everything = scored(
+        Acknowledge(),
+        Assign("incident_commander", "Ada"),
+        PostUpdate("update", "update", "team", "t", "w", next_update_at=NOON + timedelta(minutes=16)),
+        RecordFix("rolled back", rollback="deploy again"),
+        *(Check(item) for item in recovery),
+        Resolve(),
+        WriteSection("root_cause", "the pool"),
+    )
+    assert all(line.met for line in everything.values()), everything
+    assert everything["Acknowledged"].value == "after 1 min (target 5 min)"
+    text = score_text(tuple(everything.values()))
+    assert text.startswith(f"{len(everything)} of {len(everything)} targets met") and "warroom init" in text
+
+
+def test_a_target_that_was_missed_is_not_met() -> None:
+    late = scored(Acknowledge(), Assign("incident_commander", "Ada"), RecordFix("rolled back"), minutes=30)
+    assert not late["Acknowledged"].met and not late["Commander"].met
+    assert (late["Rollback of the fix"].value, late["Rollback of the fix"].met) == ("not named", False)
+    assert not late["Resolved"].met
 
 
 def test_with_people_the_player_waits_for_them(played: DrillPlayer) -> None:

@@ -197,11 +197,11 @@ def deps(
     *,
     incident_id: str = "",
     logs: Sequence[Path | str | int] = (),
-    starts_drill: bool = False,
+    briefing: tuple[str, str] | None = None,
     no_settings: bool = False,
     notice: str = "",
 ) -> ConsoleDeps:
-    """The console's dependencies; ``starts_drill`` plays the drill from the start.
+    """The console's dependencies; with a ``briefing`` (title, text) it begins with that card, then with the drill.
 
     ``notice`` is shown at its start. With ``no_settings`` the themes beside the settings are left alone too, and no
     theme is written there.
@@ -224,10 +224,10 @@ def deps(
         jobs=app.jobs,
         outbox=None if app.room.read_only else app.outbox(),
         drill=drill,
-        starts_drill=starts_drill,
+        briefing=briefing,
         incident_id=incident_id,
         # The demo's settings are everybody's.
-        save_theme=None if starts_drill or no_settings else app.choose_theme,
+        save_theme=None if briefing or no_settings else app.choose_theme,
         notice=WITHOUT_SETTINGS if no_settings else notice,
     )
 

@@ -22,11 +22,16 @@ class DrillOnDemand:
         """Whether the drill has started and not ended."""
         return self._player is not None and self._player.running
 
-    def start(self) -> None:
+    @property
+    def awaits_declaration(self) -> bool:
+        """Whether it runs and nobody has declared its incident yet."""
+        return self._player is not None and self._player.awaits_declaration
+
+    def start(self, *, at_first_alert: bool = False) -> None:
         """Start it; raises what reading its script raises, and ``WarroomError`` if its logs cannot be written."""
         if self._player is None:
             self._player = self._build()
-        self._player.start()
+        self._player.start(at_first_alert=at_first_alert)
 
     def stop(self) -> None:
         """End it, if it runs."""

@@ -100,13 +100,19 @@ class DrillPlayer:
         """The log files the drill writes for ``service`` while it runs."""
         return self.logs if self.running and service == self.script.service else ()
 
-    def start(self) -> None:
-        """Play logs, alerts and chat from the beginning, as a job.
+    @property
+    def awaits_declaration(self) -> bool:
+        """Whether it runs and nobody has declared its incident yet."""
+        return self.running and "declared" not in self._anchors
+
+    def start(self, *, at_first_alert: bool = False) -> None:
+        """Play logs, alerts and chat, as a job: from the beginning, or as if its first alert were due now.
 
         It ends with ``stop``, ``RUN_ON`` after its incident is resolved, or if no one declares. Raises
         ``WarroomError`` if the logs cannot be written. A later failure is in ``problem``, and retried.
         """
-        self._begin()
+        alerts = [alert.at for alert in self.script.alerts if alert.after == "start"]
+        self._begin(timedelta(seconds=min(alerts)) if at_first_alert and alerts else timedelta(0))
         self._playing = _Playing(self, self._ended)
         self._jobs.start(self._playing)
 
@@ -135,8 +141,8 @@ class DrillPlayer:
         self._ended.set()
         return self.incident_id
 
-    def _begin(self) -> None:
-        now = self.clock()
+    def _begin(self, skipped: timedelta = timedelta(0)) -> None:
+        now = self.clock() - skipped
         history = now - timedelta(seconds=self.script.history)
         self.incident_id, self.problem, self._seen_change = "", None, -1
         first, *self._stages = self.script.stages
@@ -244,7 +250,8 @@ class DrillPlayer:
     def _inject(self, cue: AlertInject | ChatInject) -> None:
         if isinstance(cue, ChatInject):
             if self._incident().status != "closed":
-                self.room.record_chat(self.incident_id, RecordChat(cue.who, cue.via, cue.words))
+                chat = RecordChat(self._teammate(cue.who), cue.via, cue.words)
+                self.room.record_chat(self.incident_id, chat)
             return
         source = cue.source or "monitor"
         alert = ReceiveAlert(cue.name, source, self.script.service, cue.detail, drill=True)
@@ -252,6 +259,14 @@ class DrillPlayer:
             self.room.receive_alert(alert)
         elif self._incident().status != "closed":
             self.room.execute(self.incident_id, alert, by="")
+
+    def _teammate(self, who: str) -> str:
+        """Return ``who``, or somebody else of the team where that is the person at the console."""
+        if who != self.room.by:
+            return who
+        speaking = {cue.who for cue in self.script.chat}
+        names = [person.name for person in self.room.settings.team.people if person.name != who]
+        return next((name for name in names if name not in speaking), names[0] if names else "A teammate")
 
     def _incident(self) -> Incident:
         if not self.incident_id:

@@ -113,8 +113,20 @@ class WarRoomApp(BaseApp):
             context.notify(notice, "error", timeout=60)
         if deps.notice:
             context.notify(deps.notice, "warning", timeout=60)
+        if deps.briefing and deps.drill:
+            self._show_briefing(*deps.briefing)
         self._begun = True
         self.call_after_refresh(lambda: threading.Thread(target=_load_war_room, daemon=True).start())
+
+    def _show_briefing(self, title: str, text: str) -> None:
+        from warroom.tui.screens.briefing import BriefingScreen
+
+        async def start(_: None) -> None:
+            drill = self.context.drill
+            if drill:
+                await self.context.run_or_notify(lambda: drill.start(at_first_alert=True))
+
+        self.push_screen(BriefingScreen(title, text, self.context.now), start)
 
     def _build_deps(self) -> None:
         deps = self._equip()

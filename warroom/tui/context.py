@@ -36,14 +36,17 @@ class DrillControl(Protocol):
     @property
     def running(self) -> bool: ...
 
-    def start(self) -> None: ...
+    @property
+    def awaits_declaration(self) -> bool: ...
+
+    def start(self, *, at_first_alert: bool = False) -> None: ...
 
     def stop(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleDeps:
-    """What a console works with. ``drill`` is at hand for whoever starts one; ``starts_drill`` starts it at once.
+    """What a console works with. ``drill`` is at hand for whoever starts one.
 
     ``incident_id`` names the war room to open at once; ``save_theme`` remembers a chosen theme.
     """
@@ -56,7 +59,8 @@ class ConsoleDeps:
     jobs: JobRunner = field(default_factory=JobRunner)
     outbox: OutboxWorker | None = None
     drill: DrillControl | None = None
-    starts_drill: bool = False
+    briefing: tuple[str, str] | None = None
+    """Title and text of the card the console begins with; when it is closed, the drill starts with its alert."""
     save_theme: Callable[[str], None] | None = None
     incident_id: str = ""
     notice: str = ""
@@ -73,7 +77,6 @@ class ScreenContext:
         self.jobs = deps.jobs
         self.outbox = deps.outbox
         self.drill = deps.drill
-        self._starts_drill = deps.starts_drill
         self._attach_logs = deps.watch_logs
         self._logs: LogWatches | None = None
         # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.
@@ -156,8 +159,6 @@ class ScreenContext:
         self.feed.start()
         if self.outbox:
             self.jobs.start(self.outbox)
-        if self.drill and self._starts_drill:
-            self.drill.start()
 
     def stop(self) -> None:
         """End what was begun; what is under way gets a moment."""

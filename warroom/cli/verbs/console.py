@@ -23,7 +23,9 @@ from warroom.cli.context import CliContext, verb
 from warroom.errors import WarroomError
 
 if TYPE_CHECKING:
+    from warroom.drill.player import DrillPlayer
     from warroom.logs.records import Level
+    from warroom.tui.context import ConsoleDeps
 
 SECTION = "Console"
 
@@ -67,10 +69,34 @@ def demo(context: CliContext, speed: float | None, plain: bool) -> None:
             play(app, drill, folder, json=context.json)
         return
     app, drill = bootstrap.open_demo(folder, speed or 1.0, context.by, environ=context.environ)
+
+    def build_deps() -> ConsoleDeps:
+        from warroom.drill.history import write_history
+
+        write_history(app.room)
+        return deps(app, drill, briefing=(drill.script.title, _briefing(app.room.by, drill)))
+
     with app:
-        status = show_console(lambda: deps(app, drill, starts_drill=True), crash_folder=folder)
+        status = show_console(build_deps, crash_folder=folder)
+        if drill.incident_id:
+            from warroom.reports.drill_score import score, score_text
+
+            output.print_err(
+                score_text(score(app.room.incident(drill.incident_id), app.room.playbook, app.room.clock()))
+            )
     output.print_err(f"What you entered is in {folder}; delete it when you like.")
     click.get_current_context().exit(status)
+
+
+def _briefing(person: str, drill: DrillPlayer) -> str:
+    script = drill.script
+    return (
+        f"You are {person}, on call for {script.service}.\n\n"
+        f"{script.summary}\n\n"
+        "Nothing leaves this machine: the logs are made up, the team is made up, and messages go to a file.\n\n"
+        "The line Next at the bottom says what to do and the key that does it. Pressing what it says is enough to"
+        " finish; F2 shows the incident in large type, ? lists the keys, ^q leaves."
+    )
 
 
 @verb(

@@ -40,6 +40,11 @@ class Pane(Container):
         yield self._inside
 
     @property
+    def label(self) -> str:
+        """The key that goes to the pane, and its name."""
+        return self._label
+
+    @property
     def title(self) -> str:
         """The frame's title, as text."""
         return self._titled.plain

@@ -48,7 +48,7 @@ class HomeScreen(PaneScreen, NextScreen):
     HomeScreen #next { padding: 0 1; background: $surface; }
     HomeScreen.-tiled #side { width: 36%; max-width: 60; }
     """
-    PANES = ("incidents", "followup", "readiness")
+    PANES = ("incidents", "followup", "oncall", "readiness")
     TILED_FROM = (110, 20)
     BAR: ClassVar[tuple[str, ...]] = ("declare", "drill", "theme", "palette", "help", "quit")
 
@@ -76,6 +76,8 @@ class HomeScreen(PaneScreen, NextScreen):
             )
             with Vertical(id="side", classes="tiles"):
                 yield Pane(RowList(id="owed", empty="Nothing outstanding."), id="followup", title="Follow-up")
+                contacts = RowList(id="contacts", empty="No rotation and no services in the settings.")
+                yield Pane(contacts, id="oncall", title="On call and services", private=True)
                 yield Pane(RowList(id="ready"), id="readiness", title="Readiness")
         yield Bar(id="next")
         yield KeyBar()
@@ -117,6 +119,7 @@ class HomeScreen(PaneScreen, NextScreen):
         )
         self.query_one("#all", RowList).show(self._incidents(over, now))
         self.query_one("#owed", RowList).show(self._owed(over, now))
+        self.query_one("#contacts", RowList).show(self._contacts(over, now))
         self.query_one("#ready", RowList).show(self._ready(over, now))
         self.show_next()
 
@@ -235,7 +238,7 @@ class HomeScreen(PaneScreen, NextScreen):
                 words = literal(f"{row.id} {action.id} {action.words}", "$text-error bold" if late else "")
                 when = "OVERDUE" if late else action.due
                 rows.append(ListRow(row.id, words, literal(f"{action.owner} {when}".strip())))
-        if self.context.drill_running:
+        if self.context.drill_running and not any(row.drill and not row.open for row in over.summaries[:1]):
             rows.append(ListRow("", literal("drill in progress", "$text-warning")))
             return rows
         drilled = max((row.milestones["declared"] for row in over.summaries if row.drill), default=None)
@@ -245,6 +248,25 @@ class HomeScreen(PaneScreen, NextScreen):
             rows.append(ListRow("drill", literal(f"{key_of('drill', self.context.keys)} {reason}", "$text-quiet")))
         else:
             rows.append(ListRow("drill", literal(f"next drill by {due_drill:%d %b}", "$text-quiet")))
+        return rows
+
+    def _contacts(self, over: HomeSnapshot, now: datetime) -> list[ListRow]:
+        """Who is on call now and next, how to reach them, and where each service is watched."""
+        settings = self.context.room.settings
+        rows: list[ListRow] = []
+        following = settings.next_on_call(now)
+        for name, when in ((over.on_call, None), *((following,) if following else ())):
+            if not name:
+                continue
+            person = settings.person(name)
+            since = "now" if when is None else f"from {when.astimezone(self.context.zone):%a %d %b %H:%M}"
+            reach = (person.phone or person.email) if person else ""
+            words = Content.assemble(literal(name, "bold"), literal(f"  {reach}" if reach else ""))
+            rows.append(ListRow("", words, literal(since, "$text-quiet")))
+        for service in settings.services:
+            rows.append(ListRow("", literal(service.name, "$text-primary bold")))
+            for name, url in service.links.items():
+                rows.append(ListRow("", Content.assemble(literal(f"  {name}  ", "$text-quiet"), literal(url))))
         return rows
 
     def _ready(self, over: HomeSnapshot, now: datetime) -> list[ListRow]:
@@ -267,10 +289,14 @@ class HomeScreen(PaneScreen, NextScreen):
         if over.team.alerts:
             newest = f"alert:{next(reversed(over.team.alerts)).hex}"
             return (NextStep("declare", newest, "An alert is waiting: declare an incident"),)
-        if self.context.drill_running and not live:
+        drill = self.context.drill
+        if drill and drill.awaits_declaration and not live:
             return (NextStep("", "", "A drill is running: wait for its alert"),)
         if live:
             return (NextStep("open", live[0].id, f"Open {live[0].id}"),)
+        finished = next((row for row in over.summaries if row.drill and row.status == "resolved"), None)
+        if finished and self.context.drill_running:
+            return (NextStep("open", finished.id, f"Finish the drill: the follow-up of {finished.id}"),)
         owed = next((row for row in over.summaries if row.postmortem_due(1)), None)
         if owed:
             return (NextStep("open", owed.id, f"Write the post-mortem of {owed.id}"),)

@@ -13,6 +13,7 @@ from warroom.incident.commands import (
 )
 from warroom.incident.incident import Incident
 from warroom.incident.readings import ERRORS, Reading
+from warroom.reports.drill_score import score, score_text
 from warroom.room.snapshot import IncidentSnapshot, incident_snapshot
 from warroom.tui.actions import BY_ID
 from warroom.tui.context import ScreenContext
@@ -60,9 +61,20 @@ class IncidentScreen(NextScreen):
     def on_updated(self, event: Updated[IncidentSnapshot]) -> None:
         if self.snapshot is not None and event.value.incident.version < self.snapshot.incident.version:
             return  # read before something that is shown already; the feed is about to bring that too
-        self.snapshot = event.value
-        if not self.covered:
-            self._show()
+        self._take(event.value)
+
+    def _take(self, snapshot: IncidentSnapshot) -> None:
+        before, self.snapshot = self.snapshot, snapshot
+        if self.covered:
+            return
+        self._show()
+        incident = snapshot.incident
+        if before and before.incident.status != "closed" and incident.status == "closed" and incident.drill:
+            self._show_score(incident)
+
+    def _show_score(self, incident: Incident) -> None:
+        lines = score(incident, self.context.room.playbook, self.context.now())
+        self.app.push_screen(Detail(f"{incident.id} · the drill is over", score_text(lines)))
 
     def on_screen_resume(self) -> None:
         if self.snapshot:
@@ -184,9 +196,7 @@ class IncidentScreen(NextScreen):
     def took_effect(self, incident: Incident) -> None:
         """Show what was just done before the feed brings it: the next key must not act on what was before."""
         if self.snapshot is not None and incident.version > self.snapshot.incident.version:
-            self.snapshot = replace(self.snapshot, incident=incident)
-            if not self.covered:
-                self._show()
+            self._take(replace(self.snapshot, incident=incident))
 
     def ask(
         self,
