@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -29,6 +30,7 @@ from warroom.logs.view import LogView
 from warroom.tui.panes.logs.painter import ON_DARK, ON_LIGHT, hue, line_breaks, short_label
 from warroom.tui.panes.logs.pane import LogPane
 from warroom.tui.panes.logs.repaint_limit import FRAMES
+from warroom.tui.panes.logs.runs import Run, RunFinder
 from warroom.tui.theme import contrast
 
 pytestmark = pytest.mark.anyio
@@ -406,7 +408,7 @@ async def test_nothing_hostile_is_drawn_and_secrets_are_masked(view: LogView) ->
     fed.say("\x1b]52;c;x\x07 [/x] [@click=app.quit]q[/] \x9b2J \u202e\tpassword=hunter2 " + "é" * 200_000)
     fed.say("\n漢" * 40)
     async with app.run_test(size=(60, 6)) as pilot:
-        await until(pilot, lambda: "漢" in app.lines()[-1])
+        await until(pilot, lambda: any("漢" in line for line in app.lines()))
         app.pane.action_first()
         await until(pilot, lambda: "␛]52" in app.lines()[0])
         text = "".join(s.text for s in app.pane.render_line(0))
@@ -515,3 +517,123 @@ async def test_no_thread_can_reach_a_pane_that_has_gone(view: LogView) -> None:
     fed.say("INFO after\n")
     fed.say("INFO after\n")
     assert view.snapshot().end == 2
+
+
+# ── lines that read alike ─────────────────────────────────────────────────────────────────────────────────
+
+
+def stamped(*messages: str) -> str:
+    """Log lines a second apart, which differ in their times if in nothing else."""
+    return "".join(f"2026-01-28T14:{n // 60:02}:{n % 60:02}Z {text}\n" for n, text in enumerate(messages))
+
+
+async def test_lines_that_differ_in_their_times_alone_are_one_row_with_their_number(view: LogView) -> None:
+    app = Tiny(view)
+    fed = Fed("app.log", view)
+    fed.say(stamped("INFO up", *["ERROR no slot left"] * 41, "INFO down"))
+    async with app.run_test(size=(70, 6)) as pilot:
+        await until(pilot, lambda: "down" in "".join(app.lines()))
+        assert [" ".join(line.split()) for line in app.lines()[:3]] == [
+            "14:00:00 INFO up",
+            "14:00:41 ERROR no slot left ×41",
+            "▸14:00:42 INFO down",
+        ]
+        fed.say(stamped("INFO down"))
+        await until(pilot, lambda: "×2" in app.lines()[2])
+
+
+async def test_the_cursor_takes_a_run_in_one_step_and_enter_opens_its_last_line(view: LogView) -> None:
+    app = Tiny(view)
+    Fed("app.log", view).say(stamped("INFO up", *["ERROR no slot left"] * 3_000, "INFO down"))
+    async with app.run_test(size=(70, 6)) as pilot:
+        await until(pilot, lambda: "down" in "".join(app.lines()))
+        await pilot.press("up")
+        cursor = next(line for line in app.lines() if line.startswith("▸"))
+        assert "no slot left" in cursor and "×" in cursor
+        assert app.pane.evidence() is not None
+        assert app.pane.evidence().time.minute == 50  # type: ignore[union-attr]
+        assert "×2,000+" in cursor  # a longer run is not counted to its end
+        await pilot.press("end", "home")
+        assert app.lines()[0].startswith("▸") and "up" in app.lines()[0]
+        for _ in range(3):
+            await pilot.press("down")
+        assert app.pane.following
+
+
+async def test_after_a_page_up_the_cursor_is_in_sight_above_the_hint(view: LogView) -> None:
+    app = Tiny(view)
+    Fed("app.log", view).say(numbered(100))
+    async with app.run_test(size=(60, 10)) as pilot:
+        await until(pilot, lambda: "n99" in app.lines()[-1])
+        for _ in range(3):
+            await pilot.press("pageup")
+            assert len([line for line in app.lines()[:-1] if line.startswith("▸")]) == 1, app.lines()
+
+
+async def test_a_marked_line_is_a_row_of_its_own_and_two_levels_are_never_one(view: LogView) -> None:
+    app = Tiny(view)
+    Fed("app.log", view).say(stamped("WARN slow", "ERROR slow", *["INFO slow"] * 4))
+    async with app.run_test(size=(70, 8)) as pilot:
+        await until(pilot, lambda: "×4" in "".join(app.lines()))
+        assert len([line for line in app.lines() if "slow" in line]) == 3
+        app.pane.mark()
+        await pilot.pause()
+        assert any(line.rstrip().endswith("×3") for line in app.lines())
+
+
+async def test_two_sources_that_say_the_same_are_two_rows(view: LogView) -> None:
+    app = Tiny(view)
+    one, other = Fed("a.log", view), Fed("b.log", view)
+    async with app.run_test(size=(80, 6)) as pilot:
+        one.say(stamped("INFO same"))
+        await until(pilot, lambda: "same" in "".join(app.lines()))
+        other.say(stamped("INFO same"))
+        await until(pilot, lambda: len([line for line in app.lines() if "same" in line]) == 2)
+        assert "×" not in "".join(app.lines())
+
+
+class Numbers:
+    """A view of rows whose text is a number: what a ``RunFinder`` needs of a ``LogView``."""
+
+    def __init__(self, texts: list[int]) -> None:
+        self.texts = texts
+        self.log = object()
+
+    def snapshot(self) -> Any:
+        return SimpleNamespace(first=0, end=len(self.texts))
+
+    def rows(self, start: int, stop: int) -> list[Any]:
+        return [
+            SimpleNamespace(log=self.log, notice=False, own_level=None, seq=(0, n), text=str(self.texts[n]))
+            for n in range(max(0, start), min(stop, len(self.texts)))
+        ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 90)), min_size=1, max_size=12),
+    st.integers(1, 8),
+    st.data(),
+)
+def test_the_runs_of_a_screen_are_those_of_the_whole_log(
+    groups: list[tuple[int, int]], room: int, data: st.DataObject
+) -> None:
+    texts = [text for text, count in groups for _ in range(count)]
+    whole: list[tuple[int, int]] = []
+    for position, text in enumerate(texts):
+        if whole and texts[whole[-1][0]] == text:
+            whole[-1] = (whole[-1][0], position)
+        else:
+            whole.append((position, position))
+    finder = RunFinder(cast(LogView, Numbers(texts)), lambda row: row.text)
+
+    def shown(runs: list[Run]) -> list[tuple[int, int]]:
+        return [(run.first, run.last) for run in runs]
+
+    assert shown(finder.before(len(texts), room, ())) == whole[-room:]
+    top = data.draw(st.integers(0, len(texts) - 1))
+    at = next(n for n, (first, last) in enumerate(whole) if first <= top <= last)
+    expected = whole[at : at + room] if len(whole) - at >= room else whole[-room:]
+    assert shown(finder.after(top, room, ())) == expected
+    by = data.draw(st.integers(-10, 10).filter(bool))
+    there = whole[at + by][1] if 0 <= at + by < len(whole) else (0 if by < 0 else len(texts))
+    assert finder.moved(top, by, ()) == there

@@ -7,7 +7,7 @@ the screen is not drawn again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
@@ -20,6 +20,7 @@ from warroom.logs.message import message
 from warroom.logs.query import Query
 from warroom.logs.rows import Row
 from warroom.logs.view import LogView
+from warroom.tui.panes.logs.runs import MOST
 
 ON_DARK = ("#7cc4f5", "#e6a3d3", "#8fdc92", "#b9a8ff", "#5fd6d6", "#d9bf9c", "#c9d36a", "#a9bad0")
 ON_LIGHT = ("#0a5aa8", "#952a80", "#1a6a30", "#5a3cc2", "#006a72", "#7a4718", "#596000", "#46566b")
@@ -65,16 +66,21 @@ CSS = """
     & > .logpane--cursor { background: $panel; text-style: bold; }
     & > .logpane--match { text-style: reverse underline; }
     & > .logpane--hint { color: $foreground; background: $panel; text-style: bold; }
+    & > .logpane--count { color: $text-accent; text-style: bold; }
     & > .logpane--chip { color: $foreground; background: $panel; }
 """
-PARTS = {f"logpane--{name}" for name in ("fatal", "error", "warn", "notice", "cursor", "match", "hint", "chip")}
+PARTS = {
+    f"logpane--{name}" for name in ("fatal", "error", "warn", "notice", "cursor", "match", "count", "hint", "chip")
+}
 """The component classes that ``CSS`` gives a look."""
 
 _STRIPS = 400  # drawn rows that are kept
+_TEXTS = 4_000  # texts of rows that are kept
 _HEAD = 7  # cells before a label or a text: where the cursor is, and the level
 _CLOCK = 9  # cells of the time of day and a blank
 _PLAIN = frozenset(("info", "debug", "trace"))
 _PARTS = 20  # lines that one row takes at most where long lines are wrapped
+_COUNTED = 24  # cells for the text from which on the number of lines that read alike is shown
 _HUE = "hue"  # of a source, in a list of names; the place follows
 
 Names = tuple[str, ...]
@@ -95,6 +101,8 @@ class Look:
     label: int = 0
     query: Query | None = None
     clock: bool = False
+    count: int = 1
+    """How many lines that read alike it stands for."""
 
     @property
     def room(self) -> int:
@@ -148,6 +156,7 @@ class Painter:
         self._pane = pane
         self._view = view
         self._strips: dict[tuple[object, ...], Strip] = {}
+        self._texts: dict[tuple[object, int], str] = {}
         self._styles: dict[Names, Style] = {}
         self._background: Color | None = None
 
@@ -188,6 +197,15 @@ class Painter:
 
     def text(self, row: Row) -> str:
         """The text of a row as it is drawn: its message, where its time and level are in columns of their own."""
+        key = (row.seq, len(row.text))
+        known = self._texts.get(key)
+        if known is None:
+            if len(self._texts) >= _TEXTS:
+                self._texts.clear()
+            known = self._texts[key] = self._parsed(row)
+        return known
+
+    def _parsed(self, row: Row) -> str:
         text = one_line(self._view.drawn_text(row))
         if row.notice:
             return f"── {row.label} {text} ──"
@@ -195,6 +213,8 @@ class Painter:
 
     def _draw(self, row: Row, look: Look) -> Strip:
         base: Names = ("cursor",) if look.cursor else ()
+        if look.count > 1 and not look.part and look.room > _COUNTED:
+            return self._counted(row, look, base)
         space = _space(row, look)
         text = self.text(row)
         head, body = self._head(row, look, base), (*base, "notice") if row.notice else base
@@ -227,6 +247,13 @@ class Painter:
             drawn = Strip.join([drawn.crop(0, space - 1), Strip(self._segments([("…", body)]))])
         strip = Strip.join([Strip(self._segments(head)), drawn])
         return strip.adjust_cell_length(look.width, self._style(*base))
+
+    def _counted(self, row: Row, look: Look, base: Names) -> Strip:
+        """A row that stands for several: their number is at the right edge, where no long text cuts it off."""
+        plus = "+" if look.count > MOST else ""
+        tail = f" ×{min(look.count, MOST):,}{plus} "
+        left = self._draw(row, replace(look, width=look.width - len(tail), count=1))
+        return Strip.join([left, Strip(self._segments([(tail, (*base, "count"))]))])
 
     def _head(self, row: Row, look: Look, base: Names) -> list[tuple[str, Names]]:
         """The cells before the text: the cursor, the level, the source."""

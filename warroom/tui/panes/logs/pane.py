@@ -29,11 +29,12 @@ from warroom.logs.finder import Search, SearchRunner, Way
 from warroom.logs.query import BadPattern, Query
 from warroom.logs.record_detail import FullRecord, evidence
 from warroom.logs.records import Level, Record
-from warroom.logs.rows import Row, Seq
+from warroom.logs.rows import Seq
 from warroom.logs.view import LogView
 from warroom.safety import sanitize
 from warroom.tui.panes.logs.painter import CSS, PARTS, Look, Painter, label_cells, text_room
 from warroom.tui.panes.logs.repaint_limit import RepaintLimit
+from warroom.tui.panes.logs.runs import Run, RunFinder
 from warroom.tui.panes.logs.status import names, status
 from warroom.tui.panes.logs.viewport import Viewport
 
@@ -166,7 +167,8 @@ class LogPane(Widget, can_focus=True):
         self._clock = False  # the rows have times, and there is room for them
         self._painter = Painter(self, view)
         self._window_key: tuple[object, ...] = ()
-        self._window: list[tuple[Row, int, int]] = []
+        self._runs = RunFinder(view, self._painter.text)
+        self._window: list[tuple[Run, int]] = []
         self._chip_rows = self._label_width = 0
         self._listening = False  # the view will wake us at its next change
         self._gone = False
@@ -352,17 +354,23 @@ class LogPane(Widget, can_focus=True):
 
     # -- movement
 
-    def action_move(self, rows: int) -> None:
+    def action_move(self, lines: int) -> None:
         """Moves the cursor."""
         self._viewport.settle(self._room())
-        self._go(self._viewport.cursor + rows)
+        self._go(self._moved(self._viewport.cursor, lines))
 
     def action_page(self, pages: int) -> None:
         """Moves the cursor by a screenful."""
         self._viewport.settle(self._room())
-        rows = max(1, self._room() - 1)
-        self._viewport.top += pages * rows
-        self._go(self._viewport.cursor + pages * rows)
+        lines = pages * max(1, self._room() - 1)
+        target = self._moved(self._viewport.cursor, lines)
+        if target < self._view.snapshot().end - 1:
+            self._lines(self.size)  # while it follows, the top is known only once it is laid out
+            self._viewport.top = self._moved(self._viewport.top, lines)
+        self._go(target)
+
+    def _moved(self, position: int, lines: int) -> int:
+        return self._runs.moved(position, lines, self._marks)
 
     def action_first(self) -> None:
         """Moves the cursor to the oldest line there is."""
@@ -416,17 +424,19 @@ class LogPane(Widget, can_focus=True):
             self._viewport.settle(self._room())
             lines = self._lines(self.size)
             if y < len(lines):
-                self._go(lines[y][2])
+                self._go(lines[y][0].last)
 
     def _wheel(self, rows: int) -> None:
         self._viewport.settle(self._room())
-        now = self._view.snapshot()
-        top = self._viewport.top + rows
-        if rows > 0 and (self._viewport.following or top >= now.end - self.size.height + self._chip_rows):
+        now, room = self._view.snapshot(), self._room()
+        tall = self.size.height - self._chip_rows  # without the line for the hint, which following takes away
+        self._lines(self.size)  # while it follows, the top is known only once it is laid out
+        top = self._moved(self._viewport.top, rows)
+        if rows > 0 and (self._viewport.following or len(self._runs.forward(top, tall + 1, self._marks)) <= tall):
             self.follow()
             return
         self._pause(now.end)
-        self._viewport.scroll(max(now.first, top), self._room())
+        self._viewport.scroll(max(now.first, top), room)
         self._repaint()
 
     def _go(self, position: int) -> None:
@@ -436,8 +446,15 @@ class LogPane(Widget, can_focus=True):
         if position >= now.end - 1:
             self.follow()
             return
+        self._lines(self.size)  # while it follows, the top is known only once it is laid out
         self._pause(now.end)
-        self._viewport.go(position, now.first, now.end, self._room())
+        visible = [run for run, _ in self._lines(self.size)]
+        position, top = max(now.first, position), self._viewport.top
+        if position < top:
+            top = position
+        elif not any(run.holds(position) for run in visible[: self._room()]):
+            top = self._runs.before(position + 1, self._room(), self._marks)[0].last
+        self._viewport.go(position, top)
         self._repaint()
 
     def _show(self, position: int, below: int | None = None) -> None:
@@ -676,19 +693,20 @@ class LogPane(Widget, can_focus=True):
             if y >= len(lines):
                 words = [] if self._view.sources else self._empty.splitlines()
                 return self._painter.line(words[y] if y < len(words) else "", size.width)
-            row, part, position = lines[y]
+            run, part = lines[y]
             query = self._search.query if self._search else None
             return self._painter.row(
-                row,
+                run.row,
                 Look(
                     size.width,
-                    position == self._viewport.cursor and self.has_focus,
-                    row.seq in self._marks,
+                    run.holds(self._viewport.cursor) and self.has_focus,
+                    run.row.seq in self._marks,
                     self._side,
                     part if self._wrap else None,
                     self._label_width,
                     query,
                     self._clock,
+                    run.count,
                 ),
             )
         except Exception as error:  # noqa: BLE001 - an error in a render ends the whole console
@@ -697,41 +715,43 @@ class LogPane(Widget, can_focus=True):
     def _text_room(self, size: Size) -> int:
         return max(1, text_room(size.width, self._label_width, self._clock))
 
-    def _lines(self, size: Size) -> list[tuple[Row, int, int]]:
-        """The content of each line: the row, which part of it if lines are wrapped, and its position."""
+    def _lines(self, size: Size) -> list[tuple[Run, int]]:
+        """The content of each line: the run of lines that read alike, and which part of it if lines are wrapped."""
+        at = self._viewport
         key = (
-            self._viewport.generation,
-            self._viewport.layout,
-            self._viewport.top,
-            self._viewport.cursor,
+            at.generation,
+            at.layout,
+            None if at.following else at.top,
+            at.cursor,
             size,
             self._wrap,
-            self._viewport.following,
+            at.following,
             bool(self._hint),
+            tuple(self._marks),
         )
         if key != self._window_key:
-            if self._viewport.following:  # the first frame may come before the pane has a size
-                self._viewport.top = max(self._view.snapshot().first, self._viewport.cursor - self._room() + 1)
             self._chip_rows = 1 if size.height > 1 and self._chips() else 0
-            rows = self._view.rows(self._viewport.top, self._viewport.top + size.height)
-            start = max(self._viewport.top, self._view.snapshot().first)
-            lines = [(row, 0, position) for position, row in enumerate(rows, start)]
+            if at.following:
+                runs = self._runs.before(at.cursor + 1, self._room(), self._marks)
+            else:
+                runs = self._runs.after(at.top, self._room(), self._marks)
+            if runs and (at.following or runs[0].last < at.top):
+                at.top = runs[0].last
             labels = [source.label for source in self._view.sources if not source.hidden]
             self._label_width = label_cells(max(map(cell_len, labels)), size.width) if len(labels) > 1 else 0
-            self._clock = size.width >= _CLOCK_FROM and any(self._view.time_of(row) for row in rows)
-            self._window = self._wrapped(lines) if self._wrap else lines
+            self._clock = size.width >= _CLOCK_FROM and any(self._view.time_of(run.row) for run in runs)
+            self._window = self._wrapped(runs) if self._wrap else [(run, 0) for run in runs]
             self._window_key = key
         return self._window
 
-    def _wrapped(self, lines: list[tuple[Row, int, int]]) -> list[tuple[Row, int, int]]:
+    def _wrapped(self, runs: list[Run]) -> list[tuple[Run, int]]:
         room, look = self._room(), Look(self.size.width, part=0, label=self._label_width, clock=self._clock)
-        parts = [
-            (row, part, position) for row, _, position in lines for part in range(self._painter.parts(row, look))
-        ]
+        parts = [(run, part) for run in runs for part in range(self._painter.parts(run.row, look))]
         if self._viewport.following:
             return parts[-room:]
         # The cursor stays in sight, however many lines those above it take.
-        at = max((n for n, line in enumerate(parts) if line[2] == self._viewport.cursor), default=0)
+        cursor = self._viewport.cursor
+        at = max((n for n, (run, _) in enumerate(parts) if run.holds(cursor)), default=0)
         return parts[max(0, at - room + 1) :][:room]
 
     def _hint_text(self) -> str:

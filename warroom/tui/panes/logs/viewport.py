@@ -41,11 +41,11 @@ class Viewport:
         self.following = True
         self.lost_seq = None
 
-    def go(self, position: int, first: int, end: int, room: int) -> None:
-        """Put the cursor there and the row in sight."""
+    def go(self, position: int, top: int) -> None:
+        """Put the cursor there, with the row at ``top`` as the first one in sight."""
         self.lost_seq = None
-        self.place(max(first, position))
-        self.top = max(first, min(max(self.top, self.cursor - room + 1), self.cursor, end - 1))
+        self.place(position)
+        self.top = top
 
     def show(self, position: int, room: int, below: int | None = None) -> None:
         """Put the cursor there; its row is ``below`` so many others, or where it is if it is in sight."""
