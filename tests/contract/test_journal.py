@@ -710,6 +710,18 @@ def test_a_journal_with_damaged_bytes_is_read_right_or_refused_in_words(path: Pa
     )
 
 
+@pytest.mark.parametrize("column", ["lease_until", "next_attempt_at", "holder"])
+def test_a_delivery_whose_column_has_another_type_is_refused_in_words(path: Path, column: str) -> None:
+    with SqliteJournal(path) as journal:
+        write(journal, post())
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute(f"UPDATE deliveries SET {column} = x'00ff'")
+        db.commit()
+    with SqliteJournal(path) as journal, pytest.raises(JournalError) as raised:
+        take(journal)
+    assert "doctor" in raised.value.remedy
+
+
 # ── kill -9 ───────────────────────────────────────────────────────────────────────────────────────────────
 
 WRITER = """

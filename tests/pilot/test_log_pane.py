@@ -597,7 +597,7 @@ class Numbers:
 
     def __init__(self, texts: list[int]) -> None:
         self.texts = texts
-        self.log = object()
+        self.log = SimpleNamespace(place=0)
 
     def snapshot(self) -> Any:
         return SimpleNamespace(first=0, end=len(self.texts))

@@ -1431,3 +1431,51 @@ async def test_each_timed_step_is_announced_once_when_it_begins(harness: AppHarn
         room.tick()
         assert len([text for text in toasts(pilot.app) if "From minute 10: Isolate the problem" in text]) == 1
         assert any("Reproduce issue in staging" in text for text in toasts(pilot.app))
+
+
+# ── others ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def bob(harness: AppHarness) -> Iterator[AppHarness]:
+    """Another console on the same journal."""
+    with AppHarness(harness.folder, by="Bob", clock=harness.clock) as other:
+        yield other
+
+
+async def test_it_is_said_once_that_somebody_else_composes_an_update(harness: AppHarness, bob: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
+        assert "nobody on this journal" in screen_text(pilot.app)
+        await asyncio.to_thread(bob.room.save_presence, incident_id, "", harness.clock())
+        await until(pilot, lambda: "Also here" in screen_text(pilot.app) and "  Bob" in screen_text(pilot.app))
+        assert toasts(pilot.app) == []
+        since = harness.clock()
+        harness.clock.pass_(seconds=12)
+        await asyncio.to_thread(bob.room.save_presence, incident_id, "composing an update", since)
+        await until(pilot, lambda: "Bob is composing an update (12 s)" in screen_text(pilot.app))
+        await asyncio.to_thread(bob.room.save_presence, incident_id, "composing an update", since)
+        await settle(pilot)
+        assert toasts(pilot.app) == ["Bob is composing an update"]
+        await press(pilot, "u")
+        await until(pilot, lambda: "Bob is composing an update (12 s): agree who sends" in screen_text(pilot.app))
+
+
+async def test_a_console_says_what_it_shows_until_it_is_left(harness: AppHarness, bob: AppHarness) -> None:
+    incident_id = declared(harness)
+
+    def seen() -> list[tuple[str, str]]:
+        return [(one.by, one.doing) for one in bob.room.others(incident_id)]
+
+    async with in_war_room(harness, incident_id) as pilot:
+        await until(pilot, lambda: seen() == [("Alice", "")])
+        await press(pilot, "u")
+        await until(pilot, lambda: seen() == [("Alice", "composing an update")])
+        await press(pilot, "escape")
+        await until(pilot, lambda: seen() == [("Alice", "")])
+        assert harness.room.others(incident_id) == ()  # not oneself
+        harness.clock.pass_(seconds=30)
+        assert seen() == []  # a console that was killed is gone after half a minute
+        await press(pilot, "H")
+        await until(pilot, lambda: seen() == [])
+    assert seen() == []

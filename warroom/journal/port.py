@@ -176,6 +176,18 @@ class Journal(Protocol):
         """Return the latest observation of a stream, or ""."""
         ...
 
+    def save_presence(self, session: str, stream: str, text: str, now: datetime, until: datetime) -> None:
+        """Keep what a session does in a stream (JSON, opaque here) until ``until``; it replaces what it did before,
+        in any stream. "" deletes it. What has expired by ``now`` is deleted too.
+
+        It need not survive a power cut.
+        """
+        ...
+
+    def presence(self, stream: str, now: datetime) -> list[tuple[str, str]]:
+        """Return (session, text) of those in a stream that have not expired by ``now``, by session."""
+        ...
+
     def close(self) -> None:
         """Close the journal. Later calls raise ``JournalError``."""
         ...

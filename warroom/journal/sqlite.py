@@ -337,6 +337,21 @@ class SqliteJournal:
             row = db.execute("SELECT text FROM observations WHERE stream = ?", (stream,)).fetchone()
         return row[0] if row else ""
 
+    def save_presence(self, session: str, stream: str, text: str, now: datetime, until: datetime) -> None:
+        """See the port."""
+        with self._file.writing() as db:
+            db.execute("DELETE FROM presence WHERE session = ? OR until <= ?", (session, to_ms(now)))
+            if text:
+                db.execute("INSERT INTO presence VALUES (?, ?, ?, ?)", (session, stream, to_ms(until), text))
+
+    def presence(self, stream: str, now: datetime) -> list[tuple[str, str]]:
+        """See the port."""
+        with self._file.reading() as db:
+            return db.execute(
+                "SELECT session, text FROM presence WHERE stream = ? AND until > ? ORDER BY session",
+                (stream, to_ms(now)),
+            ).fetchall()
+
     def damage(self, stream: str) -> str:
         """See the port."""
         with self._file.reading() as db:
@@ -404,4 +419,13 @@ def _candidates(db: sqlite3.Connection) -> list[Candidate]:
         "SELECT n, stream, destination, state, next_attempt_at, holder, lease_until FROM deliveries"
         f" WHERE {OPEN_DELIVERIES} ORDER BY n"
     )
-    return [Candidate(*row) for row in rows]
+    found = [Candidate(*row) for row in rows]
+    for one in found:
+        due = one.next_attempt_at
+        numbers = isinstance(one.lease_until, int) and (due is None or isinstance(due, int))
+        if not (numbers and isinstance(one.owner, str) and isinstance(one.n, int)):
+            raise JournalError(  # SQLite keeps a value of any type in any column
+                "A delivery in the journal cannot be read",
+                "The journal is damaged: run warroom doctor and restore it from a backup.",
+            )
+    return found

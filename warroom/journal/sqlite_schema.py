@@ -62,6 +62,10 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
         "INSERT INTO journal VALUES (randomblob(16))",
     ),
     ("CREATE TABLE observations (stream TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",),
+    (
+        "CREATE TABLE presence (session TEXT PRIMARY KEY, stream TEXT NOT NULL, until INTEGER NOT NULL,"
+        " text TEXT NOT NULL) WITHOUT ROWID",
+    ),
 )
 
 OPEN_DELIVERIES = "state IN ('pending', 'sending', 'uncertain')"

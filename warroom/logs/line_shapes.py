@@ -80,8 +80,11 @@ class LineShape:
         A time without an offset is read in ``zone``. A time without a year (syslog, klog) or without a date is the
         latest such time that is not after ``now`` by more than a day (an hour, where the date is missing).
         """
-        stamp = self.read(text).stamp
-        return moment(stamp, TimeContext(now, zone, self.dates)) if stamp else None
+        return self.time_of(self.read(text), now=now, zone=zone)
+
+    def time_of(self, line: ParsedLine, *, now: datetime, zone: tzinfo = UTC) -> datetime | None:
+        """As ``time``, of a line that was read already."""
+        return moment(line.stamp, TimeContext(now, zone, self.dates)) if line.stamp else None
 
 
 UNKNOWN = LineShape()

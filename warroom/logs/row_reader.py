@@ -83,7 +83,7 @@ class RowReader:
     def time_of(self, row: Row) -> datetime | None:
         """The time in the row, UTC."""
         if row.when is False:
-            row.when = None if row.notice else self._stream.when(row.log.shape, row.text)
+            row.when = None if row.notice else self._stream.when_parsed(row.log.shape, row.parsed)
         return row.when if isinstance(row.when, datetime) else None
 
     def position_of(self, seq: Seq) -> int:

@@ -12,7 +12,7 @@ from warroom.logs.blocks import BLOCK_BYTES, Block
 from warroom.logs.filter import LOOK_BACK, LineFilter
 from warroom.logs.line_shapes import LineShape
 from warroom.logs.query import decoded
-from warroom.logs.records import Level
+from warroom.logs.records import Level, ParsedLine
 from warroom.logs.sources.source import LINE_CAP
 from warroom.logs.stores import Numbering
 from warroom.safety import Redacted, Redactor
@@ -41,7 +41,7 @@ class Origin(Protocol):
 class Row:
     """One line as it is looked at. ``seq`` is its identity; ``text`` is raw."""
 
-    __slots__ = ("_level", "log", "notice", "numbering", "ordinal", "safe", "seq", "text", "when")
+    __slots__ = ("_parsed", "drawn", "log", "notice", "numbering", "ordinal", "safe", "seq", "text", "when")
 
     def __init__(self, log: Origin, seq: Seq, text: str, numbering: Numbering, ordinal: int) -> None:
         self.log = log
@@ -51,8 +51,9 @@ class Row:
         self.ordinal = ordinal
         self.notice = False  # written by warroom about a source, not by the source
         self.safe: Redacted | None = None  # once drawn
+        self.drawn: str | None = None  # as a pane shows it, once shown
         self.when: datetime | bool | None = False  # False until asked for
-        self._level: Level | bool | None = False
+        self._parsed: ParsedLine | None = None
 
     @property
     def label(self) -> str:
@@ -60,11 +61,16 @@ class Row:
         return self.log.label
 
     @property
+    def parsed(self) -> ParsedLine:
+        """Its level and its time as it is written. Read once, by what was known of the source's lines then."""
+        if self._parsed is None:
+            self._parsed = self.log.shape.read(self.text)
+        return self._parsed
+
+    @property
     def own_level(self) -> Level | None:
         """The level the line itself states."""
-        if self._level is False:
-            self._level = None if self.notice else self.log.shape.level(self.text)
-        return self._level  # type: ignore[return-value]
+        return None if self.notice else self.parsed.level
 
     @property
     def line(self) -> int | None:

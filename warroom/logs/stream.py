@@ -18,6 +18,7 @@ from warroom.logs.blocks import BLOCK_BYTES, Block, BlockIndex
 from warroom.logs.filter import Filter, LineFilter, LineShapes
 from warroom.logs.line_shapes import LineShape
 from warroom.logs.query import decoded
+from warroom.logs.records import ParsedLine
 from warroom.logs.rows import BlockLines, MergedLines, Row, Seq, before
 from warroom.logs.sources.source import Source
 from warroom.logs.statistics import Rates
@@ -100,6 +101,9 @@ class LogStream:
 
     def when(self, shape: LineShape, text: str) -> datetime | None:
         return shape.time(text, now=self.wall(), zone=self.zone)
+
+    def when_parsed(self, shape: LineShape, line: ParsedLine) -> datetime | None:
+        return shape.time_of(line, now=self.wall(), zone=self.zone)
 
     def when_of(self, block: Block, line: bytes) -> datetime | None:
         return self.when(owner(block).shape, decoded(line))

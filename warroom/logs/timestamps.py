@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Literal, NamedTuple
 
-OutboxItem = Literal["ymd", "mdy", "dmy"]
+DateOrder = Literal["ymd", "mdy", "dmy"]
 """In which order year, month and day are written; without a year, month and day."""
 
 
@@ -19,7 +19,7 @@ class Dates(NamedTuple):
     """The order of the dates of one family."""
 
     kind: str
-    order: OutboxItem
+    order: DateOrder
 
 
 class Stamp(NamedTuple):
@@ -168,7 +168,7 @@ def moment(stamp: Stamp, context: TimeContext) -> datetime | None:
 
 # ---------------------------------------------------------------------------------------------- ambiguous dates
 
-_ORDERS: dict[str, dict[str, tuple[OutboxItem, ...]]] = {
+_ORDERS: dict[str, dict[str, tuple[DateOrder, ...]]] = {
     "numeric": {"/": ("mdy", "dmy"), "-": ("dmy", "mdy"), ".": ("dmy", "mdy")},
     "twodigit": {"/": ("ymd", "mdy", "dmy"), "-": ("ymd", "dmy", "mdy"), ".": ("dmy", "ymd", "mdy")},
     "monthday": {"/": ("mdy", "dmy"), "-": ("mdy", "dmy"), ".": ("dmy", "mdy")},
@@ -176,7 +176,7 @@ _ORDERS: dict[str, dict[str, tuple[OutboxItem, ...]]] = {
 """The orders in which a family's dates may be written, by what is between the numbers, the most usual first."""
 
 
-def _orders(kind: str, text: str) -> tuple[OutboxItem, ...]:
+def _orders(kind: str, text: str) -> tuple[DateOrder, ...]:
     return _ORDERS[kind][text[1] if text[1] in "./-" else text[2]]
 
 
@@ -193,7 +193,7 @@ def order_of(stamps: Sequence[Stamp], context: TimeContext) -> Dates | None:
     texts = [stamp.text for stamp in stamps if stamp.kind == kind]
     latest = context.now + timedelta(days=1)
 
-    def cost(order: OutboxItem) -> tuple[int, bool, int]:
+    def cost(order: DateOrder) -> tuple[int, bool, int]:
         times = [time for text in texts if (time := _valid(text, context, order))]
         if not times:
             return len(texts), False, 0
@@ -210,14 +210,14 @@ def only_order(stamp: Stamp, context: TimeContext) -> Dates | None:
     return Dates(stamp.kind, orders[0]) if len(orders) == 1 else None
 
 
-def _valid(text: str, context: TimeContext, order: OutboxItem) -> datetime | None:
+def _valid(text: str, context: TimeContext, order: DateOrder) -> datetime | None:
     try:
         return _in_order(text, context, order)
     except (ValueError, OverflowError):
         return None
 
 
-def _in_order(text: str, context: TimeContext, order: OutboxItem) -> datetime:
+def _in_order(text: str, context: TimeContext, order: DateOrder) -> datetime:
     date = _NUMBERS.match(text)
     if date is None:
         raise ValueError(text)
@@ -255,6 +255,11 @@ def _full_year(year: int) -> int:
 
 
 def _iso(text: str, context: TimeContext) -> datetime:
+    try:  # the common form, read ten times as fast
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=time.tzinfo or context.zone).astimezone(UTC)
+    except ValueError:
+        pass
     return _utc(
         int(text[:4]), int(text[5:7]), int(text[8:10]), _clock(text, 11), _offset(text[16:]) or context.zone
     )

@@ -39,6 +39,7 @@ from warroom.incident.events import TEAM, AlertTaken, Entry, Event, NewEntry
 from warroom.incident.identity import short_id, uuid7
 from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
+from warroom.incident.presence import LASTS, Presence
 from warroom.incident.readings import Observation
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import TeamState, fold_team
@@ -96,6 +97,7 @@ class WarRoom:
             threading.RLock()
         )  # threads of this process write in turn; only other processes come between
         self._listeners: list[Callable[[], None]] = []
+        self._session = os.urandom(8).hex()
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -395,6 +397,20 @@ class WarRoom:
         """What a console measured about an incident last; None if none did."""
         text = self.journal.observation(incident_id)
         return Observation.from_json(text) if text else None
+
+    # ── presence ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def save_presence(self, incident_id: str, doing: str, since: datetime) -> None:
+        """Say that this console shows an incident ("" for none), and what is done there since when."""
+        now = self.clock()
+        text = Presence(self.by, doing, since).to_json() if incident_id else ""
+        self.journal.save_presence(self._session, incident_id, text, now, now + LASTS)
+
+    def others(self, incident_id: str) -> tuple[Presence, ...]:
+        """Who has an incident open in another console now."""
+        found = self.journal.presence(incident_id, self.clock())
+        present = [Presence.from_json(text) for session, text in found if session != self._session]
+        return tuple(one for one in present if one)
 
     # ── notifying ─────────────────────────────────────────────────────────────────────────────────────────
 

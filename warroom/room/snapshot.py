@@ -10,6 +10,7 @@ from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.delivery import Delivery
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
+from warroom.incident.presence import Presence
 from warroom.incident.readings import Observation, Reading
 from warroom.incident.summary import Summary
 from warroom.incident.team import TeamState
@@ -30,6 +31,9 @@ class IncidentSnapshot:
     playbook: Playbook
     observation: Observation | None = None
     """What a console measured last, with the health of its background jobs; None if none did."""
+
+    others: tuple[Presence, ...] = ()
+    """Who else has the incident open."""
 
     def next_steps(self, now: datetime, spike: float | None = None) -> Sequence[NextStep]:
         """What to do at ``now``, the most urgent first. ``spike``: see ``advice.next_steps``."""
@@ -66,6 +70,7 @@ def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
         tuple(room.deliveries(incident_id)),
         room.playbook,
         room.observation(incident_id),
+        room.others(incident_id),
     )
 
 

@@ -591,6 +591,25 @@ class JournalContract:
         journal.save_observation("INC-1", "two")
         assert (journal.observation("INC-1"), journal.observation("INC-2")) == ("two", "other")
 
+    def test_a_presence_is_in_one_stream_until_it_expires_or_is_deleted(self, journal: Journal) -> None:
+        journal.save_presence("a", "INC-1", "Ada", NOW, later(30))
+        journal.save_presence("b", "INC-1", "Bo", NOW, later(20))
+        assert journal.presence("INC-1", NOW) == [("a", "Ada"), ("b", "Bo")]
+        journal.save_presence("a", "INC-2", "Ada writes", NOW, later(40))
+        assert (journal.presence("INC-1", NOW), journal.presence("INC-2", NOW)) == (
+            [("b", "Bo")],
+            [("a", "Ada writes")],
+        )
+        assert journal.presence("INC-1", later(20)) == []
+        journal.save_presence("a", "INC-2", "", NOW, later(40))
+        assert journal.presence("INC-2", NOW) == []
+
+    def test_what_another_process_does_is_seen_here(self, place: Place, journal: Journal) -> None:
+        body = "from datetime import timedelta\nend = now + timedelta(seconds=30)\n"
+        body += "journal.save_presence('x', 'INC-1', 'Cy', now, end)"
+        assert elsewhere(place, body).wait(60) == 0
+        assert journal.presence("INC-1", NOW) == [("x", "Cy")]
+
     def test_a_draft_outlives_a_kill(self, place: Place, journal: Journal) -> None:
         process = elsewhere(place, "journal.save_draft('k', 'typed')\nos.kill(os.getpid(), signal.SIGKILL)")
         process.wait(60)

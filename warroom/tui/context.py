@@ -14,6 +14,7 @@ from textual.theme import Theme
 
 from warroom.errors import Refusal, WarroomError
 from warroom.room.jobs import JobRunner
+from warroom.room.presence import PresenceReporter
 from warroom.room.room import WarRoom
 from warroom.safety import sanitize
 from warroom.tui.actions import with_keys
@@ -79,6 +80,8 @@ class ScreenContext:
         self.drill = deps.drill
         self._attach_logs = deps.watch_logs
         self._logs: LogWatches | None = None
+        self.presence = PresenceReporter(deps.room, deps.jobs)
+        """Tells other consoles what this one shows."""
         # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.
         self._hands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="room")
 
@@ -167,5 +170,6 @@ class ScreenContext:
         if self._logs is not None:
             self._logs.stop()
         self.feed.stop()
+        self.presence.stop()
         self.jobs.stop()
         self._hands.shutdown(wait=True, cancel_futures=True)

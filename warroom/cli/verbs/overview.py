@@ -104,6 +104,9 @@ def status(context: CliContext, short: bool) -> None:
     if counts:
         totals = ", ".join(f"{state.glyph} {count} {state.label}" for state, count in counts.items())
         rows.append(["Deliveries", totals])
+    if snapshot.others:
+        present = (f"{one.by} ({one.doing})" if one.doing else one.by for one in snapshot.others)
+        rows.append(["Has it open", ", ".join(present)])
     rows += _observed(snapshot.observation, now)
     rows.append(["Next", steps[0].text])
     output.table(rows)

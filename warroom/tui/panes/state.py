@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from textual.content import Content
 
 from warroom.incident.incident import Incident
+from warroom.incident.presence import Presence
+from warroom.incident.timing import format_duration
 from warroom.reports.brief import time_left
 from warroom.reports.messages import impact_line
 from warroom.tui.panes.pane import ListPane, PaneInput
@@ -17,8 +20,8 @@ GLYPHS = {"open": ("? ", "$text-warning bold"), "confirmed": ("✓ ", "$text-suc
 """How a hypothesis stands."""
 
 
-def state_rows(incident: Incident, now: datetime) -> list[ListRow]:
-    """The impact, the hypotheses (open ones first) and the open tasks with the time left."""
+def state_rows(incident: Incident, now: datetime, others: Sequence[Presence] = ()) -> list[ListRow]:
+    """The impact, the hypotheses (open ones first), the open tasks with the time left, and who else is here."""
     label, _, impact = impact_line(incident).partition(": ")
     rows = [ListRow("", literal(label, "$text-primary bold")), ListRow("", literal(f"  {impact}"))]
     rows.append(ListRow("", literal("Hypotheses", "$text-primary bold")))
@@ -39,11 +42,21 @@ def state_rows(incident: Incident, now: datetime) -> list[ListRow]:
         rows.append(ListRow(task.id, literal(f"{task.id} {task.who}: {task.words}"), left))
     if not incident.open_tasks:
         rows.append(ListRow("", literal("  nothing assigned", "$text-quiet")))
+    rows.append(ListRow("", literal("Also here", "$text-primary bold")))
+    rows += [ListRow("", literal(f"  {describe_presence(one, now)}")) for one in others]
+    if not others:
+        rows.append(ListRow("", literal("  nobody on this journal", "$text-quiet")))
     return rows
 
 
+def describe_presence(one: Presence, now: datetime) -> str:
+    """Who it is and what they do: ``Bob is composing an update (12 s)``, or the name alone."""
+    doing = f" is {one.doing} ({format_duration(max(timedelta(0), now - one.since))})" if one.doing else ""
+    return f"{one.by}{doing}"
+
+
 def _rows(given: PaneInput) -> list[ListRow]:
-    return state_rows(given.snapshot.incident, given.now)
+    return state_rows(given.snapshot.incident, given.now, given.snapshot.others)
 
 
 def _choose(row_id: str) -> str:

@@ -29,6 +29,8 @@ class BaseScreen(Screen[None]):
     ]
     BAR: ClassVar[tuple[str, ...]] = ()
     """The ids of the actions in the key bar, in order; the registry's own ``bar`` words where empty."""
+    DOING: ClassVar[str] = ""
+    """What others are told that the person does on this screen, such as "composing an update"."""
     incident_id = ""
     """The id of the incident this screen is about, loaded or not; "" if it is about none."""
 
@@ -64,6 +66,7 @@ class BaseScreen(Screen[None]):
         """Bring what depends on the time of day up to date: called once a second while the screen is seen."""
 
     def on_screen_resume(self) -> None:
+        self.context.presence.show(self.incident_id, self.DOING)
         self.tick()
         self._title_terminal()
 

@@ -24,6 +24,7 @@ from warroom.incident import timing
 from warroom.incident.advice import due_template
 from warroom.incident.delivery import TEMPLATE_KINDS, Audience
 from warroom.incident.incident import Incident
+from warroom.incident.presence import composing
 from warroom.room.snapshot import IncidentSnapshot, incident_snapshot
 from warroom.room.updates import Preview
 from warroom.safety import sanitize
@@ -31,6 +32,7 @@ from warroom.tui.context import ScreenContext
 from warroom.tui.external_editor import EditorError, edit_text
 from warroom.tui.feed import Updated
 from warroom.tui.panes.headline import badge
+from warroom.tui.panes.state import describe_presence
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldArea, FieldInput
 from warroom.tui.screens.form_screen import Draft, FormScreen, describe_error
@@ -120,6 +122,7 @@ class ComposerScreen(FormScreen):
     ComposerScreen.-wide.-public #write, ComposerScreen.-wide.-public #preview,
     ComposerScreen.-wide.-public #goes { border: round $warning; }
     """
+    DOING = "composing an update"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 — Textual's own attribute
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -183,7 +186,8 @@ class ComposerScreen(FormScreen):
             names = [name for name, _ in self._choices()]
             self._begin(self.template or names[0])
         elif before.incident.version == event.value.incident.version:
-            return  # a draft was saved, a delivery went out: nothing that is written here
+            self._show_warnings()  # somebody else may have begun to write; otherwise nothing that is written here
+            return
         else:
             self._show_warnings()
             self.start(self._freshen, "freshen")
@@ -397,6 +401,9 @@ class ComposerScreen(FormScreen):
             last = [post for post in self.incident.posts if post.update.audience == self.audience][-1]
             at = f"{last.at.astimezone(self.context.zone):%H:%M:%S}"
             lines.insert(0, f"{last.by} posted update #{last.number} at {at}, while you were writing")
+        now = self.context.now()
+        for other in composing(self.snapshot.others) if self.snapshot else ():
+            lines.insert(0, f"{describe_presence(other, now)}: agree who sends")
         where = self.query_one(DestinationList)
         if where.names and not where.ticked:
             lines.append("Not sent: no destination is selected")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from textual.widgets import Static
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
 from warroom.incident.commands import Pin
+from warroom.incident.presence import composing
 from warroom.incident.timing import Urgency
 from warroom.logs.records import Record
 from warroom.room.snapshot import IncidentSnapshot
@@ -91,6 +93,7 @@ class WarRoomScreen(PaneScreen, IncidentActions):
         self._elapsed = ""  # in large type
         self._spike: float | None = None  # of the errors in the log, until the log pane was opened
         self._rung: set[str] = set()
+        self._composing: set[tuple[str, datetime]] = set()  # who was announced
         self._step_shown: str | None = None  # the timed step that was announced last; None before the first look
 
     def compose(self) -> ComposeResult:
@@ -141,6 +144,7 @@ class WarRoomScreen(PaneScreen, IncidentActions):
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
+        self._announce_composing(snapshot)
         self.show_panes()
         if not self._watching:
             self._watching = True
@@ -178,6 +182,13 @@ class WarRoomScreen(PaneScreen, IncidentActions):
         if self.step:
             self._ring(self.step.urgency, self.step.action)
         self.show_tabs()
+
+    def _announce_composing(self, snapshot: IncidentSnapshot) -> None:
+        """Say once that somebody else begins to write an update, so that two people do not write the same one."""
+        writing = {(one.by, one.since) for one in composing(snapshot.others)}
+        for by, _ in sorted(writing - self._composing):
+            self.context.notify(f"{by} is composing an update")
+        self._composing = writing
 
     def _announce_step(self) -> None:
         """Say once, without a bell, what the framework asks for when a timed step begins."""

@@ -7,7 +7,8 @@ the screen is not drawn again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
@@ -75,7 +76,6 @@ PARTS = {
 """The component classes that ``CSS`` gives a look."""
 
 _STRIPS = 400  # drawn rows that are kept
-_TEXTS = 4_000  # texts of rows that are kept
 _HEAD = 7  # cells before a label or a text: where the cursor is, and the level
 _CLOCK = 9  # cells of the time of day and a blank
 _PLAIN = frozenset(("info", "debug", "trace"))
@@ -87,8 +87,7 @@ Names = tuple[str, ...]
 """Of component classes, without what they have in common."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """How a row is looked at: ``side`` cells scrolled away, or the ``part`` of it where lines are wrapped (None
     where they are not), labels of ``label`` cells (0 for none), what matches ``query`` shown; with ``clock`` the
     time of day in a column of its own."""
@@ -101,7 +100,7 @@ class Look:
     label: int = 0
     query: Query | None = None
     clock: bool = False
-    count: int = 1
+    lines: int = 1
     """How many lines that read alike it stands for."""
 
     @property
@@ -156,7 +155,7 @@ class Painter:
         self._pane = pane
         self._view = view
         self._strips: dict[tuple[object, ...], Strip] = {}
-        self._texts: dict[tuple[object, int], str] = {}
+        self._times: dict[tuple[int, tzinfo], str] = {}
         self._styles: dict[Names, Style] = {}
         self._background: Color | None = None
 
@@ -197,13 +196,9 @@ class Painter:
 
     def text(self, row: Row) -> str:
         """The text of a row as it is drawn: its message, where its time and level are in columns of their own."""
-        key = (row.seq, len(row.text))
-        known = self._texts.get(key)
-        if known is None:
-            if len(self._texts) >= _TEXTS:
-                self._texts.clear()
-            known = self._texts[key] = self._parsed(row)
-        return known
+        if row.drawn is None:
+            row.drawn = self._parsed(row)
+        return row.drawn
 
     def _parsed(self, row: Row) -> str:
         text = one_line(self._view.drawn_text(row))
@@ -213,7 +208,7 @@ class Painter:
 
     def _draw(self, row: Row, look: Look) -> Strip:
         base: Names = ("cursor",) if look.cursor else ()
-        if look.count > 1 and not look.part and look.room > _COUNTED:
+        if look.lines > 1 and not look.part and look.room > _COUNTED:
             return self._counted(row, look, base)
         space = _space(row, look)
         text = self.text(row)
@@ -250,9 +245,9 @@ class Painter:
 
     def _counted(self, row: Row, look: Look, base: Names) -> Strip:
         """A row that stands for several: their number is at the right edge, where no long text cuts it off."""
-        plus = "+" if look.count > MOST else ""
-        tail = f" ×{min(look.count, MOST):,}{plus} "
-        left = self._draw(row, replace(look, width=look.width - len(tail), count=1))
+        plus = "+" if look.lines > MOST else ""
+        tail = f" ×{min(look.lines, MOST):,}{plus} "
+        left = self._draw(row, look._replace(width=look.width - len(tail), lines=1))
         return Strip.join([left, Strip(self._segments([(tail, (*base, "count"))]))])
 
     def _head(self, row: Row, look: Look, base: Names) -> list[tuple[str, Names]]:
@@ -265,13 +260,23 @@ class Painter:
         head = [(lead, base), (word, (*base, level) if level and level not in _PLAIN else base)]
         if look.clock:
             at = self._view.time_of(row)
-            head.insert(1, (f"{at.astimezone(self._view.zone):%H:%M:%S} " if at else " " * _CLOCK, base))
+            head.insert(1, (self._time(at) if at else " " * _CLOCK, base))
         if look.part:
             head = [(" " * look.head, base)]
         if look.label:
             label = short_label(row.label, look.label)
             head += [(label, (*base, f"{_HUE}{row.log.place}")), ("│ ", base)]
         return head
+
+    def _time(self, at: datetime) -> str:
+        """The time of day in the view's zone, and a blank. Kept, since the lines of a second come together."""
+        key = int(at.timestamp()), self._view.zone
+        known = self._times.get(key)
+        if known is None:
+            if len(self._times) >= _STRIPS:
+                self._times.clear()
+            known = self._times[key] = f"{at.astimezone(self._view.zone):%H:%M:%S} "
+        return known
 
     def _style(self, *names: str) -> Style:
         style = self._styles.get(names)

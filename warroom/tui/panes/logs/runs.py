@@ -11,8 +11,8 @@ from warroom.logs.view import LogView
 MOST = 2_000
 """How many lines are looked at to fill a screen, and to count a run."""
 
-_AT_FIRST = 64
-"""How many lines are read at first to see how far a run goes on above the screen."""
+_GROWS = 32
+"""Above the screen one line is read to see whether a run goes on there, then so many times as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,34 +81,35 @@ class RunFinder:
 
     def _runs(self, rows: Sequence[Row], start: int, apart: Sequence[Seq]) -> list[Run]:
         found: list[Run] = []
+        before: tuple[object, ...] = ()
         for position, row in enumerate(rows, start):
-            last = found[-1] if found else None
-            if last and self._alike(last.row, row, apart):
-                found[-1] = Run(row, last.first, position)
+            looks = self._looks(row, apart)
+            if looks == before and found:
+                found[-1] = Run(row, found[-1].first, position)
             else:
                 found.append(Run(row, position, position))
+            before = looks
         return found
 
     def _with_start(self, run: Run, apart: Sequence[Seq]) -> Run:
         """The run with what belongs to it above the first line that was read."""
-        first, size = run.first, _AT_FIRST
+        first, size, looks = run.first, 1, self._looks(run.row, apart)
         while run.last - first < MOST:
             start = max(self._view.snapshot().first, first - size)
             rows = self._view.rows(start, first)
             alike = 0
             for row in reversed(rows):
-                if not self._alike(row, run.row, apart):
+                if self._looks(row, apart) != looks:
                     return Run(run.row, first - alike, run.last)
                 alike += 1
             first -= alike
             if not rows:
                 break
-            size = MOST
+            size *= _GROWS
         return Run(run.row, first, run.last)
 
-    def _alike(self, one: Row, other: Row, apart: Sequence[Seq]) -> bool:
-        if one.log is not other.log or one.notice or other.notice or one.own_level != other.own_level:
-            return False
-        if apart and (one.seq in apart or other.seq in apart):
-            return False
-        return self._text(one) == self._text(other)
+    def _looks(self, row: Row, apart: Sequence[Seq]) -> tuple[object, ...]:
+        """What two rows that read alike have in common, but for their times."""
+        if row.notice or (apart and row.seq in apart):
+            return (row.seq,)
+        return (self._text(row), row.own_level, row.log.place)
