@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import stat
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -244,6 +245,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "pane_draft": review_at("draft"),
     "pane_actions": review_at("actions"),
     "pane_sections": review_at("sections"),
+    "timeline_all": shows("key events"),
     "zoom": lambda pilot, harness, i: not pilot.app.screen.has_class("-tiled"),
     "declare": opens(DeclareScreen),
     "drill": says("rill"),
@@ -665,7 +667,7 @@ async def test_the_cursor_is_where_it_was_when_the_privacy_is_lifted(harness: Ap
 async def test_an_entry_shown_in_full_is_behind_the_privacy_too(harness: AppHarness) -> None:
     incident_id = declared(harness, Note(SECRET))
     async with in_war_room(harness, incident_id) as pilot:
-        await press(pilot, "2", "enter")
+        await press(pilot, "v", "2", "enter")
         assert SECRET in screen_text(pilot.app)
         await press(pilot, "f3")
         assert SECRET not in screen_text(pilot.app)
@@ -1479,3 +1481,68 @@ async def test_a_console_says_what_it_shows_until_it_is_left(harness: AppHarness
         await press(pilot, "H")
         await until(pilot, lambda: seen() == [])
     assert seen() == []
+
+
+# ── the timeline ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pane_text(pilot: Pilot[Any], list_id: str) -> str:
+    """What a list shows."""
+    return pilot.app.screen.query_one(f"#{list_id}", RowList).render().plain
+
+
+async def test_the_timeline_shows_key_events_and_everything_when_asked(harness: AppHarness) -> None:
+    incident_id = declared(harness, Check("components"), Note("it is the pool", "finding"))
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
+        assert "it is the pool" in pane_text(pilot, "entries")
+        assert "Identify affected components" not in pane_text(pilot, "entries")
+        title = pilot.app.screen.query_one("#timeline", Pane).title
+        found = re.search(r"(\d+) key events · V all (\d+)", title)
+        assert found and int(found[1]) == len(re.findall(r"14:1\d ", pane_text(pilot, "entries"))) < int(found[2])
+        await press(pilot, "V")
+        assert "Identify affected components" in pane_text(pilot, "entries")
+        assert len(re.findall(r"14:1\d ", pane_text(pilot, "entries"))) == int(found[2])
+
+
+async def test_a_line_shows_what_others_added_since_one_looked(harness: AppHarness, bob: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
+        await asyncio.to_thread(bob.room.execute, incident_id, Note("seen while looking"))
+        await until(pilot, lambda: "seen while looking" in pane_text(pilot, "entries"))
+        assert "new since" not in pane_text(pilot, "entries")
+        await press(pilot, "v")
+        await asyncio.to_thread(bob.room.execute, incident_id, Note("first behind my back"))
+        await asyncio.to_thread(bob.room.execute, incident_id, Note("second behind my back"))
+        await asyncio.to_thread(harness.room.execute, incident_id, Note("my own"))
+        await settle(pilot)
+        await press(pilot, "escape")
+        await until(pilot, lambda: "── 2 new since you looked ──" in pane_text(pilot, "entries"))
+        lines = pane_text(pilot, "entries").split("\n")
+        at = next(n for n, line in enumerate(lines) if "new since" in line)
+        assert "seen while looking" in lines[at - 1] and "first behind my back" in lines[at + 1]
+        await press(pilot, "v", "escape")
+        assert "new since" not in pane_text(pilot, "entries")
+
+
+async def test_the_row_under_the_cursor_is_shown_whole_and_zoom_wraps_all(harness: AppHarness) -> None:
+    long = "the pool of fifty connections is exhausted because every retry opens a new one and never closes it"
+    incident_id = declared(harness, Note(long, "finding"), Note("short"), Note(f"again {long}"))
+    async with in_war_room(harness, incident_id, (120, 36)) as pilot:
+        assert "never closes it" not in pane_text(pilot, "entries")
+        await press(pilot, "2")
+        assert " ".join(pane_text(pilot, "entries").split()).count("never closes it") == 1
+        await press(pilot, "up")
+        assert "never closes it" not in pane_text(pilot, "entries")
+        await pilot.resize_terminal(80, 24)
+        await press(pilot, "z")
+        assert " ".join(pane_text(pilot, "entries").split()).count("never closes it") == 2
+
+
+async def test_enter_on_an_entry_moves_the_log_to_its_time(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    lines = "".join(f"2026-01-28T13:{10 + n // 60:02}:{n % 60:02}Z INFO line {n}\n" for n in range(600))
+    async with in_war_room(harness, incident_id, LARGE, lines) as pilot:
+        await until(pilot, lambda: "line 599" in screen_text(pilot.app))
+        await press(pilot, "2", "enter")
+        await until(pilot, lambda: "line 300" in screen_text(pilot.app))  # 13:15, when it was declared
+        assert isinstance(top(pilot), WarRoomScreen) and focused(pilot) == "entries"

@@ -322,6 +322,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane_actions", "Action items pane", "6", "Go to the action items in the review."),
     Action("pane_sections", "Sections pane", "7", "Go to the unwritten sections in the review."),
     Action("pane_state", "State pane", "8", "Go to the state: impact, hypotheses, tasks."),
+    Action("timeline_all", "All entries", "V", "Show ticks and corrections in the timeline too, or key events."),
     Action("zoom", "Zoom the pane", "z", "Show the focused pane full-screen, or go back."),
     Action(
         "declare",

@@ -73,6 +73,12 @@ class PaneInput:
     """The person's own keys, by action."""
     width: int = 80
     """Columns of the pane's inside."""
+    all_entries: bool = False
+    """Whether the timeline also shows ticks, channels and corrections."""
+    looked: int | None = None
+    """How many entries there were when the person looked last; None while they look."""
+    by: str = ""
+    """Who looks: their own entries are not new to them."""
 
 
 def _no_detail(given: PaneInput) -> str:
@@ -98,6 +104,8 @@ class ListPane:
     """The action that Enter does to a row, by the row's id; "" shows the timeline entry in full."""
     private: bool = False
     follow: bool = False
+    expand: bool = False
+    """Whether the row under the cursor takes as many lines as its text needs."""
     empty: str = ""
     """What is shown instead of rows; ``{action}`` is that action's key."""
     each_second: bool = False
@@ -105,6 +113,6 @@ class ListPane:
 
     def build(self, keys: Mapping[str, str]) -> Pane:
         """The widget, still empty."""
-        rows = RowList(id=self.list_id, follow=self.follow, empty=with_keys(self.empty, keys))
+        rows = RowList(id=self.list_id, follow=self.follow, expand=self.expand, empty=with_keys(self.empty, keys))
         key = key_of(self.action, keys)
         return Pane(rows, id=self.id, title=self.title, key=key, private=self.private)

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, tzinfo
 from uuid import UUID
 
 from textual.content import Content
 
 from warroom.incident.delivery import Delivery, DeliveryState
-from warroom.incident.events import ChatMessage, ItemChecked, UpdatePosted
-from warroom.incident.incident import Incident, TimelineRow
+from warroom.incident.events import (
+    ChannelOpened,
+    ChatMessage,
+    EntryAmended,
+    EntryRetracted,
+    ItemChecked,
+    ItemUnchecked,
+    MilestoneAmended,
+    SectionWritten,
+    UpdatePosted,
+)
+from warroom.incident.incident import TimelineRow
+from warroom.tui.actions import key_of
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
 from warroom.tui.widgets.text import join, literal
@@ -35,12 +45,17 @@ KIND_STYLE = {
 }
 
 
-def timeline_rows(incident: Incident, deliveries: Sequence[Delivery], zone: tzinfo, now: datetime) -> list[ListRow]:
+FOLDED = (ItemChecked, ItemUnchecked, ChannelOpened, EntryAmended, EntryRetracted, MilestoneAmended, SectionWritten)
+"""Events that are not key to the course of the incident: other panes or the entries they are about show them."""
+
+
+def timeline_rows(given: PaneInput, *, everything: bool = False) -> list[ListRow]:
     """The entries: time, kind, words, who; for a post whether it has arrived.
 
-    Items that another entry ticked are left out: the checklist shows them, and that entry is here. Authors go by
-    their first names, unless two of them share one.
+    Key events only, unless ``everything`` is asked for; items that another entry ticked are never shown. A line
+    stands before what is new since the person looked. Authors go by their first names, unless two share one.
     """
+    incident, deliveries, zone, now = given.snapshot.incident, given.snapshot.deliveries, given.zone, given.now
     sent: dict[UUID, list[Delivery]] = {}
     for delivery in deliveries:
         if delivery.item.operation == "post":
@@ -48,19 +63,27 @@ def timeline_rows(incident: Incident, deliveries: Sequence[Delivery], zone: tzin
     rows, day = [], None
     today = now.astimezone(zone).date()
     authors = Counter(name.split()[0] for name in {row.by for row in incident.timeline if row.by.strip()})
-    for row in filter(_is_shown, incident.timeline):
+    shown = [row for row in incident.timeline if _is_shown(row, everything)]
+    looked = len(incident.rows) if given.looked is None else given.looked
+    new = [row for row in shown if row.number > looked and row.by != given.by]
+    for row in shown:
         here = row.at.astimezone(zone)
         if here.date() != day and (day or here.date() != today):
             rows.append(ListRow("", Content.styled(f"{here:%A %d %B}", "$text-quiet")))
         day = here.date()
+        if new and row is new[0]:
+            rows.append(ListRow("", Content.styled(f"── {len(new)} new since you looked ──", "$text-accent bold")))
         first = row.by.split()[0] if row.by.strip() else ""
         by = first if authors[first] == 1 else row.by
         rows.append(_timeline_row(row, f"{here:%H:%M}", by, sent.get(row.id, ())))
     return rows
 
 
-def _is_shown(row: TimelineRow) -> bool:
-    return not (isinstance(row.entry.event, ItemChecked) and row.entry.event.because)
+def _is_shown(row: TimelineRow, everything: bool) -> bool:
+    event = row.entry.event
+    if isinstance(event, ItemChecked) and event.because:
+        return False
+    return everything or not isinstance(event, FOLDED)
 
 
 def _timeline_row(row: TimelineRow, at: str, by: str, posts: Sequence[Delivery]) -> ListRow:
@@ -94,21 +117,36 @@ def _text(row: TimelineRow) -> str:
 
 
 def _delivery_state(posts: Sequence[Delivery]) -> Content | None:
-    """A tick once a post has arrived everywhere; until then each destination that it has not arrived at."""
+    """A tick for each destination that a post has arrived at; the others by name, with their state."""
     missing = [post for post in posts if post.state is not DeliveryState.DELIVERED]
-    if missing:
-        return join(*(literal(f"{post.destination} {post.state.glyph}", "$text-warning") for post in missing))
-    return Content.styled("✓", "$text-success") if posts else None
+    arrived = len(posts) - len(missing)
+    ticks = Content.styled("✓" * arrived, "$text-success") if arrived else None
+    return join(ticks, *(literal(f"{post.destination} {post.state.glyph}", "$text-warning") for post in missing))
 
 
 def _rows(given: PaneInput) -> list[ListRow]:
-    return timeline_rows(given.snapshot.incident, given.snapshot.deliveries, given.zone, given.now)
+    return timeline_rows(given, everything=given.all_entries)
+
+
+def _all_rows(given: PaneInput) -> list[ListRow]:
+    return timeline_rows(given, everything=True)
 
 
 def _detail(given: PaneInput) -> str:
-    return str(sum(not row.retracted for row in filter(_is_shown, given.snapshot.incident.timeline)))
+    rows = [row for row in given.snapshot.incident.timeline if _is_shown(row, everything=True)]
+    key = key_of("timeline_all", given.keys)
+    if given.all_entries:
+        return f"{len(rows)} · {key} key events"
+    shown = sum(_is_shown(row, everything=False) for row in rows)
+    return f"{shown}" if shown == len(rows) else f"{shown} key events · {key} all {len(rows)}"
 
 
-TIMELINE = ListPane("timeline", "Timeline", "pane_timeline", "entries", _rows, _detail, private=True, follow=True)
-WHOLE_TIMELINE = replace(TIMELINE, follow=False)
-"""The timeline of an incident that is over: it opens at its beginning."""
+def _count(given: PaneInput) -> str:
+    return str(sum(_is_shown(row, everything=True) for row in given.snapshot.incident.timeline))
+
+
+TIMELINE = ListPane(
+    "timeline", "Timeline", "pane_timeline", "entries", _rows, _detail, private=True, follow=True, expand=True
+)
+WHOLE_TIMELINE = replace(TIMELINE, rows=_all_rows, detail=_count, follow=False)
+"""The timeline of an incident that is over: all entries, opened at the beginning."""

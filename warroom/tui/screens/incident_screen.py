@@ -45,6 +45,8 @@ class IncidentScreen(NextScreen):
         super().__init__(context)
         self.incident_id = incident_id
         self.snapshot: IncidentSnapshot | None = None
+        self.all_entries = False
+        """Whether the timeline shows more than key events."""
 
     # ── updates from the feed ─────────────────────────────────────────────────────────────────────────────
 
@@ -93,14 +95,24 @@ class IncidentScreen(NextScreen):
         """Fill the panes of rows; with ``each_second`` only those whose rows depend on the time of day."""
         if self.snapshot is None or not self.is_attached:
             return
-        now, zone, keys = self.context.now(), self.context.zone, self.context.keys
         for pane in self.LIST_PANES:
             if each_second and not pane.each_second:
                 continue
             rows = self.query_one(f"#{pane.list_id}", RowList)
-            given = PaneInput(self.snapshot, now, zone, keys, rows.content_size.width)
+            given = self.pane_input(self.snapshot, rows.content_size.width)
             rows.show(pane.rows(given))
             self.query_one(f"#{pane.id}", Pane).show_detail(pane.detail(given))
+
+    def pane_input(self, snapshot: IncidentSnapshot, width: int) -> PaneInput:
+        """What the rows of a pane ``width`` columns wide are made from."""
+        context = self.context
+        return PaneInput(
+            snapshot, context.now(), context.zone, context.keys, width, self.all_entries, by=context.room.by
+        )
+
+    async def do_timeline_all(self) -> None:
+        self.all_entries = not self.all_entries
+        self.show_panes()
 
     async def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         # A method of its own: Textual calls the handlers of every base class as well.

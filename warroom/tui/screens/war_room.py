@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -25,7 +26,7 @@ from warroom.tui.panes.checklist import CHECKLIST
 from warroom.tui.panes.headline import Headline
 from warroom.tui.panes.logs.box import LogBox
 from warroom.tui.panes.logs.pane import LogPane
-from warroom.tui.panes.pane import Pane
+from warroom.tui.panes.pane import Pane, PaneInput
 from warroom.tui.panes.phase import phase_lines
 from warroom.tui.panes.roles import ROLES
 from warroom.tui.panes.state import STATE
@@ -93,6 +94,8 @@ class WarRoomScreen(PaneScreen, IncidentActions):
         self._elapsed = ""  # in large type
         self._spike: float | None = None  # of the errors in the log, until the log pane was opened
         self._rung: set[str] = set()
+        self._looked: int | None = None  # how many entries there were when the person looked away
+        self._attentive = True
         self._composing: set[tuple[str, datetime]] = set()  # who was announced
         self._step_shown: str | None = None  # the timed step that was announced last; None before the first look
 
@@ -141,9 +144,30 @@ class WarRoomScreen(PaneScreen, IncidentActions):
         self.set_class(self.active == "state", "-on-state")
         super()._lay_out()
 
+    async def do_zoom(self) -> None:
+        await super().do_zoom()
+        for rows in self.query(RowList):  # alone on the screen there is room for whole texts
+            rows.wrap(self._zoomed)
+
+    # ── what is new ───────────────────────────────────────────────────────────────────────────────────────
+
+    def pane_input(self, snapshot: IncidentSnapshot, width: int) -> PaneInput:
+        return replace(super().pane_input(snapshot, width), looked=self._looked)
+
+    def _note_attention(self) -> None:
+        """Remember how far the person has read when they look away: at another pane, screen or window."""
+        attentive = self.app.app_focus and not self.covered and self.query_one("#timeline").display
+        if self._attentive and not attentive and self.snapshot:
+            self._looked = len(self.incident.rows)
+        self._attentive = attentive
+
+    def on_screen_suspend(self) -> None:
+        self._note_attention()
+
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
+        self._note_attention()
         self._announce_composing(snapshot)
         self.show_panes()
         if not self._watching:
@@ -176,6 +200,7 @@ class WarRoomScreen(PaneScreen, IncidentActions):
         self.query_one("#course", Bar).set_content(
             phase_lines(incident, playbook, now, zone, course, clock=not tiled)
         )
+        self._note_attention()
         self.show_panes(each_second=True)
         self._announce_step()
         self.show_next()
@@ -256,6 +281,15 @@ class WarRoomScreen(PaneScreen, IncidentActions):
         first = " ".join(record.text.split())[:200]
         field = Field("comment", first, hint="what it shows (optional)")
         await self.app.push_screen(LineForm(f"{self.incident_id} · pin", (field,), submit, verb="pin"))
+
+    async def choose_row(self, event: RowList.Chosen) -> None:
+        """As in every incident screen; Enter on a timeline entry also moves the log to its time."""
+        entry = entry_of(event.row_id) if event.rows.id == "entries" else None
+        row = self.incident.row(entry) if entry else None
+        if row is None or not self._box.pane.go_to_moment(row.at):
+            await super().choose_row(event)
+        elif not self.query_one("#logs").display:
+            self.go("logs")
 
     def go(self, name: str = "") -> None:
         super().go(name)

@@ -12,6 +12,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+MOST_LINES = 8
+"""How many lines a row takes at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
@@ -28,7 +31,8 @@ class ListRow:
 class RowList(Widget, can_focus=True):
     """Rows, one line each. Up, down, page and end move; enter or a click on the cursor's row chooses.
 
-    With ``follow``, a cursor on the last row stays on the last row as rows are added. ``lead`` marks a row with →
+    With ``follow``, a cursor on the last row stays on the last row as rows are added. With ``expand`` the row under
+    the cursor takes as many lines as its text needs, ``wrap`` does that to every row. ``lead`` marks a row with →
     and keeps the cursor on it until a person moves it away.
     """
 
@@ -70,13 +74,21 @@ class RowList(Widget, can_focus=True):
             return self.rows
 
     def __init__(
-        self, *, id: str | None = None, classes: str | None = None, follow: bool = False, empty: str = ""
+        self,
+        *,
+        id: str | None = None,
+        classes: str | None = None,
+        follow: bool = False,
+        expand: bool = False,
+        empty: str = "",
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._rows: list[ListRow] = []
         self._cursor = -1
         self._top = 0
         self._follow = follow
+        self._expand = expand
+        self._wrap = False
         self._empty = empty
         self._marked = ""
         self._rest = ""
@@ -109,6 +121,13 @@ class RowList(Widget, can_focus=True):
             self._cursor = places[0] if places else self._nearest(max(0, was))
         self._into_view()
         self.refresh()
+
+    def wrap(self, on: bool) -> None:
+        """Show every row in as many lines as its text needs, or in one."""
+        if on != self._wrap:
+            self._wrap = on
+            self._into_view()
+            self.refresh()
 
     def put_cursor(self, row_id: str) -> bool:
         """Put the cursor on a row; False if there is no such row."""
@@ -181,9 +200,27 @@ class RowList(Widget, can_focus=True):
             self._top = max(0, self._cursor)
             while self._top > 0 and not self._rows[self._top - 1].id:
                 self._top -= 1  # its heading with it
-        elif self._cursor >= self._top + height:
-            self._top = self._cursor - height + 1
-        self._top = max(0, min(self._top, len(self._rows) - height))
+        else:
+            self._top = max(self._top, self._first_above(self._cursor))
+        self._top = max(0, min(self._top, self._first_above(len(self._rows) - 1)))
+
+    def _first_above(self, place: int) -> int:
+        """The first row in view if the one at ``place`` is the last."""
+        left = self.size.height - self._height(place)
+        while place > 0 and left >= (above := self._height(place - 1)):
+            left -= above
+            place -= 1
+        return place
+
+    def _height(self, place: int) -> int:
+        """The lines that a row takes."""
+        if not self._is_expanded(place):
+            return 1
+        return len(self._lines(place, self.content_size.width))
+
+    def _is_expanded(self, place: int) -> bool:
+        under_cursor = self._expand and place == self._cursor and self.has_focus
+        return (under_cursor or self._wrap) and 0 <= place < len(self._rows)
 
     def on_resize(self) -> None:
         # What was drawn while this was a tab not shown was put into view of a single row.
@@ -199,12 +236,12 @@ class RowList(Widget, can_focus=True):
         self._scroll(-3)
 
     def _scroll(self, by: int) -> None:
-        self._top = max(0, min(self._top + by, len(self._rows) - self.size.height))
+        self._top = max(0, min(self._top + by, self._first_above(len(self._rows) - 1)))
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        place = self._top + offset.y if offset else -1
+        place = self._place_at(offset.y) if offset else -1
         if 0 <= place < len(self._rows) and self._rows[place].id:
             again = place == self._cursor
             self._go(place)
@@ -213,33 +250,58 @@ class RowList(Widget, can_focus=True):
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
+    def _place_at(self, y: int) -> int:
+        """The row that is drawn at a line of the widget; -1 for none."""
+        place = self._top
+        while place < len(self._rows) and y >= (height := self._height(place)):
+            y -= height
+            place += 1
+        return place if place < len(self._rows) else -1
+
     def render(self) -> Content:
         width, height = self.content_size.width, self.content_size.height
         if not self._rows:
             return Content.styled(self._empty, "$text-quiet")
-        places = range(self._top, min(self._top + height, len(self._rows)))
-        return Content("\n").join(
-            [self._line(self._rows[n], width, n == self._cursor and self.has_focus) for n in places]
-        )
+        lines: list[Content] = []
+        place = self._top
+        while place < len(self._rows) and len(lines) < height:
+            lines += self._lines(place, width)
+            place += 1
+        return Content("\n").join(lines[:height])
 
-    def _line(self, row: ListRow, width: int, under_cursor: bool) -> Content:
+    def _lines(self, place: int, width: int) -> list[Content]:
+        """The lines of a row: one, unless it is expanded."""
+        row, under_cursor = self._rows[place], place == self._cursor and self.has_focus
         # The mark in front shows the cursor, and the row of the next step, without colour.
         next_ = bool(row.id) and row.id == self._marked
         mark = "" if not row.id else "▸" if under_cursor else "→" if next_ else " "
         tail = row.tail.truncate(max(0, width - 8), ellipsis=True) if row.tail else Content("")
-        room = width - len(mark) - tail.cell_length - (1 if tail else 0)
-        text = row.content.truncate(max(1, room), ellipsis=True)
-        text = text.pad_right(max(0, room - text.cell_length))
-        front = Content.styled(mark, "$key bold") if next_ else Content(mark)
-        line = front + text + ((Content(" ") + tail) if tail else Content(""))
-        if under_cursor:
-            return line.without_spans.stylize("$block-cursor-foreground on $block-cursor-background bold")
-        return line
+        room = max(1, width - len(mark) - tail.cell_length - (1 if tail else 0))
+        texts = [row.content]
+        if self._is_expanded(place) and row.content.cell_length > room:
+            texts = row.content.wrap(room)[:MOST_LINES]
+        lines = []
+        for number, text in enumerate(texts):
+            text = text.truncate(room, ellipsis=True).pad_right(max(0, room - text.cell_length))
+            front = mark if not number else " " * len(mark)
+            line = (Content.styled(front, "$key bold") if next_ else Content(front)) + text
+            if tail and not number:
+                line = line + Content(" ") + tail
+            if under_cursor:
+                line = line.pad_right(max(0, width - line.cell_length))
+                line = line.without_spans.stylize("$block-cursor-foreground on $block-cursor-background bold")
+            lines.append(line)
+        return lines
 
     def on_focus(self) -> None:
-        self.refresh()
+        self._settle()
 
     def on_blur(self) -> None:
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._expand:  # which row is expanded depends on the focus; it is known once Textual has set it
+            self.call_later(self._into_view)
         self.refresh()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from math import inf
 from typing import ClassVar
 
@@ -313,6 +314,13 @@ class LogPane(Widget, can_focus=True):
             self.show_hint("no line here has a time")
             return
         self._show(position)
+
+    def go_to_moment(self, when: datetime) -> bool:
+        """Go to the first line written at ``when`` or later; False if no line has a time."""
+        position = self._view.moment(when)
+        if position is not None:
+            self._show(position, self._room() // 2)
+        return position is not None
 
     def mark(self) -> None:
         """Marks the line under the cursor, or takes its mark away."""

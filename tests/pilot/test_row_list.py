@@ -1,0 +1,49 @@
+"""A list of rows: wherever the cursor goes, its row is in view, whole."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.app import App, ComposeResult
+from textual.content import Content
+
+from warroom.tui.widgets.row_list import ListRow, RowList
+
+
+@given(
+    st.lists(st.integers(1, 400), min_size=1, max_size=40),
+    st.lists(st.sampled_from(["up", "down", "pageup", "pagedown", "home", "end", "wrap"]), max_size=30),
+)
+@settings(deadline=None, max_examples=60)
+def test_the_row_under_the_cursor_is_always_in_view(lengths: list[int], moves: list[str]) -> None:
+    async def walk() -> None:
+        rows = RowList(expand=True)
+
+        class Shell(App[None]):
+            def compose(self) -> ComposeResult:
+                yield rows
+
+        async with Shell().run_test(size=(40, 10)) as pilot:
+            rows.show([ListRow(f"r{n}", Content("x" * length)) for n, length in enumerate(lengths)])
+            rows.focus()
+            await pilot.pause()
+            wrapped = False
+            for move in moves:
+                if move == "wrap":
+                    wrapped = not wrapped
+                    rows.wrap(wrapped)
+                else:
+                    await pilot.press(move)
+                lines = rows.render().plain.split("\n")
+                assert len(lines) <= 10
+                number = int(rows.cursor_id[1:])
+                shown = [line for line in lines if line.startswith("▸")]
+                assert len(shown) == 1
+                at = lines.index(shown[0])
+                needed = min(8, max(1, -(-lengths[number] // 39)))
+                whole = lines[at : at + needed]
+                assert len(whole) == needed, "the whole row is in view"
+
+    asyncio.run(walk())
