@@ -348,17 +348,57 @@ async def test_words_to_customers_look_different_and_need_the_commanders_ok(tmp_
             await type_in(pilot, "Alice")
             await pilot.press("ctrl+s")
             await settle(pilot)
+            await pilot.press("ctrl+s")
+            await settle(pilot)
         update = posted(harness)[-1].update
         assert (update.audience, update.approved_by, update.destinations) == ("customers", "Alice", ("mail",))
 
 
-async def test_the_commanders_own_ok_is_given(tmp_path: Path) -> None:
+async def test_posting_to_customers_takes_a_second_key_that_names_where_and_an_edit_takes_the_first_back(
+    tmp_path: Path,
+) -> None:
     with incident(tmp_path) as harness:
         async with run_screen(harness, composing("customer_initial")) as pilot:
-            assert "OK given" in screen_text(pilot.app)
+            before = len(posted(harness))
+            assert not composer(pilot.app).query("#field-approved")  # who leads approves by sending twice
+            await pilot.press("ctrl+s")
+            await settle(pilot)
+            text = screen_text(pilot.app)
+            assert "customers will read this on mail" in text and "post to mail" in text
+            assert len(posted(harness)) == before
+            await put(pilot, "customer_name", "all")
+            assert "customers will read this" not in screen_text(pilot.app)
+            await pilot.press("ctrl+s")
+            await settle(pilot)
+            assert len(posted(harness)) == before
             await pilot.press("ctrl+s")
             await settle(pilot)
         assert posted(harness)[-1].update.approved_by == "Alice"
+
+
+async def test_up_and_down_choose_the_status_and_own_words_stay_possible(tmp_path: Path) -> None:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing("update")) as pilot:
+            field = composer(pilot.app).query_one("#field-status", Input)
+            field.focus()
+            await pilot.press("down")
+            assert value(pilot.app, "status") == "Identified"
+            await pilot.press("up", "up")
+            assert value(pilot.app, "status") == "Mitigated"
+            await put(pilot, "status", "Half way")
+            await pilot.press("down")
+            assert value(pilot.app, "status") == "Investigating"
+            assert "↑↓ Investigating · Identified" in screen_text(pilot.app)
+
+
+async def test_the_countdown_to_the_next_update_stays_in_sight_while_one_writes(tmp_path: Path) -> None:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing("update")) as pilot:
+            assert re.search(r"update in \d+ min", screen_text(pilot.app))
+            harness.clock.pass_(minutes=40)
+            composer(pilot.app).tick()
+            await settle(pilot)
+            assert re.search(r"update \d+ min OVERDUE", screen_text(pilot.app))
 
 
 def test_customers_read_the_service_as_the_settings_describe_it(tmp_path: Path) -> None:
@@ -438,7 +478,9 @@ async def test_a_second_update_within_a_minute_asks_before_it_goes_out(tmp_path:
         async with run_screen(harness, composing(template), LARGE) as pilot:
             other.room.post_update("INC-1", template, {}, approved_by="Alice")
             harness.clock.pass_(seconds=20)
-            await pilot.press("ctrl+s")
+            for _ in range(1 + template.startswith("customer")):  # customers take a second key
+                await pilot.press("ctrl+s")
+                await settle(pilot)
             await settle(pilot)
             text = screen_text(pilot.app)
             assert f"Bob posted update #{before + 1} to" in text and "20 s ago" in text
@@ -446,8 +488,9 @@ async def test_a_second_update_within_a_minute_asks_before_it_goes_out(tmp_path:
             await pilot.press("enter")  # the first answer keeps it back
             await settle(pilot)
             assert isinstance(pilot.app.screen, ComposerScreen) and len(posted(harness)) == before + 1
-            await pilot.press("ctrl+s")
-            await settle(pilot)
+            for _ in range(1 + template.startswith("customer")):
+                await pilot.press("ctrl+s")
+                await settle(pilot)
             await pilot.press("down", "enter")
             await settle(pilot)
             assert [post.by for post in posted(harness)[before:]] == ["Bob", "Alice"]

@@ -204,6 +204,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "update": shows("Preview"),
     "note": opens_form("add note"),
     "assign": opens_form("assign a role"),
+    "take_all": lambda pilot, harness, i: len(harness.room.incident(i).roles) == 3,
     "check": lambda pilot, harness, i: any(not t.because for t in harness.room.incident(i).ticks.values()),
     "pin": opens_form("pin"),
     "undo": lambda pilot, harness, i: any(row.retracted for row in harness.room.incident(i).rows),

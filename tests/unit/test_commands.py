@@ -11,6 +11,7 @@ from harness.case import NOON, PLAYBOOK, Case, declared
 from harness.ids import new_ids
 
 from warroom.errors import BadInput, NotFound, Refusal, WarroomError
+from warroom.incident.advice import next_steps
 from warroom.incident.commands import (
     AcceptHandover,
     Acknowledge,
@@ -38,6 +39,7 @@ from warroom.incident.commands import (
     RetractEntry,
     SetSeverity,
     SetStatus,
+    TakeRoles,
     Uncheck,
     WriteSection,
     close_blockers,
@@ -355,6 +357,33 @@ def test_a_role_is_held_by_one_person_at_a_time_and_the_time_is_kept() -> None:
     ]
     assert case.incident.commander == ""
     assert "Nobody is" in case.refused(Release("incident_commander")).title
+
+
+def test_one_person_takes_every_free_role_and_then_nobody_asks_for_roles() -> None:
+    case = declared()
+    case.do(Assign("technical_lead", "Bob"))
+    case.do(TakeRoles())
+    assert {role: held.person for role, held in case.incident.roles.items()} == {
+        "technical_lead": "Bob",
+        "incident_commander": "Ada",
+        "communications_lead": "Ada",
+    }
+    steps = next_steps(case.incident, PLAYBOOK, (), case.now + timedelta(minutes=30))
+    assert not any(step.action == "assign" for step in steps)
+    case.refused(TakeRoles())
+
+
+def test_a_role_left_open_names_its_backup_after_a_while() -> None:
+    case = declared()
+    case.do(Assign("incident_commander", "Ada"))
+
+    def asked() -> str:
+        steps = next_steps(case.incident, PLAYBOOK, (), case.now)
+        return next(step.text for step in steps if step.target == "technical_lead")
+
+    assert asked() == "Assign a technical lead"
+    case.later(minutes=2)
+    assert asked() == "Assign a technical lead — backup: Any available engineer"
 
 
 def test_a_role_nobody_knows_and_a_person_without_a_name() -> None:

@@ -124,7 +124,9 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
         yield NextStep("check", item.id, item.text)
     for role in playbook.roles:
         if role.id not in incident.roles and role.id != "incident_commander":
-            yield NextStep("assign", role.id, f"Assign a {role.title.lower()}")
+            waited = now - incident.milestones["declared"]
+            offer = f" — backup: {role.backup}" if waited >= timedelta(minutes=limits.commander_minutes) else ""
+            yield NextStep("assign", role.id, f"Assign a {role.title.lower()}{offer}")
     if not incident.fixes:
         yield NextStep("fix", "", "Record the fix when there is one")
     yield NextStep("update", due_template(incident, "team"), f"Post update {number}")

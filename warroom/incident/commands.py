@@ -339,6 +339,17 @@ class Assign:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeRoles:
+    """Take every role that nobody holds."""
+
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        free = [role for role in context.playbook.roles if role.id not in incident.roles]
+        if not free:
+            raise Refusal("Every role has somebody", "Hand one over, or release it first.")
+        return [RoleAssigned(role=role.id, title=role.title, person=context.by) for role in free]
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """Take a role from its holder."""
 

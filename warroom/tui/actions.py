@@ -157,6 +157,13 @@ ACTIONS: tuple[Action, ...] = (
         why_off=_not_closed,
     ),
     Action(
+        "take_all",
+        "Take all roles",
+        "O",
+        "Take every role that nobody holds, where one person responds alone.",
+        why_off=_not_closed,
+    ),
+    Action(
         "check",
         "Tick an item",
         "space",

@@ -34,13 +34,13 @@ from warroom.tui.feed import Updated
 from warroom.tui.panes.headline import badge
 from warroom.tui.panes.state import describe_presence
 from warroom.tui.screens.confirm import Confirm
-from warroom.tui.screens.form_dialog import FieldArea, FieldInput
+from warroom.tui.screens.form_dialog import ChoiceInput, FieldArea, FieldInput
 from warroom.tui.screens.form_screen import Draft, FormScreen, describe_error
 from warroom.tui.widgets.audience_tabs import AudienceTabs
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.destinations import DestinationList
 from warroom.tui.widgets.row_list import RowList
-from warroom.tui.widgets.text import block, join, literal
+from warroom.tui.widgets.text import URGENCY_STYLE, URGENCY_WORD, block, join, literal
 
 PREVIEW_S = 0.12
 """So long nothing may be typed before the preview is made anew."""
@@ -53,6 +53,11 @@ LISTS = ("actions", "next_steps")
 
 TIMES = ("eta", "next_update")
 """Fields that are a time, shown as it will be read."""
+
+STATUSES = ("Investigating", "Identified", "Monitoring", "Mitigated")
+"""What an update usually says about the status, the words of the common status pages."""
+
+RESOLVED = ("Resolved", "Resolved, monitoring")
 
 READERS: Mapping[Audience, str] = {"team": "the team", "customers": "customers", "executives": "executives"}
 
@@ -150,6 +155,8 @@ class ComposerScreen(FormScreen):
         self._base: dict[str, str] = {}
         self._posts = 0
         self._generation = 0
+        self._armed = False
+        """Whether the next ^s posts to customers."""
 
     # ── updates from the feed ─────────────────────────────────────────────────────────────────────────────
 
@@ -179,6 +186,7 @@ class ComposerScreen(FormScreen):
     def tick(self) -> None:
         if self.ready:
             self._show_hints()
+            self._show_head()
 
     def on_updated(self, event: Updated[IncidentSnapshot]) -> None:
         before, self.snapshot = self.snapshot, event.value
@@ -241,7 +249,7 @@ class ComposerScreen(FormScreen):
             return
         if self.draft:
             await self.draft.save()
-        self.ready = False
+        self.ready = self._armed = False
         drafted = await self.context.run_or_notify(lambda: room.draft_update(self.incident_id, template))
         if drafted is None:
             self.has_problem = True
@@ -271,6 +279,8 @@ class ComposerScreen(FormScreen):
         self._show_nowhere()
         self.complain("")
         self.ready = True
+        for area in fields.query(FieldArea):
+            area.move_cursor(area.document.end)
         first = fields.query("Input, TextArea").first()
         first.focus()
         self._show_hints()
@@ -284,6 +294,12 @@ class ComposerScreen(FormScreen):
             area = FieldArea(value, id=f"field-{name}", placeholder=_hint(name))
             area.add_class("-two" if name in ("impact", "timeline") else "-tall" if name == "actions" else "-some")
             return Horizontal(label, area, classes="row")
+        if name == "status":
+            choices = RESOLVED if self.template == "resolution" else STATUSES
+            hint = Bar(id="hint-status", classes="hint")
+            hint.set_content(literal("↑↓ " + " · ".join(choices), "$text-quiet"))
+            choice = ChoiceInput(literal(value).plain, choices, id=f"field-{name}")
+            return Horizontal(label, choice, hint, classes="row -hinted")
         field = FieldInput(literal(value).plain, id=f"field-{name}", placeholder=_hint(name), select_on_focus=False)
         if name not in TIMES:
             return Horizontal(label, field, classes="row")
@@ -293,22 +309,20 @@ class ComposerScreen(FormScreen):
         """The commander's ok, for words that the public reads."""
         if self.audience != "customers":
             return []
-        leader, here = self.incident.commander, self.context.room.by
-        mine = leader == here
+        leader = self.incident.commander
+        if leader and leader == self.context.room.by:
+            return []  # who leads approves by sending twice
         people = [leader] if leader else self.context.room.people()
         field = FieldInput(
-            literal(kept.get("approved") or (here if mine else "")).plain,
+            literal(kept.get("approved", "")).plain,
             id="field-approved",
             select_on_focus=False,
             placeholder=f"{leader}, once asked" if leader else "assign an incident commander first",
             suggester=SuggestFromList(people, case_sensitive=False),
         )
         hint = Bar(id="hint-approved", classes="hint")
-        hint.set_content(
-            Content("you lead: OK given")
-            if mine
-            else literal(f"ask {leader}, then name them" if leader else "nobody leads yet", "$text-warning")
-        )
+        words = f"ask {leader}, then name them" if leader else "nobody leads yet"
+        hint.set_content(literal(words, "$text-warning"))
         label = Static("Approved by", classes="label", markup=False)
         return [Horizontal(label, field, hint, classes="row -hinted")]
 
@@ -331,7 +345,7 @@ class ComposerScreen(FormScreen):
         changed = {name: text for name, text in self.values.items() if text != self._base[name]}
         off = sorted(self.query_one(DestinationList).off)
         approved = self._text("approved")
-        if not changed and not off and approved in ("", self.context.room.by):
+        if not changed and not off and not approved:
             return {}
         # The draft it began with shows, on coming back, what has happened since.
         base = {f"base.{name}": self._base[name] for name in changed if name in LISTS}
@@ -422,6 +436,11 @@ class ComposerScreen(FormScreen):
             if incident.commander
             else (Content.styled("no commander", "$text-warning"))
         )
+        due = timing.next_update(incident, playbook, self.context.now())
+        if due:
+            time = timing.format_duration(due.distance)
+            words = f"update in {time}" if due.left_s > 0 else f"update {time} {URGENCY_WORD[due.urgency]}"
+            leads = join(literal(words, URGENCY_STYLE[due.urgency]), leads, gap="  ")
         was = "impact was: " if incident.impact_ended else ""
         what = literal(f"{incident.service} · {was}{incident.impact}")
         room = max(8, self.size.width - 2 - severity.cell_length - len(incident.id) - leads.cell_length - 8)
@@ -456,7 +475,8 @@ class ComposerScreen(FormScreen):
         )
 
     def _show_keys(self) -> None:
-        word = "send" if self.query_one(DestinationList).ticked else "record"
+        where = self.query_one(DestinationList).ticked
+        word = f"post to {', '.join(where)}" if self._armed else "send" if where else "record"
         keys = [
             Key("^s", word, "send", self.ready),
             Key("^e", "editor", "editor"),
@@ -506,6 +526,7 @@ class ComposerScreen(FormScreen):
 
     def _changed(self) -> None:
         if self.ready:
+            self._disarm()
             self._show_hints()
             self.keep()
             self._preview_soon()
@@ -523,6 +544,7 @@ class ComposerScreen(FormScreen):
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         event.stop()
+        self._disarm()
         self.query_one(DestinationList).toggle(event.row_id)
         self._show_warnings()
         self._show_keys()
@@ -548,10 +570,27 @@ class ComposerScreen(FormScreen):
         self.context.notify("Copied to the clipboard, if your terminal allows it")
 
     def action_send(self) -> None:
-        """Post it. Rejected, everything stays as it is."""
-        if self.ready and not self.busy:
-            self.busy = True
-            self.start(self._send)
+        """Post it; to customers only at the second press in a row. Rejected, everything stays as it is."""
+        if not self.ready or self.busy:
+            return
+        where = self.query_one(DestinationList).ticked
+        approval = self._field("approved")
+        lacks_approval = approval is not None and not self._text("approved").strip()  # which is said at once
+        if self.audience == "customers" and where and not self._armed and not lacks_approval:
+            self._armed = True
+            self.complain(f"PUBLIC: customers will read this on {', '.join(where)}.\n^s again posts it.")
+            self._show_keys()
+            return
+        self._disarm()
+        self.busy = True
+        self.start(self._send)
+
+    def _disarm(self) -> None:
+        """Take the first press back: what is sent must be what was seen then."""
+        if self._armed:
+            self._armed = False
+            self.complain("")
+            self._show_keys()
 
     async def _send(self, seen: int = 0) -> None:
         room, template, values = self.context.room, self.template, self.values

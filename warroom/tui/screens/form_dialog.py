@@ -59,6 +59,27 @@ class FieldInput(Input):
         event.prevent_default()
 
 
+class ChoiceInput(FieldInput):
+    """A line to type in that also offers choices: up and down go through them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "choose(-1)", show=False),
+        Binding("down", "choose(1)", show=False),
+    ]
+
+    def __init__(self, value: str, choices: Sequence[str], *, id: str) -> None:
+        super().__init__(value, id=id, select_on_focus=False)
+        self._choices = tuple(choices)
+
+    def action_choose(self, by: int) -> None:
+        """Take the choice after or before the present one, round and round; the first one after own words."""
+        known = [choice.casefold() for choice in self._choices]
+        now = self.value.strip().casefold()
+        place = (known.index(now) + by) % len(known) if now in known else 0
+        self.value = self._choices[place]
+        self.cursor_position = len(self.value)
+
+
 class FieldArea(TextArea):
     """Several lines to type in; tab goes on to the next field. Nothing a terminal would obey gets in by a paste."""
 

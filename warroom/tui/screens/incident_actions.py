@@ -31,6 +31,7 @@ from warroom.incident.commands import (
     RetractEntry,
     SetSeverity,
     SetStatus,
+    TakeRoles,
     Uncheck,
 )
 from warroom.incident.events import MILESTONES, Milestone, NoteKind
@@ -242,7 +243,9 @@ class IncidentActions(PostMortemActions):
             person = v["person"].strip()
             return Release(v["role"]) if person in (NOBODY, "") else Assign(v["role"], person)
 
-        about = "\n".join(f"{role.title}: {', '.join(role.responsibilities)}" for role in playbook.roles)
+        about = "\n".join(
+            f"{role.title}: {', '.join(role.responsibilities)}. Backup: {role.backup}" for role in playbook.roles
+        )
         if not people:
             field = Field("person", "Person", hint="a name; leave empty to release the role")
         else:
@@ -254,6 +257,11 @@ class IncidentActions(PostMortemActions):
             verb="assign",
             about=about,
         )
+
+    async def do_take_all(self) -> None:
+        """Take every role that nobody holds: what one person alone does at the start."""
+        if await self.run_command(TakeRoles()):
+            self.context.notify("You have every role that was free")
 
     async def do_hand_over(self, role: str = "") -> None:
         held = tuple((a.role, f"{a.title} — {a.person}") for a in self.incident.roles.values())
