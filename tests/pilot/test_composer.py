@@ -388,7 +388,7 @@ async def test_up_and_down_choose_the_status_and_own_words_stay_possible(tmp_pat
             await put(pilot, "status", "Half way")
             await pilot.press("down")
             assert value(pilot.app, "status") == "Investigating"
-            assert "↑↓ Investigating · Identified" in screen_text(pilot.app)
+            assert "↑↓ choose" in screen_text(pilot.app)
 
 
 async def test_the_countdown_to_the_next_update_stays_in_sight_while_one_writes(tmp_path: Path) -> None:

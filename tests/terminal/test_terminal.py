@@ -215,11 +215,11 @@ def test_what_a_verb_does_in_a_second_terminal_is_shown_in_the_console(data: Pat
 def test_a_resize_fits_the_new_size(data: Path) -> None:
     with running("--data", str(data), "open", "INC-1") as terminal:
         terminal.until("1 Checklist")
-        assert "4 Logs" in terminal.text and "╭─ 4 Logs" not in terminal.text
+        assert "3 Roles" in terminal.text and "╭─ 3 Roles" not in terminal.text
         terminal.resize(160, 45)
-        terminal.until("╭─ 4 Logs")
+        terminal.until("╭─ 3 Roles")
         terminal.resize(80, 24)
-        terminal.until(lambda: "╭─ 4 Logs" not in terminal.text and "1 Checklist" in terminal.text)
+        terminal.until(lambda: "╭─ 3 Roles" not in terminal.text and "1 Checklist" in terminal.text)
 
 
 def test_an_idle_war_room_writes_its_clock_and_little_else(data: Path) -> None:

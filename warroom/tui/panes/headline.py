@@ -21,6 +21,9 @@ from warroom.tui.widgets.text import (
     severity_slot,
 )
 
+FULL_NAMES = 98
+"""Columns from which on the commander is named in full; below, by the first name."""
+
 
 def badge(severity: str, status: str, playbook: Playbook) -> Content:
     """How bad it is while users are affected; then that they are not, and how bad it was."""
@@ -87,7 +90,8 @@ def headline(
     drill = Content.styled(" DRILL ", DRILL_STYLE) if incident.drill else None
     unsaved = READ_ONLY if read_only else None
     left = join(badge(incident.severity, incident.status, playbook), drill, unsaved, literal(incident.id, "bold"))
-    leader = literal(incident.commander, "bold") if incident.commander else literal(" nobody ", "bold reverse")
+    name = incident.commander if width >= FULL_NAMES else incident.commander.partition(" ")[0]
+    leader = literal(name, "bold") if name else literal(" nobody ", "bold reverse")
     clock = f"{now.astimezone(zone):%H:%M:%S %Z}"
     commander = Content.assemble("IC ", leader)
     right = join(commander, _channels(incident, deliveries), clock, gap="   ")

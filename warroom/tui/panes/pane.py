@@ -40,9 +40,10 @@ class Pane(Container):
         yield self._inside
 
     @property
-    def label(self) -> str:
-        """The key that goes to the pane, and its name."""
-        return self._label
+    def short_title(self) -> str:
+        """The key that goes to the pane, its name, and a count if the title begins with one."""
+        first = self._titled.plain.removeprefix(self._label).split()[:1]
+        return " ".join([self._label, *(word for word in first if word[0].isdigit())])
 
     @property
     def title(self) -> str:

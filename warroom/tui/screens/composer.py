@@ -297,7 +297,8 @@ class ComposerScreen(FormScreen):
         if name == "status":
             choices = RESOLVED if self.template == "resolution" else STATUSES
             hint = Bar(id="hint-status", classes="hint")
-            hint.set_content(literal("↑↓ " + " · ".join(choices), "$text-quiet"))
+            wide = self.has_class("-wide")
+            hint.set_content(literal("↑↓ " + (" · ".join(choices) if wide else "choose"), "$text-quiet"))
             choice = ChoiceInput(literal(value).plain, choices, id=f"field-{name}")
             return Horizontal(label, choice, hint, classes="row -hinted")
         field = FieldInput(literal(value).plain, id=f"field-{name}", placeholder=_hint(name), select_on_focus=False)
@@ -432,7 +433,7 @@ class ComposerScreen(FormScreen):
         severity = badge(incident.severity, incident.status, playbook)
         drill = Content.styled(" DRILL ", "$status-late-text on $status-late bold") if incident.drill else None
         leads = (
-            literal(f"IC {incident.commander}", "bold")
+            literal(f"IC {incident.commander.partition(' ')[0]}", "bold")
             if incident.commander
             else (Content.styled("no commander", "$text-warning"))
         )
@@ -443,7 +444,8 @@ class ComposerScreen(FormScreen):
             leads = join(literal(words, URGENCY_STYLE[due.urgency]), leads, gap="  ")
         was = "impact was: " if incident.impact_ended else ""
         what = literal(f"{incident.service} · {was}{incident.impact}")
-        room = max(8, self.size.width - 2 - severity.cell_length - len(incident.id) - leads.cell_length - 8)
+        badge_cells = severity.cell_length + (drill.cell_length + 2 if drill else 0)
+        room = max(0, self.size.width - 2 - badge_cells - len(incident.id) - leads.cell_length - 6)
         what = what.truncate(room, ellipsis=True)
         left = join(
             severity, drill, literal(incident.id, "bold"), what.pad_right(room - what.cell_length), gap="  "

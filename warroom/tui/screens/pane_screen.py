@@ -88,7 +88,7 @@ class PaneScreen(BaseScreen):
         # A border's title reads as markup: the pane's own text is plain.
         titles = [(name, " ".join(self.pane(name).title.split(" │ ")[0].split())) for name in self.PANES]
         if sum(len(title) + 3 for _, title in titles) > self.size.width:
-            titles = [(name, self.pane(name).label) for name in self.PANES]
+            titles = [(name, self.pane(name).short_title) for name in self.PANES]
         self.query_one("#tabs", Bar).set_content(
             Content(" ").join(
                 [

@@ -29,6 +29,9 @@ WIDE = 140
 FACTS = 5
 """Rows that are kept for the facts below the large type."""
 
+CAPTIONS = 3
+"""Rows of the captions beside the clock, and of the gap between them."""
+
 REPORTED_FIELDS = ("actions", "root_cause", "next_steps")
 """The fields of an update that the screen does not show anyway."""
 
@@ -91,6 +94,11 @@ class PresenterScreen(IncidentActions):
         """The scale of the commander and the next update; the severity has it too, the time twice that and more."""
         return 2 if self.size.width >= 120 and self.size.height >= 34 else 1
 
+    @property
+    def _clock_rows(self) -> int:
+        """Rows there are for the time in large type."""
+        return self.size.height - 2 * block_text.rows(self._scale) - FACTS - 5
+
     def _band(self, snapshot: IncidentSnapshot) -> Content:
         """How bad it is in large type, and what users notice."""
         incident, columns = snapshot.incident, max(20, self.size.width - 2)
@@ -113,7 +121,7 @@ class PresenterScreen(IncidentActions):
         large = block_text.duration(timing.elapsed(incident, now))
         number, _, unit = large.partition(" ") if large.endswith(" MIN") else (large, "", "")
         beside = block_text.width(unit, self._scale) + 2 if unit else 0
-        rows = self.size.height - 2 * block_text.rows(self._scale) - FACTS - 5
+        rows = self._clock_rows
         columns = self.size.width // 2 - beside - 4
         scale = min(block_text.fits(number, columns), max(1, rows * 2 // block_text.HEIGHT))
         if not scale:
@@ -128,11 +136,22 @@ class PresenterScreen(IncidentActions):
             + [join(digit, unit, gap="  ") for digit, unit in zip(digits[above:], units, strict=True)]
         )
 
+    def _side_scale(self, *texts: str) -> int:
+        """The largest scale at which two lines of large type fill the height of the clock, and each its half."""
+        rows, columns = self._clock_rows + 1, self.size.width // 2 - 3
+        for scale in range(6, 1, -1):
+            fits = all(block_text.width(text, scale) <= columns for text in texts)
+            if fits and 2 * block_text.rows(scale) + CAPTIONS <= rows:
+                return scale
+        return 1
+
     def _side(self, snapshot: IncidentSnapshot) -> Content:
         """When the next update is due, and who leads."""
         incident, playbook, now = snapshot.incident, self.context.room.playbook, self.context.now()
-        large = partial(block_text.content, scale=self._scale)
         update = timing.next_update(incident, playbook, now)
+        name = incident.commander.split()[0] if incident.commander else "nobody"
+        scale = self._side_scale(*([block_text.duration(update.distance)] if update else []), name)
+        large = partial(block_text.content, scale=scale)
         resolved = incident.milestones.get("resolved")
         if update:
             caption = "Next update in" if update.left_s > 0 else f"Next update {URGENCY_WORD[update.urgency]} by"
@@ -150,8 +169,7 @@ class PresenterScreen(IncidentActions):
             ]
         else:
             lines = [literal("Next update", "$text-quiet"), literal("No next update set", "$text-warning bold")]
-        name = incident.commander.split()[0] if incident.commander else "nobody"
-        fits = block_text.width(name, self._scale) <= self.size.width // 2 - 3
+        fits = block_text.width(name, scale) <= self.size.width // 2 - 3
         style = "bold" if incident.commander else "$text-warning"
         lines += [
             Content(""),

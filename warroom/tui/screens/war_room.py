@@ -41,8 +41,10 @@ from warroom.tui.widgets import block_text
 from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.row_list import RowList
 
-NO_LOGS = """No log is watched. {watch} adds one; --log FILE opens one at start-up, --log - reads a pipe,
-and [[services]] logs in the settings are watched in every incident of the service."""
+NO_LOGS = """No log is watched. {watch} adds one.
+At start-up --log FILE opens one, and --log - reads a pipe.
+Logs under [[services]] in the settings open with each incident
+of the service."""
 
 
 class WarRoomScreen(PaneScreen, IncidentActions):
@@ -50,6 +52,9 @@ class WarRoomScreen(PaneScreen, IncidentActions):
 
     LIST_PANES = (CHECKLIST, TIMELINE, ROLES, STATE)
     PANES = ("checklist", "timeline", "roles", "logs", "state")
+    TILED_FROM = (100, 30)
+    COMPACT_FROM = 22
+    """Rows from which on a small screen shows strips of the checklist and the timeline above the log."""
     WIDE = 140
     """Columns from which on the state has a tile of its own, below the roles."""
     CSS = """
@@ -58,6 +63,11 @@ class WarRoomScreen(PaneScreen, IncidentActions):
     WarRoomScreen #elapsed { display: none; width: auto; margin-right: 3; }
     WarRoomScreen #upper { height: 1fr; }
     WarRoomScreen #next { padding: 0 1; background: $surface; }
+
+    WarRoomScreen.-compact #upper { display: block; layout: vertical; height: 10; }
+    WarRoomScreen.-compact #checklist, WarRoomScreen.-compact #timeline { display: block; height: 5; }
+    WarRoomScreen.-compact #logs { display: block; }
+    WarRoomScreen.-compact.-on-side #checklist, WarRoomScreen.-compact.-on-side #timeline { display: none; }
 
     WarRoomScreen.-tiled #phase { height: 3; }
     WarRoomScreen.-tiled #elapsed { display: block; }
@@ -142,7 +152,10 @@ class WarRoomScreen(PaneScreen, IncidentActions):
     def _lay_out(self) -> None:
         self.set_class(self.size.width >= self.WIDE, "-broad")
         self.set_class(self.active == "state", "-on-state")
+        self.set_class(self.active in ("roles", "state"), "-on-side")
         super()._lay_out()
+        small = not self.has_class("-tiled") and not self._zoomed
+        self.set_class(small and self.size.height >= self.COMPACT_FROM, "-compact")
 
     async def do_zoom(self) -> None:
         await super().do_zoom()
