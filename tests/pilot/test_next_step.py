@@ -380,6 +380,7 @@ async def test_resolving_names_a_key_that_works_while_a_reason_is_typed(harness:
         text, key = named(pilot)
         assert key == "^n"
         await press(pilot, as_pressed(key))
+        await answer(pilot)
         assert "health-checks" in harness.room.incident(incident_id).ticks and "Service health" in text
         assert top(pilot).query_one("#reason", Input).value == ""
 

@@ -55,6 +55,7 @@ from warroom.incident.commands import (
 )
 from warroom.incident.delivery import DeliveryState
 from warroom.incident.events import SECTIONS
+from warroom.incident.incident import Tick
 from warroom.incident.investigation import AssignTask
 from warroom.incident.readings import ERRORS, Observation, Reading
 from warroom.logs.sources.file import FileSource
@@ -596,6 +597,9 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         assert isinstance(top(pilot), ResolveScreen)
         for _ in harness.room.playbook.checklists["recovery"].items:
             await press(pilot, "space")
+            if "verify" in form_title(pilot):  # not where the log's reading speaks for it
+                await type_in(pilot, "seen")
+                await press(pilot, "enter")
         assert named("[^s]"), screen_text(pilot.app)
         await press(pilot, "ctrl+s")
         assert now().status == "resolved" and isinstance(top(pilot), WarRoomScreen)
@@ -1057,8 +1061,10 @@ async def test_items_are_ticked_by_space_and_by_enter_each_with_who_and_when(har
     incident_id = declared(harness)
     items = harness.room.playbook.checklists["recovery"].items
     async with run_screen(harness, lambda context: ResolveScreen(context, incident_id)) as pilot:
-        await press(pilot, "space")
-        await press(pilot, "enter")
+        for key in ("space", "enter"):
+            await press(pilot, key)
+            await type_in(pilot, "seen")
+            await press(pilot, "enter")
         assert set(harness.room.incident(incident_id).ticks) >= {items[0].id, items[1].id}
         assert "Alice 14:15" in screen_text(pilot.app)
         await press(pilot, "up", "space")
@@ -1452,7 +1458,10 @@ async def test_each_timed_step_is_announced_once_when_it_begins(harness: AppHarn
         room.tick()
         room.tick()
         assert len([text for text in toasts(pilot.app) if "From minute 10: Isolate the problem" in text]) == 1
-        assert any("Reproduce issue in staging" in text for text in toasts(pilot.app))
+        await pilot.resize_terminal(*LARGE)
+        harness.clock.pass_(minutes=10)
+        room.tick()
+        assert any("minute 20" in text and "Rollback deployment?" in text for text in toasts(pilot.app))
 
 
 # ── others ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -1566,3 +1575,76 @@ async def test_enter_on_an_entry_moves_the_log_to_its_time(harness: AppHarness) 
         await press(pilot, "2", "enter")
         await until(pilot, lambda: "line 300" in screen_text(pilot.app))  # 13:15, when it was declared
         assert isinstance(top(pilot), WarRoomScreen) and focused(pilot) == "entries"
+
+
+# ── keys, palette and size ────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_key_list_filters_as_one_types_and_enter_does_what_is_left(harness: AppHarness) -> None:
+    incident_id = declared(harness)
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
+        await press(pilot, "question_mark")
+        assert "Post an update" in screen_text(pilot.app)
+        await type_in(pilot, "quit hand")
+        assert "No action has these words" in screen_text(pilot.app)
+        for _ in "quit hand":
+            await pilot.press("backspace")
+        await type_in(pilot, "hand over")
+        await settle(pilot)
+        text = pane_text(pilot, "keys")
+        assert "Hand over a role" in text and "Post an update" not in text
+        await press(pilot, "enter")
+        assert "hand over a role" in form_title(pilot)
+
+
+async def test_opening_the_palette_previews_no_theme_and_a_theme_is_found_by_its_name(harness: AppHarness) -> None:
+    async with in_war_room(harness, declared(harness)) as pilot:
+        before = pilot.app.theme
+        await press(pilot, "ctrl+p")
+        await until(pilot, lambda: "Do the next step" in screen_text(pilot.app))
+        assert "Theme:" not in screen_text(pilot.app)
+        await pilot.press("down", "down", "up")
+        assert pilot.app.theme == before
+        await type_in(pilot, "theme: light")
+        await until(pilot, lambda: "Theme: light" in screen_text(pilot.app))
+
+
+@pytest.mark.parametrize("size", [(79, 24), (80, 23)])
+async def test_a_window_that_is_too_small_says_what_is_needed_and_keeps_what_is_typed(
+    harness: AppHarness, size: tuple[int, int]
+) -> None:
+    async with in_war_room(harness, declared(harness)) as pilot:
+        await press(pilot, "u")
+        await until(pilot, lambda: "Preview" in screen_text(pilot.app))
+        await pilot.resize_terminal(*size)
+        await settle(pilot)
+        assert f"{size[0]}×{size[1]} is too small: 80×24 is needed" in screen_lines(pilot.app)[-1]
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert "is needed" not in screen_text(pilot.app)
+
+
+async def test_recovery_is_verified_by_a_reading_or_by_typed_words_never_by_one_key(harness: AppHarness) -> None:
+    incident_id = declared(harness, RecordFix("rolled back"))
+
+    def ticks() -> dict[str, Tick]:
+        ticks = harness.room.incident(incident_id).ticks
+        recovery = harness.room.playbook.checklists["recovery"].items
+        return {item.id: ticks[item.id] for item in recovery if item.id in ticks}
+
+    quiet = Observation(harness.clock(), "Bo", {ERRORS: Reading("no errors in the last 5 min", "for")})
+    harness.room.save_observation(incident_id, quiet)
+    async with run_console(harness, incident_id=incident_id) as pilot:
+        await press(pilot, "r")
+        for _ in range(3):
+            await press(pilot, "space")  # the second one is a letter of an answer
+        assert "verify" in form_title(pilot) and ticks() == {}
+        await press(pilot, "enter")
+        assert "What you saw is empty" in screen_text(pilot.app) and ticks() == {}
+        await type_in(pilot, "all pods ready")
+        await press(pilot, "enter")
+        assert [tick.evidence for tick in ticks().values()] == ["all pods ready"]
+        rows = pilot.app.screen.query_one("#items", RowList)
+        assert rows.put_cursor("no-new-errors")
+        await press(pilot, "space")
+        assert ticks()["no-new-errors"].evidence == "no errors in the last 5 min"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import getpass
 import json
 import os
 import re
 import shlex
 import stat
+import struct
 import subprocess
 import sys
+import termios
 import time
 import tomllib
 from collections.abc import Iterator
@@ -1367,3 +1371,49 @@ def test_what_is_left_in_the_outbox_is_left_without_the_network(tmp_path: Path) 
     assert not modules & {"textual", "httpx"}
     rows = cli_harness.run_ok("deliveries", "--json").json
     assert {row["state"] for row in rows} == {"pending"} and {row["attempts"] for row in rows} == {0}
+
+
+# ── on a terminal ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def on_terminal(harness: CliHarness, *arguments: str, columns: int = 80, **environ: str) -> str:
+    """What the installed program writes to a terminal of this width, escape sequences included."""
+    leader, follower = os.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environ = {**os.environ, **harness.environ, "TERM": "xterm-256color", **environ}
+    environ.pop("NO_COLOR", None) if "NO_COLOR" not in environ else None
+    done = subprocess.run(
+        [sys.executable, "-m", "warroom", *arguments], stdin=follower, stdout=follower, env=environ, timeout=60
+    )
+    os.close(follower)
+    written = b""
+    with contextlib.suppress(OSError):  # the end of a terminal's output is an error
+        while part := os.read(leader, 65536):
+            written += part
+    os.close(leader)
+    assert done.returncode == 0
+    return written.decode().replace("\r\n", "\n")
+
+
+PLAIN = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def test_a_terminal_gets_colours_and_lines_that_fit_and_a_pipe_gets_neither(with_incident: CliHarness) -> None:
+    long = "the pool of fifty connections is exhausted because every retry opens a new connection and keeps it"
+    with_incident.run_ok("note", long)
+    shown = on_terminal(with_incident, "timeline")
+    assert "\x1b[31m" in shown
+    lines = PLAIN.sub("", shown).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert long in " ".join(" ".join(lines).split())
+    piped = with_incident.run_ok("timeline").out
+    assert "\x1b" not in piped and any(line.endswith(long) for line in piped.splitlines())
+    assert "\x1b[97m" in on_terminal(with_incident, "list")
+    assert "\x1b" not in on_terminal(with_incident, "list", NO_COLOR="1")
+    assert "\x1b" not in on_terminal(with_incident, "list", TERM="dumb")
+
+
+def test_no_word_from_outside_brings_a_colour_of_its_own(with_incident: CliHarness) -> None:
+    with_incident.run_ok("note", "\x1b[41mred\x1b[0m")
+    shown = on_terminal(with_incident, "timeline", NO_COLOR="1")
+    assert "red" in shown and "\x1b" not in shown

@@ -6,8 +6,11 @@ stdout has what was asked for, so that it can be piped; stderr has everything el
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -21,6 +24,48 @@ if TYPE_CHECKING:
     from warroom.incident.delivery import Delivery
 
 GAP = "  "
+NARROWEST = 24
+"""Columns below which a cell is not folded: it would be harder to read."""
+
+
+STYLES: Mapping[str, Mapping[str, Any]] = {
+    "critical": {"fg": "bright_white", "bg": "red", "bold": True},
+    "high": {"fg": "yellow", "bold": True},
+    "medium": {"fg": "yellow"},
+    "good": {"fg": "green"},
+    "bad": {"fg": "red", "bold": True},
+    "strong": {"bold": True},
+    "quiet": {"dim": True},
+}
+"""What parts of the output look like on a terminal, as ``click.style`` takes it. The words say it all without."""
+
+
+class Styled(str):
+    """Text with a look, by its name in ``STYLES``. It is printed plainly where stdout is no terminal."""
+
+    style = ""
+
+    @classmethod
+    def of(cls, text: str, style: str) -> Styled:
+        """Return ``text`` with a style; "" or a name that is none leaves it plain."""
+        styled = cls(text)
+        styled.style = style
+        return styled
+
+
+def colours() -> bool:
+    """Whether stdout shows colours: a terminal that can, and no ``NO_COLOR`` (https://no-color.org)."""
+    return (
+        bool(sys.stdout)
+        and sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM", "") not in ("", "dumb")
+    )
+
+
+def _drawn(text: str, style: str) -> str:
+    look = STYLES.get(style)
+    return click.style(text, **look) if look and text.strip() and colours() else text
 
 
 class OutputError(WarroomError):
@@ -41,8 +86,17 @@ def print_out(text: str = "", *, end: str = "\n") -> None:
 
     Raises BrokenPipeError if the pipe is closed, WarroomError if it cannot be written.
     """
+    _print(sanitize(text) + end)
+
+
+def print_parts(*parts: str) -> None:
+    """One line on stdout, of parts that may be ``Styled``. Raises as ``print_out`` does."""
+    _print("".join(_drawn(sanitize(part), getattr(part, "style", "")) for part in parts) + "\n")
+
+
+def _print(text: str) -> None:
     with _written():
-        click.echo(sanitize(text) + end, nl=False)
+        click.echo(text, nl=False, color=colours())
 
 
 def flush() -> None:
@@ -114,20 +168,39 @@ def _plain(value: object) -> object:
 
 
 def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
-    """Rows with aligned columns; the last column runs free. A cell of several lines keeps to its column."""
-    cells = [[sanitize(cell) for cell in line] for line in ([header] if header else [])]
-    cells += [[sanitize(cell) for cell in line] for line in rows]
-    if not cells:
+    """Rows with aligned columns, cells may be ``Styled``. The last column runs free, and on a terminal it goes on
+    in its column where the line ends. A cell of several lines keeps to its column."""
+    lines = [tuple(line) for line in ([header] if header else [])] + [tuple(line) for line in rows]
+    if not lines:
         return
+    styles = [[getattr(cell, "style", "") for cell in line] for line in lines]
+    cells = [[sanitize(cell) for cell in line] for line in lines]
     widths = [max(_width(line[place]) for line in cells) for place in range(len(cells[0]) - 1)]
-    indent = " " * sum(width + len(GAP) for width in widths)
-    for line in cells:
+    used = sum(width + len(GAP) for width in widths)
+    room = _columns() - used
+    for line, looks in zip(cells, styles, strict=True):
         fixed = [_one_line(cell) for cell in line[:-1]]
-        padded = [cell + " " * (width - _width(cell)) for cell, width in zip(fixed, widths, strict=True)]
-        first, *more = line[-1].split("\n")
-        print_out(GAP.join([*padded, first]).rstrip())
+        padded = [
+            _drawn(cell, look) + " " * (width - _width(cell))
+            for cell, look, width in zip(fixed, looks, widths, strict=False)
+        ]
+        first, *more = _folded(line[-1], room)
+        _print(GAP.join([*padded, _drawn(first, looks[-1])]).rstrip() + "\n")
         for rest in more:
-            print_out((indent + rest).rstrip())
+            _print((" " * used + _drawn(rest, looks[-1])).rstrip() + "\n")
+
+
+def _columns() -> int:
+    """Columns of the terminal on stdout; 0 if it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else 0
+
+
+def _folded(text: str, room: int) -> list[str]:
+    """The lines of a cell, none wider than ``room`` if that is enough to read in."""
+    lines = text.split("\n")
+    if room < NARROWEST:
+        return lines
+    return [part for line in lines for part in (textwrap.wrap(line, room) if _width(line) > room else [line])]
 
 
 def _one_line(text: str) -> str:

@@ -202,7 +202,8 @@ class ItemChecked(EventBase):
     @property
     def text(self) -> str:
         because = f" ({self.because})" if self.because else ""
-        return f"✓ {self.title}{because}" + (f" — although: {self.against}" if self.against else "")
+        evidence = f" — {self.evidence}" if self.evidence else ""
+        return f"✓ {self.title}{because}{evidence}" + (f" — although: {self.against}" if self.against else "")
 
 
 class ItemUnchecked(EventBase):

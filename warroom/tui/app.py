@@ -41,6 +41,12 @@ def _theme_commands() -> type[Provider]:
     return ThemeCommands
 
 
+def _theme_search() -> type[Provider]:
+    from warroom.tui.palette import ThemeSearch
+
+    return ThemeSearch
+
+
 def _load_war_room() -> None:
     """Import what the first incident opened needs, so that it opens without a pause."""
     from warroom.tui.screens import war_room  # noqa: F401
@@ -62,7 +68,7 @@ class WarRoomApp(BaseApp):
     ``crash_folder`` takes the report of a crash.
     """
 
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_action_commands, _theme_commands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_action_commands, _theme_search}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "presenter", "Presenter mode", id="presenter", show=False, priority=True),

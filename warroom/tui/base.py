@@ -99,6 +99,7 @@ class BaseApp(App[None]):
     Toast { background: $panel; color: $foreground; }
     /* Above the Next line and the keys: what to do now is never covered by what was just done. */
     ToastRack { margin-bottom: 2; }
+    LineForm ToastRack { margin-bottom: 6; }
     """
 
     def __init__(self, *, crash_folder: Path | None = None) -> None:

@@ -45,6 +45,15 @@ class ActionCommands(Provider):
         return run
 
 
+class ThemeSearch(Provider):
+    """The themes in the general palette: only what is searched for, so that opening it previews none."""
+
+    async def search(self, query: str) -> Hits:
+        themes = ThemeCommands(self.screen, self.match_style)
+        async for hit in themes.search(query):
+            yield hit
+
+
 class ThemeCommands(Provider):
     """The themes, previewed as the cursor passes over them."""
 

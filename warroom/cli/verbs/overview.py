@@ -20,6 +20,13 @@ from warroom.incident.timing import format_duration
 
 SECTION = "Overview"
 
+KIND_STYLE = {
+    **dict.fromkeys(("alert", "declared", "reopened"), "bad"),
+    **dict.fromkeys(("change", "severity"), "high"),
+    **dict.fromkeys(("fix", "resolved", "confirmed"), "good"),
+}
+"""What the kinds of entries look like on a terminal, as in the console."""
+
 
 @verb(SECTION, name="list", reads=True, example="warroom list\nwarroom list --open --json")
 @click.option("--open", "live", is_flag=True, help="Only open incidents.")
@@ -36,8 +43,11 @@ def list_(context: CliContext, live: bool) -> None:
     output.table(
         [
             row.id,
-            (row.severity.upper() if row.open else row.severity) + (" drill" if row.drill else ""),
-            row.status,
+            output.Styled.of(
+                (row.severity.upper() if row.open else row.severity) + (" drill" if row.drill else ""),
+                row.severity if row.open else "quiet",
+            ),
+            output.Styled.of(row.status, "" if row.open else "good"),
             f"{row.milestones['started'].astimezone(room.zone):%Y-%m-%d %H:%M}",
             format_duration(row.elapsed(now)),
             row.roles.get("incident_commander", "nobody leads") if row.open else "",
@@ -78,7 +88,10 @@ def status(context: CliContext, short: bool) -> None:
     drill = "  drill" if incident.drill else ""
     elapsed = timing.format_duration(timing.elapsed(incident, now))
     state = f"{title.upper()}  {incident.status}" if incident.open else f"{incident.status.upper()}  was {title}"
-    output.print_out(f"{incident.id}  {state}{drill}  {elapsed}")
+    look = "good" if not incident.open else incident.severity if incident.status == "investigating" else "strong"
+    output.print_parts(
+        output.Styled.of(incident.id, "strong"), "  ", output.Styled.of(state, look), f"{drill}  {elapsed}"
+    )
     was = "impact was: " if incident.impact_ended else ""
     output.print_out(f"{incident.service} · {was}{incident.impact}")
     rows = [["Phase", timing.phase(incident, playbook, now).title]]
@@ -108,7 +121,7 @@ def status(context: CliContext, short: bool) -> None:
         present = (f"{one.by} ({one.doing})" if one.doing else one.by for one in snapshot.others)
         rows.append(["Has it open", ", ".join(present)])
     rows += _observed(snapshot.observation, now)
-    rows.append(["Next", steps[0].text])
+    rows.append([output.Styled.of("Next", "strong"), output.Styled.of(steps[0].text, "strong")])
     output.table(rows)
 
 
@@ -153,7 +166,7 @@ def _due(countdown: Any, context: CliContext) -> str:
     at = output.when(countdown.due, context.room.zone, context.room.clock(), seconds=False)
     left = countdown.left_s
     time = format_duration(timedelta(seconds=abs(left)))
-    return f"in {time} ({at})" if left > 0 else f"{time} overdue ({at})"
+    return f"in {time} ({at})" if left > 0 else output.Styled.of(f"{time} overdue ({at})", "bad")
 
 
 @verb(SECTION, reads=True, example="warroom brief\nwarroom brief --spoken")
@@ -182,7 +195,7 @@ def timeline(context: CliContext) -> None:
         [
             str(row.number),
             output.when(row.at, zone, now),
-            row.kind,
+            output.Styled.of(row.kind, "quiet" if row.retracted else KIND_STYLE.get(row.kind, "")),
             row.by,
             ("(retracted) " if row.retracted else "") + row.text + (" (amended)" if row.amended else ""),
         ]

@@ -128,10 +128,11 @@ def accept(context: CliContext, role: str) -> None:
 @verb(SECTION, example="warroom check health")
 @text_argument("item", "ITEM")
 @click.option("--anyway", is_flag=True, help="Check it even if the logs contradict it; the timeline records that.")
-def check(context: CliContext, item: Sequence[str], anyway: bool) -> None:
+@click.option("--seen", default="", metavar="TEXT", help="How you know; the timeline records it.")
+def check(context: CliContext, item: Sequence[str], anyway: bool, seen: str) -> None:
     """Check a checklist item, by its id or a few words of it."""
     chosen = pick_item(context.room, join_words(item))
-    execute(context, Check(chosen, _against(context, [chosen]).get(chosen, ""), anyway))
+    execute(context, Check(chosen, _against(context, [chosen]).get(chosen, ""), anyway, seen))
 
 
 def _against(context: CliContext, items: Iterable[str] | None = None) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.keys import key_to_character
 from textual.screen import Screen
@@ -17,6 +18,9 @@ from warroom.tui.base import BaseApp
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import LoadFailed
 from warroom.tui.widgets.bars import Key, KeyBar
+
+SMALLEST = (80, 24)
+"""Columns and rows that a screen needs."""
 
 
 class BaseScreen(Screen[None]):
@@ -61,6 +65,14 @@ class BaseScreen(Screen[None]):
         elapsed = timing.format_duration(timing.elapsed(incident, self.context.now()))
         drill = "DRILL " if incident.drill else ""
         return f"{drill}{incident.severity.upper()} {incident.id} {elapsed}"
+
+    async def on_event(self, event: events.Event) -> None:
+        await super().on_event(event)
+        if isinstance(event, events.Resize):
+            (width, height), (columns, rows) = event.size, SMALLEST
+            small = width < columns or height < rows
+            for bar in self.query(KeyBar):
+                bar.warn(f"{width}×{height} is too small: {columns}×{rows} is needed" if small else "")
 
     def tick(self) -> None:
         """Bring what depends on the time of day up to date: called once a second while the screen is seen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -41,20 +42,22 @@ class HelpScreen(ModalScreen[str]):
     }
     HelpScreen .about { height: auto; color: $text-quiet; margin-bottom: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss", "Leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Leave", show=False)]
 
     def __init__(self, groups: Mapping[str, Sequence[Action]], keys: Mapping[str, str]) -> None:
         super().__init__()
         self._groups = groups
         self._keys = keys
+        self._filter = ""
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Keys"
             box.border_subtitle = "esc close"
             yield Static(
-                Content("Keys work the same everywhere except while typing."),
+                Content("Type to filter, enter does it. Keys work the same everywhere except while typing."),
                 classes="about",
+                id="filter",
             )
             yield RowList(id="keys")
 
@@ -63,15 +66,45 @@ class HelpScreen(ModalScreen[str]):
         rows.show(self._rows())
         rows.focus()
 
+    def on_key(self, event: events.Key) -> None:
+        """Letters filter the list; ? closes it while nothing is typed."""
+        if event.key == "question_mark" and not self._filter:
+            self.dismiss()
+        elif event.key == "backspace":
+            self._filter_by(self._filter[:-1])
+        elif event.is_printable and event.character:
+            self._filter_by(self._filter + event.character)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def _filter_by(self, text: str) -> None:
+        self._filter = text
+        about = literal(f"/ {text}", "$key bold") if text else Content("Type to filter, enter does it.")
+        self.query_one("#filter", Static).update(about)
+        rows = self.query_one(RowList)
+        rows.show(self._rows())
+        rows.action_go(0)
+
+    def _matches(self, action: Action) -> bool:
+        words = f"{key_of(action.id, self._keys)} {action.title} {action.help}".casefold()
+        return all(word in words for word in self._filter.casefold().split())
+
     def _rows(self) -> list[ListRow]:
         rows = []
-        for title, actions in self._groups.items():
+        for title, every in self._groups.items():
+            actions = [action for action in every if self._matches(action)]
+            if not actions:
+                continue
             rows.append(ListRow("", literal(title, "$text-primary bold")))
             for action in actions:
                 key = Content.styled(f"{key_of(action.id, self._keys):<7}", "$key bold")
                 words = Content.assemble(key, literal(f"{action.title:<28}"), literal(action.help, "$text-quiet"))
                 tail = literal(DANGERS[action.danger], "$text-warning") if action.danger else None
                 rows.append(ListRow(action.id, words, tail))
+        if self._filter:
+            return rows or [ListRow("", literal("No action has these words.", "$text-quiet"))]
         rows.append(ListRow("", literal("Within a screen", "$text-primary bold")))
         for key_names, words_ in WITHIN:
             rows.append(ListRow("", Content.assemble((f"{key_names:<16}", "$key bold"), literal(words_))))

@@ -294,8 +294,14 @@ class IncidentActions(PostMortemActions):
             key = key_of("pane_checklist", self.context.keys)
             self.context.notify(f"Put the cursor on a checklist item first ({key})", "warning")
         elif tick is None:
-            if (reading := self.evidence(item)) and reading.against:
+            reading = self.evidence(item)
+            recovery = self.context.room.playbook.checklists["recovery"].items
+            if reading and reading.against:
                 self.tick_over(item, reading)
+            elif reading and reading.speaks == "for":
+                await self._tick(Check(item, evidence=reading.text))
+            elif any(one.id == item for one in recovery):
+                self._ask_what_was_seen(item)
             else:
                 await self._tick(Check(item))
         else:
@@ -315,11 +321,32 @@ class IncidentActions(PostMortemActions):
 
             self.app.push_screen(question, answered)
 
+    def _ask_what_was_seen(self, item: str) -> None:
+        """That service has recovered takes a reading or a typed answer: one key pressed again and again must not
+        resolve an incident."""
+
+        async def submit(values: dict[str, str]) -> None:
+            seen = values["evidence"].strip()
+            if not seen:
+                raise BadInput("What you saw is empty", "Say how you know, such as “10 of 10 orders ok”.")
+            room, check = self.context.room, Check(item, evidence=seen)
+            done = await self.context.work(lambda: room.execute(self.incident_id, check))
+            self.took_effect(done.incident)
+            self._go_on()
+
+        text = self.context.room.playbook.item(item).text
+        field = Field("evidence", f"{text}: what did you see?", hint="10 of 10 test orders went through")
+        self.app.push_screen(LineForm(f"{self.incident_id} · verify", (field,), submit, verb="tick"))
+
     async def _tick(self, check: Check) -> None:
-        if await self.run_command(check):  # the cursor goes on to what is to be done next
-            for rows in self.query("#items").results(RowList):
-                rows.lead_again()
-            self.show_next_line()
+        if await self.run_command(check):
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """The cursor goes on to what is to be done next."""
+        for rows in self.query("#items").results(RowList):
+            rows.lead_again()
+        self.show_next_line()
 
     async def _untick(self, item: str) -> None:
         await self.run_command(Uncheck(item))

@@ -233,8 +233,9 @@ class WarRoomScreen(PaneScreen, IncidentActions):
         step = timing.step(self.incident, self.context.room.playbook, self.context.now())
         begun, self._step_shown = self._step_shown, step.id if step else ""
         if step and begun is not None and begun != step.id:
-            lines = "\n".join(f"· {item}" for item in step.items)
-            self.context.notify(f"From minute {step.from_minute}: {step.title}\n{lines}", timeout=15)
+            items = step.items if self.has_class("-tiled") else ()  # where the notification covers no log
+            lines = "\n".join([f"From minute {step.from_minute}: {step.title}", *(f"· {item}" for item in items)])
+            self.context.notify(lines, timeout=15)
 
     def find_steps(self) -> Sequence[NextStep]:
         if self.snapshot is None:

@@ -61,11 +61,18 @@ class KeyBar(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._keys: tuple[Key, ...] = ()
+        self._warning = ""
 
     def show(self, keys: Sequence[Key]) -> None:
         """Show these keys; the last two stay in sight where the rest does not fit."""
         if tuple(keys) != self._keys:
             self._keys = tuple(keys)
+            self.refresh()
+
+    def warn(self, text: str) -> None:
+        """Show ``text`` instead of the keys; "" shows the keys again."""
+        if text != self._warning:
+            self._warning = text
             self.refresh()
 
     def _fitting(self) -> list[Key]:
@@ -75,6 +82,8 @@ class KeyBar(Widget):
         return keys
 
     def render(self) -> Content:
+        if self._warning:
+            return Content.styled(self._warning, "$text-warning bold")
         parts = []
         for key in self._fitting():
             if key.on:
