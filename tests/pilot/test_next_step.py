@@ -154,7 +154,7 @@ def meant(step: NextStep, incident: Incident, at: datetime) -> Command | None:
         case "update":
             message: Any = "resolution" if step.target == "resolution" else "update"
             return PostUpdate(message, step.target, "team", "t", "w", next_update_at=at + timedelta(minutes=15))
-        case "review":
+        case "review" | "write":
             return WriteSection(step.target, "the pool was too small")  # type: ignore[arg-type]
         case "close":
             return Close()

@@ -614,12 +614,13 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         assert named("[v]")
         await press(pilot, "v")
         assert isinstance(top(pilot), ReviewScreen)
-        await press(pilot, "7", "home")
-        for _ in SECTIONS:
+        await press(pilot, "7")
+        for section in SECTIONS:
+            pilot.app.screen.query_one("#parts", RowList).put_cursor(section)
             await press(pilot, "enter")
             await until(pilot, lambda: isinstance(top(pilot), Form))
             await type_in(pilot, "Enough. ")
-            await press(pilot, "ctrl+s", "down")
+            await press(pilot, "ctrl+s")
         assert set(now().sections) == set(SECTIONS)
         await press(pilot, "1", "home")
         for item in harness.room.playbook.checklists["post_incident"].items:
@@ -1032,7 +1033,7 @@ async def test_the_bell_can_be_switched_off(tmp_path: Path) -> None:
 
 
 async def test_space_ticks_the_item_that_the_next_line_names(harness: AppHarness) -> None:
-    incident_id = resolved(harness, WriteSection("root_cause", "The pool was too small."))
+    incident_id = resolved(harness, *(WriteSection(section, "The pool was too small.") for section in SECTIONS))
     await asyncio.to_thread(harness.room.post_update, incident_id, "resolution", {})
     async with in_war_room(harness, incident_id) as pilot:
         line = next(line for line in screen_lines(pilot.app) if line.strip().startswith("Next"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import stat
 import threading
@@ -502,8 +503,15 @@ def test_chat_continues_after_resolving(played: DrillPlayer) -> None:
 
 def test_a_disk_error_is_reported_and_retried(played: DrillPlayer) -> None:
     log = played.logs[0]
-    log.unlink()
-    log.mkdir()
+
+    def occupied() -> bool:
+        """A folder stands where the log was; the player may write the file again before it does."""
+        log.unlink(missing_ok=True)
+        with contextlib.suppress(FileExistsError):
+            log.mkdir()
+        return log.is_dir()
+
+    wait_until(occupied, "the log's place is taken")
     wait_until(lambda: isinstance(played.problem, WarroomError), "a folder stands where the log was")
     log.rmdir()
     wait_until(lambda: played.problem is None and log.exists() and log.stat().st_size > 0, "it recovers")

@@ -169,6 +169,9 @@ def _afterwards(incident: Incident, playbook: Playbook) -> Iterator[NextStep]:
         yield NextStep("update", due_template(incident, "team"), "Post the all-clear", "soon")
     if not incident.sections.get("root_cause"):
         yield NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
+    else:
+        for section in incident.unwritten:
+            yield NextStep("write", section, f"Write the post-mortem: {section.replace('_', ' ')}")
     for item in playbook.checklists["post_incident"].items:
         if item.id not in incident.ticks:
             yield NextStep("check", item.id, item.text)

@@ -211,7 +211,14 @@ class ResolveScreen(IncidentActions):
         items, against = self.context.room.playbook.checklists["recovery"].items, self._against()
         left = [item for item in items if item.id not in self.incident.ticks]
         left.sort(key=lambda item: item.id in against)  # what does not hold is not to be ticked yet
-        steps = [NextStep("check", item.id, f"Verify: {item.text}") for item in left]
+        steps = [
+            NextStep(
+                "check",
+                item.id,
+                f"Not yet: {item.text} — {against[item.id]}" if item.id in against else f"Verify: {item.text}",
+            )
+            for item in left
+        ]
         if not self.incident.fixes:
             return (NextStep("fix", "", "Record the fix"), *steps)
         if not steps and against:
