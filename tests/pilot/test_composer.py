@@ -391,6 +391,20 @@ async def test_up_and_down_choose_the_status_and_own_words_stay_possible(tmp_pat
             assert "↑↓ choose" in screen_text(pilot.app)
 
 
+async def test_the_preview_is_shown_as_it_is_sent_or_as_it_is_read(tmp_path: Path) -> None:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing("update")) as pilot:
+            await put(pilot, "impact", "**all** cards, 2 * 3 * 4")
+            await until(pilot, lambda: "**all** cards" in screen_text(pilot.app))
+            await pilot.press("ctrl+r")
+            await settle(pilot)
+            text = screen_text(pilot.app)
+            assert "all cards, 2 * 3 * 4" in text and "rendered, ^r raw" in text
+            await pilot.press("ctrl+r")
+            await settle(pilot)
+            assert "raw, ^r rendered" in screen_text(pilot.app)
+
+
 async def test_the_countdown_to_the_next_update_stays_in_sight_while_one_writes(tmp_path: Path) -> None:
     with incident(tmp_path) as harness:
         async with run_screen(harness, composing("update")) as pilot:

@@ -251,6 +251,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "zoom": lambda pilot, harness, i: not pilot.app.screen.has_class("-tiled"),
     "declare": opens(DeclareScreen),
     "drill": says("rill"),
+    "dismiss": says("Put the cursor on an alert"),
     "home": opens(HomeScreen),
     "presenter": opens(PresenterScreen),
     "privacy": lambda pilot, harness, i: pilot.app.screen.has_class("-privacy"),
@@ -1649,3 +1650,54 @@ async def test_recovery_is_verified_by_a_reading_or_by_typed_words_never_by_one_
         assert rows.put_cursor("no-new-errors")
         await press(pilot, "space")
         assert ticks()["no-new-errors"].evidence == "no errors in the last 5 min"
+
+
+async def test_the_key_bar_follows_the_focus(harness: AppHarness) -> None:
+    async with in_war_room(harness, declared(harness), LARGE) as pilot:
+        bars = {}
+        for key in ("1", "2", "3", "4", "8"):
+            await press(pilot, key)
+            bars[key] = screen_lines(pilot.app)[-1]
+        assert "resolve" in bars["1"] and "search" in bars["4"] and "hide" in bars["4"]
+        assert "amend" in bars["2"] and "hand over" in bars["3"] and "confirm, rule out" in bars["8"]
+        assert len(set(bars.values())) == 5
+        assert all("update" in bar and "? keys" in bar for bar in bars.values())
+
+
+async def test_a_phase_without_timed_steps_is_announced_itself(harness: AppHarness) -> None:
+    async with in_war_room(harness, declared(harness), LARGE) as pilot:
+        harness.clock.pass_(minutes=29)
+        top(pilot).tick()
+        harness.clock.pass_(minutes=1)
+        top(pilot).tick()
+        assert any("From minute 30: Resolution & recovery" in text for text in toasts(pilot.app))
+
+
+async def test_which_of_several_hypotheses_is_meant_is_chosen_from_a_list(harness: AppHarness) -> None:
+    incident_id = declared(harness, Note("pool", "hypothesis"), Note("network", "hypothesis"))
+    async with in_war_room(harness, incident_id) as pilot:
+        await press(pilot, "n")
+        await type_in(pilot, "!y errors stop at 50")
+        await press(pilot, "enter")
+        await until(pilot, lambda: "confirm or rule out" in form_title(pilot))
+        assert top(pilot).values == {"hypothesis": "H1", "outcome": "confirmed", "reason": "errors stop at 50"}
+        await press(pilot, "ctrl+s")
+        assert harness.room.incident(incident_id).hypotheses["H1"].state == "confirmed"
+        assert harness.room.saved_draft(incident_id, "note") == ""
+
+
+async def test_alerts_that_say_the_same_are_one_row_and_are_dismissed_together(harness: AppHarness) -> None:
+    for name in ("errors", "errors", "queue", "errors"):
+        harness.room.receive_alert(ReceiveAlert(name, "Prometheus", "checkout-api", "54 %"))
+        harness.clock.pass_(minutes=1)
+    async with run_console(harness, (120, 36)) as pilot:
+        text = screen_text(pilot.app)
+        assert text.count("checkout-api · errors") == 1 and "×3  1 min ago" in text
+        rows = pilot.app.screen.query_one("#all", RowList)
+        rows.put_cursor(next(row.id for row in rows.shown if "errors" in row.content.plain))
+        await press(pilot, "Q")
+        assert "(3 times)" in screen_text(pilot.app)
+        await press(pilot, "enter")
+        assert len(harness.room.team().alerts) == 4, "enter alone dismisses nothing"
+        await press(pilot, "Q", "down", "enter")
+        assert [alert.event.name for alert in harness.room.team().alerts.values()] == ["queue"]

@@ -131,14 +131,16 @@ ACTIONS: tuple[Action, ...] = (
         "A",
         "Give someone a task for a limited time; then Next asks how it went.",
         why_off=_while_open,
+        bar="task",
     ),
-    Action("finish_task", "Finish a task", "F", "Mark a task as done.", why_off=_no_task),
+    Action("finish_task", "Finish a task", "F", "Mark a task as done.", bar="finish task", why_off=_no_task),
     Action(
         "hypothesis",
         "Confirm or rule out",
         "Y",
         "Say that a hypothesis is right or wrong.",
         why_off=_no_hypothesis,
+        bar="confirm, rule out",
     ),
     Action(
         "poll",
@@ -162,6 +164,7 @@ ACTIONS: tuple[Action, ...] = (
         "O",
         "Take every role that nobody holds, where one person responds alone.",
         why_off=_not_closed,
+        bar="take all",
     ),
     Action(
         "check",
@@ -226,6 +229,7 @@ ACTIONS: tuple[Action, ...] = (
         "h",
         "Offer a role; it takes effect when they accept.",
         why_off=_held,
+        bar="hand over",
     ),
     Action(
         "accept",
@@ -233,6 +237,7 @@ ACTIONS: tuple[Action, ...] = (
         "y",
         "Confirm that the other person has taken over the role.",
         why_off=_offered,
+        bar="accept",
     ),
     Action(
         "action_item",
@@ -329,8 +334,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane_actions", "Action items pane", "6", "Go to the action items in the review."),
     Action("pane_sections", "Sections pane", "7", "Go to the unwritten sections in the review."),
     Action("pane_state", "State pane", "8", "Go to the state: impact, hypotheses, tasks."),
-    Action("timeline_all", "All entries", "V", "Show ticks and corrections in the timeline too, or key events."),
-    Action("zoom", "Zoom the pane", "z", "Show the focused pane full-screen, or go back."),
+    Action(
+        "timeline_all",
+        "All entries",
+        "V",
+        "Show ticks and corrections in the timeline too, or key events.",
+        bar="all entries",
+    ),
+    Action("zoom", "Zoom the pane", "z", "Show the focused pane full-screen, or go back.", bar="zoom"),
     Action(
         "declare",
         "Declare an incident",
@@ -345,6 +356,14 @@ ACTIONS: tuple[Action, ...] = (
         "D",
         "Practise on a scripted incident.",
         place="anywhere",
+    ),
+    Action(
+        "dismiss",
+        "Dismiss an alert",
+        "Q",
+        "Dismiss the alert under the cursor: no incident follows.",
+        place="anywhere",
+        bar="dismiss",
     ),
     Action("home", "Home", "H", "Go to the home screen.", place="anywhere"),
     Action(

@@ -209,6 +209,9 @@ class WarRoomApp(BaseApp):
 
         self.push_screen(DeclareScreen(self.context, self.open_incident))
 
+    async def do_dismiss(self) -> None:
+        self.context.notify("Put the cursor on an alert of the home screen first", "warning")
+
     async def do_drill(self) -> None:
         drill = self.context.drill
         if drill is None or self.context.drill_running:

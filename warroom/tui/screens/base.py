@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
@@ -135,10 +136,15 @@ class BaseScreen(Screen[None]):
         else:
             await self.run_action(event.action)
 
+    @property
+    def bar(self) -> Sequence[str]:
+        """The actions in the key bar as it is now."""
+        return self.BAR
+
     def show_keys(self, first: tuple[Key, ...] = ()) -> None:
         """Bring the key bar up to date with what can be done now."""
         own = self.context.keys
-        chosen = [BY_ID[id_] for id_ in self.BAR] if self.BAR else [a for a in ACTIONS if a.bar]
+        chosen = [BY_ID[id_] for id_ in self.bar] if self.bar else [a for a in ACTIONS if a.bar]
         self.query_one(KeyBar).show(
             [
                 *first,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from datetime import timedelta
@@ -60,6 +61,21 @@ STATUSES = ("Investigating", "Identified", "Monitoring", "Mitigated")
 RESOLVED = ("Resolved", "Resolved, monitoring")
 
 READERS: Mapping[Audience, str] = {"team": "the team", "customers": "customers", "executives": "executives"}
+
+
+_BOLD = re.compile(r"(\*{1,2})(?=\S)(.+?)(?<=\S)\1")
+_BULLET = re.compile(r"^(\s*)[-*] ", re.MULTILINE)
+
+
+def rendered(text: str) -> Content:
+    """The text of a message as a chat shows it: bold words and bullets instead of their marks."""
+    parts: list[Content] = []
+    at = 0
+    text = _BULLET.sub(r"\1• ", text)
+    for bold in _BOLD.finditer(text):
+        parts += [block(text[at : bold.start()]), block(bold[2], "bold")]
+        at = bold.end()
+    return Content("").join([*parts, block(text[at:])])
 
 
 class PreviewText(VerticalScroll, can_focus=True):
@@ -133,6 +149,7 @@ class ComposerScreen(FormScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+e", "editor", "Editor", show=False, priority=True),
         Binding("ctrl+t", "other", "Switch audience", show=False, priority=True),
+        Binding("ctrl+r", "rendered", "Rendered or raw", show=False, priority=True),
         Binding("ctrl+y", "copy", "Copy the text", show=False, priority=True),
     ]
 
@@ -155,6 +172,7 @@ class ComposerScreen(FormScreen):
         self._base: dict[str, str] = {}
         self._posts = 0
         self._generation = 0
+        self._rendered = False  # whether the preview shows bold words instead of the marks around them
         self._armed = False
         """Whether the next ^s posts to customers."""
 
@@ -406,8 +424,10 @@ class ComposerScreen(FormScreen):
             text.update(block(describe_error(error), "$text-error"))
         elif preview:
             name = copy.destination if copy else "not posted anywhere"
-            box.border_title = literal(f"Preview · {name}")
-            text.update(block(copy.text if copy else preview.message.text))
+            look = "rendered, ^r raw" if self._rendered else "raw, ^r rendered"
+            box.border_title = literal(f"Preview · {name} · {look}")
+            shown = copy.text if copy else preview.message.text
+            text.update(rendered(shown) if self._rendered else block(shown))
         self._show_warnings()
 
     def _show_warnings(self) -> None:
@@ -559,6 +579,11 @@ class ComposerScreen(FormScreen):
     def action_other(self) -> None:
         """Write something else: to customers, executives …"""
         self.query_one(AudienceTabs).action_step(1)
+
+    def action_rendered(self) -> None:
+        """Show the preview as people will read it, or as it is sent."""
+        self._rendered = not self._rendered
+        self._show_preview(self.shown)
 
     def action_copy(self) -> None:
         """The text, as it would be posted, to the clipboard."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
+from uuid import UUID
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -13,12 +15,14 @@ from textual.content import Content
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
 from warroom.incident.summary import Summary
+from warroom.incident.team import Alert
 from warroom.room.snapshot import HomeSnapshot, home_snapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
 from warroom.tui.panes.headline import badge
 from warroom.tui.panes.pane import Pane
+from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.next_step_screen import NextScreen
 from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
@@ -127,10 +131,11 @@ class HomeScreen(PaneScreen, NextScreen):
         rows: list[ListRow] = []
         if over.team.alerts:
             rows.append(ListRow("", Content.styled("Unacknowledged alerts", "$text-warning bold")))
-            for alert in reversed(over.team.alerts.values()):
+            for alert, count in _grouped(over):
                 here = (alert.event.fired_at or alert.at).astimezone(self.context.zone)
                 today = here.date() == now.astimezone(self.context.zone).date()
                 at = f"{here:%H:%M:%S} " if today else f"{here:%d %b %H:%M} "
+                age = timing.format_duration(max(timedelta(0), now - (alert.event.fired_at or alert.at)))
                 service = f"{alert.event.service} · " if alert.event.service else ""
                 drill = Content.styled(" DRILL ", DRILL_STYLE) + " " if alert.event.drill else ""
                 words = Content.assemble(
@@ -140,7 +145,11 @@ class HomeScreen(PaneScreen, NextScreen):
                     literal(service),
                     literal(alert.event.text, "bold"),
                 )
-                rows.append(ListRow(f"alert:{alert.id.hex}", words, Content.styled("↵ declare", "$key")))
+                many = literal(f"×{count}", "$text-accent bold") if count > 1 else None
+                tail = join(
+                    many, literal(f"{age} ago", "$text-quiet"), Content.styled("↵ declare", "$key"), gap="  "
+                )
+                rows.append(ListRow(f"alert:{alert.id.hex}", words, tail))
         live = sorted((row for row in over.summaries if row.open), key=self._rank)
         if live:
             rows.append(ListRow("", Content.styled("Open", "$text-primary bold")))
@@ -322,7 +331,9 @@ class HomeScreen(PaneScreen, NextScreen):
         row_id = self._rows.cursor_id
         words = {"alert": "declare", "ready": "confirm", "drill": "start a drill"}
         word = words.get(row_id.partition(":")[0], "open")
-        self.show_keys((Key("↵", word, "open", on=bool(row_id)),))
+        enter = Key("↵", word, "open", on=bool(row_id))
+        dismiss = Key(key_of("dismiss", self.context.keys), "dismiss", "dismiss")
+        self.show_keys((enter, dismiss) if row_id.startswith("alert:") else (enter,))
 
     @property
     def _rows(self) -> RowList:
@@ -368,7 +379,49 @@ class HomeScreen(PaneScreen, NextScreen):
         if opener:
             opener(incident_id)
 
+    async def do_dismiss(self) -> None:
+        """Dismiss the alert under the cursor, and those that say the same, after a question."""
+        kind, _, alert_id = self.query_one("#all", RowList).cursor_id.partition(":")
+        over = self._overview
+        alert = over.team.alerts.get(UUID(hex=alert_id)) if kind == "alert" and over else None
+        if alert is None or over is None:
+            self.context.notify("Put the cursor on an alert first", "warning")
+            return
+        same = [one.id for one in over.team.alerts.values() if _reads(one) == _reads(alert)]
+        room = self.context.room
+
+        def dismiss() -> None:
+            for each in same:
+                room.dismiss_alert(each)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.start(self.context.run_or_notify(dismiss))
+
+        times = f" ({len(same)} times)" if len(same) > 1 else ""
+        question = Confirm(
+            "Dismiss an alert",
+            f"{alert.event.text}{times}",
+            no="No, leave it",
+            yes="Yes, dismiss it: no incident follows",
+        )
+        self.app.push_screen(question, answered)
+
     async def _declare_from(self, alert: str) -> None:
         from warroom.tui.screens.declare import DeclareScreen
 
         self.app.push_screen(DeclareScreen(self.context, self._open_incident, alert))
+
+
+def _reads(alert: Alert) -> tuple[str, str, bool]:
+    """What alerts that say the same have in common."""
+    return alert.event.name, alert.event.service, alert.event.drill
+
+
+def _grouped(over: HomeSnapshot) -> list[tuple[Alert, int]]:
+    """The alerts, the newest first; of those that say the same the newest, with how many there are."""
+    counts = Counter(_reads(alert) for alert in over.team.alerts.values())
+    newest: dict[tuple[str, str, bool], Alert] = {}
+    for alert in reversed(over.team.alerts.values()):
+        newest.setdefault(_reads(alert), alert)
+    return [(alert, counts[key]) for key, alert in newest.items()]

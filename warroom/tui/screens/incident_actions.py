@@ -93,9 +93,19 @@ class IncidentActions(PostMortemActions):
     async def do_note(self) -> None:
         """One line at the bottom; a draft that does not fit on it opens in the full form."""
         room, incident_id, people = self.context.room, self.incident_id, self._people()
+        unclear: list[ConfirmHypothesis | RuleOutHypothesis] = []
+
+        def done(_: bool | None) -> None:
+            """Which hypothesis is meant is chosen from a list, once the line is closed."""
+            if unclear:
+                self.start(partial(self.do_hypothesis, "", unclear[0]))
 
         async def submit(values: dict[str, str]) -> None:
             command = parse_quick_note(values["words"], people)
+            several = len(self.incident.hypotheses_in("open")) > 1
+            if isinstance(command, ConfirmHypothesis | RuleOutHypothesis) and not command.hypothesis and several:
+                unclear.append(command)
+                return
             self.took_effect((await self.context.work(lambda: room.execute(incident_id, command))).incident)
 
         async def show() -> None:
@@ -105,7 +115,8 @@ class IncidentActions(PostMortemActions):
                 self.ask_note(kept)
                 return
             title = f"{incident_id} · add note"
-            await self.app.push_screen(QuickNote(title, submit, people, self._expand_note, draft, kept))
+            note = QuickNote(title, submit, people, self._expand_note, draft, kept)
+            await self.app.push_screen(note, done)
 
         self.open(show)
 
@@ -118,7 +129,7 @@ class IncidentActions(PostMortemActions):
         if isinstance(command, AssignTask):
             await self.do_task(command)
         elif isinstance(command, ConfirmHypothesis | RuleOutHypothesis):
-            await self.do_hypothesis(command.hypothesis.upper())
+            await self.do_hypothesis(command.hypothesis.upper(), command)
         elif isinstance(command, Note):
             values = {name: getattr(command, name) for name in ("words", "note", "because", "rollback")}
             self.ask_note(values)
@@ -149,7 +160,9 @@ class IncidentActions(PostMortemActions):
         if await self.run_command(Undo()):
             self.context.notify("Undone")
 
-    async def do_hypothesis(self, hypothesis: str = "") -> None:
+    async def do_hypothesis(
+        self, hypothesis: str = "", verdict: ConfirmHypothesis | RuleOutHypothesis | None = None
+    ) -> None:
         known = [one for one in self.incident.hypotheses.values() if one.state != "retracted"]
         known.sort(key=lambda one: one.state != "open")
         if not known:
@@ -158,12 +171,13 @@ class IncidentActions(PostMortemActions):
         choices = tuple((one.id, f"{one.id} {one.words} ({one.state})") for one in known)
         wanted = hypothesis if hypothesis in dict(choices) else choices[0][0]
         outcomes = (("ruled out", "Ruled out"), ("confirmed", "Confirmed"))
+        outcome = "confirmed" if isinstance(verdict, ConfirmHypothesis) else "ruled out"
         self.ask(
             "confirm or rule out",
             (
                 Field("hypothesis", "Hypothesis", wanted, choices=choices),
-                Field("outcome", "It is", choices=outcomes),
-                Field("reason", "How we know", hint="no packet loss on eu-1"),
+                Field("outcome", "It is", outcome, choices=outcomes),
+                Field("reason", "How we know", verdict.reason if verdict else "", hint="no packet loss on eu-1"),
             ),
             lambda v: (ConfirmHypothesis if v["outcome"] == "confirmed" else RuleOutHypothesis)(
                 v["hypothesis"], v["reason"]
@@ -200,6 +214,11 @@ class IncidentActions(PostMortemActions):
     async def do_poll(self) -> None:
         """Propose a decision; it is recorded if nobody objects in time."""
         room, incident_id, now = self.context.room, self.incident_id, self.context.now
+        polls: list[DecisionPoll] = []
+
+        def asked(_: bool | None) -> None:
+            if polls:
+                self.app.push_screen(polls[0])
 
         async def record(note: Note) -> None:
             self.took_effect((await self.context.work(lambda: room.execute(incident_id, note))).incident)
@@ -218,10 +237,10 @@ class IncidentActions(PostMortemActions):
                 lambda: record(decided),
                 lambda objection: record(Note(f"Not decided: {proposal} — objection: {objection.strip()}")),
             )
-            self.app.call_later(self.app.push_screen, poll)
+            polls.append(poll)
 
         field = Field("words", "What do you want to decide?", hint="Roll back to 412")
-        self.app.push_screen(LineForm(f"{incident_id} · poll", (field,), ask, verb="ask for objections"))
+        self.app.push_screen(LineForm(f"{incident_id} · poll", (field,), ask, verb="ask for objections"), asked)
 
     async def do_brief(self) -> None:
         assert self.snapshot is not None

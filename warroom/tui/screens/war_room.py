@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
@@ -16,6 +16,7 @@ from textual.widgets import Static
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
 from warroom.incident.commands import Pin
+from warroom.incident.playbook import Phase, Step
 from warroom.incident.presence import composing
 from warroom.incident.timing import Urgency
 from warroom.logs.records import Record
@@ -96,6 +97,26 @@ class WarRoomScreen(PaneScreen, IncidentActions):
         "help",
     )
 
+    PANE_BARS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "timeline": ("amend", "retract", "timeline_all", "note", "update", "zoom", "palette", "help"),
+        "roles": ("assign", "hand_over", "accept", "take_all", "note", "update", "palette", "help"),
+        "state": ("hypothesis", "task", "finish_task", "brief", "note", "update", "palette", "help"),
+        "logs": (
+            "search",
+            "filter_in",
+            "filter_out",
+            "level",
+            "pin",
+            "follow",
+            "copy",
+            "note",
+            "update",
+            "palette",
+            "help",
+        ),
+    }
+    """The keys of a pane while it has the focus; those of the incident otherwise."""
+
     def __init__(self, context: ScreenContext, incident_id: str) -> None:
         super().__init__(context, incident_id)
         self._view = context.logs.open(incident_id).view
@@ -156,6 +177,10 @@ class WarRoomScreen(PaneScreen, IncidentActions):
         super()._lay_out()
         small = not self.has_class("-tiled") and not self._zoomed
         self.set_class(small and self.size.height >= self.COMPACT_FROM, "-compact")
+
+    @property
+    def bar(self) -> Sequence[str]:
+        return self.PANE_BARS.get(self.active, self.BAR)
 
     async def do_zoom(self) -> None:
         await super().do_zoom()
@@ -230,10 +255,15 @@ class WarRoomScreen(PaneScreen, IncidentActions):
 
     def _announce_step(self) -> None:
         """Say once, without a bell, what the framework asks for when a timed step begins."""
-        step = timing.step(self.incident, self.context.room.playbook, self.context.now())
+        playbook, now = self.context.room.playbook, self.context.now()
+        phase = timing.phase(self.incident, playbook, now)
+        step: Step | Phase | None = timing.step(self.incident, playbook, now)
+        if step is None and self.incident.open and phase.from_minute:
+            step = phase  # one without timed steps is announced itself
         begun, self._step_shown = self._step_shown, step.id if step else ""
         if step and begun is not None and begun != step.id:
-            items = step.items if self.has_class("-tiled") else ()  # where the notification covers no log
+            asked = step.items if isinstance(step, Step) else step.summary
+            items = asked if self.has_class("-tiled") else ()  # where the notification covers no log
             lines = "\n".join([f"From minute {step.from_minute}: {step.title}", *(f"· {item}" for item in items)])
             self.context.notify(lines, timeout=15)
 
@@ -335,5 +365,6 @@ class WarRoomScreen(PaneScreen, IncidentActions):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         super().on_descendant_focus(event)
+        self.show_keys()
         if self._box.pane.has_focus:
             self._spike = None
