@@ -1701,3 +1701,15 @@ async def test_alerts_that_say_the_same_are_one_row_and_are_dismissed_together(h
         assert len(harness.room.team().alerts) == 4, "enter alone dismisses nothing"
         await press(pilot, "Q", "down", "enter")
         assert [alert.event.name for alert in harness.room.team().alerts.values()] == ["queue"]
+
+
+async def test_an_action_of_a_pane_works_on_screens_without_that_pane(harness: AppHarness) -> None:
+    incident_id = declared(harness, Note("it is the pool", "hypothesis"), AssignTask("Bob", "check the replicas"))
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
+        for key in ("f2", "v", "r", "o"):
+            await press(pilot, key)
+            for action, title in (("Y", "confirm or rule out"), ("F", "finish a task")):
+                await press(pilot, action)
+                assert title in form_title(pilot), key
+                await press(pilot, "escape")
+            await press(pilot, "escape")

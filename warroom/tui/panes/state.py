@@ -63,4 +63,6 @@ def _choose(row_id: str) -> str:
     return "finish_task" if row_id.startswith("T") else "hypothesis"
 
 
-STATE = ListPane("state", "State", "pane_state", "facts", _rows, choose=_choose, private=True, each_second=True)
+STATE = ListPane(
+    "state", "State", "pane_state", "investigation", _rows, choose=_choose, private=True, each_second=True
+)

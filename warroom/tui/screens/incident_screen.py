@@ -36,8 +36,8 @@ class IncidentScreen(NextScreen):
         "check": "items",
         "assign": "people",
         "hand_over": "people",
-        "hypothesis": "facts",
-        "finish_task": "facts",
+        "hypothesis": "investigation",
+        "finish_task": "investigation",
     }
     """The list, by its id, whose row under the cursor an action is done to while that list has the focus."""
 
