@@ -32,7 +32,7 @@ from warroom.safety import sanitize
 from warroom.tui.context import ScreenContext
 from warroom.tui.external_editor import EditorError, edit_text
 from warroom.tui.feed import Updated
-from warroom.tui.panes.headline import badge
+from warroom.tui.panes.headline import Headline, badge
 from warroom.tui.panes.state import describe_presence
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import ChoiceInput, FieldArea, FieldInput
@@ -90,7 +90,6 @@ class ComposerScreen(FormScreen):
     """
 
     DEFAULT_CSS = """
-    ComposerScreen #head { padding: 0 1; background: $panel; }
     ComposerScreen #which-row { height: 1; padding: 0 1; }
     ComposerScreen #readers { width: auto; }
     ComposerScreen #body { layout: vertical; height: 1fr; }
@@ -238,7 +237,7 @@ class ComposerScreen(FormScreen):
     # ── the screen ────────────────────────────────────────────────────────────────────────────────────────
 
     def compose(self) -> ComposeResult:
-        yield Bar(id="head")
+        yield Headline(id="head")
         with Horizontal(id="which-row"):
             yield AudienceTabs(id="which")
             yield Static("", id="readers", markup=False)
@@ -455,7 +454,7 @@ class ComposerScreen(FormScreen):
         leads = (
             literal(f"IC {incident.commander.partition(' ')[0]}", "bold")
             if incident.commander
-            else (Content.styled("no commander", "$text-warning"))
+            else (Content.styled(" no commander ", "bold reverse"))
         )
         due = timing.next_update(incident, playbook, self.context.now())
         if due:
@@ -470,7 +469,9 @@ class ComposerScreen(FormScreen):
         left = join(
             severity, drill, literal(incident.id, "bold"), what.pad_right(room - what.cell_length), gap="  "
         )
-        self.query_one("#head", Bar).set_content(join(left, leads, gap="  "))
+        head = self.query_one("#head", Headline)
+        head.set_content(join(left, leads, gap="  "))
+        head.colour(incident, playbook)
         if self.template in playbook.templates:
             public = self.audience == "customers"
             self.set_class(public, "-public")

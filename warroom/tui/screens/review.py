@@ -146,8 +146,11 @@ class ReviewScreen(PaneScreen, IncidentActions):
             missing = incident.unwritten
             summary = "post-mortem written" if not missing else f"root cause written, {len(missing)} sections left"
             if "root_cause" in missing:
-                summary = "No post-mortem needed for drills" if incident.drill else f"{incident.id} is closed"
-            state = literal(summary, "$text-success bold")
+                summary = (
+                    "post-mortem to write, as in a real incident" if incident.drill else f"{incident.id} is closed"
+                )
+            done = "root_cause" not in missing or not incident.drill
+            state = literal(summary, "$text-success bold" if done else "$text-warning")
         elif due < now:
             state = literal(
                 f" post-mortem OVERDUE since {due.astimezone(zone):%a %d %b %H:%M} ",
