@@ -71,6 +71,7 @@ from warroom.incident.investigation import AssignTask, CompleteTask, ConfirmHypo
 from warroom.incident.readings import Observation, Reading
 from warroom.tui.screens.composer import ComposerScreen
 from warroom.tui.screens.confirm import Confirm
+from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form_dialog import Choices, Form
 from warroom.tui.screens.home import HomeScreen
 from warroom.tui.screens.next_step_screen import NextScreen
@@ -526,6 +527,9 @@ async def follow(pilot: Pilot[Any], harness: AppHarness, incident_id: str, chanc
     """Press what Next names, the cursor anywhere, until the incident is closed; what was said on the way."""
     result: list[str] = []
     for _ in range(90):
+        if isinstance(top(pilot), Detail):  # the score of a drill that was closed
+            assert "targets met" in screen_text(pilot.app)
+            await press(pilot, "escape")
         harness.clock.pass_(seconds=20)
         top(pilot).tick()
         await settle(pilot)
