@@ -120,10 +120,10 @@ def exits() -> str:
 def shapes() -> str:
     """What the verbs whose shape others rely on print, run here on an incident of their own."""
     with tempfile.TemporaryDirectory() as folder:
-        say = speaker(Path(folder))
-        declared = say("declare", "checkout-api", "Card payments fail", "--severity", "high", "--json")
-        status, timeline = say("status", "--json"), say("timeline", "--json")
-        deliveries = say("deliveries", "--json")
+        printed = speaker(Path(folder))
+        declared = printed("declare", "checkout-api", "Card payments fail", "--severity", "high", "--json")
+        status, timeline = printed("status", "--json"), printed("timeline", "--json")
+        deliveries = printed("deliveries", "--json")
     result = {
         "warroom declare … --json": json.loads(declared),
         "warroom status --json": json.loads(status),
@@ -156,7 +156,7 @@ def speaker(folder: Path, **environ: str) -> Callable[..., str]:
         Path(given["WARROOM_SETTINGS"]).write_text("")
     random = Random(0)  # the same ids each time
 
-    def say(*words: str, expect: int = 0) -> str:
+    def printed(*words: str, expect: int = 0) -> str:
         out, err = io.StringIO(), io.StringIO()
         ids = mock.patch("warroom.room.room.os.urandom", lambda size: random.randbytes(size))
         with ids, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -164,7 +164,7 @@ def speaker(folder: Path, **environ: str) -> Callable[..., str]:
         assert status == expect, f"warroom {' '.join(words)}: {status}\n{err.getvalue()}"
         return out.getvalue()
 
-    return say
+    return printed
 
 
 def promises() -> str:
@@ -176,7 +176,7 @@ def promises() -> str:
         rows.append(
             (
                 f"`{name}`",
-                "yes" if dedupes else "no" if dedupes is False else "if you say `idempotent = true`",
+                "yes" if dedupes else "no" if dedupes is False else "if you printed `idempotent = true`",
                 "yes" if backend.reads_back else "no",
                 f"{length:,}",
             )

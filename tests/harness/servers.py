@@ -41,7 +41,8 @@ PRISM = "@stoplight/prism-cli@5.14.2"
 SYNAPSE = "matrix-synapse==1.163.2"
 
 needs_contracts = pytest.mark.skipif(
-    not (CONTRACTS / "slack.json").exists(), reason=f"the vendors' contracts are not in {CONTRACTS.name}/"
+    not (CONTRACTS / "slack.json").exists(),
+    reason="the vendors' contracts are not here: tests/README.md says how to get them",
 )
 
 

@@ -56,7 +56,7 @@ class Fed:
 
     def close(self) -> None: ...
 
-    def say(self, text: str) -> None:
+    def feed(self, text: str) -> None:
         chunk = self._cutter.feed(text.encode())
         assert chunk is not None
         self._view.lines(self, chunk)
@@ -110,7 +110,7 @@ async def test_rows_show_level_as_a_word_and_follow(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
     async with app.run_test(size=(90, 6)) as pilot:
-        fed.say(
+        fed.feed(
             'ERROR bad\nWARN hm\n{"level":"info"}\n'
             '10.0.0.1 - - [05/Mar/2025:14:02:11 +0000] "GET / HTTP/1.1" 503 1\n'
         )
@@ -121,14 +121,14 @@ async def test_rows_show_level_as_a_word_and_follow(view: LogView) -> None:
         assert got[3].startswith("▸14:02:11 ERROR GET / 503 1  10.0.0.1"), (
             "the time in the team's zone, in a column"
         )
-        fed.say(numbered(20))
+        fed.feed(numbered(20))
         await until(pilot, lambda: app.lines()[-1] == "▸INFO  n19")
         assert app.pane.following
 
 
 async def test_errors_are_coloured_and_the_cursor_is_seen(view: LogView) -> None:
     app = Tiny(view)
-    Fed("app.log", view).say("ERROR bad\nINFO ok\n")
+    Fed("app.log", view).feed("ERROR bad\nINFO ok\n")
     async with app.run_test(size=(60, 6)) as pilot:
         await until(pilot, lambda: "bad" in app.lines()[0])
         level = next(s for s in app.pane.render_line(0) if s.text.strip() == "ERROR")
@@ -141,14 +141,14 @@ async def test_errors_are_coloured_and_the_cursor_is_seen(view: LogView) -> None
 async def test_scrolling_up_pauses_and_end_follows_again(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
-    fed.say(numbered(100))
+    fed.feed(numbered(100))
     async with app.run_test(size=(60, 10)) as pilot:
         await until(pilot, lambda: "n99" in app.lines()[-1])
         await pilot.press("up", "up")
         assert not app.pane.following
         before = app.lines()
         assert before[0].endswith("n90") and before[7] == "▸INFO  n97"
-        fed.say(numbered(123, 100))
+        fed.feed(numbered(123, 100))
         await until(pilot, lambda: app.lines()[-1] == " ▼ 123 new · end to follow")
         assert app.lines()[:9] == before[:9]
         record = app.pane.evidence()
@@ -166,7 +166,7 @@ async def test_scrolling_up_pauses_and_end_follows_again(view: LogView) -> None:
 async def test_a_pane_nobody_sees_draws_nothing_and_is_up_to_date_when_it_is_seen_again(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
-    fed.say(numbered(10))
+    fed.feed(numbered(10))
     async with app.run_test(size=(60, 10)) as pilot:
         await until(pilot, lambda: "n9" in app.lines()[-1])
         cover: Screen[None] = Screen()
@@ -174,7 +174,7 @@ async def test_a_pane_nobody_sees_draws_nothing_and_is_up_to_date_when_it_is_see
         await pilot.pause()
         before = app.repaints
         for n in range(10, 30):
-            fed.say(numbered(1, n))
+            fed.feed(numbered(1, n))
             await pilot.pause()
         app.pane._tick()
         await pilot.pause()
@@ -185,7 +185,7 @@ async def test_a_pane_nobody_sees_draws_nothing_and_is_up_to_date_when_it_is_see
 
 async def test_the_wheel_scrolls(view: LogView) -> None:
     app = Tiny(view)
-    Fed("app.log", view).say(numbered(100))
+    Fed("app.log", view).feed(numbered(100))
     async with app.run_test(size=(60, 10)) as pilot:
         await until(pilot, lambda: "n99" in app.lines()[-1])
         await pilot._post_mouse_events([events.MouseScrollUp], app.pane, button=0)
@@ -200,15 +200,15 @@ async def test_a_reader_stays_on_the_line_while_old_ones_go() -> None:
     view = LogView(max_bytes=2_000)
     app = Tiny(view)
     fed = Fed("app.log", view)
-    fed.say(numbered(150))
+    fed.feed(numbered(150))
     async with app.run_test(size=(60, 8)) as pilot:
         await until(pilot, lambda: "n149" in app.lines()[-1])
         await pilot.press("up", "up", "up")
         before = app.lines()[:7]
-        fed.say(numbered(100, 150))
+        fed.feed(numbered(100, 150))
         await until(pilot, lambda: "100 new" in app.lines()[-1])
         assert app.lines()[:7] == before
-        fed.say(numbered(1000, 250))
+        fed.feed(numbered(1000, 250))
         await until(pilot, lambda: "new" in app.lines()[-1] and "n14" not in app.lines()[0])
         assert app.pane.evidence() is not None
 
@@ -216,7 +216,7 @@ async def test_a_reader_stays_on_the_line_while_old_ones_go() -> None:
 async def test_the_threshold_keeps_the_cursor_on_its_line(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
-    fed.say("".join(f"{'ERROR' if n % 10 == 0 else 'INFO'} n{n}\n" for n in range(100)))
+    fed.feed("".join(f"{'ERROR' if n % 10 == 0 else 'INFO'} n{n}\n" for n in range(100)))
     async with app.run_test(size=(60, 6)) as pilot:
         await until(pilot, lambda: "n99" in app.lines()[-1])
         for _ in range(5):
@@ -235,7 +235,7 @@ async def test_the_threshold_keeps_the_cursor_on_its_line(view: LogView) -> None
 async def test_search_goes_up_then_down_and_shows_where(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
-    fed.say(numbered(300))
+    fed.feed(numbered(300))
     async with app.run_test(size=(60, 8)) as pilot:
         await until(pilot, lambda: "n299" in app.lines()[-1])
 
@@ -265,7 +265,7 @@ async def test_search_goes_up_then_down_and_shows_where(view: LogView) -> None:
 
 async def test_what_is_found_beyond_the_edge_is_brought_into_sight(view: LogView) -> None:
     app = Tiny(view)
-    Fed("app.log", view).say(f"INFO {'x' * 200} needle\nINFO needle at once\nINFO last\n")
+    Fed("app.log", view).feed(f"INFO {'x' * 200} needle\nINFO needle at once\nINFO last\n")
     async with app.run_test(size=(60, 8)) as pilot:
         await until(pilot, lambda: "last" in "".join(app.lines()))
         app.pane.search("needle")
@@ -278,8 +278,8 @@ async def test_what_is_found_beyond_the_edge_is_brought_into_sight(view: LogView
 
 async def test_several_sources_have_labels_and_notices_are_rows(view: LogView, tmp_path: Path) -> None:
     app = Tiny(view)
-    Fed("app.log", view).say("INFO a\n")
-    Fed("worker.log", view).say("WARN b\n")
+    Fed("app.log", view).feed("INFO a\n")
+    Fed("worker.log", view).feed("WARN b\n")
     missing = FileSource(tmp_path / "none.log", interval=0.01)
     async with app.run_test(size=(70, 6)) as pilot:
         view.add(missing)
@@ -296,8 +296,8 @@ async def test_several_sources_have_labels_and_notices_are_rows(view: LogView, t
 async def test_wrapped_lines_of_several_sources_are_whole(view: LogView) -> None:
     app = Tiny(view)
     words = " ".join(f"word{n:03}" for n in range(40))
-    Fed("a.log", view).say(f"INFO {words}\n")
-    Fed("b.log", view).say("INFO short\n")
+    Fed("a.log", view).feed(f"INFO {words}\n")
+    Fed("b.log", view).feed("INFO short\n")
     async with app.run_test(size=(60, 14)) as pilot:
         await until(pilot, lambda: "short" in "".join(app.lines()))
         app.pane.toggle_wrap()
@@ -310,8 +310,8 @@ async def test_wrapped_lines_of_several_sources_are_whole(view: LogView) -> None
 async def test_several_sources_scroll_to_the_side_step_by_step(view: LogView) -> None:
     app = Tiny(view)
     text = " ".join(f"word{n:03}" for n in range(12))
-    Fed("a.log", view).say(f"INFO {text}\n")
-    Fed("b.log", view).say("INFO short\n")
+    Fed("a.log", view).feed(f"INFO {text}\n")
+    Fed("b.log", view).feed("INFO short\n")
     async with app.run_test(size=(60, 4)) as pilot:
         await until(pilot, lambda: "short" in "".join(app.lines()))
         for step in range(1, 7):
@@ -331,7 +331,7 @@ def test_wrapping_loses_no_character_and_fits(text: str, width: int) -> None:
 
 async def test_a_wrapped_line_too_long_for_the_screen_says_that_it_goes_on(view: LogView) -> None:
     app = Tiny(view)
-    Fed("a.log", view).say(f"INFO {'x' * 5000}\n")
+    Fed("a.log", view).feed(f"INFO {'x' * 5000}\n")
     async with app.run_test(size=(60, 30)) as pilot:
         app.pane.toggle_wrap()
         await until(pilot, lambda: app.lines()[19].endswith("x…"))
@@ -352,7 +352,7 @@ async def test_a_notice_wraps_to_its_end(view: LogView) -> None:
 async def test_a_filter_fills_the_screen_with_older_lines(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
-    fed.say("".join(f"{'ERROR' if n % 4 == 0 else 'WARN'} n{n}\n" for n in range(400)))
+    fed.feed("".join(f"{'ERROR' if n % 4 == 0 else 'WARN'} n{n}\n" for n in range(400)))
     async with app.run_test(size=(60, 20)) as pilot:
         await until(pilot, lambda: "n399" in app.lines()[-1])
         app.pane.set_threshold("warn")
@@ -365,7 +365,7 @@ async def test_a_filter_fills_the_screen_with_older_lines(view: LogView) -> None
 
 async def test_paging_down_leaves_no_blank_lines(view: LogView) -> None:
     app = Tiny(view)
-    Fed("app.log", view).say(numbered(100))
+    Fed("app.log", view).feed(numbered(100))
     async with app.run_test(size=(60, 20)) as pilot:
         await until(pilot, lambda: "n99" in app.lines()[-1])
         await pilot.press(*["up"] * 20, "pagedown")
@@ -389,7 +389,7 @@ def test_the_colours_of_sources_can_be_read(hues: tuple[str, ...], grounds: tupl
 async def test_eight_sources_have_eight_colours(view: LogView) -> None:
     app = Tiny(view)
     for n in range(8):
-        Fed(f"{n}.log", view).say("INFO x\n")
+        Fed(f"{n}.log", view).feed("INFO x\n")
     async with app.run_test(size=(60, 12)) as pilot:
         await until(pilot, lambda: "7.log" in "".join(app.lines()))
         labels = [next(s for s in app.pane.render_line(y) if ".log" in s.text) for y in range(8)]
@@ -405,8 +405,8 @@ def test_long_names_that_begin_alike_are_told_apart() -> None:
 async def test_nothing_hostile_is_drawn_and_secrets_are_masked(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("a[/b]\x1b[2J", view)
-    fed.say("\x1b]52;c;x\x07 [/x] [@click=app.quit]q[/] \x9b2J \u202e\tpassword=hunter2 " + "é" * 200_000)
-    fed.say("\n漢" * 40)
+    fed.feed("\x1b]52;c;x\x07 [/x] [@click=app.quit]q[/] \x9b2J \u202e\tpassword=hunter2 " + "é" * 200_000)
+    fed.feed("\n漢" * 40)
     async with app.run_test(size=(60, 6)) as pilot:
         await until(pilot, lambda: any("漢" in line for line in app.lines()))
         app.pane.action_first()
@@ -426,12 +426,12 @@ async def test_nothing_hostile_is_drawn_and_secrets_are_masked(view: LogView) ->
 async def test_it_fits_any_size(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
-    fed.say(numbered(50))
+    fed.feed(numbered(50))
     async with app.run_test(size=(60, 10)) as pilot:
         for size in ((1, 1), (3, 2), (200, 60), (60, 1), (40, 12)):
             await pilot.resize_terminal(*size)
             await pilot.press("up")
-            fed.say(numbered(3))
+            fed.feed(numbered(3))
             await pilot.pause()
         await pilot.press("end")
         assert app.lines()[-1] == "▸INFO  n2"
@@ -440,7 +440,7 @@ async def test_it_fits_any_size(view: LogView) -> None:
 async def test_an_idle_pane_does_not_repaint_and_a_flood_is_coalesced(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
-    fed.say(numbered(5))
+    fed.feed(numbered(5))
     async with app.run_test(size=(60, 10)) as pilot:
         await until(pilot, lambda: "n4" in "".join(app.lines()))
         await pilot.pause()
@@ -453,7 +453,7 @@ async def test_an_idle_pane_does_not_repaint_and_a_flood_is_coalesced(view: LogV
 
         def flood() -> None:
             for n in range(300):
-                fed.say(numbered(100, n * 100))
+                fed.feed(numbered(100, n * 100))
             done.set()
 
         threading.Thread(target=flood).start()
@@ -463,7 +463,7 @@ async def test_an_idle_pane_does_not_repaint_and_a_flood_is_coalesced(view: LogV
 
 async def test_keys_on_a_quiet_log_do_not_pile_up_listeners(view: LogView) -> None:
     app = Tiny(view)
-    Fed("app.log", view).say(numbered(50))
+    Fed("app.log", view).feed(numbered(50))
     async with app.run_test(size=(60, 10)) as pilot:
         await until(pilot, lambda: "n49" in app.lines()[-1])
         for _ in range(20):
@@ -476,14 +476,14 @@ async def test_the_first_repaint_is_immediate(view: LogView) -> None:
     fed = Fed("app.log", view)
     async with app.run_test(size=(60, 10)) as pilot:
         app.pane._painted = float("-inf")
-        fed.say("INFO now\n")
+        fed.feed("INFO now\n")
         await pilot.pause()
         assert app.pane._due is None and "now" in "".join(app.lines())
 
 
 async def test_a_failure_stays_in_the_pane(view: LogView, monkeypatch: pytest.MonkeyPatch) -> None:
     app = Tiny(view)
-    Fed("app.log", view).say("INFO a\n")
+    Fed("app.log", view).feed("INFO a\n")
     async with app.run_test(size=(60, 6)) as pilot:
         await until(pilot, lambda: "INFO  a" in app.lines()[0])
         with monkeypatch.context() as broken:
@@ -503,7 +503,7 @@ async def test_the_border_is_told_when_its_text_changes(view: LogView) -> None:
     async with app.run_test(size=(60, 6)) as pilot:
         await until(pilot, lambda: len(app.titles) == 1)
         assert app.titles[0] == "app.log │ following │ 0 lines/s │ errors 0/min"
-        fed.say("ERROR x\n" * 41)
+        fed.feed("ERROR x\n" * 41)
         await until(pilot, lambda: "errors ▁▁▁▁▁▁▁█ 41/min" in app.titles[-1])
         await pilot.press("up")
         await until(pilot, lambda: app.titles[-1].startswith("app.log │ paused"))
@@ -514,8 +514,8 @@ async def test_no_thread_can_reach_a_pane_that_has_gone(view: LogView) -> None:
     fed = Fed("app.log", view)
     async with app.run_test(size=(60, 6)) as pilot:
         await pilot.pause()
-    fed.say("INFO after\n")
-    fed.say("INFO after\n")
+    fed.feed("INFO after\n")
+    fed.feed("INFO after\n")
     assert view.snapshot().end == 2
 
 
@@ -530,7 +530,7 @@ def stamped(*messages: str) -> str:
 async def test_lines_that_differ_in_their_times_alone_are_one_row_with_their_number(view: LogView) -> None:
     app = Tiny(view)
     fed = Fed("app.log", view)
-    fed.say(stamped("INFO up", *["ERROR no slot left"] * 41, "INFO down"))
+    fed.feed(stamped("INFO up", *["ERROR no slot left"] * 41, "INFO down"))
     async with app.run_test(size=(70, 6)) as pilot:
         await until(pilot, lambda: "down" in "".join(app.lines()))
         assert [" ".join(line.split()) for line in app.lines()[:3]] == [
@@ -538,13 +538,13 @@ async def test_lines_that_differ_in_their_times_alone_are_one_row_with_their_num
             "14:00:41 ERROR no slot left ×41",
             "▸14:00:42 INFO down",
         ]
-        fed.say(stamped("INFO down"))
+        fed.feed(stamped("INFO down"))
         await until(pilot, lambda: "×2" in app.lines()[2])
 
 
 async def test_the_cursor_takes_a_run_in_one_step_and_enter_opens_its_last_line(view: LogView) -> None:
     app = Tiny(view)
-    Fed("app.log", view).say(stamped("INFO up", *["ERROR no slot left"] * 3_000, "INFO down"))
+    Fed("app.log", view).feed(stamped("INFO up", *["ERROR no slot left"] * 3_000, "INFO down"))
     async with app.run_test(size=(70, 6)) as pilot:
         await until(pilot, lambda: "down" in "".join(app.lines()))
         await pilot.press("up")
@@ -562,7 +562,7 @@ async def test_the_cursor_takes_a_run_in_one_step_and_enter_opens_its_last_line(
 
 async def test_after_a_page_up_the_cursor_is_in_sight_above_the_hint(view: LogView) -> None:
     app = Tiny(view)
-    Fed("app.log", view).say(numbered(100))
+    Fed("app.log", view).feed(numbered(100))
     async with app.run_test(size=(60, 10)) as pilot:
         await until(pilot, lambda: "n99" in app.lines()[-1])
         for _ in range(3):
@@ -572,7 +572,7 @@ async def test_after_a_page_up_the_cursor_is_in_sight_above_the_hint(view: LogVi
 
 async def test_a_marked_line_is_a_row_of_its_own_and_two_levels_are_never_one(view: LogView) -> None:
     app = Tiny(view)
-    Fed("app.log", view).say(stamped("WARN slow", "ERROR slow", *["INFO slow"] * 4))
+    Fed("app.log", view).feed(stamped("WARN slow", "ERROR slow", *["INFO slow"] * 4))
     async with app.run_test(size=(70, 8)) as pilot:
         await until(pilot, lambda: "×4" in "".join(app.lines()))
         assert len([line for line in app.lines() if "slow" in line]) == 3
@@ -585,9 +585,9 @@ async def test_two_sources_that_say_the_same_are_two_rows(view: LogView) -> None
     app = Tiny(view)
     one, other = Fed("a.log", view), Fed("b.log", view)
     async with app.run_test(size=(80, 6)) as pilot:
-        one.say(stamped("INFO same"))
+        one.feed(stamped("INFO same"))
         await until(pilot, lambda: "same" in "".join(app.lines()))
-        other.say(stamped("INFO same"))
+        other.feed(stamped("INFO same"))
         await until(pilot, lambda: len([line for line in app.lines() if "same" in line]) == 2)
         assert "×" not in "".join(app.lines())
 

@@ -74,7 +74,7 @@ from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form_dialog import Choices, Form
 from warroom.tui.screens.home import HomeScreen
-from warroom.tui.screens.next_step_screen import NextScreen
+from warroom.tui.screens.next_step_screen import NextStepScreen
 from warroom.tui.screens.presenter import PresenterScreen
 from warroom.tui.screens.resolve import ResolveScreen
 from warroom.tui.screens.review import ReviewScreen
@@ -535,7 +535,7 @@ async def follow(pilot: Pilot[Any], harness: AppHarness, incident_id: str, chanc
         await settle(pilot)
         if chance.random() < 0.7:
             await press(pilot, *chance.choices(WANDER, k=chance.randint(1, 4)))
-        assert isinstance(top(pilot), NextScreen), screen_text(pilot.app)
+        assert isinstance(top(pilot), NextStepScreen), screen_text(pilot.app)
         step, (text, key) = top(pilot).step, named(pilot)
         result.append(f"{type(top(pilot)).__name__}: {text} [{key}]")
         before = harness.room.incident(incident_id)

@@ -81,11 +81,11 @@ def test_every_page_of_the_manual_is_in_its_index_and_linked_from_the_readme() -
 
 
 def test_help_prints_a_page_of_the_manual(tmp_path: Path) -> None:
-    say = readme.speaker(tmp_path)
-    assert {line.split()[0] for line in say("help").splitlines()} == set(manual.topics())
-    result = say("help", "gloss")
+    printed = readme.speaker(tmp_path)
+    assert {line.split()[0] for line in printed("help").splitlines()} == set(manual.topics())
+    result = printed("help", "gloss")
     assert result.startswith("# Glossary") and "<!--" not in result
-    assert "| `u` | Post an update |" in say("help", "keys")
+    assert "| `u` | Post an update |" in printed("help", "keys")
 
 
 DOMAIN = {
@@ -180,11 +180,11 @@ def test_the_variables_that_are_named_are_the_ones_that_are_read() -> None:
 
 def test_the_tour_by_verbs_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    say = readme.speaker(tmp_path)
+    printed = readme.speaker(tmp_path)
     (tour,) = [block for block in fenced(ALL, "sh") if "warroom close" in block]
     for words in commands(tour):
-        say(*words)
-    assert '"status": "closed"' in say("status", "--incident", "INC-1", "--json")
+        printed(*words)
+    assert '"status": "closed"' in printed("status", "--incident", "INC-1", "--json")
     assert "A pool of 50 for 80 workers" in (tmp_path / "INC-1.md").read_text("utf-8")
 
 
@@ -216,9 +216,9 @@ def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
     (block,) = [b for b in TOML if b.startswith("# playbook.toml")]
     (tmp_path / "playbook.toml").write_text(block)
     (tmp_path / "settings.toml").write_text('playbook = "playbook.toml"\n')
-    say = readme.speaker(tmp_path)
-    assert say("playbook", "check").startswith("OK")
-    assert "A test refund goes through" in say("playbook")
+    printed = readme.speaker(tmp_path)
+    assert printed("playbook", "check").startswith("OK")
+    assert "A test refund goes through" in printed("playbook")
 
 
 def test_every_block_of_settings_is_one_of_these() -> None:

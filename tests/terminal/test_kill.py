@@ -45,7 +45,7 @@ def serve() -> None:
             try:
                 _live(**order)
             except BaseException as error:  # noqa: BLE001 — whatever it is, the test has to hear of it
-                _say(Path(order["acks"]), {"broke": repr(error)})
+                _acknowledge(Path(order["acks"]), {"broke": repr(error)})
             os._exit(0)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
@@ -54,7 +54,7 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def _say(acks: Path, what: dict[str, Any]) -> None:
+def _acknowledge(acks: Path, what: dict[str, Any]) -> None:
     """One line in one write: it is there once this returned, however the process ends after that."""
     file = os.open(acks, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(file, (json.dumps(what) + "\n").encode())
@@ -83,18 +83,18 @@ def _live(settings: str, data: str, acks: str, life: int, last: bool) -> None:
         room = context.room
         if last:
             states = context.outbox().drain(PATIENCE_S)
-            _say(Path(acks), {"drained": len(states)})
+            _acknowledge(Path(acks), {"drained": len(states)})
             return
         outbox = context.outbox()
         context.jobs.start(outbox)
-        _say(Path(acks), {"awake": life})
+        _acknowledge(Path(acks), {"awake": life})
         while True:
             turn += 1
             token = f"E-{life}-{turn}"
             alive = [row.id for row in room.summaries() if row.open]
             if not alive or (len(alive) < 3 and turn % 9 == 0):
                 incident = room.declare(Declare("checkout-api", token, "high"), commander="Ada").incident.id
-                _say(Path(acks), {"token": token, "incident": incident})
+                _acknowledge(Path(acks), {"token": token, "incident": incident})
                 continue
             incident = chance.choice(alive)
             commands: list[Command] = [
@@ -114,7 +114,7 @@ def _live(settings: str, data: str, acks: str, life: int, last: bool) -> None:
                     room.post_update(incident, "update", {"impact": token, "next_update": "+15m"})
                 elif kind == "draft":
                     room.save_draft("kill", "note", token)
-                    _say(Path(acks), {"draft": token})
+                    _acknowledge(Path(acks), {"draft": token})
                     continue
                 else:
                     assert isinstance(kind, int)
@@ -123,7 +123,7 @@ def _live(settings: str, data: str, acks: str, life: int, last: bool) -> None:
                     room.execute(incident, commands[kind])
                     if kind in (5, 7):  # their text need not hold the token
                         continue
-                _say(Path(acks), {"token": token, "incident": incident})
+                _acknowledge(Path(acks), {"token": token, "incident": incident})
 
 
 if __name__ == "__main__":

@@ -190,9 +190,9 @@ class Incidents(RuleBasedStateMachine):
 
     def do(self, command: Command) -> None:
         before = copy.deepcopy(self.folded)
-        desk = CommandContext(PLAYBOOK, self.now, "Ada", date(2026, 1, 28), self.new_id)
+        context = CommandContext(PLAYBOOK, self.now, "Ada", date(2026, 1, 28), self.new_id)
         try:
-            decided = decide(self.folded, command, desk)
+            decided = decide(self.folded, command, context)
         except (Refusal, BadInput, NotFound) as error:
             assert error.title and "None" not in error.title
             assert self.folded == before

@@ -535,7 +535,7 @@ class Fed:
 
     def close(self) -> None: ...
 
-    def say(self, text: str, *, history: bool = False) -> None:
+    def feed(self, text: str, *, history: bool = False) -> None:
         chunk = self._cutter.feed(text.encode(), history=history)
         assert chunk is not None
         self._view.lines(self, chunk)
@@ -543,19 +543,19 @@ class Fed:
 
 def test_history_is_merged_by_time_and_the_rest_by_arrival(view: LogView) -> None:
     a, b = Fed("a.log", view), Fed("b.log", view)
-    a.say("10:00:01 a1\n\tat a1\n10:00:05 a2\n", history=True)
-    b.say("10:00:03 b1\n10:00:07 b2\n", history=True)
-    a.say("09:00:00 late\n")
+    a.feed("10:00:01 a1\n\tat a1\n10:00:05 a2\n", history=True)
+    b.feed("10:00:03 b1\n10:00:07 b2\n", history=True)
+    a.feed("09:00:00 late\n")
     assert texts(view) == ["10:00:01 a1", "\tat a1", "10:00:03 b1", "10:00:05 a2", "10:00:07 b2", "09:00:00 late"]
     assert [row.label for row in view.rows(0, 3)] == ["a.log", "a.log", "b.log"]
 
 
 def test_the_threshold_keeps_stack_traces_with_their_error(view: LogView) -> None:
     app = Fed("app", view)
-    app.say("INFO fine\nERROR bad\n  at x\nCaused by: y\nINFO good\nWARN hm\n12:00:00 plain\n")
+    app.feed("INFO fine\nERROR bad\n  at x\nCaused by: y\nINFO good\nWARN hm\n12:00:00 plain\n")
     view.set_threshold("warn")
     assert texts(view) == ["ERROR bad", "  at x", "Caused by: y", "WARN hm"]
-    app.say("DEBUG no\nFATAL yes\n")
+    app.feed("DEBUG no\nFATAL yes\n")
     assert texts(view)[-1] == "FATAL yes" and len(texts(view)) == 5
     view.set_threshold(None)
     assert len(texts(view)) == 9
@@ -564,19 +564,19 @@ def test_the_threshold_keeps_stack_traces_with_their_error(view: LogView) -> Non
 def test_an_unfinished_line_is_filtered_by_what_it_becomes(view: LogView) -> None:
     app = Fed("app", view)
     view.set_threshold("error")
-    app.say("ERR")
-    app.say("OR now it is one\n")
+    app.feed("ERR")
+    app.feed("OR now it is one\n")
     assert texts(view) == ["ERROR now it is one"]
 
 
 def test_a_hidden_source_is_read_on_and_comes_back(view: LogView) -> None:
     a, b = Fed("app", view), Fed("app", view)
-    a.say("1\n")
-    b.say("2\n")
+    a.feed("1\n")
+    b.feed("2\n")
     assert [s.label for s in view.sources] == ["app", "app·2"]
     view.hide("app")
-    a.say("3\n")
-    b.say("4\n")
+    a.feed("3\n")
+    b.feed("4\n")
     assert texts(view) == ["2", "4"] and view.figures().labels == ("app·2",)
     view.hide("app", False)
     assert texts(view) == ["1", "2", "3", "4"]
@@ -586,9 +586,9 @@ def test_positions_stay_while_old_lines_go() -> None:
     view = LogView(max_bytes=400)
     app = Fed("app", view)
     app.lasting = False
-    app.say("".join(f"n{n}\n" for n in range(90)))
+    app.feed("".join(f"n{n}\n" for n in range(90)))
     row = view.rows(80, 81)[0]
-    app.say("".join(f"n{n}\n" for n in range(90, 130)))
+    app.feed("".join(f"n{n}\n" for n in range(90, 130)))
     got = view.snapshot()
     assert got.first > 0
     assert view.rows(80, 81)[0].seq == row.seq and view.position_of(row.seq) == 80
@@ -600,8 +600,8 @@ def test_rates_follow_the_clock_and_history_counts_when_it_happened() -> None:
     now = [1000.0]
     view = LogView(clock=lambda: now[0], wall=lambda: NOW)
     app = Fed("app", view)
-    app.say("2025-03-05 14:28:30 ERROR then\n2025-03-05 09:00:00 ERROR long ago\n", history=True)
-    app.say("ERROR a\nINFO b\nFATAL c\n" * 10)
+    app.feed("2025-03-05 14:28:30 ERROR then\n2025-03-05 09:00:00 ERROR long ago\n", history=True)
+    app.feed("ERROR a\nINFO b\nFATAL c\n" * 10)
     assert view.figures().errors == (0, 0, 0, 0, 0, 0, 1, 20)
     now[0] += 1
     assert view.figures().lines_per_second == 6
@@ -613,7 +613,7 @@ def test_rates_follow_the_clock_and_history_counts_when_it_happened() -> None:
 
 
 def test_masks_are_counted_once_per_line(view: LogView) -> None:
-    Fed("app", view).say("password=hunter2\n")
+    Fed("app", view).feed("password=hunter2\n")
     row = view.rows(0, 1)[0]
     for _ in range(3):
         assert view.safe_text(row) == "password=‹redacted:password›"
@@ -630,7 +630,7 @@ def test_a_private_key_in_the_stream_never_shows(view: LogView, cuts: int) -> No
     text = f"{body}\n-----END PRIVATE KEY-----\nbefore\n{key}after\n"
     size = len(text) // cuts + 1
     for start in range(0, len(text), size):
-        app.say(text[start : start + size], history=True)
+        app.feed(text[start : start + size], history=True)
     safe = [view.safe_text(row) for row in view.rows(0, 99)]
     assert not any("MII" in line or "short" in line for line in safe[(1 if cuts > 1 else 0) :])
     assert safe[-1] == "after" and "before" in safe
@@ -641,8 +641,8 @@ def test_whoever_waits_is_called_once_at_the_next_change(view: LogView) -> None:
     called: list[int] = []
     view.when_changed(view.snapshot().generation, lambda: called.append(1))
     assert not called
-    app.say("a\n")
-    app.say("b\n")
+    app.feed("a\n")
+    app.feed("b\n")
     assert called == [1]
     view.when_changed(-1, lambda: called.append(2))
     assert called == [1, 2]
@@ -907,7 +907,7 @@ def test_a_filter_by_level_misses_no_line_whatever_its_look(form: str, least: Le
 
 def test_filters_stack_and_see_whole_records(view: LogView) -> None:
     app = Fed("app", view)
-    app.say("10:00 ERROR a pool\n  at one\n10:01 INFO b pool\n  at two\n10:02 ERROR c\n  at pool\n10:03 INFO d\n")
+    app.feed("10:00 ERROR a pool\n  at one\n10:01 INFO b pool\n  at two\n10:02 ERROR c\n  at pool\n10:03 INFO d\n")
     pool, one = Query.of("pool"), Query.of("one")
     view.set_filter(Filter(within=(pool,)))
     assert texts(view) == [
@@ -924,8 +924,8 @@ def test_filters_stack_and_see_whole_records(view: LogView) -> None:
     assert texts(view) == ["10:02 ERROR c", "  at pool"]
     view.set_filter(Filter(without=(pool,)))
     assert texts(view) == ["10:03 INFO d"]
-    app.say("10:04 INFO e\n10:05 INFO no pool\n  at three\n")
-    app.say("10:06 INFO f\n")
+    app.feed("10:04 INFO e\n10:05 INFO no pool\n  at three\n")
+    app.feed("10:06 INFO f\n")
     assert texts(view) == ["10:03 INFO d", "10:04 INFO e", "10:06 INFO f"]
     view.set_filter(Filter())
     assert len(texts(view)) == 11
@@ -1027,10 +1027,10 @@ def test_a_leap_of_the_error_rate_is_told_against_its_own_past() -> None:
     view = LogView(clock=lambda: now[0], wall=lambda: NOW)
     app = Fed("app", view)
     for _ in range(40):
-        app.say("ERROR usual\nINFO x\n")
+        app.feed("ERROR usual\nINFO x\n")
         now[0] += 30
     assert view.figures().spike is None
-    app.say("ERROR much\n" * 30)
+    app.feed("ERROR much\n" * 30)
     spike = view.figures().spike
     assert spike is not None and 10 < spike < 20
     view.close()

@@ -667,7 +667,7 @@ class CutOff(ScriptedChat):
     """A chat that has the work on it cancelled at one named point, and says when something leaves."""
 
     cut_at: str = ""
-    tells_when_it_sends: bool = True
+    reports_sending: bool = True
 
     async def _pass(self, point: str) -> None:
         if point == self.cut_at:
@@ -718,7 +718,7 @@ def test_an_attempt_cut_off_after_something_left_is_uncertain(
 def test_a_backend_that_does_not_tell_is_uncertain_from_the_call_on(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    harness = make_harness({"a": CutOff(cut_at="connecting", tells_when_it_sends=False)})
+    harness = make_harness({"a": CutOff(cut_at="connecting", reports_sending=False)})
     harness.declare()
     cut_off(harness, until="post")
     assert harness.post.state is DeliveryState.UNCONFIRMED

@@ -114,9 +114,9 @@ class Office:
         self.path = path
         self.clock = Clock()
         self.journals: list[SqliteJournal] = []
-        self.room = self.desk("Ada")
+        self.room = self.console("Ada")
 
-    def desk(self, by: str) -> WarRoom:
+    def console(self, by: str) -> WarRoom:
         self.journals.append(SqliteJournal(self.path))
 
         def chat(name: str) -> Chat:
@@ -203,7 +203,7 @@ def test_an_alert_that_is_declared_is_taken_and_told_in_the_incident(office: Off
     assert "error_rate (prometheus): 54 %" in [row.text for row in done.incident.rows]
     assert list(office.room.team().alerts) == [second.id]
     office.room.dismiss_alert(second.id)
-    assert office.room.team().alerts == {} and office.desk("Bo").team().alerts == {}
+    assert office.room.team().alerts == {} and office.console("Bo").team().alerts == {}
 
 
 def test_an_incident_that_is_declared_is_declared_even_if_its_alert_could_not_be_taken(
@@ -334,7 +334,7 @@ def test_what_was_written_does_not_turn_into_an_error_when_it_cannot_be_read(
     done = office.room.execute(incident, Note("kept"))
     monkeypatch.setattr(office.room.journal, "read", read)
     assert done.incident.rows[-1].text == "kept"
-    assert done.incident == office.room.incident(incident) == office.desk("Bo").incident(incident)
+    assert done.incident == office.room.incident(incident) == office.console("Bo").incident(incident)
 
 
 def test_a_refused_command_leaves_no_trace(office: Office) -> None:
@@ -350,7 +350,7 @@ def test_a_refused_command_leaves_no_trace(office: Office) -> None:
 
 
 def test_two_desks_on_one_folder_see_each_other(office: Office) -> None:
-    other = office.desk("Bo")
+    other = office.console("Bo")
     incident = office.declare()
     before = other.change_count()
     assert other.incident(incident).open
@@ -364,7 +364,7 @@ def test_two_desks_on_one_folder_see_each_other(office: Office) -> None:
 
 
 def test_what_was_decided_on_an_old_state_is_decided_anew(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = office.desk("Bo")
+    other = office.console("Bo")
     incident = office.declare()
     _meanwhile(monkeypatch, office.room, lambda: other.execute(incident, Note("Me first")))
     office.room.execute(incident, AddAction("Mine"))
@@ -394,7 +394,7 @@ def _meanwhile(monkeypatch: pytest.MonkeyPatch, room: WarRoom, other: Callable[[
 def test_two_updates_at_the_same_moment_get_numbers_and_markers_of_their_own(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = office.desk("Bo")
+    other = office.console("Bo")
     incident = office.declare()
     _meanwhile(
         monkeypatch,
@@ -425,7 +425,7 @@ def post(room: WarRoom, incident: str, template: str, **how: Any) -> int:
 
 @pytest.mark.parametrize("template", MESSAGES)
 def test_a_second_update_within_a_minute_of_somebody_elses_is_asked_about(office: Office, template: str) -> None:
-    bo, incident = office.desk("Bo"), office.declare()
+    bo, incident = office.console("Bo"), office.declare()
     number = post(office.room, incident, template)
     office.clock.later(seconds=20)
     with pytest.raises(JustPosted) as refused:
@@ -438,7 +438,7 @@ def test_a_second_update_within_a_minute_of_somebody_elses_is_asked_about(office
 
 @pytest.mark.parametrize("template", ["resolution", "customer_resolution"])
 def test_a_second_all_clear_is_asked_about_too(office: Office, template: str) -> None:
-    bo, incident = office.desk("Bo"), office.declare()
+    bo, incident = office.console("Bo"), office.declare()
     office.room.execute(incident, Resolve("gone by itself"))
     post(office.room, incident, template)
     with pytest.raises(JustPosted):
@@ -446,7 +446,7 @@ def test_a_second_all_clear_is_asked_about_too(office: Office, template: str) ->
 
 
 def test_having_read_one_update_is_not_having_read_the_next(office: Office) -> None:
-    bo, cy, incident = office.desk("Bo"), office.desk("Cy"), office.declare()
+    bo, cy, incident = office.console("Bo"), office.console("Cy"), office.declare()
     number = post(office.room, incident, "update")
     post(cy, incident, "update", seen=number)
     with pytest.raises(JustPosted) as refused:
@@ -455,7 +455,7 @@ def test_having_read_one_update_is_not_having_read_the_next(office: Office) -> N
 
 
 def test_what_is_not_a_second_update_is_posted_without_a_question(office: Office) -> None:
-    bo, incident = office.desk("Bo"), office.declare()
+    bo, incident = office.console("Bo"), office.declare()
     post(bo, incident, "update")  # after the declaration, which is somebody else's
     post(bo, incident, "update")  # after one's own
     post(office.room, incident, "executive")  # to other readers
@@ -465,7 +465,7 @@ def test_what_is_not_a_second_update_is_posted_without_a_question(office: Office
 
 def test_of_two_consoles_that_post_at_once_one_is_asked(office: Office) -> None:
     incident = office.declare()
-    desks = [office.desk("Bo"), office.desk("Cy")]
+    consoles = [office.console("Bo"), office.console("Cy")]
     for _ in range(10):
         office.clock.later(minutes=2)
         before, start = len(posted(office.room, incident)), threading.Barrier(2)
@@ -478,7 +478,7 @@ def test_of_two_consoles_that_post_at_once_one_is_asked(office: Office) -> None:
             except JustPosted:
                 asked.append(room.by)
 
-        threads = [threading.Thread(target=press, args=(room,)) for room in desks]
+        threads = [threading.Thread(target=press, args=(room,)) for room in consoles]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -490,7 +490,7 @@ def test_of_two_consoles_that_post_at_once_one_is_asked(office: Office) -> None:
 
 
 def test_a_draft_belongs_to_who_typed_it(office: Office) -> None:
-    bo, incident = office.desk("Bo"), office.declare()
+    bo, incident = office.console("Bo"), office.declare()
     office.room.save_draft(incident, "update", "half a sen")
     assert bo.open_draft(incident, "update").text == bo.saved_draft(incident, "update") == ""
     bo.save_draft(incident, "update", "mine")
@@ -501,7 +501,7 @@ def test_a_draft_belongs_to_who_typed_it(office: Office) -> None:
 
 @pytest.mark.parametrize("others", [False, True])
 def test_a_draft_kept_without_its_author_goes_to_one_person_and_says_so(office: Office, others: bool) -> None:
-    bo, incident = office.desk("Bo"), office.declare()
+    bo, incident = office.console("Bo"), office.declare()
     if others:
         bo.execute(incident, Note("seen on eu-1"))
     office.journals[0].save_draft(f"{incident}/update", "half a sen")  # as 0.1.0 kept it
@@ -535,7 +535,7 @@ def test_a_conflict_that_never_ends_is_told(office: Office, monkeypatch: pytest.
 def test_many_desks_at_once_lose_nothing_and_leave_no_gap(office: Office) -> None:
     incident = office.declare()
     before = len(office.room.incident(incident).rows)
-    desks = [office.desk(f"RoomHarness {n}") for n in range(4)]
+    consoles = [office.console(f"RoomHarness {n}") for n in range(4)]
     failures: list[Exception] = []
 
     def work(room: WarRoom) -> None:
@@ -550,7 +550,7 @@ def test_many_desks_at_once_lose_nothing_and_leave_no_gap(office: Office) -> Non
                     failures.append(error)
                     return
 
-    threads = [threading.Thread(target=work, args=(room,)) for room in desks]
+    threads = [threading.Thread(target=work, args=(room,)) for room in consoles]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -755,7 +755,7 @@ def test_whatever_is_typed_is_kept_inert_and_posted_inert(
         office.close()
 
 
-# the rest of the desk
+# the rest of the console
 
 
 def test_drafts_survive_the_process_and_are_forgotten_once_posted(office: Office) -> None:
@@ -763,7 +763,7 @@ def test_drafts_survive_the_process_and_are_forgotten_once_posted(office: Office
     office.room.save_draft(incident, "update", "half a thought")
     office.room.save_draft("", "declare", "web")
     office.close()
-    later = office.desk("Ada")
+    later = office.console("Ada")
     assert later.saved_draft(incident, "update") == "half a thought"
     assert later.saved_draft("", "declare") == "web"
     later.post_update(incident, "update", {"next_update": "+15m"})
@@ -781,7 +781,7 @@ def test_who_is_on_call_comes_first(office: Office) -> None:
 
 def test_readiness_is_kept_with_its_day_and_seen_by_all(office: Office) -> None:
     office.room.confirm_ready("on-call")
-    assert office.desk("Bo").team().ready == {"on-call": START}
+    assert office.console("Bo").team().ready == {"on-call": START}
     with pytest.raises(NotFound):
         office.room.confirm_ready("nothing")
     assert isinstance(office.journals[0].read(TEAM)[0].event, ReadinessConfirmed)
@@ -790,7 +790,7 @@ def test_readiness_is_kept_with_its_day_and_seen_by_all(office: Office) -> None:
 def test_the_team_stream_is_appended_to_by_two_desks_at_once(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = office.desk("Bo")
+    other = office.console("Bo")
     _meanwhile(monkeypatch, office.room, lambda: other.receive_alert(ReceiveAlert("theirs")))
     office.room.receive_alert(ReceiveAlert("mine"))
     assert [alert.event.name for alert in office.room.team().alerts.values()] == ["theirs", "mine"]

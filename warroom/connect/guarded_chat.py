@@ -51,7 +51,7 @@ class GuardedChat:
             self.dedupes = bool(chat.dedupes)
             self.reads_back = bool(chat.reads_back)
             self.max_length = int(chat.max_length)
-            self.tells_when_it_sends = bool(getattr(chat, "tells_when_it_sends", False))
+            self.reports_sending = bool(getattr(chat, "reports_sending", False))
         except BaseException as error:
             if is_ending(error):
                 raise

@@ -18,7 +18,7 @@ class Chat(Protocol):
     seconds), ``Rejected`` when the service refused it for good, and ``Unconfirmed`` when it may have arrived.
     No error contains a secret. ``key`` is the delivery's id.
 
-    A backend may also have ``tells_when_it_sends = True``: it then calls ``attempt.leaving()`` right before the
+    A backend may also have ``reports_sending = True``: it then calls ``attempt.leaving()`` right before the
     first byte of a request that must not be repeated can leave (``http.HttpClient`` does so by itself). A post
     that is cut off before that is known not to be sent. With any other backend its outcome is unknown from the
     call on.

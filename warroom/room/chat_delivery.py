@@ -41,7 +41,7 @@ class ChatDeliveryHandler:
             return Receipt(id=channel.id, url=channel.url)
         shown = self._status_shown(delivery) if item.operation == "status" else None
         attempt.doing = "waiting for it"
-        if getattr(chat, "tells_when_it_sends", False):
+        if getattr(chat, "reports_sending", False):
             post_under(attempt)
         elif not (item.operation == "status" and self._recovery(delivery, chat) == "repeat"):
             attempt.leave()

@@ -83,7 +83,7 @@ class Matrix:
     Options = MatrixOptions
     dedupes = True
     reads_back = True
-    tells_when_it_sends = True
+    reports_sending = True
     max_length = 15_000
     """Four bytes a character still fit into one event; the HTML twin is left out where both do not."""
 

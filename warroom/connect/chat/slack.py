@@ -92,7 +92,7 @@ class Slack:
     Options = SlackOptions
     dedupes = False
     reads_back = True
-    tells_when_it_sends = True
+    reports_sending = True
     max_length = 4000
     """Slack shows more but advises this; beyond 40,000 it cuts."""
 

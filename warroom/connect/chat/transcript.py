@@ -63,7 +63,7 @@ class Transcript:
     Options = TranscriptOptions
     dedupes = True
     reads_back = True
-    tells_when_it_sends = True
+    reports_sending = True
     max_length = 1_000_000
 
     def __init__(self, options: TranscriptOptions) -> None:

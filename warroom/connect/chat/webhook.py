@@ -66,7 +66,7 @@ class Webhook:
 
     Options = WebhookOptions
     reads_back = False
-    tells_when_it_sends = True
+    reports_sending = True
 
     def __init__(self, options: WebhookOptions, *, transport: Transport | None = None) -> None:
         self.dedupes = options.idempotent

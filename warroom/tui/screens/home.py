@@ -23,7 +23,7 @@ from warroom.tui.feed import Updated
 from warroom.tui.panes.headline import badge
 from warroom.tui.panes.pane import Pane
 from warroom.tui.screens.confirm import Confirm
-from warroom.tui.screens.next_step_screen import NextScreen
+from warroom.tui.screens.next_step_screen import NextStepScreen
 from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
@@ -42,7 +42,7 @@ READY_LISTS = ("preparation", "improvement")
 """The team's own checklists; each item shows when it last held true."""
 
 
-class HomeScreen(PaneScreen, NextScreen):
+class HomeScreen(PaneScreen, NextStepScreen):
     """The ground floor. Opening an incident goes up from here; escape comes back."""
 
     CSS = """

@@ -23,11 +23,11 @@ from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.form_screen import Draft
-from warroom.tui.screens.next_step_screen import NextScreen
+from warroom.tui.screens.next_step_screen import NextStepScreen
 from warroom.tui.widgets.row_list import RowList
 
 
-class IncidentScreen(NextScreen):
+class IncidentScreen(NextStepScreen):
     """A screen about one incident. Subclasses draw it in ``show_snapshot`` and return where the cursor is."""
 
     LIST_PANES: ClassVar[tuple[ListPane, ...]] = ()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from warroom.tui.screens.confirm import Confirm
 
 
-class NextScreen(BaseScreen):
+class NextStepScreen(BaseScreen):
     """A screen with a ``Bar`` named ``next``.
 
     Next names the action's own key only while that key, pressed now, acts on the step's target. Otherwise, such as
