@@ -176,7 +176,7 @@ def promises() -> str:
         rows.append(
             (
                 f"`{name}`",
-                "yes" if dedupes else "no" if dedupes is False else "if you printed `idempotent = true`",
+                "yes" if dedupes else "no" if dedupes is False else "with `idempotent = true`",
                 "yes" if backend.reads_back else "no",
                 f"{length:,}",
             )

@@ -161,6 +161,18 @@ def test_a_commander_of_three_hours_is_told_to_hand_over() -> None:
     assert any(a.action == "hand_over" and a.urgency == "late" for a in result)
 
 
+@pytest.mark.parametrize(("minutes", "asked"), [(60.9, ""), (61, "calm"), (180.9, "calm"), (181, "late")])
+def test_a_commander_is_asked_after_one_hour_and_pressed_after_three(minutes: float, asked: str) -> None:
+    incident = after(led(), update(300), 2)
+    result = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=minutes))
+    assert next((step.urgency for step in result if step.action == "hand_over"), "") == asked
+
+
+def test_the_update_that_is_due_has_the_number_it_will_have() -> None:
+    assert next_thing(led(), 14).text.startswith("Post update 2 in ")
+    assert next_thing(after(led(), update(30), 14), 29).text.startswith("Post update 3 in ")
+
+
 def test_after_a_fix_the_recovery_is_verified_and_then_resolving_is_the_next_thing() -> None:
     incident = after(led(), RecordFix("rolled back"), 3)
     result = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=3))

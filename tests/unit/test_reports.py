@@ -259,6 +259,15 @@ def test_the_teams_impact_text_is_not_drafted_for_customers() -> None:
     assert drafted["impact"] == "" and drafted["service_description"] == "Checkout"
 
 
+def test_executives_read_the_root_cause_once_it_is_written_and_that_it_is_looked_for_before() -> None:
+    def drafted(*text: tuple[float, str, Event]) -> str:
+        return messages.draft("executive", story((3, "Ann", declared()), *text), BOOK, at(40), CET)["root_cause"]
+
+    assert drafted() == "Under investigation"
+    assert drafted((10, "Ann", SectionWritten(section="root_cause", words="A small pool"))) == "A small pool"
+    assert drafted((10, "Ann", Resolved())) == ""
+
+
 def test_a_resolution_promises_no_next_update() -> None:
     drafted = messages.draft("resolution", full(), BOOK, at(60), CET)
     assert drafted["status"] == "Resolved" and "next_update" not in drafted
