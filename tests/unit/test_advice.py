@@ -168,6 +168,17 @@ def test_a_commander_is_asked_after_one_hour_and_pressed_after_three(minutes: fl
     assert next((step.urgency for step in result if step.action == "hand_over"), "") == asked
 
 
+def test_a_role_left_open_names_its_backup_after_a_while() -> None:
+    incident = after(declared(), Assign("incident_commander", "Alice"))
+
+    def asked(minutes: float) -> str:
+        steps = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=minutes))
+        return next(step.text for step in steps if step.target == "technical_lead")
+
+    assert asked(1.9) == "Assign a technical lead"
+    assert asked(2) == "Assign a technical lead — backup: Any available engineer"
+
+
 def test_the_update_that_is_due_has_the_number_it_will_have() -> None:
     assert next_thing(led(), 14).text.startswith("Post update 2 in ")
     assert next_thing(after(led(), update(30), 14), 29).text.startswith("Post update 3 in ")

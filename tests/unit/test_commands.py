@@ -373,19 +373,6 @@ def test_one_person_takes_every_free_role_and_then_nobody_asks_for_roles() -> No
     case.refused(TakeRoles())
 
 
-def test_a_role_left_open_names_its_backup_after_a_while() -> None:
-    case = declared()
-    case.do(Assign("incident_commander", "Ada"))
-
-    def asked() -> str:
-        steps = next_steps(case.incident, PLAYBOOK, (), case.now)
-        return next(step.text for step in steps if step.target == "technical_lead")
-
-    assert asked() == "Assign a technical lead"
-    case.later(minutes=2)
-    assert asked() == "Assign a technical lead — backup: Any available engineer"
-
-
 def test_a_role_nobody_knows_and_a_person_without_a_name() -> None:
     case = declared()
     assert "technical_lead" in case.refused(Assign("boss", "Ada"), NotFound).remedy
