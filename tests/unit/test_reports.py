@@ -34,6 +34,8 @@ from warroom.incident.events import (
     Event,
     EvidencePinned,
     FixRecorded,
+    HypothesisConfirmed,
+    HypothesisRuledOut,
     ItemChecked,
     ItemUnchecked,
     MilestoneAmended,
@@ -266,6 +268,25 @@ def test_executives_read_the_root_cause_once_it_is_written_and_that_it_is_looked
     assert drafted() == "Under investigation"
     assert drafted((10, "Ann", SectionWritten(section="root_cause", words="A small pool"))) == "A small pool"
     assert drafted((10, "Ann", Resolved())) == ""
+
+
+def test_an_update_says_of_each_hypothesis_only_where_it_stands_now() -> None:
+    def suspected(words: str) -> Noted:
+        return Noted(note="hypothesis", words=words)
+
+    told = story(
+        (3, "Ann", declared()),
+        (5, "Ann", suspected("the pool")),
+        (6, "Ann", suspected("the network")),
+        (7, "Ann", suspected("the disk")),
+        (9, "Ann", HypothesisRuledOut(hypothesis=entry_id(3), words="the network")),
+        (10, "Ann", HypothesisConfirmed(hypothesis=entry_id(2), words="the pool")),
+    )
+    assert messages.draft("update", told, BOOK, at(15), CET)["actions"].splitlines() == [
+        "Suspected: the disk",
+        "Ruled out: the network",
+        "Confirmed: the pool",
+    ]
 
 
 def test_a_resolution_promises_no_next_update() -> None:

@@ -176,6 +176,8 @@ def describe_action(row: TimelineRow, incident: Incident, playbook: Playbook) ->
     if isinstance(event, ItemChecked):
         return event.title if not event.because and event.item in incident.ticks else ""
     if isinstance(event, Noted):
+        if event.note == "hypothesis" and not any(one.entry == row.id for one in incident.hypotheses_in("open")):
+            return ""  # what became of it is an entry of its own
         word = {"finding": "Found", "change": "Changed", "decision": "Decided", "hypothesis": "Suspected"}
         return f"{word[event.note]}: {row.text}" if event.note in word else ""
     if isinstance(event, HypothesisConfirmed):
