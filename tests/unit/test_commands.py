@@ -672,6 +672,9 @@ def test_amending_what_cannot_be() -> None:
     assert "already says" in case.refused(AmendEntry(number)).title
     assert "text is empty" in case.refused(AmendEntry(number, " "), BadInput).title
     assert "future" in case.refused(AmendEntry(number, at=NOON + timedelta(hours=1))).title
+    assert "already says" in case.refused(AmendEntry(number, at=case.now)).title
+    case.do(AmendEntry(number, at=NOON - timedelta(minutes=1)))  # the time alone
+    assert case.incident.row(case.entries[-2].id).at == NOON - timedelta(minutes=1)  # type: ignore[union-attr]
     case.do(RetractEntry(number))
     assert "is retracted" in case.refused(AmendEntry(number, "x")).title
 

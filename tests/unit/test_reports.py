@@ -289,6 +289,13 @@ def test_an_update_says_of_each_hypothesis_only_where_it_stands_now() -> None:
     ]
 
 
+@pytest.mark.parametrize(("minute", "said"), [(5, True), (5.1, False)])
+def test_two_minutes_without_a_commander_are_within_the_limit(minute: float, said: bool) -> None:
+    led = story((3, "Ann", declared()), (minute, "Ann", role("Ann")), (30, "Ann", Resolved()))
+    well = postmortem.build(led, BOOK, [], at(120), CET).went_well.suggestions
+    assert ("There was an incident commander from start to end." in well) == said
+
+
 def test_a_resolution_promises_no_next_update() -> None:
     drafted = messages.draft("resolution", full(), BOOK, at(60), CET)
     assert drafted["status"] == "Resolved" and "next_update" not in drafted

@@ -339,6 +339,12 @@ class JournalContract:
         assert take(journal, later(6)) == (b, DeliveryState.SENDING)
         assert journal.deliveries()[0].receipt == Receipt(id="m1", url="https://x.example/m1")
 
+    def test_what_is_settled_for_good_has_no_next_attempt(self, journal: Journal) -> None:
+        (a,) = write(journal, post())
+        take(journal)
+        journal.complete(a, owner=ME, outcome=DeliveryState.FAILED, error="no", next_attempt_at=later(5))
+        assert journal.deliveries()[0].next_attempt_at is None and take(journal, later(60)) is None
+
     def test_settling_needs_the_hold(self, journal: Journal) -> None:
         (a,) = write(journal, post())
         assert not journal.complete(a, owner=ME, outcome=DeliveryState.DELIVERED)
