@@ -1479,7 +1479,7 @@ def bob(harness: AppHarness) -> Iterator[AppHarness]:
 async def test_it_is_said_once_that_somebody_else_composes_an_update(harness: AppHarness, bob: AppHarness) -> None:
     incident_id = declared(harness)
     async with in_war_room(harness, incident_id, LARGE) as pilot:
-        assert "nobody on this journal" in screen_text(pilot.app)
+        assert "nobody else" in screen_text(pilot.app)
         await asyncio.to_thread(bob.room.save_presence, incident_id, "", harness.clock())
         await until(pilot, lambda: "Also here" in screen_text(pilot.app) and "  Bob" in screen_text(pilot.app))
         assert toasts(pilot.app) == []
@@ -1642,7 +1642,7 @@ async def test_recovery_is_verified_by_a_reading_or_by_typed_words_never_by_one_
             await press(pilot, "space")  # the second one is a letter of an answer
         assert "verify" in form_title(pilot) and ticks() == {}
         await press(pilot, "enter")
-        assert "What you saw is empty" in screen_text(pilot.app) and ticks() == {}
+        assert "Nothing is written" in screen_text(pilot.app) and ticks() == {}
         await type_in(pilot, "all pods ready")
         await press(pilot, "enter")
         assert [tick.evidence for tick in ticks().values()] == ["all pods ready"]

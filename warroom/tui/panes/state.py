@@ -45,7 +45,7 @@ def state_rows(incident: Incident, now: datetime, others: Sequence[Presence] = (
     rows.append(ListRow("", literal("Also here", "$text-primary bold")))
     rows += [ListRow("", literal(f"  {describe_presence(one, now)}")) for one in others]
     if not others:
-        rows.append(ListRow("", literal("  nobody on this journal", "$text-quiet")))
+        rows.append(ListRow("", literal("  nobody else", "$text-quiet")))
     return rows
 
 

@@ -138,7 +138,8 @@ def _detail(given: PaneInput) -> str:
     if given.all_entries:
         return f"{len(rows)} · {key} key events"
     shown = sum(_is_shown(row, everything=False) for row in rows)
-    return f"{shown}" if shown == len(rows) else f"{shown} key events · {key} all {len(rows)}"
+    events = "key event" if shown == 1 else "key events"
+    return f"{shown}" if shown == len(rows) else f"{shown} {events} · {key} all {len(rows)}"
 
 
 def _count(given: PaneInput) -> str:

@@ -280,7 +280,7 @@ class IncidentActions(PostMortemActions):
     async def do_take_all(self) -> None:
         """Take every role that nobody holds: what one person alone does at the start."""
         if await self.run_command(TakeRoles()):
-            self.context.notify("You have every role that was free")
+            self.context.notify("You now hold every role that was free")
 
     async def do_hand_over(self, role: str = "") -> None:
         held = tuple((a.role, f"{a.title} — {a.person}") for a in self.incident.roles.values())
@@ -347,7 +347,7 @@ class IncidentActions(PostMortemActions):
         async def submit(values: dict[str, str]) -> None:
             seen = values["evidence"].strip()
             if not seen:
-                raise BadInput("What you saw is empty", "Say how you know, such as “10 of 10 orders ok”.")
+                raise BadInput("Nothing is written", "Say how you know, such as “10 of 10 orders ok”.")
             room, check = self.context.room, Check(item, evidence=seen)
             done = await self.context.work(lambda: room.execute(self.incident_id, check))
             self.took_effect(done.incident)
