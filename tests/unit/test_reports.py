@@ -296,6 +296,19 @@ def test_two_minutes_without_a_commander_are_within_the_limit(minute: float, sai
     assert ("There was an incident commander from start to end." in well) == said
 
 
+@pytest.mark.parametrize(("second", "said"), [(18, True), (40, False)])
+def test_promised_updates_are_praised_only_if_every_one_was_on_time(second: float, said: bool) -> None:
+    told = story(
+        (3, "Ann", declared()),
+        (3, "Ann", update(1, 18)),
+        (second, "Ann", update(2, second + 15)),
+        (second + 15, "Ann", update(3, None)),
+        (60, "Ann", Resolved()),
+    )
+    well = postmortem.build(told, BOOK, [], at(120), CET).went_well.suggestions
+    assert ("Every promised update was on time." in well) == said
+
+
 def test_a_resolution_promises_no_next_update() -> None:
     drafted = messages.draft("resolution", full(), BOOK, at(60), CET)
     assert drafted["status"] == "Resolved" and "next_update" not in drafted
