@@ -314,8 +314,7 @@ class ComposerScreen(FormScreen):
         if name == "status":
             choices = RESOLVED if self.template == "resolution" else STATUSES
             hint = Bar(id="hint-status", classes="hint")
-            wide = self.has_class("-wide")
-            hint.set_content(literal("↑↓ " + (" · ".join(choices) if wide else "choose"), "$text-quiet"))
+            hint.set_content(literal("↑↓ choose", "$text-quiet"))
             choice = ChoiceInput(literal(value).plain, choices, id=f"field-{name}")
             return Horizontal(label, choice, hint, classes="row -hinted")
         field = FieldInput(literal(value).plain, id=f"field-{name}", placeholder=_hint(name), select_on_focus=False)
