@@ -11,7 +11,8 @@ import pytest
 from harness.app import AppHarness, Playing, run_console, screen_text, settle, until
 from textual.pilot import Pilot
 
-from warroom.incident.commands import Close, Declare, Reopen, Resolve
+from warroom.incident.commands import Close, Declare, ReceiveAlert, Reopen, Resolve
+from warroom.room.room import WarRoom
 from warroom.tui.screens.briefing import BriefingScreen
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.home import HomeScreen
@@ -24,13 +25,16 @@ BRIEFING = ("Checkout down", "You are Ada, on call.")
 class Recorder(Playing):
     """A drill that records how it was started."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: WarRoom | None = None) -> None:
+        self.room = room
         self.running = False
         self.started: list[bool] = []
 
     def start(self, *, at_first_alert: bool = False) -> None:
         super().start(at_first_alert=at_first_alert)
         self.started.append(at_first_alert)
+        if self.room:
+            self.room.receive_alert(ReceiveAlert("errors", "monitor", "checkout-api", "54 %", drill=True))
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def card(pilot: Pilot[Any]) -> BriefingScreen:
 
 
 async def test_enter_closes_the_briefing_and_the_alert_comes_at_once(harness: AppHarness) -> None:
-    drill = Recorder()
+    drill = Recorder(harness.room)
     async with run_console(harness, drill=drill, briefing=BRIEFING) as pilot:
         text = screen_text(pilot.app)
         assert "You are Ada, on call." in text and "The alert comes in 5 s" in text
@@ -55,8 +59,20 @@ async def test_enter_closes_the_briefing_and_the_alert_comes_at_once(harness: Ap
         assert isinstance(pilot.app.screen, HomeScreen)
 
 
+async def test_enter_pressed_twice_never_opens_an_incident_of_the_past(harness: AppHarness) -> None:
+    past = harness.room.declare(Declare("web", "Slow pages")).incident.id
+    harness.room.execute(past, Resolve("seen to recover"))
+    drill = Recorder(harness.room)
+    async with run_console(harness, drill=drill, briefing=BRIEFING) as pilot:
+        await pilot.press("enter", "enter", "enter")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, BriefingScreen))
+        await settle(pilot)
+        assert drill.started == [True]
+        assert getattr(pilot.app.screen, "incident_id", "") != past  # the drill's own, if it was quick
+
+
 async def test_the_briefing_counts_down_and_closes_by_itself(harness: AppHarness) -> None:
-    drill = Recorder()
+    drill = Recorder(harness.room)
     async with run_console(harness, drill=drill, briefing=BRIEFING) as pilot:
         screen = card(pilot)
         harness.clock.pass_(seconds=3)

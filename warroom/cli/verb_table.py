@@ -93,7 +93,7 @@ FAMILIES = (
         {
             "list": "List the incidents, newest first.",
             "status": "Show one incident: severity, duration, roles, what is due, readings, what to do next.",
-            "brief": "Sum the incident up for whoever joins late: conditions, actions, needs.",
+            "brief": "Sum the incident up for people who join late: conditions, actions, needs.",
             "timeline": "Show the timeline.",
             "playbook": "Show or check the playbook: checklists, phases, severities, roles, templates, guidance.",
         },

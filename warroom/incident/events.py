@@ -262,6 +262,11 @@ class Noted(EventBase):
         return f"{self.words}{because}{rollback}"
 
 
+def _outcome(number: str, words: str, reason: str) -> str:
+    """Return a hypothesis with its number, and why it is right or wrong."""
+    return f"{number} {words}".lstrip() + (f" — {reason}" if reason else "")
+
+
 class HypothesisConfirmed(EventBase):
     """A hypothesis turned out to be right. ``hypothesis`` is the entry of its note, ``words`` what that said."""
 
@@ -272,8 +277,7 @@ class HypothesisConfirmed(EventBase):
     reason: str = ""
 
     def describe(self, number: str) -> str:
-        reason = f" — {self.reason}" if self.reason else ""
-        return f"{number} {self.words}{reason}".lstrip()
+        return _outcome(number, self.words, self.reason)
 
 
 class HypothesisRuledOut(EventBase):
@@ -286,8 +290,7 @@ class HypothesisRuledOut(EventBase):
     reason: str = ""
 
     def describe(self, number: str) -> str:
-        reason = f" — {self.reason}" if self.reason else ""
-        return f"{number} {self.words}{reason}".lstrip()
+        return _outcome(number, self.words, self.reason)
 
 
 class TaskAssigned(EventBase):

@@ -22,7 +22,7 @@ from warroom.incident.events import (
     TaskAssigned,
     TaskDone,
 )
-from warroom.incident.incident import Hypothesis, Incident, TimelineRow
+from warroom.incident.incident import Hypothesis, HypothesisState, Incident, TimelineRow
 
 UNDO_WITHIN = timedelta(seconds=10)
 """How long a person can undo what they did last."""
@@ -41,9 +41,7 @@ class ConfirmHypothesis:
     reason: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        found = find_hypothesis(incident, self.hypothesis)
-        if found.state == "confirmed":
-            raise Refusal(f"{found.id} is already confirmed", "Nothing to do.")
+        found = _to_decide(incident, self.hypothesis, "confirmed")
         return [HypothesisConfirmed(hypothesis=found.entry, words=found.words, reason=self.reason.strip())]
 
 
@@ -55,10 +53,16 @@ class RuleOutHypothesis:
     reason: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        found = find_hypothesis(incident, self.hypothesis)
-        if found.state == "ruled out":
-            raise Refusal(f"{found.id} is already ruled out", "Nothing to do.")
+        found = _to_decide(incident, self.hypothesis, "ruled out")
         return [HypothesisRuledOut(hypothesis=found.entry, words=found.words, reason=self.reason.strip())]
+
+
+def _to_decide(incident: Incident, number: str, state: HypothesisState) -> Hypothesis:
+    """Return the hypothesis of a number. Raises ``Refusal`` if it is in ``state`` already, and ``NotFound``."""
+    found = find_hypothesis(incident, number)
+    if found.state == state:
+        raise Refusal(f"{found.id} is already {state}", "Nothing to do.")
+    return found
 
 
 def find_hypothesis(incident: Incident, number: str) -> Hypothesis:

@@ -1,4 +1,4 @@
-"""The brief: where an incident stands, for whoever joins late. Conditions, actions, needs (a CAN report).
+"""The brief: where an incident stands, for people who join late. Conditions, actions, needs (a CAN report).
 
 The CAN report is the form in which fire services, and incident teams after them, report by radio:
 https://response.pagerduty.com/training/incident_commander/

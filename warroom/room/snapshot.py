@@ -75,7 +75,7 @@ def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
 
 
 def incident_brief(snapshot: IncidentSnapshot, now: datetime, zone: tzinfo) -> Brief:
-    """The incident in a few lines for whoever joins late, as of ``now``, with times in ``zone``."""
+    """The incident in a few lines for people who join late, as of ``now``, with times in ``zone``."""
     steps = snapshot.next_steps(now)
     return brief(snapshot.incident, snapshot.playbook, steps, snapshot.observation, now, zone)
 

@@ -149,7 +149,7 @@ ACTIONS: tuple[Action, ...] = (
         "Propose a decision; without an objection in 60 s it is recorded.",
         why_off=_while_open,
     ),
-    Action("brief", "Brief", "b", "Sum the incident up for whoever joins late; copy or post it.", bar="brief"),
+    Action("brief", "Brief", "b", "Sum the incident up for people who join late; copy or post it.", bar="brief"),
     Action(
         "assign",
         "Assign a role",

@@ -29,6 +29,10 @@ SAVED_WITHIN_S = 0.8
 """How long leaving waits for the disk to take the drafts."""
 
 
+ALERT_POLLS = 40
+"""How often it is looked, 0.05 s apart, whether the alert of a demo has arrived."""
+
+
 def _action_commands() -> type[Provider]:
     from warroom.tui.palette import ActionCommands
 
@@ -127,12 +131,17 @@ class WarRoomApp(BaseApp):
     def _show_briefing(self, title: str, text: str) -> None:
         from warroom.tui.screens.briefing import BriefingScreen
 
-        async def start(_: None) -> None:
+        async def start() -> None:
             drill = self.context.drill
             if drill:
                 await self.context.run_or_notify(lambda: drill.start(at_first_alert=True))
+            home = self.screen_stack[1]
+            for _ in range(ALERT_POLLS):  # until it can be declared
+                if getattr(home, "has_alert", True):
+                    break
+                await asyncio.sleep(0.05)
 
-        self.push_screen(BriefingScreen(title, text, self.context.now), start)
+        self.push_screen(BriefingScreen(title, text, self.context.now, start))
 
     def _build_deps(self) -> None:
         deps = self._equip()

@@ -47,7 +47,7 @@ class DrillControl(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConsoleDeps:
-    """What a console works with. ``drill`` is at hand for whoever starts one.
+    """What a console works with. ``drill`` can be started from the console.
 
     ``incident_id`` names the war room to open at once; ``save_theme`` remembers a chosen theme.
     """

@@ -172,7 +172,7 @@ def _due(countdown: Any, context: CliContext) -> str:
 @verb(SECTION, reads=True, example="warroom brief\nwarroom brief --spoken")
 @click.option("--spoken", is_flag=True, help="A few sentences to read out on the call.")
 def brief(context: CliContext, spoken: bool) -> None:
-    """Sum the incident up for whoever joins late: conditions, actions, needs."""
+    """Sum the incident up for people who join late: conditions, actions, needs."""
     from warroom.room.snapshot import incident_brief, incident_snapshot
 
     room, incident = context.room, context.incident()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -19,7 +19,11 @@ ALERT_AFTER = timedelta(seconds=5)
 
 
 class BriefingScreen(ModalScreen[None]):
-    """``text`` under a title, with a countdown. Enter or escape closes it at once, its end by itself."""
+    """``text`` under a title, with a countdown. Enter or escape ends the countdown.
+
+    Then ``start`` is called, once, and the card closes when it is done: a key that is pressed twice meanwhile must
+    not mean the screen below.
+    """
 
     DEFAULT_CSS = """
     BriefingScreen { align: center middle; }
@@ -29,10 +33,14 @@ class BriefingScreen(ModalScreen[None]):
     }
     BriefingScreen #countdown { color: $key; text-style: bold; margin-top: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,escape,space", "dismiss", "Start", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,escape,space", "start", "Start", show=False)]
 
-    def __init__(self, title: str, text: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, title: str, text: str, now: Callable[[], datetime], start: Callable[[], Awaitable[None]]
+    ) -> None:
         super().__init__()
+        self._start = start
+        self._started = False
         self._title = title
         self._text = text
         self._now = now
@@ -51,9 +59,19 @@ class BriefingScreen(ModalScreen[None]):
     def tick(self) -> None:
         """Show the seconds left; at the end close."""
         left = self._until - self._now()
-        if left <= timedelta(0):
-            if self.is_current:
-                self.dismiss()
+        if left <= timedelta(0) or self._started:
+            self.action_start()
             return
         seconds = -(-int(left.total_seconds() * 1000) // 1000)
         self.query_one("#countdown", Static).update(f"The alert comes in {seconds} s. Enter starts at once.")
+
+    def action_start(self) -> None:
+        """End the countdown."""
+        if not self._started:
+            self._started = True
+            self.query_one("#countdown", Static).update("The alert comes now.")
+            self.run_worker(self._run())
+
+    async def _run(self) -> None:
+        await self._start()
+        self.dismiss()

@@ -64,6 +64,11 @@ class HomeScreen(PaneScreen, NextStepScreen):
     def loaded(self) -> bool:
         return self._overview is not None
 
+    @property
+    def has_alert(self) -> bool:
+        """Whether an unacknowledged alert is shown."""
+        return self._overview is not None and bool(self._overview.team.alerts)
+
     def compose(self) -> ComposeResult:
         yield Bar(id="top")
         yield Bar(id="tabs")

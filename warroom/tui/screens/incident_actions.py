@@ -35,6 +35,7 @@ from warroom.incident.commands import (
     Uncheck,
 )
 from warroom.incident.events import MILESTONES, Milestone, NoteKind
+from warroom.incident.incident import TimelineRow
 from warroom.incident.investigation import (
     AssignTask,
     CompleteTask,
@@ -453,14 +454,18 @@ class IncidentActions(PostMortemActions):
             verb="done",
         )
 
-    async def do_amend(self) -> None:
+    def _row_under_cursor(self) -> TimelineRow | None:
+        """The timeline row under the cursor; None, and a notification, if the cursor is on none."""
         entry = self.entry_under_cursor()
         row = self.incident.row(entry) if entry else None
         if row is None:
-            self.context.notify(
-                self.context.with_keys("Put the cursor on a timeline entry first ({pane_timeline})"),
-                "warning",
-            )
+            words = "Put the cursor on a timeline entry first ({pane_timeline})"
+            self.context.notify(self.context.with_keys(words), "warning")
+        return row
+
+    async def do_amend(self) -> None:
+        row = self._row_under_cursor()
+        if row is None:
             return
         zone, now = self.context.zone, self.context.now
         was = f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
@@ -478,13 +483,8 @@ class IncidentActions(PostMortemActions):
         )
 
     async def do_retract(self) -> None:
-        entry = self.entry_under_cursor()
-        row = self.incident.row(entry) if entry else None
+        row = self._row_under_cursor()
         if row is None:
-            self.context.notify(
-                self.context.with_keys("Put the cursor on a timeline entry first ({pane_timeline})"),
-                "warning",
-            )
             return
         self.ask(
             f"retract entry {row.number}",

@@ -80,7 +80,7 @@ _HEAD = 7  # cells before a label or a text: where the cursor is, and the level
 _CLOCK = 9  # cells of the time of day and a blank
 _PLAIN = frozenset(("info", "debug", "trace"))
 _PARTS = 20  # lines that one row takes at most where long lines are wrapped
-_COUNTED = 24  # cells for the text from which on the number of lines that read alike is shown
+_COUNTED = 24  # cells for the text from which on the number of lines is shown
 _HUE = "hue"  # of a source, in a list of names; the place follows
 
 Names = tuple[str, ...]
@@ -101,7 +101,7 @@ class Look(NamedTuple):
     query: Query | None = None
     clock: bool = False
     lines: int = 1
-    """How many lines that read alike it stands for."""
+    """How many lines, the same but for their times, the row shows."""
 
     @property
     def room(self) -> int:
@@ -244,7 +244,7 @@ class Painter:
         return strip.adjust_cell_length(look.width, self._style(*base))
 
     def _counted(self, row: Row, look: Look, base: Names) -> Strip:
-        """A row that stands for several: their number is at the right edge, where no long text cuts it off."""
+        """A row for several lines: their number is at the right edge, where no long text cuts it off."""
         plus = "+" if look.lines > MOST else ""
         tail = f" ×{min(look.lines, MOST):,}{plus} "
         left = self._draw(row, look._replace(width=look.width - len(tail), lines=1))

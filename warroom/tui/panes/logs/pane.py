@@ -437,7 +437,7 @@ class LogPane(Widget, can_focus=True):
     def _wheel(self, rows: int) -> None:
         self._viewport.settle(self._room())
         now, room = self._view.snapshot(), self._room()
-        tall = self.size.height - self._chip_rows  # without the line for the hint, which following takes away
+        tall = self.size.height - self._chip_rows  # while following there is no line for the hint
         self._lines(self.size)  # while it follows, the top is known only once it is laid out
         top = self._moved(self._viewport.top, rows)
         if rows > 0 and (self._viewport.following or len(self._runs.forward(top, tall + 1, self._marks)) <= tall):
@@ -724,7 +724,7 @@ class LogPane(Widget, can_focus=True):
         return max(1, text_room(size.width, self._label_width, self._clock))
 
     def _lines(self, size: Size) -> list[tuple[Run, int]]:
-        """The content of each line: the run of lines that read alike, and which part of it if lines are wrapped."""
+        """The content of each line: the run of lines, and which part of it if lines are wrapped."""
         at = self._viewport
         key = (
             at.generation,

@@ -1,4 +1,4 @@
-"""Consecutive lines that read alike, shown as one line with their number. Draws nothing and moves no cursor."""
+"""Runs: consecutive lines that are the same but for their times, shown as one row with their number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _GROWS = 32
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Lines from position ``first`` to ``last`` that read alike; ``row`` is the last of them. One line is a run."""
+    """Lines from position ``first`` to ``last`` that are the same but for their times;
+    ``row`` is the last of them. One line is a run."""
 
     row: Row
     first: int
@@ -25,7 +26,7 @@ class Run:
 
     @property
     def count(self) -> int:
-        """How many lines it stands for."""
+        """How many lines it has."""
         return self.last - self.first + 1
 
     def holds(self, position: int) -> bool:
@@ -109,7 +110,7 @@ class RunFinder:
         return Run(run.row, first, run.last)
 
     def _looks(self, row: Row, apart: Sequence[Seq]) -> tuple[object, ...]:
-        """What two rows that read alike have in common, but for their times."""
+        """What two rows of a run have in common: all but the time."""
         if row.notice or (apart and row.seq in apart):
             return (row.seq,)
         return (self._text(row), row.own_level, row.log.place)
