@@ -35,9 +35,12 @@ class Brief:
 
     def text(self) -> str:
         """The brief in lines, to print or to paste into a chat."""
+        return f"{self.title}\n{self.body()}"
+
+    def body(self) -> str:
+        """The brief in lines, without its title."""
         parts = (("Conditions", self.conditions), ("Actions", self.actions), ("Needs", self.needs))
-        blocks = [f"{name}\n" + "\n".join(f"  {line}" for line in lines) for name, lines in parts]
-        return "\n".join((self.title, *blocks))
+        return "\n".join(f"{name}\n" + "\n".join(f"  {line}" for line in lines) for name, lines in parts)
 
 
 def brief(
@@ -69,8 +72,9 @@ def _conditions(incident: Incident, observation: Observation | None, now: dateti
     until = f" to {format_moment(resolved, zone, start)}" if resolved else ""
     yield f"{incident.status.capitalize()}, {took}, from {format_moment(start, zone, now)}{until}"
     if observation and incident.open:
-        age = timing.format_duration(now - observation.at)
-        yield from (f"{reading.text}, {age} ago" for reading in observation.readings.values())
+        age = now - observation.at
+        ago = f", {timing.format_duration(age)} ago" if age >= timedelta(minutes=1) else ""
+        yield from (f"{reading.text}{ago}" for reading in observation.readings.values())
     for state, word in (("confirmed", "Cause"), ("open", "Suspected"), ("ruled out", "Ruled out")):
         found = incident.hypotheses_in(state)  # type: ignore[arg-type]
         if found:

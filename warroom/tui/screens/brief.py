@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from warroom.reports.brief import Brief
 from warroom.tui.actions import BY_ID, key_of
 from warroom.tui.screens.detail import Detail
-from warroom.tui.widgets.text import literal
+from warroom.tui.widgets.text import block, literal
 
 if TYPE_CHECKING:
     from warroom.tui.screens.incident_screen import IncidentScreen
@@ -23,7 +23,7 @@ class BriefScreen(Detail):
     ]
 
     def __init__(self, brief: Brief, screen: IncidentScreen) -> None:
-        super().__init__(brief.title, f"{brief.text()}\n\nTo read out\n  {brief.spoken}")
+        super().__init__(brief.title, f"{brief.body()}\n\nTo read out\n  {brief.spoken}")
         self._brief = brief
         self._below = screen
 
@@ -31,6 +31,11 @@ class BriefScreen(Detail):
         keys = self._below.context.keys
         hints = f"{key_of('copy', keys)} copy · {key_of('update', keys)} post as an update · esc close"
         self.box.border_subtitle = literal(hints)
+
+    def action_copy(self) -> None:
+        """Copy the brief with its title, without what is to be read out."""
+        self.app.copy_to_clipboard(block(self._brief.text()).plain)
+        self.notify("Copied", markup=False)
 
     def action_post(self) -> None:
         """Open the composer with the brief, which shows what each destination would get."""
