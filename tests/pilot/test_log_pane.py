@@ -249,17 +249,17 @@ async def test_search_goes_up_then_down_and_shows_where(view: LogView) -> None:
         assert not app.pane.following
         row = next(y for y, line in enumerate(app.lines()) if "n259" in line)
         assert [s.text for s in app.pane.render_line(row) if s.style and s.style.reverse] == ["n25"]
-        await until(pilot, lambda: app.pane.matches == "11 of 11 lines")
-        app.pane.find_previous()
+        await until(pilot, lambda: app.pane.searching.matches == "11 of 11 lines")
+        app.pane.find(older=True)
         await until(pilot, on("INFO n258"))
-        await until(pilot, lambda: app.pane.matches == "10 of 11 lines")
-        app.pane.find_next()
+        await until(pilot, lambda: app.pane.searching.matches == "10 of 11 lines")
+        app.pane.find(older=False)
         await until(pilot, on("INFO n259"))
-        app.pane.find_next()
+        app.pane.find(older=False)
         await until(pilot, lambda: "no other line" in app.lines()[-1])
         app.pane.search("(?=a)")
         assert "has a look-ahead" in app.lines()[-1]
-        app.pane.find_next()
+        app.pane.find(older=False)
         assert "no search yet" in app.lines()[-1]
 
 
@@ -270,9 +270,9 @@ async def test_what_is_found_beyond_the_edge_is_brought_into_sight(view: LogView
         await until(pilot, lambda: "last" in "".join(app.lines()))
         app.pane.search("needle")
         await until(pilot, lambda: "▸INFO  needle at once" in app.lines())
-        app.pane.find_previous()
+        app.pane.find(older=True)
         await until(pilot, lambda: any(line.startswith("▸") and line.endswith("x needle") for line in app.lines()))
-        app.pane.find_next()
+        app.pane.find(older=False)
         await until(pilot, lambda: "▸INFO  needle at once" in app.lines())
 
 

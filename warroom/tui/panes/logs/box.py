@@ -67,8 +67,8 @@ class LogBox(Vertical):
         """Carries out an action of the log by its id; false if it is none."""
         pane = self.pane
         simple: dict[str, Callable[[], None]] = {
-            "search_next": pane.find_previous,
-            "search_back": pane.find_next,
+            "search_next": lambda: pane.find(older=True),
+            "search_back": lambda: pane.find(older=False),
             "error_older": lambda: pane.find_error(older=True),
             "error_newer": lambda: pane.find_error(older=False),
             "mark": pane.mark,
@@ -179,4 +179,4 @@ class LogBox(Vertical):
     def on_log_pane_status_changed(self, event: LogPane.StatusChanged) -> None:
         """Show the number of matching lines beside the prompt as well."""
         if self._asked == "search":
-            self._prompt.show_status(self.pane.matches)
+            self._prompt.show_status(self.pane.searching.matches)

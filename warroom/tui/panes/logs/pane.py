@@ -9,7 +9,7 @@ markup.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from math import inf
@@ -26,23 +26,21 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from warroom.logs.finder import Search, SearchRunner, Way
 from warroom.logs.query import BadPattern, Query
 from warroom.logs.record_detail import FullRecord, evidence
 from warroom.logs.records import Level, Record
-from warroom.logs.rows import Seq
 from warroom.logs.view import LogView
 from warroom.safety import sanitize
-from warroom.tui.panes.logs.painter import CSS, PARTS, Look, Painter, label_cells, text_room
+from warroom.tui.panes.logs.layout import Layout
+from warroom.tui.panes.logs.painter import CSS, PARTS, Painter
 from warroom.tui.panes.logs.repaint_limit import RepaintLimit
-from warroom.tui.panes.logs.runs import Run, RunFinder
+from warroom.tui.panes.logs.search import PaneSearch
 from warroom.tui.panes.logs.status import names, status
 from warroom.tui.panes.logs.viewport import Viewport
 
 _BEHIND = 1.0  # the same behind a form: Textual then draws the form anew each time as well
 _WHEEL = 3  # rows a notch of the wheel
 _SIDE = 16  # cells a step to the side
-_CLOCK_FROM = 60  # columns from which on the time has a column of its own
 
 
 def _guarded(method: Callable[[LogPane], None]) -> Callable[[LogPane], None]:
@@ -120,23 +118,6 @@ class LogPane(Widget, can_focus=True):
     class _News(Message, bubble=False):
         """The view has changed; posted from the thread that changed it."""
 
-    class _Found(Message, bubble=False):
-        """A search has ended; ``seq`` of the row, or None."""
-
-        def __init__(self, number: int, seq: Seq | None, what: str) -> None:
-            super().__init__()
-            self.number = number
-            self.seq = seq
-            self.what = what
-
-    class _Counted(Message, bubble=False):
-        """So many lines match, so far."""
-
-        def __init__(self, number: int, text: str) -> None:
-            super().__init__()
-            self.number = number
-            self.text = text
-
     def __init__(
         self,
         view: LogView,
@@ -151,26 +132,13 @@ class LogPane(Widget, can_focus=True):
         self._view = view
         self._empty = empty  # the text while there is no source
         self._viewport = Viewport(view)
-        self._side = 0  # cells scrolled to the side
-        self._wrap = False
         self._limit = RepaintLimit(clock)
         self._due: Timer | None = None
         self._title = ""
-        self._hint = ""
-        self._marks: list[Seq] = []
-        self._search: Search | None = None
-        self._errors = Search(view, None)
-        self._search_runner = SearchRunner()
-        self._answers = 0  # the number of the search whose answers are awaited
-        self._matches = ""  # how many lines match, in words
-        self._from: tuple[bool, Seq, int] | None = None  # where a search began, to go back to
         self._spike_seen = False
-        self._clock = False  # the rows have times, and there is room for them
         self._painter = Painter(self, view)
-        self._window_key: tuple[object, ...] = ()
-        self._runs = RunFinder(view, self._painter.text)
-        self._window: list[tuple[Run, int]] = []
-        self._chip_rows = self._label_width = 0
+        self._layout = Layout(view, self._viewport, self._painter)
+        self.searching = PaneSearch(self, view, self._viewport)
         self._listening = False  # the view will wake us at its next change
         self._gone = False
 
@@ -189,10 +157,10 @@ class LogPane(Widget, can_focus=True):
     def evidence(self) -> Record | None:
         """What is to be pinned, masked: the lines from the first mark to the last if there are two, else the record
         under the cursor with all its lines; None where there is none."""
-        if len(self._marks) < 2:
+        if len(self._layout.marks) < 2:
             record = self._record()
             return record.evidence() if record else None
-        places = sorted(self._view.position_of(seq) for seq in self._marks)
+        places = sorted(self._view.position_of(seq) for seq in self._layout.marks)
         rows = [row for row in self._view.rows(places[0], places[-1] + 1) if not row.notice]
         return evidence(self._view, rows) if rows else None
 
@@ -206,8 +174,11 @@ class LogPane(Widget, can_focus=True):
         lines = record.text.count("\n") + 1
         self.show_hint(f"copied, masked: {lines} {'line' if lines == 1 else 'lines'}")
 
-    def _record(self) -> FullRecord | None:
+    def _settle(self) -> None:
         self._viewport.settle(self._room())
+
+    def _record(self) -> FullRecord | None:
+        self._settle()
         return FullRecord.at(self._view, self._viewport.cursor)
 
     def set_threshold(self, level: Level | None) -> None:
@@ -227,7 +198,7 @@ class LogPane(Widget, can_focus=True):
     @property
     def filters(self) -> tuple[str, ...]:
         """The filters there are, in words, in the order in which ``drop_filter`` counts them."""
-        return tuple(words for words, _ in self._view.filter.parts(self._view.zone))
+        return self._layout.filters
 
     def drop_filter(self, place: int = -1) -> None:
         """Takes one filter away, by its place in ``filters``."""
@@ -240,57 +211,27 @@ class LogPane(Widget, can_focus=True):
         self._tick()
 
     def search(self, text: str, *, go: bool = True) -> None:
-        """Search for the text or regular expression, from the cursor upwards, then downwards, and count the lines
-        that have it, in a thread; no text ends searching. Without ``go`` whoever follows goes on following."""
-        self._stop_search()
-        self._hint = self._matches = ""
-        try:
-            query = Query.typed(text) if text else None
-        except BadPattern as error:
-            query = None
-            self.show_hint(str(error))
-        self._search = Search(self._view, query) if query else None
-        if query:
-            self._viewport.settle(self._room())
-            at = self._viewport
-            if self._from is None:
-                self._from = at.following, at.cursor_seq, at.cursor - at.top
-            ways = [(at.cursor, True), (at.cursor + 1, False)] if go or not at.following else []
-            self._seek(self._search, ways, count=True)
+        """Search for the text or regular expression; see ``PaneSearch.search``."""
+        self._settle()
+        self.searching.search(text, go=go)
         self.refresh()
 
     def search_done(self, keep: bool) -> None:
         """The search stays as it is, or was not meant: the cursor goes back to where it began."""
-        began, self._from = self._from, None
         if keep:
+            self.searching.keep()
             return
-        self._stop_search()
-        self._search, self._matches, self._hint = None, "", ""
-        if began and began[0]:
-            self.follow()
-        elif began:
-            self._show(self._view.position_of(began[1]), began[2])
+        self.searching.cancel()
         self.refresh()
 
-    @property
-    def matches(self) -> str:
-        """How many lines match what is searched for, as text; "" while it is not known."""
-        return self._matches
-
-    def find_next(self) -> None:
-        """Go to the next line below that has what was searched for."""
-        self._seek(self._search, [(self._viewport.cursor + 1, False)])
-
-    def find_previous(self) -> None:
-        """Go to the next line above that has what was searched for."""
-        self._seek(self._search, [(self._viewport.cursor - 1, True)])
+    def find(self, *, older: bool) -> None:
+        """Go to the next line above (or below) that has what was searched for."""
+        self.searching.find(older=older)
 
     def find_error(self, *, older: bool) -> None:
         """Go to the next line above (or below) with an error."""
-        self._viewport.settle(self._room())
-        self._seek(
-            self._errors, [(self._viewport.cursor - 1, True) if older else (self._viewport.cursor + 1, False)]
-        )
+        self._settle()
+        self.searching.find_error(older=older)
 
     def go_to(self, text: str) -> None:
         """Go to a line by its number (``88213``) or to a time (``14:03``, ``-10m``, ``2025-03-05 14:03``), the
@@ -303,7 +244,7 @@ class LogPane(Widget, can_focus=True):
             if seq is None:
                 self.show_hint(f"there is no line {text} (yet)")
                 return
-            self._show(self._view.position_of(seq))
+            self.show_position(self._view.position_of(seq))
             return
         when = self._viewport.moment(text)
         if when is None:
@@ -313,72 +254,69 @@ class LogPane(Widget, can_focus=True):
         if position is None:
             self.show_hint("no line here has a time")
             return
-        self._show(position)
+        self.show_position(position)
 
     def go_to_moment(self, when: datetime) -> bool:
         """Go to the first line written at ``when`` or later; False if no line has a time."""
         position = self._view.moment(when)
         if position is not None:
-            self._show(position, self._room() // 2)
+            self.show_position(position, self._room() // 2)
         return position is not None
 
     def mark(self) -> None:
         """Marks the line under the cursor, or takes its mark away."""
-        self._viewport.settle(self._room())
+        self._settle()
         seq = self._viewport.cursor_seq
-        if seq in self._marks:
-            self._marks.remove(seq)
+        if seq in self._layout.marks:
+            self._layout.marks.remove(seq)
         elif self._view.record_at(self._viewport.cursor):
-            self._marks.append(seq)
+            self._layout.marks.append(seq)
         self.refresh()
 
     def next_mark(self) -> None:
         """Go to the next mark above, from the first to the last again."""
-        places = sorted(self._view.position_of(seq) for seq in self._marks)
+        places = sorted(self._view.position_of(seq) for seq in self._layout.marks)
         if not places:
             self.show_hint("no line is marked")
             return
         above = [place for place in places if place < self._viewport.cursor]
-        self._show(above[-1] if above else places[-1])
+        self.show_position(above[-1] if above else places[-1])
 
     def toggle_wrap(self) -> None:
         """Breaks long lines, or lets them run out of sight to the right."""
-        self._wrap = not self._wrap
-        self._side = 0
+        self._layout.wrap = not self._layout.wrap
+        self._layout.side = 0
         self._repaint()
 
     def follow(self) -> None:
         """Go to the newest line and stay with it."""
-        self._stop_search()
-        self._hint = ""
+        self.searching.stop()
+        self._layout.hint = ""
         self._viewport.follow()
         self._repaint()
         self._tick()
 
     def show_hint(self, hint: str) -> None:
         """Shows a sentence in the pane's last line, until the next movement."""
-        self._hint = sanitize(hint, newlines=False)
+        self._layout.hint = sanitize(hint, newlines=False)
         self.refresh()
 
     # -- movement
 
     def action_move(self, lines: int) -> None:
         """Moves the cursor."""
-        self._viewport.settle(self._room())
-        self._go(self._moved(self._viewport.cursor, lines))
+        self._settle()
+        self._go(self._layout.moved(self._viewport.cursor, lines))
 
     def action_page(self, pages: int) -> None:
         """Moves the cursor by a screenful."""
-        self._viewport.settle(self._room())
+        self._settle()
         lines = pages * max(1, self._room() - 1)
-        target = self._moved(self._viewport.cursor, lines)
+        target = self._layout.moved(self._viewport.cursor, lines)
         if target < self._view.snapshot().end - 1:
-            self._lines(self.size)  # while it follows, the top is known only once it is laid out
-            self._viewport.top = self._moved(self._viewport.top, lines)
+            self._layout.lines(self.size)  # while it follows, the top is known only once it is laid out
+            self._viewport.top = self._layout.moved(self._viewport.top, lines)
         self._go(target)
-
-    def _moved(self, position: int, lines: int) -> int:
-        return self._runs.moved(position, lines, self._marks)
 
     def action_first(self) -> None:
         """Moves the cursor to the oldest line there is."""
@@ -390,7 +328,8 @@ class LogPane(Widget, can_focus=True):
 
     def action_side(self, steps: int) -> None:
         """Scrolls to the side, where lines are not wrapped."""
-        self._side = 0 if self._wrap else max(0, self._side + steps * _SIDE)
+        layout = self._layout
+        layout.side = 0 if layout.wrap else max(0, layout.side + steps * _SIDE)
         self.refresh()
 
     def action_open(self) -> None:
@@ -418,29 +357,24 @@ class LogPane(Widget, can_focus=True):
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        chips = self._chips()
-        if chips and offset.y == 0:
+        self._settle()
+        lines = self._layout.lines(self.size)
+        if lines.chips and offset.y == 0:
             x = 0
-            for place, chip in enumerate(chips):
+            for place, chip in enumerate(self._layout.chips):
                 if x <= offset.x < x + cell_len(chip):
                     self.drop_filter(place)
                     return
                 x += cell_len(chip) + 1
-            return
-        y = offset.y - bool(chips)
-        if 0 <= y < self._room():
-            self._viewport.settle(self._room())
-            lines = self._lines(self.size)
-            if y < len(lines):
-                self._go(lines[y][0].last)
+        elif offset.y - lines.chips < self._room() and (row := lines.at(offset.y)):
+            self._go(row[0].last)
 
     def _wheel(self, rows: int) -> None:
-        self._viewport.settle(self._room())
+        self._settle()
         now, room = self._view.snapshot(), self._room()
-        tall = self.size.height - self._chip_rows  # while following there is no line for the hint
-        self._lines(self.size)  # while it follows, the top is known only once it is laid out
-        top = self._moved(self._viewport.top, rows)
-        if rows > 0 and (self._viewport.following or len(self._runs.forward(top, tall + 1, self._marks)) <= tall):
+        self._layout.lines(self.size)  # while it follows, the top is known only once it is laid out
+        top = self._layout.moved(self._viewport.top, rows)
+        if rows > 0 and (self._viewport.following or self._layout.is_at_end(top, self.size)):
             self.follow()
             return
         self._pause(now.end)
@@ -450,26 +384,26 @@ class LogPane(Widget, can_focus=True):
     def _go(self, position: int) -> None:
         """Puts the cursor there and the row in sight; at the very end, following begins."""
         now = self._view.snapshot()
-        self._hint = ""
+        self._layout.hint = ""
         if position >= now.end - 1:
             self.follow()
             return
-        self._lines(self.size)  # while it follows, the top is known only once it is laid out
+        self._layout.lines(self.size)  # while it follows, the top is known only once it is laid out
         self._pause(now.end)
-        visible = [run for run, _ in self._lines(self.size)]
+        visible = [run for run, _ in self._layout.lines(self.size).rows]
         position, top = max(now.first, position), self._viewport.top
         if position < top:
             top = position
         elif not any(run.holds(position) for run in visible[: self._room()]):
-            top = self._runs.before(position + 1, self._room(), self._marks)[0].last
+            top = self._layout.top_for(position, self.size)
         self._viewport.go(position, top)
         self._repaint()
 
-    def _show(self, position: int, below: int | None = None) -> None:
+    def show_position(self, position: int, below: int | None = None) -> None:
         """Move the cursor there; the row is shown ``below`` so many others, or where it is if it is visible."""
-        self._viewport.settle(self._room())
+        self._settle()
         self._pause(self._view.snapshot().end)
-        self._hint = ""
+        self._layout.hint = ""
         self._viewport.show(position, self._room(), below)
         self._repaint()
 
@@ -478,9 +412,7 @@ class LogPane(Widget, can_focus=True):
             self._tick()
 
     def _room(self) -> int:
-        """Rows that fit: the first line is for chips, the last for a hint while there is one."""
-        taken = bool(self._chips()) + (0 if self._viewport.following and not self._hint else 1)
-        return max(1, self.size.height - taken)
+        return self._layout.room(self.size)
 
     # -- waking and repainting
 
@@ -494,7 +426,7 @@ class LogPane(Widget, can_focus=True):
     def on_unmount(self) -> None:
         """Stops listening and searching."""
         self._gone = True
-        self._stop_search()
+        self.searching.stop()
 
     def on_resize(self) -> None:
         """More or fewer rows; those drawn before are other rows now."""
@@ -561,7 +493,7 @@ class LogPane(Widget, can_focus=True):
             self._due = None
         self._limit.painted()
         try:
-            self._viewport.settle(self._room())
+            self._settle()
             self.refresh()
         finally:  # listens on, whatever happened
             if not self._listening and not self._gone:
@@ -580,8 +512,14 @@ class LogPane(Widget, can_focus=True):
         if figures.spike and not self._spike_seen:
             self.post_message(self.SpikeSeen(self, figures.spike))
         self._spike_seen = bool(figures.spike)
-        query = self._search.query.text if self._search and self._search.query else ""
-        return status(self._view, figures, following=self.following, query=query, matches=self._matches)
+        query = self.searching.query
+        return status(
+            self._view,
+            figures,
+            following=self.following,
+            query=query.text if query else "",
+            matches=self.searching.matches,
+        )
 
     def title_text(self) -> Content:
         """The border's text. Literal, never markup."""
@@ -591,8 +529,6 @@ class LogPane(Widget, can_focus=True):
             title = title.stylize(self._painter.hue(place), at, at + len(name))
             at += len(name) + 1
         return title
-
-    # -- filters and searching
 
     def _add_filter(self, text: str, *, within: bool) -> None:
         if not text:
@@ -609,67 +545,27 @@ class LogPane(Widget, can_focus=True):
         self._repaint()
         self._tick()
 
-    def _chips(self) -> list[str]:
-        return [sanitize(f" {text} ✕ ", newlines=False) for text in self.filters]
+    # -- what the search calls
 
-    def _seek(self, search: Search | None, ways: Sequence[Way], *, count: bool = False) -> None:
-        """Searches each way in turn; the answers come as messages."""
-        if search is None:
-            self.show_hint("no search yet")
-            return
-        what = f"with “{search.query.text}”" if search.query else "with an error"
-        self._answers += 1
-        number = self._answers
+    def run_later(self, call: Callable[[], None]) -> None:
+        """Make the call in the screen's thread; nothing once the pane has gone. Thread-safe."""
+        if not self._gone:
+            try:
+                self.call_later(call)
+            except RuntimeError:  # the loop has closed under us
+                self._gone = True
 
-        def post(message: Message) -> None:
-            if not self._gone:
-                try:
-                    self.post_message(message)
-                except RuntimeError:  # the loop has closed under us
-                    self._gone = True
-
-        self._search_runner.start(
-            search,
-            ways,
-            lambda seq: post(self._Found(number, seq, what)),
-            lambda text: post(self._Counted(number, text)),
-            count=count,
-        )
-
-    def _stop_search(self) -> None:
-        self._answers += 1
-        self._search_runner.stop()
-
-    def _on_log_pane__found(self, message: _Found) -> None:
-        if message.number != self._answers:
-            return
-        if message.seq is None:
-            self.show_hint(f"no other line {message.what} that way")
-            return
-        self._show(self._view.position_of(message.seq))
-        self._show_match()
-
-    def _show_match(self) -> None:
-        """Scrolls to the side as far as it takes to see what was found in the line under the cursor."""
-        rows = self._view.rows(self._viewport.cursor, self._viewport.cursor + 1)
-        query = self._search.query if self._search else None
-        text = self._painter.text(rows[0]) if rows and query else ""
-        span = next(query.spans(text), None) if query else None
-        if self._wrap or span is None:
-            return
-        room = self._text_room(self.size)
-        start, end = (cell_len(text[:at]) for at in span)
-        if end <= room:
-            self._side = 0
-        elif not self._side <= start <= end <= self._side + room:
-            self._side = max(0, start - room // 2)
+    def found(self, position: int) -> None:
+        """A match is there: the cursor goes to it."""
+        self.show_position(position)
+        if self.searching.query:
+            self._layout.scroll_aside(self.searching.query, self.size)
         self.refresh()
 
-    def _on_log_pane__counted(self, message: _Counted) -> None:
-        if message.number == self._answers:
-            self._matches = message.text
-            self._tick()
-            self.post_message(self.StatusChanged(self))
+    def matches_changed(self) -> None:
+        """The number of matching lines is another one."""
+        self._tick()
+        self.post_message(self.StatusChanged(self))
 
     # -- drawing
 
@@ -692,78 +588,17 @@ class LogPane(Widget, can_focus=True):
 
     def _line(self, y: int, size: Size) -> Strip:
         try:
-            lines = self._lines(size)
-            if y < self._chip_rows:
-                return self._painter.chips(self._chips(), size.width)
-            if y == size.height - 1 and (hint := self._hint_text()):
-                return self._painter.line(f" {hint}", size.width, "hint")
-            y -= self._chip_rows
-            if y >= len(lines):
-                words = [] if self._view.sources else self._empty.splitlines()
-                return self._painter.line(words[y] if y < len(words) else "", size.width)
-            run, part = lines[y]
-            query = self._search.query if self._search else None
-            return self._painter.row(
-                run.row,
-                Look(
-                    size.width,
-                    run.holds(self._viewport.cursor) and self.has_focus,
-                    run.row.seq in self._marks,
-                    self._side,
-                    part if self._wrap else None,
-                    self._label_width,
-                    query,
-                    self._clock,
-                    run.count,
-                ),
-            )
+            lines, painter = self._layout.lines(size), self._painter
+            if lines.chips and y == 0:
+                return painter.chips(self._layout.chips, size.width)
+            if y == size.height - 1 and lines.hint:
+                return painter.line(f" {lines.hint}", size.width, "hint")
+            if row := lines.at(y):
+                run, part = row
+                query = self.searching.query
+                return painter.row(run.row, self._layout.look(run, part, size, query, focus=self.has_focus))
+            words = [] if self._view.sources else self._empty.splitlines()
+            y -= lines.chips + len(lines.rows)
+            return painter.line(words[y] if y < len(words) else "", size.width)
         except Exception as error:  # noqa: BLE001 - an error in a render ends the whole console
             return Strip([Segment(f"cannot be drawn: {type(error).__name__}"[: size.width], self.rich_style)])
-
-    def _text_room(self, size: Size) -> int:
-        return max(1, text_room(size.width, self._label_width, self._clock))
-
-    def _lines(self, size: Size) -> list[tuple[Run, int]]:
-        """The content of each line: the run of lines, and which part of it if lines are wrapped."""
-        at = self._viewport
-        key = (
-            at.generation,
-            at.layout,
-            None if at.following else at.top,
-            at.cursor,
-            size,
-            self._wrap,
-            at.following,
-            bool(self._hint),
-            tuple(self._marks),
-        )
-        if key != self._window_key:
-            self._chip_rows = 1 if size.height > 1 and self._chips() else 0
-            if at.following:
-                runs = self._runs.before(at.cursor + 1, self._room(), self._marks)
-            else:
-                runs = self._runs.after(at.top, self._room(), self._marks)
-            if runs and (at.following or runs[0].last < at.top):
-                at.top = runs[0].last
-            labels = [source.label for source in self._view.sources if not source.hidden]
-            self._label_width = label_cells(max(map(cell_len, labels)), size.width) if len(labels) > 1 else 0
-            self._clock = size.width >= _CLOCK_FROM and any(self._view.time_of(run.row) for run in runs)
-            self._window = self._wrapped(runs) if self._wrap else [(run, 0) for run in runs]
-            self._window_key = key
-        return self._window
-
-    def _wrapped(self, runs: list[Run]) -> list[tuple[Run, int]]:
-        room, look = self._room(), Look(self.size.width, part=0, label=self._label_width, clock=self._clock)
-        parts = [(run, part) for run in runs for part in range(self._painter.parts(run.row, look))]
-        if self._viewport.following:
-            return parts[-room:]
-        # The cursor stays in sight, however many lines those above it take.
-        cursor = self._viewport.cursor
-        at = max((n for n, (run, _) in enumerate(parts) if run.holds(cursor)), default=0)
-        return parts[max(0, at - room + 1) :][:room]
-
-    def _hint_text(self) -> str:
-        if self._hint or self._viewport.following:
-            return self._hint
-        new = self._view.snapshot().end - self._viewport.seen
-        return f"▼ {new:,} new · end to follow" if new > 0 else "▼ paused · end to follow"
