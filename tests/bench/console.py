@@ -25,9 +25,10 @@ from pathlib import Path
 
 from warroom.bootstrap import open_context
 from warroom.config.loading import load_playbook
-from warroom.incident.commands import Acknowledge, Assign, Declare
+from warroom.incident.commands import Acknowledge, Declare
 from warroom.incident.events import Declared, Noted
 from warroom.incident.incident import fold
+from warroom.incident.roles import Assign
 from warroom.incident.summary import summarise
 from warroom.journal.sqlite import SqliteJournal
 

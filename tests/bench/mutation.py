@@ -29,10 +29,13 @@ TIMEOUT_S = 300.0
 
 TESTS = {
     "incident/advice.py": "unit/test_advice.py pilot/test_next_step.py",
+    "incident/alerts.py": "unit/test_commands.py unit/test_room.py",
     "incident/commands.py": "unit/test_commands.py unit/test_incident.py unit/test_room.py",
+    "incident/corrections.py": "unit/test_commands.py unit/test_incident.py unit/test_room.py",
     "incident/incident.py": "unit/test_incident.py unit/test_reports.py unit/test_commands.py",
     "incident/investigation.py": "unit/test_investigation.py",
     "incident/quick_note.py": "unit/test_investigation.py",
+    "incident/roles.py": "unit/test_commands.py unit/test_incident.py unit/test_room.py",
     "incident/timing.py": "unit/test_timing.py unit/test_reports.py unit/test_commands.py",
     "journal/codec.py": "contract/test_journal.py",
     "journal/outbox_policy.py": "contract/test_journal.py unit/test_outbox.py",

@@ -31,7 +31,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from warroom.errors import NotSaved
-from warroom.incident.commands import ReceiveAlert
+from warroom.incident.alerts import ReceiveAlert
 from warroom.room.room import Done
 from warroom.tui.context import ScreenContext
 from warroom.tui.screens.declare import DeclareScreen, SeverityTable

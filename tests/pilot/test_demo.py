@@ -11,7 +11,8 @@ import pytest
 from harness.app import AppHarness, Playing, run_console, screen_text, settle, until
 from textual.pilot import Pilot
 
-from warroom.incident.commands import Close, Declare, ReceiveAlert, Reopen, Resolve
+from warroom.incident.alerts import ReceiveAlert
+from warroom.incident.commands import Close, Declare, Reopen, Resolve
 from warroom.room.room import WarRoom
 from warroom.tui.screens.briefing import BriefingScreen
 from warroom.tui.screens.detail import Detail

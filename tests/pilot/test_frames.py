@@ -19,7 +19,6 @@ from textual.pilot import Pilot
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
-    Assign,
     Check,
     Command,
     Declare,
@@ -30,6 +29,7 @@ from warroom.incident.commands import (
     Resolve,
     WriteSection,
 )
+from warroom.incident.roles import Assign
 from warroom.tui.widgets.markdown_view import MarkdownView
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,8 @@ from harness.app import AppHarness, run_console, screen_text, settle, toasts
 
 import warroom.tui
 from warroom.config.settings import ConsoleSettings
-from warroom.incident.commands import Assign, Declare, HandOver
+from warroom.incident.commands import Declare
+from warroom.incident.roles import Assign, HandOver
 from warroom.tui.actions import ACTIONS, key_mistakes, key_of, with_keys
 from warroom.tui.screens.help import DANGERS
 

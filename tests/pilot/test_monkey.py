@@ -16,7 +16,8 @@ from textual.command import CommandPalette
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
-from warroom.incident.commands import Declare, Note, ReceiveAlert
+from warroom.incident.alerts import ReceiveAlert
+from warroom.incident.commands import Declare, Note
 from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
 from warroom.room.room import WarRoom

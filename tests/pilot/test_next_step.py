@@ -41,22 +41,18 @@ from warroom.drill.player import DrillPlayer
 from warroom.drill.script import parse_script
 from warroom.errors import NotFound, Refusal
 from warroom.incident.advice import NextStep, next_steps
+from warroom.incident.alerts import ReceiveAlert
 from warroom.incident.commands import (
-    AcceptHandover,
     Acknowledge,
     AddAction,
-    Assign,
     Check,
     Close,
     Command,
     CommandContext,
     Declare,
-    HandOver,
     Note,
     PostUpdate,
-    ReceiveAlert,
     RecordFix,
-    Release,
     Reopen,
     Resolve,
     SetSeverity,
@@ -69,6 +65,7 @@ from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
 from warroom.incident.investigation import AssignTask, CompleteTask, ConfirmHypothesis, RuleOutHypothesis, Undo
 from warroom.incident.readings import Observation, Reading
+from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release
 from warroom.tui.screens.composer import ComposerScreen
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.detail import Detail

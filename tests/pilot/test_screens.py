@@ -36,17 +36,15 @@ from textual.widgets import Input, TextArea
 
 from warroom.config.settings import ConsoleSettings as ConsoleSettings
 from warroom.config.settings import Person, Team
+from warroom.incident.alerts import ReceiveAlert
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
-    Assign,
     Check,
     Close,
     Command,
     Declare,
-    HandOver,
     Note,
-    ReceiveAlert,
     RecordChat,
     RecordFix,
     Resolve,
@@ -58,6 +56,7 @@ from warroom.incident.events import SECTIONS
 from warroom.incident.incident import Tick
 from warroom.incident.investigation import AssignTask
 from warroom.incident.readings import ERRORS, Observation, Reading
+from warroom.incident.roles import Assign, HandOver
 from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
 from warroom.tui import theme as themes

@@ -38,7 +38,7 @@ from warroom.config.paths import JOURNAL, AppPaths
 from warroom.connect.chat.transcript import Transcript
 from warroom.connect.guarded_chat import GuardedChat
 from warroom.errors import BadInput, NotFound, SettingsError
-from warroom.incident.commands import ReceiveAlert
+from warroom.incident.alerts import ReceiveAlert
 from warroom.journal.sqlite import SqliteJournal
 from warroom.logs.view import LogView
 from warroom.tui.actions import ACTIONS, key_mistakes, keymap

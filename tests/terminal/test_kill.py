@@ -67,7 +67,6 @@ def _live(settings: str, data: str, acks: str, life: int, last: bool) -> None:
     from warroom.incident.commands import (
         Acknowledge,
         AddAction,
-        Assign,
         Command,
         Declare,
         Note,
@@ -76,6 +75,7 @@ def _live(settings: str, data: str, acks: str, life: int, last: bool) -> None:
         Resolve,
         SetSeverity,
     )
+    from warroom.incident.roles import Assign
 
     chance = random.Random(life)
     turn = 0

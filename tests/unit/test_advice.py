@@ -12,15 +12,12 @@ from warroom.config.loading import load_playbook
 from warroom.config.settings import Settings
 from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.commands import (
-    AcceptHandover,
     Acknowledge,
-    Assign,
     Check,
     Close,
     Command,
     CommandContext,
     Declare,
-    HandOver,
     PostUpdate,
     RecordFix,
     Resolve,
@@ -30,6 +27,7 @@ from warroom.incident.commands import (
 from warroom.incident.delivery import CANNOT_SEND, Delivery, DeliveryState, OutboxItem
 from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
+from warroom.incident.roles import AcceptHandover, Assign, HandOver
 
 PLAYBOOK = load_playbook(Settings())
 T0 = datetime(2026, 1, 28, 14, 0, tzinfo=UTC)

@@ -12,34 +12,26 @@ from harness.ids import new_ids
 
 from warroom.errors import BadInput, NotFound, Refusal, WarroomError
 from warroom.incident.advice import next_steps
+from warroom.incident.alerts import ReceiveAlert
 from warroom.incident.commands import (
-    AcceptHandover,
     Acknowledge,
     AddAction,
-    AmendEntry,
-    AmendMilestone,
-    Assign,
     Check,
     Close,
     Command,
     CommandContext,
     CompleteAction,
     Declare,
-    HandOver,
     Note,
     OpenChannel,
     Pin,
     PostUpdate,
-    ReceiveAlert,
     RecordChat,
     RecordFix,
-    Release,
     Reopen,
     Resolve,
-    RetractEntry,
     SetSeverity,
     SetStatus,
-    TakeRoles,
     Uncheck,
     WriteSection,
     close_blockers,
@@ -47,6 +39,7 @@ from warroom.incident.commands import (
     decide,
     resolve_blockers,
 )
+from warroom.incident.corrections import AmendEntry, AmendMilestone, RetractEntry
 from warroom.incident.events import (
     Acknowledged,
     ActionAdded,
@@ -73,6 +66,7 @@ from warroom.incident.events import (
     StatusSet,
     UpdatePosted,
 )
+from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release, TakeRoles
 from warroom.incident.summary import summarise
 
 RECOVERY = [item.id for item in PLAYBOOK.checklists["recovery"].items]

@@ -21,20 +21,20 @@ from warroom.drill.history import write_history
 from warroom.drill.player import DECLARE_TIMEOUT, RUN_ON, DrillPlayer
 from warroom.drill.script import Script, parse_script
 from warroom.errors import BadInput, NotFound, SettingsError, WarroomError
+from warroom.incident.alerts import ReceiveAlert
 from warroom.incident.commands import (
     Acknowledge,
-    Assign,
     Check,
     Command,
     Declare,
     PostUpdate,
-    ReceiveAlert,
     RecordFix,
     Resolve,
     WriteSection,
 )
 from warroom.incident.events import ChatMessage
 from warroom.incident.incident import Incident
+from warroom.incident.roles import Assign
 from warroom.reports.drill_score import ScoreLine, score, score_text
 from warroom.safety import redact
 

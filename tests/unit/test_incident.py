@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 import warroom
 from warroom.errors import BadInput, NotFound, Refusal
+from warroom.incident import alerts, corrections, roles
 from warroom.incident import commands as d
 from warroom.incident import events as ev
 from warroom.incident import playbook as playbooks
@@ -235,10 +236,10 @@ class Incidents(RuleBasedStateMachine):
 
     @rule(
         command=st.one_of(
-            st.builds(d.Assign, st.sampled_from(["incident_commander", "technical_lead"]), words),
-            st.builds(d.Release, st.sampled_from(["incident_commander", "technical_lead"])),
-            st.builds(d.HandOver, st.just("incident_commander"), words),
-            st.builds(d.AcceptHandover, st.just("incident_commander")),
+            st.builds(roles.Assign, st.sampled_from(["incident_commander", "technical_lead"]), words),
+            st.builds(roles.Release, st.sampled_from(["incident_commander", "technical_lead"])),
+            st.builds(roles.HandOver, st.just("incident_commander"), words),
+            st.builds(roles.AcceptHandover, st.just("incident_commander")),
             st.builds(d.Check, st.sampled_from([item.id for item in PLAYBOOK.items])),
             st.builds(d.Uncheck, st.sampled_from([item.id for item in PLAYBOOK.items])),
         )
@@ -252,7 +253,7 @@ class Incidents(RuleBasedStateMachine):
             st.builds(d.RecordFix, words, st.booleans()),
             st.builds(d.Pin, words, words),
             st.builds(d.RecordChat, words, words, words),
-            st.builds(d.ReceiveAlert, words),
+            st.builds(alerts.ReceiveAlert, words),
             st.builds(d.AddAction, words, words, st.sampled_from(["", "2026-02-01", "soon"])),
             st.builds(d.CompleteAction, st.sampled_from(["A1", "A2", "A7"])),
             st.builds(d.OpenChannel, st.sampled_from(["a", "b"]), words, invited=st.integers(0, 2)),
@@ -274,16 +275,18 @@ class Incidents(RuleBasedStateMachine):
 
     @rule(entry=st.integers(0, 30), text=st.none() | words, back=st.none() | st.integers(-10, 90))
     def amend(self, entry: int, text: str | None, back: int | None) -> None:
-        self.do(d.AmendEntry(str(entry), text, None if back is None else self.now - timedelta(minutes=back)))
+        self.do(
+            corrections.AmendEntry(str(entry), text, None if back is None else self.now - timedelta(minutes=back))
+        )
 
     @rule(entry=st.integers(0, 30))
     def retract(self, entry: int) -> None:
-        self.do(d.RetractEntry(str(entry)))
+        self.do(corrections.RetractEntry(str(entry)))
 
     @rule(milestone=st.sampled_from(ev.MILESTONES), back=st.integers(-10, 90))
     def set_right(self, milestone: ev.Milestone, back: int) -> None:
         if self.folded.exists:
-            self.do(d.AmendMilestone(milestone, self.now - timedelta(minutes=back)))
+            self.do(corrections.AmendMilestone(milestone, self.now - timedelta(minutes=back)))
 
     @invariant()
     def nothing_is_missing_and_nothing_depends_on_how_it_was_folded(self) -> None:

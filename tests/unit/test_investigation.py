@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 
 from warroom.errors import BadInput, NotFound, Refusal, WarroomError
 from warroom.incident.advice import next_steps
-from warroom.incident.commands import (
-    AcceptHandover,
-    AmendEntry,
-    Assign,
-    Check,
-    Command,
-    HandOver,
-    Note,
-    Resolve,
-    RetractEntry,
-)
+from warroom.incident.commands import Check, Command, Note, Resolve
+from warroom.incident.corrections import AmendEntry, RetractEntry
 from warroom.incident.events import HypothesisConfirmed, HypothesisRuledOut, RoleAssigned, TaskAssigned
 from warroom.incident.investigation import (
     UNDO_WITHIN,
@@ -32,6 +23,7 @@ from warroom.incident.investigation import (
     Undo,
 )
 from warroom.incident.quick_note import KINDS, describe_quick_note, parse_quick_note
+from warroom.incident.roles import AcceptHandover, Assign, HandOver
 from warroom.reports.brief import brief, time_left
 
 PEOPLE = ("Alice Adams", "Bob", "Bobby", "Carol")

@@ -24,9 +24,10 @@ from warroom.connect.chat import headline
 from warroom.connect.chat.webhook import Webhook, WebhookOptions
 from warroom.connect.ports import Chat
 from warroom.errors import NotSent, Refusal, Rejected, SettingsError, Unconfirmed
-from warroom.incident.commands import Assign, Declare
+from warroom.incident.commands import Declare
 from warroom.incident.delivery import Channel, Delivery, DeliveryState, Message, Opening, OutboxItem, Receipt
 from warroom.incident.events import Noted
+from warroom.incident.roles import Assign
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room import background
 from warroom.room import outbox as outbox_module

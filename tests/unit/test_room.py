@@ -18,17 +18,16 @@ from warroom.config.rota import OnCall
 from warroom.config.settings import Destination, Person, Settings, Team
 from warroom.connect.ports import Chat
 from warroom.errors import BadInput, Conflict, JournalError, JustPosted, NotFound, NotSaved, Refusal
+from warroom.incident.alerts import ReceiveAlert
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
-    Assign,
     Check,
     Close,
     Command,
     Declare,
     Note,
     Pin,
-    ReceiveAlert,
     RecordChat,
     RecordFix,
     Reopen,
@@ -38,6 +37,7 @@ from warroom.incident.commands import (
 )
 from warroom.incident.delivery import Channel, DeliveryState, Message, Opening, Receipt
 from warroom.incident.events import TEAM, ReadinessConfirmed, UpdatePosted, parse_event
+from warroom.incident.roles import Assign
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room import room as rooms
 from warroom.room.drafts import OpenedDraft

@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
-    Assign,
     Check,
     Close,
     Command,
@@ -20,6 +19,7 @@ from warroom.incident.commands import (
     Resolve,
     WriteSection,
 )
+from warroom.incident.roles import Assign
 from warroom.room.room import WarRoom
 
 

@@ -32,7 +32,8 @@ from warroom.drill.script import (
 )
 from warroom.drill.writer import LogWriter
 from warroom.errors import NotFound, WarroomError
-from warroom.incident.commands import AddAction, Declare, Pin, ReceiveAlert, RecordChat
+from warroom.incident.alerts import ReceiveAlert
+from warroom.incident.commands import AddAction, Declare, Pin, RecordChat
 from warroom.incident.incident import Incident
 from warroom.room.jobs import JobRunner, Wakeup
 from warroom.room.room import WarRoom

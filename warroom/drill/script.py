@@ -12,7 +12,6 @@ from warroom import toml
 from warroom.errors import BadInput
 from warroom.incident.commands import (
     Acknowledge,
-    Assign,
     Check,
     Close,
     Command,
@@ -23,6 +22,7 @@ from warroom.incident.commands import (
     SetStatus,
     WriteSection,
 )
+from warroom.incident.roles import Assign
 from warroom.incident.timing import read_duration
 
 T = TypeVar("T")

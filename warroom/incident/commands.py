@@ -18,22 +18,15 @@ from warroom.incident.events import (
     Acknowledged,
     ActionAdded,
     ActionDone,
-    AlertCleared,
-    AlertReceived,
     ChannelOpened,
     ChatMessage,
     Closed,
     Declared,
-    EntryAmended,
-    EntryRetracted,
     Event,
     EvidencePinned,
     FixRecorded,
-    HandoverOffered,
     ItemChecked,
     ItemUnchecked,
-    Milestone,
-    MilestoneAmended,
     NewEntry,
     Noted,
     NoteKind,
@@ -41,7 +34,6 @@ from warroom.incident.events import (
     Reopened,
     Resolved,
     RoleAssigned,
-    RoleReleased,
     Section,
     SectionWritten,
     SeveritySet,
@@ -49,7 +41,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.identity import outside_id
-from warroom.incident.incident import Incident, moved_along
+from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
 
 INCIDENT_LISTS = ("detection", "investigation", "resolution", "recovery", "post_incident")
@@ -140,7 +132,8 @@ def required(text: str, what: str, remedy: str = "") -> str:
     return text
 
 
-def _past(at: datetime, context: CommandContext, what: str, field: str = "") -> datetime:
+def not_in_future(at: datetime, context: CommandContext, what: str, field: str = "") -> datetime:
+    """Return ``at``. Raises ``Refusal`` if that is still to come; ``what`` and ``field`` are named in it."""
     # A minute's grace: two machines' clocks never quite agree.
     if at > context.now + timedelta(minutes=1):
         raise Refusal(f"{what} is in the future", "Give a past time, such as -10m or 14:03.").about(field)
@@ -169,8 +162,8 @@ class Declare:
         impact = required(self.impact, "The impact", "Say in a sentence what users notice.")
         # The framework treats what is not yet known as the higher severity.
         severity = context.playbook.severity(self.severity or context.playbook.severities[0].id)
-        started = _past(self.started_at or context.now, context, "The start", "started")
-        detected = _past(self.detected_at, context, "The detection") if self.detected_at else None
+        started = not_in_future(self.started_at or context.now, context, "The start", "started")
+        detected = not_in_future(self.detected_at, context, "The detection") if self.detected_at else None
         if detected and detected < started:
             raise Refusal("It was detected before it started", "Give an earlier start.").about("started")
         return [
@@ -319,87 +312,6 @@ class Close:
         return [Closed(reason=self.reason.strip())]
 
 
-# ── roles ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Assign:
-    """Give a role to a person, whoever held it before."""
-
-    role: str
-    person: str
-
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        role = context.playbook.role(self.role)
-        person = required(self.person, "The person", "Name who takes the role.")
-        held = incident.roles.get(role.id)
-        if held and held.person == person:
-            raise Refusal(f"{person} is {role.title} already", "Nothing to do.")
-        return [RoleAssigned(role=role.id, title=role.title, person=person)]
-
-
-@dataclass(frozen=True, slots=True)
-class TakeRoles:
-    """Take every role that nobody holds."""
-
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        free = [role for role in context.playbook.roles if role.id not in incident.roles]
-        if not free:
-            raise Refusal("Every role has somebody", "Hand one over, or release it first.")
-        return [RoleAssigned(role=role.id, title=role.title, person=context.by) for role in free]
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Take a role from its holder."""
-
-    role: str
-
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        role = context.playbook.role(self.role)
-        held = incident.roles.get(role.id)
-        if not held:
-            raise Refusal(f"Nobody is {role.title}", "Nothing to do.")
-        return [RoleReleased(role=role.id, title=role.title, person=held.person)]
-
-
-@dataclass(frozen=True, slots=True)
-class HandOver:
-    """Offer a role to another person; they hold it only once they accept."""
-
-    role: str
-    to: str
-    briefing: str = ""
-
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        role = context.playbook.role(self.role)
-        to = required(self.to, "The person", "Name who takes over.")
-        held = incident.roles.get(role.id)
-        if not held:
-            raise Refusal(f"Nobody is {role.title}", f"Assign it: warroom assign {role.id} {to}.")
-        if held.person == to:
-            raise Refusal(f"{to} is {role.title} already", "Nothing to do.")
-        return [
-            HandoverOffered(
-                role=role.id, title=role.title, holder=held.person, to=to, briefing=self.briefing.strip()
-            )
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptHandover:
-    """Say yes to a role that is offered."""
-
-    role: str
-
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        role = context.playbook.role(self.role)
-        held = incident.roles.get(role.id)
-        if not held or not held.offered_to:
-            raise Refusal(f"{role.title} has not been offered to anyone", "Offer it first: warroom handover.")
-        return [RoleAssigned(role=role.id, title=role.title, person=held.offered_to, handed_over_by=held.person)]
-
-
 # ── the checklist ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -534,66 +446,6 @@ class RecordChat:
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiveAlert:
-    """Record an alert. Only the drill player sets ``drill``.
-
-    ``fingerprint`` identifies the alert at its source: received twice for the same time, it is one entry.
-    """
-
-    name: str
-    source: str = ""
-    service: str = ""
-    detail: str = ""
-    fired_at: datetime | None = None
-    drill: bool = False
-    fingerprint: str = ""
-    severity: str = ""
-    url: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
-
-    def entry(self, context: CommandContext) -> NewEntry:
-        """Return the entry to record. Raises ``BadInput`` for an alert without a name."""
-        fired = self.fired_at or context.now
-        event = AlertReceived(
-            name=required(self.name, "The alert"),
-            source=self.source,
-            service=self.service,
-            detail=self.detail,
-            fired_at=fired,
-            drill=self.drill,
-            fingerprint=self.fingerprint,
-            severity=self.severity,
-            url=self.url,
-            labels=self.labels,
-        )
-        if not self.fingerprint:
-            return NewEntry(event, context.new_id())
-        return NewEntry(event, outside_id("alert", self.source, self.fingerprint, fired.isoformat()))
-
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        return [self.entry(context)]
-
-
-@dataclass(frozen=True, slots=True)
-class ClearAlert:
-    """Record that an alert is over. ``alert`` is the entry that recorded it."""
-
-    alert: UUID
-    name: str
-    cleared_at: datetime | None = None
-    after_closing: ClassVar[bool] = True
-
-    def entry(self, context: CommandContext) -> NewEntry:
-        """Return the entry to record."""
-        cleared = self.cleared_at or context.now
-        event = AlertCleared(alert=self.alert, name=self.name, cleared_at=cleared)
-        return NewEntry(event, outside_id("alert cleared", str(self.alert)))
-
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        return [self.entry(context)]
-
-
-@dataclass(frozen=True, slots=True)
 class PostUpdate:
     """Say something to an audience. Updates to customers need the incident commander's OK.
 
@@ -716,79 +568,6 @@ class CompleteAction:
         if item.done_at:
             raise Refusal(f"{item.id} is already done", "Nothing to do.")
         return [ActionDone(action=item.entry, words=item.words)]
-
-
-# ── corrections ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class AmendEntry:
-    """Correct the text or the time of an entry. ``entry`` is a row number, an id or the beginning of one."""
-
-    entry: str
-    words: str | None = None
-    at: datetime | None = None
-    after_closing: ClassVar[bool] = True
-
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        row = incident.find_row(self.entry)
-        if row.retracted:
-            raise Refusal(f"Entry {row.number} is retracted", "Write a new note instead.")
-        words = None if self.words is None else required(self.words, "The text")
-        at = _past(self.at, context, "The time") if self.at else None
-        if (words is None or words == row.text) and (at is None or at == row.at):
-            raise Refusal("It already says that", "Change the text or the time.")
-        return [EntryAmended(entry=row.id, words=words, at=at)]
-
-
-RETRACTABLE = ("noted", "evidence", "fix", "chat", "alert")
-
-
-@dataclass(frozen=True, slots=True)
-class RetractEntry:
-    """Retract an entry. What changed the incident is undone by its own command instead.
-
-    ``entry`` is a row number, an id or the beginning of one.
-    """
-
-    entry: str
-    reason: str = ""
-    after_closing: ClassVar[bool] = True
-
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        row = incident.find_row(self.entry)
-        if row.retracted:
-            raise Refusal(f"Entry {row.number} is already retracted", "Nothing to do.")
-        if row.entry.event.kind not in RETRACTABLE:
-            raise Refusal(
-                f"A {row.kind} entry cannot be retracted",
-                "Undo it with its own command, or amend its text or time.",
-            )
-        return [EntryRetracted(entry=row.id, reason=self.reason.strip())]
-
-
-@dataclass(frozen=True, slots=True)
-class AmendMilestone:
-    """Say when a milestone really was."""
-
-    milestone: Milestone
-    at: datetime
-    reason: str = ""
-    after_closing: ClassVar[bool] = True
-
-    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        at = _past(self.at, context, f"{self.milestone.capitalize()}")
-        known = incident.milestones
-        if self.milestone == "resolved" and "resolved" not in known:
-            raise Refusal(f"{incident.id} is not resolved", "Resolve it first.")
-        after = {**known, **moved_along(known, self.milestone, at)}
-        start, end = after["started"], after.get("resolved", context.now + timedelta(minutes=1))
-        if not all(start <= when <= end for when in after.values()):
-            raise Refusal(
-                f"{self.milestone.capitalize()} would be outside the incident",
-                "Started is first and resolved last: correct the other milestone first.",
-            )
-        return [MilestoneAmended(milestone=self.milestone, at=at, reason=self.reason.strip())]
 
 
 @dataclass(frozen=True, slots=True)

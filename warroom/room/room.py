@@ -15,15 +15,13 @@ from zoneinfo import ZoneInfo
 from warroom.config.settings import Settings
 from warroom.connect.ports import Chat
 from warroom.errors import Conflict, JournalError, NotFound, Refusal, WarroomError
+from warroom.incident.alerts import ClearAlert, ReceiveAlert
 from warroom.incident.commands import (
-    Assign,
-    ClearAlert,
     Command,
     CommandContext,
     Declare,
     OpenChannel,
     PostUpdate,
-    ReceiveAlert,
     RecordChat,
     confirm_ready,
     decide,
@@ -41,6 +39,7 @@ from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
 from warroom.incident.presence import LASTS, Presence
 from warroom.incident.readings import Observation
+from warroom.incident.roles import Assign
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import TeamState, fold_team
 from warroom.journal.port import Journal

@@ -9,21 +9,9 @@ import click
 from warroom.cli import output
 from warroom.cli.context import CliContext, pick, pick_item, pick_person, pick_role, pick_severity, verb
 from warroom.cli.reporting import deliver, execute, join_words, text_argument, warn_of_unknown_person
-from warroom.incident.commands import (
-    AcceptHandover,
-    Acknowledge,
-    Assign,
-    Check,
-    Declare,
-    HandOver,
-    Release,
-    Reopen,
-    Resolve,
-    SetSeverity,
-    SetStatus,
-    Uncheck,
-)
+from warroom.incident.commands import Acknowledge, Check, Declare, Reopen, Resolve, SetSeverity, SetStatus, Uncheck
 from warroom.incident.readings import of_last_minute
+from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release
 
 SECTION = "Run the incident"
 

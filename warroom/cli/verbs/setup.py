@@ -11,7 +11,7 @@ from warroom.cli.context import CliContext, data_folder, pick, verb
 from warroom.cli.reporting import join_words, text_argument
 from warroom.config.paths import AppPaths, write_atomically
 from warroom.errors import BadInput, Refusal, SettingsError, WarroomError
-from warroom.incident.commands import ReceiveAlert
+from warroom.incident.alerts import ReceiveAlert
 
 SECTION = "Setup"
 

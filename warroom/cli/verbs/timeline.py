@@ -9,7 +9,8 @@ import click
 
 from warroom.cli.context import CliContext, pick, pick_person, verb
 from warroom.cli.reporting import execute, join_words, text_argument
-from warroom.incident.commands import AmendEntry, AmendMilestone, Note, Pin, RecordFix, RetractEntry
+from warroom.incident.commands import Note, Pin, RecordFix
+from warroom.incident.corrections import AmendEntry, AmendMilestone, RetractEntry
 from warroom.incident.events import MILESTONES
 from warroom.incident.investigation import AssignTask, ConfirmHypothesis, RuleOutHypothesis, Undo
 

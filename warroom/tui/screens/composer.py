@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shlex
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import partial
 from typing import ClassVar
 
@@ -37,6 +35,19 @@ from warroom.tui.panes.state import describe_presence
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import ChoiceInput, FieldArea, FieldInput
 from warroom.tui.screens.form_screen import Draft, FormScreen, describe_error
+from warroom.tui.screens.message_fields import (
+    LISTS,
+    LONG,
+    READERS,
+    RESOLVED,
+    STATUSES,
+    TIMES,
+    caught_up,
+    field_hint,
+    field_label,
+    rendered,
+    time_hint,
+)
 from warroom.tui.widgets.audience_tabs import AudienceTabs
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.destinations import DestinationList
@@ -45,37 +56,6 @@ from warroom.tui.widgets.text import URGENCY_STYLE, URGENCY_WORD, block, join, l
 
 PREVIEW_S = 0.12
 """So long nothing may be typed before the preview is made anew."""
-
-LONG = ("impact", "actions", "timeline", "next_steps", "root_cause", "customer_impact")
-"""Fields that get several lines; so does any that is drafted with more than one."""
-
-LISTS = ("actions", "next_steps")
-"""Fields with one thing per line."""
-
-TIMES = ("eta", "next_update")
-"""Fields that are a time, shown as it will be read."""
-
-STATUSES = ("Investigating", "Identified", "Monitoring", "Mitigated")
-"""What an update usually says about the status, the words of the common status pages."""
-
-RESOLVED = ("Resolved", "Resolved, monitoring")
-
-READERS: Mapping[Audience, str] = {"team": "the team", "customers": "customers", "executives": "executives"}
-
-
-_BOLD = re.compile(r"(\*{1,2})(?=\S)(.+?)(?<=\S)\1")
-_BULLET = re.compile(r"^(\s*)[-*] ", re.MULTILINE)
-
-
-def rendered(text: str) -> Content:
-    """The text of a message as a chat shows it: bold words and bullets instead of their marks."""
-    parts: list[Content] = []
-    at = 0
-    text = _BULLET.sub(r"\1• ", text)
-    for bold in _BOLD.finditer(text):
-        parts += [block(text[at : bold.start()]), block(bold[2], "bold")]
-        at = bold.end()
-    return Content("").join([*parts, block(text[at:])])
 
 
 class PreviewText(VerticalScroll, can_focus=True):
@@ -282,7 +262,7 @@ class ComposerScreen(FormScreen):
         self._given = {}
         for name in LISTS:
             if name in typed and name not in given:
-                values[name] = _caught_up(typed[name], kept.get(f"base.{name}", ""), drafted[name])
+                values[name] = caught_up(typed[name], kept.get(f"base.{name}", ""), drafted[name])
         fields = self.query_one("#fields", VerticalScroll)
         await fields.remove_children()
         await fields.mount(*(self._row(name, values[name]) for name in drafted), *self._approval(kept))
@@ -306,9 +286,9 @@ class ComposerScreen(FormScreen):
 
     def _row(self, name: str, value: str) -> Widget:
         past = name == "impact" and (self.incident.impact_ended or self.template == "resolution")
-        label = Static("Impact was" if past else _label(name), classes="label", markup=False)
+        label = Static("Impact was" if past else field_label(name), classes="label", markup=False)
         if name in LONG or "\n" in value:
-            area = FieldArea(value, id=f"field-{name}", placeholder=_hint(name))
+            area = FieldArea(value, id=f"field-{name}", placeholder=field_hint(name))
             area.add_class("-two" if name in ("impact", "timeline") else "-tall" if name == "actions" else "-some")
             return Horizontal(label, area, classes="row")
         if name == "status":
@@ -317,7 +297,9 @@ class ComposerScreen(FormScreen):
             hint.set_content(literal("↑↓ choose", "$text-quiet"))
             choice = ChoiceInput(literal(value).plain, choices, id=f"field-{name}")
             return Horizontal(label, choice, hint, classes="row -hinted")
-        field = FieldInput(literal(value).plain, id=f"field-{name}", placeholder=_hint(name), select_on_focus=False)
+        field = FieldInput(
+            literal(value).plain, id=f"field-{name}", placeholder=field_hint(name), select_on_focus=False
+        )
         if name not in TIMES:
             return Horizontal(label, field, classes="row")
         return Horizontal(label, field, Bar(id=f"hint-{name}", classes="hint"), classes="row -hinted")
@@ -513,25 +495,10 @@ class ComposerScreen(FormScreen):
         for name in TIMES:
             found = self.query(f"#hint-{name}")
             if found and self.ready:
-                found.first(Bar).set_content(self._time_hint(name))
-
-    def _time_hint(self, name: str) -> Content:
-        typed, now, zone = self._text(name).strip(), self.context.now(), self.context.zone
-        needed = name == "next_update" and self.audience == "team"
-        if not typed:
-            return Content.styled("✗ needed: +15m or 14:30", "$text-error") if needed else Content("")
-        try:
-            at = timing.read_moment(typed, now, zone, ahead=True)
-        except BadInput:
-            if name == "eta":
-                return Content("as it stands")
-            return Content.styled("✗ not a time: +15m or 14:30", "$text-error")
-        here = at.astimezone(zone)
-        day = "" if here.date() == now.astimezone(zone).date() else f"{here:%Y-%m-%d} "
-        moment = f"{day}{here:%H:%M} {here.tzname()}"
-        if at <= now:
-            return literal(f"✗ {moment} is past", "$text-error")
-        return literal(f"= {moment}, in {timing.format_duration(max(timedelta(seconds=1), at - now))}")
+                context = self.context
+                found.first(Bar).set_content(
+                    time_hint(name, self._text(name), self.audience, context.now(), context.zone)
+                )
 
     def complain(self, text: str) -> None:
         problem = self.query_one("#problem", Static)
@@ -697,24 +664,3 @@ class ComposerScreen(FormScreen):
                 field.load_text(sanitize(after))
                 field.move_cursor(field.document.end)
         field.focus()
-
-
-def _label(name: str) -> str:
-    own = {"eta": "ETA", "service_description": "Service"}
-    return own.get(name) or name.replace("_", " ").capitalize()
-
-
-def _hint(name: str) -> str:
-    return {
-        "eta": "14:40 or +20m",
-        "next_update": "+15m or 14:30",
-        "actions": "one action per line",
-        "next_steps": "one step per line",
-        "impact": "what readers notice",
-    }.get(name, "")
-
-
-def _caught_up(typed: str, base: str, drafted: str) -> str:
-    """What was typed, and the drafted lines that were not there yet when it was."""
-    seen = {*base.splitlines(), *typed.splitlines()}
-    return "\n".join([typed.rstrip("\n"), *(line for line in drafted.splitlines() if line not in seen)])

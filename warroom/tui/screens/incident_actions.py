@@ -10,30 +10,22 @@ from typing import ClassVar, cast
 from textual.binding import BindingType
 
 from warroom.errors import BadInput
-from warroom.incident import commands as decisions
-from warroom.incident import timing
+from warroom.incident import commands, timing
 from warroom.incident.commands import (
-    AcceptHandover,
     Acknowledge,
     AddAction,
-    AmendEntry,
-    AmendMilestone,
-    Assign,
     Check,
     Close,
     Command,
     CompleteAction,
-    HandOver,
     Note,
     RecordFix,
-    Release,
     Reopen,
-    RetractEntry,
     SetSeverity,
     SetStatus,
-    TakeRoles,
     Uncheck,
 )
+from warroom.incident.corrections import AmendEntry, AmendMilestone, RetractEntry
 from warroom.incident.events import MILESTONES, Milestone, NoteKind
 from warroom.incident.incident import TimelineRow
 from warroom.incident.investigation import (
@@ -45,6 +37,7 @@ from warroom.incident.investigation import (
 )
 from warroom.incident.quick_note import parse_quick_note
 from warroom.incident.readings import Reading
+from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release, TakeRoles
 from warroom.room.snapshot import incident_brief
 from warroom.tui.actions import bindings, key_of
 from warroom.tui.screens.brief import BriefScreen
@@ -524,7 +517,7 @@ class IncidentActions(PostMortemActions):
         )
 
     async def do_close(self) -> None:
-        owed = decisions.close_blockers(self.incident, self.context.room.playbook)
+        owed = commands.close_blockers(self.incident, self.context.room.playbook)
         if not owed:
             await self.run_command(Close())
             return
