@@ -18,8 +18,8 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -32,11 +32,12 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
+from harness.fakes import Clock, FakeChat
 from warroom.config.loading import load_playbook
 from warroom.config.paths import shipped
 from warroom.config.rota import OnCall
 from warroom.config.settings import Destination, Person, Service, Settings, Team
-from warroom.incident.delivery import Channel, Delivery, Message, Opening, Receipt
+from warroom.incident.delivery import Delivery
 from warroom.incident.playbook import Playbook
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room.outbox import OutboxWorker
@@ -72,60 +73,6 @@ class Playing:
         self.running = False
 
 
-class Clock:
-    """The room's clock: stands still until it is moved."""
-
-    def __init__(self, at: datetime = START) -> None:
-        self.at = at
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def pass_(self, **span: float) -> None:
-        """Let time go by: ``pass_(minutes=3)``."""
-        self.at += timedelta(**span)
-
-
-@dataclass
-class RecordingChat:
-    """A chat that records its posts. ``fails`` are raised one by one, the first one first, by the posts to come."""
-
-    name: str
-    max_length: int = 40_000
-    dedupes: bool = True
-    reads_back: bool = False
-    posts: list[Message] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    fails: list[Exception] = field(default_factory=list)
-
-    def render(self, message: Message) -> str:
-        """The text with the destination's name in front, so that previews can be distinguished."""
-        return f"[{self.name}] {message.text}"
-
-    async def open(self, opening: Opening, key: str) -> Channel:
-        return Channel(id=f"C-{self.name}", name=f"#{opening.name}")
-
-    async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
-        if self.fails:
-            raise self.fails.pop(0)
-        if key not in self.keys:
-            self.keys.append(key)
-            self.posts.append(message)
-        return Receipt(id=f"M{len(self.posts)}", url=f"https://chat.example/{self.name}/{len(self.posts)}")
-
-    async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
-        return Receipt()
-
-    async def find(self, channel: Channel, key: str) -> Receipt | None:
-        return None
-
-    async def check(self) -> str:
-        return self.name
-
-    async def close(self) -> None:
-        return
-
-
 PEOPLE = (
     Person(name="Alice", roles=("incident_commander",)),
     Person(name="Bob"),
@@ -158,14 +105,14 @@ class AppHarness:
         *,
         by: str = "Alice",
         clock: Clock | None = None,
-        chats: Mapping[str, RecordingChat] | None = None,
+        chats: Mapping[str, FakeChat] | None = None,
         playbook: Playbook | None = None,
         **changes: Any,
     ) -> None:
         self.folder = folder
-        self.clock = clock or Clock()
+        self.clock = clock or Clock(START)
         self.settings = settings(**changes)
-        self.chats = dict(chats or {name: RecordingChat(name) for name in self.settings.destinations})
+        self.chats = dict(chats or {name: FakeChat(name, dedupes=True) for name in self.settings.destinations})
         self.journal = SqliteJournal(folder / "journal.sqlite", reads_anyway=True)
         self.room = WarRoom(
             self.journal,

@@ -19,8 +19,6 @@ from harness.app import (
     SMALL,
     START,
     AppHarness,
-    Clock,
-    RecordingChat,
     SingleScreenApp,
     run_console,
     run_screen,
@@ -31,6 +29,7 @@ from harness.app import (
     type_in,
     until,
 )
+from harness.fakes import Clock, FakeChat
 from hypothesis import example, given
 from hypothesis import strategies as st
 from textual import events
@@ -58,7 +57,7 @@ def incident(folder: Path, *, lead: str = "Alice", by: str = "Alice", **how: Any
         harness.room.declare(
             Declare("checkout-api", "Card payments fail", started_at=START - timedelta(minutes=12)), commander=lead
         )
-        harness.clock.pass_(minutes=6)
+        harness.clock.later(minutes=6)
         yield harness
 
 
@@ -112,7 +111,7 @@ async def test_the_preview_is_letter_by_letter_what_is_posted(tmp_path: Path, si
             await pilot.press("ctrl+s")
             await settle(pilot)
         await asyncio.to_thread(harness.deliver)
-        assert harness.chats["chat"].posts[-1].text == shown.message.text
+        assert harness.chats["chat"].messages[-1].text == shown.message.text
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -179,7 +178,7 @@ async def test_a_secret_is_masked_in_the_preview_and_said(tmp_path: Path) -> Non
 
 async def test_a_text_that_is_too_long_for_one_post_is_said(tmp_path: Path) -> None:
     with incident(
-        tmp_path, chats={"chat": RecordingChat("chat", max_length=120), "mail": RecordingChat("mail")}
+        tmp_path, chats={"chat": FakeChat("chat", dedupes=True, max_length=120), "mail": FakeChat("mail")}
     ) as harness:
         async with run_screen(harness, composing()) as pilot:
             text = screen_text(pilot.app)
@@ -187,7 +186,7 @@ async def test_a_text_that_is_too_long_for_one_post_is_said(tmp_path: Path) -> N
             assert "(1/" in text
 
 
-class SlowChat(RecordingChat):
+class SlowChat(FakeChat):
     """Renders only once it may, where the text says ``slow``."""
 
     def render(self, message: Message) -> str:
@@ -201,9 +200,9 @@ class SlowChat(RecordingChat):
 
 
 async def test_a_stale_preview_cannot_land(tmp_path: Path) -> None:
-    chat = SlowChat("chat")
+    chat = SlowChat("chat", dedupes=True)
     chat.begun, chat.free = threading.Event(), threading.Event()
-    with incident(tmp_path, chats={"chat": chat, "mail": RecordingChat("mail")}) as harness:
+    with incident(tmp_path, chats={"chat": chat, "mail": FakeChat("mail", dedupes=True)}) as harness:
         async with run_screen(harness, composing()) as pilot:
             await put(pilot, "status", "slow")
             await until(pilot, chat.begun.is_set)
@@ -220,7 +219,7 @@ async def test_a_destination_that_is_set_up_wrong_is_said_and_costs_nothing(
 ) -> None:
     with incident(tmp_path) as harness:
 
-        def wrong(name: str) -> RecordingChat:
+        def wrong(name: str) -> FakeChat:
             raise SettingsError("SLACK_TOKEN is not set", "Set it.", place="[destinations.chat]")
 
         monkeypatch.setattr(harness.room, "chats", wrong)
@@ -409,7 +408,7 @@ async def test_the_countdown_to_the_next_update_stays_in_sight_while_one_writes(
     with incident(tmp_path) as harness:
         async with run_screen(harness, composing("update")) as pilot:
             assert re.search(r"update in \d+ min", screen_text(pilot.app))
-            harness.clock.pass_(minutes=40)
+            harness.clock.later(minutes=40)
             composer(pilot.app).tick()
             await settle(pilot)
             assert re.search(r"update \d+ min OVERDUE", screen_text(pilot.app))
@@ -491,7 +490,7 @@ async def test_a_second_update_within_a_minute_asks_before_it_goes_out(tmp_path:
         before = len(posted(harness))
         async with run_screen(harness, composing(template), LARGE) as pilot:
             other.room.post_update("INC-1", template, {}, approved_by="Alice")
-            harness.clock.pass_(seconds=20)
+            harness.clock.later(seconds=20)
             for _ in range(1 + template.startswith("customer")):  # customers take a second key
                 await pilot.press("ctrl+s")
                 await settle(pilot)
@@ -554,7 +553,7 @@ async def test_a_draft_of_an_earlier_version_opens_and_is_said_to_be_anybodys(tm
 
 @pytest.mark.parametrize("leaving", ["escape", "kill"])
 async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> None:
-    clock = Clock()
+    clock = Clock(START)
     with incident(tmp_path, clock=clock) as harness:
         harness.room.execute("INC-1", Note("DB pool exhausted", "finding"))
         async with run_screen(harness, composing()) as pilot:
@@ -567,7 +566,7 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
                 kept = harness.journal.draft("INC-1/update/Alice")
         if leaving == "kill":
             harness.journal.save_draft("INC-1/update/Alice", kept)
-    clock.pass_(minutes=4)
+    clock.later(minutes=4)
     with AppHarness(tmp_path, clock=clock) as harness:
         harness.room.execute("INC-1", Note("eu-1 only", "finding"))
         async with run_screen(harness, composing()) as pilot:
@@ -740,7 +739,7 @@ async def test_from_declaring_to_a_post_that_arrived_on_the_whole_console(
             await pilot.press("escape")
             await settle(pilot)
             assert "INC-1" in screen_text(pilot.app)
-        assert [message.marker for message in harness.chats["chat"].posts] == ["INC-1·u1", "INC-1·u2"]
+        assert [message.marker for message in harness.chats["chat"].messages] == ["INC-1·u1", "INC-1·u2"]
 
 
 async def test_a_destination_that_is_badly_set_up_is_said_and_does_not_cost_the_others(tmp_path: Path) -> None:

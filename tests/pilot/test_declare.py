@@ -15,7 +15,6 @@ from harness.app import (
     SMALL,
     START,
     AppHarness,
-    Clock,
     Playing,
     SingleScreenApp,
     run_screen,
@@ -26,6 +25,7 @@ from harness.app import (
     type_in,
     until,
 )
+from harness.fakes import Clock
 from textual import events
 from textual.screen import Screen
 from textual.widgets import Input
@@ -303,7 +303,7 @@ async def test_nobody_need_lead_yet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("leaving", ["escape", "kill"])
 async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> None:
-    clock = Clock()
+    clock = Clock(START)
     with AppHarness(tmp_path, clock=clock) as harness:
         async with run_screen(harness, declaring()) as pilot:
             await type_in(pilot, "checkout-api\tCard paym")
@@ -319,7 +319,7 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
                 kept = harness.journal.draft("new/declare/Alice")
         if leaving == "kill":
             harness.journal.save_draft("new/declare/Alice", kept)
-    clock.pass_(minutes=7)
+    clock.later(minutes=7)
     with AppHarness(tmp_path, clock=clock) as harness:
         async with run_screen(harness, declaring()) as pilot:
             assert value(pilot.app, "service") == "checkout-api"

@@ -37,7 +37,7 @@ async def incident(folder: Path, *fails: Exception) -> AsyncIterator[AppHarness]
     with AppHarness(folder) as harness:
         chat = harness.chats["chat"]
         chat.dedupes = False
-        chat.fails = list(fails)
+        chat.outcomes = list(fails)
         harness.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
         await asyncio.to_thread(harness.deliver, 1.0)
         yield harness
@@ -54,10 +54,10 @@ def post(harness: AppHarness) -> Delivery:
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_state_has_its_word_and_its_sign(tmp_path: Path, size: tuple[int, int]) -> None:
     async with incident(tmp_path, Unconfirmed("No answer came")) as harness:
-        harness.chats["chat"].fails = [Rejected("channel_is_archived", "Unarchive the channel.")]
+        harness.chats["chat"].outcomes = [Rejected("channel_is_archived", "Unarchive the channel.")]
         harness.room.post_update("INC-1", "update", {})
         await asyncio.to_thread(harness.deliver, 1.0)
-        harness.chats["chat"].fails = [NotSent("chat is busy", retry_after=9)]
+        harness.chats["chat"].outcomes = [NotSent("chat is busy", retry_after=9)]
         harness.room.post_update("INC-1", "update", {})
         await asyncio.to_thread(harness.deliver, 1.0)
         harness.room.post_update("INC-1", "customer_initial", {})
@@ -68,7 +68,7 @@ async def test_every_state_has_its_word_and_its_sign(tmp_path: Path, size: tuple
             for words in (*states, *rows, "No answer came"):
                 assert words in text, words
             assert all(len(line) <= size[0] for line in screen_lines(pilot.app))
-            await pilot.press("down")
+            await pilot.press("down", "down")
             await settle(pilot)
             assert "channel_is_archived" in screen_text(pilot.app)
             assert "Unarchive the channel." in screen_text(pilot.app)
@@ -102,7 +102,7 @@ async def test_a_person_settles_what_nobody_knows(
         assert post(harness).state is state
         if state is DeliveryState.PENDING:
             await asyncio.to_thread(harness.deliver)
-            assert [message.marker for message in harness.chats["chat"].posts] == ["INC-1·u1"]
+            assert [message.marker for message in harness.chats["chat"].messages] == ["INC-1·u1"]
 
 
 async def test_what_arrived_is_not_asked_about(tmp_path: Path) -> None:

@@ -76,11 +76,11 @@ async def test_the_briefing_counts_down_and_closes_by_itself(harness: AppHarness
     drill = Recorder(harness.room)
     async with run_console(harness, drill=drill, briefing=BRIEFING) as pilot:
         screen = card(pilot)
-        harness.clock.pass_(seconds=3)
+        harness.clock.later(seconds=3)
         screen.tick()
         await settle(pilot)
         assert "The alert comes in 2 s" in screen_text(pilot.app) and drill.started == []
-        harness.clock.pass_(seconds=2)
+        harness.clock.later(seconds=2)
         screen.tick()
         screen.tick()
         await until(pilot, lambda: drill.started == [True])

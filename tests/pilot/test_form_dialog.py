@@ -163,11 +163,11 @@ async def test_a_proposal_without_an_objection_becomes_a_decision_when_the_time_
             await pilot.press("enter")  # early: nothing is decided
             await settle(pilot)
             assert pilot.app.screen is poll
-            harness.clock.pass_(seconds=59)
+            harness.clock.later(seconds=59)
             poll.tick()
             await settle(pilot)
             assert "— 1 s" in screen_text(pilot.app)
-            harness.clock.pass_(seconds=1)
+            harness.clock.later(seconds=1)
             poll.tick()
             await until(pilot, lambda: poll not in pilot.app.screen_stack)
             texts = [row.text for row in harness.room.incident(incident_id).rows if row.kind == "decision"]

@@ -50,7 +50,7 @@ def _incident(harness: AppHarness, *, over: bool) -> str:
 
     def do(*commands: Command) -> None:
         for command in commands:
-            clock.pass_(minutes=1)
+            clock.later(minutes=1)
             room.execute(incident_id, command)
 
     do(
@@ -62,7 +62,7 @@ def _incident(harness: AppHarness, *, over: bool) -> str:
     )
     room.post_update(incident_id, "update", {"next_update": "+15m"})
     room.record_chat(incident_id, RecordChat("Carol", "slack", "refunds are failing as well"))
-    clock.pass_(minutes=6)
+    clock.later(minutes=6)
     if over:
         do(RecordFix("Rolled back checkout-api to 2026.01.27", True, "deploy 2026.01.28 again"))
         do(*(Check(item.id) for item in room.playbook.checklists["recovery"].items), Resolve())

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from harness.app import DEADLINE_S, AppHarness, Clock, run_console, toasts, until
+from harness.app import DEADLINE_S, AppHarness, run_console, toasts, until
+from harness.fakes import Clock
 from textual import events
 from textual.command import CommandPalette
 from textual.keys import _character_to_key
@@ -131,7 +132,7 @@ def disturb(chance: random.Random, other: WarRoom, log: Path, clock: Clock) -> N
         for _ in range(chance.randrange(30)):
             level = chance.choice(["INFO", "WARN", "ERROR", "FATAL"])
             file.write(f"2026-01-28T13:{chance.randrange(60):02}:00Z {level} [x] {'y' * chance.randrange(300)}\n")
-    clock.pass_(seconds=chance.randrange(200))
+    clock.later(seconds=chance.randrange(200))
     what = chance.randrange(4)
     if what == 0:
         other.receive_alert(ReceiveAlert("high error rate", source="monitoring", service="checkout-api"))

@@ -450,7 +450,7 @@ async def test_a_delivery_that_next_asks_about_is_under_the_cursor(harness: AppH
     from warroom.errors import Rejected
     from warroom.tui.screens.deliveries import DeliveriesScreen
 
-    harness.chats["chat"].fails = [Rejected("channel not found")]
+    harness.chats["chat"].outcomes = [Rejected("channel not found")]
     incident_id = declared(harness, Acknowledge())
     await asyncio.to_thread(harness.deliver)
     async with in_war_room(harness, incident_id) as pilot:
@@ -527,7 +527,7 @@ async def follow(pilot: Pilot[Any], harness: AppHarness, incident_id: str, chanc
         if isinstance(top(pilot), Detail):  # the score of a drill that was closed
             assert "targets met" in screen_text(pilot.app)
             await press(pilot, "escape")
-        harness.clock.pass_(seconds=20)
+        harness.clock.later(seconds=20)
         top(pilot).tick()
         await settle(pilot)
         if chance.random() < 0.7:
@@ -559,7 +559,7 @@ def muddle(harness: AppHarness, incident_id: str, chance: random.Random) -> None
     """Some of what happens in an incident, in any order."""
     roles = [role.id for role in PLAYBOOK.roles]
     for _ in range(chance.randint(0, 15)):
-        harness.clock.pass_(seconds=chance.randint(0, 120))
+        harness.clock.later(seconds=chance.randint(0, 120))
         command: Command = chance.choice(
             [
                 Acknowledge(),

@@ -100,7 +100,7 @@ def harness(tmp_path: Path) -> Iterator[AppHarness]:
 def declared(harness: AppHarness, *commands: Command, commander: str = "Alice") -> str:
     done = harness.room.declare(Declare("checkout-api", "Card payments fail"), commander=commander)
     for command in commands:
-        harness.clock.pass_(minutes=1)
+        harness.clock.later(minutes=1)
         harness.room.execute(done.incident.id, command)
     return done.incident.id
 
@@ -116,7 +116,7 @@ def resolved(harness: AppHarness, *commands: Command) -> str:
     incident_id = declared(harness, Acknowledge(), RecordFix("Rolled back to 2026.01.27", rollback="deploy again"))
     verified(harness, incident_id)
     for command in (Resolve(), *commands):
-        harness.clock.pass_(minutes=1)
+        harness.clock.later(minutes=1)
         harness.room.execute(incident_id, command)
     return incident_id
 
@@ -562,7 +562,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         await press(pilot, "k")
         assert "acknowledged" in now().milestones
 
-        harness.clock.pass_(minutes=2)
+        harness.clock.later(minutes=2)
         await press(pilot, "3", "down", "a")
         assert "assign a role" in form_title(pilot)
         await press(pilot, "enter", "down", "enter")
@@ -579,7 +579,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         await press(pilot, "p", "enter")
         assert len(now().evidence) == 1
 
-        harness.clock.pass_(minutes=12)
+        harness.clock.later(minutes=12)
         await until(pilot, lambda: named("[u]"))
         await press(pilot, "u")
         await until(pilot, lambda: "Preview" in screen_text(pilot.app) or "chat" in screen_text(pilot.app))
@@ -587,7 +587,7 @@ async def test_an_incident_from_its_alert_to_its_closing_by_the_keys_the_screen_
         await until(pilot, lambda: len(now().posts) == 2)
         await until(pilot, lambda: isinstance(top(pilot), WarRoomScreen))
 
-        harness.clock.pass_(minutes=5)
+        harness.clock.later(minutes=5)
         await press(pilot, "f")
         await type_in(pilot, "Raised the pool to 200")
         await press(pilot, "ctrl+s")
@@ -1008,7 +1008,7 @@ async def test_an_overdue_update_rings_once_and_again_only_after_the_next_promis
         screen = top(pilot)
         screen.tick()
         assert not rung
-        harness.clock.pass_(minutes=40)
+        harness.clock.later(minutes=40)
         for _ in range(3):
             screen.tick()
             await settle(pilot)
@@ -1017,7 +1017,7 @@ async def test_an_overdue_update_rings_once_and_again_only_after_the_next_promis
         await asyncio.to_thread(harness.room.post_update, incident_id, "update", {"next_update": "+15m"})
         await settle(pilot)
         assert "OVERDUE" not in screen_text(pilot.app)
-        harness.clock.pass_(minutes=40)
+        harness.clock.later(minutes=40)
         screen.tick()
         assert len(rung) == 2
 
@@ -1027,7 +1027,7 @@ async def test_the_bell_can_be_switched_off(tmp_path: Path) -> None:
         incident_id = declared(harness, Acknowledge())
         async with in_war_room(harness, incident_id) as pilot:
             rung = _count_bells(pilot.app)
-            harness.clock.pass_(minutes=40)
+            harness.clock.later(minutes=40)
             top(pilot).tick()
             assert not rung
 
@@ -1391,9 +1391,9 @@ async def test_home_lists_what_is_open_with_its_clock_and_what_is_over_with_what
     harness: AppHarness,
 ) -> None:
     resolved(harness)
-    harness.clock.pass_(minutes=5)
+    harness.clock.later(minutes=5)
     harness.room.declare(Declare("search-api", "Search is empty", severity="high"))
-    harness.clock.pass_(minutes=3)
+    harness.clock.later(minutes=3)
     async with run_console(harness, LARGE) as pilot:
         text = screen_text(pilot.app)
         assert "INC-2" in text and "3 min" in text and "no IC" in text
@@ -1455,12 +1455,12 @@ async def test_each_timed_step_is_announced_once_when_it_begins(harness: AppHarn
         room = top(pilot)
         assert isinstance(room, WarRoomScreen)
         assert not any("From minute" in text for text in toasts(pilot.app))
-        harness.clock.pass_(minutes=10)
+        harness.clock.later(minutes=10)
         room.tick()
         room.tick()
         assert len([text for text in toasts(pilot.app) if "From minute 10: Isolate the problem" in text]) == 1
         await pilot.resize_terminal(*LARGE)
-        harness.clock.pass_(minutes=10)
+        harness.clock.later(minutes=10)
         room.tick()
         assert any("minute 20" in text and "Rollback deployment?" in text for text in toasts(pilot.app))
 
@@ -1483,7 +1483,7 @@ async def test_it_is_said_once_that_somebody_else_composes_an_update(harness: Ap
         await until(pilot, lambda: "Also here" in screen_text(pilot.app) and "  Bob" in screen_text(pilot.app))
         assert toasts(pilot.app) == []
         since = harness.clock()
-        harness.clock.pass_(seconds=12)
+        harness.clock.later(seconds=12)
         await asyncio.to_thread(bob.room.save_presence, incident_id, "composing an update", since)
         await until(pilot, lambda: "Bob is composing an update (12 s)" in screen_text(pilot.app))
         await asyncio.to_thread(bob.room.save_presence, incident_id, "composing an update", since)
@@ -1506,7 +1506,7 @@ async def test_a_console_says_what_it_shows_until_it_is_left(harness: AppHarness
         await press(pilot, "escape")
         await until(pilot, lambda: seen() == [("Alice", "")])
         assert harness.room.others(incident_id) == ()  # not oneself
-        harness.clock.pass_(seconds=30)
+        harness.clock.later(seconds=30)
         assert seen() == []  # a console that was killed is gone after half a minute
         await press(pilot, "H")
         await until(pilot, lambda: seen() == [])
@@ -1665,9 +1665,9 @@ async def test_the_key_bar_follows_the_focus(harness: AppHarness) -> None:
 
 async def test_a_phase_without_timed_steps_is_announced_itself(harness: AppHarness) -> None:
     async with in_war_room(harness, declared(harness), LARGE) as pilot:
-        harness.clock.pass_(minutes=29)
+        harness.clock.later(minutes=29)
         top(pilot).tick()
-        harness.clock.pass_(minutes=1)
+        harness.clock.later(minutes=1)
         top(pilot).tick()
         assert any("From minute 30: Resolution & recovery" in text for text in toasts(pilot.app))
 
@@ -1688,7 +1688,7 @@ async def test_which_of_several_hypotheses_is_meant_is_chosen_from_a_list(harnes
 async def test_alerts_that_say_the_same_are_one_row_and_are_dismissed_together(harness: AppHarness) -> None:
     for name in ("errors", "errors", "queue", "errors"):
         harness.room.receive_alert(ReceiveAlert(name, "Prometheus", "checkout-api", "54 %"))
-        harness.clock.pass_(minutes=1)
+        harness.clock.later(minutes=1)
     async with run_console(harness, (120, 36)) as pilot:
         text = screen_text(pilot.app)
         assert text.count("checkout-api · errors") == 1 and "×3  1 min ago" in text

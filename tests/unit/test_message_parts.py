@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.app import AppHarness, RecordingChat
+from harness.app import AppHarness
+from harness.fakes import FakeChat
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -92,27 +93,27 @@ def test_words_and_lines_stay_whole_where_they_fit() -> None:
 
 
 def test_a_longer_update_is_posted_in_parts_with_keys_of_their_own(tmp_path: Path) -> None:
-    chats = {"chat": RecordingChat("chat", max_length=2_000), "mail": RecordingChat("mail")}
+    chats = {"chat": FakeChat("chat", dedupes=True, max_length=2_000), "mail": FakeChat("mail")}
     with AppHarness(tmp_path, chats=chats) as harness:
         harness.room.updates.measures = lambda name: chats[name]
         incident = harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
         harness.room.post_update(incident, "update", {"impact": "Nobody can pay. " * 200})
         harness.deliver()
-        first, second = chats["chat"].posts[1:]
+        first, second = chats["chat"].messages[1:]
         assert "(1/2)" in first.text and "(2/2)" in second.text
-        assert chats["chat"].keys[1:] == [key := chats["chat"].keys[1], f"{key}.2"]
+        assert chats["chat"].tried[1:] == [key := chats["chat"].tried[1], f"{key}.2"]
         assert all(len(chats["chat"].render(post)) <= 2_000 for post in (first, second))
         preview = harness.room.preview_update(incident, "update", {"impact": "Nobody can pay. " * 200})
         assert [copy.posts for copy in preview.copies] == [2]
 
 
 def test_what_no_number_of_posts_would_hold_is_refused_before_it_is_recorded(tmp_path: Path) -> None:
-    chats = {"chat": RecordingChat("chat", max_length=60), "mail": RecordingChat("mail")}
+    chats = {"chat": FakeChat("chat", dedupes=True, max_length=60), "mail": FakeChat("mail")}
     with AppHarness(tmp_path, chats=chats) as harness:
         harness.room.updates.measures = lambda name: chats[name]
         incident = harness.room.declare(Declare("checkout-api", "Card payments fail " * 20)).incident
         harness.deliver()
-        (declaration,) = chats["chat"].posts
+        (declaration,) = chats["chat"].messages
         assert len(chats["chat"].render(declaration)) <= 60, "a declaration is cut, not refused"
         before = harness.room.incident(incident.id).version
         with pytest.raises(BadInput, match=r"too long for chat: .* 20 posts of 60"):

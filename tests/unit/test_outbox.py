@@ -8,13 +8,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import servers
+from harness.fakes import Clock, FakeChat
 from pydantic import SecretStr
 
 from warroom.config.loading import load_playbook
@@ -39,101 +40,10 @@ START = datetime(2026, 1, 28, 12, 0, tzinfo=UTC)
 PLAYBOOK = load_playbook(Settings())
 
 
-@dataclass
-class Clock:
-    """The time as the test says it."""
-
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def later(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@dataclass
-class ScriptedChat:
-    """A chat whose outcomes are scripted. ``arrived`` is what its readers see, whatever the sender was told.
-
-    An error in ``outcomes`` is raised before a post arrives, or after it if it stands in a tuple.
-    """
-
-    dedupes: bool = False
-    reads_back: bool = False
-    max_length: int = 4000
-    outcomes: list[Any] = field(default_factory=list)
-    openings: list[Opening] = field(default_factory=list)
-    arrived: list[str] = field(default_factory=list)
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    statuses: list[tuple[str, str]] = field(default_factory=list)
-    refuses_to_open: Exception | None = None
-    lost_reads: list[Exception] = field(default_factory=list)
-    gate: asyncio.Event | None = None
-    under_way: int = 0
-    most_under_way: int = 0
-    closed: int = 0
-
-    def render(self, message: Message) -> str:
-        return message.text
-
-    async def open(self, opening: Opening, key: str) -> Channel:
-        self.asked.append(("open", key))
-        if self.refuses_to_open:
-            raise self.refuses_to_open
-        self.openings.append(opening)
-        return Channel(id="C1", name=opening.name)
-
-    async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
-        self.asked.append(("post", key))
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
-        try:
-            if self.gate:
-                await self.gate.wait()
-            outcome = self.outcomes.pop(0) if self.outcomes else None
-            if isinstance(outcome, Exception):
-                raise outcome
-            if not (self.dedupes and key in self.arrived):
-                self.arrived.append(key)
-            if isinstance(outcome, tuple):
-                raise outcome[0]
-            return Receipt(id=f"m-{key}")
-        finally:
-            self.under_way -= 1
-
-    async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
-        self.asked.append(("status", key))
-        outcome = self.outcomes.pop(0) if self.outcomes and self.outcomes[0] == "status" else None
-        if outcome:
-            raise self.outcomes.pop(0)
-        self.statuses.append((previous.id if previous else "", message.title))
-        if previous is None:
-            self.arrived.append(key)
-        return Receipt(id=previous.id if previous else f"s-{key}")
-
-    async def find(self, channel: Channel, key: str) -> Receipt | None:
-        self.asked.append(("find", key))
-        if self.lost_reads:
-            raise self.lost_reads.pop(0)
-        return Receipt(id=f"m-{key}") if key in self.arrived else None
-
-    async def check(self) -> str:
-        return "fake"
-
-    async def close(self) -> None:
-        self.closed += 1
-
-    @property
-    def posts(self) -> list[str]:
-        """The keys tried, in order, statuses and openings left out."""
-        return [key for act, key in self.asked if act == "post"]
-
-
 class RoomHarness:
     """A room on a journal of its own with the named fake chats as destinations."""
 
-    def __init__(self, path: Path, chats: dict[str, ScriptedChat], **destinations: dict[str, Any]) -> None:
+    def __init__(self, path: Path, chats: dict[str, FakeChat], **destinations: dict[str, Any]) -> None:
         self.clock = Clock()
         self.chats = chats
         self.journal = SqliteJournal(path)
@@ -189,8 +99,8 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_harness(tmp_path: Path) -> Iterator[Callable[..., RoomHarness]]:
     made: list[RoomHarness] = []
 
-    def make(chats: dict[str, ScriptedChat] | None = None, **destinations: dict[str, Any]) -> RoomHarness:
-        made.append(RoomHarness(tmp_path / f"journal{len(made)}", chats or {"a": ScriptedChat()}, **destinations))
+    def make(chats: dict[str, FakeChat] | None = None, **destinations: dict[str, Any]) -> RoomHarness:
+        made.append(RoomHarness(tmp_path / f"journal{len(made)}", chats or {"a": FakeChat()}, **destinations))
         return made[-1]
 
     yield make
@@ -204,7 +114,7 @@ def make_harness(tmp_path: Path) -> Iterator[Callable[..., RoomHarness]]:
 def test_a_declaration_opens_the_channel_posts_and_shows_the_status(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat()
+    chat = FakeChat()
     harness = make_harness({"a": chat})
     incident = harness.declare()
     assert {d.state for d in harness.deliver()} == {DeliveryState.DELIVERED}
@@ -213,7 +123,7 @@ def test_a_declaration_opens_the_channel_posts_and_shows_the_status(
     opening = chat.openings[0]
     assert opening.name == "inc-1-checkout-api" and opening.incident == incident
     assert opening.invite == ("U-ADA", "U-BO-HERE")
-    assert harness.room.incident(incident).channels["a"] == Channel(id="C1", name="inc-1-checkout-api")
+    assert harness.room.incident(incident).channels["a"] == Channel(id="C-", name="#inc-1-checkout-api")
     assert {"channel", "tag-people"} <= set(harness.room.incident(incident).ticks)
     assert chat.closed == 1
 
@@ -221,7 +131,7 @@ def test_a_declaration_opens_the_channel_posts_and_shows_the_status(
 def test_nothing_is_sent_twice_however_often_the_outbox_is_looked_at(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat()
+    chat = FakeChat()
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver(3)
@@ -231,12 +141,12 @@ def test_nothing_is_sent_twice_however_often_the_outbox_is_looked_at(
 def test_order_is_kept_in_a_lane_and_lanes_do_not_wait_for_each_other(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    slow, quick = ScriptedChat(outcomes=[NotSent("slow down", retry_after=60)]), ScriptedChat()
+    slow, quick = FakeChat(outcomes=[NotSent("slow down", retry_after=60)]), FakeChat()
     harness = make_harness({"slow": slow, "quick": quick})
     incident = harness.declare()
     harness.update(incident)
     harness.deliver()
-    assert len(quick.posts) == 2 and len(slow.posts) == 1, "the throttled one keeps its second post back"
+    assert len(quick.tried) == 2 and len(slow.tried) == 1, "the throttled one keeps its second post back"
     harness.clock.later(61)
     harness.deliver()
     order = [delivery.id for delivery in harness.room.deliveries() if delivery.item.operation == "post"]
@@ -245,7 +155,7 @@ def test_order_is_kept_in_a_lane_and_lanes_do_not_wait_for_each_other(
 
 
 def test_a_destination_that_hangs_delays_no_other(make_harness: Callable[..., RoomHarness]) -> None:
-    hangs, quick = ScriptedChat(), ScriptedChat()
+    hangs, quick = FakeChat(), FakeChat()
     harness = make_harness({"hangs": hangs, "quick": quick})
     harness.declare()
 
@@ -269,7 +179,7 @@ def test_a_destination_that_hangs_delays_no_other(make_harness: Callable[..., Ro
 
 
 def test_one_lane_has_one_request_at_a_time(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat()
+    chat = FakeChat()
     harness = make_harness({"a": chat})
     incident = harness.declare()
     for _ in range(4):
@@ -279,7 +189,7 @@ def test_one_lane_has_one_request_at_a_time(make_harness: Callable[..., RoomHarn
 
 
 def test_the_status_message_is_one_and_is_edited(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat()
+    chat = FakeChat()
     harness = make_harness({"a": chat})
     incident = harness.declare()
     harness.deliver()
@@ -291,7 +201,7 @@ def test_the_status_message_is_one_and_is_edited(make_harness: Callable[..., Roo
 
 
 def test_a_backend_is_made_once_for_many_incidents(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat()
+    chat = FakeChat()
     harness = make_harness({"a": chat})
     for _ in range(5):
         harness.declare()
@@ -307,7 +217,7 @@ def test_what_was_certainly_not_sent_is_tried_again_later_and_later(
 ) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)
     monkeypatch.setattr(outbox_module.random, "random", lambda: 0.0)
-    chat = ScriptedChat(outcomes=[NotSent("no route") for _ in range(4)])
+    chat = FakeChat(outcomes=[NotSent("no route") for _ in range(4)])
     harness = make_harness({"a": chat})
     harness.declare()
     for attempt, wait in enumerate((1, 2, 4, 8), 1):
@@ -317,16 +227,16 @@ def test_what_was_certainly_not_sent_is_tried_again_later_and_later(
         assert post.next_attempt_at is not None
         waited = (post.next_attempt_at - harness.clock()).total_seconds()
         assert wait <= waited <= wait * 1.25
-        harness.clock.now = post.next_attempt_at - timedelta(milliseconds=1)
+        harness.clock.at = post.next_attempt_at - timedelta(milliseconds=1)
         harness.deliver()
-        assert len(chat.posts) == attempt, "not a moment too soon"
-        harness.clock.now = post.next_attempt_at
+        assert len(chat.tried) == attempt, "not a moment too soon"
+        harness.clock.at = post.next_attempt_at
     harness.deliver()
     assert harness.post.state is DeliveryState.DELIVERED and harness.post.error == ""
 
 
 def test_a_service_that_asks_for_a_longer_wait_gets_it(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat(outcomes=[NotSent("slow down", retry_after=42)])
+    chat = FakeChat(outcomes=[NotSent("slow down", retry_after=42)])
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver()
@@ -344,7 +254,7 @@ def test_waits_grow_to_five_minutes_and_no_further() -> None:
 def test_a_refusal_is_final_says_why_and_does_not_block_what_follows(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(outcomes=[Rejected("The channel is archived", "Unarchive it.")])
+    chat = FakeChat(outcomes=[Rejected("The channel is archived", "Unarchive it.")])
     harness = make_harness({"a": chat})
     incident = harness.declare()
     harness.deliver()
@@ -359,7 +269,7 @@ def test_a_refusal_is_final_says_why_and_does_not_block_what_follows(
 
 
 def test_a_channel_that_cannot_be_opened_is_said_at_every_post(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat(refuses_to_open=Rejected("missing scope channels:manage"))
+    chat = FakeChat(refuses_to_open=Rejected("missing scope channels:manage"))
     harness = make_harness({"a": chat})
     harness.declare()
     assert {(d.state, d.error) for d in harness.deliver()} == {
@@ -372,7 +282,7 @@ def test_a_channel_that_cannot_be_opened_is_said_at_every_post(make_harness: Cal
 
 
 def test_what_this_process_cannot_send_is_left_to_one_that_can(make_harness: Callable[..., RoomHarness]) -> None:
-    harness = make_harness({"a": ScriptedChat(), "b": ScriptedChat()})
+    harness = make_harness({"a": FakeChat(), "b": FakeChat()})
 
     def without_token(name: str) -> Chat:
         if name == "a":
@@ -398,7 +308,7 @@ def test_what_this_process_cannot_send_is_left_to_one_that_can(make_harness: Cal
 
 
 def test_a_destination_that_the_settings_lack_waits_for_others(make_harness: Callable[..., RoomHarness]) -> None:
-    harness = make_harness({"a": ScriptedChat()})
+    harness = make_harness({"a": FakeChat()})
     harness.declare()
     there = harness.room.settings
     harness.room.settings = there.model_copy(update={"destinations": {}})
@@ -413,7 +323,7 @@ def test_a_destination_that_the_settings_lack_waits_for_others(make_harness: Cal
 def test_a_process_tries_again_itself_once_what_was_missing_may_be_there(
     make_harness: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harness = make_harness({"a": ScriptedChat()})
+    harness = make_harness({"a": FakeChat()})
     ready = harness.room.chats
 
     def missing(name: str) -> Chat:
@@ -434,8 +344,8 @@ def test_a_process_tries_again_itself_once_what_was_missing_may_be_there(
 def test_all_that_was_refused_is_sent_again_but_no_replaced_status_and_nothing_in_doubt(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(refuses_to_open=Rejected("missing scope"))
-    harness = make_harness({"a": chat, "b": ScriptedChat(outcomes=[Unconfirmed("no answer")])})
+    chat = FakeChat(refuses_to_open=Rejected("missing scope"))
+    harness = make_harness({"a": chat, "b": FakeChat(outcomes=[Unconfirmed("no answer")])})
     incident = harness.declare()
     harness.deliver()
     harness.update(incident)
@@ -447,7 +357,7 @@ def test_all_that_was_refused_is_sent_again_but_no_replaced_status_and_nothing_i
     assert old.id not in {one.id for one in again} and new.id in {one.id for one in again}
     harness.deliver()
     assert [title for _, title in chat.statuses] == [new.item.message.title]  # type: ignore[union-attr]
-    assert len(chat.posts) == 2 and harness.room.resend_failed() == []
+    assert len(chat.tried) == 2 and harness.room.resend_failed() == []
     assert [one.state for one in harness.room.stuck()] == [DeliveryState.UNCONFIRMED], (
         "a replaced status asks nobody"
     )
@@ -456,7 +366,7 @@ def test_all_that_was_refused_is_sent_again_but_no_replaced_status_and_nothing_i
 def test_a_backend_that_breaks_leaves_its_post_in_doubt_and_others_alone(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    harness = make_harness({"a": ScriptedChat(outcomes=[ZeroDivisionError("xoxb-secret")]), "b": ScriptedChat()})
+    harness = make_harness({"a": FakeChat(outcomes=[ZeroDivisionError("xoxb-secret")]), "b": FakeChat()})
     harness.declare()
     harness.deliver()
     post = harness.state("a.post")
@@ -471,35 +381,35 @@ def test_a_backend_that_breaks_leaves_its_post_in_doubt_and_others_alone(
 def test_in_doubt_a_deduping_chat_gets_it_again_and_its_readers_once(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(dedupes=True, outcomes=[(Unconfirmed("no answer"),)])
+    chat = FakeChat(dedupes=True, outcomes=[(Unconfirmed("no answer"),)])
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver()
     post = harness.post
     assert post.state is DeliveryState.UNCONFIRMED and post.next_attempt_at is not None
-    harness.clock.now = post.next_attempt_at
+    harness.clock.at = post.next_attempt_at
     harness.deliver()
     assert harness.post.state is DeliveryState.DELIVERED
-    assert chat.posts == [post.id, post.id] and chat.arrived.count(post.id) == 1
+    assert chat.tried == [post.id, post.id] and chat.arrived.count(post.id) == 1
 
 
 def test_a_deduping_chat_that_never_answers_is_asked_ever_more_rarely(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(dedupes=True, outcomes=[Unconfirmed("no answer") for _ in range(12)])
+    chat = FakeChat(dedupes=True, outcomes=[Unconfirmed("no answer") for _ in range(12)])
     harness = make_harness({"a": chat})
     harness.declare()
     waits = []
     while harness.deliver() and (due := harness.post.next_attempt_at):
         waits.append((due - harness.clock()).total_seconds())
-        harness.clock.now = due
+        harness.clock.at = due
     assert len(waits) == 12 and waits[0] < 2 and waits[-1] >= 300
     assert all(later > sooner for sooner, later in itertools.pairwise(waits[:9]))
     assert harness.post.state is DeliveryState.DELIVERED and chat.arrived.count(harness.post.id) == 1
 
 
 def test_in_doubt_a_chat_that_can_be_read_is_read_first(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
+    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver()
@@ -511,11 +421,11 @@ def test_in_doubt_a_chat_that_can_be_read_is_read_first(make_harness: Callable[.
     harness.clock.later(outbox_module.READ_BACK_S)
     harness.deliver()
     assert harness.post.state is DeliveryState.DELIVERED and harness.post.receipt == Receipt(id=f"m-{post.id}")
-    assert chat.posts == [post.id]
+    assert chat.tried == [post.id]
 
 
 def test_what_was_read_and_is_certainly_not_there_is_sent_again(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat(reads_back=True, outcomes=[Unconfirmed("reset")])
+    chat = FakeChat(reads_back=True, outcomes=[Unconfirmed("reset")])
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver()
@@ -530,7 +440,7 @@ def test_what_was_read_and_is_certainly_not_there_is_sent_again(make_harness: Ca
 def test_a_read_back_that_fails_never_leads_to_a_blind_resend(
     make_harness: Callable[..., RoomHarness], problem: Exception
 ) -> None:
-    chat = ScriptedChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[problem])
+    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[problem])
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver()
@@ -542,17 +452,17 @@ def test_a_read_back_that_fails_never_leads_to_a_blind_resend(
         and post.next_attempt_at is not None
         and post.next_attempt_at > harness.clock()
     )
-    harness.clock.now = post.next_attempt_at
+    harness.clock.at = post.next_attempt_at
     harness.deliver()
     assert harness.post.state is DeliveryState.DELIVERED
-    assert chat.posts == [post.id] and chat.arrived.count(post.id) == 1
+    assert chat.tried == [post.id] and chat.arrived.count(post.id) == 1
 
 
 @pytest.mark.parametrize("problem", [Rejected("missing scope channels:history"), SettingsError("no token")])
 def test_a_read_back_that_is_refused_leaves_the_question_to_a_person(
     make_harness: Callable[..., RoomHarness], problem: Exception
 ) -> None:
-    chat = ScriptedChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[problem])
+    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[problem])
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver()
@@ -560,13 +470,13 @@ def test_a_read_back_that_is_refused_leaves_the_question_to_a_person(
     harness.deliver()
     assert harness.post.state is DeliveryState.UNCONFIRMED and harness.post.next_attempt_at is None
     assert str(problem).split("\n")[0] in harness.post.error
-    assert chat.posts == [harness.post.id]
+    assert chat.tried == [harness.post.id]
 
 
 def test_a_destination_that_is_gone_while_in_doubt_stays_in_doubt_for_others(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
+    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver()
@@ -582,11 +492,11 @@ def test_a_destination_that_is_gone_while_in_doubt_stays_in_doubt_for_others(
     harness.deliver()
     harness.clock.later(outbox_module.READ_BACK_S)
     harness.deliver()
-    assert harness.post.state is DeliveryState.DELIVERED and chat.posts == [harness.post.id]
+    assert harness.post.state is DeliveryState.DELIVERED and chat.tried == [harness.post.id]
 
 
 def test_read_backs_that_keep_failing_end_with_a_person(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat(
+    chat = FakeChat(
         reads_back=True,
         outcomes=[(Unconfirmed("no answer"),)],
         lost_reads=[Unconfirmed("cut off") for _ in range(50)],
@@ -597,15 +507,15 @@ def test_read_backs_that_keep_failing_end_with_a_person(make_harness: Callable[.
         harness.deliver()
         if harness.post.next_attempt_at is None:
             break
-        harness.clock.now = harness.post.next_attempt_at
+        harness.clock.at = harness.post.next_attempt_at
     assert harness.post.state is DeliveryState.UNCONFIRMED and harness.post.next_attempt_at is None
-    assert chat.posts == [harness.post.id] and len([1 for act, _ in chat.asked if act == "find"]) < 10
+    assert chat.tried == [harness.post.id] and len([1 for act, _ in chat.asked if act == "find"]) < 10
 
 
 def test_in_doubt_with_no_way_to_know_a_person_is_asked_and_the_lane_goes_on(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(outcomes=[Unconfirmed("no answer")])
+    chat = FakeChat(outcomes=[Unconfirmed("no answer")])
     harness = make_harness({"a": chat})
     incident = harness.declare()
     harness.update(incident)
@@ -618,16 +528,16 @@ def test_in_doubt_with_no_way_to_know_a_person_is_asked_and_the_lane_goes_on(
     assert len(chat.arrived) == 2, "the update and the status went out"
     harness.clock.later(3600)
     harness.deliver()
-    assert chat.posts.count(harness.post.id) == 1, "never again by itself"
+    assert chat.tried.count(harness.post.id) == 1, "never again by itself"
     harness.room.confirm_delivery(harness.post.id, sent=True)
     harness.deliver()
-    assert harness.post.state is DeliveryState.DELIVERED and chat.posts.count(harness.post.id) == 1
+    assert harness.post.state is DeliveryState.DELIVERED and chat.tried.count(harness.post.id) == 1
     with pytest.raises(Refusal):
         harness.room.confirm_delivery(harness.post.id, sent=False)
 
 
 def test_a_person_who_says_it_did_not_arrive_has_it_sent(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat(outcomes=[Unconfirmed("no answer")])
+    chat = FakeChat(outcomes=[Unconfirmed("no answer")])
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver()
@@ -639,7 +549,7 @@ def test_a_person_who_says_it_did_not_arrive_has_it_sent(make_harness: Callable[
 def test_a_status_message_in_doubt_is_looked_for_before_a_second_one_is_made(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(reads_back=True)
+    chat = FakeChat(reads_back=True)
     harness = make_harness({"a": chat})
     harness.declare()
     real = chat.show_status
@@ -654,7 +564,7 @@ def test_a_status_message_in_doubt_is_looked_for_before_a_second_one_is_made(
     for _ in range(5):
         due = harness.state("status").next_attempt_at
         if due:
-            harness.clock.now = due
+            harness.clock.at = due
             harness.deliver()
     key = harness.state("status").id
     assert harness.state("status").state is DeliveryState.DELIVERED and chat.arrived.count(key) == 1
@@ -664,7 +574,7 @@ def test_a_status_message_in_doubt_is_looked_for_before_a_second_one_is_made(
 
 
 @dataclass
-class CutOff(ScriptedChat):
+class CutOff(FakeChat):
     """A chat that has the work on it cancelled at one named point, and says when something leaves."""
 
     cut_at: str = ""
@@ -728,7 +638,7 @@ def test_a_backend_that_does_not_tell_is_uncertain_from_the_call_on(
 def test_secrets_that_are_still_looked_up_leave_everything_not_sent(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    harness = make_harness({"a": ScriptedChat()})
+    harness = make_harness({"a": FakeChat()})
     over = threading.Event()
 
     def chat(name: str) -> Chat:
@@ -750,7 +660,7 @@ def test_secrets_that_are_still_looked_up_leave_everything_not_sent(
 def test_a_delivery_in_doubt_that_is_cut_off_stays_in_doubt_and_is_not_left_to_a_person(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
+    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)])
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver()
@@ -807,7 +717,7 @@ def cut_off(harness: RoomHarness, *, until: str, steps: int | None = None) -> No
 
 
 def test_what_can_be_tried_again_within_the_wait_is_waited_for(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat(outcomes=[NotSent("slow down")])
+    chat = FakeChat(outcomes=[NotSent("slow down")])
     harness = make_harness({"a": chat})
     harness.room.clock = lambda: datetime.now(UTC)
     harness.declare()
@@ -818,7 +728,7 @@ def test_what_can_be_tried_again_within_the_wait_is_waited_for(make_harness: Cal
 def test_a_small_team_is_invited_whole_a_larger_one_by_what_each_does(
     make_harness: Callable[..., RoomHarness], size: int, invited: str
 ) -> None:
-    chat = ScriptedChat()
+    chat = FakeChat()
     harness = make_harness({"a": chat})
     roles = {"F": ()}  # anyone may be needed of those with no role of their own
     people = tuple(
@@ -837,7 +747,7 @@ def test_a_small_team_is_invited_whole_a_larger_one_by_what_each_does(
 def test_an_item_of_a_kind_this_version_does_not_know_waits_and_holds_up_nothing_else(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    harness = make_harness({"a": ScriptedChat()})
+    harness = make_harness({"a": FakeChat()})
     incident = harness.declare()
     page = OutboxItem(kind="page", operation="post", destination="pager")
     version = harness.journal.version(incident)
@@ -861,7 +771,7 @@ def abandoned(harness: RoomHarness, owner: str, count: int) -> Delivery:
     claimed = None
     for _ in range(count):
         if claimed:
-            harness.room.keep_channel(claimed.incident, claimed.destination, Channel(id="C1"), 0)
+            harness.room.keep_channel(claimed.incident, claimed.destination, Channel(id="C-"), 0)
             harness.journal.complete(claimed.id, owner=owner, outcome=DeliveryState.DELIVERED)
         claimed = harness.journal.claim(owner, harness.clock())
     assert claimed
@@ -871,25 +781,25 @@ def abandoned(harness: RoomHarness, owner: str, count: int) -> Delivery:
 def test_a_claim_of_a_dead_process_is_found_out_about_before_it_is_sent_again(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(reads_back=True)
+    chat = FakeChat(reads_back=True)
     harness = make_harness({"a": chat})
     harness.declare()
     host = OutboxWorker(harness.room).owner.partition(":")[0]
     lost = abandoned(harness, f"{host}:{_dead_pid()}:x", 2)
     assert lost.item.operation == "post"
     harness.deliver()
-    assert chat.asked == [] or chat.posts == [], "its request may still be on its way"
+    assert chat.asked == [] or chat.tried == [], "its request may still be on its way"
     chat.arrived.append(lost.id)
     harness.clock.later(outbox_module.READ_BACK_S)
     harness.deliver()
     assert harness.state(lost.id).state is DeliveryState.DELIVERED
-    assert chat.posts == [] and chat.arrived.count(lost.id) == 1
+    assert chat.tried == [] and chat.arrived.count(lost.id) == 1
 
 
 def test_a_claim_of_a_dead_process_at_a_chat_that_cannot_tell_is_a_persons_to_judge(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat()
+    chat = FakeChat()
     harness = make_harness({"a": chat})
     harness.declare()
     host = OutboxWorker(harness.room).owner.partition(":")[0]
@@ -897,13 +807,13 @@ def test_a_claim_of_a_dead_process_at_a_chat_that_cannot_tell_is_a_persons_to_ju
     harness.deliver()
     found = harness.state(lost.id)
     assert found.state is DeliveryState.UNCONFIRMED and found.next_attempt_at is None and found.error
-    assert chat.posts == []
+    assert chat.tried == []
 
 
 def test_a_lease_that_ran_out_is_taken_over_and_the_late_answer_is_not_heeded(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(dedupes=True)
+    chat = FakeChat(dedupes=True)
     harness = make_harness({"a": chat})
     harness.declare()
     elsewhere = "another-host:1:x"
@@ -926,7 +836,7 @@ def _dead_pid() -> int:
 
 
 def test_two_outbox_workers_share_the_work_and_never_a_delivery(make_harness: Callable[..., RoomHarness]) -> None:
-    chats = {name: ScriptedChat() for name in "abc"}
+    chats = {name: FakeChat() for name in "abc"}
     harness = make_harness(chats)
     for _ in range(6):
         harness.update(harness.declare())
@@ -955,7 +865,7 @@ def _until(true: Callable[[], bool], what: str) -> None:
 def test_an_outbox_worker_at_work_sends_what_is_posted_meanwhile_at_once(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat()
+    chat = FakeChat()
     harness = make_harness({"a": chat})
     outbox = OutboxWorker(harness.room)
     jobs = JobRunner()
@@ -975,7 +885,7 @@ def test_an_outbox_worker_at_work_sends_what_is_posted_meanwhile_at_once(
 
 
 def test_whoever_shows_deliveries_is_woken_when_one_is_settled(make_harness: Callable[..., RoomHarness]) -> None:
-    harness = make_harness({"a": ScriptedChat()})
+    harness = make_harness({"a": FakeChat()})
     harness.declare()
     wake, seen = threading.Event(), []
     harness.room.on_change(wake.set)
@@ -995,7 +905,7 @@ def test_whoever_shows_deliveries_is_woken_when_one_is_settled(make_harness: Cal
 
 
 def test_stopping_waits_for_the_request_under_way(make_harness: Callable[..., RoomHarness]) -> None:
-    harness = make_harness({"a": ScriptedChat()})
+    harness = make_harness({"a": FakeChat()})
     outbox = OutboxWorker(harness.room)
     jobs = JobRunner()
     jobs.start(outbox)
@@ -1005,7 +915,7 @@ def test_stopping_waits_for_the_request_under_way(make_harness: Callable[..., Ro
 
 
 def test_draining_ends_when_all_is_out(make_harness: Callable[..., RoomHarness]) -> None:
-    harness = make_harness({"a": ScriptedChat(), "b": ScriptedChat()})
+    harness = make_harness({"a": FakeChat(), "b": FakeChat()})
     incident = harness.declare()
     begun = time.monotonic()
     assert {d.state for d in OutboxWorker(harness.room).drain(60, incident)} == {DeliveryState.DELIVERED}
@@ -1015,7 +925,7 @@ def test_draining_ends_when_all_is_out(make_harness: Callable[..., RoomHarness])
 def test_draining_gives_up_when_its_time_is_over_and_leaves_the_rest_for_later(
     make_harness: Callable[..., RoomHarness],
 ) -> None:
-    chat = ScriptedChat(outcomes=[NotSent("no route", retry_after=200)])
+    chat = FakeChat(outcomes=[NotSent("no route", retry_after=200)])
     harness = make_harness({"a": chat})
     begun = time.monotonic()
     states = [d.state for d in OutboxWorker(harness.room).drain(0.3, harness.declare())]
@@ -1027,7 +937,7 @@ def test_draining_gives_up_when_its_time_is_over_and_leaves_the_rest_for_later(
 
 
 def test_draining_that_runs_out_of_time_leaves_no_claim_behind(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat()
+    chat = FakeChat()
     harness = make_harness({"a": chat})
     for _ in range(20):
         harness.declare()
@@ -1036,7 +946,7 @@ def test_draining_that_runs_out_of_time_leaves_no_claim_behind(make_harness: Cal
 
 
 def test_draining_one_incident_does_not_wait_for_another(make_harness: Callable[..., RoomHarness]) -> None:
-    chat = ScriptedChat(outcomes=[NotSent("no route", retry_after=200)])
+    chat = FakeChat(outcomes=[NotSent("no route", retry_after=200)])
     harness = make_harness({"a": chat})
     harness.declare()
     harness.deliver()
@@ -1047,14 +957,14 @@ def test_draining_one_incident_does_not_wait_for_another(make_harness: Callable[
 
 
 def test_what_waits_for_a_person_is_not_waited_for(make_harness: Callable[..., RoomHarness]) -> None:
-    harness = make_harness({"a": ScriptedChat(outcomes=[Unconfirmed("no answer")])})
+    harness = make_harness({"a": FakeChat(outcomes=[Unconfirmed("no answer")])})
     begun = time.monotonic()
     OutboxWorker(harness.room).drain(60, harness.declare())
     assert time.monotonic() - begun < 30 and harness.post.state is DeliveryState.UNCONFIRMED
 
 
 def test_a_drill_reaches_only_what_is_meant_for_drills(make_harness: Callable[..., RoomHarness]) -> None:
-    chats = {"real": ScriptedChat(), "practice": ScriptedChat()}
+    chats = {"real": FakeChat(), "practice": FakeChat()}
     harness = make_harness(chats, practice={"drills": True})
     harness.update(harness.declare(drill=True))
     harness.deliver()
@@ -1065,7 +975,7 @@ def test_a_drill_reaches_only_what_is_meant_for_drills(make_harness: Callable[..
 
 
 def test_audiences_reach_their_own_destinations(make_harness: Callable[..., RoomHarness]) -> None:
-    chats = {"a": ScriptedChat(), "public": ScriptedChat()}
+    chats = {"a": FakeChat(), "public": FakeChat()}
     harness = make_harness(chats, public={"audiences": ["customers"]})
     incident = harness.declare()
     harness.room.post_update(incident, "customer_initial", {}, approved_by="Ada")
@@ -1074,7 +984,7 @@ def test_audiences_reach_their_own_destinations(make_harness: Callable[..., Room
     (opening,) = chats["public"].openings
     for words in (opening.name, headline(opening), opening.topic):
         assert "inc-1" not in words.lower() and "checkout" not in words, "customers read the channel's name too"
-    assert len(chats["a"].posts) == 1
+    assert len(chats["a"].tried) == 1
 
 
 def test_an_outbox_that_cannot_be_read_is_trouble_that_passes(
@@ -1082,7 +992,7 @@ def test_an_outbox_that_cannot_be_read_is_trouble_that_passes(
 ) -> None:
     from warroom.errors import NotSaved
 
-    harness = make_harness({"a": ScriptedChat()})
+    harness = make_harness({"a": FakeChat()})
     outbox = OutboxWorker(harness.room)
     claim = harness.journal.claim
 
@@ -1106,7 +1016,7 @@ def test_a_channel_that_was_opened_but_could_not_be_kept_is_opened_again_not_giv
 ) -> None:
     from warroom.errors import NotSaved
 
-    chat = ScriptedChat()
+    chat = FakeChat()
     harness = make_harness({"a": chat})
     harness.declare()
     keep = harness.room.keep_channel

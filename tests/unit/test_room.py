@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.fakes import Clock, FakeChat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ from warroom.incident.commands import (
     SetSeverity,
     WriteSection,
 )
-from warroom.incident.delivery import Channel, DeliveryState, Message, Opening, Receipt
+from warroom.incident.delivery import Channel, DeliveryState, Message
 from warroom.incident.events import TEAM, ReadinessConfirmed, UpdatePosted, parse_event
 from warroom.incident.roles import Assign
 from warroom.journal.sqlite import SqliteJournal
@@ -66,45 +67,11 @@ SETTINGS = Settings(
 )
 
 
-class Clock:
-    """The time as the test says it."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def later(self, **span: float) -> None:
-        self.now += timedelta(**span)
-
-
-class PlainChat:
+class PlainChat(FakeChat):
     """A chat that is only asked what it would send."""
-
-    dedupes = reads_back = True
-    max_length = 300
 
     def render(self, message: Message) -> str:
         return f"*{message.text}*"
-
-    async def open(self, opening: Opening, key: str) -> Channel:
-        raise NotImplementedError
-
-    async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
-        raise NotImplementedError
-
-    async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
-        raise NotImplementedError
-
-    async def find(self, channel: Channel, key: str) -> Receipt | None:
-        raise NotImplementedError
-
-    async def check(self) -> str:
-        return "plain"
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 class Office:
@@ -120,7 +87,7 @@ class Office:
         self.journals.append(SqliteJournal(self.path))
 
         def chat(name: str) -> Chat:
-            return PlainChat()
+            return PlainChat(dedupes=True, reads_back=True, max_length=300)
 
         return WarRoom(self.journals[-1], PLAYBOOK, SETTINGS, by=by, clock=self.clock, chats=chat)
 
