@@ -30,6 +30,7 @@ from warroom.safety import (
 from warroom.safety.command_formats import forms
 from warroom.safety.patterns import Pattern
 from warroom.safety.prefilter import END, START, clue_of, spaced
+from warroom.safety.redaction import _looks_random
 from warroom.safety.token_formats import vendors
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufe0f\ud800-\udfff]")
@@ -777,6 +778,91 @@ def test_a_hundred_rules_of_a_team_are_all_in_force() -> None:
     assert safe.text == " ".join(f"‹redacted:kind-{n}›" for n in range(100)) and safe.count == 100
     assert redact("zq7_abcdef1 nothing", rules=rules).count == 0
     assert redact("cus_1 begins\ncus_2", rules=Rules.of([("start", "^cus_[0-9]")])).count == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        # how long a value is
+        ("x?sig=abcdefgh", "x?sig=‹redacted:query-secret›"),
+        ("x?sig=abcdefg", "x?sig=abcdefg"),
+        ("sig=abcdefgh", "sig=abcdefgh"),
+        ("phone=1234567", "phone=‹redacted:phone›"),
+        ("phone_number=1234567", "phone_number=‹redacted:phone›"),
+        ("serial_number=1234567", "serial_number=1234567"),
+        ("phone=123456", "phone=123456"),
+        ("phone=123456789012345", "phone=‹redacted:phone›"),
+        ("phone=1234567890123456", "phone=1234567890123456"),
+        ("token=abcd", "token=‹redacted:token›"),
+        ("token=abc", "token=abc"),
+        ("token=123456", "token=‹redacted:token›"),
+        ("token=12345", "token=12345"),
+        # what a value looks like
+        ("PWD=/srv/x", "PWD=/srv/x"),
+        ("pwd=", "pwd="),
+        ("pass=12", "pass=12"),
+        ("password=12", "password=‹redacted:password›"),
+        ("cookie=plainword", "cookie=plainword"),
+        ("cookie=a=b", "cookie=‹redacted:cookie›"),
+        ("cookie=ab12cd34ef", "cookie=‹redacted:cookie›"),
+        ("cookie: a=1; b=2 x", "cookie: ‹redacted:cookie› x"),
+        ("cookie=a=1; b=2", "cookie=‹redacted:cookie› b=2"),
+        ("authorization=abcd1", "authorization=‹redacted:authorization›"),
+        ("authorization=abcd", "authorization=abcd"),
+        ("auth=abcd1", "auth=abcd1"),
+        ("x-auth=abcdefghijklmnop", "x-auth=‹redacted:authorization›"),
+        ("token: unexpected", "token: unexpected"),
+        ("token:unexpected", "token:‹redacted:token›"),
+        ("token=unexpected", "token=‹redacted:token›"),
+        ("token: a1b2c3d4e", "token: ‹redacted:token›"),
+        ("Authorization: Custom abc123def456 x", "Authorization: Custom ‹redacted:authorization› x"),
+        ("Authorization: Custom abcdef x", "Authorization: Custom abcdef x"),
+        ("Authorization: Token abcd-ef x", "Authorization: Token ‹redacted:authorization› x"),
+        # what a name is made of
+        ("my_pat=abcd1234", "my_pat=‹redacted:token›"),
+        ("pat=abcd1234", "pat=abcd1234"),
+        ("password_hash=abcd1234", "password_hash=‹redacted:password›"),
+        ("password_data=abcd1234", "password_data=‹redacted:password›"),
+        ("cookie_data=ab12cd34ef", "cookie_data=ab12cd34ef"),
+        ("data=ab12cd34ef", "data=ab12cd34ef"),
+    ],
+)
+def test_a_value_is_masked_from_its_limits_on_and_by_the_name_it_has(text: str, safe: str) -> None:
+    assert redact(text).text == safe
+
+
+def test_personal_values_of_elements_are_masked_only_if_asked_for() -> None:
+    text = "<phone>0612345678</phone> <name>0612345678</name> <password>hunter2</password>"
+    assert redact(text).text == (
+        "<phone>‹redacted:phone›</phone> <name>0612345678</name> <password>‹redacted:password›</password>"
+    )
+    assert redact(text, personal=False).text == (
+        "<phone>0612345678</phone> <name>0612345678</name> <password>‹redacted:password›</password>"
+    )
+
+
+def test_secrets_are_masked_in_every_piece_of_a_very_long_text() -> None:
+    """Texts of more than 256 Ki characters are taken in pieces: cut after a line, between words, or anywhere."""
+    for between in ("\n", " ", "x"):
+        text = between.join([("word" + between) * 60_000 + " password=hunter2 "] * 4)
+        safe = redact(text)
+        assert safe.count == 4 and "hunter2" not in safe.text
+        assert safe.text == text.replace("hunter2", "‹redacted:password›")
+    rules = Rules.of([("order", "zq[0-9]{4}")])
+    text = " ".join(["zq1234 " + "word " * 30_000] * 3) + "y" * 200_000 + " zq1234"
+    assert redact(text, rules=rules).text == text.replace("zq1234", "‹redacted:order›")
+
+
+def test_a_rule_that_is_off_leaves_values_of_elements_and_addresses() -> None:
+    rules = Rules.of([], ["password", "url-password"])
+    for text in ("<password>hunter2</password>", "redis://:hunter2@cache:6379/0", "password=hunter2"):
+        assert redact(text, rules=rules).text == text
+
+
+def test_a_vendors_token_is_told_from_a_name_by_its_looks() -> None:
+    """The check ``random``: digits among letters, or capitals for a quarter of it."""
+    assert all(map(_looks_random, ("abc123", "AbcdeFgh", "Abcd")))
+    assert not any(map(_looks_random, ("abcdef", "123456", "ABCDEF", "Abcde", "")))
 
 
 # ---------------------------------------------------------------------------------------------- the filter
