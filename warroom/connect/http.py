@@ -25,6 +25,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
@@ -80,6 +81,8 @@ class HttpResponse:
     """The reason phrase."""
     retry_after: float | None = None
     """The seconds that the Retry-After header asks to wait, at most ``LONGEST_WAIT``."""
+    limits: Mapping[str, str] = field(default_factory=dict)
+    """The headers about the service's rate limit (those with ``ratelimit`` in their name), names in lower case."""
     redirects_to: str = ""
     """The host of the Location header. The host alone: the rest can repeat a secret address."""
     elapsed_s: float = field(default=0.0, compare=False)
@@ -152,11 +155,14 @@ class HttpClient:
         path: str = "",
         *,
         json_body: Any = None,
+        form: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> HttpResponse:
         """Send one request and return its answer, whatever its status. Errors as listed in the module's docstring.
+
+        The body is JSON, or a ``form`` as browsers send it.
 
         ``path`` is appended to the base address unchanged, so the caller has to quote it. A GET is always
         ``repeatable``. Lone surrogates in ``json_body`` become ``?``.
@@ -182,6 +188,9 @@ class HttpClient:
         if json_body is not None:
             content = json.dumps(json_body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
             sent_headers["Content-Type"] = "application/json; charset=utf-8"
+        elif form is not None:
+            content = urlencode(form, errors="replace").encode("ascii")
+            sent_headers["Content-Type"] = "application/x-www-form-urlencoded"
         if self._transport is not None and not repeatable:
             leaving()  # a transport that is passed in may not report when it sends
         response: httpx.Response | None = None
@@ -222,6 +231,11 @@ class HttpClient:
             "" if is_json else self.clean(body[:200].decode("utf-8", "replace")),
             self.clean(response.reason_phrase, 60),
             _wait(response.headers.get("retry-after", "").strip()),
+            {
+                name: self.clean(value, 60)
+                for name, value in response.headers.items()
+                if "ratelimit" in name.replace("rate-limit", "ratelimit")
+            },
             self._redirect_host(response),
             time.monotonic() - begun,
         )

@@ -43,6 +43,8 @@ class OutcomeRules:
     """Error codes that ask for a pause, whatever the status."""
     wait_keys: Mapping[str, float] = field(default_factory=dict)
     """Keys of the body that hold a wait, each with its unit in seconds. Proxies drop the Retry-After header."""
+    wait_headers: Mapping[str, float] = field(default_factory=dict)
+    """Headers about the rate limit that hold a wait, names in lower case, each with its unit in seconds."""
     code_keys: tuple[str, ...] = ("error", "code", "id")
     """Keys of the body that may hold the error code; the first text counts."""
     message_keys: tuple[str, ...] = ("message", "error", "msg")
@@ -71,6 +73,7 @@ class DeliveryClient(HttpClient):
         path: str = "",
         *,
         json_body: Any = None,
+        form: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
@@ -82,7 +85,7 @@ class DeliveryClient(HttpClient):
         """
         repeatable = repeatable or method == "GET"
         response = await self.request(
-            method, path, json_body=json_body, params=params, headers=headers, repeatable=repeatable
+            method, path, json_body=json_body, form=form, params=params, headers=headers, repeatable=repeatable
         )
         failure = self._judge(response, repeatable, wants_json)
         if failure is not None:
@@ -90,12 +93,14 @@ class DeliveryClient(HttpClient):
         return response
 
     def wait_of(self, response: HttpResponse) -> float | None:
-        """The seconds the service asks to wait: by the Retry-After header, else by its body; None for neither."""
+        """The seconds the service asks to wait: by the Retry-After header, else by its body or another header."""
         if response.retry_after is not None:
             return response.retry_after
-        for key, unit_s in self._rules.wait_keys.items():
-            number = as_number(response.data.get(key))
-            if number is not None:
+        rules = self._rules
+        named = [(response.data.get(key), unit_s) for key, unit_s in rules.wait_keys.items()]
+        named += [(response.limits.get(name), unit_s) for name, unit_s in rules.wait_headers.items()]
+        for value, unit_s in named:
+            if (number := as_number(value)) is not None:
                 return bounded_wait(number * unit_s)
         return None
 

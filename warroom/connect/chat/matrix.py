@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from warroom.connect.answers import object_of, text_of
 from warroom.connect.chat import defuse_mentions, headline, message_lines, plain
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
@@ -165,11 +166,11 @@ class Matrix:
             answer = await self._ask(f"rooms/{_quoted(channel.id)}/messages", query)
             chunk = answer.data.get("chunk")
             for event in chunk if isinstance(chunk, list) else []:
-                content = _object(event if isinstance(event, dict) else {}, "content")
+                content = object_of(event if isinstance(event, dict) else {}, "content")
                 if content.get(_KEY) == key:
-                    edited = _text(_object(content, "m.relates_to"), "event_id")
-                    return self._receipt(channel.id, edited or _text(event, "event_id"))
-            token = _text(answer.data, "end")
+                    edited = text_of(object_of(content, "m.relates_to"), "event_id")
+                    return self._receipt(channel.id, edited or text_of(event, "event_id"))
+            token = text_of(answer.data, "end")
             if not token:
                 return None
         raise Unconfirmed("Matrix's history is too long to be sure", "Look in the room whether the post is there.")
@@ -225,7 +226,7 @@ class Matrix:
                 if no.code != "M_ROOM_IN_USE":
                     raise
             else:
-                if room := _text(made.data, "room_id"):
+                if room := text_of(made.data, "room_id"):
                     return self._channel(room, alias)
                 raise self._http.doubt("gave no room id", repeatable=True)
             # In use: by an earlier try of ours whose answer was lost, or by a stranger's room.
@@ -239,7 +240,7 @@ class Matrix:
 
     async def _looked_up(self, alias: str) -> str:
         try:
-            return _text((await self._ask(f"directory/room/{_quoted(alias)}", {})).data, "room_id")
+            return text_of((await self._ask(f"directory/room/{_quoted(alias)}", {})).data, "room_id")
         except HttpRejected as no:
             if no.status in (400, 404):
                 return ""
@@ -314,7 +315,7 @@ class Matrix:
         made = f".{int(at.timestamp() * 1000)}" if at else ""
         path = f"{_V3}/rooms/{_quoted(room)}/send/m.room.message/{_quoted(key + made)}"
         answer = await self._http.send("PUT", path, json_body={**content, _KEY: key})
-        event = _text(answer.data, "event_id")
+        event = text_of(answer.data, "event_id")
         if not event:
             raise self._http.doubt("gave no event id")
         return self._receipt(room, event)
@@ -351,7 +352,7 @@ class Matrix:
     async def _user(self) -> str:
         """Our own user id; its part after the first colon is the server's name."""
         if not self._me:
-            self._me = _text((await self._ask("account/whoami", {})).data, "user_id")
+            self._me = text_of((await self._ask("account/whoami", {})).data, "user_id")
         return self._me
 
 
@@ -369,13 +370,3 @@ def _one_line(text: str) -> str:
 
 def _quoted(part: str) -> str:
     return quote(part.encode("utf-8", "replace"), safe="")
-
-
-def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = data.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data.get(name)
-    return value if isinstance(value, str) else ""

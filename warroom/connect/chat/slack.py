@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from warroom.connect.answers import object_of, objects_of, text_of
 from warroom.connect.chat import headline, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
@@ -190,12 +191,12 @@ class Slack:
         for _ in range(pages):
             query = {"channel": channel, "limit": str(_PAGE), "include_all_metadata": "true"}
             answer = await self._ask("conversations.history", {**query, **({"cursor": cursor} if cursor else {})})
-            for found in _objects(answer.data, "messages"):
-                metadata = _object(found, "metadata")
-                payload = _object(metadata, "event_payload")
+            for found in objects_of(answer.data, "messages"):
+                metadata = object_of(found, "metadata")
+                payload = object_of(metadata, "event_payload")
                 if metadata.get("event_type") == _EVENT and payload.get("key") == key:
-                    return self._receipt(channel, _text(found, "ts")), True
-            cursor = _text(_object(answer.data, "response_metadata"), "next_cursor")
+                    return self._receipt(channel, text_of(found, "ts")), True
+            cursor = text_of(object_of(answer.data, "response_metadata"), "next_cursor")
             if not cursor:
                 return None, True
         return None, False
@@ -203,7 +204,7 @@ class Slack:
     async def check(self) -> str:
         """Who the token is, and that the shared channel can be found."""
         answer = await self._ask("auth.test", {})
-        user, team = (self._http.clean(_text(answer.data, name), 80) for name in ("user", "team"))
+        user, team = (self._http.clean(text_of(answer.data, name), 80) for name in ("user", "team"))
         who = f"Slack: {user} in {team}"
         if self._options.channel.strip("# "):
             return f"{who}, shared channel {self._http.clean(await self._shared(), 80)}"
@@ -249,7 +250,7 @@ class Slack:
                 if no.code != "name_taken":
                     raise
             else:
-                return await self._channel(_text(_object(made.data, "channel"), "id"), wanted)
+                return await self._channel(text_of(object_of(made.data, "channel"), "id"), wanted)
             # Taken: by an earlier try of ours whose answer was lost, or by an archived or foreign channel.
             found = await self._listed(wanted)
             if found and await self._joined(found):
@@ -272,7 +273,7 @@ class Slack:
             try:
                 async for found in self._channels(kind):
                     if found.get("name") == name:
-                        return _text(found, "id")
+                        return text_of(found, "id")
             except HttpRejected as no:
                 if kind == "public_channel" or no.code != "missing_scope":
                     raise
@@ -283,9 +284,9 @@ class Slack:
         for _ in range(_PAGES):
             query = {"types": kind, "exclude_archived": "true", "limit": "1000"}
             answer = await self._ask("conversations.list", {**query, **({"cursor": cursor} if cursor else {})})
-            for found in _objects(answer.data, "channels"):
+            for found in objects_of(answer.data, "channels"):
                 yield found
-            cursor = _text(_object(answer.data, "response_metadata"), "next_cursor")
+            cursor = text_of(object_of(answer.data, "response_metadata"), "next_cursor")
             if not cursor:
                 return
 
@@ -293,7 +294,7 @@ class Slack:
         if not channel:
             raise self._http.doubt("gave no channel id", repeatable=True)
         if not self._workspace:
-            self._workspace = self._http.mask.link(_text((await self._ask("auth.test", {})).data, "url"))
+            self._workspace = self._http.mask.link(text_of((await self._ask("auth.test", {})).data, "url"))
         channel = self._http.mask.identifier(channel)
         return Channel(id=channel, name=f"#{sanitize(name).lstrip('#')}", url=self._link(channel))
 
@@ -328,7 +329,7 @@ class Slack:
             answer = await self._ask("users.lookupByEmail", {"email": handle})
         except Rejected:
             return ""
-        return _text(_object(answer.data, "user"), "id")
+        return text_of(object_of(answer.data, "user"), "id")
 
     async def _set_topic(self, channel: str, topic: str) -> None:
         # A topic that may not be set is no reason to be without a channel.
@@ -354,7 +355,7 @@ class Slack:
 
     async def _post_text(self, channel: str, text: str, key: str) -> Receipt:
         answer = await self._do("chat.postMessage", {"channel": channel, **_message(text, key), **_QUIET})
-        ts = _text(answer.data, "ts")
+        ts = text_of(answer.data, "ts")
         if not ts:
             raise self._http.doubt("gave no message id")
         return self._receipt(channel, ts)
@@ -399,12 +400,12 @@ class Slack:
         """The answer if ``ok``, else the error it means."""
         if answer.data.get("ok") is True:
             return answer
-        code = self._http.clean(_text(answer.data, "error"), 60)
+        code = self._http.clean(text_of(answer.data, "error"), 60)
         if code in _FOR_NOW:
             raise NotSent(f"Slack is rate-limiting ({code})", "It will be retried.", answer.retry_after)
         if code in _OUTCOME_UNKNOWN or not code:
             raise self._http.doubt(f"failed ({code or 'no ok'})", repeatable)
-        needed = self._http.clean(_text(answer.data, "needed"), 80)
+        needed = self._http.clean(text_of(answer.data, "needed"), 80)
         if code == "missing_scope":
             remedy = f"Add the scope {needed or 'it needs'} to the app and install it again."
         else:
@@ -436,18 +437,3 @@ def _topic(text: str) -> str:
             break
         kept += _escaped(character)
     return f"{kept}…"
-
-
-def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = data.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    value = data.get(name)
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data.get(name)
-    return value if isinstance(value, str) else ""
