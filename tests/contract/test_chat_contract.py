@@ -20,6 +20,7 @@ TOKEN = "plantedsecret-0123456789abcdef"
 
 class TestSlack(HttpChatContract):
     accepted: ClassVar = {"ok": True, "ts": "1700000000.000100", "url": "https://team.slack.com/"}
+    empty: ClassVar = {"ok": True, "messages": []}
     secrets = (TOKEN,)
 
     def make(self, transport: Any) -> Chat:
@@ -28,6 +29,7 @@ class TestSlack(HttpChatContract):
 
 class TestMatrix(HttpChatContract):
     accepted: ClassVar = {"event_id": "$e"}
+    empty: ClassVar = {"chunk": []}
     secrets = (TOKEN,)
 
     def make(self, transport: Any) -> Chat:

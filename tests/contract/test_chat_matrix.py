@@ -200,9 +200,14 @@ async def test_where_no_room_may_be_made_the_shared_one_is_used() -> None:
     server.fail["createRoom"] = [no(403, "M_FORBIDDEN")]
     chat = fake(server, room="#ops:warroom.test")
     channel = await chat.open(opening(), "k")
-    assert channel == Channel(
-        id="!shared", name="#ops:warroom.test", url="https://matrix.to/#/%23ops%3Awarroom.test"
-    )
+    assert (channel.id, channel.name) == ("!shared", "#ops:warroom.test")
+    (root,) = server.sent("send/m.room.message")
+    assert channel.thread and root["m.mentions"] == {}
+    await chat.post(channel, message(), KEY)
+    assert server.sent("send/m.room.message")[-1]["m.relates_to"] == {
+        "rel_type": "m.thread",
+        "event_id": channel.thread,
+    }
     await chat.show_status(channel, message(), None, "s")
     assert not server.sent("state/m.room.topic")
     server.fail["createRoom"] = [no(403, "M_FORBIDDEN")]

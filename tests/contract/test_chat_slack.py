@@ -122,6 +122,7 @@ class FakeSlack:
         self.clock += 1
         ts = f"{self.clock}.000100"
         kept = {"ts": ts, "text": arguments["text"], "metadata": arguments["metadata"]}
+        kept |= {name: arguments[name] for name in ("thread_ts", "reply_broadcast") if name in arguments}
         self.messages.setdefault(arguments["channel"], []).append(kept)
         return {"channel": arguments["channel"], "ts": ts}
 
@@ -137,12 +138,21 @@ class FakeSlack:
 
     def conversations_history(self, arguments: dict[str, Any]) -> dict[str, Any]:
         newest_first = self.messages.get(arguments["channel"], [])[::-1]
+        seen = [one for one in newest_first if "thread_ts" not in one or one["reply_broadcast"]]
+        return self._page(seen, arguments)
+
+    def conversations_replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        ts = arguments["ts"]
+        thread = [one for one in self.messages[arguments["channel"]] if ts in (one["ts"], one.get("thread_ts"))]
+        return self._page(thread, arguments)
+
+    def _page(self, messages: list[dict[str, Any]], arguments: dict[str, Any]) -> dict[str, Any]:
         start = int(arguments.get("cursor", 0))
         end = start + int(arguments["limit"])
-        found = newest_first[start:end]
+        found = messages[start:end]
         if arguments.get("include_all_metadata") != "true":
             found = [{name: value for name, value in one.items() if name != "metadata"} for one in found]
-        more = {"next_cursor": str(end)} if end < len(newest_first) else {"next_cursor": ""}
+        more = {"next_cursor": str(end)} if end < len(messages) else {"next_cursor": ""}
         return {"messages": found, "response_metadata": more}
 
 
@@ -227,6 +237,7 @@ async def test_where_no_channel_may_be_made_the_shared_one_is_used(workspace: Fa
     chat = backend(workspace, channel="incidents")
     channel = await chat.open(OPENING, "k")
     assert (channel.id, channel.name) == (shared, "#incidents")
+    assert [channel.thread] == [one["ts"] for one in workspace.messages[shared]]
     await chat.show_status(channel, message(), None, "k2")
     assert workspace.channels[shared]["topic"] == "the team's own"
     with pytest.raises(Rejected) as info:
@@ -234,6 +245,27 @@ async def test_where_no_channel_may_be_made_the_shared_one_is_used(workspace: Fa
     assert error in info.value.title
     if error == "missing_scope":
         assert "channels:manage" in info.value.remedy
+
+
+async def test_in_the_shared_channel_an_incident_is_a_thread(workspace: FakeSlack) -> None:
+    shared = workspace.add("incidents")
+    chat = backend(workspace, channel="incidents", channel_per_incident=False)
+    invited = OPENING.model_copy(update={"invite": ("U0BOB0001", "<!channel>")})
+    workspace.fail["chat.postMessage"] = [lost(workspace.chat_postMessage)]
+    with pytest.raises(NotSent):
+        await chat.open(invited, "k")
+    channel = await chat.open(invited, "k")
+    (root,) = workspace.messages[shared]
+    assert (
+        channel.thread == root["ts"] and root["text"].endswith(" <@U0BOB0001>") and "!channel" not in root["text"]
+    )
+    update, resolved = message(), message(kind="resolution")
+    first = await chat.post(channel, update, "k1")
+    await chat.post(channel, resolved, "k2")
+    sent = [(one["thread_ts"], one["reply_broadcast"]) for one in workspace.messages[shared][1:]]
+    assert sent == [(root["ts"], False), (root["ts"], True)]
+    assert await chat.find(channel, "k1") == first and await chat.find(channel, "k9") is None
+    assert await chat.show_status(channel, update, None, "k1") == first
 
 
 async def test_everything_goes_to_the_shared_channel_if_so_set(workspace: FakeSlack) -> None:

@@ -10,14 +10,15 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from types import NoneType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from warroom import diagnostics
 from warroom.connect.plugins import describe, is_ending
-from warroom.connect.ports import Chat
+from warroom.connect.ports import Chat, Promises
 from warroom.connect.secret_mask import SecretMask
 from warroom.errors import SettingsError, Unconfirmed, WarroomError
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
+from warroom.incident.incoming import Incoming
 
 T = TypeVar("T")
 
@@ -48,9 +49,12 @@ class GuardedChat:
         self._mask = mask
         failure: SettingsError | None = None
         try:
-            self.dedupes = bool(chat.dedupes)
-            self.reads_back = bool(chat.reads_back)
-            self.max_length = int(chat.max_length)
+            self.promises = Promises.of(chat)
+            self.dedupes = self.promises.dedupes
+            self.dedupe_window_s = self.promises.dedupe_window_s
+            self.reads_back = self.promises.reads_back
+            self.max_length = self.promises.max_length
+            self.exclusive = bool(getattr(chat, "exclusive", False))
             self.reports_sending = bool(getattr(chat, "reports_sending", False))
         except BaseException as error:
             if is_ending(error):
@@ -90,7 +94,12 @@ class GuardedChat:
     async def open(self, opening: Opening, key: str) -> Channel:
         """As the backend opens it, the answer bounded and without secrets."""
         channel = await self._run(lambda: self.backend.open(opening, key), Channel)
-        return Channel(id=self._id(channel.id), name=self._mask.text(channel.name), url=self._link(channel.url))
+        return Channel(
+            id=self._id(channel.id),
+            name=self._mask.text(channel.name),
+            url=self._link(channel.url),
+            thread=self._id(channel.thread),
+        )
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
         """As the backend posts, the receipt bounded and without secrets."""
@@ -106,6 +115,16 @@ class GuardedChat:
         """As the backend finds it, the receipt bounded and without secrets."""
         found = await self._run(lambda: self.backend.find(channel, key), Receipt, NoneType)
         return self._receipt(found) if found else None
+
+    async def since(self, channel: Channel, cursor: str) -> Incoming:
+        """As the backend reads, without secrets of its own. ``WarroomError`` if it cannot."""
+        reader: Any = self.backend
+        incoming = await self._run(lambda: reader.since(channel, cursor), Incoming, sends=False)
+        messages = tuple(
+            one.model_copy(update={"text": self._mask.secrets(one.text), "author": self._mask.text(one.author)})
+            for one in incoming.messages
+        )
+        return Incoming(messages=messages, cursor=incoming.cursor)
 
     async def check(self) -> str:
         """The backend's line for ``doctor``, sanitized and without secrets. ``WarroomError`` if it fails."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
+from warroom.incident.incoming import Incoming
 
 
 @runtime_checkable
@@ -17,6 +20,9 @@ class Chat(Protocol):
     request certainly did not arrive or was turned away for now (with the service's ``retry_after`` in
     seconds), ``Rejected`` when the service refused it for good, and ``Unconfirmed`` when it may have arrived.
     No error contains a secret. ``key`` is the delivery's id.
+
+    What a backend promises beyond ``dedupes``, ``reads_back`` and ``max_length`` is declared as attributes too, and
+    read by ``Promises.of``; one that is missing is not promised.
 
     A backend may also have ``reports_sending = True``: it then calls ``attempt.leaving()`` right before the
     first byte of a request that must not be repeated can leave (``http.HttpClient`` does so by itself). A post
@@ -65,6 +71,61 @@ class Chat(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What a chat backend promises, as data: for the outbox, the manual and the contract tests."""
+
+    dedupes: bool
+    """A post repeated with the same key arrives once."""
+    dedupe_window_s: float
+    """For how long after the first try, in seconds; infinite where the service never forgets a key."""
+    reads_back: bool
+    """``find`` can tell whether a post has arrived."""
+    edits: bool
+    """``show_status`` keeps one message up to date."""
+    threads: bool
+    """In a shared channel each incident is a thread."""
+    receives: bool
+    """``since`` reads what people write: the backend is an ``Inbox``."""
+    max_length: int
+    """The longest text of one post, in ``unit``."""
+    unit: str
+    """What the service counts: "characters", "bytes"."""
+
+    @classmethod
+    def of(cls, chat: Any) -> Promises:
+        """Read the promises off a backend or its class. Raises ``AttributeError``, ``TypeError`` or ``ValueError``
+        for one that lacks what the port asks for."""
+        return cls(
+            dedupes=bool(chat.dedupes),
+            dedupe_window_s=float(getattr(chat, "dedupe_window_s", math.inf)),
+            reads_back=bool(chat.reads_back),
+            edits=bool(getattr(chat, "edits", False)),
+            threads=bool(getattr(chat, "threads", False)),
+            receives=callable(getattr(chat, "since", None)),
+            max_length=int(chat.max_length),
+            unit=str(getattr(chat, "unit", "characters")),
+        )
+
+
+class Inbox(Protocol):
+    """A chat backend that can also read what people write. Polled every few seconds.
+
+    ``exclusive``: the service hands each message to one reader only, so that one process at a time may read.
+    """
+
+    exclusive: bool
+
+    async def since(self, channel: Channel, cursor: str) -> Incoming:
+        """Return what was written or changed in the incident's channel, or in its thread, after ``cursor``.
+
+        "" is the beginning of the incident's own channel or thread. Nothing is left out: where more happened than
+        one answer holds, the backend pages, at most 2,000 messages a call, and the cursor says where to go on.
+        Raises ``NotSent`` where the service cannot be reached or asks for a pause, ``Rejected`` where it refuses.
+        """
         ...
 
 

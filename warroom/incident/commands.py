@@ -579,6 +579,7 @@ class OpenChannel:
     name: str = ""
     url: str = ""
     invited: int = 0
+    thread: str = ""
     after_closing: ClassVar[bool] = True
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
@@ -589,6 +590,7 @@ class OpenChannel:
                 name=self.name,
                 url=self.url,
                 invited=self.invited,
+                thread=self.thread,
             )
         ]
 

@@ -95,13 +95,18 @@ class Opening(BaseModel):
 
 
 class Channel(BaseModel):
-    """Where a destination's posts for one incident go: the service's own ``id``, a ``name`` for people."""
+    """Where a destination's posts for one incident go: the service's own ``id``, a ``name`` for people.
+
+    ``thread`` is the service's id of the incident's thread in a channel that is shared with other talk, "" for a
+    channel of the incident's own.
+    """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str
     name: str = ""
     url: str = ""
+    thread: str = ""
 
 
 class Receipt(BaseModel):

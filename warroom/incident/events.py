@@ -490,6 +490,7 @@ class ChannelOpened(EventBase):
     name: str = ""
     url: str = ""
     invited: int = 0
+    thread: str = ""
 
     @property
     def text(self) -> str:

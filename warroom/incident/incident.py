@@ -545,7 +545,7 @@ def _milestone(inc: Incident, entry: Entry, event: MilestoneAmended) -> None:
 
 
 def _channel(inc: Incident, entry: Entry, event: ChannelOpened) -> None:
-    inc.channels[event.destination] = Channel(id=event.channel, name=event.name, url=event.url)
+    inc.channels[event.destination] = Channel(id=event.channel, name=event.name, url=event.url, thread=event.thread)
 
 
 def _section(inc: Incident, entry: Entry, event: SectionWritten) -> None:

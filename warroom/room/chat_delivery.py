@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
+from collections.abc import Callable
 
 from warroom.connect.attempt import Attempt, post_under
 from warroom.connect.ports import Chat
@@ -18,13 +21,19 @@ CLOSE_S = 0.3
 """How long the connections of one destination may take to close, in seconds."""
 
 
+DEDUPE_MARGIN_S = 5.0
+"""So long before a service forgets a key nothing is repeated any more: the request takes its time too."""
+
+
 class ChatDeliveryHandler:
     """A ``DeliveryHandler`` over the chat backends of the settings; each is loaded when first needed."""
 
     kind = "chat"
 
-    def __init__(self, room: WarRoom) -> None:
+    def __init__(self, room: WarRoom, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.room = room
+        self._monotonic = monotonic
+        self._first_tries: dict[str, float] = {}
         self._loading: dict[str, asyncio.Task[Chat]] = {}
 
     async def perform(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
@@ -41,6 +50,7 @@ class ChatDeliveryHandler:
             return Receipt(id=channel.id, url=channel.url)
         shown = self._status_shown(delivery) if item.operation == "status" else None
         attempt.doing = "waiting for it"
+        self._first_tries.setdefault(delivery.id, self._monotonic())
         if getattr(chat, "reports_sending", False):
             post_under(attempt)
         elif not (item.operation == "status" and self._recovery(delivery, chat) == "repeat"):
@@ -67,12 +77,20 @@ class ChatDeliveryHandler:
         self._loading.clear()
 
     def _recovery(self, delivery: Delivery, chat: Chat) -> Recovery:
-        if chat.dedupes or delivery.item.operation == "open":
+        if delivery.item.operation == "open" or (chat.dedupes and self._is_recognised(delivery, chat)):
             return "repeat"
         # A first status message is a post like any other; a backend that cannot read back does not show one.
         if delivery.item.operation == "status" and (not chat.reads_back or self._status_shown(delivery)):
             return "repeat"
         return "read back" if chat.reads_back else "ask"
+
+    def _is_recognised(self, delivery: Delivery, chat: Chat) -> bool:
+        """Whether the service still knows the delivery's key, so that a repetition cannot arrive twice.
+
+        When another process tried first is not known: then only a service that never forgets recognises it."""
+        window_s: float = getattr(chat, "dedupe_window_s", math.inf)
+        age_s = self._monotonic() - self._first_tries.get(delivery.id, -math.inf)
+        return window_s == math.inf or age_s < window_s - DEDUPE_MARGIN_S
 
     async def _chat(self, name: str) -> Chat:
         if name not in self.room.settings.destinations:

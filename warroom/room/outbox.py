@@ -94,7 +94,7 @@ class OutboxWorker:
         self._wake = Wakeup()
         room.on_change(self._wake.set)
         self._stop = threading.Event()
-        self._handlers: dict[str, DeliveryHandler] = {"chat": ChatDeliveryHandler(room)}
+        self._handlers: dict[str, DeliveryHandler] = {"chat": ChatDeliveryHandler(room, monotonic)}
         self._looks: Counter[str] = Counter()
         self._unable: dict[str, tuple[int, float]] = {}  # destination: how often, until when (monotonic)
         self.problem: WarroomError | None = None

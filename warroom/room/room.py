@@ -358,7 +358,7 @@ class WarRoom:
     def keep_channel(self, incident_id: str, destination: str, channel: Channel, invited: int) -> None:
         """Keep where a destination talks about the incident, if that is news."""
         if self.incident(incident_id).channels.get(destination) != channel:
-            command = OpenChannel(destination, channel.id, channel.name, channel.url, invited)
+            command = OpenChannel(destination, channel.id, channel.name, channel.url, invited, channel.thread)
             self.execute(incident_id, command, by="")
 
     # ── drafts ────────────────────────────────────────────────────────────────────────────────────────────

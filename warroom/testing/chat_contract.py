@@ -18,9 +18,10 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from warroom.connect.ports import Chat
+from warroom.connect.ports import Chat, Promises
 from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed, WarroomError
 from warroom.incident.delivery import Channel, Message, Receipt
+from warroom.incident.incoming import Incoming
 
 T = TypeVar("T")
 
@@ -62,6 +63,12 @@ class ChatContract:
         assert isinstance(chat.reads_back, bool)
         assert chat.max_length >= 100
 
+    def test_its_promises_can_be_read(self) -> None:
+        """They are data: the outbox goes by them, and the manual shows them."""
+        promises = Promises.of(self.chat())
+        assert promises.dedupe_window_s > 0 or not promises.dedupes
+        assert promises.unit in ("characters", "bytes")
+
     def test_a_rendered_text_says_what_the_message_says(self) -> None:
         """The composer previews this text: it must be the words, whatever markup is around them."""
         rendered = self.chat().render(message())
@@ -91,6 +98,8 @@ class HttpChatContract(ChatContract):
     """The JSON the service answers to a post it has taken."""
     secrets: ClassVar[tuple[str, ...]] = ()
     """Secrets ``make`` puts into the options: none may be in an error."""
+    empty: ClassVar[Any] = {}
+    """The JSON the service answers when it is asked for messages and there are none."""
     channel: ClassVar[Channel] = Channel(id="C1")
     """Where the posts go."""
 
@@ -142,6 +151,32 @@ class HttpChatContract(ChatContract):
 
         assert isinstance(self._failure(self._raising(httpx.ReadTimeout)), Unconfirmed)
 
+    def test_a_post_with_the_same_key_is_the_same_request(self) -> None:
+        """``dedupes``: the service tells posts apart by what the key becomes in the request."""
+        if self.chat().dedupes:
+            first, second, other = (self._sent(key) for key in (KEY, KEY, f"{KEY}.2"))
+            assert first == second != other
+
+    def test_what_is_not_there_is_looked_for_in_the_service(self) -> None:
+        """``reads_back``: None is certain. A backend without it does not claim to know."""
+        if self.chat().reads_back:
+            assert self._ask(lambda chat: chat.find(self.channel, KEY)) is None
+        else:
+            with pytest.raises(Unconfirmed):
+                self._ask(lambda chat: chat.find(self.channel, KEY))
+
+    def test_a_status_message_is_edited_or_left_out(self) -> None:
+        """``edits``: a second status makes requests. Without it nothing is sent, so nothing is posted twice."""
+        sent = self._sent_by(lambda chat: chat.show_status(self.channel, message(), Receipt(id="1"), KEY))
+        assert bool(sent) == Promises.of(self.chat()).edits
+
+    def test_an_empty_channel_has_no_messages(self) -> None:
+        """``receives``: the backend is an ``Inbox``."""
+        if Promises.of(self.chat()).receives:
+            incoming = self._ask(lambda chat: chat.since(self.channel, ""))
+            assert isinstance(incoming, Incoming)
+            assert incoming.messages == ()
+
     def test_no_secret_is_in_an_error(self) -> None:
         """Not in its text, nor in its traceback, whatever the service or httpx repeats."""
         import httpx
@@ -170,6 +205,26 @@ class HttpChatContract(ChatContract):
             raise error(words, request=request)  # type: ignore[call-arg]
 
         return respond
+
+    def _ask(self, call: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+        import httpx
+
+        chat = self.make(self._transport(lambda request: httpx.Response(200, json=self.empty)))
+        return _run(_closing(chat, call(chat)))
+
+    def _sent_by(self, call: Callable[[Any], Coroutine[Any, Any, Any]]) -> list[tuple[str, str, bytes]]:
+        sent: list[tuple[str, str, bytes]] = []
+
+        def respond(request: Any) -> Any:
+            sent.append((request.method, str(request.url), request.content))
+            return self._answer(200)
+
+        chat = self.make(self._transport(respond))
+        _run(_closing(chat, call(chat)))
+        return sent
+
+    def _sent(self, key: str) -> list[tuple[str, str, bytes]]:
+        return self._sent_by(lambda chat: chat.post(self.channel, message(), key))
 
     def _post(self, respond: Callable[[Any], Any]) -> Receipt:
         chat = self.make(self._transport(respond))

@@ -13,6 +13,8 @@ from warroom.safety import sanitize
 _MENTION = re.compile(r"@(?=everyone|here|all|channel|room|team|online)|(?<![\w.+-])@", re.IGNORECASE)
 _TAG = re.compile(r"<(?=[\w!@#&:/?%])")
 _LINK = re.compile(r"\](?=[(\[])")
+_MARKDOWN = re.compile(r"[\\`*_~\[\]|<>]")
+_HEADING = re.compile(r"^(\s*)(#|=|-(?=-))", re.MULTILINE)
 _LINK_TARGET = re.compile(r"^(\s*\[[^\]\n]*\]):", re.MULTILINE)
 
 
@@ -57,6 +59,12 @@ def defuse_mentions(text: str) -> str:
     strip invisible characters. Within a word (``root@db1``) it stays, unless a calling word follows it.
     """
     return _MENTION.sub("＠", text)
+
+
+def escape_markdown(text: str) -> str:
+    """The text with a backslash before whatever Markdown would format: emphasis, code, links, tables, tags,
+    headings and quotes. A hyphen that begins a line of a list stays."""
+    return _HEADING.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", text))
 
 
 def neutralize_markup(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -18,10 +18,11 @@ from urllib.parse import quote
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from warroom.connect.answers import object_of, text_of
+from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import defuse_mentions, headline, message_lines, plain
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
-from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
+from warroom.errors import DeliveryError, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.safety import sanitize
 
@@ -84,6 +85,8 @@ class Matrix:
     Options = MatrixOptions
     dedupes = True
     reads_back = True
+    edits = True
+    threads = True
     reports_sending = True
     max_length = 15_000
     """Four bytes a character still fit into one event; the HTML twin is left out where both do not."""
@@ -105,27 +108,15 @@ class Matrix:
         return defuse_mentions(plain(message_lines(message, recognises=True)))
 
     async def open(self, opening: Opening, key: str) -> Channel:
-        """The incident's room, made or found again by its alias, with people, topic, and a line in the shared room.
-
-        Where a room may not be made, the shared one is returned. Every step may be repeated.
-        """
-        if not self._options.room_per_incident:
-            return await self._open_shared()
-        try:
-            channel = await self._made_or_found(opening)
-        except HttpRejected as no:
-            if no.code in _MAY_NOT_CREATE and self._options.room.strip():
-                return await self._open_shared()
-            raise
-        for person in dict.fromkeys((*self._options.invite, *opening.invite)):
-            await self._invite(channel.id, person.strip())
-        if self._options.room.strip():
-            await self._announce(opening, channel, key)
-        return channel
+        """Open the incident's room, or its thread in the shared one; see ``ChannelPolicy``."""
+        options = self._options
+        policy = ChannelPolicy(options.room_per_incident, bool(options.room.strip()), _MAY_NOT_CREATE)
+        return await policy.open(self, opening, key, invite=options.invite)
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
         """Post; repeated with the same key it stays one event."""
-        receipt = await self._send(channel.id, self._content(message), key, message.at)
+        content = {**self._content(message), **_in_thread(channel)}
+        receipt = await self._send(channel.id, content, key, message.at)
         if message.pin:
             await self._pin(channel.id, receipt.id)
         return receipt
@@ -144,12 +135,12 @@ class Matrix:
             await self._send(channel.id, edit, key, message.at)
             receipt = previous
         else:
-            receipt = await self._send(channel.id, content, key, message.at)
+            receipt = await self._send(channel.id, {**content, **_in_thread(channel)}, key, message.at)
             if message.pin:
                 await self._pin(channel.id, receipt.id)
         try:
             if channel.id != await self._shared():
-                await self._set_topic(channel.id, message.title)
+                await self.set_topic(channel, message.title)
         except DeliveryError:
             # The message is there, and the next status sets the topic again.
             pass
@@ -188,7 +179,8 @@ class Matrix:
 
     # Rooms
 
-    async def _open_shared(self) -> Channel:
+    async def shared_channel(self) -> Channel:
+        """See ``ChannelService``."""
         room = await self._shared()
         if not await self._joined(room):
             raise HttpRejected(
@@ -196,6 +188,15 @@ class Matrix:
                 f"Invite {self._http.clean(await self._user(), 80)} to it.",
             )
         return self._channel(room, self._options.room.strip())
+
+    async def begin_thread(self, shared: Channel, opening: Opening, key: str) -> Channel:
+        """See ``ChannelService``. The line mentions who is to respond: nobody can be invited to a thread."""
+        people = [person for person in opening.invite if _is_user(person)]
+        words = " ".join([defuse_mentions(_one_line(headline(opening))), *people])
+        content = {**_words(words, html.escape(words)), "m.mentions": {"user_ids": people} if people else {}}
+        # With no time of its own in the transaction id: a repeated try must stay one event.
+        root = await self._send(shared.id, {**content, _KEY: key}, key, None)
+        return shared.model_copy(update={"thread": root.id, "url": root.url or shared.url})
 
     async def _shared(self) -> str:
         """The id of the team's shared room, "" if none is set."""
@@ -207,8 +208,8 @@ class Matrix:
             self._shared_id = found
         return self._shared_id
 
-    async def _made_or_found(self, opening: Opening) -> Channel:
-        """The room of the incident's alias; where the alias is a stranger's, name-2, name-3 and so on."""
+    async def make_channel(self, opening: Opening) -> Channel:
+        """See ``ChannelService``. Where the alias is a stranger's: name-2, name-3 and so on."""
         server = (await self._user()).partition(":")[2]
         for number in range(1, 10):
             local = opening.name if number == 1 else f"{opening.name}-{number}"
@@ -232,7 +233,6 @@ class Matrix:
             # In use: by an earlier try of ours whose answer was lost, or by a stranger's room.
             room = await self._looked_up(alias)
             if room and await self._joined(room):
-                await self._topic_or_not(room, opening.topic)
                 return self._channel(room, alias)
         raise HttpRejected(
             f"Matrix: #{sanitize(opening.name)}, -2, … -9 are all taken", "Remove one of these aliases."
@@ -255,42 +255,28 @@ class Matrix:
             return False
         return True
 
-    async def _invite(self, room: str, person: str) -> None:
-        if not person.startswith("@") or ":" not in person:
-            return
-        try:
-            path = f"{_V3}/rooms/{_quoted(room)}/invite"
-            await self._http.send("POST", path, json_body={"user_id": person})
-        except (Rejected, Unconfirmed):
-            # In the room already, no such person, or of a server that is gone (Synapse answers 502 then):
-            # none of these keeps the others out.
-            pass
+    async def invite(self, channel: Channel, handles: Sequence[str]) -> None:
+        """See ``ChannelService``."""
+        path = f"{_V3}/rooms/{_quoted(channel.id)}/invite"
+        for person in filter(_is_user, handles):
+            # In the room already, no such person, or of a server that is gone (Synapse answers 502 then): none of
+            # these keeps the others out.
+            with contextlib.suppress(Rejected, Unconfirmed):
+                await self._http.send("POST", path, json_body={"user_id": person})
 
-    async def _set_topic(self, room: str, topic: str) -> None:
-        path = f"{_V3}/rooms/{_quoted(room)}/state/m.room.topic/"
+    async def set_topic(self, channel: Channel, topic: str) -> None:
+        """See ``ChannelService``."""
+        path = f"{_V3}/rooms/{_quoted(channel.id)}/state/m.room.topic/"
         await self._http.send("PUT", path, json_body={"topic": _one_line(topic)}, repeatable=True)
 
-    async def _topic_or_not(self, room: str, topic: str) -> None:
-        # A topic that may not be set is no reason to be without a room.
-        with contextlib.suppress(Rejected):
-            await self._set_topic(room, topic)
-
-    async def _announce(self, opening: Opening, channel: Channel, key: str) -> None:
-        shared = await self._shared()
-        if shared == channel.id:
-            return
+    async def announce(self, shared: Channel, opening: Opening, channel: Channel, key: str) -> None:
+        """See ``ChannelService``. Repeated with the same key it stays one event."""
         words = defuse_mentions(_one_line(headline(opening)))
         content = {
             **_words(f"{words}: {channel.name}", f"{html.escape(words)}: {html.escape(channel.name)}"),
-            _KEY: f"{key}.announcement",
+            _KEY: key,
         }
-        try:
-            await self._send(shared, content, f"{key}.announcement", None)
-        except Rejected:
-            # The incident's own room is open, which is what was asked for; doctor finds a bad shared one.
-            return
-        except Unconfirmed as error:
-            raise NotSent(error.title, "It will be tried again; Matrix keeps one of them.") from None
+        await self._send(shared.id, content, key, None)
 
     def _channel(self, room: str, name: str) -> Channel:
         room = self._http.mask.identifier(room)
@@ -362,6 +348,14 @@ def _words(body: str, formatted: str, limit: int = _EVENT_BYTES) -> dict[str, An
     rich = {**content, "format": "org.matrix.custom.html", "formatted_body": formatted}
     size = len(json.dumps(rich, ensure_ascii=False).encode("utf-8", "replace"))
     return rich if size <= limit else content
+
+
+def _in_thread(channel: Channel) -> dict[str, Any]:
+    return {"m.relates_to": {"rel_type": "m.thread", "event_id": channel.thread}} if channel.thread else {}
+
+
+def _is_user(handle: str) -> bool:
+    return handle.startswith("@") and ":" in handle
 
 
 def _one_line(text: str) -> str:

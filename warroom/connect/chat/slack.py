@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from warroom.connect.answers import object_of, objects_of, text_of
+from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import headline, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
@@ -93,6 +94,8 @@ class Slack:
     Options = SlackOptions
     dedupes = False
     reads_back = True
+    edits = True
+    threads = True
     reports_sending = True
     max_length = 4000
     """Slack shows more but advises this; beyond 40,000 it cuts."""
@@ -117,28 +120,15 @@ class Slack:
         )
 
     async def open(self, opening: Opening, key: str) -> Channel:
-        """The incident's channel, made or found again, with people, topic, and a line in the shared channel.
-
-        Where a channel may not be made, the shared one is returned. Every step may be repeated; so no outcome
-        here is ``Unconfirmed``.
-        """
-        if not self._options.channel_per_incident:
-            return await self._open_shared()
-        try:
-            channel = await self._made_or_found(opening.name)
-        except HttpRejected as no:
-            if no.code in _MAY_NOT_CREATE and self._options.channel.strip("# "):
-                return await self._open_shared()
-            raise
-        await self._invite(channel.id, (*self._options.invite, *opening.invite))
-        await self._set_topic(channel.id, opening.topic)
-        if self._options.channel.strip("# "):
-            await self._announce(opening, channel, key)
-        return channel
+        """Open the incident's channel, or its thread in the shared one; see ``ChannelPolicy``."""
+        options = self._options
+        policy = ChannelPolicy(options.channel_per_incident, bool(options.channel.strip("# ")), _MAY_NOT_CREATE)
+        return await policy.open(self, opening, key, invite=options.invite)
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
         """Post once. ``Unconfirmed`` when Slack may have it; ``find`` finds out."""
-        receipt = await self._post_text(channel.id, self.render(message), key)
+        # A reply is seen by those who follow the thread; the beginning and the end are for the whole channel.
+        receipt = await self._post_text(channel, self.render(message), key, broadcast=message.kind in _BROADCAST)
         if message.pin:
             await self._pin(channel.id, receipt.id)
         return receipt
@@ -151,14 +141,14 @@ class Slack:
         if previous and previous.id:
             receipt = await self._update(channel.id, message, previous, key)
         else:
-            receipt = await self._recent(channel.id, key)
+            receipt = await self._recent(channel, key)
         if receipt is None:
-            receipt = await self._post_text(channel.id, self.render(message), key)
+            receipt = await self._post_text(channel, self.render(message), key)
             if message.pin:
                 await self._pin(channel.id, receipt.id)
         try:
             if channel.id != await self._shared():
-                await self._set_topic(channel.id, message.title)
+                await self.set_topic(channel, message.title)
         except DeliveryError:
             # The status message is there; failing now would post a second one at the next attempt.
             pass
@@ -170,32 +160,38 @@ class Slack:
         Raises the service's own error where the history cannot be read, and ``Unconfirmed`` where it is longer
         than was read: not having seen the post then proves nothing.
         """
-        found, everything_read = await self._sought(channel.id, key, _PAGES)
+        found, everything_read = await self._sought(channel, key, _PAGES)
         if found is None and not everything_read:
             raise Unconfirmed("Slack's history is too long to be sure", "Look in the channel whether it is there.")
         return found
 
-    async def _recent(self, channel: str, key: str) -> Receipt | None:
+    async def _recent(self, channel: Channel, key: str) -> Receipt | None:
         """The post with this key on the newest page, for what is repeated soon; None if that cannot be read.
 
         Without the right to read, posting goes on: it can then only double a post whose answer was lost.
         """
         try:
-            return (await self._sought(channel, key, 1))[0]
+            # The replies of a thread come oldest first.
+            return (await self._sought(channel, key, _PAGES if channel.thread else 1))[0]
         except Rejected:
             return None
 
-    async def _sought(self, channel: str, key: str, pages: int) -> tuple[Receipt | None, bool]:
-        """The post with this key within so many pages of history, and whether these were all there is."""
+    async def _sought(self, channel: Channel, key: str, pages: int) -> tuple[Receipt | None, bool]:
+        """The post with this key within so many pages of history, and whether these were all there is.
+
+        A channel's history does not have the replies of its threads.
+        """
         cursor = ""
+        method = "conversations.replies" if channel.thread else "conversations.history"
         for _ in range(pages):
-            query = {"channel": channel, "limit": str(_PAGE), "include_all_metadata": "true"}
-            answer = await self._ask("conversations.history", {**query, **({"cursor": cursor} if cursor else {})})
+            query = {"channel": channel.id, "limit": str(_PAGE), "include_all_metadata": "true"}
+            query |= {"ts": channel.thread} if channel.thread else {}
+            answer = await self._ask(method, query | ({"cursor": cursor} if cursor else {}))
             for found in objects_of(answer.data, "messages"):
                 metadata = object_of(found, "metadata")
                 payload = object_of(metadata, "event_payload")
                 if metadata.get("event_type") == _EVENT and payload.get("key") == key:
-                    return self._receipt(channel, text_of(found, "ts")), True
+                    return self._receipt(channel.id, text_of(found, "ts")), True
             cursor = text_of(object_of(answer.data, "response_metadata"), "next_cursor")
             if not cursor:
                 return None, True
@@ -216,12 +212,21 @@ class Slack:
 
     # Channels
 
-    async def _open_shared(self) -> Channel:
+    async def shared_channel(self) -> Channel:
+        """See ``ChannelService``."""
         channel = await self._shared()
         # Private channels cannot be joined, only be invited to; the first post fails if that is missing.
         with contextlib.suppress(Rejected):
             await self._do("conversations.join", {"channel": channel}, repeatable=True)
         return await self._channel(channel, self._options.channel)
+
+    async def begin_thread(self, shared: Channel, opening: Opening, key: str) -> Channel:
+        """See ``ChannelService``. The line mentions who is to respond: nobody can be invited to a thread."""
+        root = await self._recent(shared, key)
+        if root is None:
+            people = [f"<@{handle}>" for handle in opening.invite if _USER_ID.fullmatch(handle)]
+            root = await self._post_text(shared, " ".join([_escaped(headline(opening)), *people]), key)
+        return shared.model_copy(update={"thread": root.id, "url": root.url or shared.url})
 
     async def _shared(self) -> str:
         """The id of the team's shared channel, "" if none is set."""
@@ -236,8 +241,9 @@ class Slack:
             self._shared_id = found
         return self._shared_id
 
-    async def _made_or_found(self, name: str) -> Channel:
-        """The channel of this name; where the name is taken by one we cannot use, name-2, name-3 and so on."""
+    async def make_channel(self, opening: Opening) -> Channel:
+        """See ``ChannelService``. Where the name is taken by one we cannot use: name-2, name-3 and so on."""
+        name = opening.name
         for number in range(1, 10):
             wanted = name if number == 1 else f"{name[:77]}-{number}"
             try:
@@ -298,10 +304,10 @@ class Slack:
         channel = self._http.mask.identifier(channel)
         return Channel(id=channel, name=f"#{sanitize(name).lstrip('#')}", url=self._link(channel))
 
-    async def _invite(self, channel: str, handles: tuple[str, ...]) -> None:
-        """Invite everyone who can be; an unknown handle keeps no one else from being invited."""
+    async def invite(self, channel: Channel, handles: Sequence[str]) -> None:
+        """See ``ChannelService``."""
         people: list[str] = []
-        for handle in dict.fromkeys(handle.strip() for handle in handles):
+        for handle in handles:
             person = await self._user_id(handle)
             if person and person not in people:
                 people.append(person)
@@ -309,13 +315,13 @@ class Slack:
             return
         try:
             # 100 is the most one call may name; a team of more than that is not small.
-            everybody = {"channel": channel, "users": ",".join(people[:100]), "force": True}
+            everybody = {"channel": channel.id, "users": ",".join(people[:100]), "force": True}
             await self._do("conversations.invite", everybody, repeatable=True)
         except Rejected:
             # One of them is in already, or unknown: then each alone.
             for person in people[:100]:
                 try:
-                    one = {"channel": channel, "users": person}
+                    one = {"channel": channel.id, "users": person}
                     await self._do("conversations.invite", one, repeatable=True)
                 except Rejected:
                     continue
@@ -331,34 +337,26 @@ class Slack:
             return ""
         return text_of(object_of(answer.data, "user"), "id")
 
-    async def _set_topic(self, channel: str, topic: str) -> None:
-        # A topic that may not be set is no reason to be without a channel.
-        with contextlib.suppress(Rejected):
-            await self._do("conversations.setTopic", {"channel": channel, "topic": _topic(topic)}, repeatable=True)
+    async def set_topic(self, channel: Channel, topic: str) -> None:
+        """See ``ChannelService``."""
+        asked = {"channel": channel.id, "topic": _topic(topic)}
+        await self._do("conversations.setTopic", asked, repeatable=True)
 
-    async def _announce(self, opening: Opening, channel: Channel, key: str) -> None:
-        """One line in the shared channel. A repeated ``open`` finds the line by its key and leaves it at that."""
-        announcement = f"{key}.announcement"
-        try:
-            shared = await self._shared()
-            if shared == channel.id or await self._recent(shared, announcement):
-                return
-            text = f"{_escaped(headline(opening))}: <#{channel.id}>"
-            await self._post_text(shared, text, announcement)
-        except Rejected:
-            # The incident's own channel is open, which is what was asked for; doctor finds a bad shared one.
-            pass
-        except Unconfirmed as error:
-            raise NotSent(error.title, "It will be tried again after looking.") from None
+    async def announce(self, shared: Channel, opening: Opening, channel: Channel, key: str) -> None:
+        """See ``ChannelService``. A repeated ``open`` finds the line by its key and leaves it at that."""
+        if not await self._recent(shared, key):
+            await self._post_text(shared, f"{_escaped(headline(opening))}: <#{channel.id}>", key)
 
     # Messages
 
-    async def _post_text(self, channel: str, text: str, key: str) -> Receipt:
-        answer = await self._do("chat.postMessage", {"channel": channel, **_message(text, key), **_QUIET})
+    async def _post_text(self, channel: Channel, text: str, key: str, *, broadcast: bool = False) -> Receipt:
+        thread = {"thread_ts": channel.thread, "reply_broadcast": broadcast} if channel.thread else {}
+        asked = {"channel": channel.id, **_message(text, key), **_QUIET, **thread}
+        answer = await self._do("chat.postMessage", asked)
         ts = text_of(answer.data, "ts")
         if not ts:
             raise self._http.doubt("gave no message id")
-        return self._receipt(channel, ts)
+        return self._receipt(channel.id, ts)
 
     async def _update(self, channel: str, message: Message, previous: Receipt, key: str) -> Receipt | None:
         """The edited message, None if it is gone or may no longer be edited."""
@@ -412,6 +410,8 @@ class Slack:
             remedy = _REMEDIES.get(code, f"See docs.slack.dev/reference/methods/{method} under {code}.")
         raise HttpRejected(f"Slack refused {method}: {code}", remedy, answer.status, code)
 
+
+_BROADCAST = ("declaration", "resolution")
 
 _QUIET = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none", "mrkdwn": True}
 
