@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
     from warroom.logs.view import LogView
+    from warroom.room.inbox import ChatInbox
     from warroom.room.jobs import JobRunner
     from warroom.room.outbox import OutboxWorker
 
@@ -117,6 +118,12 @@ class AppContext:
         from warroom.room.outbox import OutboxWorker  # asyncio; not for verbs that only look
 
         return OutboxWorker(self.room)
+
+    def inbox(self) -> ChatInbox:
+        """The job that reads the channels of open incidents; start it with ``jobs``."""
+        from warroom.room.inbox import ChatInbox  # asyncio; not for verbs that only look
+
+        return ChatInbox(self.room)
 
     def drill_on_demand(self, folder: Path) -> DrillOnDemand:
         """The shipped drill, its logs in ``folder``, for someone who may start it."""

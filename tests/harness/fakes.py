@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
+from warroom.incident.incoming import Incoming, IncomingMessage
 
 START = datetime(2026, 1, 28, 12, 0, tzinfo=UTC)
 
@@ -109,3 +110,20 @@ class FakeChat:
     def tried(self) -> list[str]:
         """The keys of the posts that were tried, in order."""
         return [key for act, key in self.asked if act == "post"]
+
+
+@dataclass
+class TalkingChat(FakeChat):
+    """A chat in which people write too. ``talk`` is what they wrote, in order; the cursor counts it. ``silent`` are
+    raised by the reads to come."""
+
+    talk: list[IncomingMessage] = field(default_factory=list)
+    silent: list[Exception] = field(default_factory=list)
+    exclusive: bool = False
+    reads: int = 0
+
+    async def since(self, channel: Channel, cursor: str) -> Incoming:
+        self.reads += 1
+        if self.silent:
+            raise self.silent.pop(0)
+        return Incoming(messages=tuple(self.talk[int(cursor or 0) :]), cursor=str(len(self.talk)))

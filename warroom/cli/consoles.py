@@ -223,6 +223,7 @@ def deps(
         # What became of a delivery could not be recorded, and it would go out again.
         jobs=app.jobs,
         outbox=None if app.room.read_only else app.outbox(),
+        inbox=None if app.room.read_only else app.inbox(),
         drill=drill,
         briefing=briefing,
         incident_id=incident_id,

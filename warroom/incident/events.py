@@ -498,12 +498,20 @@ class ChannelOpened(EventBase):
 
 
 class ChatMessage(EventBase):
-    """A message from a chat."""
+    """A message that ``who`` wrote in the chat ``via``.
+
+    ``author`` is the service's immutable id of who wrote it, ``message`` its id there, and ``thread`` that of the
+    message it answers. The text of an edited one is in its ``EntryAmended``, a deleted one is retracted.
+    """
 
     kind: Literal["chat"] = "chat"
     who: str
     via: str
     words: str
+    written_at: Moment | None = None
+    author: str = ""
+    message: str = ""
+    thread: str = ""
 
     @property
     def text(self) -> str:

@@ -99,8 +99,11 @@ class TimelineRow:
 
 
 def happened_at(entry: Entry) -> datetime:
-    """Return when the event happened: for an alert when it fired, otherwise when the entry was written."""
+    """Return when the event happened: when an alert fired, when a chat message was written, else when the entry
+    was."""
     event = entry.event
+    if isinstance(event, ChatMessage) and event.written_at:
+        return min(event.written_at, entry.at)
     if isinstance(event, AlertReceived) and event.fired_at:
         return min(event.fired_at, entry.at)
     return entry.at

@@ -52,13 +52,14 @@ class Journal(Protocol):
         items: Sequence[tuple[int, OutboxItem]] = (),
         *,
         at: datetime,
-        by: str,
+        by: str | Sequence[str],
         summary: str = "",
         ids: Sequence[UUID] | None = None,
     ) -> list[Entry]:
         """Append ``events`` and their deliveries in one transaction, and return the new entries.
 
         ``expected`` is the stream's version the decision was based on; raises ``Conflict`` if it has changed.
+        ``by`` is who did it, or one name for each event.
         ``ids`` are those of the entries; new ones are made if they are not given. An event whose id the stream
         already has is skipped, with its deliveries: the same fact from outside is recorded once. Each item comes
         with the index of the event that caused it. ``summary`` (JSON, opaque here) replaces the incident's summary;

@@ -81,7 +81,7 @@ class SqliteJournal:
         items: Sequence[tuple[int, OutboxItem]] = (),
         *,
         at: datetime,
-        by: str,
+        by: str | Sequence[str],
         summary: str = "",
         ids: Sequence[UUID] | None = None,
     ) -> list[Entry]:
@@ -90,6 +90,7 @@ class SqliteJournal:
         if any(not 0 <= index < len(events) for index, _ in items):
             raise ValueError("an outbox item names an event that is not appended with it")
         at_ms = to_ms(at)
+        authors = [by] * len(events) if isinstance(by, str) else by
         ids = ids if ids is not None else [uuid7(datetime.now(UTC), os.urandom(10)) for _ in events]
         with self._file.writing() as db:
             found = db.execute("SELECT length FROM streams WHERE stream = ?", (stream,)).fetchone()
@@ -101,16 +102,16 @@ class SqliteJournal:
             entries: dict[int, Entry] = {}  # by the index of the event
             rows: list[tuple[object, ...]] = []
             chain = last_link(db, stream, version)
-            for index, (event, entry_id) in enumerate(zip(events, ids, strict=True)):
+            for index, (event, entry_id, who) in enumerate(zip(events, ids, authors, strict=True)):
                 known = "SELECT 1 FROM entries WHERE stream = ? AND id = ?"
                 if db.execute(known, (stream, entry_id.bytes)).fetchone():
                     continue  # the same fact from outside, recorded before
                 seq, body = version + len(rows) + 1, serialize_event(event)
-                entries[index] = Entry(stream=stream, seq=seq, id=entry_id, at=at, by=by, event=event)
+                entries[index] = Entry(stream=stream, seq=seq, id=entry_id, at=at, by=who, event=event)
                 chain = link(
-                    chain, stream, seq, at_ms, by.encode(), event.kind.encode(), body.encode(), entry_id.bytes
+                    chain, stream, seq, at_ms, who.encode(), event.kind.encode(), body.encode(), entry_id.bytes
                 )
-                rows.append((stream, seq, at_ms, by, event.kind, body, chain, entry_id.bytes))
+                rows.append((stream, seq, at_ms, who, event.kind, body, chain, entry_id.bytes))
             numbered = _NUMBERED.fullmatch(stream)
             number = int(numbered[1]) if numbered else 0
             db.execute(

@@ -30,6 +30,7 @@ from warroom.incident.delivery import (
     Channel,
     Delivery,
     DeliveryState,
+    OutboxItem,
     resendable,
     superseded,
 )
@@ -249,12 +250,23 @@ class WarRoom:
         return self._execute(incident_id, lambda _: clean, by)
 
     def _execute(self, incident_id: str, command: Callable[[Incident], Command], by: str | None = None) -> Done:
+        def decided(story: UnitOfWork) -> None:
+            story.add(decide(story.incident, command(story.incident), story.context))
+
+        return self.transact(incident_id, decided, by=by)
+
+    def transact(self, incident_id: str, decided: Callable[[UnitOfWork], None], *, by: str | None = None) -> Done:
+        """Append what ``decided`` adds to the unit of work, in one transaction; nothing if it adds nothing.
+
+        It is called again where another process wrote first. ``by`` as for ``execute``.
+        """
         with self._write_lock:
             for turn in range(RETRIES):
                 incident = self.incident(incident_id)
-                context = self._command_context(by)
-                story = UnitOfWork(incident, context)
-                story.add(decide(incident, command(incident), context))
+                story = UnitOfWork(incident, self._command_context(by))
+                decided(story)
+                if not story.entries:
+                    return Done(incident, [])
                 try:
                     return self._append(story, incident.version)
                 except Conflict:
@@ -442,9 +454,9 @@ class WarRoom:
             story.incident.id,
             expected,
             [entry.event for entry in story.entries],
-            self.updates.outbox_items(story.incident, story.entries, story.context.now),
+            [*self.updates.outbox_items(story.incident, story.entries, story.context.now), *story.items],
             at=story.context.now,
-            by=story.context.by,
+            by=story.authors,
             summary=summarise(story.incident, self.playbook).to_json(),
             ids=[entry.id for entry in story.entries],
         )
@@ -473,22 +485,29 @@ class UnitOfWork:
         self.incident = incident
         self.context = context
         self.entries: list[NewEntry] = []
+        self.authors: list[str] = []
+        """Who did it, for each of ``entries``."""
+        self.items: list[tuple[int, OutboxItem]] = []
+        """More to send than the entries lead to by themselves, each with the index of its entry."""
 
-    def add(self, entries: Sequence[NewEntry]) -> None:
+    def add(self, entries: Sequence[NewEntry], by: str | None = None) -> None:
+        """Add entries; ``by`` is who did it, if not the person of the context."""
         incident, context = self.incident, self.context
+        author = context.by if by is None else by
         folded = [
             Entry(
                 stream=incident.id,
                 seq=incident.version + place,
                 id=entry.id,
                 at=context.now,
-                by=context.by,
+                by=author,
                 event=entry.event,
             )
             for place, entry in enumerate(entries, 1)
         ]
         self.incident = fold(incident.id, folded, incident)
         self.entries += entries
+        self.authors += [author] * len(entries)
 
 
 def _placeless(delivery: Delivery) -> bool:

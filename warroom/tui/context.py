@@ -22,6 +22,7 @@ from warroom.tui.feed import Feed
 
 if TYPE_CHECKING:
     from warroom.logs.view import LogView
+    from warroom.room.inbox import ChatInbox
     from warroom.room.logwatch import LogWatches
     from warroom.room.outbox import OutboxWorker
 
@@ -59,6 +60,7 @@ class ConsoleDeps:
     """The name of the theme to begin with; "" for the settings'."""
     jobs: JobRunner = field(default_factory=JobRunner)
     outbox: OutboxWorker | None = None
+    inbox: ChatInbox | None = None
     drill: DrillControl | None = None
     briefing: tuple[str, str] | None = None
     """Title and text of the card the console begins with; when it is closed, the drill starts with its alert."""
@@ -77,6 +79,7 @@ class ScreenContext:
         self.feed = Feed(deps.room)
         self.jobs = deps.jobs
         self.outbox = deps.outbox
+        self.inbox = deps.inbox
         self.drill = deps.drill
         self._attach_logs = deps.watch_logs
         self._logs: LogWatches | None = None
@@ -160,8 +163,7 @@ class ScreenContext:
     def start(self) -> None:
         """Begin to listen and to send."""
         self.feed.start()
-        if self.outbox:
-            self.jobs.start(self.outbox)
+        self.jobs.start(*(job for job in (self.outbox, self.inbox) if job))
 
     def stop(self) -> None:
         """End what was begun; what is under way gets a moment."""
