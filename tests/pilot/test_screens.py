@@ -224,6 +224,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "finish_action": opens_form("finish an action item"),
     "amend": opens_form("amend entry"),
     "retract": opens_form("retract entry"),
+    **dict.fromkeys(("make_finding", "make_decision"), says("is no chat message")),
     "milestone": opens_form("amend a milestone"),
     "deliveries": opens(DeliveriesScreen),
     "review": opens(ReviewScreen),
@@ -278,7 +279,7 @@ async def test_a_key_does_in_the_war_room_what_its_title_says(harness: AppHarnes
         harness.room.execute(incident_id, HandOver("incident_commander", "Bob"))
     async with in_war_room(harness, incident_id, LARGE) as pilot:
         await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
-        if action_id in ("amend", "retract"):
+        if action_id in ("amend", "retract", "make_finding", "make_decision"):
             await press(pilot, "2", "end")
         if action_id == "pin":
             await press(pilot, "4")

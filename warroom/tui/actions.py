@@ -262,6 +262,22 @@ ACTIONS: tuple[Action, ...] = (
         "Strike through the timeline entry under the cursor.",
         bar="retract",
     ),
+    Action(
+        "make_finding",
+        "Make it a finding",
+        "asterisk",
+        "Make the chat message under the cursor a finding.",
+        bar="finding",
+        why_off=_not_closed,
+    ),
+    Action(
+        "make_decision",
+        "Make it a decision",
+        "equals_sign",
+        "Make the chat message under the cursor a decision.",
+        bar="decision",
+        why_off=_not_closed,
+    ),
     Action("milestone", "Amend a milestone", "m", "Correct when the incident started, was detected, mitigated …"),
     Action("deliveries", "Show deliveries", "o", "Show what was delivered, what failed and what is unconfirmed."),
     Action(
@@ -323,7 +339,7 @@ ACTIONS: tuple[Action, ...] = (
         "Watch a file, folder, journal:UNIT, docker:NAME, run:COMMAND.",
         bar="add a log",
     ),
-    Action("copy", "Copy", "c", "Copy the log record or marked lines, masked."),
+    Action("copy", "Copy", "c", "Copy the log record, or in the timeline the entry."),
     Action("reveal", "Unmask a record", "U", "Show the record with its secrets for 15 seconds."),
     Action("follow", "Follow the log", "G", "Go to the end of the log and follow it.", bar="follow"),
     Action("pane_checklist", "Checklist pane", "1", "Go to the checklist."),
@@ -414,6 +430,8 @@ _SHOWN = {
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "apostrophe": "'",
+    "asterisk": "*",
+    "equals_sign": "=",
 }
 
 

@@ -112,7 +112,11 @@ def _channels(incident: Incident, deliveries: Sequence[Delivery]) -> Content:
         shown = (channel.name if channel else "") or name
         worst = delivery.state if delivery.state is not DeliveryState.DELIVERED else _worst(deliveries, name)
         style = "" if worst is DeliveryState.DELIVERED else "bold reverse"
-        parts.append(literal(f"{shown} {worst.glyph}", style))
+        waiting = [one for one in deliveries if one.destination == name and one.state is DeliveryState.PENDING]
+        if any(one.error and one.attempts for one in waiting):
+            parts.append(literal(f"{shown} down, {len(waiting)} queued", style))
+        else:
+            parts.append(literal(f"{shown} {worst.glyph}", style))
     return join(*parts)
 
 

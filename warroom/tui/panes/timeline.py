@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,6 +46,9 @@ KIND_STYLE = {
 }
 
 
+CHAT_TAIL = 3
+"""Of chat messages in a row so many are shown, and those before them as one line."""
+
 FOLDED = (ItemChecked, ItemUnchecked, ChannelOpened, EntryAmended, EntryRetracted, MilestoneAmended, SectionWritten)
 """Events that are not key to the course of the incident: other panes or the entries they are about show them."""
 
@@ -52,8 +56,9 @@ FOLDED = (ItemChecked, ItemUnchecked, ChannelOpened, EntryAmended, EntryRetracte
 def timeline_rows(given: PaneInput, *, everything: bool = False) -> list[ListRow]:
     """The entries: time, kind, words, who; for a post whether it has arrived.
 
-    Key events only, unless ``everything`` is asked for; items that another entry ticked are never shown. A line
-    stands before what is new since the person looked. Authors go by their first names, unless two share one.
+    Key events only, unless ``everything`` is asked for; items that another entry ticked are never shown, and of
+    much chat in a row only the last messages are. A line stands before what is new since the person looked. Authors
+    go by their first names, unless two share one.
     """
     incident, deliveries, zone, now = given.snapshot.incident, given.snapshot.deliveries, given.zone, given.now
     sent: dict[UUID, list[Delivery]] = {}
@@ -66,6 +71,7 @@ def timeline_rows(given: PaneInput, *, everything: bool = False) -> list[ListRow
     shown = [row for row in incident.timeline if _is_shown(row, everything)]
     looked = len(incident.rows) if given.looked is None else given.looked
     new = [row for row in shown if row.number > looked and row.by != given.by]
+    folded = {} if everything else _folded_chat(shown)
     for row in shown:
         here = row.at.astimezone(zone)
         if here.date() != day and (day or here.date() != today):
@@ -73,10 +79,37 @@ def timeline_rows(given: PaneInput, *, everything: bool = False) -> list[ListRow
         day = here.date()
         if new and row is new[0]:
             rows.append(ListRow("", Content.styled(f"── {len(new)} new since you looked ──", "$text-accent bold")))
+        if run := folded.get(row.number):
+            if row is run[0]:
+                rows.append(_chat_run(run, f"{here:%H:%M}", key_of("timeline_all", given.keys)))
+            continue
         first = row.by.split()[0] if row.by.strip() else ""
         by = first if authors[first] == 1 else row.by
         rows.append(_timeline_row(row, f"{here:%H:%M}", by, sent.get(row.id, ())))
     return rows
+
+
+def _folded_chat(shown: Sequence[TimelineRow]) -> dict[int, Sequence[TimelineRow]]:
+    """For each message that is not shown, by number, the messages in a row that are folded with it."""
+    folded: dict[int, Sequence[TimelineRow]] = {}
+    for is_chat, group in itertools.groupby(shown, lambda row: isinstance(row.entry.event, ChatMessage)):
+        run = list(group)[:-CHAT_TAIL]
+        if is_chat and len(run) > 1:
+            folded |= dict.fromkeys((row.number for row in run), run)
+    return folded
+
+
+def _chat_run(run: Sequence[TimelineRow], at: str, key: str) -> ListRow:
+    names = list(dict.fromkeys(row.by.split()[0] for row in run if row.by.strip()))
+    who = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    words = Content.assemble(
+        (at, "$text-quiet"),
+        " ",
+        (f"{'chat':<9}", "$text-quiet"),
+        " ",
+        literal(f"{len(run)} messages · {who} · {key}"),
+    )
+    return ListRow("", words)
 
 
 def _is_shown(row: TimelineRow, everything: bool) -> bool:

@@ -82,7 +82,7 @@ class DeliveriesScreen(IncidentActions):
     DeliveriesScreen #detail:focus { border-top: solid $border; }
     DeliveriesScreen #about { height: auto; }
     """
-    BAR: ClassVar[tuple[str, ...]] = ("update", "note", "palette", "help")
+    BAR: ClassVar[tuple[str, ...]] = ("copy", "update", "note", "palette", "help")
     BINDINGS: ClassVar[list[BindingType]] = [Binding(RESEND, "resend", "Resend all failed", show=False)]
 
     def __init__(self, context: ScreenContext, incident_id: str, delivery: str = "") -> None:
@@ -185,6 +185,13 @@ class DeliveriesScreen(IncidentActions):
         if chosen.item.message:
             parts += [Content(""), block(chosen.item.message.text)]
         about.update(Content("\n").join(parts))
+
+    async def do_copy(self) -> None:
+        chosen = self._chosen()
+        if chosen and chosen.item.message:
+            self.copy_text(chosen.item.message.text)
+        else:
+            self.context.notify("Put the cursor on a post first", "warning")
 
     def _chosen(self) -> Delivery | None:
         row = self.query_one("#list", RowList).cursor_id

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import ClassVar, cast
+from typing import ClassVar, Literal, cast
 
 from textual.binding import BindingType
 
 from warroom.errors import BadInput
 from warroom.incident import commands, timing
+from warroom.incident.chat import Promote
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
@@ -26,7 +27,7 @@ from warroom.incident.commands import (
     Uncheck,
 )
 from warroom.incident.corrections import AmendEntry, AmendMilestone, RetractEntry
-from warroom.incident.events import MILESTONES, Milestone, NoteKind
+from warroom.incident.events import MILESTONES, Milestone, NoteKind, UpdatePosted
 from warroom.incident.incident import TimelineRow
 from warroom.incident.investigation import (
     AssignTask,
@@ -39,6 +40,7 @@ from warroom.incident.quick_note import parse_quick_note
 from warroom.incident.readings import Reading
 from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release, TakeRoles
 from warroom.room.snapshot import incident_brief
+from warroom.safety import sanitize
 from warroom.tui.actions import bindings, key_of
 from warroom.tui.screens.brief import BriefScreen
 from warroom.tui.screens.confirm import Confirm
@@ -486,6 +488,30 @@ class IncidentActions(PostMortemActions):
             verb="retract",
             about=row.text,
         )
+
+    async def do_make_finding(self) -> None:
+        await self._promote("finding")
+
+    async def do_make_decision(self) -> None:
+        await self._promote("decision")
+
+    async def _promote(self, note: Literal["finding", "decision"]) -> None:
+        row = self._row_under_cursor()
+        if row and await self.run_command(Promote(str(row.id), note)):
+            self.context.notify(f"Made a {note}")
+
+    async def do_copy(self) -> None:
+        row = self._row_under_cursor()
+        if row is None:
+            return
+        event = row.entry.event
+        self.copy_text(event.words if isinstance(event, UpdatePosted) else row.text)
+
+    def copy_text(self, text: str) -> None:
+        """Put a text on the clipboard of whoever looks at the terminal, for pasting by hand."""
+        self.app.copy_to_clipboard(sanitize(text))
+        lines = len(text.splitlines())
+        self.context.notify(f"Copied {lines} {'line' if lines == 1 else 'lines'}")
 
     async def do_milestone(self) -> None:
         zone, now = self.context.zone, self.context.now

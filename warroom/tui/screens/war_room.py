@@ -98,7 +98,18 @@ class WarRoomScreen(PaneScreen, IncidentActions):
     )
 
     PANE_BARS: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "timeline": ("amend", "retract", "timeline_all", "note", "update", "zoom", "palette", "help"),
+        "timeline": (
+            "make_finding",
+            "make_decision",
+            "amend",
+            "timeline_all",
+            "copy",
+            "note",
+            "update",
+            "zoom",
+            "palette",
+            "help",
+        ),
         "roles": ("assign", "hand_over", "accept", "take_all", "note", "update", "palette", "help"),
         "state": ("hypothesis", "task", "finish_task", "brief", "note", "update", "palette", "help"),
         "logs": (
@@ -345,7 +356,8 @@ class WarRoomScreen(PaneScreen, IncidentActions):
             self.go("logs")
 
     async def action_do(self, action_id: str, target: str = "") -> None:
-        if action_id not in LOG_ACTIONS:
+        copies_entry = action_id == "copy" and self.query_one("#entries").has_focus
+        if action_id not in LOG_ACTIONS or copies_entry:
             await super().action_do(action_id, target)
             return
         self.go("logs")
