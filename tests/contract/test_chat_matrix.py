@@ -478,3 +478,55 @@ def test_customers_read_no_marker_where_a_post_is_known_by_its_key() -> None:
     chat = Matrix(Matrix.Options(homeserver="https://m.example", token=SecretStr("x"), room="!a:m.example"))
     assert chat.render(words) == "Checkout is slow"
     assert "4F7K2Q" not in json.dumps(chat._content(words))
+
+
+async def test_what_people_write_in_a_real_room_is_read_with_edits_deletions_replies_and_pins(
+    synapse: servers.Synapse,
+) -> None:
+    bob, bobs = synapse.register("berta")
+    chat = real(synapse)
+    channel = await chat.open(opening("inc-9-inbox", invite=(bob,)), "k")
+    synapse.request("POST", f"join/{channel.id}", {}, token=bobs)
+    await chat.post(channel, message(), KEY)
+    said = 0
+
+    def write(kind: str, content: dict[str, Any]) -> str:
+        nonlocal said
+        said += 1
+        path = f"rooms/{channel.id}/send/{kind}/t{said}"
+        return str(synapse.request("PUT", path, content, token=bobs)["event_id"])
+
+    first = write("m.room.message", {"msgtype": "m.text", "body": "It is DNS"})
+    second = write("m.room.message", {"msgtype": "m.text", "body": "wrong room"})
+    got = await chat.since(channel, "")
+    assert [(m.text, m.author_id, m.author) for m in got.messages if not m.own] == [
+        ("It is DNS", bob, bob.lstrip("@").partition(":")[0]),
+        ("wrong room", bob, bob.lstrip("@").partition(":")[0]),
+    ]
+    assert [m.own for m in got.messages].count(True) == 1
+    assert (await chat.since(channel, got.cursor)).messages == ()
+    edit = {"msgtype": "m.text", "body": "* It is us", "m.new_content": {"msgtype": "m.text", "body": "It is us"}}
+    write("m.room.message", {**edit, "m.relates_to": {"rel_type": "m.replace", "event_id": first}})
+    synapse.request("PUT", f"rooms/{channel.id}/redact/{second}/r1", {}, token=bobs)
+    thread = {"m.relates_to": {"rel_type": "m.thread", "event_id": first}}
+    write("m.room.message", {"msgtype": "m.text", "body": "sure?", **thread})
+    write("m.reaction", {"m.relates_to": {"rel_type": "m.annotation", "event_id": first, "key": "📌"}})
+    later = (await chat.since(channel, got.cursor)).messages
+    assert [(m.id, m.edited, m.deleted, m.pinned) for m in later if m.id in (first, second)] == [
+        (first, True, False, False),
+        (second, False, True, False),
+        (first, False, False, True),
+    ]
+    assert later[0].text == "It is us" and [m.thread for m in later if m.text == "sure?"] == [first]
+
+
+async def test_a_long_talk_in_a_real_room_is_read_page_by_page(synapse: servers.Synapse) -> None:
+    bob, bobs = synapse.register("bruno")
+    chat = real(synapse)
+    channel = await chat.open(opening("inc-10-inbox", invite=(bob,)), "k")
+    synapse.request("POST", f"join/{channel.id}", {}, token=bobs)
+    for number in range(130):
+        body = {"msgtype": "m.text", "body": f"line {number}"}
+        synapse.request("PUT", f"rooms/{channel.id}/send/m.room.message/n{number}", body, token=bobs)
+    got = await chat.since(channel, "")
+    assert [m.text for m in got.messages if not m.own] == [f"line {number}" for number in range(130)]

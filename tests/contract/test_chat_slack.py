@@ -133,17 +133,32 @@ class FakeSlack:
                 return {"ts": arguments["ts"]}
         return {"ok": False, "error": "message_not_found"}
 
+    def users_info(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "user": {"id": arguments["user"], "name": "x", "profile": {"display_name": arguments["user"].title()}}
+        }
+
+    def write(self, channel: str, text: str, user: str = "U0BOB0001", **more: Any) -> dict[str, Any]:
+        """Somebody posts."""
+        self.clock += 1
+        post = {"type": "message", "ts": f"{self.clock}.000200", "user": user, "text": text, **more}
+        self.messages.setdefault(channel, []).append(post)
+        return post
+
     def pins_add(self, arguments: dict[str, Any]) -> dict[str, Any]:
         return {}
 
     def conversations_history(self, arguments: dict[str, Any]) -> dict[str, Any]:
         newest_first = self.messages.get(arguments["channel"], [])[::-1]
+        if "latest" in arguments:
+            newest_first = [one for one in newest_first if one["ts"] < arguments["latest"]]
         seen = [one for one in newest_first if "thread_ts" not in one or one["reply_broadcast"]]
         return self._page(seen, arguments)
 
     def conversations_replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
         ts = arguments["ts"]
         thread = [one for one in self.messages[arguments["channel"]] if ts in (one["ts"], one.get("thread_ts"))]
+        thread = [one for one in thread if one["ts"] == ts or one["ts"] > arguments.get("oldest", "")]
         return self._page(thread, arguments)
 
     def _page(self, messages: list[dict[str, Any]], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -564,3 +579,69 @@ def test_customers_read_no_marker_where_a_post_is_known_by_its_key() -> None:
     words = message("Checkout is slow", audience="customers", marker="Ref 4F7K2Q")
     chat = Slack(Slack.Options(token=SecretStr("x"), channel="C0123456789"))
     assert chat.render(words) == "Checkout is slow"
+
+
+# What people write
+
+
+async def test_the_inbox_reads_everything_once_in_order_with_edits_deletions_replies_and_pins(
+    workspace: FakeSlack,
+) -> None:
+    chat = backend(workspace)
+    workspace.write(HERE.id, "<@U0BOB0001> has joined", subtype="channel_join")
+    first = workspace.write(HERE.id, "ask <@U0EVE0001> &lt;now&gt; in <#C1|ops>, see <https://x.test/a|the page>")
+    await chat.post(HERE, message(), KEY)
+    gone = workspace.write(HERE.id, "wrong room", bot_id="B1")
+    workspace.messages[HERE.id][2] |= {"user": "U0WARROOM", "bot_id": "B0"}
+    got = await chat.since(HERE, "")
+    assert [(m.text, m.author, m.own, m.bot) for m in got.messages if not m.own] == [
+        ("ask @U0Eve0001 <now> in #ops, see the page (https://x.test/a)", "U0Bob0001", False, False),
+        ("wrong room", "U0Bob0001", False, True),
+    ]
+    assert [m.own for m in got.messages].count(True) == 1 and got.messages[0].author_id == "U0BOB0001"
+    reply = workspace.write(HERE.id, "a reply", thread_ts=first["ts"], reply_broadcast=False)
+    first |= {"text": "ask nobody", "edited": {"user": "U0BOB0001"}, "reactions": [{"name": "pushpin", "count": 1}]}
+    first |= {"reply_count": 1, "latest_reply": reply["ts"]}
+    workspace.messages[HERE.id].remove(gone)
+    workspace.write(HERE.id, "later")
+    again = await chat.since(HERE, got.cursor)
+    seen = {m.id: m for m in again.messages}
+    assert seen[first["ts"]].edited and seen[first["ts"]].pinned and seen[first["ts"]].text == "ask nobody"
+    assert seen[gone["ts"]].deleted and seen[reply["ts"]].thread == first["ts"]
+    assert [m.text for m in again.messages if m.text][-2:] == ["a reply", "later"]
+
+
+async def test_a_burst_longer_than_one_call_reads_leaves_no_gap(workspace: FakeSlack) -> None:
+    chat = backend(workspace)
+    cursor = (await chat.since(HERE, "")).cursor
+    for number in range(4500):
+        workspace.write(HERE.id, f"line {number}")
+    seen: set[str] = set()
+    for _ in range(4):
+        got = await chat.since(HERE, cursor)
+        assert len(got.messages) <= 2000
+        seen |= {m.text for m in got.messages}
+        cursor = got.cursor
+    workspace.write(HERE.id, "line 4500")
+    seen |= {m.text for m in (await chat.since(HERE, cursor)).messages}
+    assert seen == {f"line {number}" for number in range(4501)}
+
+
+async def test_in_a_shared_channel_the_thread_is_read(workspace: FakeSlack) -> None:
+    shared = workspace.add("incidents")
+    workspace.write(shared, "long ago")
+    chat = backend(workspace, channel="incidents", channel_per_incident=False)
+    channel = await chat.open(OPENING, "k")
+    workspace.write(shared, "in the thread", thread_ts=channel.thread, reply_broadcast=False)
+    workspace.write(shared, "!note beside it")
+    got = await chat.since(channel, "")
+    assert [(m.text, m.thread == channel.thread) for m in got.messages if m.author_id == "U0BOB0001"][-2:] == [
+        ("in the thread", True),
+        ("!note beside it", False),
+    ]
+
+
+async def test_people_without_a_readable_name_are_known_by_their_id(workspace: FakeSlack) -> None:
+    workspace.fail["users.info"] = [{"error": "missing_scope", "needed": "users:read"}]
+    workspace.write(HERE.id, "hello")
+    assert [m.author for m in (await backend(workspace).since(HERE, "")).messages] == ["U0BOB0001"]

@@ -11,19 +11,20 @@ import contextlib
 import html
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from warroom.connect.answers import object_of, text_of
+from warroom.connect.answers import number_of, object_of, objects_of, text_of
 from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import defuse_mentions, headline, message_lines, plain
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.errors import DeliveryError, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
+from warroom.incident.incoming import Incoming, IncomingMessage
 from warroom.safety import sanitize
 
 _V3 = "_matrix/client/v3"
@@ -87,6 +88,7 @@ class Matrix:
     reads_back = True
     edits = True
     threads = True
+    exclusive = False
     reports_sending = True
     max_length = 15_000
     """Four bytes a character still fit into one event; the HTML twin is left out where both do not."""
@@ -166,6 +168,22 @@ class Matrix:
                 return None
         raise Unconfirmed("Matrix's history is too long to be sure", "Look in the room whether the post is there.")
 
+    async def since(self, channel: Channel, cursor: str) -> Incoming:
+        """See ``Inbox``. The cursor is the server's token of a place in the room."""
+        me = await self._user()
+        token = cursor or (await self._token_of(channel) if channel.thread else "")
+        messages: list[IncomingMessage] = []
+        for _ in range(_PAGES):
+            query = {"dir": "f", "limit": str(_PAGE), **({"from": token} if token else {})}
+            answer = await self._ask(f"rooms/{_quoted(channel.id)}/messages", query)
+            events = objects_of(answer.data, "chunk")
+            for event in events:
+                messages += await self._incoming(channel, event, me)
+            token = text_of(answer.data, "end") or token
+            if not events or not text_of(answer.data, "end"):
+                break
+        return Incoming(messages=tuple(messages), cursor=token)
+
     async def check(self) -> str:
         """Who the token is, and that the shared room can be found."""
         who = f"Matrix: {self._http.clean(await self._user(), 80)} at {self._http.host}"
@@ -176,6 +194,52 @@ class Matrix:
     async def close(self) -> None:
         """Let go of connections."""
         await self._http.close()
+
+    # What people write
+
+    async def _token_of(self, channel: Channel) -> str:
+        """The token of a place right before the thread's first event; "" if that is too long ago to be found."""
+        token = ""
+        for _ in range(_PAGES):
+            query = {"dir": "b", "limit": str(_PAGE), **({"from": token} if token else {})}
+            answer = await self._ask(f"rooms/{_quoted(channel.id)}/messages", query)
+            token = text_of(answer.data, "end")
+            if not token or any(
+                text_of(one, "event_id") == channel.thread for one in objects_of(answer.data, "chunk")
+            ):
+                break
+        return token
+
+    async def _incoming(self, channel: Channel, event: Mapping[str, Any], me: str) -> list[IncomingMessage]:
+        """What an event says: a message, an edit or the deletion of one, or that one is pinned."""
+        content, kind = object_of(event, "content"), text_of(event, "type")
+        relation = object_of(content, "m.relates_to")
+        target = text_of(relation, "event_id")
+        if kind == "m.room.message" and text_of(relation, "rel_type") == "m.replace":
+            edit = {**event, "event_id": target, "content": object_of(content, "m.new_content")}
+            return [_message(edit, me).model_copy(update={"edited": True})]
+        if kind == "m.room.message" and text_of(content, "body"):
+            return [_message(event, me)]
+        if kind == "m.room.redaction":
+            gone = text_of(event, "redacts") or text_of(content, "redacts")
+            return [_message({**event, "event_id": gone}, me).model_copy(update={"own": False, "deleted": True})]
+        pinned: list[str] = []
+        if kind == "m.reaction" and text_of(relation, "key").startswith("📌"):
+            pinned = [target]
+        elif kind == "m.room.pinned_events":
+            pinned = [one for one in content.get("pinned") or () if isinstance(one, str)]
+        found = [await self._event(channel, one) for one in pinned]
+        return [_message(one, me).model_copy(update={"pinned": True}) for one in found if one]
+
+    async def _event(self, channel: Channel, event: str) -> Mapping[str, Any]:
+        """A message by its id; empty if it cannot be had, or is none."""
+        try:
+            found = (await self._ask(f"rooms/{_quoted(channel.id)}/event/{_quoted(event)}", {})).data
+        except HttpRejected as no:
+            if no.status == 401:
+                raise
+            return {}
+        return found if text_of(found, "type") == "m.room.message" else {}
 
     # Rooms
 
@@ -348,6 +412,21 @@ def _words(body: str, formatted: str, limit: int = _EVENT_BYTES) -> dict[str, An
     rich = {**content, "format": "org.matrix.custom.html", "formatted_body": formatted}
     size = len(json.dumps(rich, ensure_ascii=False).encode("utf-8", "replace"))
     return rich if size <= limit else content
+
+
+def _message(event: Mapping[str, Any], me: str) -> IncomingMessage:
+    content, sender = object_of(event, "content"), text_of(event, "sender")
+    relation = object_of(content, "m.relates_to")
+    return IncomingMessage(
+        id=text_of(event, "event_id"),
+        at=datetime.fromtimestamp(number_of(event, "origin_server_ts") / 1000, UTC),
+        author_id=sender,
+        author=sender.lstrip("@").partition(":")[0],
+        text=text_of(content, "body"),
+        thread=text_of(relation, "event_id") if text_of(relation, "rel_type") == "m.thread" else "",
+        own=sender == me,
+        bot=text_of(content, "msgtype") == "m.notice",
+    )
 
 
 def _in_thread(channel: Channel) -> dict[str, Any]:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from warroom.connect.answers import object_of, objects_of, text_of
+from warroom.connect.answers import number_of, object_of, objects_of, text_of
 from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import headline, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
+from warroom.incident.incoming import Incoming, IncomingMessage
 from warroom.safety import sanitize
 
 _EVENT = "warroom_delivery"
@@ -61,6 +64,17 @@ _REMEDIES = {
 }
 
 
+_PINS = ("pushpin", "round_pushpin")
+_SINCE_PAGES = 10
+"""Of ``_PAGE`` messages each: what one call of ``since`` reads at most."""
+
+_TALK = ("", "thread_broadcast", "file_share", "me_message", "bot_message")
+"""Subtypes of messages that somebody wrote; the others say that people joined, topics changed and the like."""
+
+_MENTIONED = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_MARKED = re.compile(r"<([^>|]+)(?:\|([^>]*))?>")
+
+
 class SlackOptions(BaseModel):
     """Settings of a Slack destination."""
 
@@ -68,7 +82,8 @@ class SlackOptions(BaseModel):
 
     token: SecretStr
     """A bot token. Scopes: chat:write, channels:manage (groups:write for private channels), channels:read,
-    channels:history, channels:join, pins:write, and users:read.email to invite by e-mail."""
+    channels:history (groups:history), channels:join, pins:write, users:read and reactions:read to read what people
+    write, and users:read.email to invite by e-mail."""
     channel: str = ""
     """Id or name of the team's shared channel: announcements go there, and everything where no channel may be
     made."""
@@ -96,6 +111,7 @@ class Slack:
     reads_back = True
     edits = True
     threads = True
+    exclusive = False
     reports_sending = True
     max_length = 4000
     """Slack shows more but advises this; beyond 40,000 it cuts."""
@@ -111,6 +127,9 @@ class Slack:
         )
         self._shared_id = ""
         self._workspace = ""
+        self._me = ""
+        self._names: dict[str, str] = {}
+        self._on_page: dict[str, set[str]] = {}
 
     def render(self, message: Message) -> str:
         """The mrkdwn that is sent: labels bold, ``& < >`` escaped, which also stills mentions and links."""
@@ -197,6 +216,29 @@ class Slack:
                 return None, True
         return None, False
 
+    async def since(self, channel: Channel, cursor: str) -> Incoming:
+        """See ``Inbox``. The newest page is read anew each time, for edits, reactions and replies.
+
+        Slack does not list what was deleted: a message that was on the page before and is gone from it now was. Of
+        the threads of a channel those are followed that begin on the newest page.
+        """
+        at = _Cursor.parse(cursor, channel.thread)
+        if not self._me:
+            self._me = text_of((await self._ask("auth.test", {})).data, "user_id")
+        filling = bool(at.gap_from)
+        page, at = await self._newer(channel, at)
+        found = {text_of(one, "ts"): one for one in page}
+        if channel.thread:
+            found |= await self._replies(channel, channel.thread, at.read)
+        else:
+            for one in page[:_PAGE]:
+                if number_of(one, "reply_count") and text_of(one, "latest_reply") > at.read:
+                    found |= await self._replies(channel, text_of(one, "ts"), at.read)
+        messages = [await self._incoming(channel, found[ts]) for ts in sorted(found) if _is_talk(found[ts])]
+        messages += [] if filling else self._missing(channel, page)
+        newest = max([at.newest, *found])
+        return Incoming(messages=tuple(messages), cursor=at.moved_to(newest).text)
+
     async def check(self) -> str:
         """Who the token is, and that the shared channel can be found."""
         answer = await self._ask("auth.test", {})
@@ -209,6 +251,76 @@ class Slack:
     async def close(self) -> None:
         """Let go of connections."""
         await self._http.close()
+
+    # What people write
+
+    async def _newer(self, channel: Channel, at: _Cursor) -> tuple[list[Mapping[str, Any]], _Cursor]:
+        """The messages of the channel that are newer than what was read, and where to go on: the newest first, as
+        far as one call goes."""
+        found: list[Mapping[str, Any]] = []
+        latest = at.gap_from
+        for _ in range(_SINCE_PAGES):
+            query = {"channel": channel.id, "limit": str(_PAGE)} | ({"latest": latest} if latest else {})
+            page = objects_of((await self._ask("conversations.history", query)).data, "messages")
+            found += page
+            latest = min((text_of(one, "ts") for one in page), default="")
+            if len(page) < _PAGE or latest <= at.read:
+                return found, replace(at, gap_from="")
+        return found, replace(at, gap_from=latest)
+
+    async def _replies(self, channel: Channel, thread: str, after: str) -> dict[str, Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
+        cursor = ""
+        for _ in range(_PAGES):
+            query = {"channel": channel.id, "ts": thread, "limit": str(_PAGE), "oldest": after or thread}
+            answer = await self._ask("conversations.replies", query | ({"cursor": cursor} if cursor else {}))
+            found |= {text_of(one, "ts"): one for one in objects_of(answer.data, "messages")}
+            cursor = text_of(object_of(answer.data, "response_metadata"), "next_cursor")
+            if not cursor:
+                break
+        return found
+
+    def _missing(self, channel: Channel, page: Sequence[Mapping[str, Any]]) -> list[IncomingMessage]:
+        """The messages that were on the newest page before and are gone from it."""
+        now = {text_of(one, "ts") for one in page[:_PAGE]}
+        gone = {ts for ts in self._on_page.get(channel.id, ()) if now and ts > min(now)} - now
+        self._on_page[channel.id] = now
+        return [IncomingMessage(id=ts, at=_time(ts), author_id="", deleted=True) for ts in sorted(gone)]
+
+    async def _incoming(self, channel: Channel, data: Mapping[str, Any]) -> IncomingMessage:
+        author, ts, root = text_of(data, "user"), text_of(data, "ts"), text_of(data, "thread_ts")
+        reactions = {text_of(one, "name") for one in objects_of(data, "reactions")}
+        return IncomingMessage(
+            id=ts,
+            at=_time(ts),
+            author_id=author,
+            author=await self._name(author),
+            text=await self._plain(text_of(data, "text")),
+            thread=root if root != ts else "",
+            own=author == self._me,
+            bot=bool(data.get("bot_id")),
+            edited="edited" in data,
+            pinned=bool(data.get("pinned_to")) or not reactions.isdisjoint(_PINS),
+        )
+
+    async def _plain(self, text: str) -> str:
+        """A text as people see it: mentions by name, links with their address."""
+        for user in set(_MENTIONED.findall(text)):
+            text = re.sub(rf"<@{user}(?:\|[^>]*)?>", f"@{await self._name(user)}".replace("\\", ""), text)
+        text = _MARKED.sub(lambda match: _shown(match[1], match[2] or ""), text)
+        return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+    async def _name(self, user: str) -> str:
+        """The name a person is shown by; their id where it cannot be read."""
+        if user and user not in self._names:
+            try:
+                found = object_of((await self._ask("users.info", {"user": user})).data, "user")
+            except Rejected:  # without users:read
+                found = {}
+            profile = object_of(found, "profile")
+            names = (text_of(profile, "display_name"), text_of(profile, "real_name"), text_of(found, "name"), user)
+            self._names[user] = next(name for name in names if name)
+        return self._names.get(user, "")
 
     # Channels
 
@@ -409,6 +521,50 @@ class Slack:
         else:
             remedy = _REMEDIES.get(code, f"See docs.slack.dev/reference/methods/{method} under {code}.")
         raise HttpRejected(f"Slack refused {method}: {code}", remedy, answer.status, code)
+
+
+@dataclass(frozen=True)
+class _Cursor:
+    """Where reading goes on. Slack's pages begin with the newest message, so a burst that is longer than one call
+    reads leaves a gap below: from ``gap_from`` down to ``read``."""
+
+    read: str
+    """Everything up to this time stamp was read."""
+    newest: str
+    """The newest message that was seen."""
+    gap_from: str = ""
+
+    @classmethod
+    def parse(cls, text: str, thread: str) -> _Cursor:
+        read, newest, gap = [*text.split(">"), "", "", ""][:3]
+        return cls(read or thread, newest or read or thread, gap)
+
+    def moved_to(self, newest: str) -> _Cursor:
+        return _Cursor(self.read if self.gap_from else newest, newest, self.gap_from)
+
+    @property
+    def text(self) -> str:
+        return f"{self.read}>{self.newest}>{self.gap_from}"
+
+
+def _is_talk(data: Mapping[str, Any]) -> bool:
+    return bool(text_of(data, "ts")) and text_of(data, "subtype") in _TALK
+
+
+def _time(ts: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(float(ts), UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _shown(mark: str, label: str) -> str:
+    """What people see of ``<#C1|ops>``, ``<!here>`` and ``<https://x|label>``."""
+    if mark.startswith("#"):
+        return f"#{label or mark[1:]}"
+    if mark.startswith("!"):
+        return f"@{label.lstrip('@') or mark[1:].partition('^')[0]}"
+    return f"{label} ({mark})" if label and label != mark else mark
 
 
 _BROADCAST = ("declaration", "resolution")
