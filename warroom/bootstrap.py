@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
     from warroom.logs.view import LogView
-    from warroom.room.inbox import ChatInbox
-    from warroom.room.jobs import JobRunner
+    from warroom.room.jobs import Job, JobRunner
     from warroom.room.outbox import OutboxWorker
 
 DRILL = "checkout-down"
@@ -119,11 +118,12 @@ class AppContext:
 
         return OutboxWorker(self.room)
 
-    def inbox(self) -> ChatInbox:
-        """The job that reads the channels of open incidents; start it with ``jobs``."""
-        from warroom.room.inbox import ChatInbox  # asyncio; not for verbs that only look
+    def background_jobs(self) -> tuple[Job, ...]:
+        """What a console does in the background, to start with ``jobs``: sends, reads the chat, uses fallbacks."""
+        from warroom.room.fallback import fallback_job
+        from warroom.room.inbox import ChatInbox
 
-        return ChatInbox(self.room)
+        return self.outbox(), ChatInbox(self.room), fallback_job(self.room)
 
     def drill_on_demand(self, folder: Path) -> DrillOnDemand:
         """The shipped drill, its logs in ``folder``, for someone who may start it."""

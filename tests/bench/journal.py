@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from warroom.incident.chat_events import ChatMessage
 from warroom.incident.delivery import DeliveryState, Message, OutboxItem
 from warroom.incident.events import (
     AlertReceived,
-    ChatMessage,
     Declared,
     Event,
     EvidencePinned,

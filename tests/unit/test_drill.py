@@ -22,6 +22,7 @@ from warroom.drill.player import DECLARE_TIMEOUT, RUN_ON, DrillPlayer
 from warroom.drill.script import Script, parse_script
 from warroom.errors import BadInput, NotFound, SettingsError, WarroomError
 from warroom.incident.alerts import ReceiveAlert
+from warroom.incident.chat_events import ChatMessage
 from warroom.incident.commands import (
     Acknowledge,
     Check,
@@ -32,7 +33,6 @@ from warroom.incident.commands import (
     Resolve,
     WriteSection,
 )
-from warroom.incident.events import ChatMessage
 from warroom.incident.incident import Incident
 from warroom.incident.roles import Assign
 from warroom.reports.drill_score import ScoreLine, score, score_text

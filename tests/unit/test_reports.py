@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 
 from warroom.errors import NotFound, SettingsError
 from warroom.incident import playbook as playbooks
+from warroom.incident.chat_events import ChatMessage
 from warroom.incident.delivery import Delivery, DeliveryState, Message, OutboxItem, Receipt
 from warroom.incident.events import (
     Acknowledged,
     ActionAdded,
     AlertReceived,
-    ChatMessage,
     Closed,
     Declared,
     Entry,

@@ -222,8 +222,7 @@ def deps(
         theme=app.theme,
         # What became of a delivery could not be recorded, and it would go out again.
         jobs=app.jobs,
-        outbox=None if app.room.read_only else app.outbox(),
-        inbox=None if app.room.read_only else app.inbox(),
+        background=() if app.room.read_only else app.background_jobs(),
         drill=drill,
         briefing=briefing,
         incident_id=incident_id,

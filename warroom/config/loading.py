@@ -107,6 +107,12 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
         if name in rules[:number]:
             remedy = "Give each its own name."
             yield toml.Mistake(("redaction", "rules", number, "name"), f'"{name}" appears twice', remedy)
+    for name, destination in settings.destinations.items():
+        others = [other for other in settings.destinations if other != name]
+        if destination.fallback and destination.fallback not in others:
+            remedy = toml.allowed(others, destination.fallback) if others else "Add another destination."
+            wrong = f'"{toml.plain(destination.fallback)}" is not another destination'
+            yield toml.Mistake(("destinations", name, "fallback"), wrong, remedy)
     for number, name in enumerate(settings.on_call.rotation if settings.on_call else ()):
         if name not in people:
             remedy = toml.allowed(people, name) if people else "Add each person there."

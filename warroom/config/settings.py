@@ -145,6 +145,8 @@ class Destination(Table):
     """Whose messages go there: "team", "customers", "executives"."""
     drills: bool = False
     """True sends the messages of drills there too. Without it a drill stays away from this place."""
+    fallback: Text = ""
+    """Another destination, which gets a post as well once this one has not taken it for two minutes."""
     plain_secrets: bool = False
     """True allows plaintext secrets in this file. It is better to keep them elsewhere."""
     options: dict[str, Any] = Field(default_factory=dict, repr=False)

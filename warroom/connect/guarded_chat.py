@@ -54,6 +54,7 @@ class GuardedChat:
             self.dedupe_window_s = self.promises.dedupe_window_s
             self.reads_back = self.promises.reads_back
             self.max_length = self.promises.max_length
+            self.edits = self.promises.edits
             self.exclusive = bool(getattr(chat, "exclusive", False))
             self.reports_sending = bool(getattr(chat, "reports_sending", False))
         except BaseException as error:

@@ -14,15 +14,9 @@ from typing import ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 from warroom.errors import NotFound, Refusal
+from warroom.incident.chat_events import ChatMessage, PostRerouted
 from warroom.incident.commands import Acknowledge, Command, CommandContext, Note
-from warroom.incident.events import (
-    ChatMessage,
-    EntryAmended,
-    EntryRetracted,
-    Event,
-    EvidencePinned,
-    NewEntry,
-)
+from warroom.incident.events import EntryAmended, EntryRetracted, Event, EvidencePinned, NewEntry
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident, TimelineRow
 from warroom.incident.incoming import IncomingMessage
@@ -142,6 +136,24 @@ class Promote:
         because = said if self.note == "decision" else ""
         words = chat_words(row) if because else f"{chat_words(row)} ({said})"
         return Note(words, self.note, because=because).decide(incident, context)
+
+
+@dataclass(frozen=True, slots=True)
+class ReroutePost:
+    """Send a post to ``fallback`` as well, because ``destination`` has not taken it. ``delivery`` is the one that
+    waits; repeated, it changes nothing."""
+
+    delivery: str
+    destination: str
+    fallback: str
+    what: str = ""
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        rerouted = PostRerouted(
+            delivery=self.delivery, destination=self.destination, fallback=self.fallback, what=self.what
+        )
+        return [NewEntry(rerouted, outside_id("fallback", self.delivery))]
 
 
 def chat_words(row: TimelineRow) -> str:

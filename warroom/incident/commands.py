@@ -12,14 +12,13 @@ from typing import ClassVar, Protocol
 from uuid import UUID
 
 from warroom.errors import BadInput, JustPosted, NotFound, Refusal
+from warroom.incident.chat_events import ChannelOpened, ChatMessage
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.events import (
     NOTE_KINDS,
     Acknowledged,
     ActionAdded,
     ActionDone,
-    ChannelOpened,
-    ChatMessage,
     Closed,
     Declared,
     Event,

@@ -8,25 +8,15 @@ and redacted before it gets here. Times are UTC, in milliseconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, MessageKind
+from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
-
-
-def _utc(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError("a time needs a zone")
-    value = value.astimezone(UTC)
-    return value.replace(microsecond=value.microsecond // 1000 * 1000)
-
-
-Moment = Annotated[datetime, AfterValidator(_utc)]
-"""A time: UTC, truncated to milliseconds."""
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
 Milestone = Literal["started", "detected", "declared", "acknowledged", "mitigated", "resolved"]
@@ -52,25 +42,6 @@ SECTIONS: tuple[Section, ...] = (
     "went_well",
     "could_improve",
 )
-
-
-class EventBase(BaseModel):
-    """What every event has: a ``kind`` and a ``text`` for people."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
-
-    label: ClassVar[str] = ""
-    """The word the timeline shows for it; the kind itself if empty."""
-
-    @property
-    def text(self) -> str:
-        """The event in one or more lines, for the timeline, exports and the post-mortem."""
-        return self.describe("")
-
-    def describe(self, number: str) -> str:
-        """Return ``text`` with the number that the fold gave to the event or to what it refers to, such as
-        ``A3``."""
-        return self.text
 
 
 class Declared(EventBase):
@@ -481,43 +452,6 @@ class Closed(EventBase):
         return "Closed" + (f": {self.reason}" if self.reason else "")
 
 
-class ChannelOpened(EventBase):
-    """A destination has a channel for this incident."""
-
-    kind: Literal["channel"] = "channel"
-    destination: str
-    channel: str
-    name: str = ""
-    url: str = ""
-    invited: int = 0
-    thread: str = ""
-
-    @property
-    def text(self) -> str:
-        return f"{self.destination}: {self.name or self.channel or 'ready'}"
-
-
-class ChatMessage(EventBase):
-    """A message that ``who`` wrote in the chat ``via``.
-
-    ``author`` is the service's immutable id of who wrote it, ``message`` its id there, and ``thread`` that of the
-    message it answers. The text of an edited one is in its ``EntryAmended``, a deleted one is retracted.
-    """
-
-    kind: Literal["chat"] = "chat"
-    who: str
-    via: str
-    words: str
-    written_at: Moment | None = None
-    author: str = ""
-    message: str = ""
-    thread: str = ""
-
-    @property
-    def text(self) -> str:
-        return f"{self.who} ({self.via}): {self.words}"
-
-
 class SectionWritten(EventBase):
     """A person wrote a section of the post-mortem. The latest version counts."""
 
@@ -596,6 +530,7 @@ KnownEvent = Annotated[
     | Closed
     | ChannelOpened
     | ChatMessage
+    | PostRerouted
     | SectionWritten
     | AlertTaken
     | ReadinessConfirmed,

@@ -10,7 +10,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from warroom.errors import NotFound
+from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, Channel
+from warroom.incident.event_base import EventBase
 from warroom.incident.events import (
     MILESTONES,
     SECTIONS,
@@ -20,14 +22,11 @@ from warroom.incident.events import (
     AlertCleared,
     AlertReceived,
     AlertTaken,
-    ChannelOpened,
-    ChatMessage,
     Closed,
     Declared,
     Entry,
     EntryAmended,
     EntryRetracted,
-    EventBase,
     EvidencePinned,
     FixRecorded,
     HandoverOffered,
@@ -592,5 +591,6 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     AlertCleared: _row_only,
     UnknownEvent: _row_only,
     ChatMessage: _row_only,
+    PostRerouted: _row_only,
     ReadinessConfirmed: _row_only,
 }

@@ -14,13 +14,12 @@ from itertools import pairwise
 from pydantic import BaseModel, ConfigDict, Field
 
 from warroom.incident import timing
+from warroom.incident.chat_events import ChannelOpened, ChatMessage
 from warroom.incident.delivery import Delivery, DeliveryState
 from warroom.incident.events import (
     ActionAdded,
     ActionDone,
     AlertReceived,
-    ChannelOpened,
-    ChatMessage,
     EntryAmended,
     EntryRetracted,
     EvidencePinned,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from warroom.incident.chat_events import ChatMessage
 from warroom.incident.delivery import Message
-from warroom.incident.events import Acknowledged, ChatMessage, HandoverOffered
+from warroom.incident.events import Acknowledged, HandoverOffered
 from warroom.incident.incident import Incident
 from warroom.reports.messages import public_name
 

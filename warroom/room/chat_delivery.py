@@ -79,8 +79,9 @@ class ChatDeliveryHandler:
     def _recovery(self, delivery: Delivery, chat: Chat) -> Recovery:
         if delivery.item.operation == "open" or (chat.dedupes and self._is_recognised(delivery, chat)):
             return "repeat"
-        # A first status message is a post like any other; a backend that cannot read back does not show one.
-        if delivery.item.operation == "status" and (not chat.reads_back or self._status_shown(delivery)):
+        # A first status message is a post like any other; a backend that cannot edit does not show one.
+        edits = chat.reads_back or getattr(chat, "edits", False)
+        if delivery.item.operation == "status" and (not edits or self._status_shown(delivery)):
             return "repeat"
         return "read back" if chat.reads_back else "ask"
 

@@ -174,7 +174,7 @@ class Updates:
                 items += [
                     (index, OutboxItem(operation="post", destination=name, message=post))
                     for name in event.destinations
-                    for post in self._posts(name, message)
+                    for post in self.posts(name, message)
                 ]
             if event.kind in STATUS_KINDS:
                 changed_at = index
@@ -201,7 +201,7 @@ class Updates:
         except WarroomError as error:
             return Copy(name, message.text, len(message.text), str(error))
 
-    def _posts(self, name: str, message: Message) -> Sequence[Message]:
+    def posts(self, name: str, message: Message) -> Sequence[Message]:
         """The posts a destination gets the message in. ``BadInput`` if it is too long for that.
 
         A declaration is never refused: what is too long is cut, and the timeline keeps the whole of it.

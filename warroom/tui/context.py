@@ -13,7 +13,7 @@ from textual.app import App
 from textual.theme import Theme
 
 from warroom.errors import Refusal, WarroomError
-from warroom.room.jobs import JobRunner
+from warroom.room.jobs import Job, JobRunner
 from warroom.room.presence import PresenceReporter
 from warroom.room.room import WarRoom
 from warroom.safety import sanitize
@@ -22,9 +22,7 @@ from warroom.tui.feed import Feed
 
 if TYPE_CHECKING:
     from warroom.logs.view import LogView
-    from warroom.room.inbox import ChatInbox
     from warroom.room.logwatch import LogWatches
-    from warroom.room.outbox import OutboxWorker
 
 T = TypeVar("T")
 
@@ -59,8 +57,8 @@ class ConsoleDeps:
     theme: str = ""
     """The name of the theme to begin with; "" for the settings'."""
     jobs: JobRunner = field(default_factory=JobRunner)
-    outbox: OutboxWorker | None = None
-    inbox: ChatInbox | None = None
+    background: tuple[Job, ...] = ()
+    """Jobs that run as long as the console does."""
     drill: DrillControl | None = None
     briefing: tuple[str, str] | None = None
     """Title and text of the card the console begins with; when it is closed, the drill starts with its alert."""
@@ -78,8 +76,7 @@ class ScreenContext:
         self.room = deps.room
         self.feed = Feed(deps.room)
         self.jobs = deps.jobs
-        self.outbox = deps.outbox
-        self.inbox = deps.inbox
+        self._background = deps.background
         self.drill = deps.drill
         self._attach_logs = deps.watch_logs
         self._logs: LogWatches | None = None
@@ -163,7 +160,7 @@ class ScreenContext:
     def start(self) -> None:
         """Begin to listen and to send."""
         self.feed.start()
-        self.jobs.start(*(job for job in (self.outbox, self.inbox) if job))
+        self.jobs.start(*self._background)
 
     def stop(self) -> None:
         """End what was begun; what is under way gets a moment."""

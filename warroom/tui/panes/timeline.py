@@ -10,10 +10,9 @@ from uuid import UUID
 
 from textual.content import Content
 
+from warroom.incident.chat_events import ChannelOpened, ChatMessage
 from warroom.incident.delivery import Delivery, DeliveryState
 from warroom.incident.events import (
-    ChannelOpened,
-    ChatMessage,
     EntryAmended,
     EntryRetracted,
     ItemChecked,
