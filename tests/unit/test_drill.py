@@ -352,6 +352,29 @@ def test_a_target_that_was_missed_is_not_met() -> None:
     assert not late["Resolved"].met
 
 
+@pytest.mark.parametrize(("label", "minutes"), [("Acknowledged", 5), ("Commander", 2), ("First update", 15)])
+def test_a_target_that_is_reached_to_the_minute_is_met(label: str, minutes: int) -> None:
+    posted = PostUpdate("update", "update", "team", "t", "w", next_update_at=NOON + timedelta(hours=1))
+    commands = (Acknowledge(), Assign("incident_commander", "Ada"), posted)
+    assert scored(*commands, minutes=minutes)[label].met
+    assert not scored(*commands, minutes=minutes + 0.1)[label].met
+
+
+def test_the_score_counts_the_updates_that_were_on_time() -> None:
+    case = declared("critical", drill=True)
+    case.later(minutes=10).do(
+        PostUpdate("update", "update", "team", "t", "w", next_update_at=NOON + timedelta(minutes=25))
+    )
+
+    def on_time() -> tuple[str, bool]:
+        lines = score(case.incident, case.context.playbook, case.now)
+        return next((line.value, line.met) for line in lines if line.label == "Updates on time")
+
+    assert on_time() == ("1 of 1", True)
+    case.later(minutes=30)
+    assert on_time() == ("1 of 2", False)
+
+
 def test_with_people_the_player_waits_for_them(played: DrillPlayer) -> None:
     room = played.room
     log = played.logs[0]

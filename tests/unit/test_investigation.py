@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warroom.errors import BadInput, NotFound, Refusal, WarroomError
-from warroom.incident.advice import next_steps
-from warroom.incident.commands import Check, Command, Note, Resolve
+from warroom.incident.advice import NextStep, next_steps
+from warroom.incident.commands import Check, Command, Note, PostUpdate, Resolve
 from warroom.incident.corrections import AmendEntry, RetractEntry
 from warroom.incident.events import HypothesisConfirmed, HypothesisRuledOut, RoleAssigned, TaskAssigned
 from warroom.incident.investigation import (
@@ -23,6 +24,7 @@ from warroom.incident.investigation import (
     Undo,
 )
 from warroom.incident.quick_note import KINDS, describe_quick_note, parse_quick_note
+from warroom.incident.readings import Observation, Reading
 from warroom.incident.roles import AcceptHandover, Assign, HandOver
 from warroom.reports.brief import brief, time_left
 
@@ -249,10 +251,11 @@ def test_no_word_of_a_line_is_lost(letter: str, text: str) -> None:
 UTC_ZONE = UTC
 
 
-def summed(case: Case) -> str:
+def summed(case: Case, observation: Observation | None = None, steps: Sequence[NextStep] | None = None) -> str:
     playbook = case.context.playbook
-    steps = next_steps(case.incident, playbook, (), case.now)
-    made = brief(case.incident, playbook, steps, None, case.now, UTC_ZONE)
+    if steps is None:
+        steps = next_steps(case.incident, playbook, (), case.now)
+    made = brief(case.incident, playbook, steps, observation, case.now, UTC_ZONE)
     return f"{made.text()}\n\n{made.spoken}"
 
 
@@ -262,6 +265,7 @@ def test_the_brief_says_what_is_wrong_what_is_done_and_what_is_needed() -> None:
     case.do(Note("pool 50→200", "change", rollback="revert"), AssignTask("Bob", "check replicas", 10))
     case.later(minutes=4)
     text = summed(case)
+    assert text.startswith("INC-1 · High · checkout-api\n")
     for line in (
         "Impact: No orders get through",
         "Suspected: H1 pool exhausted by v412",
@@ -283,6 +287,32 @@ def test_the_brief_of_a_resolved_incident_says_that_it_is_over() -> None:
     text = summed(case)
     assert "Impact was: No orders get through" in text and "is resolved" in text
     assert "technical lead" not in text
+
+
+@pytest.mark.parametrize(("age_s", "ago"), [(59, ""), (60, ", 1 min ago")])
+def test_the_brief_says_what_was_measured_and_how_long_ago_if_it_is_over_a_minute(age_s: float, ago: str) -> None:
+    case = declared()
+    measured = Observation(case.now, readings={"errors": Reading("9 errors in the last minute")})
+    case.later(seconds=age_s)
+    assert f"  9 errors in the last minute{ago}\n" in summed(case, measured)
+    case.do(Resolve("seen to recover"))
+    assert "errors" not in summed(case, measured)
+
+
+def test_an_update_is_overdue_in_the_brief_only_after_its_due_time() -> None:
+    case = declared()
+    case.do(PostUpdate("update", "update", "team", "t", "w", next_update_at=case.now + timedelta(minutes=30)))
+    text = summed(case.later(minutes=30))
+    assert "Update 2, due 12:30 UTC\n" in text and "The next update is at 12:30." in text
+    text = summed(case.later(seconds=1))
+    assert "Update 2, overdue since 12:30 UTC\n" in text and "The next update was due at 12:30." in text
+
+
+@pytest.mark.parametrize(("action", "named"), [("resolve", True), ("assign", False), ("update", False)])
+def test_the_brief_names_the_next_step_unless_it_is_among_the_needs_already(action: str, named: bool) -> None:
+    steps = [NextStep(action, "", "Verify the recovery"), NextStep("fix", "", "Record the fix")]
+    text = summed(declared(), steps=steps)
+    assert ("Next: Verify the recovery" in text) == named and "Record the fix" not in text
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,9 +196,8 @@ def test_the_status_message_is_one_and_is_edited(make_harness: Callable[..., Roo
     harness.deliver()
     harness.update(incident)
     harness.deliver()
-    assert [previous for previous, _ in chat.statuses] == ["", f"s-{incident}.5.a.status"] or (
-        len(chat.statuses) == 2 and chat.statuses[0][0] == "" and chat.statuses[1][0].startswith("s-")
-    )
+    first = next(one for one in harness.room.deliveries() if one.item.operation == "status")
+    assert [previous for previous, _ in chat.statuses] == ["", f"s-{first.id}"]
 
 
 def test_a_backend_is_made_once_for_many_incidents(make_harness: Callable[..., RoomHarness]) -> None:
@@ -324,21 +324,76 @@ def test_a_process_tries_again_itself_once_what_was_missing_may_be_there(
     make_harness: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness = make_harness({"a": FakeChat()})
-    ready = harness.room.chats
+    harness.outbox = OutboxWorker(harness.room, lambda: harness.clock().timestamp())
+    tried: list[datetime] = []
 
     def missing(name: str) -> Chat:
+        tried.append(harness.clock())
         raise SettingsError("the file is not there")
 
-    harness.room.chats = missing
+    ready, harness.room.chats = harness.room.chats, missing
     harness.declare()
-    harness.deliver()
+    pauses = [outbox_module.UNABLE_S * 2**times for times in range(3)]
+    for tries, pause in enumerate(pauses, 1):
+        harness.deliver()
+        harness.clock.later(pause - 0.1)
+        harness.deliver()
+        assert len(tried) == tries, "not before the pause is over, which doubles"
+        harness.clock.later(0.1)
     harness.room.chats = ready
     harness.deliver()
-    assert harness.post.state is DeliveryState.PENDING, "not at once"
-    now = time.monotonic()
-    harness.outbox._monotonic = lambda: now + outbox_module.UNABLE_S + 1
-    harness.deliver()
     assert harness.post.state is DeliveryState.DELIVERED
+
+
+def try_once(harness: RoomHarness) -> None:
+    """Attempt the delivery that is due."""
+    claimed = harness.journal.claim(harness.outbox.owner, harness.clock())
+    assert claimed
+    asyncio.run(harness.outbox._deliver(claimed))
+
+
+@pytest.mark.parametrize(
+    ("problem", "error"),
+    [
+        (NotSent("no route"), "no route"),
+        (Unconfirmed("no answer"), "no answer"),
+        (TimeoutError(), "Not sent: time ran out while its channel was being opened"),
+        (ZeroDivisionError(), "a crashed: ZeroDivisionError"),
+    ],
+)
+def test_an_opening_that_failed_for_now_is_tried_again_later(
+    make_harness: Callable[..., RoomHarness], problem: Exception, error: str
+) -> None:
+    chat = FakeChat(refuses_to_open=problem)
+    harness = make_harness({"a": chat})
+    harness.declare()
+    try_once(harness)
+    opening = harness.state("open")
+    assert (opening.state, opening.error) == (DeliveryState.PENDING, error)
+    assert opening.next_attempt_at is not None and opening.next_attempt_at > harness.clock()
+    chat.refuses_to_open = None
+    harness.clock.at = opening.next_attempt_at
+    assert {delivery.state for delivery in harness.deliver()} == {DeliveryState.DELIVERED}
+
+
+def test_a_post_that_is_not_answered_in_time_is_in_doubt(make_harness: Callable[..., RoomHarness]) -> None:
+    harness = make_harness({"a": FakeChat(outcomes=[TimeoutError()])})
+    harness.declare()
+    harness.deliver()
+    assert (harness.post.state, harness.post.error) == (DeliveryState.UNCONFIRMED, "a took too long to answer")
+
+
+def test_a_read_back_that_is_not_answered_in_time_leaves_the_post_in_doubt(
+    make_harness: Callable[..., RoomHarness],
+) -> None:
+    chat = FakeChat(reads_back=True, outcomes=[(Unconfirmed("no answer"),)], lost_reads=[TimeoutError()])
+    harness = make_harness({"a": chat})
+    harness.declare()
+    harness.deliver()
+    harness.clock.later(outbox_module.READ_BACK_S)
+    harness.deliver()
+    assert (harness.post.state, harness.post.error) == (DeliveryState.UNCONFIRMED, "a took too long to answer")
+    assert harness.post.next_attempt_at is not None and chat.tried == [harness.post.id]
 
 
 def test_all_that_was_refused_is_sent_again_but_no_replaced_status_and_nothing_in_doubt(
@@ -406,6 +461,30 @@ def test_a_deduping_chat_that_never_answers_is_asked_ever_more_rarely(
     assert len(waits) == 12 and waits[0] < 2 and waits[-1] >= 300
     assert all(later > sooner for sooner, later in itertools.pairwise(waits[:9]))
     assert harness.post.state is DeliveryState.DELIVERED and chat.arrived.count(harness.post.id) == 1
+
+
+@dataclass
+class ForgetfulChat(FakeChat):
+    """A chat that recognises a key for ten minutes."""
+
+    dedupe_window_s: float = 600.0
+
+
+@pytest.mark.parametrize(("age_s", "repeated"), [(594, True), (595, False)])
+def test_in_doubt_it_is_repeated_only_well_before_the_service_forgets_its_key(
+    make_harness: Callable[..., RoomHarness], age_s: float, repeated: bool
+) -> None:
+    chat = ForgetfulChat(dedupes=True, outcomes=[(Unconfirmed("no answer"),)])
+    harness = make_harness({"a": chat})
+    harness.outbox = OutboxWorker(harness.room, lambda: harness.clock().timestamp())
+    harness.declare()
+    harness.deliver()
+    harness.clock.later(age_s)
+    harness.deliver()
+    post = harness.post
+    assert chat.tried == [post.id] * (2 if repeated else 1) and chat.arrived.count(post.id) == 1
+    assert post.state is (DeliveryState.DELIVERED if repeated else DeliveryState.UNCONFIRMED)
+    assert post.next_attempt_at is None
 
 
 def test_in_doubt_a_chat_that_can_be_read_is_read_first(make_harness: Callable[..., RoomHarness]) -> None:
@@ -509,7 +588,8 @@ def test_read_backs_that_keep_failing_end_with_a_person(make_harness: Callable[.
             break
         harness.clock.at = harness.post.next_attempt_at
     assert harness.post.state is DeliveryState.UNCONFIRMED and harness.post.next_attempt_at is None
-    assert chat.tried == [harness.post.id] and len([1 for act, _ in chat.asked if act == "find"]) < 10
+    assert chat.tried == [harness.post.id]
+    assert [act for act, _ in chat.asked].count("find") == outbox_module.GIVE_UP_READING
 
 
 def test_in_doubt_with_no_way_to_know_a_person_is_asked_and_the_lane_goes_on(
@@ -568,6 +648,30 @@ def test_a_status_message_in_doubt_is_looked_for_before_a_second_one_is_made(
             harness.deliver()
     key = harness.state("status").id
     assert harness.state("status").state is DeliveryState.DELIVERED and chat.arrived.count(key) == 1
+
+
+@pytest.mark.parametrize(
+    ("reads_back", "shown", "looked_for"),
+    [(True, False, True), (True, True, False), (False, False, False), (False, True, False)],
+)
+def test_a_status_message_in_doubt_is_repeated_unless_a_second_one_could_be_seen(
+    make_harness: Callable[..., RoomHarness], reads_back: bool, shown: bool, looked_for: bool
+) -> None:
+    chat = FakeChat(reads_back=reads_back)
+    harness = make_harness({"a": chat})
+    incident = harness.declare()
+    if shown:
+        harness.deliver()
+        harness.update(incident)
+    chat.outcomes = [None, "status", Unconfirmed("no answer")]
+    harness.deliver()
+    status = [one for one in harness.room.deliveries() if one.item.operation == "status"][-1]
+    assert status.state is (DeliveryState.UNCONFIRMED if looked_for else DeliveryState.PENDING)
+    assert status.next_attempt_at is not None
+    harness.clock.at = status.next_attempt_at
+    harness.deliver()
+    assert harness.state(status.id).state is DeliveryState.DELIVERED
+    assert (("find", status.id) in chat.asked) == looked_for
 
 
 # attempts that are cut off
@@ -742,6 +846,14 @@ def test_a_small_team_is_invited_whole_a_larger_one_by_what_each_does(
     harness.room.execute(incident, Assign("technical_lead", "B"))
     harness.deliver()
     assert "".join(chat.openings[0].invite) == invited
+
+
+def test_a_channel_is_named_in_letters_and_digits_of_ascii(make_harness: Callable[..., RoomHarness]) -> None:
+    chat = FakeChat()
+    harness = make_harness({"a": chat})
+    harness.room.declare(Declare("Zahlung für EU (v2)", "No orders", "critical"))
+    harness.deliver()
+    assert chat.openings[0].name == "inc-1-zahlung-f-r-eu--v2"
 
 
 def test_an_item_of_a_kind_this_version_does_not_know_waits_and_holds_up_nothing_else(
@@ -934,6 +1046,52 @@ def test_draining_gives_up_when_its_time_is_over_and_leaves_the_rest_for_later(
     harness.clock.later(201)
     harness.deliver()
     assert harness.post.state is DeliveryState.DELIVERED
+
+
+def test_a_drain_without_time_sends_nothing(make_harness: Callable[..., RoomHarness]) -> None:
+    harness = make_harness({"a": FakeChat()})
+    harness.declare()
+    stopped = OutboxWorker(harness.room, lambda: 100.0)
+    assert {delivery.state for delivery in stopped.drain(0.0)} == {DeliveryState.PENDING}
+
+
+def test_a_drain_that_is_interrupted_lets_the_request_under_way_finish(
+    make_harness: Callable[..., RoomHarness], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = FakeChat()
+    harness = make_harness({"a": chat})
+    harness.declare()
+    under_way, post, start, wait = threading.Event(), chat.post, background.start, futures.wait
+    waited: list[float] = []
+
+    async def slow(channel: Channel, message: Message, key: str) -> Receipt:
+        under_way.set()
+        while not harness.outbox._stop.is_set():
+            await asyncio.sleep(0)
+        return await post(channel, message, key)
+
+    def interrupted(main: Callable[[], Any]) -> Any:
+        work = start(main)
+
+        def result(timeout: float) -> None:
+            assert under_way.wait(10)
+            raise KeyboardInterrupt
+
+        work.result = result  # type: ignore[method-assign, assignment]
+        return work
+
+    def noted(works: list[Any], timeout: float) -> Any:
+        waited.append(timeout)
+        return wait(works, timeout)
+
+    monkeypatch.setattr(chat, "post", slow)
+    monkeypatch.setattr(background, "start", interrupted)
+    monkeypatch.setattr(futures, "wait", noted)
+    with pytest.raises(KeyboardInterrupt):
+        harness.outbox.drain(60)
+    assert harness.post.state is DeliveryState.DELIVERED
+    assert len(chat.tried) == 1 and harness.state("status").state is DeliveryState.PENDING
+    assert waited[0] > outbox_module.GRACE_S + outbox_module.CLOSE_S, "it covers the request and the connections"
 
 
 def test_draining_that_runs_out_of_time_leaves_no_claim_behind(make_harness: Callable[..., RoomHarness]) -> None:

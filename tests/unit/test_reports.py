@@ -252,8 +252,22 @@ def test_an_update_is_drafted_from_what_happened_since_the_last_one() -> None:
 
 def test_an_estimate_is_drafted_again_only_while_it_is_in_the_future() -> None:
     incident = story((0, "A", declared()), (3, "A", update(1, 18, eta="14:30")))
-    assert messages.draft("update", incident, BOOK, at(20), CET)["eta"] == "14:30"
-    assert messages.draft("update", incident, BOOK, at(40), CET)["eta"] == ""
+    assert messages.draft("update", incident, BOOK, at(29), CET)["eta"] == "14:30"
+    assert messages.draft("update", incident, BOOK, at(30), CET)["eta"] == ""
+
+
+@pytest.mark.parametrize(("minute", "drafted"), [(0, "2026-01-29 02:00"), (1, "02:00")])
+def test_a_drafted_time_has_a_date_unless_it_is_within_twelve_hours(minute: float, drafted: str) -> None:
+    incident = story((0, "A", declared()), (0, "A", update(1, 18, eta="12h")))
+    assert messages.draft("update", incident, BOOK, at(minute), CET)["eta"] == drafted
+
+
+@pytest.mark.parametrize(("length", "cut"), [(200, False), (201, True)])
+def test_a_drafted_action_is_cut_after_200_characters(length: int, cut: bool) -> None:
+    action = "Found: ".ljust(length, "x")
+    incident = story((0, "A", declared()), (1, "A", Noted(note="finding", words=action.removeprefix("Found: "))))
+    drafted = messages.draft("update", incident, BOOK, at(2), CET)["actions"]
+    assert drafted == (action[:199] + "…" if cut else action)
 
 
 def test_the_teams_impact_text_is_not_drafted_for_customers() -> None:
@@ -268,6 +282,25 @@ def test_executives_read_the_root_cause_once_it_is_written_and_that_it_is_looked
     assert drafted() == "Under investigation"
     assert drafted((10, "Ann", SectionWritten(section="root_cause", words="A small pool"))) == "A small pool"
     assert drafted((10, "Ann", Resolved())) == ""
+
+
+def test_executives_read_the_customer_impact_or_who_was_affected() -> None:
+    def drafted(**sections: str) -> str:
+        rows = [(10.0, "Ann", SectionWritten(section=name, words=text)) for name, text in sections.items()]  # type: ignore[arg-type]
+        incident = story((3, "Ann", declared()), *rows)
+        return messages.draft("executive", incident, BOOK, at(40), CET)["customer_impact"]
+
+    assert drafted(users_affected="Six in ten") == "Six in ten"
+    assert drafted(customer_impact="No orders") == "No orders"
+    assert drafted(users_affected="Six in ten", customer_impact="No orders") == "No orders"
+
+
+def test_executives_read_from_when_to_when_it_lasted() -> None:
+    def drafted(*text: tuple[float, str, Event]) -> str:
+        return messages.draft("executive", story((3, "Ann", declared()), *text), BOOK, at(40), CET)["timeline"]
+
+    assert drafted() == "14:00 CET (13:00 UTC) – ongoing, 40 min"
+    assert drafted((25, "Ann", Resolved())) == "14:00 CET (13:00 UTC) – 14:25 CET (13:25 UTC), 25 min"
 
 
 def test_an_update_says_of_each_hypothesis_only_where_it_stands_now() -> None:
@@ -289,13 +322,6 @@ def test_an_update_says_of_each_hypothesis_only_where_it_stands_now() -> None:
     ]
 
 
-@pytest.mark.parametrize(("minute", "said"), [(5, True), (5.1, False)])
-def test_two_minutes_without_a_commander_are_within_the_limit(minute: float, said: bool) -> None:
-    led = story((3, "Ann", declared()), (minute, "Ann", role("Ann")), (30, "Ann", Resolved()))
-    well = postmortem.build(led, BOOK, [], at(120), CET).went_well.suggestions
-    assert ("There was an incident commander from start to end." in well) == said
-
-
 @pytest.mark.parametrize(("second", "said"), [(18, True), (40, False)])
 def test_promised_updates_are_praised_only_if_every_one_was_on_time(second: float, said: bool) -> None:
     told = story(
@@ -307,6 +333,18 @@ def test_promised_updates_are_praised_only_if_every_one_was_on_time(second: floa
     )
     well = postmortem.build(told, BOOK, [], at(120), CET).went_well.suggestions
     assert ("Every promised update was on time." in well) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "praise"),
+    [
+        ([(5, "Ann", update(1, None)), (60, "Ann", Resolved())], ["The promised update was on time."]),
+        ([(5, "Ann", Resolved())], []),
+    ],
+)
+def test_one_update_is_praised_as_one_and_none_not_at_all(text: list[Any], praise: list[str]) -> None:
+    well = written(story((3, "Ann", declared()), *text)).went_well.suggestions
+    assert [line for line in well if "promised" in line] == praise
 
 
 def test_a_resolution_promises_no_next_update() -> None:
@@ -343,6 +381,10 @@ def test_the_declaration_follows_the_framework() -> None:
     assert (message.title, message.kind, message.marker) == ("🚨 INCIDENT DECLARED 🚨", "declaration", "INC-7·u3")
 
 
+def test_only_the_declaration_is_pinned() -> None:
+    assert [id for id in BOOK.templates if id != "postmortem" and composed(id).pin] == ["declaration"]
+
+
 def test_an_update_without_an_estimate_has_no_empty_line_for_it() -> None:
     message = composed("update", actions="Rolled back\nRestarted", next_update="+15m")
     assert message.text == (
@@ -362,6 +404,7 @@ def test_a_time_that_is_formatted_already_is_unchanged() -> None:
 def test_a_time_on_another_day_has_a_date_and_utc_appears_once() -> None:
     assert messages.format_moment(at(0), ZoneInfo("UTC")) == "13:00 UTC"
     assert messages.format_moment(at(0), UTC) == "13:00 UTC"
+    assert messages.format_moment(at(0), ZoneInfo("Europe/London")) == "13:00 GMT"
     assert messages.format_moment(at(700), CET, at(0)) == "2026-01-29 01:40 CET (00:40 UTC)"
     assert messages.format_moment(at(0), ZoneInfo("America/Sao_Paulo")) == "10:00 (13:00 UTC)"
 
@@ -563,6 +606,12 @@ def test_an_estimate_with_a_fix_and_a_resolution_without_a_next_update_need_no_w
     incident = story((0, "A", declared()), (1, "A", FixRecorded(words="x", temporary=False)))
     assert "fix" not in warned("update", incident, eta="15:00")
     assert "next update" not in warned("resolution").lower()
+    assert "next update" not in warned("update", full(), next_update="").lower()
+
+
+def test_a_first_name_of_two_letters_counts_only_as_part_of_the_full_name() -> None:
+    assert warnings.names_in(story((0, "Al Jones", declared()))) == ("Al Jones", "Jones")
+    assert warnings.names_in(story((0, "Bob Ray", declared()))) == ("Bob Ray", "Bob", "Ray")
 
 
 # ── figures ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -593,11 +642,43 @@ def test_phases_divide_the_time_until_the_resolution() -> None:
     assert [(row.id, row.seconds) for row in running if row.running] == [("investigation", 420)]
 
 
+def test_the_last_phase_runs_from_the_resolution_until_the_incident_is_closed() -> None:
+    def learning(*text: tuple[float, str, Event]) -> tuple[float, bool]:
+        row = metrics.phases(story((0, "A", declared()), *text), BOOK, at(120))[-1]
+        return row.seconds, row.running
+
+    assert learning() == (0, False)
+    assert learning((60, "A", Resolved())) == (3600, True)
+    assert learning((60, "A", Resolved()), (70, "A", Closed())) == (600, False)
+
+
 def test_promised_updates_are_kept_late_or_unnecessary() -> None:
     promises = metrics.cadence(full(), BOOK, at(120))
     text = [((p.due - T0).total_seconds() / 60, p.kept, p.late_s) for p in promises]
     # Declared and promised for 18 at 3. Posted at 20: two minutes late. 35 was never kept.
     assert text == [(18, False, 120), (35, False, 1500)]
+
+
+@pytest.mark.parametrize(("minute", "due"), [(1, [16]), (1.1, [15, 16])])
+def test_a_post_within_a_minute_of_the_declaration_does_not_count_as_an_update(
+    minute: float, due: list[float]
+) -> None:
+    incident = story((0, "A", declared()), (minute, "A", update(1, 16)))
+    assert [promise.due for promise in metrics.cadence(incident, BOOK, at(90))] == [at(m) for m in due]
+
+
+@pytest.mark.parametrize(("minute", "kept", "late_s"), [(17, True, 0), (17.5, False, 90)])
+def test_an_update_within_a_minute_of_its_due_time_is_on_time(minute: float, kept: bool, late_s: float) -> None:
+    incident = story((0, "A", declared()), (1, "A", update(1, 16)), (minute, "A", update(2, None)))
+    assert [(p.kept, p.late_s) for p in metrics.cadence(incident, BOOK, at(90))] == [(kept, late_s)]
+
+
+@pytest.mark.parametrize(("minute", "kept", "late_s"), [(1, None, 0), (17, None, 0), (17.5, False, 90)])
+def test_an_update_is_unnecessary_if_it_is_resolved_within_a_minute_of_the_due_time(
+    minute: float, kept: bool | None, late_s: float
+) -> None:
+    incident = story((0, "A", declared()), (1, "A", update(1, 16)), (minute, "A", Resolved()))
+    assert [(p.kept, p.late_s) for p in metrics.cadence(incident, BOOK, at(90))] == [(kept, late_s)]
 
 
 def test_a_resolution_before_the_next_update_makes_it_unnecessary() -> None:
@@ -660,6 +741,35 @@ def test_a_name_is_the_role_held_at_that_time() -> None:
     assert text == ["The incident commander saw it", "A responder saw it, the incident commander too"]
 
 
+def test_at_the_moment_of_a_handover_the_role_is_with_the_new_holder() -> None:
+    incident = story(
+        (0, "A", declared()),
+        (1, "A", role("Bob")),
+        (3, "A", role("Alice")),
+        (3, "A", Noted(note="finding", words="Bob told Alice")),
+    )
+    assert written(incident).timeline[-1].text == "A responder told the incident commander"
+
+
+def test_a_full_name_and_a_first_name_become_the_same_role() -> None:
+    incident = story(
+        (0, "A", declared()),
+        (1, "A", role("Alice Smith")),
+        (2, "A", Noted(note="finding", words="Alice Smith saw it; Alice is sure")),
+    )
+    assert written(incident).timeline[-1].text == "The incident commander saw it; the incident commander is sure"
+
+
+def test_of_several_roles_a_person_is_named_by_the_command() -> None:
+    incident = story(
+        (0, "A", declared()),
+        (1, "A", role("Bob", "technical_lead")),
+        (2, "A", role("Bob")),
+        (3, "A", Noted(note="finding", words="Bob saw it")),
+    )
+    assert written(incident).timeline[-1].text == "The incident commander saw it"
+
+
 def test_an_everyday_word_is_not_a_first_name() -> None:
     incident = story(
         (0, "Will Jones", declared()), (1, "Will Jones", Noted(note="finding", words="Will restart; Jones knows"))
@@ -701,11 +811,88 @@ def test_gaps_in_command_are_found() -> None:
     gaps = [(g.seconds / 60, g.until) for g in document.gaps if g.role == "incident_commander"]
     assert gaps == [(5, at(5)), (5, at(25))]
     assert [(g.seconds, g.until) for g in document.gaps if g.role == "technical_lead"] == [(3600, None)]
-    held = document.roles[0]
-    assert (held.holders, held.handovers, held.seconds) == (2, 1, 50 * 60)
+    [held] = document.roles
+    assert (held.role, held.holders, held.handovers, held.seconds) == ("incident_commander", 2, 1, 50 * 60)
     text = "\n".join(document.could_improve.suggestions)
     assert "There was no incident commander for 5 min." in text
     assert "Resolved with open items (No new errors in logs): the log is down" in text
+
+
+def test_a_handover_leaves_no_gap() -> None:
+    incident = story((0, "A", declared()), (0, "A", role("Alice")), (10, "A", role("Bob")), (60, "A", Resolved()))
+    assert "incident_commander" not in {gap.role for gap in written(incident).gaps}
+
+
+def reviewed(*text: tuple[float, str, Event], **more: Any) -> list[str]:
+    """What the post-mortem of an incident declared at 14:03 praises, and what it finds to improve."""
+    document = written(story((3, "Ann", declared(**more)), *text))
+    return [*document.went_well.suggestions, *document.could_improve.suggestions]
+
+
+@pytest.mark.parametrize(
+    ("minute", "said"),
+    [
+        (5, "There was an incident commander from start to end."),
+        (5.1, "There was no incident commander for 2 min."),
+    ],
+)
+def test_two_minutes_without_a_commander_are_within_the_limit(minute: float, said: str) -> None:
+    lines = reviewed((minute, "Ann", role("Ann")), (30, "Ann", Resolved()))
+    assert [line for line in lines if "incident commander" in line] == [said]
+
+
+@pytest.mark.parametrize(
+    ("minute", "said"),
+    [
+        (8, "Acknowledged within 5 min; the target is 5 min."),
+        (9, "Acknowledged after 6 min; the target is 5 min."),
+    ],
+)
+def test_an_acknowledgement_at_the_target_is_in_time(minute: float, said: str) -> None:
+    lines = reviewed((minute, "Ann", Acknowledged(who="Ann")))
+    assert [line for line in lines if line.startswith("Acknowledged")] == [said]
+
+
+@pytest.mark.parametrize(
+    ("minute", "said"), [(5, []), (6, ["Detected after 6 min: which alert would have caught it?"])]
+)
+def test_a_detection_within_five_minutes_is_nothing_to_improve(minute: float, said: list[str]) -> None:
+    assert [line for line in reviewed(detected_at=at(minute)) if line.startswith("Detected")] == said
+
+
+EVERY_ROLLBACK = "Every fix had a rollback recorded."
+ONLY_TEMPORARY = "The fix is temporary; the permanent one is outstanding."
+
+
+@pytest.mark.parametrize(
+    ("fixes", "said"),
+    [
+        ([], []),
+        ([(True, "redeploy")], [EVERY_ROLLBACK, ONLY_TEMPORARY]),
+        ([(True, "redeploy"), (False, "revert")], [EVERY_ROLLBACK]),
+        ([(True, ""), (False, "revert")], ["1 fix had no rollback recorded."]),
+        ([(True, ""), (True, "")], [ONLY_TEMPORARY, "2 fixes had no rollback recorded."]),
+    ],
+)
+def test_the_review_says_of_the_fixes_what_is_missing(fixes: list[tuple[bool, str]], said: list[str]) -> None:
+    rows = [(10.0, "Ann", FixRecorded(words="x", temporary=sort, rollback=back)) for sort, back in fixes]
+    assert [line for line in reviewed(*rows) if "fix" in line] == said
+
+
+def test_an_item_checked_against_what_was_measured_is_reviewed_unless_it_was_retracted() -> None:
+    checked = (10.0, "Ann", ItemChecked(item="quiet", title="No new errors", against="9 errors in the last minute"))
+    said = "“No new errors” was checked although: 9 errors in the last minute."
+    assert said in reviewed(checked)
+    assert said not in reviewed(checked, (11, "Ann", EntryRetracted(entry=entry_id(2))))
+
+
+def test_an_action_item_without_an_owner_or_a_due_date_is_reviewed() -> None:
+    items = [("A1", "Bob", ""), ("A2", "Bob", "2026-02-04"), ("A3", "", "2026-02-04")]
+    rows = [(10.0, "Ann", ActionAdded(action=id, words="x", owner=who, due=due)) for id, who, due in items]
+    assert [line for line in reviewed(*rows) if line.startswith("Without")] == [
+        "Without an owner or a due date: A1, A3."
+    ]
+    assert not [line for line in reviewed(rows[1]) if line.startswith("Without")]
 
 
 def full_and(*text: tuple[float, str, Event]) -> Incident:
@@ -815,6 +1002,10 @@ def test_blame_is_found_with_what_to_write_instead() -> None:
         "Bob should have known. Human error; he failed to look. He SHOULD HAVE known.", ["Bob"]
     )
     assert [line.split(":")[0] for line in text] == ['"should have"', '"Human error"', '"failed to"', '"Bob"']
+    assert text[1:3] == (
+        '"Human error": an error is where analysis starts; ask what made it possible',
+        '"failed to": describe what happened, and what made it likely',
+    )
     assert postmortem.find_blame("The pool was exhausted; an alert on its size would have told us.") == ()
 
 

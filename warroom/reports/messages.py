@@ -118,7 +118,7 @@ def _draft_field(
     if name == "actions":
         return "\n".join(_actions(incident, playbook, last.row if last else 0))
     if name == "eta":
-        return "" if over else _estimate_ahead(before.get("eta", ""), last, now, zone)
+        return "" if over or last is None else _estimate_ahead(last, now, zone)
     if name == "next_update":
         return (
             ""
@@ -149,9 +149,10 @@ def _format_for_editing(at: datetime, now: datetime, zone: tzinfo) -> str:
     return f"{here:%H:%M}" if at - now < timedelta(hours=12) else f"{here:%Y-%m-%d %H:%M}"
 
 
-def _estimate_ahead(eta: str, post: Post | None, now: datetime, zone: tzinfo) -> str:
-    """Return an earlier estimate, or "" once its time has passed: an outdated promise must not be repeated."""
-    if not eta or post is None:
+def _estimate_ahead(post: Post, now: datetime, zone: tzinfo) -> str:
+    """Return a post's estimate, or "" once its time has passed: an outdated promise must not be repeated."""
+    eta = post.update.fields.get("eta", "")
+    if not eta:
         return ""
     try:
         at = timing.read_moment(eta, post.at, zone, ahead=True)

@@ -46,7 +46,7 @@ class ChatDeliveryHandler:
         if channel is None or item.operation == "open":
             attempt.doing = "its channel was being opened"
             channel = await self._open(chat, name, incident)
-        if item.operation == "open" or item.message is None:
+        if item.message is None:  # opening the channel was all
             return Receipt(id=channel.id, url=channel.url)
         shown = self._status_shown(delivery) if item.operation == "status" else None
         attempt.doing = "waiting for it"

@@ -138,7 +138,7 @@ class OutboxWorker:
 
         work = background.start(lambda: self._work(done, end=end, look_s=0.05))
         try:
-            work.result(max(0.0, end - self._monotonic()) + CLOSE_S)
+            work.result(wait_s + CLOSE_S)
         except TimeoutError:
             pass
         finally:
@@ -154,8 +154,11 @@ class OutboxWorker:
         under_way: set[asyncio.Task[None]] = set()
         self.idle = False
 
+        def left_s() -> float:
+            return max(0.0, end - self._monotonic())
+
         def over() -> bool:
-            return self._stop.is_set() or self._monotonic() >= end
+            return self._stop.is_set() or not left_s()
 
         try:
             while not (over() or done()):
@@ -175,10 +178,10 @@ class OutboxWorker:
                     self.problem = None
                 except WarroomError as error:
                     self.problem = error
-                await self._pause(under_way, min(look_s, max(0.0, end - self._monotonic())))
+                await self._pause(under_way, min(look_s, left_s()))
         finally:
-            if under_way and self._monotonic() < end:
-                await asyncio.wait(under_way, timeout=min(GRACE_S, end - self._monotonic()))
+            if under_way:
+                await asyncio.wait(under_way, timeout=min(GRACE_S, left_s()))
             await asyncio.sleep(0)  # a task that is cancelled before it runs would never let go of its claim
             for task in under_way:
                 task.cancel()
@@ -190,9 +193,8 @@ class OutboxWorker:
         """Until a send ends, something is written, or it is time to look again."""
         nap = asyncio.create_task(self._wake.wait(look_s))
         await asyncio.wait({nap, *under_way}, return_when=asyncio.FIRST_COMPLETED)
-        if not nap.done():
-            nap.cancel()
-            await asyncio.wait({nap})
+        nap.cancel()
+        await asyncio.wait({nap})
 
     async def _deliver(self, delivery: Delivery) -> None:
         attempt = Attempt()
