@@ -1,4 +1,4 @@
-"""A post that its destination does not take goes to the fallback as well: once, and never if it may have arrived."""
+"""A post that its destination does not take goes to the fallback too: once, and never if it may have arrived."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from warroom.connect.attempt import leaving
 from warroom.connect.chat import message_lines, neutralize_markup, plain
 from warroom.connect.http import HttpRejected
+from warroom.connect.setup import Setup
 from warroom.errors import DeliveryError, NotSent, SettingsError, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 
@@ -60,6 +61,14 @@ class AppriseChat:
     """
 
     Options = AppriseOptions
+    setup = Setup(
+        "another service, through Apprise",
+        (
+            "Install the extra: pip install 'warroom[apprise]'.",
+            "Find the service at https://appriseit.com/services/ and write its URL, with one recipient.",
+        ),
+        ("url",),
+    )
     dedupes = False
     reads_back = False
     reports_sending = True

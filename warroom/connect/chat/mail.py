@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from warroom.connect.chat import message_lines, plain
 from warroom.connect.http import TOTAL_SECONDS
+from warroom.connect.setup import Setup
 from warroom.connect.smtp import Reply, Security, SendReport, SmtpClient, SmtpServer
 from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
@@ -117,6 +118,14 @@ class Mail:
     """A ``Chat`` that sends e-mail. It cannot be known what a mail server did with a mail whose answer was lost."""
 
     Options = MailOptions
+    setup = Setup(
+        "e-mail",
+        (
+            "Take an account that may send mail; with two-factor login create an app password.",
+            "Look up the mail server's name and port: 587 with starttls, or 465 with tls.",
+        ),
+        ("host", "username", "password", "sender", "recipients"),
+    )
     dedupes = False
     reads_back = False
     threads = True

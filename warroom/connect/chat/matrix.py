@@ -22,6 +22,7 @@ from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import defuse_mentions, headline, message_lines, plain
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
+from warroom.connect.setup import Setup
 from warroom.errors import DeliveryError, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming, IncomingMessage
@@ -84,6 +85,15 @@ class Matrix:
     """A ``Chat`` that speaks Matrix. Room ids are opaque; the topic of the shared room is never touched."""
 
     Options = MatrixOptions
+    setup = Setup(
+        "Matrix",
+        (
+            "Register an account for warroom at your homeserver, and sign in with it.",
+            "In Element open All settings, Help & About, and copy the access token. Do not sign out afterwards.",
+            "Invite the account to the team's shared room. Encrypted rooms cannot be read.",
+        ),
+        ("homeserver", "token", "room"),
+    )
     dedupes = True
     reads_back = True
     edits = True

@@ -21,6 +21,7 @@ from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import defuse_mentions, escape_markdown, headline, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
+from warroom.connect.setup import Setup
 from warroom.errors import DeliveryError, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming, IncomingMessage
@@ -87,6 +88,15 @@ class Mattermost:
     touched."""
 
     Options = MattermostOptions
+    setup = Setup(
+        "Mattermost",
+        (
+            "In the System Console allow bot accounts: Integrations, Bot Accounts, Enable Bot Account Creation.",
+            "In the product menu open Integrations, Bot Accounts, Add Bot Account, and copy the token shown once.",
+            "Add the bot to the team, and to the team's shared channel.",
+        ),
+        ("server", "token", "team", "channel"),
+    )
     dedupes = True
     dedupe_window_s = 30.0
     reads_back = True

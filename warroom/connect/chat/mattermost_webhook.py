@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from warroom.connect.chat import defuse_mentions, escape_markdown, message_lines
 from warroom.connect.http import Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
+from warroom.connect.setup import Setup
 from warroom.errors import Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 
@@ -39,6 +40,11 @@ class MattermostWebhook:
     """A ``Chat`` that posts to a Mattermost incoming webhook."""
 
     Options = MattermostWebhookOptions
+    setup = Setup(
+        "a Mattermost webhook",
+        ("In the product menu open Integrations, Incoming Webhooks, Add Incoming Webhook, and copy the address.",),
+        ("url",),
+    )
     dedupes = False
     reads_back = False
     reports_sending = True

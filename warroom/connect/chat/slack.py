@@ -20,6 +20,7 @@ from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import headline, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
+from warroom.connect.setup import Setup
 from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming, IncomingMessage
@@ -75,6 +76,34 @@ _MENTIONED = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _MARKED = re.compile(r"<([^>|]+)(?:\|([^>]*))?>")
 
 
+_SCOPES = (
+    "chat:write",
+    "channels:manage",
+    "channels:read",
+    "channels:history",
+    "channels:join",
+    "groups:write",
+    "groups:read",
+    "groups:history",
+    "pins:write",
+    "reactions:read",
+    "users:read",
+    "users:read.email",
+)
+_MANIFEST = """\
+display_information:
+  name: warroom
+  description: Incident updates, and what people answer
+features:
+  bot_user:
+    display_name: warroom
+    always_online: true
+oauth_config:
+  scopes:
+    bot:
+""" + "".join(f"      - {scope}\n" for scope in _SCOPES)
+
+
 class SlackOptions(BaseModel):
     """Settings of a Slack destination."""
 
@@ -107,6 +136,17 @@ class Slack:
     """A ``Chat`` that speaks Slack's Web API. The topic of the team's shared channel is never touched."""
 
     Options = SlackOptions
+    setup = Setup(
+        "Slack",
+        (
+            "Open https://api.slack.com/apps, choose Create New App, From a manifest, and paste the manifest.",
+            "Choose Install to Workspace.",
+            "Under OAuth & Permissions copy the Bot User OAuth Token; it begins with xoxb-.",
+            "In Slack invite the app to the team's shared channel: /invite @warroom.",
+        ),
+        ("token", "channel"),
+        _MANIFEST,
+    )
     dedupes = False
     reads_back = True
     edits = True

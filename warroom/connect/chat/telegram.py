@@ -25,6 +25,7 @@ from warroom.connect.chat import headline, message_lines, plain
 from warroom.connect.http import HttpRejected, HttpResponse, Transport, as_number, bounded_wait
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.connect.secret_mask import SecretMask, credentials
+from warroom.connect.setup import Setup
 from warroom.errors import DeliveryError, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.safety import sanitize
@@ -136,6 +137,16 @@ class Telegram:
     ``t`` and the id of a topic or ``m`` and the id of the message that is replied to."""
 
     Options = TelegramOptions
+    setup = Setup(
+        "Telegram",
+        (
+            "Talk to @BotFather: /newbot, and copy the token.",
+            "Add the bot to the team's group.",
+            "For a topic for each incident turn on Topics in the group, and make the bot an administrator that"
+            " manages topics and pins messages.",
+        ),
+        ("token", "chat"),
+    )
     dedupes = False
     reads_back = False
     edits = True

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_v
 from warroom.connect.chat import message_lines, neutralize_markup, plain
 from warroom.connect.http import Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
+from warroom.connect.setup import Setup
 from warroom.errors import SettingsError, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.safety import sanitize
@@ -65,6 +66,11 @@ class Webhook:
     """A ``Chat`` that posts to an address. Nothing is known of the receiver, so markup of all kinds is broken."""
 
     Options = WebhookOptions
+    setup = Setup(
+        "a webhook",
+        ("Create an incoming webhook at the receiver, and copy its address.",),
+        ("url",),
+    )
     reads_back = False
     reports_sending = True
 

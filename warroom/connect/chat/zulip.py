@@ -27,6 +27,7 @@ from warroom.connect.answers import id_of, number_of, object_of, objects_of, tex
 from warroom.connect.chat import defuse_mentions, headline, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
+from warroom.connect.setup import Setup
 from warroom.errors import NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming, IncomingMessage
@@ -141,6 +142,16 @@ class Zulip:
     """
 
     Options = ZulipOptions
+    setup = Setup(
+        "Zulip",
+        (
+            'Open Settings, Bots, Add a new bot, choose the type "Generic bot", and copy its e-mail and API key.',
+            "If the channel is private, subscribe the bot to it.",
+            "Under Organization permissions raise the time limit for editing messages: after it an older status"
+            " message is posted anew.",
+        ),
+        ("site", "email", "api_key", "channel"),
+    )
     dedupes = False
     reads_back = True
     edits = True
