@@ -27,6 +27,7 @@ from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import defuse_mentions, escape_markdown, headline, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
+from warroom.connect.setup import Setup
 from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming, IncomingMessage
@@ -153,6 +154,18 @@ class Discord:
     """
 
     Options = DiscordOptions
+    setup = Setup(
+        "Discord",
+        (
+            "Open https://discord.com/developers/applications, choose New Application, Bot, and copy the token.",
+            "Turn on Message Content Intent there, so that warroom can read what people write.",
+            "Under OAuth2, URL Generator tick the scope bot and the permissions View Channels, Send Messages,"
+            " Send Messages in Threads, Create Public Threads, Read Message History, Pin Messages and Manage"
+            " Channels; open the address it shows and add the bot to the server.",
+            "In Discord turn on Developer Mode, right-click the server and choose Copy Server ID.",
+        ),
+        ("token", "guild", "channel"),
+    )
     dedupes = True
     dedupe_window_s = 60.0
     """Documented are "a few minutes"."""

@@ -19,6 +19,7 @@ from warroom.connect.answers import id_of, number_of, text_of
 from warroom.connect.chat import defuse_mentions, escape_markdown, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
+from warroom.connect.setup import Setup
 from warroom.errors import Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 
@@ -81,6 +82,11 @@ class DiscordWebhook:
     """A ``Chat`` that posts to a Discord webhook."""
 
     Options = DiscordWebhookOptions
+    setup = Setup(
+        "a Discord webhook",
+        ("In the channel's settings open Integrations, Webhooks, New Webhook, and choose Copy Webhook URL.",),
+        ("url",),
+    )
     dedupes = False
     reads_back = False
     edits = True
