@@ -48,7 +48,7 @@ class FakeSpace:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         body = json.loads(request.content)
-        assert body.keys() <= {"text", "markupSyntax", "thread"}
+        assert body.keys() <= {"text", "thread"}
         key = body.get("thread", {}).get("threadKey", "")
         if not key or request.url.params["messageReplyOption"] != "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD":
             key = f"new {len(self.requests)}"
@@ -136,7 +136,6 @@ async def test_the_body_is_the_documented_one_and_the_receipt_is_the_messages_id
     receipt = await backend(space).post(HERE, message("Fails\nImpact: one in five"), KEY)
     assert json.loads(space.requests[0].content) == {
         "text": "Fails\n*Impact:* one in five\nINC-7·u2",
-        "markupSyntax": "MARKUP_SYNTAX_CHAT",
         "thread": {"threadKey": "inc-7-checkout"},
     }
     assert space.requests[0].headers["content-type"] == "application/json; charset=utf-8"

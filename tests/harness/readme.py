@@ -12,6 +12,7 @@ import contextlib
 import inspect
 import io
 import json
+import math
 import os
 import re
 import sys
@@ -31,7 +32,22 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = ROOT / "warroom" / "docs"
 PICTURE = ROOT / ".github" / "warroom.svg"
-OURS = ("transcript", "slack", "matrix", "webhook")
+OURS = (
+    "transcript",
+    "slack",
+    "matrix",
+    "mattermost",
+    "mattermost-webhook",
+    "discord",
+    "discord-webhook",
+    "teams",
+    "zulip",
+    "google-chat",
+    "telegram",
+    "email",
+    "webhook",
+    "apprise",
+)
 """The backends that come with warroom, in the order the README tells them."""
 
 AT = datetime(2026, 1, 28, 13, 4, tzinfo=UTC)
@@ -169,19 +185,45 @@ def speaker(folder: Path, **environ: str) -> Callable[..., str]:
 
 def promises() -> str:
     """What each backend promises about a post, as its class says."""
+    from warroom.connect.ports import Promises
+
     rows = []
     for name, backend in _backends():
-        dedupes = getattr(backend, "dedupes", None)
-        length = getattr(backend, "max_length", None) or backend.Options.model_fields["max_length"].default
+        decided = {
+            option: backend.Options.model_fields[option].default
+            for option in ("idempotent", "max_length")
+            if option in backend.Options.model_fields
+        }
+        known = {"dedupes": False, "max_length": decided.get("max_length")}
+        found = Promises.of(type(name, (), {**known, **vars(backend)}))
+        once = f"for {found.dedupe_window_s:.0f} s" if found.dedupe_window_s < math.inf else "yes"
         rows.append(
             (
                 f"`{name}`",
-                "yes" if dedupes else "no" if dedupes is False else "with `idempotent = true`",
-                "yes" if backend.reads_back else "no",
-                f"{length:,}",
+                "with `idempotent = true`" if "idempotent" in decided else once if found.dedupes else "no",
+                *("yes" if one else "no" for one in (found.reads_back, found.edits, found.threads, found.receives)),
+                f"{found.max_length:,} {found.unit}",
             )
         )
-    return _table(("Backend", "A post tried twice arrives once", "Can be read back", "Longest text"), rows)
+    header = (
+        "Backend",
+        "A post tried twice arrives once",
+        "Read back",
+        "Edits",
+        "Threads",
+        "Receives",
+        "Longest text",
+    )
+    return _table(header, rows)
+
+
+def setup(name: str) -> str:
+    """How to set a backend up, from the data of its class."""
+    from warroom.connect.plugins import CHAT, load
+
+    found = load(CHAT, name).build.setup
+    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(found.steps, 1))
+    return f"{steps}\n\n```yaml\n{found.manifest}```" if found.manifest else steps
 
 
 def options(name: str) -> str:
@@ -231,6 +273,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "exits": ("verbs", exits),
     "shapes": ("verbs", shapes),
     "promises": ("destinations", promises),
+    **{f"setup {name}": ("destinations", lambda name=name: setup(name)) for name in OURS[1:]},  # type: ignore[misc]
     **{f"options {name}": ("destinations", lambda name=name: options(name)) for name in OURS},  # type: ignore[misc]
 }
 """The generated blocks by the name in their markers, each with its page and its generator."""

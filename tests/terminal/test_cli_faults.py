@@ -37,7 +37,7 @@ from warroom.cli.main import run
 from warroom.cli.verbs import response
 from warroom.config.paths import JOURNAL
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class Program:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from harness import readme
 from pydantic import BaseModel
 
 from warroom import bootstrap as wiring
@@ -26,7 +27,7 @@ from warroom.connect.ports import Chat
 from warroom.errors import NotSent, SettingsError, Unconfirmed, WarroomError
 from warroom.incident.delivery import Channel, Message, Opening
 
-OURS = {"transcript", "slack", "matrix", "webhook"}
+OURS = set(readme.OURS)
 
 
 class NoOptions:
@@ -49,7 +50,7 @@ def register(folder: Path, package: str, line: str, code: str = "") -> None:
         (folder / f"{package}.py").write_text(code)
 
 
-def test_our_own_four_are_registered_the_way_a_strangers_are() -> None:
+def test_our_own_are_registered_the_way_a_strangers_are() -> None:
     assert set(plugins.names(CHAT)) >= OURS
     loaded, broken = plugins.load_all(CHAT)
     assert not broken

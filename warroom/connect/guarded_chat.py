@@ -100,6 +100,7 @@ class GuardedChat:
             name=self._mask.text(channel.name),
             url=self._link(channel.url),
             thread=self._id(channel.thread),
+            talk=channel.talk,
         )
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:

@@ -17,6 +17,7 @@ class ChannelOpened(EventBase):
     url: str = ""
     invited: int = 0
     thread: str = ""
+    talk: bool = True
 
     @property
     def text(self) -> str:

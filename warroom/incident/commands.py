@@ -111,7 +111,7 @@ _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
     Declared: lambda e: ("severity-set", "impact-stated"),
     SeveritySet: lambda e: ("severity-set",),
     Acknowledged: lambda e: ("acknowledged",),
-    ChannelOpened: lambda e: ("channel-opened", "people-invited") if e.invited else ("channel-opened",),
+    ChannelOpened: lambda e: ("channel-opened", "people-invited")[: 1 + bool(e.invited)] if e.talk else (),
     UpdatePosted: lambda e: ("resolution-posted" if e.message == "resolution" else "update-posted",),
     RoleAssigned: lambda e: (f"role-assigned:{e.role}",),
     EvidencePinned: lambda e: ("evidence-pinned",),
@@ -579,6 +579,7 @@ class OpenChannel:
     url: str = ""
     invited: int = 0
     thread: str = ""
+    talk: bool = True
     after_closing: ClassVar[bool] = True
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
@@ -590,6 +591,7 @@ class OpenChannel:
                 url=self.url,
                 invited=self.invited,
                 thread=self.thread,
+                talk=self.talk,
             )
         ]
 

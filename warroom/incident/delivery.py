@@ -98,7 +98,7 @@ class Channel(BaseModel):
     """Where a destination's posts for one incident go: the service's own ``id``, a ``name`` for people.
 
     ``thread`` is the service's id of the incident's thread in a channel that is shared with other talk, "" for a
-    channel of the incident's own.
+    channel of the incident's own. ``talk``: people can talk to each other there.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -107,6 +107,7 @@ class Channel(BaseModel):
     name: str = ""
     url: str = ""
     thread: str = ""
+    talk: bool = True
 
 
 class Receipt(BaseModel):

@@ -547,7 +547,9 @@ def _milestone(inc: Incident, entry: Entry, event: MilestoneAmended) -> None:
 
 
 def _channel(inc: Incident, entry: Entry, event: ChannelOpened) -> None:
-    inc.channels[event.destination] = Channel(id=event.channel, name=event.name, url=event.url, thread=event.thread)
+    inc.channels[event.destination] = Channel(
+        id=event.channel, name=event.name, url=event.url, thread=event.thread, talk=event.talk
+    )
 
 
 def _section(inc: Incident, entry: Entry, event: SectionWritten) -> None:

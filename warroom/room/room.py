@@ -370,7 +370,9 @@ class WarRoom:
     def keep_channel(self, incident_id: str, destination: str, channel: Channel, invited: int) -> None:
         """Keep where a destination talks about the incident, if that is news."""
         if self.incident(incident_id).channels.get(destination) != channel:
-            command = OpenChannel(destination, channel.id, channel.name, channel.url, invited, channel.thread)
+            command = OpenChannel(
+                destination, channel.id, channel.name, channel.url, invited, channel.thread, channel.talk
+            )
             self.execute(incident_id, command, by="")
 
     # ── drafts ────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,7 @@ from warroom.connect.answers import text_of
 from warroom.connect.chat import message_lines, neutralize_markup
 from warroom.connect.http import HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
+from warroom.connect.setup import Setup
 from warroom.errors import SettingsError, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 
@@ -58,6 +59,15 @@ class GoogleChat:
     """
 
     Options = GoogleChatOptions
+    setup = Setup(
+        "Google Chat",
+        (
+            "In a browser click the space's name, Apps & integrations, Add webhooks; an administrator has to allow"
+            " webhooks.",
+            "Name it warroom, and copy the link.",
+        ),
+        ("url",),
+    )
     dedupes = False
     reads_back = False
     threads = True
@@ -95,7 +105,7 @@ class GoogleChat:
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
         """Post, in the incident's thread. ``Unconfirmed`` when Google may have it."""
         # New apps are read as Markdown by default, in which *this* is not bold.
-        body: dict[str, Any] = {"text": self.render(message), "markupSyntax": "MARKUP_SYNTAX_CHAT"}
+        body: dict[str, Any] = {"text": self.render(message)}
         body |= {"thread": {"threadKey": channel.thread}} if channel.thread else {}
         answer = await self._http.send("POST", json_body=body)
         name = text_of(answer.data, "name")

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from warroom.connect.chat import message_lines, plain
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient
+from warroom.connect.setup import Setup
 from warroom.errors import NotSent, SettingsError, Unconfirmed
 from warroom.incident.delivery import Channel, Message, MessageLine, Opening, Receipt
 
@@ -62,6 +63,14 @@ class Teams:
     """
 
     Options = TeamsOptions
+    setup = Setup(
+        "Microsoft Teams",
+        (
+            'Beside the channel\'s name open ⋯, Workflows, and choose "Send webhook alerts to a channel".',
+            "Let anyone trigger the flow, save it, and copy the link.",
+        ),
+        ("url",),
+    )
     dedupes = False
     reads_back = False
     reports_sending = True
