@@ -6,10 +6,8 @@ is the console itself, without a terminal, over the shipped drill played to the 
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import contextlib
-import inspect
 import io
 import json
 import math
@@ -26,7 +24,7 @@ from typing import Any
 from unittest import mock
 
 import click
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -228,10 +226,11 @@ def setup(name: str) -> str:
 
 def options(name: str) -> str:
     """The options of a backend, from its model and the docstrings in it."""
+    from warroom.config.manual import descriptions
     from warroom.connect.plugins import CHAT, load
 
     model = load(CHAT, name).options
-    manual = _manual(model)
+    manual = descriptions(model)
     rows = []
     for key, field in model.model_fields.items():
         if key == "folder":
@@ -246,17 +245,6 @@ def _backends() -> list[tuple[str, Any]]:
     from warroom.connect.plugins import CHAT, load
 
     return [(name, load(CHAT, name).build) for name in OURS]
-
-
-def _manual(model: type[BaseModel]) -> dict[str, str]:
-    body = ast.parse(inspect.getsource(model)).body[0]
-    assert isinstance(body, ast.ClassDef)
-    result = {}
-    for key, text in zip(body.body, body.body[1:], strict=False):
-        if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            words = " ".join(str(text.value.value).split()).replace("``", "`")
-            result[key.target.id] = words  # type: ignore[union-attr]
-    return result
 
 
 def _toml(value: object) -> str:

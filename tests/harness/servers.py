@@ -23,6 +23,7 @@ import time
 import venv
 import warnings
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import EllipsisType
 from typing import Any
@@ -344,6 +345,41 @@ def _until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 # A raw socket
+
+
+@contextlib.contextmanager
+def serving(reply: Callable[[httpx.Request], httpx.Response]) -> Iterator[str]:
+    """A server on loopback that answers as ``reply`` says, a fake of a service say; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65_537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            url = f"http://{self.headers['Host']}{self.path}"
+            answer = reply(httpx.Request(self.command, url, headers=list(self.headers.items()), content=body))
+            self.send_response(answer.status_code)
+            for name, value in answer.headers.items():
+                if name not in ("content-length", "transfer-encoding"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Nothing on stderr."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
 
 
 class RawServer:

@@ -99,6 +99,11 @@ FAMILIES = (
         },
     ),
     Family(
+        "connect",
+        "Setup",
+        {"connect": "Connect a chat service: ask the least, send a test message, write the settings."},
+    ),
+    Family(
         "setup",
         "Setup",
         {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import json
 import re
 import textwrap
@@ -135,6 +136,18 @@ def _manual() -> dict[tuple[str, str], str]:
                     and isinstance(text.value, ast.Constant)
                 ):
                     found[node.name, key.target.id] = str(text.value.value)
+    return found
+
+
+def descriptions(model: type[BaseModel]) -> dict[str, str]:
+    """Return the docstring of each field of a model, on one line and without the marks of code."""
+    body = ast.parse(inspect.getsource(model)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for key, text in itertools.pairwise(body.body):
+        if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            assert isinstance(key.target, ast.Name)
+            found[key.target.id] = " ".join(str(text.value.value).split()).replace("``", "`")
     return found
 
 

@@ -82,7 +82,8 @@ class HttpResponse:
     retry_after: float | None = None
     """The seconds that the Retry-After header asks to wait, at most ``LONGEST_WAIT``."""
     limits: Mapping[str, str] = field(default_factory=dict)
-    """The headers about the service's rate limit (those with ``ratelimit`` in their name), names in lower case."""
+    """The headers about what the service allows: its rate limit (those with ``ratelimit`` in their name), and
+    ``x-oauth-scopes``. Names in lower case."""
     redirects_to: str = ""
     """The host of the Location header. The host alone: the rest can repeat a secret address."""
     elapsed_s: float = field(default=0.0, compare=False)
@@ -232,9 +233,9 @@ class HttpClient:
             self.clean(response.reason_phrase, 60),
             _wait(response.headers.get("retry-after", "").strip()),
             {
-                name: self.clean(value, 60)
+                name: self.clean(value, 400)
                 for name, value in response.headers.items()
-                if "ratelimit" in name.replace("rate-limit", "ratelimit")
+                if "ratelimit" in name.replace("rate-limit", "ratelimit") or name == "x-oauth-scopes"
             },
             self._redirect_host(response),
             time.monotonic() - begun,

@@ -280,13 +280,44 @@ class Slack:
         return Incoming(messages=tuple(messages), cursor=at.moved_to(newest).text)
 
     async def check(self) -> str:
-        """Who the token is, and that the shared channel can be found."""
+        """Who the token is, that the app has its scopes, and that the shared channel can be found."""
         answer = await self._ask("auth.test", {})
+        without = self._missing_scopes(answer.limits.get("x-oauth-scopes", ""))
         user, team = (self._http.clean(text_of(answer.data, name), 80) for name in ("user", "team"))
         who = f"Slack: {user} in {team}"
         if self._options.channel.strip("# "):
-            return f"{who}, shared channel {self._http.clean(await self._shared(), 80)}"
-        return who
+            who += f", shared channel {self._http.clean(await self._shared(), 80)}"
+        return f"{who}; {without}" if without else who
+
+    def _missing_scopes(self, granted: str) -> str:
+        """What does not work without the scopes that the app lacks; "" if it lacks none, or Slack does not say.
+
+        Raises ``HttpRejected`` for scopes without which nothing can be posted as the settings want it.
+        """
+        has = {scope.strip() for scope in granted.split(",") if scope.strip()}
+        if not has:
+            return ""
+        needed = ["chat:write"]
+        if self._options.channel_per_incident:
+            needed.append("groups:write" if self._options.private else "channels:manage")
+        lacking = [scope for scope in needed if scope not in has]
+        if lacking:
+            raise HttpRejected(
+                f"Slack: the app lacks the scope {', '.join(lacking)}",
+                "Add it under OAuth & Permissions, and install the app again.",
+                code="missing_scope",
+            )
+        kind = "groups" if self._options.private else "channels"
+        for scope, lost in (
+            (f"{kind}:history", "cannot read what people write, nor what became of a post"),
+            (f"{kind}:read", "cannot find channels by name"),
+            ("pins:write", "cannot pin"),
+            ("users:read", "cannot show people's names"),
+            ("users:read.email", "cannot invite by e-mail"),
+        ):
+            if scope not in has:
+                lacking.append(f"{lost} ({scope})")
+        return ", ".join(lacking)
 
     async def close(self) -> None:
         """Let go of connections."""
