@@ -89,3 +89,17 @@ async def test_the_header_says_that_a_chat_is_down_and_what_waits(tmp_path: Path
         harness.room.post_update("INC-1", "update", {})
         async with run_console(harness, (160, 45), incident_id="INC-1") as pilot:
             await until(pilot, lambda: "down, 3 queued" in screen_text(pilot.app))
+
+
+async def test_a_channel_that_people_opened_themselves_is_ticked_with_its_link(tmp_path: Path) -> None:
+    """Where no destination can open one (a webhook), the item stays open and takes a pasted link."""
+    with AppHarness(tmp_path) as harness:
+        harness.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
+        async with run_console(harness, (160, 45), incident_id="INC-1") as pilot:
+            await until(pilot, lambda: "Create incident channel" in screen_text(pilot.app))
+            await pilot.press("1", "home", "down", "space")
+            await until(pilot, lambda: "Where do you talk?" in screen_text(pilot.app))
+            await pilot.press(*"https://x.test/c7", "enter")
+            await settle(pilot)
+            ticked = [row.text for row in harness.room.incident("INC-1").rows if row.kind == "checked"]
+            assert "✓ Create incident channel — https://x.test/c7" in ticked

@@ -40,7 +40,7 @@ from warroom.incident.quick_note import parse_quick_note
 from warroom.incident.readings import Reading
 from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release, TakeRoles
 from warroom.room.snapshot import incident_brief
-from warroom.safety import sanitize
+from warroom.safety import redact, sanitize
 from warroom.tui.actions import bindings, key_of
 from warroom.tui.screens.brief import BriefScreen
 from warroom.tui.screens.confirm import Confirm
@@ -317,6 +317,8 @@ class IncidentActions(PostMortemActions):
                 await self._tick(Check(item, evidence=reading.text))
             elif any(one.id == item for one in recovery):
                 self._ask_what_was_seen(item)
+            elif self.context.room.playbook.item(item).done_by == "channel-opened":
+                self._ask_for_link(item)
             else:
                 await self._tick(Check(item))
         else:
@@ -352,6 +354,19 @@ class IncidentActions(PostMortemActions):
         text = self.context.room.playbook.item(item).text
         field = Field("evidence", f"{text}: what did you see?", hint="10 of 10 test orders went through")
         self.app.push_screen(LineForm(f"{self.incident_id} · verify", (field,), submit, verb="tick"))
+
+    def _ask_for_link(self, item: str) -> None:
+        """A channel that warroom did not open, because no destination can: the timeline keeps where it is."""
+
+        async def submit(values: dict[str, str]) -> None:
+            room, check = self.context.room, Check(item, evidence=redact(values["link"]).text.strip())
+            done = await self.context.work(lambda: room.execute(self.incident_id, check))
+            self.took_effect(done.incident)
+            self._go_on()
+
+        text = self.context.room.playbook.item(item).text
+        field = Field("link", "Where do you talk?", hint="paste the channel's link, or leave it empty")
+        self.app.push_screen(LineForm(f"{self.incident_id} · {text.lower()}", (field,), submit, verb="tick"))
 
     async def _tick(self, check: Check) -> None:
         if await self.run_command(check):
