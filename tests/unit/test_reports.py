@@ -799,6 +799,17 @@ def test_timeline_lines_link_to_their_source() -> None:
     assert data[2] == "https://slack/p1" and data[7] == "app.log:88213" and data[14] == "slack"
 
 
+@pytest.mark.parametrize(("messages", "quoted"), [(40, 40), (41, 0)])
+def test_chat_is_quoted_unless_it_would_drown_the_timeline(messages: int, quoted: int) -> None:
+    """Commands stand there as what they led to; what was pinned always stands there."""
+    said = [(5, "A", ChatMessage(who="Bob", via="slack", words=f"idea {n}")) for n in range(messages - 1)]
+    command = (5, "A", ChatMessage(who="Bob", via="slack", words="!finding the pool is full"))
+    pinned = (6, "A", EvidencePinned(source="Bob in slack", words="the pool is full"))
+    lines = list(written(story((0, "A", declared()), *said, command, pinned)).timeline)
+    assert sum(line.kind == "chat" for line in lines) == max(0, quoted - 1)
+    assert sum(line.kind == "evidence" for line in lines) == 1
+
+
 def test_gaps_in_command_are_found() -> None:
     incident = story(
         (0, "A", declared()),

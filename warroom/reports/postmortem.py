@@ -14,6 +14,7 @@ from itertools import pairwise
 from pydantic import BaseModel, ConfigDict, Field
 
 from warroom.incident import timing
+from warroom.incident.chat import parse_chat_command
 from warroom.incident.chat_events import ChannelOpened, ChatMessage
 from warroom.incident.delivery import Delivery, DeliveryState
 from warroom.incident.events import (
@@ -232,6 +233,10 @@ def find_blame(text: str, names: Iterable[str] = ()) -> tuple[str, ...]:
     return tuple(found.values())
 
 
+MOST_CHAT = 40
+"""More messages from the chat than this would drown the timeline of the document: then only those count that were
+pinned, or made a finding or a decision. The journal keeps them all."""
+
 _NOT_IN_TIMELINE = (EntryAmended, EntryRetracted, MilestoneAmended, SectionWritten)
 """Changes to other entries or sections; the entries themselves show the result."""
 
@@ -280,6 +285,7 @@ class _BlamelessWriter:
         links = {
             d.entry_id: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url.startswith("http")
         }
+        talk = [row for row in self.incident.rows if isinstance(row.entry.event, ChatMessage)]
         for row in self.incident.timeline:
             event = row.entry.event
             here = row.at.astimezone(self.zone)
@@ -287,6 +293,7 @@ class _BlamelessWriter:
                 row.retracted
                 or isinstance(event, _NOT_IN_TIMELINE)
                 or (isinstance(event, ItemChecked) and event.because)
+                or (isinstance(event, ChatMessage) and (len(talk) > MOST_CHAT or parse_chat_command(event.words)))
             ):
                 continue
             yield TimelineLine(
