@@ -112,7 +112,7 @@ class RecordIncoming:
             text = f"{self.who} ({self.via}): {words}"
             found.append(NewEntry(EntryAmended(entry=entry, words=text), _edit_id(known, text)))
         if self.message.pinned:
-            evidence = EvidencePinned(source=f"{self.who} in {self.via}", words=words, logged_at=self.message.at)
+            evidence = EvidencePinned(source=self.via, words=words, logged_at=self.message.at)
             found.append(NewEntry(evidence, outside_id("chat pinned", str(entry))))
         return found
 
