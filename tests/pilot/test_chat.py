@@ -49,10 +49,14 @@ async def test_much_chat_in_a_row_is_one_line_and_one_key_shows_it_all(tmp_path:
         async with run_console(harness, (160, 45), incident_id="INC-1") as pilot:
             await until(pilot, lambda: "line 39 of much" in entries(pilot))
             text = entries(pilot)
-            assert "37 messages · Bob · V" in text and "line 37 of much" in text and "line 36 of much" not in text
+            assert (
+                "37 more messages · Bob · V shows them" in text
+                and "line 37 of much" in text
+                and "line 36 of much" not in text
+            )
             await pilot.press("V")
             await settle(pilot)
-            assert "line 36 of much" in entries(pilot) and "37 messages" not in entries(pilot)
+            assert "line 36 of much" in entries(pilot) and "37 more messages" not in entries(pilot)
 
 
 async def test_a_message_becomes_a_finding_or_a_decision_with_one_key(tmp_path: Path) -> None:

@@ -101,14 +101,8 @@ def _folded_chat(shown: Sequence[TimelineRow]) -> dict[int, Sequence[TimelineRow
 def _chat_run(run: Sequence[TimelineRow], at: str, key: str) -> ListRow:
     names = list(dict.fromkeys(row.by.split()[0] for row in run if row.by.strip()))
     who = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    words = Content.assemble(
-        (at, "$text-quiet"),
-        " ",
-        (f"{'chat':<9}", "$text-quiet"),
-        " ",
-        literal(f"{len(run)} messages · {who} · {key}"),
-    )
-    return ListRow("", words)
+    folded = literal(f"{len(run)} more messages · {who} · {key} shows them", "$text-quiet")
+    return ListRow("", Content.assemble((at, "$text-quiet"), " ", (f"{'chat':<9}", "$text-quiet"), " ", folded))
 
 
 def _is_shown(row: TimelineRow, everything: bool) -> bool:
