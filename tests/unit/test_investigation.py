@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from warroom.errors import BadInput, NotFound, Refusal, WarroomError
 from warroom.incident.advice import NextStep, next_steps
-from warroom.incident.commands import Check, Command, Note, PostUpdate, Resolve
+from warroom.incident.commands import Check, Command, Note, PostUpdate, Resolve, Uncheck
 from warroom.incident.corrections import AmendEntry, RetractEntry
 from warroom.incident.events import HypothesisConfirmed, HypothesisRuledOut, RoleAssigned, TaskAssigned
 from warroom.incident.investigation import (
@@ -176,6 +176,19 @@ def test_undo_again_reaches_what_was_before_it() -> None:
     case.do(Undo())
     case.do(Undo())
     assert [row.retracted for row in case.incident.rows if row.kind == "note"] == [True, True]
+    case.refused(Undo())
+
+
+def test_a_tick_that_was_taken_away_or_set_again_since_is_not_undone() -> None:
+    case = declared()
+    case.do(Check("components"))
+    case.later(seconds=1).by = "Bob"
+    case.do(Uncheck("components"))
+    case.by = "Ada"
+    case.refused(Undo())
+    case.by = "Bob"
+    case.do(Check("components"))
+    case.by = "Ada"
     case.refused(Undo())
 
 
