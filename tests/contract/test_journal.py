@@ -124,6 +124,19 @@ def test_a_clean_close_leaves_the_whole_journal_in_one_file(path: Path) -> None:
     assert {name.name for name in path.parent.iterdir()} == {"journal.db", "journal.db-saved"}
 
 
+def test_a_wait_for_a_change_looks_until_there_is_one(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter([1, 1, 2])
+    monkeypatch.setattr(journal, "change_count", lambda: next(counts))
+    assert journal.wait_for_change(1, 3600.0) == 2
+
+
+def test_a_journal_of_one_entry_is_counted_in_the_singular(journal: SqliteJournal) -> None:
+    write(journal, post())
+    assert journal.check().endswith(": 1 entry in 1 stream, OK")
+
+
 def test_an_append_waits_for_the_disk(journal: SqliteJournal) -> None:
     writer = journal._file._writer
     assert writer and writer.execute("PRAGMA synchronous").fetchone() == (2,), "2 is FULL: synced at each commit"

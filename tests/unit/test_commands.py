@@ -10,9 +10,9 @@ import pytest
 from harness.case import NOON, PLAYBOOK, Case, declared
 from harness.ids import new_ids
 
-from warroom.errors import BadInput, NotFound, Refusal, WarroomError
+from warroom.errors import BadInput, JustPosted, NotFound, Refusal, WarroomError
 from warroom.incident.advice import next_steps
-from warroom.incident.alerts import ReceiveAlert
+from warroom.incident.alerts import ClearAlert, ReceiveAlert
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
@@ -43,6 +43,7 @@ from warroom.incident.corrections import AmendEntry, AmendMilestone, RetractEntr
 from warroom.incident.events import (
     Acknowledged,
     ActionAdded,
+    AlertCleared,
     AlertReceived,
     Closed,
     Declared,
@@ -140,7 +141,8 @@ def test_a_declaration_that_cannot_be(command: Declare, error: type[WarroomError
 
 
 def test_a_clock_one_minute_ahead_is_forgiven() -> None:
-    Case().do(Declare("web", "down", started_at=NOON + timedelta(seconds=50)))
+    Case().do(Declare("web", "down", started_at=NOON + timedelta(seconds=60)))
+    Case().refused(Declare("web", "down", started_at=NOON + timedelta(seconds=61)))
 
 
 def test_an_incident_is_declared_once() -> None:
@@ -465,6 +467,12 @@ def test_an_action_item_without_an_owner_does_not_count_as_one_with() -> None:
     assert ticked(declared().do(AddAction("Somebody should"))) == {}
 
 
+def test_only_a_written_root_cause_counts_as_one() -> None:
+    case = declared()
+    assert ticked(case.do(WriteSection("summary", "Payments failed"))) == {}
+    assert ticked(case.do(WriteSection("root_cause", ""))) == {}
+
+
 def test_plain_notes_tick_nothing() -> None:
     assert ticked(declared().do(Note("Called the vendor"))) == {}
 
@@ -545,6 +553,13 @@ def test_chat_and_alerts_are_recorded() -> None:
     )
 
 
+def test_an_alert_is_over_when_its_source_says_or_now() -> None:
+    before = NOON - timedelta(minutes=3)
+    for at, cleared in ((before, before), (None, NOON)):
+        event = ClearAlert(new_ids()(), "error_rate", at).entry(declared().context).event
+        assert isinstance(event, AlertCleared) and event.cleared_at == cleared
+
+
 def test_the_same_message_or_alert_from_outside_is_recorded_once() -> None:
     case = declared()
     message = RecordChat("Bo", "slack", "on it", message_id="170.1")
@@ -607,6 +622,42 @@ def test_the_commanders_own_words_to_customers_are_approved_by_being_theirs() ->
     case.do(Assign("incident_commander", "Ada"))
     event = case.do(update(message="customer", audience="customers", next_update_at=None))[0]
     assert isinstance(event, UpdatePosted) and event.approved_by == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("by", "seconds", "seen", "asked"),
+    [("Bo", 59, 0, True), ("Bo", 60, 0, False), ("Bo", 59, 1, False), ("Ada", 59, 0, False)],
+)
+def test_an_update_within_a_minute_of_an_unread_one_by_somebody_else_is_asked_about(
+    by: str, seconds: float, seen: int, asked: bool
+) -> None:
+    case = declared()
+    case.do(update())
+    case.later(seconds=seconds).by = by
+    second = update(seen=seen)
+    if asked:
+        assert "Ada posted update #1 to the team 59 s ago" in case.refused(second, JustPosted).title
+    else:
+        case.do(second)
+        assert len(case.incident.posts) == 2
+
+
+@pytest.mark.parametrize(
+    ("by", "audience", "impact", "said"),
+    [
+        ("Ada", "team", "", "Ada posted update #1 to the team 0 s ago: INC-1"),
+        ("", "team", "Half fail", "Somebody posted update #1 to the team 0 s ago: Half fail"),
+        ("Ada", "executives", "", "Ada posted update #1 to executives 0 s ago: INC-1"),
+    ],
+)
+def test_the_question_about_a_second_update_names_the_first(by: str, audience: str, impact: str, said: str) -> None:
+    case = declared()
+    case.by = by
+    case.do(update(audience=audience, fields={"impact": impact}))
+    case.by = "Bo"
+    assert said in case.refused(update(audience=audience), JustPosted).title
+    case.do(update(audience="executives" if audience == "team" else "team"))
+    assert len(case.incident.posts) == 2, "another audience has not read it"
 
 
 def test_executives_need_no_ok_and_promise_only_if_told() -> None:
