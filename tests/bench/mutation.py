@@ -32,7 +32,9 @@ TESTS = {
     "incident/alerts.py": "unit/test_commands.py unit/test_room.py",
     "incident/commands.py": "unit/test_commands.py unit/test_incident.py unit/test_room.py",
     "incident/corrections.py": "unit/test_commands.py unit/test_incident.py unit/test_room.py",
-    "incident/incident.py": "unit/test_incident.py unit/test_reports.py unit/test_commands.py",
+    "incident/incident.py": (
+        "unit/test_incident.py unit/test_investigation.py unit/test_reports.py unit/test_commands.py"
+    ),
     "incident/investigation.py": "unit/test_investigation.py",
     "incident/quick_note.py": "unit/test_investigation.py",
     "incident/roles.py": "unit/test_commands.py unit/test_incident.py unit/test_room.py",
