@@ -742,6 +742,18 @@ def test_retracting_strikes_out_and_takes_back_what_hung_on_it() -> None:
     assert "no entry 99" in case.refused(RetractEntry("99"), NotFound).title
 
 
+def test_retracting_leaves_the_other_fixes_and_the_other_evidence() -> None:
+    case = declared()
+    case.do(RecordFix("Restarted"), Pin("app.log", "x"), RecordFix("Rolled back"), Pin("app.log", "y"))
+    fix, pinned = case.incident.fixes[0][0], case.incident.evidence[0][0]
+    case.do(RetractEntry(str(fix)))
+    assert [one.words for _, one in case.incident.fixes] == ["Rolled back"]
+    assert [one.words for _, one in case.incident.evidence] == ["x", "y"]
+    case.do(RetractEntry(str(pinned)))
+    assert [one.words for _, one in case.incident.evidence] == ["y"]
+    assert len(case.incident.fixes) == 1
+
+
 def test_what_changed_the_incident_is_not_retracted_but_undone() -> None:
     case = declared()
     case.do(Acknowledge(), Assign("technical_lead", "Bo"), SetSeverity("critical"), update(), AddAction("x"))

@@ -30,7 +30,7 @@ from warroom.safety import (
 from warroom.safety.command_formats import forms
 from warroom.safety.patterns import Pattern
 from warroom.safety.prefilter import END, START, clue_of, spaced
-from warroom.safety.redaction import _looks_random
+from warroom.safety.redaction import _is_mixed, _looks_random
 from warroom.safety.token_formats import vendors
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufe0f\ud800-\udfff]")
@@ -898,6 +898,7 @@ def test_a_vendors_token_is_told_from_a_name_by_its_looks() -> None:
     """The check ``random``: digits among letters, or capitals for a quarter of it."""
     assert all(map(_looks_random, ("abc123", "AbcdeFgh", "Abcd")))
     assert not any(map(_looks_random, ("abcdef", "123456", "ABCDEF", "Abcde", "")))
+    assert _is_mixed("aB1") and not any(map(_is_mixed, ("aB", "a1", "B1", ""))), "the check ``mixed``: all three"
 
 
 # ---------------------------------------------------------------------------------------------- the filter
