@@ -369,6 +369,17 @@ def test_one_person_takes_every_free_role_and_then_nobody_asks_for_roles() -> No
     case.refused(TakeRoles())
 
 
+def test_a_role_that_changes_hands_leaves_the_other_roles_where_they_are() -> None:
+    case = declared()
+    case.do(Assign("incident_commander", "Ada"), Assign("technical_lead", "Bo"))
+    case.later(minutes=10).do(Assign("incident_commander", "Cy"))
+    assert [(one.role, one.person, one.until) for one in case.incident.tenures] == [
+        ("incident_commander", "Ada", case.now),
+        ("technical_lead", "Bo", None),
+        ("incident_commander", "Cy", None),
+    ]
+
+
 def test_a_role_nobody_knows_and_a_person_without_a_name() -> None:
     case = declared()
     assert "technical_lead" in case.refused(Assign("boss", "Ada"), NotFound).remedy
@@ -517,6 +528,15 @@ def test_a_temporary_fix_makes_the_action_item_for_the_permanent_one() -> None:
     added = case.incident.actions["A2"]
     assert fix == FixRecorded(words="Restarted", temporary=True, action=added.entry)
     assert action == ActionAdded(words="Permanent fix for: Restarted", owner="Bo", due="2026-02-04")
+
+
+def test_only_a_temporary_fix_names_an_action_item() -> None:
+    case = declared()
+    case.do(RecordFix("Rolled back"), RecordFix("Restarted", temporary=True))
+    assert [row.text for row in case.incident.rows if row.kind == "fix"] == [
+        "Rolled back (permanent)",
+        "Restarted (temporary) → A1",
+    ]
 
 
 def test_the_due_day_counts_from_the_teams_own_day() -> None:
@@ -705,6 +725,14 @@ def test_amending_changes_what_is_read_and_keeps_what_was_written() -> None:
     assert (row.text, row.at) == ("The pool", NOON - timedelta(minutes=1))
     assert row.entry == before and row.entry.event.text == "The cache"
     assert case.incident.timeline[0].id == id
+
+
+def test_an_entry_is_amended_if_its_text_or_its_time_is_another() -> None:
+    for words, at in (("The pool", None), (None, NOON - timedelta(minutes=1))):
+        case = declared()
+        case.do(Note("The cache"))
+        case.do(AmendEntry(str(case.entries[-1].seq), words, at))
+        assert [row.amended for row in case.incident.rows[-2:]] == [True, False]
 
 
 def test_amending_what_cannot_be() -> None:

@@ -622,6 +622,11 @@ def test_tokens_of_every_vendor_are_gone_wherever_they_stand() -> None:
     assert max(missed.values()) < len(PLACES) // 2, missed.most_common(5)
 
 
+def test_a_secret_is_found_though_only_a_colour_parts_it_from_what_follows() -> None:
+    assert redact("AKIAQ3EGRIT6XW7PLM2N\x1b[0mABC").text == "‹redacted:aws-access-key›␛[0mABC"
+    assert redact("4111111111111111\x1b[0m7").text == "‹redacted:card›␛[0m7"
+
+
 def test_a_token_is_found_though_it_is_split_by_what_nobody_sees() -> None:
     rng = random.Random(7)
     missed, made = Counter[str](), 0
