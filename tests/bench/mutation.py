@@ -28,11 +28,13 @@ TIMEOUT_S = 90.0
 """A mutant whose tests take longer counts as killed: it loops."""
 
 TESTS = {
-    "incident/advice.py": "unit/test_advice.py pilot/test_next_step.py",
+    "incident/advice.py": "unit/test_advice.py unit/test_investigation.py pilot/test_next_step.py",
     "incident/alerts.py": "unit/test_commands.py unit/test_room.py",
     "incident/commands.py": "unit/test_commands.py unit/test_incident.py unit/test_room.py",
     "incident/corrections.py": "unit/test_commands.py unit/test_incident.py unit/test_room.py",
-    "incident/incident.py": "unit/test_incident.py unit/test_reports.py unit/test_commands.py",
+    "incident/incident.py": (
+        "unit/test_incident.py unit/test_investigation.py unit/test_reports.py unit/test_commands.py"
+    ),
     "incident/investigation.py": "unit/test_investigation.py",
     "incident/quick_note.py": "unit/test_investigation.py",
     "incident/roles.py": "unit/test_commands.py unit/test_incident.py unit/test_room.py",

@@ -31,6 +31,7 @@ from warroom.incident.events import (  # noqa: E402
 )
 from warroom.incident.incident import fold  # noqa: E402
 from warroom.incident.team import fold_team  # noqa: E402
+from warroom.journal.checksums import last_link, link  # noqa: E402
 from warroom.journal.port import Journal  # noqa: E402
 from warroom.journal.sqlite import SqliteJournal  # noqa: E402
 from warroom.journal.sqlite_schema import MIGRATIONS  # noqa: E402
@@ -122,6 +123,19 @@ def test_a_clean_close_leaves_the_whole_journal_in_one_file(path: Path) -> None:
     with SqliteJournal(path) as journal:
         write(journal, post())
     assert {name.name for name in path.parent.iterdir()} == {"journal.db", "journal.db-saved"}
+
+
+def test_a_wait_for_a_change_looks_until_there_is_one(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter([1, 1, 2])
+    monkeypatch.setattr(journal, "change_count", lambda: next(counts))
+    assert journal.wait_for_change(1, 3600.0) == 2
+
+
+def test_a_journal_of_one_entry_is_counted_in_the_singular(journal: SqliteJournal) -> None:
+    write(journal, post())
+    assert journal.check().endswith(": 1 entry in 1 stream, OK")
 
 
 def test_an_append_waits_for_the_disk(journal: SqliteJournal) -> None:
@@ -555,6 +569,21 @@ def test_damage_is_placed_to_the_entry_and_the_rest_can_be_read(path: Path, chan
         assert "backup" in caught.value.remedy
         assert journal.damage("INC-2") == "" and len(journal.read("INC-2")) == 8
         assert len(journal.summaries()) == 2
+
+
+def test_an_entry_that_is_whole_but_cannot_be_read_is_named_by_the_check(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        write(journal, post())
+    body, id, at = b'{"kind": "noted"}', bytes(16), 0
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        chain = link(last_link(db, "INC-1", 1), "INC-1", 2, at, b"Ann", b"noted", body, id)
+        row = ("INC-1", 2, at, "Ann", "noted", body.decode(), chain, id)
+        db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        db.execute("UPDATE streams SET length = 2 WHERE stream = 'INC-1'")
+    with SqliteJournal(path) as journal:
+        assert journal.damage("INC-1") == ""
+        with pytest.raises(JournalError, match="Entry 2 of INC-1 cannot be read"):
+            journal.check()
 
 
 def test_entries_that_change_places_are_damage(path: Path) -> None:

@@ -10,7 +10,7 @@ from harness.ids import entry_id, new_ids
 
 from warroom.config.loading import load_playbook
 from warroom.config.settings import Settings
-from warroom.incident.advice import NextStep, next_steps
+from warroom.incident.advice import SEVERITY_ITEM, NextStep, due_template, next_steps
 from warroom.incident.commands import (
     Acknowledge,
     Check,
@@ -21,12 +21,15 @@ from warroom.incident.commands import (
     PostUpdate,
     RecordFix,
     Resolve,
+    SetSeverity,
+    Uncheck,
     WriteSection,
     decide,
 )
-from warroom.incident.delivery import CANNOT_SEND, Delivery, DeliveryState, OutboxItem
+from warroom.incident.delivery import CANNOT_SEND, Audience, Delivery, DeliveryState, OutboxItem
 from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
+from warroom.incident.playbook import Playbook
 from warroom.incident.roles import AcceptHandover, Assign, HandOver
 
 PLAYBOOK = load_playbook(Settings())
@@ -79,6 +82,10 @@ def next_thing(incident: Incident, minutes: float, deliveries: list[Delivery] | 
     return next_steps(incident, PLAYBOOK, deliveries or [], T0 + timedelta(minutes=minutes))[0]
 
 
+def steps(incident: Incident, minutes: float) -> list[NextStep]:
+    return next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=minutes))
+
+
 def delivery(**changes: Any) -> Delivery:
     item = OutboxItem(operation="post", destination="slack")
     return Delivery(
@@ -105,16 +112,74 @@ def test_a_missed_response_target_is_overdue_and_says_by_how_much() -> None:
 
 def test_who_leads_is_asked_before_anything_calm_and_pressed_after_two_minutes() -> None:
     incident = after(declared(), Acknowledge(), 1)
-    assert next_thing(incident, 1.5) == NextStep(
+    assert next_thing(incident, 1.9) == NextStep(
         "assign", "incident_commander", "Assign an incident commander", "soon"
     )
-    assert next_thing(incident, 2.5).urgency == "late"
+    assert next_thing(incident, 2).urgency == "late"
+
+
+def test_each_role_that_nobody_holds_is_asked_for_once() -> None:
+    incident = after(declared(), Assign("technical_lead", "Bob"))
+    asked = [step.target for step in steps(incident, 1) if step.action == "assign"]
+    assert asked == ["incident_commander", "communications_lead"]
 
 
 def test_with_command_taken_the_checklist_leads() -> None:
     advice = next_thing(led(), 2)
-    assert advice.action == "check"
+    assert advice.action == "check" and advice.target not in led().ticks
     assert advice.text == PLAYBOOK.item(advice.target).text
+
+
+def test_the_items_of_the_next_phase_wait_for_it() -> None:
+    incident = led()
+    for item in PLAYBOOK.checklists["detection"].items:
+        if item.id not in incident.ticks:
+            incident = after(incident, Check(item.id), 2)
+    assert not [step for step in steps(incident, 4.9) if step.action == "check"]
+    following = [item.id for item in PLAYBOOK.checklists["investigation"].items if item.id not in incident.ticks]
+    assert next_thing(incident, 5).target == following[0]
+
+
+@pytest.mark.parametrize(("minutes", "asked"), [(4.9, False), (5, True), (14.9, True), (15, False)])
+def test_whether_the_severity_fits_is_asked_between_five_and_fifteen_minutes(minutes: float, asked: bool) -> None:
+    incident = after(led(), Uncheck(SEVERITY_ITEM), 2)
+    assert asks_for_the_severity(incident, minutes) == asked
+    assert not asks_for_the_severity(led(), minutes), "the impact has been assessed"
+    assert not asks_for_the_severity(after(incident, SetSeverity("high", "fewer users"), 3), minutes)
+
+
+def test_a_team_without_the_item_is_not_asked_whether_the_severity_fits() -> None:
+    incident = after(led(), Uncheck(SEVERITY_ITEM), 2)
+    detection = PLAYBOOK.checklists["detection"]
+    others = detection.model_copy(update={"items": [one for one in detection.items if one.id != SEVERITY_ITEM]})
+    playbook = PLAYBOOK.model_copy(update={"checklists": {**PLAYBOOK.checklists, "detection": others}})
+    assert not asks_for_the_severity(incident, 6, playbook)
+
+
+def asks_for_the_severity(incident: Incident, minutes: float, playbook: Playbook = PLAYBOOK) -> bool:
+    found = next_steps(incident, playbook, [], T0 + timedelta(minutes=minutes))
+    return any(step.text == "Confirm that the severity still fits" for step in found)
+
+
+@pytest.mark.parametrize(
+    ("audience", "informed", "over", "template"),
+    [
+        ("team", False, False, "update"),
+        ("team", False, True, "resolution"),
+        ("customers", False, False, "customer_initial"),
+        ("customers", True, False, "customer_update"),
+        ("customers", True, True, "customer_resolution"),
+        ("executives", False, False, "executive"),
+        ("executives", False, True, "executive"),
+    ],
+)
+def test_an_audience_gets_its_first_message_then_updates_then_the_resolution(
+    audience: Audience, informed: bool, over: bool, template: str
+) -> None:
+    incident = (
+        after(led(), PostUpdate("customer", "customer_initial", "customers", "t", "w"), 2) if informed else led()
+    )
+    assert due_template(after(incident, Resolve("seen"), 3) if over else incident, audience) == template
 
 
 def test_an_update_due_soon_comes_before_the_checklist_and_an_overdue_one_before_everything() -> None:
@@ -122,6 +187,8 @@ def test_an_update_due_soon_comes_before_the_checklist_and_an_overdue_one_before
     assert next_thing(led(), 13).urgency == "soon"
     late = next_thing(led(), 22)
     assert (late.action, late.urgency) == ("update", "overdue")
+    assert next_thing(led(), 14.9).text == "Post update 2 in 6 s"
+    assert next_thing(led(), 15).text == "Post update 2 now"
 
 
 def test_a_post_of_unknown_fate_is_asked_about() -> None:
@@ -184,12 +251,23 @@ def test_the_update_that_is_due_has_the_number_it_will_have() -> None:
 
 def test_after_a_fix_the_recovery_is_verified_and_then_resolving_is_the_next_thing() -> None:
     incident = after(led(), RecordFix("rolled back"), 3)
-    result = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=3))
-    assert any(a.action == "resolve" and "Verify" in a.text for a in result)
-    for item in PLAYBOOK.checklists["recovery"].items:
+    first, *others = recovery = PLAYBOOK.checklists["recovery"].items
+
+    def verify() -> list[str]:
+        return [step.text for step in steps(incident, 4) if step.action == "resolve"]
+
+    assert verify() == [f"Verify the recovery: {first.text} (+{len(others)})"]
+    for item in recovery[:-1]:
         incident = after(incident, Check(item.id), 4)
+    assert verify() == [f"Verify the recovery: {recovery[-1].text}"]
+    incident = after(incident, Check(recovery[-1].id), 4)
     assert next_thing(incident, 4).action == "resolve"
     assert next_thing(incident, 4).urgency == "soon"
+
+
+def test_a_fix_is_asked_for_until_there_is_one() -> None:
+    assert "fix" in [step.action for step in steps(led(), 3)]
+    assert "fix" not in [step.action for step in steps(after(led(), RecordFix("rolled back"), 3), 3)]
 
 
 def resolved() -> Incident:
@@ -201,6 +279,16 @@ def test_once_resolved_everybody_is_told_then_the_post_mortem_is_written() -> No
     assert next_thing(incident, 21).text == "Post the all-clear"
     incident = after(incident, update(None, "resolution"), 21)
     assert next_thing(incident, 22) == NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
+
+
+def test_an_all_clear_of_the_same_moment_counts() -> None:
+    assert next_thing(after(resolved(), update(None, "resolution"), 20), 21).text != "Post the all-clear"
+
+
+def test_what_is_open_of_the_follow_up_is_asked_for() -> None:
+    first, *others = (item.id for item in PLAYBOOK.checklists["post_incident"].items)
+    incident = after(resolved(), Check(first), 21)
+    assert [step.target for step in steps(incident, 22) if step.action == "check"] == others
 
 
 def test_an_old_resolution_does_not_count_for_a_new_one() -> None:

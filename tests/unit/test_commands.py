@@ -10,9 +10,9 @@ import pytest
 from harness.case import NOON, PLAYBOOK, Case, declared
 from harness.ids import new_ids
 
-from warroom.errors import BadInput, NotFound, Refusal, WarroomError
+from warroom.errors import BadInput, JustPosted, NotFound, Refusal, WarroomError
 from warroom.incident.advice import next_steps
-from warroom.incident.alerts import ReceiveAlert
+from warroom.incident.alerts import ClearAlert, ReceiveAlert
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
@@ -43,6 +43,7 @@ from warroom.incident.corrections import AmendEntry, AmendMilestone, RetractEntr
 from warroom.incident.events import (
     Acknowledged,
     ActionAdded,
+    AlertCleared,
     AlertReceived,
     Closed,
     Declared,
@@ -140,7 +141,8 @@ def test_a_declaration_that_cannot_be(command: Declare, error: type[WarroomError
 
 
 def test_a_clock_one_minute_ahead_is_forgiven() -> None:
-    Case().do(Declare("web", "down", started_at=NOON + timedelta(seconds=50)))
+    Case().do(Declare("web", "down", started_at=NOON + timedelta(seconds=60)))
+    Case().refused(Declare("web", "down", started_at=NOON + timedelta(seconds=61)))
 
 
 def test_an_incident_is_declared_once() -> None:
@@ -367,6 +369,17 @@ def test_one_person_takes_every_free_role_and_then_nobody_asks_for_roles() -> No
     case.refused(TakeRoles())
 
 
+def test_a_role_that_changes_hands_leaves_the_other_roles_where_they_are() -> None:
+    case = declared()
+    case.do(Assign("incident_commander", "Ada"), Assign("technical_lead", "Bo"))
+    case.later(minutes=10).do(Assign("incident_commander", "Cy"))
+    assert [(one.role, one.person, one.until) for one in case.incident.tenures] == [
+        ("incident_commander", "Ada", case.now),
+        ("technical_lead", "Bo", None),
+        ("incident_commander", "Cy", None),
+    ]
+
+
 def test_a_role_nobody_knows_and_a_person_without_a_name() -> None:
     case = declared()
     assert "technical_lead" in case.refused(Assign("boss", "Ada"), NotFound).remedy
@@ -465,6 +478,12 @@ def test_an_action_item_without_an_owner_does_not_count_as_one_with() -> None:
     assert ticked(declared().do(AddAction("Somebody should"))) == {}
 
 
+def test_only_a_written_root_cause_counts_as_one() -> None:
+    case = declared()
+    assert ticked(case.do(WriteSection("summary", "Payments failed"))) == {}
+    assert ticked(case.do(WriteSection("root_cause", ""))) == {}
+
+
 def test_plain_notes_tick_nothing() -> None:
     assert ticked(declared().do(Note("Called the vendor"))) == {}
 
@@ -511,6 +530,15 @@ def test_a_temporary_fix_makes_the_action_item_for_the_permanent_one() -> None:
     assert action == ActionAdded(words="Permanent fix for: Restarted", owner="Bo", due="2026-02-04")
 
 
+def test_only_a_temporary_fix_names_an_action_item() -> None:
+    case = declared()
+    case.do(RecordFix("Rolled back"), RecordFix("Restarted", temporary=True))
+    assert [row.text for row in case.incident.rows if row.kind == "fix"] == [
+        "Rolled back (permanent)",
+        "Restarted (temporary) → A1",
+    ]
+
+
 def test_the_due_day_counts_from_the_teams_own_day() -> None:
     # 23:30 UTC is the next day in Berlin already.
     late = NOON.replace(hour=23, minute=30)
@@ -543,6 +571,13 @@ def test_chat_and_alerts_are_recorded() -> None:
     assert case.do(ReceiveAlert("error_rate", "prometheus", "checkout-api", "54 %"))[0] == AlertReceived(
         name="error_rate", source="prometheus", service="checkout-api", detail="54 %", fired_at=NOON
     )
+
+
+def test_an_alert_is_over_when_its_source_says_or_now() -> None:
+    before = NOON - timedelta(minutes=3)
+    for at, cleared in ((before, before), (None, NOON)):
+        event = ClearAlert(new_ids()(), "error_rate", at).entry(declared().context).event
+        assert isinstance(event, AlertCleared) and event.cleared_at == cleared
 
 
 def test_the_same_message_or_alert_from_outside_is_recorded_once() -> None:
@@ -609,6 +644,42 @@ def test_the_commanders_own_words_to_customers_are_approved_by_being_theirs() ->
     assert isinstance(event, UpdatePosted) and event.approved_by == "Ada"
 
 
+@pytest.mark.parametrize(
+    ("by", "seconds", "seen", "asked"),
+    [("Bo", 59, 0, True), ("Bo", 60, 0, False), ("Bo", 59, 1, False), ("Ada", 59, 0, False)],
+)
+def test_an_update_within_a_minute_of_an_unread_one_by_somebody_else_is_asked_about(
+    by: str, seconds: float, seen: int, asked: bool
+) -> None:
+    case = declared()
+    case.do(update())
+    case.later(seconds=seconds).by = by
+    second = update(seen=seen)
+    if asked:
+        assert "Ada posted update #1 to the team 59 s ago" in case.refused(second, JustPosted).title
+    else:
+        case.do(second)
+        assert len(case.incident.posts) == 2
+
+
+@pytest.mark.parametrize(
+    ("by", "audience", "impact", "said"),
+    [
+        ("Ada", "team", "", "Ada posted update #1 to the team 0 s ago: INC-1"),
+        ("", "team", "Half fail", "Somebody posted update #1 to the team 0 s ago: Half fail"),
+        ("Ada", "executives", "", "Ada posted update #1 to executives 0 s ago: INC-1"),
+    ],
+)
+def test_the_question_about_a_second_update_names_the_first(by: str, audience: str, impact: str, said: str) -> None:
+    case = declared()
+    case.by = by
+    case.do(update(audience=audience, fields={"impact": impact}))
+    case.by = "Bo"
+    assert said in case.refused(update(audience=audience), JustPosted).title
+    case.do(update(audience="executives" if audience == "team" else "team"))
+    assert len(case.incident.posts) == 2, "another audience has not read it"
+
+
 def test_executives_need_no_ok_and_promise_only_if_told() -> None:
     case = declared()
     event = case.do(update(message="executive", audience="executives", next_update_at=None))[0]
@@ -656,6 +727,14 @@ def test_amending_changes_what_is_read_and_keeps_what_was_written() -> None:
     assert case.incident.timeline[0].id == id
 
 
+def test_an_entry_is_amended_if_its_text_or_its_time_is_another() -> None:
+    for words, at in (("The pool", None), (None, NOON - timedelta(minutes=1))):
+        case = declared()
+        case.do(Note("The cache"))
+        case.do(AmendEntry(str(case.entries[-1].seq), words, at))
+        assert [row.amended for row in case.incident.rows[-2:]] == [True, False]
+
+
 def test_amending_what_cannot_be() -> None:
     case = declared()
     case.do(Note("The cache"))
@@ -689,6 +768,18 @@ def test_retracting_strikes_out_and_takes_back_what_hung_on_it() -> None:
     assert "No fix is recorded" in resolve_blockers(incident, PLAYBOOK)
     assert "already" in case.refused(RetractEntry(str(fix))).title
     assert "no entry 99" in case.refused(RetractEntry("99"), NotFound).title
+
+
+def test_retracting_leaves_the_other_fixes_and_the_other_evidence() -> None:
+    case = declared()
+    case.do(RecordFix("Restarted"), Pin("app.log", "x"), RecordFix("Rolled back"), Pin("app.log", "y"))
+    fix, pinned = case.incident.fixes[0][0], case.incident.evidence[0][0]
+    case.do(RetractEntry(str(fix)))
+    assert [one.words for _, one in case.incident.fixes] == ["Rolled back"]
+    assert [one.words for _, one in case.incident.evidence] == ["x", "y"]
+    case.do(RetractEntry(str(pinned)))
+    assert [one.words for _, one in case.incident.evidence] == ["y"]
+    assert len(case.incident.fixes) == 1
 
 
 def test_what_changed_the_incident_is_not_retracted_but_undone() -> None:

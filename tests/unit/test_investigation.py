@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from warroom.errors import BadInput, NotFound, Refusal, WarroomError
 from warroom.incident.advice import NextStep, next_steps
-from warroom.incident.commands import Check, Command, Note, PostUpdate, Resolve
+from warroom.incident.commands import Check, Command, Note, PostUpdate, Resolve, Uncheck
 from warroom.incident.corrections import AmendEntry, RetractEntry
 from warroom.incident.events import HypothesisConfirmed, HypothesisRuledOut, RoleAssigned, TaskAssigned
 from warroom.incident.investigation import (
@@ -124,8 +124,9 @@ def test_a_task_needs_a_person_words_and_a_time_it_can_take() -> None:
     for minutes in (0, -1, 24 * 60 + 1):
         case.refused(AssignTask("Bob", "replicas", minutes), BadInput)
     case.do(AssignTask("Bob", "replicas", 24 * 60))
-    case.refused(CompleteTask("T2"), NotFound)
+    assert "Open tasks: T1." in case.refused(CompleteTask("T2"), NotFound).remedy
     case.do(CompleteTask("T1"))
+    assert "Open tasks: none." in case.refused(CompleteTask("T2"), NotFound).remedy
     case.refused(CompleteTask("T1"))
     case.do(Resolve("seen"))
     case.refused(AssignTask("Bob", "replicas"))
@@ -179,6 +180,19 @@ def test_undo_again_reaches_what_was_before_it() -> None:
     case.refused(Undo())
 
 
+def test_a_tick_that_was_taken_away_or_set_again_since_is_not_undone() -> None:
+    case = declared()
+    case.do(Check("components"))
+    case.later(seconds=1).by = "Bob"
+    case.do(Uncheck("components"))
+    case.by = "Ada"
+    case.refused(Undo())
+    case.by = "Bob"
+    case.do(Check("components"))
+    case.by = "Ada"
+    case.refused(Undo())
+
+
 def test_what_somebody_else_ticked_since_is_not_undone() -> None:
     case = declared()
     case.do(Note("pool", "finding"))
@@ -213,6 +227,23 @@ def test_what_somebody_else_ticked_since_is_not_undone() -> None:
 )
 def test_the_first_characters_say_what_a_line_becomes(line: str, command: Command) -> None:
     assert parse_quick_note(line, PEOPLE) == command
+
+
+@pytest.mark.parametrize(
+    ("line", "described"),
+    [
+        ("!r", "Rule out the open hypothesis"),
+        ("!r h2 no loss", "Rule out h2"),
+        ("!y", "Confirm the open hypothesis"),
+        ("!y H1", "Confirm H1"),
+        ("@bob 15m look", "Task for Bob, 15 min"),
+        ("!c pool 50→200", "Change; add | and how to undo it"),
+        ("!c pool 50→200 | revert", "Change"),
+        ("!f pool exhausted", "Finding"),
+    ],
+)
+def test_what_a_line_becomes_is_said_while_it_is_typed(line: str, described: str) -> None:
+    assert describe_quick_note(line, PEOPLE) == described
 
 
 @pytest.mark.parametrize("line", ["!x something", "@bo 5m look"])

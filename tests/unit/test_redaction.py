@@ -30,7 +30,7 @@ from warroom.safety import (
 from warroom.safety.command_formats import forms
 from warroom.safety.patterns import Pattern
 from warroom.safety.prefilter import END, START, clue_of, spaced
-from warroom.safety.redaction import _looks_random
+from warroom.safety.redaction import _is_mixed, _looks_random
 from warroom.safety.token_formats import vendors
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufe0f\ud800-\udfff]")
@@ -123,6 +123,7 @@ def test_an_attack_stays_visible() -> None:
     assert sanitize("one\r\ntwo\tthree\r") == "one\ntwo\tthree␍"
     assert sanitize("one\r\ntwo\tthree", newlines=False) == "one two three"
     assert strip_ansi("\x1b[1;31mERROR\x1b[0m x") == "ERROR x"
+    assert strip_ansi("\x9b31mERROR x") == strip_ansi("␛[31mERROR x") == "ERROR x"
 
 
 ALNUM = string.ascii_letters + string.digits
@@ -621,6 +622,11 @@ def test_tokens_of_every_vendor_are_gone_wherever_they_stand() -> None:
     assert max(missed.values()) < len(PLACES) // 2, missed.most_common(5)
 
 
+def test_a_secret_is_found_though_only_a_colour_parts_it_from_what_follows() -> None:
+    assert redact("AKIAQ3EGRIT6XW7PLM2N\x1b[0mABC").text == "‹redacted:aws-access-key›␛[0mABC"
+    assert redact("4111111111111111\x1b[0m7").text == "‹redacted:card›␛[0m7"
+
+
 def test_a_token_is_found_though_it_is_split_by_what_nobody_sees() -> None:
     rng = random.Random(7)
     missed, made = Counter[str](), 0
@@ -728,11 +734,11 @@ def test_the_secret_itself_is_gone_in_common_forms(text: str, secret: str) -> No
 def test_the_value_of_a_name_in_the_line_before_is_masked_in_a_stream() -> None:
     redactor = Redactor()
     lines = ["  - name: DB_PASSWORD", "    value: hunter2x", "  - name: LOG_LEVEL", "    value: debug"]
-    assert [redactor.line(line).text for line in lines] == [
-        lines[0],
-        "    value: ‹redacted:secret›",
-        *lines[2:],
-    ]
+    safe = [redactor.line(line) for line in lines]
+    assert [line.text for line in safe] == [lines[0], "    value: ‹redacted:secret›", *lines[2:]]
+    assert [line.count for line in safe] == [0, 1, 0, 0]
+    redactor.line("name: DB_PASSWORD")
+    assert redactor.line("value: ").text == "value: ", "nothing is not a secret"
 
 
 def test_what_only_looks_like_a_form_stays() -> None:
@@ -787,6 +793,11 @@ def test_a_hundred_rules_of_a_team_are_all_in_force() -> None:
         ("x?sig=abcdefgh", "x?sig=‹redacted:query-secret›"),
         ("x?sig=abcdefg", "x?sig=abcdefg"),
         ("sig=abcdefgh", "sig=abcdefgh"),
+        ("sig=abcdefgh?", "sig=abcdefgh?"),
+        ("https://abcdefgh12345678:x@h.io", "https://‹redacted:url-password›@h.io"),
+        ("https://abcdefg12345678:x@h.io", "https://abcdefg12345678:‹redacted:url-password›@h.io"),
+        ("https://1234567812345678:x@h.io", "https://1234567812345678:‹redacted:url-password›@h.io"),
+        ("https://abcdefghabcdefgh:x@h.io", "https://abcdefghabcdefgh:‹redacted:url-password›@h.io"),
         ("phone=1234567", "phone=‹redacted:phone›"),
         ("phone_number=1234567", "phone_number=‹redacted:phone›"),
         ("serial_number=1234567", "serial_number=1234567"),
@@ -853,6 +864,35 @@ def test_secrets_are_masked_in_every_piece_of_a_very_long_text() -> None:
     assert redact(text, rules=rules).text == text.replace("zq1234", "‹redacted:order›")
 
 
+PIECE = 256 * 1024
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("word\n" * 52_000 + "password=hunter2\n", "word " * 60_000),  # the piece ends with that line
+        ("word " * (PIECE // 5 - 2) + "password=", " word" * 60_000),  # the limit falls into the value
+    ],
+)
+def test_no_value_is_cut_where_a_very_long_text_is_taken_in_pieces(before: str, after: str) -> None:
+    text = f"{before.removesuffix('hunter2' + chr(10))}hunter2\n{after}"
+    assert redact(text).text == text.replace("hunter2", "‹redacted:password›")
+
+
+def test_a_teams_token_right_before_the_end_of_a_piece_is_masked() -> None:
+    rules = Rules.of([("order", r"zq[0-9]{4}\b")])
+    text = "word " * 408 + "zq1234 " + "y" * 3000  # a piece of a team's rule has 2048 characters
+    assert redact(text, rules=rules).text == text.replace("zq1234", "‹redacted:order›")
+
+
+def test_a_key_block_in_a_very_long_text_is_masked_whole_unless_its_rule_is_off() -> None:
+    block = "\n".join(KEY)
+    text = "x" * (PIECE - 400) + f"\n{block}\n" + "word " * 100
+    safe = redact(text)
+    assert (safe.text, safe.hits) == (text.replace(block, "‹redacted:private-key›"), ("private-key",))
+    assert redact(text, rules=Rules.of([], ["private-key"])).hits == ()
+
+
 def test_a_rule_that_is_off_leaves_values_of_elements_and_addresses() -> None:
     rules = Rules.of([], ["password", "url-password"])
     for text in ("<password>hunter2</password>", "redis://:hunter2@cache:6379/0", "password=hunter2"):
@@ -863,6 +903,7 @@ def test_a_vendors_token_is_told_from_a_name_by_its_looks() -> None:
     """The check ``random``: digits among letters, or capitals for a quarter of it."""
     assert all(map(_looks_random, ("abc123", "AbcdeFgh", "Abcd")))
     assert not any(map(_looks_random, ("abcdef", "123456", "ABCDEF", "Abcde", "")))
+    assert _is_mixed("aB1") and not any(map(_is_mixed, ("aB", "a1", "B1", ""))), "the check ``mixed``: all three"
 
 
 # ---------------------------------------------------------------------------------------------- the filter
@@ -883,5 +924,21 @@ def test_a_long_line_is_kept_whole_in_bounded_memory() -> None:
     words = b"word " * 200_000 + b"xoxb-123456789012-abcdefghijkl " + b"word " * 400_000 + b"\nend\n"
     parts = list(redact_stream(words[at : at + 65536] for at in range(0, len(words), 65536)))
     text = "".join(parts)
-    assert max(map(len, parts)) < 1_500_000 and len(parts) > 2
+    assert max(map(len, parts)) < 1_500_000 and 2 < len(parts) < 6
     assert text == words.decode().replace("xoxb-123456789012-abcdefghijkl", "‹redacted:slack-token›")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("password=hunter2 and", " so on"),
+        ("password=hun", "ter2 and so on"),
+        ("password: hun", "ter2 and so on"),
+        ("password: ", "hunter2 and so on"),
+    ],
+)
+def test_a_long_line_is_not_cut_within_a_value_or_between_it_and_its_name(pieces: tuple[str, str]) -> None:
+    first, rest = pieces
+    text = "word " * 220_000 + first + rest
+    safe = "".join(redact_stream([text.removesuffix(rest).encode(), rest.encode()]))
+    assert safe == text.replace("hunter2", "‹redacted:password›")

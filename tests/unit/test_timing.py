@@ -211,6 +211,10 @@ def test_durations_as_they_are_shown() -> None:
         ("2026-01-28 12:30", False, after(minutes=-30)),  # Berlin's
         ("12:30", False, after(minutes=-30)),
         ("13:00:30", False, after(seconds=30)),  # within the minute of grace
+        ("13:01", False, after(minutes=1)),
+        ("13:02", False, after(hours=-23, minutes=-58)),
+        ("12:59", True, after(minutes=-1)),
+        ("12:58", True, after(hours=23, minutes=58)),
         ("13:00", True, START),
         ("12:30", True, after(hours=23, minutes=30)),
         ("13:30", False, after(hours=-23, minutes=-30)),

@@ -163,7 +163,7 @@ def redact_stream(pieces: Iterable[bytes], *, personal: bool = True, rules: Rule
         size += len(text)
         if size > _LONGEST:
             text = "".join(held)
-            seam = max(text.rfind(" ", -_PIECE), text.rfind(",", -_PIECE)) + 1 or len(text)
+            seam = _last_seam(text, len(text) - _PIECE, len(text)) + 1 or len(text)
             yield redactor.line(text[:seam]).text
             held, size = [text[seam:]], len(text) - seam
     if size:
@@ -178,10 +178,16 @@ def _cut(text: str, start: int) -> int:
     line = text.rfind("\n", start, limit)
     if line > start:
         return line + 1
-    at = -1
-    for match in _SEAM.finditer(text, limit - 4096, limit):
-        at = match.start()
+    at = _last_seam(text, limit - 4096, limit)
     return at if at > start else limit
+
+
+def _last_seam(text: str, start: int, end: int) -> int:
+    """Where the last two words of ``text[start:end]`` part, not a name and its value; -1 if nowhere."""
+    at = -1
+    for match in _SEAM.finditer(text, start, end):
+        at = match.start()
+    return at
 
 
 def _mask(text: str, personal: bool, rules: Rules) -> Redacted:
@@ -262,7 +268,7 @@ class _Scanner:
             if not matched:
                 return self._steps
             found.update(matched)
-        return [self._steps[place - 1] for place in sorted(found) if place] if len(found) > 1 else []
+        return [self._steps[place - 1] for place in sorted(found) if place]
 
 
 def _shipped_clues(off: frozenset[str], ips: bool) -> _Clues:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from warroom.errors import Conflict, JournalError, NotFound, Refusal
-from warroom.incident.delivery import DeliveryState, OutboxItem, Receipt
+from warroom.incident.delivery import LONGEST_RETRY_S, DeliveryState, OutboxItem, Receipt
 from warroom.incident.events import TEAM, AlertReceived, Declared, UpdatePosted
 from warroom.incident.identity import outside_id
 from warroom.journal.port import Journal
@@ -532,7 +532,28 @@ class JournalContract:
         assert take(journal, later(yesterday + 59)) is None
         assert take(journal, later(yesterday + 60)) == (a, DeliveryState.UNCONFIRMED)
 
+    def test_the_longest_wait_is_kept_to_the_millisecond(self, journal: Journal) -> None:
+        (a,) = write(journal, post())
+        take(journal)
+        due = later(LONGEST_RETRY_S)
+        journal.complete(a, owner=ME, outcome=DeliveryState.PENDING, next_attempt_at=due)
+        assert take(journal) is None
+        assert take(journal, later(-0.001)) == (a, DeliveryState.SENDING), "that far ahead, a clock was set back"
+
+    def test_the_longest_lease_is_kept_to_the_millisecond(self, journal: Journal) -> None:
+        (a,) = write(journal, post())
+        assert journal.claim(FAR, NOW, lease_s=LONGEST_RETRY_S)
+        assert take(journal) is None
+        assert take(journal, later(LONGEST_RETRY_S - 0.001)) is None
+        assert take(journal, later(LONGEST_RETRY_S)) == (a, DeliveryState.UNCONFIRMED)
+
     # The rest
+
+    def test_a_wait_for_a_change_ends_with_the_change_or_with_its_time(self, journal: Journal) -> None:
+        seen = journal.change_count()
+        assert journal.wait_for_change(seen, 0.0) == seen
+        journal.save_draft("k", "v")
+        assert journal.wait_for_change(seen, 3600.0) == journal.change_count() != seen
 
     def test_every_change_moves_the_count_and_reading_does_not(self, place: Place, journal: Journal) -> None:
         other = place.open()
