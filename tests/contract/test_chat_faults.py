@@ -14,7 +14,8 @@ import html
 import json
 import ssl
 import traceback
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -33,7 +34,6 @@ from harness.chat_services import (
     Fault,
     MatrixService,
     MattermostService,
-    Once,
     OnceService,
     Service,
     SlackService,
@@ -523,23 +523,47 @@ DEDUPING = (*RECEIVING, OnceService)
 AWAY = Fault(False, servers.http_answer("503 Service Unavailable", PAGE, "Connection: close"))
 
 
-def is_update(asked: Asked) -> bool:
-    """Whether the request posts the declaration, which each test below is about."""
-    return asked.posts and "INC-1·u" in json.dumps(asked.given, ensure_ascii=False)
+class EachFirst:
+    """``fault`` for the first post of the declaration at each service, and for no other request."""
+
+    def __init__(self, fault: Fault) -> None:
+        self._fault = fault
+        self._met: set[str] = set()
+
+    def __call__(self, asked: Asked) -> Fault | None:
+        is_post = asked.method != "GET" and "INC-1·u" in json.dumps(asked.given, ensure_ascii=False)
+        if not is_post or asked.service in self._met:
+            return None
+        self._met.add(asked.service)
+        return self._fault
+
+
+class EachNth:
+    """``fault`` for one request of each service, the one of the number that its name ends with."""
+
+    def __init__(self, fault: Fault) -> None:
+        self._fault = fault
+        self._asked: Counter[str] = Counter()
+
+    def __call__(self, asked: Asked) -> Fault | None:
+        self._asked[asked.service] += 1
+        is_the_one = self._asked[asked.service] == int(asked.service.rpartition("-")[2])
+        return self._fault if is_the_one else None
 
 
 class Incident:
-    """An incident that is declared to every kind of destination, and an outbox on a clock that is moved by hand.
+    """An incident that is declared at many services, and an outbox on a clock that is moved by hand.
 
-    ``fault`` meets the first post at each service; ``away`` is a time in which they answer nothing else.
+    Each request asks ``fault`` what becomes of it; while ``away``, none is answered otherwise.
     """
 
-    def __init__(self, folder: Path, fault: Fault) -> None:
+    def __init__(
+        self, folder: Path, fault: Callable[[Asked], Fault | None], services: Sequence[Service] = ()
+    ) -> None:
         self.clock = Clock()
         self.away = False
-        self.services: list[Service] = [*(service() for service in DEDUPING), WebhookService()]
-        self._faults = {service.name: Once(fault, is_update) for service in self.services}
-        self.server = ChatServer(*self.services, fault=self._fault)
+        self.services = services or (*(service() for service in DEDUPING), WebhookService())
+        self.server = ChatServer(*self.services, fault=lambda asked: fault(asked) or (AWAY if self.away else None))
         self._stack = contextlib.ExitStack()
         self._folder = folder
 
@@ -564,9 +588,6 @@ class Incident:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _fault(self, asked: Asked) -> Fault | None:
-        return self._faults[asked.service](asked) or (AWAY if self.away else None)
-
     def deliver(self) -> None:
         """Let the outbox do all that is due now."""
         asyncio.run(self.outbox._work(lambda: self.outbox.idle, look_s=0.02))
@@ -587,11 +608,6 @@ class Incident:
             d for d in self.room.deliveries() if d.item.operation == "post" and d.destination == service.name
         )
 
-    @property
-    def plain(self) -> Service:
-        """The receiver at which nothing can be repeated or looked up."""
-        return self.services[-1]
-
     def seen(self, service: Service) -> int:
         """How often readers see the declaration there."""
         return sum("INC-1·u" in row.text for row in service.rows)
@@ -601,7 +617,8 @@ class Incident:
         for service in services:
             shown = [(d.id, d.state.label, d.error) for d in self.room.deliveries()]
             assert self.seen(service) == 1, f"{service.name}: {service.rows}, {shown}"
-            assert sum("INC-1·status" in row.text for row in service.rows) <= 1, f"{service.name}: {service.rows}"
+            status = sum("INC-1·status" in row.text for row in service.rows)
+            assert status == service.edits, f"{service.name}: {service.rows}, {shown}"
             assert self.post(service).state is DeliveryState.DELIVERED, f"{service.name}: {shown}"
 
 
@@ -621,7 +638,7 @@ LOST = {
 def test_a_post_of_unknown_outcome_is_there_once_or_a_person_is_asked(
     tmp_path: Path, fault: str, outage: bool
 ) -> None:
-    with Incident(tmp_path, LOST[fault]) as incident:
+    with Incident(tmp_path, EachFirst(LOST[fault])) as incident:
         incident.deliver()
         if outage:
             incident.away = True
@@ -646,7 +663,7 @@ def test_a_post_of_unknown_outcome_is_there_once_or_a_person_is_asked(
 
 def test_a_post_that_is_turned_away_for_now_arrives_once_and_not_too_soon(tmp_path: Path) -> None:
     busy = Fault(False, servers.http_answer("429 Too Many Requests", ERROR, "Retry-After: 30"))
-    with Incident(tmp_path, busy) as incident:
+    with Incident(tmp_path, EachFirst(busy)) as incident:
         incident.deliver()
         incident.clock.later(29)
         incident.deliver()
@@ -659,7 +676,8 @@ def test_a_post_that_is_turned_away_for_now_arrives_once_and_not_too_soon(tmp_pa
 
 
 def test_a_post_that_is_refused_fails_with_a_remedy_and_a_person_can_send_it_again(tmp_path: Path) -> None:
-    with Incident(tmp_path, Fault(False, servers.http_answer("403 Forbidden", ERROR))) as incident:
+    refusal = Fault(False, servers.http_answer("403 Forbidden", ERROR))
+    with Incident(tmp_path, EachFirst(refusal)) as incident:
         incident.deliver_all()
         for service in incident.services:
             delivery = incident.post(service)
@@ -668,3 +686,32 @@ def test_a_post_that_is_refused_fails_with_a_remedy_and_a_person_can_send_it_aga
             incident.room.confirm_delivery(delivery.id, sent=False)
         incident.deliver_all()
         incident.assert_once(*incident.services)
+
+
+REQUESTS = 12
+"""As many as a declaration takes at a service, or more."""
+
+
+@pytest.mark.parametrize(
+    ("shared", "done"),
+    [
+        pytest.param(False, True, id="in a channel of its own"),
+        pytest.param(False, False, id="undone"),
+        pytest.param(True, True, id="in a thread"),
+    ],
+)
+def test_whichever_request_of_a_declaration_is_lost_all_of_it_is_there_once(
+    tmp_path: Path, shared: bool, done: bool
+) -> None:
+    kinds = [kind for kind in DEDUPING if kind is not OnceService]
+    services = [kind(f"{kind.name}-{n}", shared=shared) for kind in kinds for n in range(1, REQUESTS + 1)]
+    with Incident(tmp_path, EachNth(Fault(done)), services) as incident:
+        incident.deliver_all()
+        incident.assert_once(*services)
+        assert {d.state for d in incident.room.deliveries()} == {DeliveryState.DELIVERED}
+        assert all(len(service.channels) <= 1 + shared for service in services), "no channel is made twice"
+        roots = [row for service in services for row in service.rows if "INC-1·" not in row.text]
+        begun = [service for service in services if shared or service.backend == "zulip"]
+        assert len(roots) == len(begun), "no thread is begun twice"
+        asked = Counter(asked.service for asked in incident.server.asked)
+        assert all(asked[f"{kind.name}-{REQUESTS}"] < REQUESTS for kind in kinds), "each request had its turn"

@@ -11,7 +11,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -30,13 +30,6 @@ class Asked(NamedTuple):
     path: list[str]
     given: dict[str, Any]
     headers: Any
-
-    @property
-    def posts(self) -> bool:
-        """Whether it is to write something that people see."""
-        end = self.path[-1] if self.path else ""
-        by_path = end in ("chat.postMessage", "posts", "messages", "hook") or "m.room.message" in self.path
-        return self.method in ("POST", "PUT") and by_path
 
 
 @dataclass(frozen=True)
@@ -61,20 +54,22 @@ class Row:
 
 
 class Service:
-    """A chat service. ``dedupes``, ``reads_back``: how its posts can be sent again without doubling one."""
+    """A chat service. ``dedupes``: repeated posts are one; ``edits``: there is a status message."""
 
     name = ""
     backend = ""
     dedupes = False
-    reads_back = False
+    edits = True
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "", *, shared: bool = False) -> None:
+        self.name = name or self.name
+        self.shared = shared
         self.rows: list[Row] = []
-        self.channels: dict[str, str] = {}
+        self.channels: dict[str, str] = {"ops": "7" * 26} if shared else {}
         self.recognised: dict[str, Row] = {}
 
     def options(self, url: str) -> dict[str, Any]:
-        """The settings of a destination at this service."""
+        """The settings of a destination at this service; if ``shared`` each incident is a thread in one channel."""
         raise NotImplementedError
 
     def answer(self, asked: Asked) -> tuple[int, Any]:
@@ -87,7 +82,9 @@ class Service:
         return self.rows[-1]
 
     def write_once(self, token: str, channel: str, text: str, key: Any = None) -> Row:
-        """We post, unless the service remembers the token."""
+        """We post, unless the service remembers the token; it remembers none for ""."""
+        if not token:
+            return self.write(channel, text, key=key)
         if token not in self.recognised:
             self.recognised[token] = self.write(channel, text, key=key)
         return self.recognised[token]
@@ -112,10 +109,10 @@ class SlackService(Service):
     """Slack: no dedupe; a post carries its key as metadata."""
 
     name = backend = "slack"
-    reads_back = True
 
     def options(self, url: str) -> dict[str, Any]:
-        return {"token": SECRET, "base_url": url}
+        shared = {"channel": "C0SHARED01", "channel_per_incident": False} if self.shared else {}
+        return {"token": SECRET, "base_url": url, **shared}
 
     def answer(self, asked: Asked) -> tuple[int, Any]:
         return 200, {"ok": True, **self._call(asked.path[-1], asked.given)}
@@ -130,15 +127,19 @@ class SlackService(Service):
             case "conversations.list":
                 return {"channels": [{"id": id, "name": name} for name, id in self.channels.items()]}
             case "chat.postMessage":
-                key = given["metadata"]["event_payload"]["key"]
-                return {"ts": self._ts(self.write(given["channel"], given["text"], key=key))}
+                key, thread = given["metadata"]["event_payload"]["key"], given.get("thread_ts", "")
+                return {"ts": self._ts(self.write(given["channel"], given["text"], key=key, thread=thread))}
             case "chat.update":
                 row = next(row for row in self.rows if self._ts(row) == given["ts"])
                 row.text = given["text"]
                 return {"ts": given["ts"]}
             case "conversations.history":
                 found = [row for row in self.of(given["channel"]) if self._ts(row) < given.get("latest", "9")]
+                found = [row for row in found if not row.thread]
                 return {"messages": [self._shown(row) for row in found[::-1][: int(given["limit"])]]}
+            case "conversations.replies":
+                found = [row for row in self.of(given["channel"]) if given["ts"] in (self._ts(row), row.thread)]
+                return {"messages": [self._shown(row) for row in found]}
             case "users.info":
                 return {"user": {"id": given["user"], "name": given["user"].lower()}}
         return {}
@@ -160,11 +161,12 @@ class MattermostService(Service):
     """Mattermost: recognises a ``pending_post_id`` for a while; a post carries its key in its props."""
 
     name = backend = "mattermost"
-    dedupes = reads_back = True
+    dedupes = True
     _ME = "m" * 26
 
     def options(self, url: str) -> dict[str, Any]:
-        return {"server": url, "token": SECRET, "team": "acme"}
+        shared = {"channel": "ops", "channel_per_incident": False} if self.shared else {}
+        return {"server": url, "token": SECRET, "team": "acme", **shared}
 
     def answer(self, asked: Asked) -> tuple[int, Any]:
         given = asked.given
@@ -181,8 +183,12 @@ class MattermostService(Service):
                     return 201, {"id": made, "name": given["name"]}
                 return 400, {"id": "store.sql_channel.save_channel.exists.app_error"}
             case "POST", ["posts"]:
-                pending, key = given["pending_post_id"], given["props"]["warroom_key"]
-                return 201, self._shown(self.write_once(pending, given["channel_id"], given["message"], key))
+                key, thread = given["props"]["warroom_key"], given.get("root_id", "")
+                row = self.write_once(given.get("pending_post_id", ""), given["channel_id"], given["message"], key)
+                row.thread = thread
+                return 201, self._shown(row)
+            case "GET", ["posts", post, "thread"]:
+                return 200, self._list([row for row in self.rows if post in (self._id(row), row.thread)])
             case "PUT", ["posts", post, "patch"]:
                 row = self.rows[int(post) - 1]
                 row.text = given["message"]
@@ -195,6 +201,9 @@ class MattermostService(Service):
                 return 200, self._list(found_rows[::-1][start : start + size][::-1])
         return 200, {}
 
+    def _id(self, row: Row) -> str:
+        return f"{row.number:026d}"
+
     def _at(self, row: Row) -> int:
         return _EPOCH_S * 1000 + row.number
 
@@ -204,19 +213,20 @@ class MattermostService(Service):
 
     def _shown(self, row: Row) -> dict[str, Any]:
         at = self._at(row)
-        post = {"id": f"{row.number:026d}", "create_at": at, "update_at": at, "delete_at": 0, "message": row.text}
+        post = {"id": self._id(row), "create_at": at, "update_at": at, "delete_at": 0, "message": row.text}
         author = self._ME if row.own else "a" * 26
-        return {**post, "user_id": author, "root_id": "", "type": "", "props": {"warroom_key": row.key}}
+        return {**post, "user_id": author, "root_id": row.thread, "type": "", "props": {"warroom_key": row.key}}
 
 
 class MatrixService(Service):
     """Matrix: recognises a transaction id for ever; an event carries its key."""
 
     name = backend = "matrix"
-    dedupes = reads_back = True
+    dedupes = True
 
     def options(self, url: str) -> dict[str, Any]:
-        return {"homeserver": url, "token": SECRET}
+        shared = {"room": "!shared", "room_per_incident": False} if self.shared else {}
+        return {"homeserver": url, "token": SECRET, **shared}
 
     def forget(self) -> None:
         """It never does."""
@@ -271,11 +281,12 @@ class DiscordService(Service):
     """Discord: recognises a nonce for a while; a post ends with a line that is made from its key."""
 
     name = backend = "discord"
-    dedupes = reads_back = True
+    dedupes = True
     _ME = "200000000000000001"
 
     def options(self, url: str) -> dict[str, Any]:
-        return {"token": SECRET, "guild": "100000000000000001", "base_url": url}
+        shared = {"channel": "ops", "channel_per_incident": False} if self.shared else {}
+        return {"token": SECRET, "guild": "100000000000000001", "base_url": url, **shared}
 
     def answer(self, asked: Asked) -> tuple[int, Any]:
         given = asked.given
@@ -300,6 +311,9 @@ class DiscordService(Service):
                 return 200, self._shown(row)
             case "PUT", ["channels", _, "messages", "pins", _]:
                 return 204, None
+            case "POST", ["channels", _, "messages", root, "threads"]:
+                made = self.make(root, root)
+                return (201, {"id": made}) if made else (400, {"code": 160004, "message": "It has a thread"})
         return 200, {}
 
     def _page(self, rows: list[Row], given: dict[str, Any]) -> list[dict[str, Any]]:
@@ -322,7 +336,6 @@ class ZulipService(Service):
     """Zulip: no dedupe; a post ends with a code made from its key. Each incident is a topic of channel 7."""
 
     name = backend = "zulip"
-    reads_back = True
     _ME, _ALICE = 9, 10
 
     def options(self, url: str) -> dict[str, Any]:
@@ -388,6 +401,7 @@ class WebhookService(Service):
 
     name = "plain"
     backend = "webhook"
+    edits = False
 
     def options(self, url: str) -> dict[str, Any]:
         return {"url": f"{url}/{SECRET}/hook", "idempotent": self.dedupes}
@@ -456,21 +470,6 @@ class ChatServer:
         status, data = answer
         body = b"" if data is None else json.dumps(data).encode()
         return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
-
-
-@dataclass
-class Once:
-    """A ``ChatServer.fault`` for the next request that ``wants`` accepts, and no other."""
-
-    fault: Fault
-    wants: Callable[[Asked], bool] = field(default=lambda asked: asked.posts)
-    left: int = 1
-
-    def __call__(self, asked: Asked) -> Fault | None:
-        if self.left and self.wants(asked):
-            self.left -= 1
-            return self.fault
-        return None
 
 
 class _Server(ThreadingHTTPServer):
