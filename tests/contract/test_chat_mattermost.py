@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote
@@ -167,6 +167,10 @@ class TestMattermostWebhook(HttpChatContract):
     def make(self, transport: Any) -> Chat:
         options = MattermostWebhookOptions(url=SecretStr(f"https://chat.test/hooks/{TOKEN}"))
         return MattermostWebhook(options, transport=transport)
+
+    def _answer(self, status: int, headers: Mapping[str, str] | None = None) -> Any:
+        """A post that is taken is answered with a word, which is not JSON."""
+        return httpx.Response(200, text="ok") if status == 200 else super()._answer(status, headers)
 
 
 # Channels
@@ -351,3 +355,11 @@ async def test_a_webhook_posts_text_that_formats_nothing() -> None:
     chat = MattermostWebhook(options, transport=httpx.MockTransport(reply))
     await chat.post(await chat.open(OPENING, "k"), message("Fails\nImpact: *all* @channel"), KEY)
     assert sent == [{"channel": "ops", "text": "Fails\n**Impact:** \\*all\\* ＠channel\nINC-7·u2"}]
+
+
+@pytest.mark.parametrize("words", ["", "<html>Sign in</html>", "{}", "not ok"])
+async def test_a_webhook_that_does_not_say_ok_may_not_have_posted(words: str) -> None:
+    options = MattermostWebhookOptions(url=SecretStr(f"https://chat.test/hooks/{TOKEN}"))
+    chat = MattermostWebhook(options, transport=httpx.MockTransport(lambda _: httpx.Response(200, text=words)))
+    with pytest.raises(Unconfirmed):
+        await chat.post(Channel(id=""), message(), KEY)

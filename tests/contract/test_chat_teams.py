@@ -250,6 +250,18 @@ async def test_throttling_inside_a_200_is_a_pause(headers: dict[str, str], pause
     assert info.value.retry_after == pause
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 403 with x.",
+        "\n<!doctype html><title>Sign in</title>",
+    ],
+)
+async def test_a_200_that_is_not_the_flows_answer_is_no_delivery(words: str) -> None:
+    with pytest.raises(Unconfirmed):
+        await backend(lambda _: httpx.Response(200, text=words)).post(HERE, message(), KEY)
+
+
 async def test_throttling_by_the_flow_is_a_pause() -> None:
     error = {"error": {"code": "TooManyRequests", "message": "Rate limit is exceeded."}}
     answer = httpx.Response(429, json=error, headers={"Retry-After": "12"})

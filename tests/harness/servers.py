@@ -16,6 +16,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -382,13 +383,22 @@ def serving(reply: Callable[[httpx.Request], httpx.Response]) -> Iterator[str]:
         thread.join(10)
 
 
+UNREAD = "unread"
+"""In a script of ``RawServer``: reset the connection when a request is there, and read nothing of it."""
+
+
 class RawServer:
     """A TCP server on loopback that answers each connection by ``script``: bytes are sent, None resets it, a
     pair of bytes is sent and then dripped for ever, and ... keeps silent until the test is over. The last entry
-    repeats. ``requests`` holds what came."""
+    repeats. ``requests`` holds what came; with ``tls`` only what came encrypted."""
 
-    def __init__(self, *script: bytes | tuple[bytes, bytes] | EllipsisType | None) -> None:
+    def __init__(
+        self,
+        *script: bytes | tuple[bytes, bytes] | str | EllipsisType | None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._script = list(script)
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._over = threading.Event()
         self._connection: socket.socket | None = None
@@ -417,12 +427,15 @@ class RawServer:
             except OSError:
                 return
             self._connection = connection
-            with connection, contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), self._secured(connection) as connection:
                 if self._over.is_set():
                     return
-                self.requests.append(self._request(connection))
                 act = self._script.pop(0) if len(self._script) > 1 else self._script[0]
-                if act is None:
+                if isinstance(act, str):
+                    connection.recv(1, socket.MSG_PEEK)
+                else:
+                    self.requests.append(self._request(connection))
+                if act is None or isinstance(act, str):
                     # Lingering for no time turns the close into a reset.
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 elif act is ...:
@@ -433,6 +446,9 @@ class RawServer:
                         connection.sendall(act[1])
                 else:
                     connection.sendall(act)
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        return self._tls.wrap_socket(connection, server_side=True) if self._tls else connection
 
     @staticmethod
     def _request(connection: socket.socket) -> bytes:

@@ -15,6 +15,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
@@ -35,9 +36,7 @@ PATIENCE_S = 40.0
 
 def serve() -> None:
     """Fork a life for each order (a JSON line on stdin); tell its pid, and later how it ended."""
-    # All that a life needs, loaded before the fork; nothing here starts a thread or opens a journal.
-    import jinja2.sandbox  # noqa: F401
-
+    _prepare()
     for line in sys.stdin:
         order = json.loads(line)
         pid = os.fork()
@@ -52,6 +51,21 @@ def serve() -> None:
         _, status = os.waitpid(pid, 0)
         sys.stdout.write(f"{-os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)}\n")
         sys.stdout.flush()
+
+
+def _prepare() -> None:
+    """Load and build all that a life needs. Done after the fork it would take longer than a life lasts."""
+    from warroom.bootstrap import open_context
+    from warroom.connect import http, plugins
+    from warroom.incident.commands import Declare
+
+    plugins.load_all(plugins.CHAT)
+    http._authorities(False)
+    with tempfile.TemporaryDirectory() as folder, open_context(None, folder, "Ada", environ={}) as context:
+        incident = context.room.declare(Declare("checkout-api", "E-0-0", "high"), commander="Ada").incident.id
+        context.room.post_update(incident, "update", {"impact": "E-0-0", "next_update": "+15m"})
+        context.outbox().drain(PATIENCE_S)
+    assert threading.active_count() == 1, "a fork would leave them out"
 
 
 def _acknowledge(acks: Path, what: dict[str, Any]) -> None:

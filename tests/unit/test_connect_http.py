@@ -574,6 +574,11 @@ def test_certificates_are_verified() -> None:
     assert pool._ssl_context.check_hostname
 
 
+def test_many_destinations_read_the_certificate_authorities_once() -> None:
+    first, second = (client(f"https://chat{n}.test")._open_client()._transport for n in range(2))
+    assert first._pool._ssl_context is second._pool._ssl_context  # type: ignore[attr-defined]
+
+
 def test_the_ports_and_the_plugin_list_load_neither_httpx_nor_a_backend() -> None:
     code = (
         "import sys, warroom.connect.ports, warroom.connect.plugins as p; names = p.names(p.CHAT);"

@@ -17,6 +17,9 @@ from warroom.connect.setup import Setup
 from warroom.errors import Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 
+_TAKEN = "ok"
+"""The whole answer to a post that is taken."""
+
 _RULES = OutcomeRules(
     {"web.incoming_webhook.invalid.app_error": "The webhook was deleted. Create a new one and set its address."},
     wait_headers={"x-ratelimit-reset": 1.0},
@@ -69,7 +72,9 @@ class MattermostWebhook:
         """Post. ``Unconfirmed`` when Mattermost may have it."""
         body: dict[str, Any] = {"text": self.render(message)}
         body |= {"channel": self._channel} if self._channel else {}
-        await self._http.send("POST", json_body=body, wants_json=False)
+        answer = await self._http.send("POST", json_body=body, wants_json=False)
+        if answer.text.strip() != _TAKEN:  # from something in between, such as a page to sign in
+            raise self._http.doubt("gave an answer that cannot be read")
         return Receipt()
 
     async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:

@@ -22,6 +22,7 @@ from warroom.errors import NotSent, SettingsError, Unconfirmed
 from warroom.incident.delivery import Channel, Message, MessageLine, Opening, Receipt
 
 _CONNECTOR_HOST = re.compile(r"(?:.+\.)?webhook\.office\.com|outlook\.office(?:365)?\.com")
+_FAILED = "message delivery failed"
 _THROTTLED = "returned HTTP error 429"
 _THROTTLE_WINDOW_S = 30.0
 """Teams allows 4 posts a second and 60 in 30 seconds (msteams-docs, connectors-using.md)."""
@@ -113,6 +114,11 @@ class Teams:
                 "It will be retried.",
                 _THROTTLE_WINDOW_S if answer.retry_after is None else answer.retry_after,
             )
+        if _FAILED in answer.text:
+            raise self._http.doubt("says that the delivery failed")
+        if answer.text.lstrip().startswith("<"):
+            # A flow may answer anything, but not with a page: that is of a proxy, to sign in say.
+            raise self._http.doubt("gave an answer that cannot be read")
         return Receipt()
 
     async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
