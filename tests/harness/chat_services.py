@@ -19,8 +19,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 SECRET = "plantedsecret-0123456789abcdef"
 """The token, key or last part of an address in the settings of each service here."""
 
-_EPOCH_S = 1_700_000_000
-
 
 class Asked(NamedTuple):
     """A request, taken apart: ``path`` below the service's name, ``given`` its query, form or JSON."""
@@ -51,6 +49,8 @@ class Row:
     own: bool = True
     key: Any = None
     thread: str = ""
+    pinned: bool = False
+    """Somebody marked it with 📌."""
 
 
 class Service:
@@ -60,6 +60,8 @@ class Service:
     backend = ""
     dedupes = False
     edits = True
+    epoch_s = 1_700_000_000
+    """When its first message was written, in seconds since 1970; each is a second later than the one before."""
 
     def __init__(self, name: str = "", *, shared: bool = False) -> None:
         self.name = name or self.name
@@ -145,7 +147,7 @@ class SlackService(Service):
         return {}
 
     def _ts(self, row: Row) -> str:
-        return f"{_EPOCH_S + row.number}.000100"
+        return f"{self.epoch_s + row.number}.000100"
 
     def _shown(self, row: Row) -> dict[str, Any]:
         metadata = {"event_type": "warroom_delivery", "event_payload": {"key": row.key}}
@@ -154,6 +156,7 @@ class SlackService(Service):
             "text": row.text,
             "user": "U0WARROOM" if row.own else "U0ALICE01",
             **({"metadata": metadata} if row.own else {}),
+            **({"reactions": [{"name": "pushpin", "count": 1, "users": ["U0BOB0001"]}]} if row.pinned else {}),
         }
 
 
@@ -205,7 +208,7 @@ class MattermostService(Service):
         return f"{row.number:026d}"
 
     def _at(self, row: Row) -> int:
-        return _EPOCH_S * 1000 + row.number
+        return self.epoch_s * 1000 + row.number
 
     def _list(self, rows: list[Row]) -> dict[str, Any]:
         posts = {post["id"]: post for post in map(self._shown, rows)}
@@ -272,7 +275,7 @@ class MatrixService(Service):
             "type": "m.room.message",
             "event_id": f"${row.number}",
             "sender": "@warroom:test" if row.own else "@alice:test",
-            "origin_server_ts": (_EPOCH_S + row.number) * 1000,
+            "origin_server_ts": (self.epoch_s + row.number) * 1000,
             "content": {"msgtype": "m.text", "body": row.text, "warroom.key": row.key},
         }
 
@@ -391,7 +394,7 @@ class ZulipService(Service):
             "content": row.text,
             "sender_id": self._ME if row.own else self._ALICE,
             "sender_full_name": "warroom" if row.own else "Alice",
-            "timestamp": _EPOCH_S * 2 + row.number,
+            "timestamp": self.epoch_s * 2 + row.number,
             "client": "website",
         }
 
