@@ -77,7 +77,7 @@ class HttpResponse:
 
     status: int
     json: Any = None
-    """The parsed JSON body, an object, an array or a single value; None if the body is no JSON."""
+    """The parsed JSON body: an object, an array or a single value, a list for lines of JSON; None for no JSON."""
     text: str = ""
     """A body that is no JSON, at most 200 characters of it: some services explain a refusal in plain text."""
     reason: str = ""
@@ -228,7 +228,7 @@ class HttpClient:
         if failure is not None:
             raise failure
         assert response is not None
-        value, is_json = self._parsed(body)
+        value, is_json = self._parsed(body, lines="ndjson" in response.headers.get("content-type", ""))
         return HttpResponse(
             response.status_code,
             value,
@@ -283,10 +283,12 @@ class HttpClient:
         base = self._base.get_secret_value()
         return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
 
-    def _parsed(self, body: bytes) -> tuple[Any, bool]:
-        """The JSON in the body without the request's secrets, and whether it is JSON."""
+    def _parsed(self, body: bytes, *, lines: bool) -> tuple[Any, bool]:
+        """The JSON in the body without the request's secrets, and whether it is JSON. ``lines`` of JSON are a
+        list."""
         try:
-            return self.mask.data(json.loads(body)), True
+            value = [json.loads(line) for line in body.splitlines() if line.strip()] if lines else json.loads(body)
+            return self.mask.data(value), True
         except (ValueError, RecursionError):
             return None, False
 
