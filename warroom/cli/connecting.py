@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import sys
+import textwrap
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ from warroom.config.settings import Destination
 from warroom.connect import plugins
 from warroom.connect.ports import Chat, Promises
 from warroom.connect.setup import Setup
-from warroom.errors import BadInput, Refusal, SettingsError, WarroomError
+from warroom.errors import BadInput, NotSent, Refusal, SettingsError, WarroomError
 from warroom.incident.delivery import Audience, Channel, Message, Opening
 from warroom.room import background
 
@@ -121,7 +123,8 @@ def ask(made: NewDestination, keys: Sequence[str]) -> None:
         about = manual.get(key, "").partition(". ")[0].rstrip(".")
         if made.is_secret(key):
             about += " (paste it, or write env:NAME or file:PATH)"
-        output.print_err(f"\n{key}: {about}" + ("" if needed else "  [enter: leave it out]"))
+        about += "" if needed else "  [enter: leave it out]"
+        output.print_err("\n" + textwrap.fill(f"{key}: {about}", min(100, shutil.get_terminal_size().columns)))
         while not (text := _answer(key, hidden=made.is_secret(key))) and needed:
             output.print_err("  It is needed.")
         if text:
@@ -256,11 +259,34 @@ def check_saved(file: Path, environ: Mapping[str, str]) -> None:
 
 def steps(setup: Setup) -> list[str]:
     """The clicks, numbered, and the manifest."""
-    lines = [f"{number}. {step}" for number, step in enumerate(setup.steps, 1)]
+    width = min(100, shutil.get_terminal_size().columns)
+    lines = [
+        textwrap.fill(f"{number}. {step}", width, subsequent_indent="   ", break_long_words=False)
+        for number, step in enumerate(setup.steps, 1)
+    ]
     return [*lines, "", *setup.manifest.splitlines()] if setup.manifest else lines
 
 
 def explain(error: WarroomError) -> WarroomError:
     """The error of a service, with what to do next."""
-    error.remedy = f"{error.remedy} Nothing was saved; run the command again.".strip()
+    remedy = "Check the network and the address." if isinstance(error, NotSent) else error.remedy
+    error.remedy = f"{remedy} Nothing was saved; run the command again.".strip()
     return error
+
+
+def correct(made: NewDestination, error: WarroomError) -> None:
+    """Show what went wrong, and let the person at the terminal change one option; what they typed before is kept.
+
+    Raises ``error`` where nobody is at a terminal, or they give up.
+    """
+    if not sys.stdin.isatty():
+        raise explain(error) from None
+    remedy = "Check the network and the address." if isinstance(error, NotSent) else error.remedy
+    output.print_err(f"\n✗ {error.title}\n{remedy}".rstrip())
+    keys = ", ".join(key for key in made.model.model_fields if key in made.given or key in made.pasted)
+    output.print_err(f"Enter tries again; the name of an option changes it ({keys}); ctrl+c gives up.")
+    key = click.prompt("  change", default="", show_default=False, err=True).strip()
+    if key in made.model.model_fields:
+        made.given.pop(key, None)
+        made.pasted.pop(key, None)
+        ask(made, [key])

@@ -67,10 +67,12 @@ def connect(
         output.print_err(f"Connecting {made.setup.service}:")
         output.print_err("\n".join(connecting.steps(made.setup)))
         connecting.ask(made, missing)
-    try:
-        found = connecting.try_out(made, places, context.environ, post=not no_test)
-    except WarroomError as error:
-        raise connecting.explain(error) from None
+    while True:
+        try:
+            found = connecting.try_out(made, places, context.environ, post=not no_test)
+            break
+        except WarroomError as error:
+            connecting.correct(made, error)
     for line in found:
         output.print_err(f"✓ {line}")
     written = connecting.save(made, places.settings, audiences or ("team",), drills=drills)
