@@ -20,8 +20,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pyte
 import pytest
+from harness import servers
 
 from warroom.journal.sqlite import SqliteJournal
 
@@ -425,3 +427,25 @@ def test_a_transcript_that_another_process_holds_cannot_keep_it_alive(data: Path
         terminal.until(terminal.ended, ENDS_WITHIN_S + SLACK_S)
         assert terminal.end() == (0 if how == "quit" else 143)
         assert_given_back(terminal)
+
+
+def test_what_was_typed_is_kept_when_a_service_cannot_be_reached(tmp_path: Path) -> None:
+    """A pasted token is not shown, and not asked for again; only what is to be changed is."""
+    port = servers.free_port()
+    settings = tmp_path / "settings.toml"
+    settings.write_text("")
+    where = ("--settings", str(settings), "--data", str(tmp_path / "data"))
+    with running(*where, "connect", "mattermost", "--set", f"server=http://127.0.0.1:{port}") as terminal:
+        terminal.until("\n  token:")
+        terminal.press("plantedsecret-0123456789\r")
+        terminal.until("\n  team:")
+        terminal.press("acme\r")
+        terminal.until("\n  change:")
+        with servers.serving(lambda request: httpx.Response(200, json={"id": "t" * 26, "username": "bot"})) as url:
+            terminal.press("server\r")
+            terminal.until("\n  server:")
+            terminal.press(f"{url}\r")
+            terminal.until("✓ Mattermost: bot in acme")
+        assert b"plantedsecret" not in terminal.bytes
+    assert (tmp_path / "mattermost-token").read_text().strip() == "plantedsecret-0123456789"
+    assert f'server = "{url}"' in settings.read_text()
