@@ -71,7 +71,11 @@ def test_which_hypothesis_is_meant_must_be_clear() -> None:
     assert "no hypothesis H9" in case_error(suspecting("pool"), ConfirmHypothesis("H9")).title
     decided = suspecting("pool")
     decided.do(ConfirmHypothesis())
-    assert "No hypothesis is open" in case_error(decided, RuleOutHypothesis()).title
+    none_open = case_error(decided, RuleOutHypothesis())
+    assert "No hypothesis is open" in none_open.title and "H1 pool" in none_open.remedy
+    some = suspecting("pool", "network", "disk")
+    some.do(RuleOutHypothesis("H2"))
+    assert "H1 pool; H3 disk." in case_error(some, ConfirmHypothesis()).remedy
 
 
 def case_error(case: Case, command: Command) -> WarroomError:
@@ -201,6 +205,16 @@ def test_what_somebody_else_ticked_since_is_not_undone() -> None:
     case.by = "Ada"
     case.do(Undo())
     assert "components" in case.incident.ticks and "findings" not in case.incident.ticks
+
+
+def test_what_a_note_ticked_and_somebody_else_ticked_again_stays() -> None:
+    case = declared()
+    case.do(Note("pool", "finding"))
+    case.later(seconds=1).by = "Bob"
+    case.do(Uncheck("findings"), Check("findings"))
+    case.by = "Ada"
+    case.do(Undo())
+    assert "findings" in case.incident.ticks
 
 
 # ── quick notes ───────────────────────────────────────────────────────────────────────────────────────────

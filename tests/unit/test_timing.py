@@ -143,7 +143,8 @@ def test_later_updates_are_due_when_they_were_promised() -> None:
     update = timing.next_update(text, PLAYBOOK, after(minutes=4))
     assert update is not None and update.due == after(minutes=12) and update.whole_s == 600
     assert summarise(text, PLAYBOOK).next_update_at == after(minutes=12)
-    assert timing.next_update(incident((2, post(None))), PLAYBOOK, after(minutes=4)) is None
+    for minute in (0, 2):
+        assert timing.next_update(incident((minute, post(None))), PLAYBOOK, after(minutes=4)) is None
 
 
 def test_the_response_target_of_the_severity_runs_until_somebody_acknowledges() -> None:
