@@ -15,6 +15,8 @@ _TAG = re.compile(r"<(?=[\w!@#&:/?%])")
 _LINK = re.compile(r"\](?=[(\[])")
 _MARKDOWN = re.compile(r"[\\`*_~\[\]|<>]")
 _HEADING = re.compile(r"^(\s*)(#|=|-(?=-))", re.MULTILINE)
+_HEADING_IN_LIST = re.compile(r"^((?:[\s+-]|\d+\.)+)#", re.MULTILINE)
+_ADDRESS = re.compile(r"https?://[^\s<>\\`*|\[\]]+")
 _LINK_TARGET = re.compile(r"^(\s*\[[^\]\n]*\]):", re.MULTILINE)
 
 
@@ -61,10 +63,23 @@ def defuse_mentions(text: str) -> str:
     return _MENTION.sub("＠", text)
 
 
-def escape_markdown(text: str) -> str:
+def escape_markdown(text: str, *, mentions: bool = False) -> str:
     """The text with a backslash before whatever Markdown would format: emphasis, code, links, tables, tags,
-    headings and quotes. A hyphen that begins a line of a list stays."""
-    return _HEADING.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", text))
+    headings, quotes, also behind the mark of a list. A hyphen that begins a line of a list stays.
+
+    Web addresses stay as they are: they show where they lead, and a backslash would break them. ``mentions`` are
+    defused everywhere else.
+    """
+    pieces, done = [], 0
+    for address in _ADDRESS.finditer(text):
+        pieces += [_escape_words(text[done : address.start()], mentions), address[0]]
+        done = address.end()
+    return "".join([*pieces, _escape_words(text[done:], mentions)])
+
+
+def _escape_words(text: str, mentions: bool) -> str:
+    escaped = _MARKDOWN.sub(r"\\\g<0>", defuse_mentions(text) if mentions else text)
+    return _HEADING_IN_LIST.sub(r"\1\\#", _HEADING.sub(r"\1\\\2", escaped))
 
 
 def neutralize_markup(text: str) -> str:

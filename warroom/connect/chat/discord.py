@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationInfo, field_val
 from warroom import __version__
 from warroom.connect.answers import id_of, number_of, object_of, objects_in, objects_of, text_of
 from warroom.connect.channels import ChannelPolicy
-from warroom.connect.chat import defuse_mentions, escape_markdown, headline, message_lines
+from warroom.connect.chat import escape_markdown, headline, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.connect.setup import Setup
@@ -35,8 +35,6 @@ from warroom.safety import sanitize
 
 _USER_AGENT = {"User-Agent": f"DiscordBot (warroom, {__version__})"}
 _ID = re.compile(r"[0-9]{15,20}")
-_ADDRESS = re.compile(r"https?://[^\s<>\\`*|\[\]]+")
-_HEADING_IN_LIST = re.compile(r"^((?:[\s+-]|\d+\.)+)#", re.MULTILINE)
 _EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
 """An id begins with the milliseconds since then (reference, Snowflakes)."""
 
@@ -589,17 +587,7 @@ def _mentions(handles: Sequence[str]) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """The text escaped, except addresses: they show where they lead, and a backslash would break them."""
-    pieces, done = [], 0
-    for address in _ADDRESS.finditer(text):
-        pieces += [_escaped_words(text[done : address.start()]), address[0]]
-        done = address.end()
-    return "".join([*pieces, _escaped_words(text[done:])])
-
-
-def _escaped_words(text: str) -> str:
-    # Discord also reads headings and "-#" (small print) behind the mark of a list.
-    return _HEADING_IN_LIST.sub(r"\1\\#", escape_markdown(defuse_mentions(text)))
+    return escape_markdown(text, mentions=True)
 
 
 def _topic(topic: str) -> str:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from warroom import __version__
 from warroom.connect.answers import id_of, number_of, text_of
-from warroom.connect.chat import defuse_mentions, escape_markdown, message_lines
+from warroom.connect.chat import escape_markdown, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.connect.setup import Setup
@@ -24,8 +24,6 @@ from warroom.errors import Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 
 _URL = re.compile(r"(https?://[^/?#\s]+)(/api)?(?:/v[0-9]+)?(/webhooks/[0-9]+/[\w-]+)/?")
-_ADDRESS = re.compile(r"https?://[^\s<>\\`*|\[\]]+")
-_HEADING_IN_LIST = re.compile(r"^((?:[\s+-]|\d+\.)+)#", re.MULTILINE)
 _SUPPRESS_EMBEDS = 1 << 2
 _UNKNOWN_MESSAGE = "10008"
 _USER_AGENT = {"User-Agent": f"DiscordBot (warroom, {__version__})"}
@@ -157,14 +155,4 @@ class DiscordWebhook:
 
 
 def _escaped(text: str) -> str:
-    """The text escaped, except addresses: they show where they lead, and a backslash would break them."""
-    pieces, done = [], 0
-    for address in _ADDRESS.finditer(text):
-        pieces += [_escaped_words(text[done : address.start()]), address[0]]
-        done = address.end()
-    return "".join([*pieces, _escaped_words(text[done:])])
-
-
-def _escaped_words(text: str) -> str:
-    # Discord also reads headings and "-#" (small print) behind the mark of a list.
-    return _HEADING_IN_LIST.sub(r"\1\\#", escape_markdown(defuse_mentions(text)))
+    return escape_markdown(text, mentions=True)
