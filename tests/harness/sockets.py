@@ -18,8 +18,8 @@ class SocketServer:
     """A server on loopback that greets each connection with ``greeting``, and then says what it is told to.
 
     ``answers`` are HTTP statuses, each with headers, for the handshakes to come; after them all are accepted.
-    ``requests`` are the headers of the handshakes, ``received`` what the clients sent, ``open`` the connections there
-    are, the newest last.
+    ``requests`` are the headers of the handshakes, and ``received`` is what the clients sent. ``open`` are the
+    connections there are, the newest last; ``accepted`` counts all there were, ``most_open`` those at once.
     """
 
     def __init__(self, greeting: Mapping[str, Any] | None = None) -> None:
@@ -29,7 +29,9 @@ class SocketServer:
         self.received: list[Any] = []
         self.open: list[ServerConnection] = []
         self.accepted = 0
+        self.most_open = 0
         self.url = ""
+        self._stalled: list[ServerConnection] = []
         self._changed = asyncio.Condition()
         self._server: Server
 
@@ -69,8 +71,9 @@ class SocketServer:
             await connection.close(code)
 
     def stall(self) -> None:
-        """Read nothing more from the open connections, so that no ping is answered either."""
-        for connection in self.open:
+        """Read nothing more from the open connections, answer no ping; they are gone once there is another."""
+        self._stalled = list(self.open)
+        for connection in self._stalled:
             connection.transport.pause_reading()  # type: ignore[attr-defined]
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -81,8 +84,12 @@ class SocketServer:
         return Response(status, HTTPStatus(status).phrase, Headers(headers), b"")
 
     async def _serve(self, connection: ServerConnection) -> None:
+        for stalled in self._stalled:
+            stalled.transport.abort()
+        self._stalled.clear()
         self.open.append(connection)
         self.accepted += 1
+        self.most_open = max(self.most_open, len(self.open))
         try:
             if self.greeting is not None:
                 await self.push(self.greeting)

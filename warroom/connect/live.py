@@ -6,6 +6,7 @@ A socket only tells sooner what can also be asked for, so nothing depends on wha
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -51,6 +52,23 @@ class LiveSocket:
     def __init__(self, service: str, connection: ClientConnection) -> None:
         self._service = service
         self._connection = connection
+
+    async def greeting(self) -> Mapping[str, Any]:
+        """Return the first message, with which a service says that it listens. Raises ``NotSent`` without one.
+
+        Whatever is raised, the connection is closed then.
+        """
+        first: Mapping[str, Any] | None = None
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OPEN_S):
+                    first = await self.receive()
+        finally:
+            if first is None:
+                await self.close()
+        if first is None:
+            raise NotSent(f"{self._service} does not answer on its live connection", "It will be opened again.")
+        return first
 
     async def receive(self) -> Mapping[str, Any] | None:
         """Return the next message, empty if it is no JSON object; None once the service has closed in good order.
