@@ -19,6 +19,7 @@ from warroom.connect.ports import Chat
 from warroom.connect.secret_mask import SecretMask
 from warroom.incident.commands import Declare
 from warroom.incident.delivery import Channel
+from warroom.incident.incident import TimelineRow
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room.inbox import ChatInbox
 from warroom.room.outbox import OutboxWorker
@@ -51,16 +52,23 @@ class ListeningRoom:
         (channel,) = self.room.incident(self.id).channels.values()
         return channel
 
+    def rows(self) -> list[TimelineRow]:
+        """What people wrote, in the timeline."""
+        return [row for row in self.room.incident(self.id).rows if row.kind == "chat"]
+
     def texts(self) -> list[str]:
-        """What people wrote, as the timeline has it."""
-        rows = [row for row in self.room.incident(self.id).rows if row.kind == "chat"]
-        return [row.text.partition(": ")[2] for row in rows]
+        """The words of ``rows``."""
+        return [row.text.partition(": ")[2] for row in self.rows()]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until it is true."""
+        async with asyncio.timeout(60):
+            while not condition():
+                await asyncio.sleep(0.005)
 
     async def shows(self, *texts: str) -> None:
         """Wait until the timeline has these messages; each of them once, and no other."""
-        async with asyncio.timeout(60):
-            while len(self.texts()) < len(texts):
-                await asyncio.sleep(0.005)
+        await self.until(lambda: len(self.texts()) >= len(texts))
         assert sorted(self.texts()) == sorted(texts)
 
 
