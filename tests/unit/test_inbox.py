@@ -24,7 +24,15 @@ from warroom.incident.delivery import Channel
 from warroom.incident.incident import Incident, TimelineRow
 from warroom.incident.incoming import IncomingMessage
 from warroom.journal.sqlite import SqliteJournal
-from warroom.room.inbox import POLL_S, REFUSED_S, WOKEN_GAP_S, ChatInbox, IncomingRecorder
+from warroom.room.inbox import (
+    POLL_S,
+    REFUSED_S,
+    WOKEN_BURST,
+    WOKEN_GAP_S,
+    WOKEN_PACE_S,
+    ChatInbox,
+    IncomingRecorder,
+)
 from warroom.room.outbox import OutboxWorker
 from warroom.room.push import LONGEST_PAUSE_S, REFUSED_PAUSE_S, STEADY_S, PushListener
 from warroom.room.room import WarRoom
@@ -373,6 +381,9 @@ class PushHarness(InboxHarness):
     def write(self, text: str) -> None:
         self.chat.talk.append(said(text))
 
+    async def paused(self, times: int) -> None:
+        await until(lambda: len(self.pauses) == times)
+
     async def shown(self, *texts: str) -> None:
         await until(lambda: [row.text.rpartition(": ")[2] for row in self.rows()] == list(texts))
 
@@ -428,6 +439,21 @@ def test_many_wakes_are_one_read_with_a_pause_after_it(push: PushHarness) -> Non
     assert push.chat.reads <= 3
 
 
+def test_a_long_talk_is_read_less_often_than_a_service_allows(push: PushHarness) -> None:
+    async def steps() -> None:
+        for number in range(WOKEN_BURST + 5):
+            push.write(f"line {number}")
+            push.chat.wakes.put_nowait(push.channel)
+            await push.paused(number + 1)
+        push.now = 3600.0
+        push.chat.wakes.put_nowait(push.channel)
+        await push.paused(WOKEN_BURST + 6)
+
+    push.run(steps)
+    quick, slow = [WOKEN_GAP_S] * (WOKEN_BURST - 1), [WOKEN_PACE_S] * 6
+    assert push.pauses == [*quick, *slow, WOKEN_GAP_S]
+
+
 def test_a_lost_connection_costs_time_and_no_message(
     push: PushHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -456,10 +482,10 @@ def test_a_read_that_fails_is_shown_and_its_pause_is_kept(push: PushHarness) -> 
         push.write("one")
         push.chat.silent = [NotSent("chat is busy", retry_after=90)]
         push.chat.wakes.put_nowait(push.channel)
-        await until(lambda: len(push.pauses) == 1)
+        await push.paused(1)
         assert "chat is busy" in str(push.inbox.problem)
         push.chat.wakes.put_nowait(push.channel)
-        await until(lambda: len(push.pauses) == 2)
+        await push.paused(2)
         assert push.chat.reads == 2
         push.now = 91.0
         push.chat.wakes.put_nowait(push.channel)
