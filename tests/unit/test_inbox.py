@@ -24,17 +24,9 @@ from warroom.incident.delivery import Channel
 from warroom.incident.incident import Incident, TimelineRow
 from warroom.incident.incoming import IncomingMessage
 from warroom.journal.sqlite import SqliteJournal
-from warroom.room.inbox import (
-    POLL_S,
-    REFUSED_S,
-    WOKEN_BURST,
-    WOKEN_GAP_S,
-    WOKEN_PACE_S,
-    ChatInbox,
-    IncomingRecorder,
-)
+from warroom.room.inbox import POLL_S, REFUSED_S, ChatInbox, IncomingRecorder
 from warroom.room.outbox import OutboxWorker
-from warroom.room.push import LONGEST_PAUSE_S, REFUSED_PAUSE_S, STEADY_S, PushListener
+from warroom.room.push import BURST, GAP_S, LONGEST_PAUSE_S, PACE_S, REFUSED_PAUSE_S, STEADY_S, PushListener
 from warroom.room.room import WarRoom
 
 SETTINGS = Settings(
@@ -433,7 +425,7 @@ def test_many_wakes_are_one_read_with_a_pause_after_it(push: PushHarness) -> Non
             push.write(f"line {number}")
             push.chat.wakes.put_nowait(push.channel)
         await push.shown(*(f"line {number}" for number in range(100)))
-        await until(lambda: push.pauses == [WOKEN_GAP_S] * (push.chat.reads - 1))
+        await until(lambda: push.pauses == [GAP_S] * (push.chat.reads - 1))
 
     push.run(steps)
     assert push.chat.reads <= 3
@@ -441,17 +433,17 @@ def test_many_wakes_are_one_read_with_a_pause_after_it(push: PushHarness) -> Non
 
 def test_a_long_talk_is_read_less_often_than_a_service_allows(push: PushHarness) -> None:
     async def steps() -> None:
-        for number in range(WOKEN_BURST + 5):
+        for number in range(BURST + 5):
             push.write(f"line {number}")
             push.chat.wakes.put_nowait(push.channel)
             await push.paused(number + 1)
         push.now = 3600.0
         push.chat.wakes.put_nowait(push.channel)
-        await push.paused(WOKEN_BURST + 6)
+        await push.paused(BURST + 6)
 
     push.run(steps)
-    quick, slow = [WOKEN_GAP_S] * (WOKEN_BURST - 1), [WOKEN_PACE_S] * 6
-    assert push.pauses == [*quick, *slow, WOKEN_GAP_S]
+    quick, slow = [GAP_S] * (BURST - 1), [PACE_S] * 6
+    assert push.pauses == [*quick, *slow, GAP_S]
 
 
 def test_a_lost_connection_costs_time_and_no_message(

@@ -29,20 +29,12 @@ from warroom.incident.identity import outside_id, short_id
 from warroom.incident.incoming import Incoming, IncomingMessage
 from warroom.reports.messages import compose_status
 from warroom.room.jobs import Wakeup
-from warroom.room.push import PushListener, Sleep
+from warroom.room.push import PushListener, ReadPace, Sleep
 from warroom.room.room import UnitOfWork, WarRoom
 from warroom.safety import redact, sanitize
 
 POLL_S = 4.0
 """How often each channel is read, in seconds."""
-
-WOKEN_GAP_S = 0.25
-"""The least time between two reads of a destination that are due to its push, in seconds."""
-
-WOKEN_BURST = 12
-WOKEN_PACE_S = 2.0
-"""After ``WOKEN_BURST`` such reads there is one every so many seconds. With the polling that is less than the 50 a
-minute that Slack allows (docs.slack.dev/apis/web-api/rate-limits); being turned away would take longer."""
 
 READ_S = 30.0
 """How long one read may take, in seconds."""
@@ -265,7 +257,7 @@ class ChatInbox:
 
     async def _read_when_woken(self, destination: str, chat: _ReceivingChat) -> None:
         listener = PushListener(destination, self._sleep, self._monotonic)
-        allowed, at = float(WOKEN_BURST), self._monotonic()
+        pace = ReadPace(self._monotonic)
         async with asyncio.TaskGroup() as group:
             # Beside the reading: a service wants its answer at once, however long a read takes.
             group.create_task(listener.listen(chat.wake))
@@ -274,9 +266,7 @@ class ChatInbox:
                 here = [source for source in self._known if source.destination == destination]
                 if woken := [source for source in here if channels & {"", source.channel.id}]:
                     await self._read_all(destination, woken)
-                    before, at = at, self._monotonic()
-                    allowed = min(WOKEN_BURST, allowed + (at - before) / WOKEN_PACE_S) - 1
-                    await self._sleep(WOKEN_GAP_S if allowed >= 1 else WOKEN_PACE_S)
+                    await self._sleep(pace.pause_after_read())
 
     async def _read_all(self, destination: str, sources: Sequence[_Source]) -> None:
         """Read channels of one destination, unless it is in a pause. One such call at a time goes on."""

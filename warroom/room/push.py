@@ -1,4 +1,4 @@
-"""Listens to the push of one destination, for as long as there is one, and says in which channels to look."""
+"""Listens to the push of one destination: in which channels to look, and how often to look there at most."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ REFUSED_PAUSE_S = 300.0
 
 STEADY_S = 10.0
 """A connection that lasted so many seconds was none that failed, however it ended."""
+
+GAP_S = 0.25
+"""The pause between two reads that are due to a push, in seconds."""
+
+BURST = 12
+PACE_S = 2.0
+"""After ``BURST`` such reads there is one every so many seconds. With the polling that is less than the 50 a minute
+that Slack allows (docs.slack.dev/apis/web-api/rate-limits); being turned away would take longer."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -85,3 +93,19 @@ def _pause(failures: int, failure: WarroomError | None) -> float:
     pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures - 1, 6)) * (1 + random.random() / 4)
     asked = failure.retry_after if isinstance(failure, DeliveryError) else None
     return max(pause, asked or 0.0)
+
+
+class ReadPace:
+    """How soon after a read of a destination another may follow: soon, unless there have been many."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._at = monotonic()
+        self._left = float(BURST)
+
+    def pause_after_read(self) -> float:
+        """The pause to make now that there was another read, in seconds."""
+        now = self._monotonic()
+        self._left = min(BURST, self._left + (now - self._at) / PACE_S) - 1
+        self._at = now
+        return GAP_S if self._left >= 1 else PACE_S

@@ -140,8 +140,8 @@ class SlackOptions(BaseModel):
     channels:history (groups:history), channels:join, pins:write, users:read and reactions:read to read what people
     write, and users:read.email to invite by e-mail."""
     app_token: SecretStr | None = None
-    """An app-level token with the scope connections:write, of an app in which Socket Mode is on. With it messages
-    are read within a second, without it within a few. Needs the extra live."""
+    """An app-level token with the scope connections:write. With it messages are read within a second, without it
+    within a few. The app must have Socket Mode on and the manifest's bot_events. Needs the extra live."""
     channel: str = ""
     """Id or name of the team's shared channel: announcements go there, and everything where no channel may be
     made."""
