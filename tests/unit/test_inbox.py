@@ -26,7 +26,16 @@ from warroom.incident.incoming import IncomingMessage
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room.inbox import POLL_S, REFUSED_S, ChatInbox, IncomingRecorder
 from warroom.room.outbox import OutboxWorker
-from warroom.room.push import BURST, GAP_S, LONGEST_PAUSE_S, PACE_S, REFUSED_PAUSE_S, STEADY_S, PushListener
+from warroom.room.push import (
+    BURST,
+    GAP_S,
+    LONGEST_PAUSE_S,
+    PACE_S,
+    REFUSED_PAUSE_S,
+    STEADY_S,
+    PushListener,
+    ReadPace,
+)
 from warroom.room.room import WarRoom
 
 SETTINGS = Settings(
@@ -409,11 +418,13 @@ def test_a_wake_has_its_destination_read_and_no_other(push: PushHarness) -> None
 
 def test_what_happens_in_another_channel_causes_no_read(push: PushHarness) -> None:
     async def steps() -> None:
-        push.write("one")
-        for channel in ("C-RANDOM", "C-GENERAL", push.channel):
+        for channel in ("C-RANDOM", "C-GENERAL"):
             push.chat.wakes.put_nowait(channel)
             await until(push.chat.wakes.empty)
+        push.write("one")
+        push.chat.wakes.put_nowait(push.channel)
         await push.shown("one")
+        await push.paused(1)
 
     push.run(steps)
     assert push.chat.reads == 2
@@ -429,21 +440,6 @@ def test_many_wakes_are_one_read_with_a_pause_after_it(push: PushHarness) -> Non
 
     push.run(steps)
     assert push.chat.reads <= 3
-
-
-def test_a_long_talk_is_read_less_often_than_a_service_allows(push: PushHarness) -> None:
-    async def steps() -> None:
-        for number in range(BURST + 5):
-            push.write(f"line {number}")
-            push.chat.wakes.put_nowait(push.channel)
-            await push.paused(number + 1)
-        push.now = 3600.0
-        push.chat.wakes.put_nowait(push.channel)
-        await push.paused(BURST + 6)
-
-    push.run(steps)
-    quick, slow = [GAP_S] * (BURST - 1), [PACE_S] * 6
-    assert push.pauses == [*quick, *slow, GAP_S]
 
 
 def test_a_lost_connection_costs_time_and_no_message(
@@ -589,3 +585,18 @@ def test_a_connection_that_ends_in_good_order_is_opened_at_once_but_not_in_a_loo
 def test_a_refusal_and_a_service_that_asks_for_a_pause_are_left_alone_for_as_long() -> None:
     assert asyncio.run(listened([(1.0, Rejected("Socket Mode is off"))])) == [REFUSED_PAUSE_S]
     assert asyncio.run(listened([(1.0, NotSent("busy", retry_after=200.0))])) == [200.0]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_long_talk_is_read_less_often_than_a_service_allows(channels: int) -> None:
+    now = 0.0
+    pace = ReadPace(lambda: now)
+    pauses = []
+    while now < 600:
+        pauses.append(pace.pause_after(channels))
+        now += pauses[-1]
+    assert pauses[: BURST // channels - 1] == [GAP_S] * (BURST // channels - 1)
+    assert len(pauses) * channels <= BURST + 600 / PACE_S + channels
+    assert pauses[-1] == PACE_S * channels
+    now += 60
+    assert pace.pause_after(channels) == GAP_S

@@ -266,7 +266,7 @@ class ChatInbox:
                 here = [source for source in self._known if source.destination == destination]
                 if woken := [source for source in here if channels & {"", source.channel.id}]:
                     await self._read_all(destination, woken)
-                    await self._sleep(pace.pause_after_read())
+                    await self._sleep(pace.pause_after(len(woken)))
 
     async def _read_all(self, destination: str, sources: Sequence[_Source]) -> None:
         """Read channels of one destination, unless it is in a pause. One such call at a time goes on."""

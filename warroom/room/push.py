@@ -23,12 +23,12 @@ STEADY_S = 10.0
 """A connection that lasted so many seconds was none that failed, however it ended."""
 
 GAP_S = 0.25
-"""The pause between two reads that are due to a push, in seconds."""
+"""The least pause between two reads that are due to a push, in seconds."""
 
 BURST = 12
 PACE_S = 2.0
-"""After ``BURST`` such reads there is one every so many seconds. With the polling that is less than the 50 a minute
-that Slack allows (docs.slack.dev/apis/web-api/rate-limits); being turned away would take longer."""
+"""After ``BURST`` channels were read so, one is read every so many seconds. With the polling that is less than the
+50 reads a minute that Slack allows (docs.slack.dev/apis/web-api/rate-limits); to be turned away takes longer."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -96,16 +96,16 @@ def _pause(failures: int, failure: WarroomError | None) -> float:
 
 
 class ReadPace:
-    """How soon after a read of a destination another may follow: soon, unless there have been many."""
+    """How soon after reading channels a destination may be read again: soon, unless there were many."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._at = monotonic()
         self._left = float(BURST)
 
-    def pause_after_read(self) -> float:
-        """The pause to make now that there was another read, in seconds."""
+    def pause_after(self, channels: int) -> float:
+        """The pause to make now that so many channels were read, in seconds."""
         now = self._monotonic()
-        self._left = min(BURST, self._left + (now - self._at) / PACE_S) - 1
+        self._left = min(BURST, self._left + (now - self._at) / PACE_S) - channels
         self._at = now
-        return GAP_S if self._left >= 1 else PACE_S
+        return max(GAP_S, (1 - self._left) * PACE_S)
