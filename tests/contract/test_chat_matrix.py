@@ -6,20 +6,23 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
 from harness import servers
+from harness.listening import listening
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from warroom.connect.chat.matrix import Matrix
-from warroom.connect.ports import Chat
+from warroom.connect.ports import Chat, Promises
 from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 
@@ -530,3 +533,84 @@ async def test_a_long_talk_in_a_real_room_is_read_page_by_page(synapse: servers.
         synapse.request("PUT", f"rooms/{channel.id}/send/m.room.message/n{number}", body, token=bobs)
     got = await chat.since(channel, "")
     assert [m.text for m in got.messages if not m.own] == [f"line {number}" for number in range(130)]
+
+
+# A sync that waits
+
+
+def synced(token: str, *rooms: str, quiet: tuple[str, ...] = ()) -> httpx.Response:
+    join: dict[str, Any] = {room: {"timeline": {"events": [{"type": "m.room.message"}]}} for room in rooms}
+    join |= {room: {"timeline": {"events": []}} for room in quiet}
+    return httpx.Response(200, json={"next_batch": token, "rooms": {"join": join}})
+
+
+@servers.needs_contracts
+async def test_each_sync_goes_on_where_the_last_one_ended_and_tells_the_rooms() -> None:
+    server = FakeHomeserver()
+    syncs: list[dict[str, str]] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/sync"):
+            syncs.append(dict(request.url.params))
+        return server(request)
+
+    chat = Matrix(
+        Matrix.Options(homeserver="https://matrix.test", token=SecretStr(TOKEN)),
+        transport=servers.judged("matrix", reply),
+    )
+    server.fail["sync"] = [
+        synced("t1", "!old", "!older"),
+        synced("t2"),
+        synced("t3", "!a", "!b", quiet=("!c",)),
+        httpx.ReadTimeout("planted"),
+    ]
+    async with aclosing(chat.wake()) as wakes:
+        assert [await anext(wakes) for _ in range(3)] == ["", "!a", "!b"]
+        with pytest.raises(NotSent):
+            await anext(wakes)
+    assert [sync.get("since") for sync in syncs] == [None, "t1", "t2", "t3"]
+    assert [sync["timeout"] for sync in syncs] == ["0", "30000", "30000", "30000"]
+    assert all(sync["set_presence"] == "offline" and json.loads(sync["filter"]) for sync in syncs)
+    assert Promises.of(chat).pushes
+    await chat.close()
+
+
+@servers.needs_contracts
+@pytest.mark.parametrize("answers", [[synced("t")] * 99, [synced("")], [httpx.Response(200, json={"rooms": 7})]])
+async def test_a_server_that_does_not_wait_is_not_asked_for_ever(answers: list[httpx.Response]) -> None:
+    server = FakeHomeserver()
+    server.fail["sync"] = list(answers)
+    wakes = fake(server).wake()
+    assert await anext(wakes) == ""
+    with pytest.raises(NotSent, match="does not wait"):
+        await anext(wakes)
+
+
+@servers.needs_contracts
+async def test_a_sync_that_is_refused_says_what_to_do() -> None:
+    server = FakeHomeserver()
+    server.fail["sync"] = [no(401, "M_UNKNOWN_TOKEN")]
+    with pytest.raises(Rejected, match="M_UNKNOWN_TOKEN"):
+        await anext(fake(server).wake())
+
+
+async def test_what_is_written_in_a_real_room_is_read_because_the_server_told(
+    synapse: servers.Synapse, tmp_path: Path
+) -> None:
+    bob, bobs = synapse.register("boris")
+
+    async def request(method: str, path: str, body: Any, token: str | None = None) -> dict[str, Any]:
+        return await asyncio.to_thread(synapse.request, method, path, body, token)
+
+    async with listening(tmp_path, real(synapse)) as room:
+        here = room.channel.id
+        await request("POST", f"rooms/{here}/invite", {"user_id": bob})
+        await request("POST", f"join/{here}", {}, bobs)
+        texts: list[str] = []
+        for number in range(5):
+            texts.append(f"line {number}")
+            body = {"msgtype": "m.text", "body": texts[-1]}
+            sent = await request("PUT", f"rooms/{here}/send/m.room.message/n{number}", body, bobs)
+            await room.shows(*texts)
+        await request("PUT", f"rooms/{here}/redact/{sent['event_id']}/r1", {}, bobs)
+        await room.until(lambda: any(row.retracted for row in room.rows()))

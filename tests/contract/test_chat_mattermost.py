@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote
 
 import httpx
 import pytest
 from harness import servers
+from harness.listening import listening, push_badly
+from harness.sockets import SocketServer
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
+from warroom.connect import live
 from warroom.connect.chat.mattermost import Mattermost, MattermostOptions
 from warroom.connect.chat.mattermost_webhook import MattermostWebhook, MattermostWebhookOptions
-from warroom.connect.ports import Chat
+from warroom.connect.ports import Chat, Promises
 from warroom.errors import NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Opening, Receipt
 from warroom.testing import HttpChatContract
@@ -334,6 +339,70 @@ async def test_in_a_shared_channel_reading_begins_with_the_thread() -> None:
         ("in the thread", True),
         ("other talk", False),
     ]
+
+
+# The websocket
+
+
+HELLO = {"event": "hello", "data": {"server_version": "10.5.1", "connection_id": "c1"}, "broadcast": {}, "seq": 0}
+
+
+def event(name: str, channel: str, post: dict[str, Any] | None = None) -> dict[str, Any]:
+    data = {"post": json.dumps(post)} if post else {}
+    return {"event": name, "data": data, "broadcast": {"channel_id": channel, "omit_users": None}, "seq": 1}
+
+
+def live_backend(server: FakeMattermost, sockets: SocketServer) -> Mattermost:
+    return backend(server, server=sockets.url.replace("ws:", "http:"))
+
+
+async def test_each_event_about_a_post_tells_its_channel() -> None:
+    async with SocketServer(HELLO) as server, aclosing(live_backend(FakeMattermost(), server).wake()) as wakes:
+        assert await anext(wakes) == ""
+        for number, name in enumerate(("posted", "typing", "post_edited", "post_deleted", "reaction_added")):
+            await server.push(event(name, f"c{number}"))
+        await server.push({"event": "posted", "data": {"post": json.dumps({"channel_id": "c9"})}})
+        await server.push({"event": "posted", "data": {"post": "}{"}}, {"status": "OK", "seq_reply": 1}, "[]")
+        await server.push(event("status_change", ""), event("reaction_removed", "c10"))
+        assert [await anext(wakes) for _ in range(7)] == ["c0", "c2", "c3", "c4", "c9", "", "c10"]
+        assert [request["Authorization"] for request in server.requests] == [f"Bearer {TOKEN}"]
+        assert server.received == []
+        await server.finish()
+        assert [one async for one in wakes] == []
+
+
+async def test_a_token_that_is_not_taken_gets_no_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "OPEN_S", 0.3)
+    async with SocketServer() as server:
+        with pytest.raises(NotSent, match="does not answer"):
+            await anext(live_backend(FakeMattermost(), server).wake())
+        server.greeting = event("posted", "c1")
+        with pytest.raises(NotSent, match="without a hello"):
+            await anext(live_backend(FakeMattermost(), server).wake())
+        server.answers = [(401, {})]
+        with pytest.raises(Rejected):
+            await anext(live_backend(FakeMattermost(), server).wake())
+        await server.until(open=0)
+
+
+def test_it_pushes_where_the_package_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Promises.of(backend(FakeMattermost())).pushes
+    monkeypatch.setattr(live, "available", lambda: False)
+    assert not Promises.of(backend(FakeMattermost())).pushes
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_every_message_is_in_the_timeline_once_whatever_becomes_of_its_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(live, "PING_S", 0.5)
+    mattermost = FakeMattermost()
+    async with SocketServer(HELLO) as server, listening(tmp_path, live_backend(mattermost, server)) as room:
+
+        def write(text: str) -> dict[str, Any]:
+            return event("posted", room.channel.id, mattermost.write(room.channel.id, text))
+
+        await push_badly(server, room, write, None, seed)
 
 
 async def test_doctor_says_who_we_are_and_where() -> None:

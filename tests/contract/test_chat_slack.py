@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from harness import servers
+from harness.listening import listening, push_badly
+from harness.sockets import SocketServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
+from warroom.connect import live
 from warroom.connect.chat.slack import Slack, _topic
-from warroom.connect.ports import Chat
+from warroom.connect.ports import Chat, Promises
 from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 
@@ -24,6 +29,7 @@ anyio_backend = servers.anyio_backend
 served = servers.served
 
 TOKEN = "xoxb-planted-0123456789-secret"
+APP_TOKEN = "xapp-1-planted-9876543210-secret"
 KEY = "INC-7.3.slack.post"
 HERE = Channel(id="C0INCIDENT", name="#inc-7")
 OPENING = Opening(
@@ -122,6 +128,7 @@ class FakeSlack:
         self.clock += 1
         ts = f"{self.clock}.000100"
         kept = {"ts": ts, "text": arguments["text"], "metadata": arguments["metadata"]}
+        kept |= {"user": "U0WARROOM", "bot_id": "B0"}
         kept |= {name: arguments[name] for name in ("thread_ts", "reply_broadcast") if name in arguments}
         self.messages.setdefault(arguments["channel"], []).append(kept)
         return {"channel": arguments["channel"], "ts": ts}
@@ -592,7 +599,6 @@ async def test_the_inbox_reads_everything_once_in_order_with_edits_deletions_rep
     first = workspace.write(HERE.id, "ask <@U0EVE0001> &lt;now&gt; in <#C1|ops>, see <https://x.test/a|the page>")
     await chat.post(HERE, message(), KEY)
     gone = workspace.write(HERE.id, "wrong room", bot_id="B1")
-    workspace.messages[HERE.id][2] |= {"user": "U0WARROOM", "bot_id": "B0"}
     got = await chat.since(HERE, "")
     assert [(m.text, m.author, m.own, m.bot) for m in got.messages if not m.own] == [
         ("ask @U0Eve0001 <now> in #ops, see the page (https://x.test/a)", "U0Bob0001", False, False),
@@ -645,3 +651,146 @@ async def test_people_without_a_readable_name_are_known_by_their_id(workspace: F
     workspace.fail["users.info"] = [{"error": "missing_scope", "needed": "users:read"}]
     workspace.write(HERE.id, "hello")
     assert [m.author for m in (await backend(workspace).since(HERE, "")).messages] == ["U0BOB0001"]
+
+
+# Socket Mode
+
+
+HELLO = {"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A1"}}
+
+
+def envelope(number: int, event: dict[str, Any], kind: str = "events_api") -> dict[str, Any]:
+    payload = {"type": "event_callback", "team_id": "T1", "event_id": f"Ev{number}", "event": event}
+    return {"envelope_id": f"e{number}", "type": kind, "accepts_response_payload": False, "payload": payload}
+
+
+def disconnect(reason: str) -> dict[str, Any]:
+    return {"type": "disconnect", "reason": reason, "debug_info": {"host": "wss-111.slack.com"}}
+
+
+def socket_mode(workspace: FakeSlack, server: SocketServer, *answers: Any) -> Slack:
+    """A backend of an app with Socket Mode. ``answers`` are those to come to apps.connections.open, which the
+    published contract does not have; after them it gives the server's address."""
+    judge = servers.judged("slack", workspace)
+    left = list(answers)
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/apps.connections.open"):
+            return judge.handle_request(request)
+        assert (request.method, request.content) == ("POST", b"")
+        assert request.headers["authorization"] == f"Bearer {APP_TOKEN}"
+        assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+        answer = left.pop(0) if left else {"ok": True, "url": f"{server.url}/link/?ticket=planted-ticket-1234"}
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+
+    options = Slack.Options(token=SecretStr(TOKEN), app_token=SecretStr(APP_TOKEN), base_url="https://slack.test")
+    return Slack(options, transport=httpx.MockTransport(handler))
+
+
+async def test_each_event_is_acknowledged_and_tells_its_channel(workspace: FakeSlack) -> None:
+    events: list[dict[str, Any]] = [
+        {"type": "message", "channel": "C1", "user": "U0BOB0001", "text": "hi", "ts": "1.1"},
+        {"type": "message", "subtype": "message_changed", "channel": "C2", "message": {"ts": "1.1"}},
+        {"type": "reaction_added", "reaction": "pushpin", "item": {"type": "message", "channel": "C3", "ts": "1"}},
+        {"type": "pin_added", "channel_id": "C4", "item": {"type": "message", "channel": "C4"}},
+        {"type": "reaction_added", "reaction": "x", "item": {"type": "file", "file": "F1"}},
+        {"type": "user_change", "channel": "C9"},
+    ]
+    async with SocketServer(HELLO) as server, aclosing(socket_mode(workspace, server).wake()) as wakes:
+        assert await anext(wakes) == ""
+        for number, event in enumerate(events):
+            await server.push(envelope(number, event))
+        await server.push(envelope(8, {}, "slash_commands"), envelope(9, events[0]))
+        assert [await anext(wakes) for _ in range(5)] == ["C1", "C2", "C3", "C4", "C1"]
+        await server.until(received=8)
+        assert server.received == [{"envelope_id": f"e{number}"} for number in (*range(6), 8, 9)]
+
+
+@pytest.mark.parametrize("reason", ["warning", "refresh_requested"])
+async def test_the_next_connection_is_open_before_the_old_one_is_closed(workspace: FakeSlack, reason: str) -> None:
+    async with SocketServer(HELLO) as server, aclosing(socket_mode(workspace, server).wake()) as wakes:
+        assert await anext(wakes) == ""
+        await server.push(disconnect(reason))
+        assert await anext(wakes) == "", "something may have been missed in between"
+        await server.until(accepted=2, open=1)
+        assert server.most_open == 2
+        await server.push(envelope(1, {"type": "message", "channel": "C1"}))
+        assert await anext(wakes) == "C1"
+
+
+async def test_socket_mode_that_is_off_is_refused_with_the_click(workspace: FakeSlack) -> None:
+    async with SocketServer(HELLO) as server:
+        wakes = socket_mode(workspace, server).wake()
+        await anext(wakes)
+        await server.push(disconnect("link_disabled"))
+        with pytest.raises(Rejected) as info:
+            await anext(wakes)
+        assert "turn on Socket Mode" in info.value.remedy
+        server.greeting = disconnect("too_many_websockets")
+        with pytest.raises(NotSent, match="too_many_websockets"):
+            await anext(socket_mode(workspace, server).wake())
+        await server.until(open=0)
+
+
+async def test_a_service_that_never_greets_is_left(workspace: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "OPEN_S", 0.3)
+    async with SocketServer() as server:
+        with pytest.raises(NotSent, match="does not answer"):
+            await anext(socket_mode(workspace, server).wake())
+        await server.until(open=0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        ({"ok": False, "error": "invalid_auth"}, Rejected, "xapp-"),
+        ({"ok": False, "error": "not_allowed_token_type"}, Rejected, "xapp-"),
+        ({"ok": False, "error": "missing_scope", "needed": "connections:write"}, Rejected, "connections:write"),
+        ({"ok": False, "error": f"odd {APP_TOKEN}"}, Rejected, "Socket Mode"),
+        ({"ok": False, "error": "internal_error"}, NotSent, "tried again"),
+        ({"ok": False, "error": "ratelimited"}, NotSent, "rate-limiting"),
+        ({"ok": True}, NotSent, "no address"),
+        ({"ok": True, "url": "https://slack.test/planted-ticket-1234"}, Rejected, "not wss://"),
+        (httpx.Response(429, headers={"retry-after": "30"}), NotSent, "rate-limiting"),
+        (httpx.Response(401), Rejected, "xapp-"),
+    ],
+)
+async def test_no_address_has_its_meaning(
+    workspace: FakeSlack, answer: Any, kind: type[DeliveryError], words: str
+) -> None:
+    async with SocketServer(HELLO) as server:
+        with pytest.raises(DeliveryError) as info:
+            await anext(socket_mode(workspace, server, answer).wake())
+    assert type(info.value) in (kind, *kind.__subclasses__()) and words in str(info.value)
+    assert APP_TOKEN not in str(info.value) and "planted-ticket" not in str(info.value)
+
+
+async def test_doctor_opens_a_connection_if_the_app_has_one(workspace: FakeSlack) -> None:
+    async with SocketServer(HELLO) as server:
+        chat = socket_mode(workspace, server)
+        assert await chat.check() == "Slack: warroom in Acme, live"
+        await server.until(accepted=1, open=0)
+        assert APP_TOKEN not in str(server.requests), "the ticket in the address is enough"
+        with pytest.raises(Rejected, match="invalid_auth"):
+            await socket_mode(workspace, server, {"ok": False, "error": "invalid_auth"}).check()
+        await chat.close()
+
+
+def test_it_pushes_with_an_app_token_alone() -> None:
+    assert not Promises.of(Slack(Slack.Options(token=SecretStr(TOKEN)))).pushes
+    assert Promises.of(Slack(Slack.Options(token=SecretStr(TOKEN), app_token=SecretStr(APP_TOKEN)))).pushes
+    assert Promises.of(Slack).pushes
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_every_message_is_in_the_timeline_once_whatever_becomes_of_its_event(
+    workspace: FakeSlack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(live, "PING_S", 0.5)
+    async with SocketServer(HELLO) as server, listening(tmp_path, socket_mode(workspace, server)) as room:
+
+        def write(text: str) -> dict[str, Any]:
+            post = workspace.write(room.channel.id, text)
+            return envelope(len(workspace.messages[room.channel.id]), {**post, "channel": room.channel.id})
+
+        await push_badly(server, room, write, disconnect("refresh_requested"), seed)

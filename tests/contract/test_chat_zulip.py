@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote
 
 import httpx
 import pytest
 from harness import servers
+from harness.listening import listening
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from warroom.connect.chat.zulip import Zulip, ZulipOptions
-from warroom.connect.ports import Chat
+from warroom.connect.ports import Chat, Promises
 from warroom.errors import NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening
 from warroom.room.message_parts import split
@@ -555,6 +559,117 @@ async def test_an_inbox_that_is_read_every_few_seconds_asks_once() -> None:
     server.calls.clear()
     await chat.since(channel, cursor)
     assert [(method, path) for method, path, _ in server.calls] == [("GET", "messages")]
+
+
+# The event queue
+
+
+class EventQueue:
+    """The event queues of a server. ``answers`` are those to the requests for events; then it waits for more."""
+
+    def __init__(self, server: FakeZulip, *answers: Any) -> None:
+        self.server = server
+        self.answers: asyncio.Queue[Any] = asyncio.Queue()
+        for answer in answers:
+            self.answers.put_nowait(answer)
+        self.registered: list[dict[str, str]] = []
+        self.asked: list[dict[str, str]] = []
+        self._rest = judged(server)
+        self._judge = judged(self._known)
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/api/v1/")
+        if path not in ("register", "events"):
+            return self._rest.handle_request(request)
+        answer = self._judge.handle_request(request)
+        if path == "register":
+            return answer
+        what = await self.answers.get()
+        return what if isinstance(what, httpx.Response) else done(events=what, queue_id="q")
+
+    def _known(self, request: httpx.Request) -> httpx.Response:
+        assert request.headers["authorization"] == f"Basic {LOGIN}"
+        written = request.url.query if request.method == "GET" else request.content
+        data = {name: values[0] for name, values in parse_qs(written.decode()).items()}
+        if request.method == "GET":
+            self.asked.append(data)
+        else:
+            self.registered.append(data)
+        return done(queue_id=f"q{len(self.registered)}", last_event_id=-1)
+
+
+def waiting(queue: EventQueue) -> Zulip:
+    return Zulip(options(), transport=httpx.MockTransport(queue))
+
+
+BAD_QUEUE = httpx.Response(
+    400, json={"result": "error", "msg": "Bad event queue ID: q1", "code": "BAD_EVENT_QUEUE_ID", "queue_id": "q1"}
+)
+
+
+async def test_what_happens_in_the_channel_is_told_and_a_heartbeat_is_not() -> None:
+    queue = EventQueue(
+        FakeZulip(),
+        [{"id": 0, "type": "message", "message": {"id": 5}}, {"id": 1, "type": "reaction"}],
+        [{"id": 2, "type": "heartbeat"}],
+        [{"id": 3, "type": "delete_message"}],
+        [{"id": 4, "type": "update_message"}],
+        httpx.Response(200, json={"result": "success", "events": [7, {"type": "odd"}]}),
+        httpx.Response(429, json={"result": "error", "code": "RATE_LIMIT_HIT", "msg": "busy", "retry-after": 12.5}),
+    )
+    async with aclosing(waiting(queue).wake()) as wakes:
+        assert [await anext(wakes) for _ in range(4)] == ["", "", "", ""]
+        with pytest.raises(NotSent) as info:
+            await anext(wakes)
+        assert info.value.retry_after == 12.5
+    assert [one["last_event_id"] for one in queue.asked] == ["-1", "1", "2", "3", "4", "4"]
+    (registered,) = queue.registered
+    assert json.loads(registered["narrow"]) == [["stream", "ops"]]
+    assert set(json.loads(registered["event_types"])) == {"message", "update_message", "delete_message", "reaction"}
+    assert Promises.of(waiting(queue)).pushes
+
+
+async def test_a_queue_that_was_forgotten_is_followed_by_another_and_a_look() -> None:
+    queue = EventQueue(FakeZulip(), [{"id": 0, "type": "message"}], BAD_QUEUE, [{"id": 0, "type": "message"}])
+    async with aclosing(waiting(queue).wake()) as wakes:
+        assert [await anext(wakes) for _ in range(4)] == ["", "", "", ""]
+    assert [one["queue_id"] for one in queue.asked] == ["q1", "q1", "q2"]
+
+
+@pytest.mark.parametrize("answers", [[[]] * 99, [BAD_QUEUE] * 99], ids=["no wait", "no queue"])
+async def test_a_server_that_does_not_wait_is_not_asked_for_ever(answers: list[Any]) -> None:
+    with pytest.raises(NotSent, match="does not wait"):
+        async for wake in waiting(EventQueue(FakeZulip(), *answers)).wake():
+            assert wake == ""
+
+
+async def test_a_queue_that_is_refused_says_what_to_do() -> None:
+    with pytest.raises(Rejected, match="UNAUTHORIZED"):
+        await anext(Zulip(options(), transport=httpx.MockTransport(lambda _: no("No", "UNAUTHORIZED", 401))).wake())
+
+
+async def test_every_message_is_in_the_timeline_once_because_it_was_told(tmp_path: Path) -> None:
+    server = FakeZulip()
+    queue = EventQueue(server)
+    async with listening(tmp_path, waiting(queue)) as room:
+        topic = room.channel.name.rpartition(" > ")[2]
+        texts: list[str] = []
+
+        def write() -> list[dict[str, Any]]:
+            texts.append(f"line {len(texts)}")
+            server.write(texts[-1], topic=topic)
+            return [{"id": len(texts), "type": "message"}]
+
+        queue.answers.put_nowait(write())
+        await room.shows(*texts)
+        write()
+        queue.answers.put_nowait(BAD_QUEUE)
+        await room.shows(*texts)
+        queue.answers.put_nowait(write() * 2)
+        await room.shows(*texts)
+        queue.answers.put_nowait(httpx.Response(502))
+        write()
+        await room.shows(*texts)
 
 
 async def test_doctor_says_who_we_are_and_where() -> None:

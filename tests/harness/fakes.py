@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -127,3 +128,25 @@ class TalkingChat(FakeChat):
         if self.silent:
             raise self.silent.pop(0)
         return Incoming(messages=tuple(self.talk[int(cursor or 0) :]), cursor=str(len(self.talk)))
+
+
+@dataclass
+class PushingChat(TalkingChat):
+    """A talking chat that also pushes. ``wakes`` are the ids of channels, in order; an error among them ends the
+    connection with it, and None ends it in good order. ``listening`` counts the open connections, ``connections``
+    all there were."""
+
+    wakes: asyncio.Queue[str | Exception | None] = field(default_factory=asyncio.Queue)
+    listening: int = 0
+    connections: int = 0
+
+    async def wake(self) -> AsyncGenerator[str, None]:
+        self.connections += 1
+        self.listening += 1
+        try:
+            while (what := await self.wakes.get()) is not None:
+                if isinstance(what, Exception):
+                    raise what
+                yield what
+        finally:
+            self.listening -= 1

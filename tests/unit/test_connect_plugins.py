@@ -301,6 +301,27 @@ def test_a_plugin_that_blocks_holds_up_only_itself(strangers: Path) -> None:
     assert asyncio.run(beside()).startswith("I am ")
 
 
+def test_a_push_is_forwarded_from_our_own_backends_and_asked_of_no_others() -> None:
+    from harness.fakes import PushingChat
+
+    from warroom.connect.guarded_chat import GuardedChat
+    from warroom.connect.secret_mask import SecretMask
+
+    async def yielded(*wakes: str | Exception | None) -> list[str]:
+        chat = PushingChat()
+        for one in wakes:
+            chat.wakes.put_nowait(one)
+        return [channel async for channel in GuardedChat("chat", chat, SecretMask(["planted-secret"])).wake()]
+
+    assert asyncio.run(yielded("", "C1", "planted-secret", None)) == ["", "C1", "‹redacted›"]
+    for raised, kind in ((RuntimeError("planted-secret"), WarroomError), (NotSent("planted-secret"), NotSent)):
+        with pytest.raises(kind) as info:
+            asyncio.run(yielded(raised))
+        assert "planted-secret" not in str(info.value)
+    assert GuardedChat("chat", PushingChat(), SecretMask([]), "warroom").promises.pushes
+    assert not GuardedChat("chat", PushingChat(), SecretMask([]), "pagerpigeon").promises.pushes
+
+
 def test_the_traceback_of_a_plugin_is_in_the_diagnostic_log_without_its_secret(
     strangers: Path, tmp_path: Path
 ) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import math
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.fakes import START, Clock, TalkingChat
+from harness.fakes import START, Clock, PushingChat, TalkingChat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warroom import diagnostics
 from warroom.config.loading import load_playbook
 from warroom.config.settings import Destination, Person, Settings, Team
 from warroom.errors import NotFound, NotSent, Refusal, Rejected
@@ -24,6 +26,16 @@ from warroom.incident.incoming import IncomingMessage
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room.inbox import POLL_S, REFUSED_S, ChatInbox, IncomingRecorder
 from warroom.room.outbox import OutboxWorker
+from warroom.room.push import (
+    BURST,
+    GAP_S,
+    LONGEST_PAUSE_S,
+    PACE_S,
+    REFUSED_PAUSE_S,
+    STEADY_S,
+    PushListener,
+    ReadPace,
+)
 from warroom.room.room import WarRoom
 
 SETTINGS = Settings(
@@ -329,3 +341,262 @@ def test_a_resolved_incident_is_followed_for_a_day_and_a_closed_one_is_not(harne
     harness.clock.later(days=-2)
     harness.look()
     assert harness.chats["chat"].reads == 1
+
+
+# Being woken
+
+
+class Pauses(list[float]):
+    """The pauses that were asked for; none is made."""
+
+    async def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+        await asyncio.sleep(0)
+
+
+class PushHarness(InboxHarness):
+    """A room whose chats push, and are never polled after the first look."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.chat, self.other = PushingChat(), PushingChat()
+        self.chats.update(chat=self.chat, ops=self.other)
+        self.pauses = Pauses()
+        self.inbox = ChatInbox(self.room, lambda: self.now, poll_s=math.inf, sleep=self.pauses)
+        (self.channel,) = {channel.id for channel in self.room.incident(self.id).channels.values()}
+
+    def run(self, steps: Callable[[], Awaitable[None]]) -> None:
+        """The job, and steps beside it once every channel was read."""
+
+        async def main() -> None:
+            job = asyncio.create_task(self.inbox.run())
+            try:
+                await until(lambda: self.chat.listening + self.other.listening == 2)
+                await steps()
+            finally:
+                self.inbox.stop()
+                await job
+
+        asyncio.run(main())
+
+    def write(self, text: str) -> None:
+        self.chat.talk.append(said(text))
+
+    async def paused(self, times: int) -> None:
+        await until(lambda: len(self.pauses) == times)
+
+    async def shown(self, *texts: str) -> None:
+        await until(lambda: [row.text.rpartition(": ")[2] for row in self.rows()] == list(texts))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+@pytest.fixture
+def push(tmp_path: Path) -> Iterator[PushHarness]:
+    push = PushHarness(tmp_path / "journal.db")
+    yield push
+    push.room.journal.close()
+
+
+def test_a_wake_has_its_destination_read_and_no_other(push: PushHarness) -> None:
+    async def steps() -> None:
+        push.write("one")
+        push.chat.wakes.put_nowait(push.channel)
+        await push.shown("one")
+        push.write("two")
+        push.chat.wakes.put_nowait("")
+        await push.shown("one", "two")
+
+    push.run(steps)
+    assert (push.chat.reads, push.other.reads) == (3, 1)
+    assert push.chat.listening == push.other.listening == 0
+
+
+def test_what_happens_in_another_channel_causes_no_read(push: PushHarness) -> None:
+    async def steps() -> None:
+        for channel in ("C-RANDOM", "C-GENERAL"):
+            push.chat.wakes.put_nowait(channel)
+            await until(push.chat.wakes.empty)
+        push.write("one")
+        push.chat.wakes.put_nowait(push.channel)
+        await push.shown("one")
+        await push.paused(1)
+
+    push.run(steps)
+    assert push.chat.reads == 2
+
+
+def test_many_wakes_are_one_read_with_a_pause_after_it(push: PushHarness) -> None:
+    async def steps() -> None:
+        for number in range(100):
+            push.write(f"line {number}")
+            push.chat.wakes.put_nowait(push.channel)
+        await push.shown(*(f"line {number}" for number in range(100)))
+        await until(lambda: push.pauses == [GAP_S] * (push.chat.reads - 1))
+
+    push.run(steps)
+    assert push.chat.reads <= 3
+
+
+def test_a_lost_connection_costs_time_and_no_message(
+    push: PushHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diagnostics.keep_log(tmp_path)
+    lost = NotSent("chat: the live connection was lost")
+
+    async def steps() -> None:
+        push.write("nobody tells")
+        push.chat.wakes.put_nowait(lost)
+        push.chat.wakes.put_nowait(lost)
+        push.chat.wakes.put_nowait(None)
+        await until(lambda: push.chat.connections == 4)
+        assert push.chat.reads == 1
+        push.write("told")
+        push.chat.wakes.put_nowait("")
+        await push.shown("nobody tells", "told")
+
+    push.run(steps)
+    assert push.inbox.problem is None, "the channels are polled all the same"
+    _, log = diagnostics.read_log(tmp_path)
+    assert log.count("the live connection was lost") == 1
+
+
+def test_a_read_that_fails_is_shown_and_its_pause_is_kept(push: PushHarness) -> None:
+    async def steps() -> None:
+        push.write("one")
+        push.chat.silent = [NotSent("chat is busy", retry_after=90)]
+        push.chat.wakes.put_nowait(push.channel)
+        await push.paused(1)
+        assert "chat is busy" in str(push.inbox.problem)
+        push.chat.wakes.put_nowait(push.channel)
+        await push.paused(2)
+        assert push.chat.reads == 2
+        push.now = 91.0
+        push.chat.wakes.put_nowait(push.channel)
+        await push.shown("one")
+        await until(lambda: push.inbox.problem is None)
+
+    push.run(steps)
+
+
+def test_a_destination_that_is_slow_to_read_holds_up_no_other(
+    push: PushHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def steps() -> None:
+        stuck = asyncio.Event()
+
+        async def since(channel: Channel, cursor: str) -> Any:
+            stuck.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(push.other, "since", since)
+        push.other.wakes.put_nowait("")
+        await stuck.wait()
+        push.write("one")
+        push.chat.wakes.put_nowait(push.channel)
+        await push.shown("one")
+
+    push.run(steps)
+
+
+def test_a_service_gets_its_answers_while_a_read_goes_on(
+    push: PushHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def steps() -> None:
+        stuck = asyncio.Event()
+
+        async def since(channel: Channel, cursor: str) -> Any:
+            stuck.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(push.chat, "since", since)
+        push.chat.wakes.put_nowait("")
+        await stuck.wait()
+        for _ in range(10):
+            push.chat.wakes.put_nowait(push.channel)
+        await until(push.chat.wakes.empty)
+
+    push.run(steps)
+
+
+def test_nobody_listens_for_an_incident_that_is_closed(push: PushHarness) -> None:
+    async def steps() -> None:
+        await asyncio.to_thread(push.room.execute, push.id, Resolve("over"))
+        await asyncio.to_thread(push.room.execute, push.id, Close("over"))
+        push.inbox._wakeup.set()
+        await until(lambda: push.chat.listening + push.other.listening == 0)
+
+    push.run(steps)
+
+
+def test_a_refused_destination_is_listened_to_anew_with_the_settings_of_then(push: PushHarness) -> None:
+    async def steps() -> None:
+        push.chat.silent = [Rejected("invalid_auth")]
+        push.chat.wakes.put_nowait("")
+        await until(lambda: push.inbox.problem is not None)
+        push.chats["chat"] = anew = PushingChat(talk=[said("one")])
+        push.inbox._wakeup.set()
+        await until(lambda: push.chat.listening == 0)
+        push.now = REFUSED_S + 1
+        push.inbox._wakeup.set()
+        await until(lambda: anew.listening == 1)
+        await push.shown("one")
+
+    push.run(steps)
+
+
+async def listened(outcomes: Sequence[tuple[float, Exception | None]]) -> list[float]:
+    """The pauses between connections that lasted so many seconds and ended so."""
+    now, pauses = 0.0, Pauses()
+    left = iter(outcomes)
+
+    async def wake() -> Any:
+        nonlocal now
+        lasted, error = next(left, (0.0, None))
+        now += lasted
+        if error:
+            raise error
+        if not lasted and not error:
+            raise KeyboardInterrupt  # there is nothing left to do
+        yield ""
+
+    with pytest.raises(KeyboardInterrupt):
+        await PushListener("chat", pauses, lambda: now).listen(wake)
+    return pauses
+
+
+def test_the_pauses_between_connections_grow_to_a_minute_and_begin_anew() -> None:
+    lost = NotSent("lost")
+    pauses = asyncio.run(listened([(1.0, lost)] * 9 + [(STEADY_S, lost), (1.0, lost)]))
+    expected = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S, 1.0, 2.0]
+    assert len(pauses) == len(expected)
+    assert all(least <= pause <= least * 1.25 for least, pause in zip(expected, pauses, strict=True))
+
+
+def test_a_connection_that_ends_in_good_order_is_opened_at_once_but_not_in_a_loop() -> None:
+    assert asyncio.run(listened([(STEADY_S, None)] * 3)) == []
+    assert len(asyncio.run(listened([(1.0, None)] * 3))) == 3
+
+
+def test_a_refusal_and_a_service_that_asks_for_a_pause_are_left_alone_for_as_long() -> None:
+    assert asyncio.run(listened([(1.0, Rejected("Socket Mode is off"))])) == [REFUSED_PAUSE_S]
+    assert asyncio.run(listened([(1.0, NotSent("busy", retry_after=200.0))])) == [200.0]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_long_talk_is_read_less_often_than_a_service_allows(channels: int) -> None:
+    now = 0.0
+    pace = ReadPace(lambda: now)
+    pauses = []
+    while now < 600:
+        pauses.append(pace.pause_after(channels))
+        now += pauses[-1]
+    assert pauses[: BURST // channels - 1] == [GAP_S] * (BURST // channels - 1)
+    assert len(pauses) * channels <= BURST + 600 / PACE_S + channels
+    assert pauses[-1] == PACE_S * channels
+    now += 60
+    assert pace.pause_after(channels) == GAP_S

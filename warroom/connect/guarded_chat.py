@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
 from types import NoneType
 from typing import Any, NamedTuple, TypeVar
 
@@ -49,7 +51,9 @@ class GuardedChat:
         self._mask = mask
         failure: SettingsError | None = None
         try:
-            self.promises = Promises.of(chat)
+            promises = Promises.of(chat)
+            # A push is not forwarded from another package's loop: such a backend is polled.
+            self.promises = replace(promises, pushes=promises.pushes and self._is_ours)
             self.dedupes = self.promises.dedupes
             self.dedupe_window_s = self.promises.dedupe_window_s
             self.reads_back = self.promises.reads_back
@@ -128,6 +132,20 @@ class GuardedChat:
         )
         return Incoming(messages=messages, cursor=incoming.cursor)
 
+    async def wake(self) -> AsyncGenerator[str, None]:
+        """As the backend tells, the ids bounded and without secrets. ``WarroomError`` if it cannot."""
+        source: Any = self.backend
+        try:
+            async with aclosing(source.wake()) as channels:
+                async for channel in channels:
+                    yield self._id(channel)
+                return
+        except BaseException as error:
+            if is_ending(error):
+                raise
+            failure = self._as_ours(error, sends=False)
+        raise failure
+
     async def check(self) -> str:
         """The backend's line for ``doctor``, sanitized and without secrets. ``WarroomError`` if it fails."""
         return self._mask.line(await self._run(lambda: self.backend.check(), str, sends=False))
@@ -162,7 +180,7 @@ class GuardedChat:
 
     async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
         """Await ``call``, on the backend's own event loop if it is another package's."""
-        if self._package in ("", "warroom"):
+        if self._is_ours:
             return await call()
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
@@ -179,6 +197,10 @@ class GuardedChat:
         if isinstance(result, _Raised):
             raise result.error
         return result
+
+    @property
+    def _is_ours(self) -> bool:
+        return self._package in ("", "warroom")
 
     def _log(self, method: str, error: BaseException) -> None:
         diagnostics.log_failure(f"{self._name} ({self._package or 'plugin'}), {method}", error)

@@ -20,6 +20,7 @@ import json
 import logging
 import math
 import re
+import ssl
 import time
 import zlib
 from collections.abc import AsyncIterator, Mapping
@@ -129,7 +130,7 @@ class HttpClient:
         url = _address(service, address.strip())
         self.host = url.host
         """The host alone: what may be shown of a secret address."""
-        local = _is_loopback(self.host)
+        local = is_loopback(self.host)
         if url.scheme == "http" and not local and (self._headers or secret_address):
             raise SettingsError(
                 f"{service}: http:// would send its secret in clear to {self.host}", "Use an https:// address."
@@ -293,7 +294,7 @@ class HttpClient:
             return None, False
 
     def _unreached(self, why: str) -> NotSent:
-        reason = self.clean(_without_numbers(why), 100)
+        reason = self.clean(without_numbers(why), 100)
         detail = f" ({reason[:1].lower()}{reason[1:]})" if reason else ""
         return NotSent(
             f"{self.service} cannot be reached{detail}",
@@ -307,6 +308,13 @@ class HttpClient:
             return self.clean(httpx.URL(response.headers.get("location", "")).host, 100)
         except httpx.InvalidURL:
             return ""
+
+
+def tls_context() -> ssl.SSLContext:
+    """What an ``HttpClient`` trusts on the network: the same certificates, checked the same way."""
+    import httpx
+
+    return httpx.create_ssl_context(verify=True, trust_env=True)
 
 
 class _Address(NamedTuple):
@@ -344,7 +352,8 @@ def _authorities(trust_env: bool) -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=trust_env)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: to it a secret may go in clear, and past any proxy."""
     if host == "localhost":
         return True
     try:
@@ -395,7 +404,7 @@ async def _inflated(chunks: AsyncIterator[bytes], bits: int) -> AsyncIterator[by
         raise zlib.error("the answer is cut off")
 
 
-def _without_numbers(reason: str) -> str:
+def without_numbers(reason: str) -> str:
     """An exception's words without ``[Errno -2]``, ``[SSL: …]`` and ``(_ssl.c:1006)``."""
     return re.sub(r"\[(?:Errno|SSL)[^\]]*\] ?| ?\(_ssl\.c:\d+\)", "", reason)
 

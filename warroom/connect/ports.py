@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -90,6 +91,8 @@ class Promises:
     """In a shared channel each incident is a thread."""
     receives: bool
     """``since`` reads what people write: the backend is an ``Inbox``."""
+    pushes: bool
+    """``wake`` tells at once that something was written, if the backend is set up for it."""
     max_length: int
     """The longest text of one post, in ``unit``."""
     unit: str
@@ -106,6 +109,7 @@ class Promises:
             edits=bool(getattr(chat, "edits", False)),
             threads=bool(getattr(chat, "threads", False)),
             receives=callable(getattr(chat, "since", None)),
+            pushes=callable(getattr(chat, "wake", None)) and bool(getattr(chat, "pushes", True)),
             max_length=int(chat.max_length),
             unit=str(getattr(chat, "unit", "characters")),
         )
@@ -125,6 +129,19 @@ class Inbox(Protocol):
         "" is the beginning of the incident's own channel or thread. Nothing is left out: where more happened than
         one answer holds, the backend pages, at most 2,000 messages a call, and the cursor says where to go on.
         Raises ``NotSent`` where the service cannot be reached or asks for a pause, ``Rejected`` where it refuses.
+        """
+        ...
+
+    def wake(self) -> AsyncGenerator[str, None]:
+        """Yield the id of a channel in which something has just happened; "" if it may be any.
+
+        Optional; only backends of warroom itself are asked. The first "" says that the connection is open, and a
+        later one that something may have been missed. It only makes ``since`` be called sooner: what is yielded
+        twice, late or not at all does no harm. The caller reconnects. Ends when the service closes the connection
+        in good order; raises ``NotSent`` when it is lost or the service cannot be reached, ``Rejected`` when it
+        refuses.
+
+        A backend that pushes only with certain options or packages has an attribute ``pushes``: whether it does.
         """
         ...
 

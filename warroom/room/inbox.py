@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ from warroom.incident.identity import outside_id, short_id
 from warroom.incident.incoming import Incoming, IncomingMessage
 from warroom.reports.messages import compose_status
 from warroom.room.jobs import Wakeup
+from warroom.room.push import PushListener, ReadPace, Sleep
 from warroom.room.room import UnitOfWork, WarRoom
 from warroom.safety import redact, sanitize
 
@@ -151,21 +153,36 @@ class IncomingRecorder:
 
 
 class ChatInbox:
-    """Reads the channels of incidents every ``POLL_S`` seconds: a ``Job``. A destination that fails holds up no
-    other; what was written meanwhile is read as soon as it can be."""
+    """Reads the channels of incidents every ``poll_s`` seconds: a ``Job``. A destination that fails holds up no
+    other; what was written meanwhile is read as soon as it can be.
+
+    Where a destination pushes, a channel is also read as soon as something has happened in it. Polling goes on as
+    fast as without: a push may be lost, and Slack tells each event to one console only.
+    """
 
     name = "chat inbox"
 
-    def __init__(self, room: WarRoom, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        room: WarRoom,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        poll_s: float = POLL_S,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
         self._room = room
         self._recorder = IncomingRecorder(room)
         self._monotonic = monotonic
+        self._poll_s = poll_s
+        self._sleep = sleep
         self._wakeup = Wakeup()
         self._stopping = False
         self._chats: dict[str, Chat] = {}
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._problems: dict[str, WarroomError] = {}
+        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._following: dict[str, asyncio.Task[None]] = {}
         self._known: list[_Source] = []
         self._seen = -1
         self._looked_at = datetime.min.replace(tzinfo=UTC)
@@ -180,8 +197,13 @@ class ChatInbox:
         try:
             while not self._stopping:
                 await self.look()
-                await self._wakeup.wait(POLL_S)
+                self._follow()
+                await self._wakeup.wait(self._poll_s)
         finally:
+            for task in self._following.values():
+                task.cancel()
+            await asyncio.gather(*self._following.values(), return_exceptions=True)
+            self._following.clear()
             await asyncio.gather(*(chat.close() for chat in self._chats.values()))
             self._chats.clear()
 
@@ -195,8 +217,7 @@ class ChatInbox:
         sources = await asyncio.to_thread(self._sources)
         by_destination: dict[str, list[_Source]] = {}
         for source in sources:
-            if self._monotonic() >= self._not_before.get(source.destination, 0.0):
-                by_destination.setdefault(source.destination, []).append(source)
+            by_destination.setdefault(source.destination, []).append(source)
         for destination in self._problems.keys() - {source.destination for source in sources}:
             del self._problems[destination]
         await asyncio.gather(*(self._read_all(name, found) for name, found in by_destination.items()))
@@ -217,18 +238,52 @@ class ChatInbox:
         self._known = [source for source in found if source.destination in self._room.settings.destinations]
         return self._known
 
+    def _follow(self) -> None:
+        """Listen to each destination that pushes and has a channel to read, and to no other. Raises what ended a
+        task that should not have ended."""
+        pushing = {
+            source.destination: chat
+            for source in self._known
+            if (chat := self._chats.get(source.destination)) and _promises(chat).pushes
+        }
+        for destination, task in list(self._following.items()):
+            if task.done() or destination not in pushing:
+                del self._following[destination]
+                if not task.cancel() and not task.cancelled():
+                    task.result()
+        for destination in pushing.keys() - self._following.keys():
+            reading = self._read_when_woken(destination, cast(_ReceivingChat, pushing[destination]))
+            self._following[destination] = asyncio.create_task(reading)
+
+    async def _read_when_woken(self, destination: str, chat: _ReceivingChat) -> None:
+        listener = PushListener(destination, self._sleep, self._monotonic)
+        pace = ReadPace(self._monotonic)
+        async with asyncio.TaskGroup() as group:
+            # Beside the reading: a service wants its answer at once, however long a read takes.
+            group.create_task(listener.listen(chat.wake))
+            while True:
+                channels = await listener.woken()
+                here = [source for source in self._known if source.destination == destination]
+                if woken := [source for source in here if channels & {"", source.channel.id}]:
+                    await self._read_all(destination, woken)
+                    await self._sleep(pace.pause_after(len(woken)))
+
     async def _read_all(self, destination: str, sources: Sequence[_Source]) -> None:
-        try:
-            chat = await self._chat(destination)
-            if chat is not None:
-                for source in sources:
-                    async with asyncio.timeout(READ_S):
-                        await self._read(chat, source)
-        except (WarroomError, TimeoutError) as error:
-            self._fail(destination, error)
-        else:
-            self._problems.pop(destination, None)
-            self._failures.pop(destination, None)
+        """Read channels of one destination, unless it is in a pause. One such call at a time goes on."""
+        async with self._reading[destination]:
+            if self._monotonic() < self._not_before.get(destination, 0.0):
+                return
+            try:
+                chat = await self._chat(destination)
+                if chat is not None:
+                    for source in sources:
+                        async with asyncio.timeout(READ_S):
+                            await self._read(chat, source)
+            except (WarroomError, TimeoutError) as error:
+                self._fail(destination, error)
+            else:
+                self._problems.pop(destination, None)
+                self._failures.pop(destination, None)
 
     async def _chat(self, destination: str) -> _ReceivingChat | None:
         """The backend of a destination; None if it cannot be read."""
@@ -236,8 +291,7 @@ class ChatInbox:
         if chat is None:
             # Secrets may come from a command that waits for a person: never on the loop.
             chat = self._chats[destination] = await asyncio.to_thread(self._room.chats, destination)
-        promises: Promises = getattr(chat, "promises", None) or Promises.of(chat)
-        return cast(_ReceivingChat, chat) if promises.receives else None
+        return cast(_ReceivingChat, chat) if _promises(chat).receives else None
 
     async def _read(self, chat: _ReceivingChat, source: _Source) -> None:
         journal = self._room.journal
@@ -264,6 +318,10 @@ class ChatInbox:
             self._chats.pop(destination, None)  # made anew then, with the settings and secrets of then
         self._not_before[destination] = self._monotonic() + pause
         self._problems[destination] = WarroomError(f"{destination} is not read: {error.title}", error.remedy)
+
+
+def _promises(chat: Chat) -> Promises:
+    return getattr(chat, "promises", None) or Promises.of(chat)
 
 
 def _reply(story: UnitOfWork, text: str, mark: str) -> Message:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -20,10 +20,10 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, mode
 from warroom.connect.answers import number_of, object_of, objects_of, text_of
 from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import defuse_mentions, headline, message_lines, plain
-from warroom.connect.http import HttpRejected, HttpResponse, Transport
+from warroom.connect.http import TOTAL_SECONDS, HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.connect.setup import Setup
-from warroom.errors import DeliveryError, Rejected, Unconfirmed
+from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming, IncomingMessage
 from warroom.safety import sanitize
@@ -32,6 +32,33 @@ _V3 = "_matrix/client/v3"
 _KEY = "warroom.key"
 _PAGES = 20
 _PAGE = 100
+
+_WAIT_S = 30.0
+"""How long the server may keep a sync waiting until something happens, in seconds."""
+
+_AT_ONCE_S = 1.0
+_AT_ONCE = 20
+"""So many syncs in a row that bring nothing, each within ``_AT_ONCE_S`` seconds, are of a server that does not
+wait."""
+
+_NOTHING = {"not_types": ["*"]}
+_TALK = json.dumps(
+    {
+        "event_fields": ["type"],
+        "presence": _NOTHING,
+        "account_data": _NOTHING,
+        "room": {
+            "state": _NOTHING,
+            "ephemeral": _NOTHING,
+            "account_data": _NOTHING,
+            "timeline": {
+                "limit": 1,
+                "types": ["m.room.message", "m.room.redaction", "m.reaction", "m.room.pinned_events"],
+            },
+        },
+    }
+)
+"""A filter that leaves no more of a sync than in which rooms there is something to read."""
 
 _EVENT_BYTES = 60_000
 """An event may have 65,536 bytes in all; the rest is for what the server adds (ids, hashes, signatures)."""
@@ -105,12 +132,15 @@ class Matrix:
 
     def __init__(self, options: MatrixOptions, *, transport: Transport | None = None) -> None:
         self._options = options
-        self._http = DeliveryClient(
+        headers = {"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")}
+        self._http = DeliveryClient("Matrix", options.homeserver, _RULES, headers=headers, transport=transport)
+        self._waiting = DeliveryClient(
             "Matrix",
             options.homeserver,
             _RULES,
-            headers={"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")},
+            headers=headers,
             transport=transport,
+            total_seconds=_WAIT_S + TOTAL_SECONDS,
         )
         self._shared_id = ""
         self._me = ""
@@ -194,6 +224,22 @@ class Matrix:
                 break
         return Incoming(messages=tuple(messages), cursor=token)
 
+    async def wake(self) -> AsyncGenerator[str, None]:
+        """See ``Inbox``: a sync that the server answers as soon as something happens."""
+        token, at_once = "", 0
+        while True:
+            query = {"filter": _TALK, "set_presence": "offline", "timeout": str(int(_WAIT_S * 1000))}
+            query |= {"since": token} if token else {"timeout": "0"}
+            answer = await self._waiting.send("GET", f"{_V3}/sync", params=query)
+            rooms = object_of(object_of(answer.data, "rooms"), "join")
+            told = [room for room in rooms if objects_of(object_of(rooms[room], "timeline"), "events")]
+            for room in told if token else [""]:
+                yield room
+            token = text_of(answer.data, "next_batch")
+            at_once = at_once + 1 if not told and answer.elapsed_s < _AT_ONCE_S else 0
+            if not token or at_once > _AT_ONCE:
+                raise NotSent("Matrix: the homeserver does not wait for messages", "It will be tried again.")
+
     async def check(self) -> str:
         """Who the token is, and that the shared room can be found."""
         who = f"Matrix: {self._http.clean(await self._user(), 80)} at {self._http.host}"
@@ -204,6 +250,7 @@ class Matrix:
     async def close(self) -> None:
         """Let go of connections."""
         await self._http.close()
+        await self._waiting.close()
 
     # What people write
 

@@ -7,8 +7,9 @@ reads them back.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +17,14 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
+from warroom.connect import live
 from warroom.connect.answers import number_of, object_of, objects_of, text_of
 from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import defuse_mentions, escape_markdown, headline, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.connect.setup import Setup
-from warroom.errors import DeliveryError, Rejected, Unconfirmed
+from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming, IncomingMessage
 from warroom.safety import sanitize
@@ -38,6 +40,9 @@ _SINCE_LIMIT = 1000
 """A request with ``since`` returns no more posts than this; the older ones are left out without a word."""
 
 _PINS = ("pushpin", "round_pushpin")
+_HAPPENINGS = ("posted", "post_edited", "post_deleted", "reaction_added", "reaction_removed")
+"""Events of the websocket after which there is something to read (server, public/model/websocket_message.go)."""
+
 _NO_PERMISSION = "api.context.permissions.app_error"
 _BAD_TOKEN = "Set a valid access token of the bot account; it may have been revoked."
 _RULES = OutcomeRules(
@@ -94,6 +99,7 @@ class Mattermost:
             "In the System Console allow bot accounts: Integrations, Bot Accounts, Enable Bot Account Creation.",
             "In the product menu open Integrations, Bot Accounts, Add Bot Account, and copy the token shown once.",
             "Add the bot to the team, and to the team's shared channel.",
+            "To have messages within a second, run: pip install 'warroom[live]'.",
         ),
         ("server", "token", "team", "channel"),
     )
@@ -109,13 +115,11 @@ class Mattermost:
 
     def __init__(self, options: MattermostOptions, *, transport: Transport | None = None) -> None:
         self._options = options
+        self._headers = {"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")}
         self._http = DeliveryClient(
-            "Mattermost",
-            options.server,
-            _RULES,
-            headers={"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")},
-            transport=transport,
+            "Mattermost", options.server, _RULES, headers=self._headers, transport=transport
         )
+        self.pushes = live.available()
         self._ids: dict[str, str] = {}
         self._names: dict[str, str] = {}
 
@@ -176,6 +180,21 @@ class Mattermost:
             if not text_of(post, "type").startswith("system_")
         ]
         return Incoming(messages=tuple(messages), cursor=str(latest))
+
+    async def wake(self) -> AsyncGenerator[str, None]:
+        """See ``Inbox``: the server's websocket. A token it does not take gets no greeting."""
+        server = self._options.server.strip().rstrip("/")
+        address = re.sub("^http", "ws", f"{server}/{_API}/websocket", flags=re.IGNORECASE)
+        socket = await live.open_socket("Mattermost", address, self._headers)
+        try:
+            if text_of(await socket.greeting(), "event") != "hello":
+                raise NotSent("Mattermost began its live connection without a hello", "It will be opened again.")
+            yield ""
+            while (event := await socket.receive()) is not None:
+                if text_of(event, "event") in _HAPPENINGS:
+                    yield _channel_of(event)
+        finally:
+            await socket.close()
 
     async def check(self) -> str:
         """Who the token is, and that the team and the shared channel can be found."""
@@ -436,6 +455,17 @@ class Mattermost:
 
     async def _send(self, method: str, path: str, body: Any, *, repeatable: bool = False) -> HttpResponse:
         return await self._http.send(method, f"{_API}/{path}", json_body=body, repeatable=repeatable)
+
+
+def _channel_of(event: Mapping[str, Any]) -> str:
+    """The channel in which something happened; "" if the event does not say."""
+    if channel := text_of(object_of(event, "broadcast"), "channel_id"):
+        return channel
+    try:
+        post = json.loads(text_of(object_of(event, "data"), "post"))  # JSON in a string
+    except (ValueError, RecursionError):
+        return ""
+    return text_of(post, "channel_id")
 
 
 def _in_order(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:

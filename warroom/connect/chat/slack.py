@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,7 @@ from warroom.connect.answers import number_of, object_of, objects_of, text_of
 from warroom.connect.channels import ChannelPolicy
 from warroom.connect.chat import headline, message_lines
 from warroom.connect.http import HttpRejected, HttpResponse, Transport
+from warroom.connect.live import LiveSocket, open_socket
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.connect.setup import Setup
 from warroom.errors import DeliveryError, NotSent, Rejected, Unconfirmed
@@ -76,6 +77,17 @@ _MENTIONED = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _MARKED = re.compile(r"<([^>|]+)(?:\|([^>]*))?>")
 
 
+_HAPPENINGS = ("message", "reaction_added", "reaction_removed", "pin_added", "pin_removed")
+"""Events of the Events API after which there is something to read."""
+
+_REFRESH = ("warning", "refresh_requested")
+"""Reasons of a disconnect that only ask for another connection."""
+
+_SOCKET_MODE = (
+    "At https://api.slack.com/apps turn on Socket Mode, and set an app-level token (it begins with xapp-) with the"
+    " scope connections:write."
+)
+
 _SCOPES = (
     "chat:write",
     "channels:manage",
@@ -85,6 +97,7 @@ _SCOPES = (
     "groups:write",
     "groups:read",
     "groups:history",
+    "pins:read",
     "pins:write",
     "reactions:read",
     "users:read",
@@ -101,7 +114,20 @@ features:
 oauth_config:
   scopes:
     bot:
-""" + "".join(f"      - {scope}\n" for scope in _SCOPES)
+"""
+_MANIFEST += "".join(f"      - {scope}\n" for scope in _SCOPES)
+_MANIFEST += """\
+settings:
+  socket_mode_enabled: true
+  event_subscriptions:
+    bot_events:
+      - message.channels
+      - message.groups
+      - reaction_added
+      - reaction_removed
+      - pin_added
+      - pin_removed
+"""
 
 
 class SlackOptions(BaseModel):
@@ -113,6 +139,9 @@ class SlackOptions(BaseModel):
     """A bot token. Scopes: chat:write, channels:manage (groups:write for private channels), channels:read,
     channels:history (groups:history), channels:join, pins:write, users:read and reactions:read to read what people
     write, and users:read.email to invite by e-mail."""
+    app_token: SecretStr | None = None
+    """An app-level token with the scope connections:write. With it messages are read within a second, without it
+    within a few. The app must have Socket Mode on and the manifest's bot_events. Needs the extra live."""
     channel: str = ""
     """Id or name of the team's shared channel: announcements go there, and everything where no channel may be
     made."""
@@ -143,6 +172,8 @@ class Slack:
             "Choose Install to Workspace.",
             "Under OAuth & Permissions copy the Bot User OAuth Token; it begins with xoxb-.",
             "In Slack invite the app to the team's shared channel: /invite @warroom.",
+            "To have messages within a second: under Basic Information, App-Level Tokens, generate one with the"
+            " scope connections:write, set it as app_token, and run: pip install 'warroom[live]'.",
         ),
         ("token", "channel"),
         _MANIFEST,
@@ -162,9 +193,14 @@ class Slack:
             "Slack",
             options.base_url,
             OutcomeRules(_REMEDIES, throttled=frozenset(("ratelimited", "rate_limited"))),
-            headers={"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")},
+            headers=_bearer(options.token),
             transport=transport,
         )
+        self._app: DeliveryClient | None = None
+        if options.app_token:
+            bearer = _bearer(options.app_token)
+            self._app = DeliveryClient("Slack", options.base_url, headers=bearer, transport=transport)
+        self.pushes = self._app is not None
         self._shared_id = ""
         self._workspace = ""
         self._me = ""
@@ -279,14 +315,41 @@ class Slack:
         newest = max([at.newest, *found])
         return Incoming(messages=tuple(messages), cursor=at.moved_to(newest).text)
 
+    async def wake(self) -> AsyncGenerator[str, None]:
+        """See ``Inbox``: Socket Mode (docs.slack.dev/apis/events-api/using-socket-mode).
+
+        Slack tells each event to one of the app's connections, at random: polling finds what others were told.
+        """
+        socket = await self._socket()
+        try:
+            yield ""
+            while (envelope := await socket.receive()) is not None:
+                if envelope_id := text_of(envelope, "envelope_id"):
+                    await socket.send({"envelope_id": envelope_id})
+                if text_of(envelope, "type") == "disconnect":
+                    if text_of(envelope, "reason") not in _REFRESH:
+                        raise self._disconnected(envelope)
+                    following = await self._socket()  # before the old one is closed: events go to either
+                    await socket.close()
+                    socket = following
+                    yield ""
+                elif channel := _channel_of(envelope):
+                    yield channel
+        finally:
+            await socket.close()
+
     async def check(self) -> str:
-        """Who the token is, that the app has its scopes, and that the shared channel can be found."""
+        """Who the token is, that the app has its scopes, that the shared channel can be found, and that Socket Mode
+        is on if it is used."""
         answer = await self._ask("auth.test", {})
         without = self._missing_scopes(answer.limits.get("x-oauth-scopes", ""))
         user, team = (self._http.clean(text_of(answer.data, name), 80) for name in ("user", "team"))
         who = f"Slack: {user} in {team}"
         if self._options.channel.strip("# "):
             who += f", shared channel {self._http.clean(await self._shared(), 80)}"
+        if self._app:
+            await (await self._socket()).close()
+            who += ", live"
         return f"{who}; {without}" if without else who
 
     def _missing_scopes(self, granted: str) -> str:
@@ -322,6 +385,8 @@ class Slack:
     async def close(self) -> None:
         """Let go of connections."""
         await self._http.close()
+        if self._app:
+            await self._app.close()
 
     # What people write
 
@@ -392,6 +457,37 @@ class Slack:
             names = (text_of(profile, "display_name"), text_of(profile, "real_name"), text_of(found, "name"), user)
             self._names[user] = next(name for name in names if name)
         return self._names.get(user, "")
+
+    # Socket Mode
+
+    async def _socket(self) -> LiveSocket:
+        """A connection on which Slack tells what happens."""
+        socket = await open_socket("Slack", await self._socket_address())
+        greeting = await socket.greeting()
+        if text_of(greeting, "type") != "hello":
+            await socket.close()
+            raise self._disconnected(greeting)
+        return socket
+
+    async def _socket_address(self) -> SecretStr:
+        """The address of one connection. Whoever has it is told the app's events."""
+        assert self._app
+        method = "apps.connections.open"
+        try:
+            answer = await self._app.send("POST", method, form={}, repeatable=True)
+            address = text_of(self._held(method, answer, repeatable=True).data, "url")
+        except HttpRejected as no:
+            raise HttpRejected(no.title, _SOCKET_MODE, no.status, no.code) from None
+        if not address:
+            raise self._app.doubt("gave no address for its live connection", repeatable=True)
+        return SecretStr(address)
+
+    def _disconnected(self, envelope: Mapping[str, Any]) -> DeliveryError:
+        """What a disconnect that asks for no other connection means."""
+        reason = self._http.clean(text_of(envelope, "reason"), 60)
+        if reason == "link_disabled":
+            return Rejected("Slack: Socket Mode is off", _SOCKET_MODE)
+        return NotSent(f"Slack ended the live connection ({reason or 'no reason'})", "It will be opened again.")
 
     # Channels
 
@@ -616,6 +712,19 @@ class _Cursor:
     @property
     def text(self) -> str:
         return f"{self.read}>{self.newest}>{self.gap_from}"
+
+
+def _channel_of(envelope: Mapping[str, Any]) -> str:
+    """The channel in which something happened; "" for an envelope that tells of nothing to read."""
+    event = object_of(object_of(envelope, "payload"), "event")
+    if text_of(event, "type") not in _HAPPENINGS:
+        return ""
+    item = object_of(event, "item")
+    return text_of(event, "channel") or text_of(event, "channel_id") or text_of(item, "channel")
+
+
+def _bearer(token: SecretStr) -> dict[str, SecretStr]:
+    return {"Authorization": SecretStr(f"Bearer {token.get_secret_value()}")}
 
 
 def _is_talk(data: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ import json
 import re
 import time
 from base64 import b32encode, b64encode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
 from warroom.connect.answers import id_of, number_of, object_of, objects_of, text_of
 from warroom.connect.chat import defuse_mentions, headline, message_lines
-from warroom.connect.http import HttpRejected, HttpResponse, Transport
+from warroom.connect.http import TOTAL_SECONDS, HttpRejected, HttpResponse, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.connect.setup import Setup
 from warroom.errors import NotSent, Rejected, Unconfirmed
@@ -50,6 +50,18 @@ _RECENT = 50
 
 _OWN_PAGE = 200
 _OWN_PAGES = 10
+
+_HAPPENINGS = ("message", "update_message", "delete_message", "reaction")
+"""Events after which there is something to read."""
+
+_WAIT_S = 60.0
+"""A server answers a request for events within so many seconds, if only with a heartbeat
+(zulip.com/api/get-events)."""
+
+_AT_ONCE_S = 1.0
+_AT_ONCE = 20
+"""So many answers in a row that bring nothing, each within ``_AT_ONCE_S`` seconds, are of a server that does not
+wait."""
 
 _CUT = "[message truncated]"
 """How a server ends a message that is longer than it allows; the end of ours is lost then."""
@@ -165,12 +177,10 @@ class Zulip:
         self._options = options
         self._site = options.site.strip().rstrip("/")
         login = f"{options.email.strip()}:{options.api_key.get_secret_value().strip()}"
-        self._http = DeliveryClient(
-            "Zulip",
-            self._site,
-            _RULES,
-            headers={"Authorization": SecretStr(f"Basic {b64encode(login.encode()).decode()}")},
-            transport=transport,
+        headers = {"Authorization": SecretStr(f"Basic {b64encode(login.encode()).decode()}")}
+        self._http = DeliveryClient("Zulip", self._site, _RULES, headers=headers, transport=transport)
+        self._waiting = DeliveryClient(
+            "Zulip", self._site, _RULES, headers=headers, transport=transport, total_seconds=_WAIT_S + TOTAL_SECONDS
         )
         self._me = ""
         self._people: dict[str, Mapping[str, Any]] = {}
@@ -260,6 +270,33 @@ class Zulip:
             cursor=str(max(seen, *found)) if found else cursor,
         )
 
+    async def wake(self) -> AsyncGenerator[str, None]:
+        """See ``Inbox``: an event queue, which the server forgets after ten minutes without a request.
+
+        Every incident is in the one channel, so none is named: what was moved out of it is read as well.
+        """
+        queue, last, at_once = "", 0, 0
+        while True:
+            if not queue:
+                queue, last = await self._event_queue()
+                yield ""
+            try:
+                query = {"queue_id": queue, "last_event_id": str(last)}
+                answer = await self._waiting.send("GET", f"{_API}/events", params=query)
+            except HttpRejected as no:
+                if no.code != "BAD_EVENT_QUEUE_ID":
+                    raise
+                queue, at_once = "", at_once + 1
+            else:
+                events = objects_of(answer.data, "events")
+                last = max([last, *(number_of(event, "id") for event in events)])
+                told = any(text_of(event, "type") in _HAPPENINGS for event in events)
+                at_once = at_once + 1 if not told and answer.elapsed_s < _AT_ONCE_S else 0
+                if told:
+                    yield ""
+            if at_once > _AT_ONCE:
+                raise NotSent("Zulip: the server does not wait for messages", "It will be tried again.")
+
     async def check(self) -> str:
         """Who the key is, in which organization, and whether the channel can be found and is subscribed to."""
         me = text_of((await self._get("users/me")).data, "full_name")
@@ -275,6 +312,7 @@ class Zulip:
     async def close(self) -> None:
         """Let go of connections."""
         await self._http.close()
+        await self._waiting.close()
 
     # The channel and its topics
 
@@ -430,6 +468,17 @@ class Zulip:
     async def _topic_page(self, place: _Place, anchor: int, before: int) -> HttpResponse:
         narrow = [_term("stream", int(place.channel)), _term("topic", place.topic)]
         return await self._messages(narrow, str(anchor), before=before, after=_PAGE)
+
+    async def _event_queue(self) -> tuple[str, int]:
+        """A new queue of what happens from now on, and the id of the last event before."""
+        form = {
+            "event_types": json.dumps(_HAPPENINGS),
+            "narrow": json.dumps([["stream", self._options.channel]]),  # of messages; the others come from anywhere
+        }
+        queue = (await self._http.send("POST", f"{_API}/register", form=form, repeatable=True)).data
+        if not text_of(queue, "queue_id"):
+            raise self._http.doubt("gave no event queue", repeatable=True)
+        return text_of(queue, "queue_id"), number_of(queue, "last_event_id")
 
     async def _incoming(self, message: Mapping[str, Any], thread: str, me: str) -> IncomingMessage:
         author = id_of(message, "sender_id")
