@@ -436,7 +436,7 @@ class ChatServer:
         self,
         *services: Service,
         fault: Callable[[Asked], Fault | None] = lambda _: None,
-        pause_s: Callable[[], float] = lambda: 0.0,
+        pause_s: Callable[[Asked], float] = lambda _: 0.0,
     ) -> None:
         self.services = {service.name: service for service in services}
         self.fault = fault
@@ -464,7 +464,7 @@ class ChatServer:
             self.asked.append(asked)
             fault = self.fault(asked)
             answer = self.services[asked.service].answer(asked) if fault is None or fault.done else None
-            wait_s = self._pause_s()
+            wait_s = self._pause_s(asked)
         # A service takes its time between doing and answering: that is when it hurts to be killed.
         threading.Event().wait(wait_s)
         if fault is not None:

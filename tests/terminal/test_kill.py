@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,6 +29,7 @@ from urllib.parse import unquote
 KILLS = 20
 NIGHTLY_KILLS = 100
 SYNAPSE_KILLS = 12
+SERVICE_KILLS = 20
 PATIENCE_S = 40.0
 
 
@@ -147,8 +149,25 @@ if __name__ == "__main__":
 
 # ── the world around it ───────────────────────────────────────────────────────────────────────────────────
 
-import pytest  # noqa: E402 — the forking server above has no use for it
+import email.policy  # noqa: E402 — the forking server above has no use for these
+from email.message import EmailMessage  # noqa: E402
+
+import pytest  # noqa: E402
+import tomli_w  # noqa: E402
+from aiosmtpd.controller import Controller  # noqa: E402
 from harness import servers  # noqa: E402
+from harness.chat_services import (  # noqa: E402
+    Asked,
+    ChatServer,
+    DiscordService,
+    Fault,
+    MatrixService,
+    MattermostService,
+    OnceService,
+    SlackService,
+    WebhookService,
+    ZulipService,
+)
 
 from warroom.incident.delivery import Delivery, DeliveryState  # noqa: E402
 from warroom.incident.events import UpdatePosted  # noqa: E402
@@ -233,7 +252,7 @@ class Story:
     def acks(self) -> Path:
         return self.folder / "acks"
 
-    def live(self, kills: int) -> None:
+    def live(self, kills: int, after_kill: Callable[[], None] = lambda: None) -> None:
         """``kills`` lives that are killed, and one in peace that sends what is left."""
         chance = random.Random(self.seed)
         file = self.folder / "settings.toml"
@@ -260,6 +279,7 @@ class Story:
                     self.killed.append(f"life {life} {'asleep' if asleep else 'awake'} +{moment * 1000:.1f} ms")
                 ended = int(server.stdout.readline())
                 assert ended == (0 if last else -signal.SIGKILL), self.history()
+                after_kill()
             server.stdin.close()
 
     def _until_awake(self, life: int) -> None:
@@ -359,14 +379,10 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_arrives_twice_unsaid(
         bodies[key].add(body)
     assert all(len(body) == 1 for body in bodies.values()), "a repeated request says what the first one said"
 
-    for delivery in (d for d in posts if d.destination == "plain"):
-        arrived = sum(key == delivery.id for key, _ in recorder.posts["plain"])
-        assert arrived <= 1, f"{delivery.id} arrived {arrived} times; {story.history()}"
-        if delivery.state is DeliveryState.DELIVERED:
-            assert arrived == 1, f"{delivery.id} is recorded as delivered but did not arrive; {story.history()}"
-        else:
-            assert delivery.state is DeliveryState.UNCONFIRMED and delivery.next_attempt_at is None, story.history()
-            assert delivery.error, "a doubt is said"
+    arrived = Counter(key for key, _ in recorder.posts["plain"])
+    markers = {d.id: d.item.message.marker for d in posts if d.item.message}
+    seen = Counter({markers[key]: count for key, count in arrived.items()})
+    _assert_once_or_asked(posts, seen, "plain", story)
 
     _assert_transcripts(story, [d for d in posts if d.destination == "file"])
     _report(story, acknowledged, posts, recorder)
@@ -393,6 +409,119 @@ def _report(story: Story, acknowledged: int, posts: list[Delivery], recorder: Re
     sys.stdout.write(
         f"{len(story.killed)} kills, {acknowledged} acknowledged, {len(posts)} posts, {repeated} repeated at the"
         f" deduping server, {doubts} left to a person, {away} turned away; seed {story.seed}\n"
+    )
+
+
+SERVICES = (
+    SlackService,
+    MattermostService,
+    MatrixService,
+    DiscordService,
+    ZulipService,
+    OnceService,
+    WebhookService,
+)
+READERS = ("ann@example.com", "bob@example.com")
+
+
+class MailServer:
+    """Takes every mail, and notes who got a mail with which marker."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Counter[str]] = {reader: Counter() for reader in READERS}
+        self._controller = Controller(self, hostname="127.0.0.1", port=servers.free_port())
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        mail = email.message_from_bytes(envelope.original_content, policy=email.policy.default)
+        assert isinstance(mail, EmailMessage)
+        for reader in envelope.rcpt_tos:
+            self.seen[reader].update(_markers(mail.get_content()))
+        return "250 OK"
+
+    def __enter__(self) -> MailServer:
+        self._controller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._controller.stop()
+
+    @property
+    def destination(self) -> dict[str, Any]:
+        """The settings that send to it."""
+        address = {"host": "127.0.0.1", "port": self._controller.port, "security": "none"}
+        return {"backend": "email", "sender": "warroom@example.com", "recipients": [*READERS], **address}
+
+
+def _markers(text: str) -> set[str]:
+    return set(re.findall(r"INC-\d+·u\d+", text))
+
+
+def _assert_once_or_asked(posts: list[Delivery], seen: Counter[str], destination: str, story: Story) -> None:
+    """Nothing is there twice; what is recorded as delivered is there, and everything else is left to a person."""
+    for delivery in (d for d in posts if d.destination == destination):
+        assert delivery.item.message
+        arrived = seen[delivery.item.message.marker]
+        assert arrived <= 1, f"{delivery.id} arrived {arrived} times; {story.history()}"
+        if delivery.state is DeliveryState.DELIVERED:
+            assert arrived == 1, f"{delivery.id} is recorded as delivered but did not arrive; {story.history()}"
+        else:
+            assert delivery.state is DeliveryState.UNCONFIRMED and delivery.next_attempt_at is None, story.history()
+            assert delivery.error, "a doubt is said"
+
+
+def test_killed_at_any_moment_many_services_at_once_have_every_post_once_or_a_person_is_asked(
+    tmp_path: Path, seed: str
+) -> None:
+    chance = random.Random(f"services {seed}")
+    busy = Fault(False, servers.http_answer("429 Too Many Requests"))
+    services = [service() for service in SERVICES]
+
+    def pause_s(asked: Asked) -> float:
+        """Most of a life is spent between a post and its answer, so that most kills come there."""
+        in_peace = len(story.killed) == SERVICE_KILLS
+        return chance.uniform(0, 0.15) if _markers(str(asked.given)) and not in_peace else 0.0
+
+    def forget() -> None:
+        """The next life comes too late for a service that recognises repeated posts for a while only."""
+        for service in services:
+            service.forget()
+
+    def is_busy(_: Asked) -> Fault | None:
+        return busy if chance.random() < 0.03 else None
+
+    with MailServer() as mails, ChatServer(*services, fault=is_busy, pause_s=pause_s) as server:
+        destinations = {
+            one.name: {"backend": one.backend, "plain_secrets": True, **one.options(server.url_of(one))}
+            for one in services
+        }
+        people = {"people": [{"name": "Ada"}, {"name": "Bo"}]}
+        settings = {"team": people, "destinations": {**destinations, "mail": mails.destination}}
+        story = Story(tmp_path, tomli_w.dumps(settings), seed)
+        story.live(SERVICE_KILLS, forget)
+    with contextlib.closing(SqliteJournal(story.data / "journal.sqlite")) as journal:
+        assert_nothing_acknowledged_is_lost(story, journal)
+        posts = assert_every_update_has_its_deliveries(story, journal)
+        incidents = [stream for stream, _, _ in journal.summaries()]
+        left = [d for d in journal.deliveries() if d.state is not DeliveryState.DELIVERED]
+    for service in services:
+        seen = Counter(marker for row in service.rows for marker in _markers(row.text))
+        if isinstance(service, WebhookService) and not service.dedupes:
+            _assert_once_or_asked(posts, seen, service.name, story)
+            continue
+        assert [d for d in left if d.destination == service.name] == [], story.history()
+        of_service = [d.item.message for d in posts if d.destination == service.name]
+        wanted = Counter(message.marker for message in of_service if message)
+        wrong = f"{service.name}: {seen - wanted} too many, {wanted - seen} missing; {story.history()}"
+        assert seen == wanted, wrong
+        statuses = Counter(mark for row in service.rows for mark in re.findall(r"INC-\d+·status", row.text))
+        assert max(statuses.values(), default=0) <= 1, f"{service.name}: {statuses}; {story.history()}"
+        assert len(statuses) == (len(incidents) if service.edits else 0), story.history()
+        assert len(service.channels) <= len(incidents), f"one channel an incident; {story.history()}"
+    for seen in mails.seen.values():
+        _assert_once_or_asked(posts, seen, "mail", story)
+    sys.stdout.write(
+        f"{len(story.killed)} kills, {len(posts)} posts, {len(server.asked)} requests, {len(left)} left to a"
+        f" person; seed {story.seed}\n"
     )
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from warroom.connect.plugins import CHAT, names
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "warroom"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -107,6 +109,19 @@ def test_looking_at_incidents_loads_neither_screen_nor_network(verb: str) -> Non
     modules, done = loaded("from warroom.cli.main import main; main()", verb)
     assert "Traceback" not in done.stderr
     assert not modules & SLOW
+
+
+def test_of_many_backends_in_the_settings_only_one_that_sends_is_imported(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    tables = [f'[destinations.{name}]\nbackend = "{name}"\naudiences = ["customers"]' for name in names(CHAT)]
+    settings.write_text("\n".join([*tables, '[destinations.here]\nbackend = "transcript"']))
+    arguments = ("--settings", str(settings), "--data", str(tmp_path / "data"), "--as", "Ada")
+    start = "from warroom.cli.main import main; main()"
+    for words, imported in (("declare checkout-api fails", {"transcript"}), ("status", set()), ("list", set())):
+        modules, done = loaded(start, *arguments, *words.split())
+        assert "INC-1" in done.stdout, done.stderr
+        chat = "warroom.connect.chat."
+        assert {name.removeprefix(chat) for name in modules if name.startswith(chat)} == imported, words
 
 
 def test_the_module_runs_as_the_program_does() -> None:
