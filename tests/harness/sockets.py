@@ -74,7 +74,7 @@ class SocketServer:
         """Read nothing more from the open connections, answer no ping; they are gone once there is another."""
         self._stalled = list(self.open)
         for connection in self._stalled:
-            connection.transport.pause_reading()  # type: ignore[attr-defined]
+            connection.transport.pause_reading()
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         self.requests.append(request.headers)
