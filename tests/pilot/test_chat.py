@@ -74,6 +74,15 @@ async def test_a_message_becomes_a_finding_or_a_decision_with_one_key(tmp_path: 
             assert rows["decision"].startswith("It is the pool")
 
 
+async def test_an_answer_in_a_thread_looks_like_one(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        harness.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")
+        answer = IncomingMessage(id="2", at=START, author_id="U-BOB", author="Bob K", text="Sure?", thread="1")
+        IncomingRecorder(harness.room).record("INC-1", "chat", Channel(id="C-chat"), [answer])
+        async with run_console(harness, (160, 45), incident_id="INC-1") as pilot:
+            await until(pilot, lambda: "↳ Sure?" in entries(pilot))
+
+
 async def test_an_entry_is_copied_from_the_timeline(tmp_path: Path) -> None:
     with AppHarness(tmp_path) as harness:
         harness.room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice")

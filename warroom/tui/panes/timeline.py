@@ -133,7 +133,8 @@ def _text(row: TimelineRow) -> str:
     """The row's text without what other columns show: its author, and for an update its number."""
     event, text = row.entry.event, row.text
     if isinstance(event, ChatMessage):
-        return text.removeprefix(f"{row.by} ({event.via}): ")
+        answers = "↳ " if event.thread else ""
+        return answers + text.removeprefix(f"{row.by} ({event.via}): ")
     if isinstance(event, UpdatePosted):
         for what in (f"update #{row.reference}: ", "declaration: "):
             text = text.removeprefix(what)
