@@ -8,17 +8,17 @@ backend in the settings beside one with none.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 import tomli_w
@@ -30,7 +30,7 @@ from warroom.bootstrap import open_context
 from warroom.incident.commands import Declare
 
 UPDATES = 100
-DESTINATIONS, ROUNDS = 20, 25
+DESTINATIONS, ROUNDS = 20, 40
 EVERYTHING: dict[str, dict[str, Any]] = {
     "slack": {"token": SECRET},
     "matrix": {"homeserver": "https://matrix.test", "token": SECRET},
@@ -92,61 +92,86 @@ def settings(folder: Path, destinations: dict[str, dict[str, Any]]) -> Path:
     return path
 
 
-def latencies_ms(folder: Path, urls: Sequence[str], arrivals: Arrivals, answering: int, rounds: int) -> list[float]:
-    """Milliseconds from posting an update until each of the ``answering`` destinations had it, ascending."""
-    destinations = {f"d{n}": {"backend": "webhook", "url": url, "idempotent": True} for n, url in enumerate(urls)}
-    taken = []
-    with open_context(settings(folder, destinations), folder / f"{time.time_ns()}", "Ada", environ={}) as context:
-        context.jobs.start(context.outbox())
-        incident = context.room.declare(Declare("checkout-api", "payments fail")).incident.id
-        arrivals.of("payments fail", answering)
-        for number in range(rounds):
-            words = f"{number} of 100 payments fail, {time.time_ns()}"
-            begun = time.perf_counter()
-            context.room.post_update(incident, "update", {"impact": words, "next_update": "+15m"})
-            taken += [(at - begun) * 1000 for at in arrivals.of(words, answering)]
-    return sorted(taken)
+class Console:
+    """A warroom with a webhook for each address, of which so many answer."""
+
+    def __init__(self, folder: Path, urls: Sequence[str], arrivals: Arrivals, answering: int) -> None:
+        folder.mkdir()
+        self._arrivals = arrivals
+        self._answering = answering
+        destinations = {
+            f"d{n}": {"backend": "webhook", "url": url, "idempotent": True} for n, url in enumerate(urls)
+        }
+        self.context = open_context(settings(folder, destinations), folder, "Ada", environ={})
+        self.context.jobs.start(self.context.outbox())
+        words = unlike_any()
+        self._incident = self.context.room.declare(Declare("checkout-api", words)).incident.id
+        arrivals.of(words, answering)
+
+    def update_ms(self) -> list[float]:
+        """Milliseconds from posting an update until each of those that answer had it."""
+        words = unlike_any()
+        begun = time.perf_counter()
+        self.context.room.post_update(self._incident, "update", {"impact": words, "next_update": "+15m"})
+        return [(at - begun) * 1000 for at in self._arrivals.of(words, self._answering)]
 
 
-def bare_ms(folder: Path, url: str, arrivals: Arrivals) -> float:
-    """The same with a write, an fsync and a request alone, the median."""
-    taken = []
-    with (folder / "bare").open("ab", buffering=0) as file, httpx.Client(trust_env=False) as client:
-        for number in range(UPDATES + 1):
-            words = f"bare {number}, {time.time_ns()}"
-            begun = time.perf_counter()
-            file.write(b"x" * 420)
-            os.fsync(file.fileno())
-            client.post(url, json={"text": words, "more": "x" * 300}, headers={"Idempotency-Key": words})
-            taken.append((arrivals.of(words, 1)[0] - begun) * 1000)
-    return statistics.median(taken[1:])
+def unlike_any() -> str:
+    """Words that no other update has."""
+    return f"payments fail {time.time_ns()}"
 
 
-def p(percent: int, ascending: Sequence[float]) -> float:
-    """A percentile of values in ascending order."""
+def bare_ms(file: BinaryIO, client: httpx.Client, url: str, arrivals: Arrivals) -> float:
+    """The same with a write, an fsync and a request alone."""
+    words = unlike_any()
+    begun = time.perf_counter()
+    file.write(b"x" * 420)
+    os.fsync(file.fileno())
+    client.post(url, json={"text": words, "more": "x" * 300}, headers={"Idempotency-Key": words})
+    return (arrivals.of(words, 1)[0] - begun) * 1000
+
+
+def p(percent: int, values: Iterable[float]) -> float:
+    """A percentile."""
+    ascending = sorted(values)
     return ascending[min(len(ascending) - 1, len(ascending) * percent // 100)]
 
 
 def delivering(folder: Path) -> None:
-    """One destination, then twenty, then twenty of which one never answers."""
+    """One destination beside the bare work; then twenty beside twenty of which one never answers. Turn by turn."""
     arrivals = Arrivals()
     services = [OnceService(f"once-{n}") for n in range(DESTINATIONS)]
-    with ChatServer(*services, fault=arrivals) as server, RawServer(...) as silent:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(ChatServer(*services, fault=arrivals))
+        silent = stack.enter_context(RawServer(...))
+        file = stack.enter_context((folder / "bare").open("ab", buffering=0))
+        client = stack.enter_context(httpx.Client(trust_env=False))
         urls = [service.options(server.url_of(service))["url"] for service in services]
-        bare = bare_ms(folder, urls[0], arrivals)
-        print(f"write, fsync, request       {bare:6.1f} ms")
-        one = latencies_ms(folder, urls[:1], arrivals, 1, UPDATES)
-        print(f"key to request, p50         {p(50, one):6.1f} ms   {p(50, one) / bare:.1f} × that")
-        print(f"key to request, p95         {p(95, one):6.1f} ms")
-        others = DESTINATIONS - 1
-        for place in (folder / "all", folder / "hang"):
-            place.mkdir()
-        healthy = latencies_ms(folder / "all", urls, arrivals, DESTINATIONS, ROUNDS)
-        hanging = latencies_ms(folder / "hang", [*urls[:others], f"{silent.url}/x"], arrivals, others, ROUNDS)
-        print(f"{DESTINATIONS} destinations, p50, p95    {p(50, healthy):6.1f} ms, {p(95, healthy):.1f} ms")
+
+        def console(name: str, urls: Sequence[str], answering: int) -> Console:
+            made = Console(folder / name, urls, arrivals, answering)
+            stack.enter_context(made.context)
+            return made
+
+        one = console("one", urls[:1], 1)
+        pairs = [(bare_ms(file, client, urls[0], arrivals), *one.update_ms()) for _ in range(UPDATES)][1:]
+        bare, key = ([pair[n] for pair in pairs] for n in range(2))
+        print(f"write, fsync, request       {p(50, bare):6.1f} ms, p95 {p(95, bare):.1f} ms")
         print(
-            f"one hangs, the others       {p(50, hanging):6.1f} ms, {p(95, hanging):.1f} ms   p95"
-            f" {p(95, hanging) / p(95, healthy):.2f} × with none that hangs"
+            f"key to request              {p(50, key):6.1f} ms, p95 {p(95, key):.1f} ms"
+            f"   {p(50, key) / p(50, bare):.1f} ×, p95 {p(95, key) / p(95, bare):.1f} × that"
+        )
+        others = DESTINATIONS - 1
+        all_answer = console("all", urls, DESTINATIONS)
+        one_hangs = console("hangs", [*urls[:others], f"{silent.url}/x"], others)
+        healthy, hanging = [], []
+        for _ in range(ROUNDS):
+            healthy += all_answer.update_ms()
+            hanging += one_hangs.update_ms()
+        print(f"{DESTINATIONS} destinations             {p(50, healthy):6.1f} ms, p95 {p(95, healthy):.1f} ms")
+        print(
+            f"one hangs: the others       {p(50, hanging):6.1f} ms, p95 {p(95, hanging):.1f} ms"
+            f"   p95 {p(95, hanging) / p(95, healthy):.2f} × that"
         )
 
 

@@ -87,10 +87,12 @@ class Journal(Protocol):
         """Return (stream, version, summary) of every incident, newest incident first."""
         ...
 
-    def deliveries(self, stream: str | None = None, states: Collection[DeliveryState] = ()) -> list[Delivery]:
+    def deliveries(
+        self, stream: str | None = None, states: Collection[DeliveryState] = (), destination: str | None = None
+    ) -> list[Delivery]:
         """Return the deliveries of one stream or of all, in the order they were written.
 
-        Only those in ``states``, if any are given.
+        Only those in ``states``, if any are given, and only those to ``destination``, if one is given.
         """
         ...
 

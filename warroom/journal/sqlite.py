@@ -184,7 +184,9 @@ class SqliteJournal:
                 (TEAM,),
             ).fetchall()
 
-    def deliveries(self, stream: str | None = None, states: Collection[DeliveryState] = ()) -> list[Delivery]:
+    def deliveries(
+        self, stream: str | None = None, states: Collection[DeliveryState] = (), destination: str | None = None
+    ) -> list[Delivery]:
         """See the port."""
         where: list[str] = ["TRUE"]
         values: list[str] = [*states]
@@ -193,6 +195,9 @@ class SqliteJournal:
         if stream is not None:
             where.append("d.stream = ?")
             values.append(stream)
+        if destination is not None:
+            where.append("d.destination = ?")
+            values.append(destination)
         with self._file.reading() as db:
             rows = db.execute(
                 f"SELECT {DELIVERY_COLUMNS} WHERE {' AND '.join(where)} ORDER BY d.n", values

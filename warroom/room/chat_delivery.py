@@ -161,14 +161,8 @@ class ChatDeliveryHandler:
 
     def _status_shown(self, delivery: Delivery) -> Receipt | None:
         """The status message that this destination shows already, if any."""
-        shown = None
-        for earlier in self.room.deliveries(delivery.incident):
-            if (
-                earlier.item.operation == "status"
-                and earlier.destination == delivery.destination
-                and earlier.state is DeliveryState.DELIVERED
-                and earlier.receipt
-                and earlier.receipt.id
-            ):
-                shown = earlier.receipt
-        return shown
+        delivered = self.room.journal.deliveries(
+            delivery.incident, (DeliveryState.DELIVERED,), delivery.destination
+        )
+        receipts = [one.receipt for one in delivered if one.item.operation == "status"]
+        return next((receipt for receipt in reversed(receipts) if receipt and receipt.id), None)

@@ -239,6 +239,8 @@ class JournalContract:
         assert found[1].item == post() and found[1].state is DeliveryState.PENDING and found[1].attempts == 0
         other = place.open()
         assert other.deliveries("INC-1") == found[:3]
+        assert other.deliveries("INC-1", destination="slack") == found[:2]
+        assert other.deliveries(destination="mail") == found[2:3]
         other.close()
 
     def test_two_orders_of_one_event_to_one_destination_are_told_apart(self, journal: Journal) -> None:
