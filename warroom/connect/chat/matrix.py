@@ -293,7 +293,7 @@ class Matrix:
         try:
             found = (await self._ask(f"rooms/{_quoted(channel.id)}/event/{_quoted(event)}", {})).data
         except HttpRejected as no:
-            if no.status == 401:
+            if no.status not in (403, 404):
                 raise
             return {}
         return found if text_of(found, "type") == "m.room.message" else {}

@@ -510,7 +510,7 @@ class Zulip:
         try:
             answer = await self._get(f"messages/{quote(number, safe='')}", _RAW)
         except HttpRejected as no:
-            if no.status not in _GONE:
+            if no.status not in _GONE or not no.code:  # a proxy's 404 has no code, and says nothing of a message
                 raise
             return None
         return object_of(answer.data, "message")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import ClassVar, Literal, cast
 
+from textual import events
 from textual.binding import BindingType
 
 from warroom.errors import BadInput
@@ -54,6 +56,9 @@ NOBODY = "‹nobody›"
 
 POLL = timedelta(seconds=60)
 """How long a proposal waits for objections."""
+
+
+_LINK = re.compile(r"https?://\S{1,500}")
 
 
 class IncidentActions(PostMortemActions):
@@ -317,8 +322,6 @@ class IncidentActions(PostMortemActions):
                 await self._tick(Check(item, evidence=reading.text))
             elif any(one.id == item for one in recovery):
                 self._ask_what_was_seen(item)
-            elif self.context.room.playbook.item(item).done_by == "channel-opened":
-                self._ask_for_link(item)
             else:
                 await self._tick(Check(item))
         else:
@@ -355,18 +358,18 @@ class IncidentActions(PostMortemActions):
         field = Field("evidence", f"{text}: what did you see?", hint="10 of 10 test orders went through")
         self.app.push_screen(LineForm(f"{self.incident_id} · verify", (field,), submit, verb="tick"))
 
-    def _ask_for_link(self, item: str) -> None:
-        """A channel that warroom did not open, because no destination can: the timeline keeps where it is."""
+    async def on_paste(self, event: events.Paste) -> None:
+        """A link that is pasted on the item of the channel ticks it: of a channel that no destination could open,
+        the timeline then keeps where it is."""
+        item, link = self.target_of("check"), event.text.strip()
+        if item in self.incident.ticks or not _LINK.fullmatch(link) or not self._is_about_channel(item):
+            return
+        event.stop()
+        await self._tick(Check(item, evidence=redact(link).text))
 
-        async def submit(values: dict[str, str]) -> None:
-            room, check = self.context.room, Check(item, evidence=redact(values["link"]).text.strip())
-            done = await self.context.work(lambda: room.execute(self.incident_id, check))
-            self.took_effect(done.incident)
-            self._go_on()
-
-        text = self.context.room.playbook.item(item).text
-        field = Field("link", "Where do you talk?", hint="paste the channel's link, or leave it empty")
-        self.app.push_screen(LineForm(f"{self.incident_id} · {text.lower()}", (field,), submit, verb="tick"))
+    def _is_about_channel(self, item: str) -> bool:
+        lists = self.context.room.playbook.checklists.values()
+        return any(one.id == item and one.done_by == "channel-opened" for items in lists for one in items.items)
 
     async def _tick(self, check: Check) -> None:
         if await self.run_command(check):
