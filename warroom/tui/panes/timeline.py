@@ -102,7 +102,8 @@ def _chat_run(run: Sequence[TimelineRow], at: str, key: str) -> ListRow:
     names = list(dict.fromkeys(row.by.split()[0] for row in run if row.by.strip()))
     who = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     folded = literal(f"{len(run)} more messages · {who} · {key} shows them", "$text-quiet")
-    return ListRow("", Content.assemble((at, "$text-quiet"), " ", (f"{'chat':<9}", "$text-quiet"), " ", folded))
+    # A row without an entry has no gutter for the cursor.
+    return ListRow("", Content.assemble(" ", (f"{at} {'chat':<9}", "$text-quiet"), " ", folded))
 
 
 def _is_shown(row: TimelineRow, everything: bool) -> bool:
