@@ -20,7 +20,7 @@ _REMEDIES = {
 
 
 class PollClient(HttpClient):
-    """An ``HttpClient`` that reads: a request may be repeated, and every answer but 2xx with JSON is an error."""
+    """An ``HttpClient`` whose requests may be repeated; every answer but 2xx with JSON is an error."""
 
     async def read(
         self,
@@ -30,8 +30,9 @@ class PollClient(HttpClient):
         json_body: Any = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        wants_json: bool = True,
     ) -> Any:
-        """The parsed JSON of the answer, of any type.
+        """The parsed JSON of the answer, of any type; None for another body where ``wants_json`` is False.
 
         Raises ``NotSent`` where it is worth asking again, with the pause the service wants, and ``HttpRejected``
         where it is not before somebody changes something.
@@ -41,7 +42,7 @@ class PollClient(HttpClient):
         )
         status = answer.status
         if 200 <= status < 300:
-            if answer.json is None:
+            if answer.json is None and wants_json:
                 remedy = f"Check the address in the settings: {self.host} may be a proxy's login page."
                 raise NotSent(f"{self.service} gave an answer that is not JSON", remedy)
             return answer.json
