@@ -219,13 +219,52 @@ def severity_of(
     return "" if rank is None else severities[min(rank, len(severities) - 1)]
 
 
-def same_group(alert: Alert, team: TeamState) -> list[UUID]:
-    """The waiting alerts of the alert's source and group, itself among them."""
+@dataclass(frozen=True, slots=True)
+class AlertGroup:
+    """Waiting alerts that are one row on the screen."""
+
+    newest: Alert
+    alerts: tuple[UUID, ...]
+    """All of them, for a dismissal."""
+    count: int
+    """How many fire at the source, those that are only counted included."""
+    cleared: bool
+    """Whether none of them fires any more; ``newest`` is then the one that cleared last."""
+
+
+def group_alerts(team: TeamState, reports: Mapping[str, SourceReport], now: datetime) -> list[AlertGroup]:
+    """The alerts to show at ``now`` in groups: those that fire first, the newest first.
+
+    ``reports`` are those of the sources, which know of how many a group is.
+    """
+    groups: dict[tuple[str, str, bool], list[Alert]] = {}
+    for alert in team.shown(now).values():
+        groups.setdefault(_group_of(alert), []).append(alert)
+    found = [_group(alerts, reports) for alerts in groups.values()]
+    return sorted(found, key=lambda group: (group.cleared, -group.newest.number))
+
+
+def _group(alerts: Sequence[Alert], reports: Mapping[str, SourceReport]) -> AlertGroup:
+    firing = [alert for alert in alerts if alert.cleared_at is None]
+    newest = firing[-1] if firing else max(alerts, key=lambda alert: (alert.cleared_at or alert.at, alert.number))
+    event = newest.event
+    count = len(firing or alerts)
+    if firing and event.group:
+        report = reports.get(event.source)
+        count = max(count, report.groups.get(event.group, 0) if report else event.group_size)
+    return AlertGroup(newest, tuple(alert.id for alert in alerts), count, not firing)
+
+
+def _group_of(alert: Alert) -> tuple[str, str, bool]:
+    """What alerts of one row have in common: their group at the source, else what they say."""
     event = alert.event
-    if not event.group:
+    if event.group:
+        return event.source, event.group, event.drill
+    return event.name, event.service, event.drill
+
+
+def same_group(alert: Alert, team: TeamState) -> list[UUID]:
+    """The waiting alerts of the alert's group at its source, itself among them."""
+    if not alert.event.group:
         return [alert.id]
-    return [
-        one.id
-        for one in team.alerts.values()
-        if (one.event.source, one.event.group, one.event.drill) == (event.source, event.group, event.drill)
-    ]
+    return [one.id for one in team.alerts.values() if _group_of(one) == _group_of(alert)]

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from warroom.config.settings import Settings
 from warroom.connect.ports import Chat
 from warroom.errors import Conflict, JournalError, NotFound, Refusal, WarroomError
-from warroom.incident.alerting import SourceReport, report_key, same_group
+from warroom.incident.alerting import SourceReport, report_key, same_group, severity_of
 from warroom.incident.alerts import ClearAlert, ReceiveAlert
 from warroom.incident.commands import (
     Command,
@@ -43,7 +43,7 @@ from warroom.incident.presence import LASTS, Presence
 from warroom.incident.readings import Observation
 from warroom.incident.roles import Assign
 from warroom.incident.summary import Summary, summarise
-from warroom.incident.team import TeamState, fold_team
+from warroom.incident.team import Alert, TeamState, fold_team
 from warroom.journal.port import Journal
 from warroom.room.drafts import Drafts, OpenedDraft
 from warroom.room.updates import Preview, Updates
@@ -358,9 +358,16 @@ class WarRoom:
         """Record that a waiting alert is over."""
         self._append_team([_clean(alert).entry(self._command_context())])
 
-    def dismiss_alert(self, alert: UUID) -> None:
-        """Record that an alert is not an incident."""
-        self._append_team([AlertTaken(alert=alert)])
+    def dismiss_alert(self, *alerts: UUID) -> None:
+        """Record that these alerts are no incident."""
+        self._append_team([AlertTaken(alert=alert) for alert in alerts])
+
+    def alert_severity(self, alert: Alert) -> str:
+        """The severity an incident of this alert begins with; "" if nothing says which."""
+        table = self.settings.alerts.get(alert.event.source)
+        severities = [severity.id for severity in self.playbook.severities]
+        rules = self.playbook.alerts
+        return severity_of(alert, severities, rules.critical, rules.warning, table.severities if table else None)
 
     def record_chat(self, incident_id: str, record_chat: RecordChat) -> Done:
         """Record a chat message, under the name of who wrote it."""
@@ -417,6 +424,11 @@ class WarRoom:
     def save_source_report(self, source: str, report: SourceReport) -> None:
         """Keep how the last poll of an alert source went, for other processes."""
         self.journal.save_observation(report_key(source), report.to_json())
+
+    def source_reports(self) -> dict[str, SourceReport]:
+        """How the last poll of each alert source of the settings went, if there was one."""
+        found = {source: self.source_report(source) for source in self.settings.alerts}
+        return {source: report for source, report in found.items() if report}
 
     def source_report(self, source: str) -> SourceReport | None:
         """How the last poll of an alert source went; None if there was none."""
