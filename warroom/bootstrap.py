@@ -262,6 +262,7 @@ def read_configuration(
     """
     places, chosen, flags = read_settings(settings, data, by, environ, ignored=ignored, key_check=key_check)
     playbook = load_playbook(chosen)
+    check_severities(places, chosen, playbook)
     if not reading:
         check_playbook(chosen, playbook)
     return Configuration(places, chosen, playbook, flags)
@@ -354,6 +355,23 @@ def check_playbook(settings: Settings, playbook: Playbook) -> None:
         from warroom.reports.templates import check_templates  # loads the template engine
 
         check_templates(playbook, shown(Path(settings.playbook)))
+
+
+def check_severities(places: AppPaths, settings: Settings, playbook: Playbook) -> None:
+    """Raise ``SettingsError`` with the place of each severity an alert source names that the playbook has not."""
+    known = [severity.id for severity in playbook.severities]
+    mistakes = [
+        toml.Mistake(
+            ("alerts", name, "severities", word),
+            f'"{toml.plain(severity)}" is no severity of the playbook',
+            toml.allowed(known, severity),
+        )
+        for name, source in settings.alerts.items()
+        for word, severity in source.severities.items()
+        if severity not in known
+    ]
+    if mistakes:
+        raise toml.refuse(mistakes, places.settings.read_text(encoding="utf-8"), shown(places.settings))
 
 
 def make_chat(

@@ -302,6 +302,15 @@ def test_a_table_itself_is_checked(line: str, tmp_path: Path) -> None:
         load(file, {})
 
 
+def test_a_severity_that_the_playbook_does_not_have_is_told_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[alerts.x]\nbackend = "prometheus"\nseverities = { page = "critcal" }\n')
+    with pytest.raises(SettingsError) as failure:
+        bootstrap.read_configuration(file, tmp_path, None, {"HOME": str(tmp_path)})
+    said = f"{failure.value} {failure.value.remedy}"
+    assert "settings.toml:3 [alerts.x.severities] page" in said and "critical" in said
+
+
 # Commands
 
 

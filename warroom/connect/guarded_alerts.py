@@ -44,7 +44,8 @@ class GuardedAlerts:
             raise WarroomError(f"{self._name} gave no list of alerts", f"Update the package {self._package}.")
         if len(found) > MOST:
             raise NotSent(f"{self._name} fires {len(found):,} alerts, more than {MOST:,}", "Filter them there.")
-        return list({one.key: self._tidied(one) for one in found}.values())
+        # Ten thousand take a second.
+        return await asyncio.to_thread(lambda: list({one.key: self._tidied(one) for one in found}.values()))
 
     async def acknowledge(self, key: str, comment: str) -> str:
         """As the source does it. ``Refusal`` where it cannot."""
