@@ -37,7 +37,7 @@ from textual.widgets import Input, TextArea
 from warroom.config.settings import AlertSourceTable, Person, Team
 from warroom.config.settings import ConsoleSettings as ConsoleSettings
 from warroom.incident.alerting import Firing, SourceReport, compare
-from warroom.incident.alerts import ClearAlert, ReceiveAlert
+from warroom.incident.alerts import ClearAlert, ReceiveAlert, RecordSourceTold
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
@@ -1746,3 +1746,15 @@ async def test_an_alert_that_has_cleared_says_so_and_goes_after_a_while(harness:
     harness.clock.later(minutes=16)
     async with run_console(harness, (120, 36)) as pilot:
         assert "errors" not in screen_text(pilot.app)
+
+
+async def test_the_timeline_shows_an_alerts_link_and_what_its_source_was_told(harness: AppHarness) -> None:
+    room, link = harness.room, "https://x.example.com/d/1"
+    room.receive_alert(ReceiveAlert("DiskFull", "prom", "checkout-api", fingerprint="a", url=link))
+    (alert,) = room.team().alerts.values()
+    incident_id = room.declare(Declare("checkout-api", "Full disks"), alert=alert.id).incident.id
+    room.execute(incident_id, RecordSourceTold("prom", (alert.id,), "silenced until 14:05 UTC"), by="")
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
+        await press(pilot, "2")
+        text = screen_text(pilot.app)
+        assert link in text and "prom was told of the alert: silenced until 14:05 UTC" in text

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -53,13 +52,7 @@ class AlertWatch:
     ``make`` makes the source by its name; it may block, for a secret may come from a command.
     """
 
-    def __init__(
-        self,
-        room: WarRoom,
-        source: str,
-        make: Callable[[str], GuardedSource],
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, room: WarRoom, source: str, make: Callable[[str], GuardedSource]) -> None:
         self.name = f"alerts {source}"
         self.problem: WarroomError | None = None
         self._room = room
