@@ -218,6 +218,15 @@ def test_dismissing_a_group_dismisses_those_that_were_only_counted(watching: Wat
     assert watching.waiting() == ["HighErrorRate"], "one that began afterwards is news"
 
 
+def test_an_alert_that_is_seen_late_is_news_though_its_small_group_was_dismissed(watching: Watching) -> None:
+    """A rule with a long "for" tells the time it began to wait, which may be before the dismissal."""
+    watching.poll(fires("a", group="errors"))
+    for id in list(watching.room.team().alerts):
+        watching.room.dismiss_alert(id)
+    watching.poll(fires("a", group="errors"), fires("b", group="errors", minutes=10))
+    assert watching.waiting() == ["HighErrorRate"]
+
+
 def test_declaring_from_a_group_takes_all_of_it(watching: Watching) -> None:
     watching.poll(*[fires(f"{n}", group="disk full") for n in range(30)], fires("x", "Other"))
     first = next(iter(watching.room.team().alerts))

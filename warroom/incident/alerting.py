@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -60,7 +60,8 @@ def compare(source: str, firing: Sequence[Firing], team: TeamState, now: datetim
 
     - An alert is over once it is missing, or has begun anew since it was recorded.
     - Of a group ``RECORDED_OF_GROUP`` alerts are recorded at most, the oldest first.
-    - One that began before its group was dismissed, or became an incident, belongs to what was dismissed.
+    - Where more fired than are recorded, what began before the group was dismissed, or became an incident, went
+      with it. Of a smaller group each alert is news: one may have begun before and be seen only now.
     """
     tracked = {known.alert.event.fingerprint: known for known in team.tracked.values() if known.source == source}
     current = {one.key: one for one in firing}
@@ -71,11 +72,7 @@ def compare(source: str, firing: Sequence[Firing], team: TeamState, now: datetim
     }
     kept = [known for key, known in tracked.items() if key not in over]
     recorded = Counter(known.alert.event.group for known in kept)
-    taken: dict[str, datetime] = {}
-    for known in tracked.values():
-        group = known.alert.event.group
-        if known.taken_at and known.taken_at > taken.get(group, datetime.min.replace(tzinfo=now.tzinfo)):
-            taken[group] = known.taken_at
+    taken = _taken_whole(tracked.values())
     sizes = group_sizes(firing)
     received: list[ReceiveAlert] = []
     for one in sorted(current.values(), key=lambda one: (one.since or now, one.key)):
@@ -84,11 +81,24 @@ def compare(source: str, firing: Sequence[Firing], team: TeamState, now: datetim
             continue
         if recorded[group] >= RECORDED_OF_GROUP or len(kept) + len(received) >= RECORDED_OF_SOURCE:
             continue
-        if group in taken and one.key not in over and (one.since or taken[group]) <= taken[group]:
+        if group in taken and one.key not in over and (one.since is None or one.since <= taken[group]):
             continue
         recorded[group] += 1
         received.append(_received(source, one, sizes[group], team, now))
     return Changes(tuple(received), tuple(over.values()))
+
+
+def _taken_whole(tracked: Iterable[TrackedAlert]) -> dict[str, datetime]:
+    """When each group was dismissed, or became an incident, of which more fired than were recorded."""
+    groups: dict[str, list[TrackedAlert]] = {}
+    for known in tracked:
+        if known.taken_at:
+            groups.setdefault(known.alert.event.group, []).append(known)
+    return {
+        group: max(one.taken_at for one in taken if one.taken_at)
+        for group, taken in groups.items()
+        if len(taken) >= RECORDED_OF_GROUP or any(one.alert.event.group_size > RECORDED_OF_GROUP for one in taken)
+    }
 
 
 def group_sizes(firing: Sequence[Firing]) -> Counter[str]:
