@@ -1454,3 +1454,17 @@ def test_doctor_tries_each_alert_source(tmp_path: Path) -> None:
     tables = table.format("true") + table.format("false")
     result = CliHarness(tmp_path, tables).run("doctor")
     assert "true prints 0 alerts" in result.out and "false ended with status 1" in result.out and result.status == 1
+
+
+def test_a_console_polls_the_sources_of_its_settings_in_the_background(tmp_path: Path) -> None:
+    alert = json.dumps({"key": "a", "title": "Disk full"})
+    table = f"[alerts.cron]\nbackend = \"command\"\nservice = \"db\"\ncommand = ['printf', '{alert}']\n"
+    with opened(tmp_path, table) as home:
+        seen = home.room.change_count()
+        home.jobs.start(*home.background_jobs())
+        while not home.room.team().alerts:
+            again = home.journal.wait_for_change(seen, 20)
+            assert again != seen, "nothing was recorded in time"
+            seen = again
+        (kept,) = home.room.team().alerts.values()
+        assert (kept.event.name, kept.event.service, kept.event.source) == ("Disk full", "db", "cron")
