@@ -11,7 +11,7 @@ or reported is computed from those events.
     config/          settings and their manual, secrets by reference, the on-call rota, where files lie
     diagnostics.py   crash reports, redacted
     journal/         where events are kept: port.py says what is asked, sqlite.py is the embedded default
-    connect/         the outside world: ports.py, plugins.py, http.py (the only import of httpx), chat/
+    connect/         the outside world: ports.py, plugins.py, http.py (the only import of httpx), chat/, alerts/
     logs/            reads logs: sources, blocks, filter, finder, merge, statistics, view
     reports/         pure functions of the incident: messages, the post-mortem, its figures, their rendering
     room/            the application service: WarRoom executes commands, the outbox worker delivers

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from warroom import diagnostics, toml
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
-from warroom.config.settings import Destination, LogCommand, Settings
+from warroom.config.settings import AlertSourceTable, Destination, LogCommand, Settings
 from warroom.config.state import choose_theme, chosen_theme
 from warroom.connect.ports import Chat
 from warroom.errors import BadInput, NotFound, SettingsError
@@ -28,6 +28,7 @@ from warroom.journal.url import open_journal, sqlite_url
 from warroom.room.room import WarRoom
 
 if TYPE_CHECKING:
+    from warroom.connect.guarded_alerts import GuardedAlerts
     from warroom.drill.clock import ScaledClock
     from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
@@ -119,11 +120,23 @@ class AppContext:
         return OutboxWorker(self.room)
 
     def background_jobs(self) -> tuple[Job, ...]:
-        """What a console does in the background, to start with ``jobs``: sends, reads the chat, uses fallbacks."""
+        """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts."""
+        from warroom.room.alert_watch import alert_watches
         from warroom.room.fallback import fallback_job
         from warroom.room.inbox import ChatInbox
 
-        return self.outbox(), ChatInbox(self.room), fallback_job(self.room)
+        watches = alert_watches(self.room, self.alert_source)
+        return self.outbox(), ChatInbox(self.room), fallback_job(self.room), *watches
+
+    def alert_source(self, name: str) -> GuardedAlerts:
+        """The alert source of that name, its secrets looked up now. Opens no connection.
+
+        ``NotFound`` if the settings name none such; ``SettingsError`` with the place of what is wrong.
+        """
+        table = self.settings.alerts.get(name)
+        if table is None:
+            raise NotFound(f"There is no alert source {toml.plain(name)}", "warroom alerts lists them.")
+        return make_alert_source(table, self.places, self.environ)
 
     def drill_on_demand(self, folder: Path) -> DrillOnDemand:
         """The shipped drill, its logs in ``folder``, for someone who may start it."""
@@ -249,6 +262,7 @@ def read_configuration(
     """
     places, chosen, flags = read_settings(settings, data, by, environ, ignored=ignored, key_check=key_check)
     playbook = load_playbook(chosen)
+    check_severities(places, chosen, playbook)
     if not reading:
         check_playbook(chosen, playbook)
     return Configuration(places, chosen, playbook, flags)
@@ -343,6 +357,23 @@ def check_playbook(settings: Settings, playbook: Playbook) -> None:
         check_templates(playbook, shown(Path(settings.playbook)))
 
 
+def check_severities(places: AppPaths, settings: Settings, playbook: Playbook) -> None:
+    """Raise ``SettingsError`` with the place of each severity an alert source names that the playbook has not."""
+    known = [severity.id for severity in playbook.severities]
+    mistakes = [
+        toml.Mistake(
+            ("alerts", name, "severities", word),
+            f'"{toml.plain(severity)}" is no severity of the playbook',
+            toml.allowed(known, severity),
+        )
+        for name, source in settings.alerts.items()
+        for word, severity in source.severities.items()
+        if severity not in known
+    ]
+    if mistakes:
+        raise toml.refuse(mistakes, places.settings.read_text(encoding="utf-8"), shown(places.settings))
+
+
 def make_chat(
     destination: Destination, places: AppPaths, environ: Mapping[str, str], *, secrets: bool = True
 ) -> Chat:
@@ -365,3 +396,17 @@ def make_chat(
         return GuardedChat(destination.name, built.plugin, built.mask, built.package)
     except SettingsError as error:
         raise table.locate(error) from None
+
+
+def make_alert_source(source: AlertSourceTable, places: AppPaths, environ: Mapping[str, str]) -> GuardedAlerts:
+    """The backend of an alert source, guarded, its options checked by its own model and its secrets looked up.
+
+    Raises ``SettingsError`` with file, table and key, whatever the backend does; it holds no secret.
+    """
+    from warroom.connect import plugins
+    from warroom.connect.guarded_alerts import GuardedAlerts
+    from warroom.connect.options import OptionsTable, build_plugin
+
+    table = OptionsTable(("alerts", source.name), source.options, places.settings, source.plain_secrets)
+    built = build_plugin(plugins.ALERTS, source.backend, table, environ)
+    return GuardedAlerts(source.name, built.plugin, built.mask, built.package)

@@ -24,7 +24,7 @@ from typing import Any
 from unittest import mock
 
 import click
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -226,10 +226,14 @@ def setup(name: str) -> str:
 
 def options(name: str) -> str:
     """The options of a backend, from its model and the docstrings in it."""
-    from warroom.config.manual import descriptions
     from warroom.connect.plugins import CHAT, load
 
-    model = load(CHAT, name).options
+    return _options(load(CHAT, name).options)
+
+
+def _options(model: type[BaseModel]) -> str:
+    from warroom.config.manual import descriptions
+
     manual = descriptions(model)
     rows = []
     for key, field in model.model_fields.items():
@@ -255,6 +259,39 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+SOURCES = ("alertmanager", "prometheus", "json", "command")
+"""The alert sources that come with warroom; every other one is a declaration of ``json``."""
+
+
+def alert_options(name: str) -> str:
+    """The options of an alert source, from its model and the docstrings in it."""
+    from warroom.connect.plugins import ALERTS, load
+
+    return _options(load(ALERTS, name).options)
+
+
+def declared() -> str:
+    """The vendors whose API is declared: what is asked, and what it can do beyond."""
+    from warroom.connect.alerts.json_api import read_declaration
+    from warroom.connect.plugins import ALERTS, names
+
+    rows = []
+    for name in names(ALERTS):
+        if name in SOURCES:
+            continue
+        found = read_declaration(name)
+        needed = [f"`{key}`" for key, value in found.get("names", {}).items() if not value]
+        rows.append(
+            (
+                f"`{name}`",
+                found["vendor"],
+                ", ".join(needed) if "acknowledge" not in found else "",
+                (f"with {', '.join(needed)}" if needed else "yes") if "acknowledge" in found else "no",
+            )
+        )
+    return _table(("Backend", "Vendor", "Needed `names`", "Acknowledges"), rows)
+
+
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "keys": ("keys", keys),
     "verbs": ("verbs", verbs),
@@ -262,6 +299,8 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "shapes": ("verbs", shapes),
     "promises": ("destinations", promises),
     **{f"setup {name}": ("destinations", lambda name=name: setup(name)) for name in OURS[1:]},  # type: ignore[misc]
+    "declared": ("alerts", declared),
+    **{f"alerts {name}": ("alerts", lambda name=name: alert_options(name)) for name in SOURCES},  # type: ignore[misc]
     **{f"options {name}": ("destinations", lambda name=name: options(name)) for name in OURS},  # type: ignore[misc]
 }
 """The generated blocks by the name in their markers, each with its page and its generator."""

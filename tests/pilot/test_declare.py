@@ -404,3 +404,15 @@ async def test_resizing_keeps_what_is_half_typed(tmp_path: Path) -> None:
             assert value(pilot.app, "impact") == "Card payments"
             assert pilot.app.focused is pilot.app.screen.query_one("#field-impact")
             assert "Card payments" in screen_text(pilot.app)
+
+
+async def test_an_alert_fills_in_the_severity_by_its_rule_and_shows_its_link(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        link = "https://grafana.example.com/d/queue"
+        harness.room.receive_alert(ReceiveAlert("queue_depth_1000", "prom", "checkout-api", url=link))
+        async with run_screen(harness, declaring()) as pilot:
+            assert link in screen_text(pilot.app)
+            await pilot.press("enter")
+            await until(pilot, lambda: bool(harness.room.summaries()))
+        (summary,) = harness.room.summaries()
+        assert summary.severity == "medium"

@@ -34,9 +34,10 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
+from warroom.config.settings import AlertSourceTable, Person, Team
 from warroom.config.settings import ConsoleSettings as ConsoleSettings
-from warroom.config.settings import Person, Team
-from warroom.incident.alerts import ReceiveAlert
+from warroom.incident.alerting import Firing, SourceReport, compare
+from warroom.incident.alerts import ClearAlert, ReceiveAlert, RecordSourceTold
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
@@ -1713,3 +1714,47 @@ async def test_an_action_of_a_pane_works_on_screens_without_that_pane(harness: A
                 assert title in form_title(pilot), key
                 await press(pilot, "escape")
             await press(pilot, "escape")
+
+
+async def test_a_burst_is_one_row_with_its_count_and_one_key_dismisses_it(tmp_path: Path) -> None:
+    prom = AlertSourceTable.model_validate({"name": "prom", "backend": "prometheus"})
+    with AppHarness(tmp_path, alerts={"prom": prom}) as harness:
+        room, now = harness.room, harness.clock()
+        firing = [Firing(str(n), "DiskFull", now, group="disk", url="https://x.example.com/1") for n in range(1000)]
+        news = compare("prom", firing, room.team(), now).received
+        room.transact_team(lambda team, context: [one.entry(context) for one in news])
+        room.save_source_report("prom", SourceReport(now, now, now, 1000, groups={"disk": 1000}))
+        async with run_console(harness, (120, 36)) as pilot:
+            text = screen_text(pilot.app)
+            assert text.count("DiskFull") == 1 and "×1,000" in text
+            rows = pilot.app.screen.query_one("#all", RowList)
+            rows.put_cursor(next(row.id for row in rows.shown if "DiskFull" in row.content.plain))
+            await press(pilot, "Q")
+            assert "(1,000 times)" in screen_text(pilot.app)
+            await press(pilot, "down", "enter")
+            assert room.team().alerts == {} and "DiskFull" not in screen_text(pilot.app)
+
+
+async def test_an_alert_that_has_cleared_says_so_and_goes_after_a_while(harness: AppHarness) -> None:
+    room = harness.room
+    room.receive_alert(ReceiveAlert("errors", "prom", "checkout-api", fingerprint="a", fired_at=harness.clock()))
+    (alert,) = room.team().alerts.values()
+    room.clear_alert(ClearAlert(alert.id, "errors"))
+    async with run_console(harness, (120, 36)) as pilot:
+        text = screen_text(pilot.app)
+        assert "cleared" in text and "An alert is waiting" not in text
+    harness.clock.later(minutes=16)
+    async with run_console(harness, (120, 36)) as pilot:
+        assert "errors" not in screen_text(pilot.app)
+
+
+async def test_the_timeline_shows_an_alerts_link_and_what_its_source_was_told(harness: AppHarness) -> None:
+    room, link = harness.room, "https://x.example.com/d/1"
+    room.receive_alert(ReceiveAlert("DiskFull", "prom", "checkout-api", fingerprint="a", url=link))
+    (alert,) = room.team().alerts.values()
+    incident_id = room.declare(Declare("checkout-api", "Full disks"), alert=alert.id).incident.id
+    room.execute(incident_id, RecordSourceTold("prom", (alert.id,), "silenced until 14:05 UTC"), by="")
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
+        await press(pilot, "2")
+        text = screen_text(pilot.app)
+        assert link in text and "prom was told of the alert: silenced until 14:05 UTC" in text

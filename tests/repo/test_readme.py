@@ -27,6 +27,7 @@ from warroom.cli.main import cli
 from warroom.config.loading import load
 from warroom.config.paths import AppPaths
 from warroom.config.settings import Destination
+from warroom.connect.guarded_alerts import GuardedAlerts
 from warroom.connect.guarded_chat import GuardedChat
 from warroom.connect.ports import Chat
 from warroom.errors import SettingsError
@@ -204,12 +205,19 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
     file = tmp_path / "settings.toml"
     file.write_text(block)
     (tmp_path / "matrix-token").write_text("syt_not_a_real_one\n")
-    environ = {"SLACK_TOKEN": "xoxb-not-a-real-one", "STATUS_HOOK": "https://hooks.example.com/T0/B0"}
+    environ = {
+        "SLACK_TOKEN": "xoxb-not-a-real-one",
+        "STATUS_HOOK": "https://hooks.example.com/T0/B0",
+        "PAGERDUTY_TOKEN": "not-a-real-one",
+        "MONITOR_TOKEN": "not-a-real-one",
+    }
     settings = load(file, environ)
     places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
-    assert settings.destinations or settings.team.people
+    assert settings.destinations or settings.team.people or settings.alerts
     for destination in settings.destinations.values():
         assert isinstance(wiring.make_chat(destination, places, environ), Chat)
+    for source in settings.alerts.values():
+        assert isinstance(wiring.make_alert_source(source, places, environ), GuardedAlerts)
 
 
 def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
@@ -222,7 +230,7 @@ def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_block_of_settings_is_one_of_these() -> None:
-    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 4
+    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 6
 
 
 # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────

@@ -38,6 +38,7 @@ from warroom.config.paths import JOURNAL, AppPaths
 from warroom.connect.chat.transcript import Transcript
 from warroom.connect.guarded_chat import GuardedChat
 from warroom.errors import BadInput, NotFound, SettingsError
+from warroom.incident.alerting import SourceReport
 from warroom.incident.alerts import ReceiveAlert
 from warroom.journal.sqlite import SqliteJournal
 from warroom.logs.view import LogView
@@ -153,6 +154,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     do("init", "--path", str(tmp_path / "new.toml"))
     assert "on-call" in do("ready").out
     assert "✓  runbooks" in do("ready", "runbooks").out
+    assert "No alert sources" in do("alerts").err
     kept = do("alert", "error_rate", "--source", "am", "--service", "checkout-api", "--json").json[0]
     assert kept["name"] == "error_rate" and kept["source"] == "am"
 
@@ -1417,3 +1419,52 @@ def test_no_word_from_outside_brings_a_colour_of_its_own(with_incident: CliHarne
     with_incident.run_ok("note", "\x1b[41mred\x1b[0m")
     shown = on_terminal(with_incident, "timeline", NO_COLOR="1")
     assert "red" in shown and "\x1b" not in shown
+
+
+# ── alert sources ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_alerts_lists_the_sources_with_their_last_poll(cli_harness: CliHarness, tmp_path: Path) -> None:
+    assert "No alert sources" in cli_harness.run_ok("alerts").err
+    tables = "".join(f'[alerts.{name}]\nbackend = "prometheus"\nurl = "https://x.example.com"\n' for name in "abc")
+    cli_harness.settings.write_text(tables)
+    with opened(tmp_path, tables) as home:
+        at = cli_harness.now - timedelta(seconds=9)
+        home.room.save_source_report("a", SourceReport(at, at, at, 3))
+        home.room.save_source_report("b", SourceReport(at, problem="b is not read: wrong token"))
+    listed = cli_harness.run_ok("alerts").out.splitlines()
+    assert "3 firing" in listed[0] and "wrong token" in listed[1] and "not polled yet" in listed[2]
+    found = cli_harness.run_ok("alerts", "--json").json
+    assert [one["firing"] for one in found] == [3, 0, None]
+
+
+def test_alerts_rules_prints_a_rule_for_each_service_and_names_what_it_does_not_know(
+    cli_harness: CliHarness, tmp_path: Path
+) -> None:
+    (tmp_path / "playbook.toml").write_text('[alerts]\ncritical = ["error_rate_30percent", "moon_phase"]\n')
+    cli_harness.settings.write_text('playbook = "playbook.toml"\n[[services]]\nname = "web"\n')
+    done = cli_harness.run_ok("alerts", "rules", "--requests", "rpc_total", "--label", "svc")
+    assert 'rpc_total{svc=\\"web\\"}' in done.out and "> 0.3" in done.out
+    assert "moon_phase" in done.err and "moon_phase" not in done.out
+    assert cli_harness.run("alerts", "--requests", "x").status == 2
+
+
+def test_doctor_tries_each_alert_source(tmp_path: Path) -> None:
+    table = '[alerts.{0}]\nbackend = "command"\ncommand = ["{0}"]\n'
+    tables = table.format("true") + table.format("false")
+    result = CliHarness(tmp_path, tables).run("doctor")
+    assert "true prints 0 alerts" in result.out and "false ended with status 1" in result.out and result.status == 1
+
+
+def test_a_console_polls_the_sources_of_its_settings_in_the_background(tmp_path: Path) -> None:
+    alert = json.dumps({"key": "a", "title": "Disk full"})
+    table = f"[alerts.cron]\nbackend = \"command\"\nservice = \"db\"\ncommand = ['printf', '{alert}']\n"
+    with opened(tmp_path, table) as home:
+        seen = home.room.change_count()
+        home.jobs.start(*home.background_jobs())
+        while not home.room.team().alerts:
+            again = home.journal.wait_for_change(seen, 20)
+            assert again != seen, "nothing was recorded in time"
+            seen = again
+        (kept,) = home.room.team().alerts.values()
+        assert (kept.event.name, kept.event.service, kept.event.source) == ("Disk full", "db", "cron")

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from warroom import __version__
 from warroom import bootstrap as bootstrap
@@ -61,6 +61,7 @@ def examine(context: CliContext) -> list[Finding]:
     found.append(_try("playbook", lambda: _playbook(settings)))
     found += _journal(places)
     found += background.start(lambda: _destinations(places, settings, context)).result()
+    found += background.start(lambda: _alert_sources(places, settings, context)).result()
     found += _logs(settings)
     found += _theme(places, settings)
     return found
@@ -167,23 +168,41 @@ def _journal(places: AppPaths) -> Iterator[Finding]:
         yield Finding("disk", "look", f"{free >> 20} MB free on the journal's disk")
 
 
-async def _destinations(places: AppPaths, settings: Settings, context: CliContext) -> list[Finding]:
-    async def check(name: str) -> Finding:
-        try:
-            chat = await asyncio.to_thread(
-                bootstrap.make_chat, settings.destinations[name], places, context.environ
-            )
-            try:
-                async with asyncio.timeout(CHECK_S):
-                    return Finding(name, "fine", await chat.check())
-            finally:
-                await chat.close()
-        except WarroomError as error:
-            return _wrong(name, error)
-        except TimeoutError:
-            return Finding(name, "wrong", f"did not answer within {CHECK_S:.0f} s", 1)
+class _Checked(Protocol):
+    """A connection to a service."""
 
-    return list(await asyncio.gather(*map(check, settings.destinations)))
+    async def check(self) -> str: ...
+
+    async def close(self) -> None: ...
+
+
+async def _destinations(places: AppPaths, settings: Settings, context: CliContext) -> list[Finding]:
+    def make(name: str) -> _Checked:
+        return bootstrap.make_chat(settings.destinations[name], places, context.environ)
+
+    return list(await asyncio.gather(*(_check(name, name, make) for name in settings.destinations)))
+
+
+async def _alert_sources(places: AppPaths, settings: Settings, context: CliContext) -> list[Finding]:
+    def make(name: str) -> _Checked:
+        return bootstrap.make_alert_source(settings.alerts[name], places, context.environ)
+
+    return list(await asyncio.gather(*(_check(f"alerts of {name}", name, make) for name in settings.alerts)))
+
+
+async def _check(what: str, name: str, make: Callable[[str], _Checked]) -> Finding:
+    """What a connection says about itself. It is made in a thread: a secret may come from a command."""
+    try:
+        made = await asyncio.to_thread(make, name)
+        try:
+            async with asyncio.timeout(CHECK_S):
+                return Finding(what, "fine", await made.check())
+        finally:
+            await made.close()
+    except WarroomError as error:
+        return _wrong(what, error)
+    except TimeoutError:
+        return Finding(what, "wrong", f"did not answer within {CHECK_S:.0f} s", 1)
 
 
 def _logs(settings: Settings) -> Iterator[Finding]:

@@ -104,6 +104,11 @@ FAMILIES = (
         {"connect": "Connect a chat service: ask the least, send a test message, write the settings."},
     ),
     Family(
+        "alerts",
+        "Setup",
+        {"alerts": "List the alert sources and their last poll; or print alert rules for Prometheus."},
+    ),
+    Family(
         "setup",
         "Setup",
         {

@@ -140,8 +140,14 @@ def _settle(settings: Settings, folder: Path) -> Settings:
         name: destination.model_copy(update={"options": _settle_files(destination.options, absolute)})
         for name, destination in settings.destinations.items()
     }
+    alerts = {
+        name: source.model_copy(update={"options": _settle_files(source.options, absolute)})
+        for name, source in settings.alerts.items()
+    }
     playbook = absolute(settings.playbook) if settings.playbook else ""
-    return settings.model_copy(update={"services": services, "destinations": destinations, "playbook": playbook})
+    return settings.model_copy(
+        update={"services": services, "destinations": destinations, "alerts": alerts, "playbook": playbook}
+    )
 
 
 def _settle_files(table: Mapping[str, Any], absolute: Callable[[str], str]) -> dict[str, Any]:

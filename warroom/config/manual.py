@@ -63,6 +63,14 @@ _EXAMPLE: dict[str, Any] = {
             "channel": "#incidents",
         },
     },
+    "alerts": {
+        "prometheus": {
+            "backend": "alertmanager",
+            "service": "checkout-api",
+            "severities": {"page": "critical"},
+            "url": "http://127.0.0.1:9093",
+        },
+    },
     "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},
     "console": {"keys": {"update": "u,f5"}},
 }
@@ -111,7 +119,7 @@ def commented_toml() -> str:
             if isinstance(value, list):
                 for number, entry in enumerate(value):
                     table(f"[[{path}{key}]]", inner, entry, docs=number == 0)
-            elif key == "destinations":
+            elif key in ("destinations", "alerts"):
                 for name, entry in value.items():
                     table(f"[{path}{key}.{name}]", inner, entry)
             else:

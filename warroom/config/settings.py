@@ -134,6 +134,14 @@ class Service(Table):
     again when it ends: { command = ["kubectl", "logs", "-f", "deploy/checkout"], name = "checkout" }."""
 
 
+def _with_options(model: type[Table], table: Any) -> Any:
+    """The table with every key that is not its own gathered under ``options``."""
+    if not isinstance(table, dict):
+        return table
+    own = {key: table[key] for key in model.model_fields if key in table and key != "options"}
+    return {**own, "options": {key: value for key, value in table.items() if key not in own}}
+
+
 class Destination(Table):
     """Where messages go: a chat service, a webhook, a file. Its name is in the table's header."""
 
@@ -156,10 +164,33 @@ class Destination(Table):
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, table: Any) -> Any:
-        if not isinstance(table, dict):
-            return table
-        own = {key: table[key] for key in cls.model_fields if key in table and key != "options"}
-        return {**own, "options": {key: value for key, value in table.items() if key not in own}}
+        return _with_options(cls, table)
+
+
+class AlertSourceTable(Table):
+    """A monitoring system whose alerts wait on the home screen. Its name is in the table's header."""
+
+    name: Annotated[str, toml.TABLE_NAME] = ""
+    """The name in the header."""
+    backend: Name
+    """"alertmanager", "prometheus", or another one of `warroom help alerts`, or the name of an installed plugin."""
+    every: int = Field(30, ge=15, le=300)
+    """How often it is asked, in seconds."""
+    service: Text = ""
+    """The service of an alert that names none."""
+    severities: dict[Text, Key] = Field(default_factory=dict)
+    """The severity an incident begins with, by the source's own word: { page = "critical" }. Without it the
+    playbook's alert rules decide, then the words in common use."""
+    plain_secrets: bool = False
+    """True allows plaintext secrets in this table. It is better to keep them elsewhere."""
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """Every other key is an option of the backend. A secret is given by reference: { env = "NAME" },
+    { file = "path" } or { command = ["pass", "show", "pagerduty"] }."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, table: Any) -> Any:
+        return _with_options(cls, table)
 
 
 class RedactionRule(Table):
@@ -207,6 +238,7 @@ class Settings(Table):
     services: tuple[Service, ...] = ()
     on_call: OnCall | None = None
     destinations: dict[Key, Destination] = Field(default_factory=dict)
+    alerts: dict[Key, AlertSourceTable] = Field(default_factory=dict)
     redaction: Redaction = Field(default_factory=Redaction)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
 

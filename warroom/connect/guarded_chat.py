@@ -7,14 +7,14 @@ Its tracebacks are in the diagnostic log.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from types import NoneType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from warroom import diagnostics
+from warroom.connect.plugin_loop import PluginLoop
 from warroom.connect.plugins import describe, is_ending
 from warroom.connect.ports import Chat, Promises
 from warroom.connect.secret_mask import SecretMask
@@ -30,10 +30,6 @@ CLOSE_S = 2.0
 _MAX_ID = 4096  # characters; a transcript's channel is the path of a file
 
 
-class _Raised(NamedTuple):
-    error: BaseException
-
-
 class GuardedChat:
     """A ``Chat`` whose every method keeps the promises of that protocol, whatever ``chat`` (of ``package``) does.
 
@@ -45,7 +41,7 @@ class GuardedChat:
     def __init__(self, name: str, chat: Chat, mask: SecretMask, package: str = "") -> None:
         self._name = name
         self._package = package
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = PluginLoop(name, package)
         self._remedy = f"Update or remove the package {package or 'of its backend'}."
         self.backend = chat
         self._mask = mask
@@ -154,20 +150,18 @@ class GuardedChat:
         """Close its connections, or give up after ``CLOSE_S``."""
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self._call(lambda: self.backend.close())
+                await self._loop.run(lambda: self.backend.close())
         except BaseException as error:
             if is_ending(error):
                 raise
             if not isinstance(error, WarroomError | TimeoutError):
                 self._log("close", error)
         finally:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._loop = None
+            self._loop.stop()
 
     async def _run(self, call: Callable[[], Awaitable[T]], *kinds: type, sends: bool = True) -> T:
         try:
-            result = await self._call(call)
+            result = await self._loop.run(call)
             if isinstance(result, kinds):
                 return result
             what = f"{self._name} gave no usable answer"
@@ -177,26 +171,6 @@ class GuardedChat:
                 raise
             failure = self._as_ours(error, sends=sends)
         raise failure  # out here, where the plugin's exception, which may hold a secret, is not its context
-
-    async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Await ``call``, on the backend's own event loop if it is another package's."""
-        if self._is_ours:
-            return await call()
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name=f"plugin {self._name}", daemon=True).start()
-
-        async def outcome() -> _Raised | T:
-            try:
-                return await call()
-            except BaseException as error:  # noqa: BLE001 — an interrupt must not end the loop instead of the caller
-                return _Raised(error)
-
-        # A coroutine is scheduled with the caller's context, which holds the current attempt.
-        result = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(outcome(), self._loop))
-        if isinstance(result, _Raised):
-            raise result.error
-        return result
 
     @property
     def _is_ours(self) -> bool:

@@ -24,9 +24,10 @@ class PluginKind:
 
 
 CHAT = PluginKind("warroom.chat", "chat backend")
+ALERTS = PluginKind("warroom.alerts", "alert source")
 KINDS = (
     CHAT,
-    PluginKind("warroom.alerts", "alert source"),
+    ALERTS,
     PluginKind("warroom.paging", "paging service"),
     PluginKind("warroom.status_pages", "status page"),
     PluginKind("warroom.documents", "document store"),

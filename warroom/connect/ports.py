@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from warroom.incident.alerting import Firing
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming
 
@@ -157,4 +159,43 @@ class ChatBackend(Protocol):
 
     def __call__(self, options: Any) -> Chat:
         """Make the backend. Opens no connection."""
+        ...
+
+
+class AlertSource(Protocol):
+    """A monitoring system that says what fires. Polled, on one event loop; opens no connection when it is made.
+
+    Every method raises ``NotSent`` where the service cannot be reached, gives an answer that cannot be read, or
+    asks for a pause (``retry_after`` in seconds), and ``Rejected`` where it refuses. No error contains a secret.
+    """
+
+    async def firing(self) -> Sequence[Firing]:
+        """Return everything that fires now. What is missing has cleared, so a part of it is never returned."""
+        ...
+
+    async def check(self) -> str:
+        """One line for ``warroom doctor``: what answers there. Changes nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class AcknowledgingSource(AlertSource, Protocol):
+    """An alert source that can be told that somebody is on it."""
+
+    async def acknowledge(self, key: str, comment: str) -> str:
+        """Say there that somebody is on the alert ``key``. Repeating it is harmless.
+
+        Returns what was done there, in a few words: "silenced until 14:05 UTC".
+        """
+        ...
+
+
+class SilencingSource(AlertSource, Protocol):
+    """An alert source that can keep quiet about an alert."""
+
+    async def silence(self, key: str, until: datetime, comment: str) -> str:
+        """Silence the alert ``key`` until then. Repeating it is harmless. Returns as ``acknowledge`` does."""
         ...

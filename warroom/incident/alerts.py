@@ -12,6 +12,7 @@ from warroom.incident.commands import CommandContext, required
 from warroom.incident.events import (
     AlertCleared,
     AlertReceived,
+    AlertsAcknowledged,
     Event,
     NewEntry,
 )
@@ -36,6 +37,8 @@ class ReceiveAlert:
     severity: str = ""
     url: str = ""
     labels: dict[str, str] = field(default_factory=dict)
+    group: str = ""
+    group_size: int = 0
 
     def entry(self, context: CommandContext) -> NewEntry:
         """Return the entry to record. Raises ``BadInput`` for an alert without a name."""
@@ -51,6 +54,8 @@ class ReceiveAlert:
             severity=self.severity,
             url=self.url,
             labels=self.labels,
+            group=self.group,
+            group_size=self.group_size,
         )
         if not self.fingerprint:
             return NewEntry(event, context.new_id())
@@ -76,4 +81,29 @@ class ClearAlert:
         return NewEntry(event, outside_id("alert cleared", str(self.alert)))
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        return [self.entry(context)]
+        entry = self.entry(context)
+        return [] if incident.row(entry.id) else [entry]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSourceTold:
+    """Record what the source of alerts of this incident did when it was told that somebody is on them."""
+
+    source: str
+    alerts: tuple[UUID, ...]
+    outcome: str
+    refused: bool = False
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        new = tuple(alert for alert in self.alerts if alert not in told_alerts(incident))
+        if not new:
+            return []
+        event = AlertsAcknowledged(source=self.source, alerts=new, outcome=self.outcome, refused=self.refused)
+        return [NewEntry(event, outside_id("alerts acknowledged", incident.id, *map(str, new)))]
+
+
+def told_alerts(incident: Incident) -> frozenset[UUID]:
+    """The alerts of the incident about which their source has been told, or has refused to be."""
+    events = (row.entry.event for row in incident.rows)
+    return frozenset(alert for event in events if isinstance(event, AlertsAcknowledged) for alert in event.alerts)

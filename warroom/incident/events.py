@@ -66,7 +66,8 @@ class AlertReceived(EventBase):
     """A monitor fired an alert: in the team's stream before a declaration, in the incident's after it.
 
     ``fingerprint`` identifies the alert at its source, ``severity`` is the source's own word. Only the drill player
-    sets ``drill``: no text from outside makes an alert part of a drill.
+    sets ``drill``: no text from outside makes an alert part of a drill. ``group_size`` is how many alerts of
+    ``group`` fired at the source when this one was recorded, 0 if unknown.
     """
 
     kind: Literal["alert"] = "alert"
@@ -80,6 +81,8 @@ class AlertReceived(EventBase):
     severity: str = ""
     url: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
+    group: str = ""
+    group_size: int = 0
 
     @property
     def text(self) -> str:
@@ -99,6 +102,26 @@ class AlertCleared(EventBase):
     @property
     def text(self) -> str:
         return f"{self.name} cleared"
+
+
+class AlertsAcknowledged(EventBase):
+    """The incident's alerts were acknowledged at their source, or the source refused that.
+
+    ``alerts`` are the entries of their ``AlertReceived``, ``outcome`` is what the source did about them.
+    """
+
+    kind: Literal["alerts_acknowledged"] = "alerts_acknowledged"
+    label: ClassVar[str] = "alert source"
+    source: str
+    alerts: tuple[UUID, ...]
+    outcome: str
+    refused: bool = False
+
+    @property
+    def text(self) -> str:
+        many = f"{len(self.alerts)} alerts" if len(self.alerts) != 1 else "the alert"
+        told = f"{self.source} was not told of {many}" if self.refused else f"{self.source} was told of {many}"
+        return f"{told}: {self.outcome}"
 
 
 class Acknowledged(EventBase):
@@ -504,6 +527,7 @@ KnownEvent = Annotated[
     Declared
     | AlertReceived
     | AlertCleared
+    | AlertsAcknowledged
     | Acknowledged
     | RoleAssigned
     | RoleReleased

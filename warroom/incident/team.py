@@ -1,15 +1,22 @@
-"""The team's own stream, folded: waiting alerts, and when each readiness item was last confirmed."""
+"""The team's own stream, folded: alerts, and when each readiness item was last confirmed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from warroom.errors import NotFound
 from warroom.incident.events import AlertCleared, AlertReceived, AlertTaken, Entry, ReadinessConfirmed
 from warroom.incident.identity import short_id
+
+CLEARED_SHOWN = timedelta(minutes=15)
+"""How long a waiting alert that has cleared is still shown: whoever saw it must see what became of it."""
+
+
+CLEARED_KEPT = timedelta(days=1)
+"""How long it can still be declared from or dismissed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +31,42 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackedAlert:
+    """An alert of an alert source that has not cleared there, whatever the team has done with it."""
+
+    alert: Alert
+    taken_at: datetime | None = None
+    """When it became an incident or was dismissed; None while it waits."""
+    incident: str = ""
+    """The incident it became, "" if none."""
+
+    @property
+    def source(self) -> str:
+        """The name of its source in the settings."""
+        return self.alert.event.source
+
+
+@dataclass(frozen=True, slots=True)
 class TeamState:
     """The team's stream, folded. ``ready`` is when each preparation or improvement item was last confirmed.
 
-    ``alerts`` are those waiting; ``received`` is the entries of all there were.
+    ``alerts`` are those waiting; ``tracked`` are those with a fingerprint that have not cleared; ``received`` is
+    the entries of all there were.
     """
 
     version: int = 0
     alerts: dict[UUID, Alert] = field(default_factory=dict)
     ready: dict[str, datetime] = field(default_factory=dict)
     received: frozenset[UUID] = frozenset()
+    tracked: dict[UUID, TrackedAlert] = field(default_factory=dict)
+
+    def shown(self, now: datetime) -> dict[UUID, Alert]:
+        """Return the waiting alerts to show at ``now``: one that has cleared goes after ``CLEARED_SHOWN``."""
+        return {
+            id: alert
+            for id, alert in self.alerts.items()
+            if alert.cleared_at is None or now - alert.cleared_at < CLEARED_SHOWN
+        }
 
     def find_alert(self, text: str) -> Alert:
         """Return the waiting alert with this number or whose id begins with ``text``. Raises ``NotFound``."""
@@ -53,15 +86,28 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
     """Fold ``entries`` into the team, starting from ``base`` if given. An alert seen before is skipped."""
     start = base or TeamState()
     version, alerts, ready, received = start.version, dict(start.alerts), dict(start.ready), set(start.received)
+    tracked = dict(start.tracked)
     for entry in entries:
         version, event = entry.seq, entry.event
         if isinstance(event, AlertReceived) and entry.id not in received:
             received.add(entry.id)
-            alerts[entry.id] = Alert(entry.id, entry.seq, entry.at, event)
+            alerts[entry.id] = alert = Alert(entry.id, entry.seq, entry.at, event)
+            if event.fingerprint:
+                tracked[entry.id] = TrackedAlert(alert)
         elif isinstance(event, AlertTaken):
             alerts.pop(event.alert, None)
-        elif isinstance(event, AlertCleared) and event.alert in alerts:
-            alerts[event.alert] = replace(alerts[event.alert], cleared_at=event.cleared_at or entry.at)
+            if event.alert in tracked:
+                tracked[event.alert] = replace(tracked[event.alert], taken_at=entry.at, incident=event.incident)
+        elif isinstance(event, AlertCleared):
+            tracked.pop(event.alert, None)
+            if event.alert in alerts:
+                alerts[event.alert] = replace(alerts[event.alert], cleared_at=event.cleared_at or entry.at)
         elif isinstance(event, ReadinessConfirmed):
             ready[event.item] = entry.at
-    return TeamState(version, alerts, ready, frozenset(received))
+    alerts = _without_old(alerts, entry.at) if version > start.version else alerts
+    return TeamState(version, alerts, ready, frozenset(received), tracked)
+
+
+def _without_old(alerts: dict[UUID, Alert], now: datetime) -> dict[UUID, Alert]:
+    old = {id for id, one in alerts.items() if one.cleared_at and now - one.cleared_at > CLEARED_KEPT}
+    return {id: one for id, one in alerts.items() if id not in old} if old else alerts

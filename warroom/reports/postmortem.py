@@ -484,7 +484,7 @@ def _source_of(row: TimelineRow) -> str:
     if isinstance(event, EvidencePinned):
         return f"{event.source}:{event.line}" if event.line else event.source
     if isinstance(event, AlertReceived):
-        return event.source
+        return event.url or event.source
     if isinstance(event, ChannelOpened):
         # Not a local file: the document is read on other machines.
         return event.url if event.url.startswith("http") else ""

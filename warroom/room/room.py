@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from warroom.config.settings import Settings
 from warroom.connect.ports import Chat
 from warroom.errors import Conflict, JournalError, NotFound, Refusal, WarroomError
+from warroom.incident.alerting import SourceReport, report_key, same_group, severity_of
 from warroom.incident.alerts import ClearAlert, ReceiveAlert
 from warroom.incident.commands import (
     Command,
@@ -42,7 +43,7 @@ from warroom.incident.presence import LASTS, Presence
 from warroom.incident.readings import Observation
 from warroom.incident.roles import Assign
 from warroom.incident.summary import Summary, summarise
-from warroom.incident.team import TeamState, fold_team
+from warroom.incident.team import Alert, TeamState, fold_team
 from warroom.journal.port import Journal
 from warroom.room.drafts import Drafts, OpenedDraft
 from warroom.room.updates import Preview, Updates
@@ -217,15 +218,16 @@ class WarRoom:
         """Declare an incident; post the declaration to the team's destinations.
 
         ``commander`` gets the role at once. ``alert`` names the team entry that it comes from, which
-        is then taken; the alert of a drill always declares a drill.
+        is then taken, with the other waiting alerts of its group; the alert of a drill always declares a drill.
         """
         declare = _clean(declare)
         context = self._command_context()
-        waiting = self.team().alerts.get(alert) if alert else None
+        team = self.team()
+        waiting = team.alerts.get(alert) if alert else None
         if waiting and waiting.event.drill:
             declare = replace(declare, drill=True)
         if waiting and declare.detected_at is None:
-            fired = waiting.event.fired_at or waiting.at
+            fired = min(waiting.event.fired_at or waiting.at, context.now)  # the source's clock may be ahead
             started = declare.started_at or fired
             declare = replace(declare, started_at=started, detected_at=max(fired, started))
         events = decide(Incident(""), declare, context)
@@ -241,7 +243,8 @@ class WarRoom:
         done = self._append(story, 0)
         if waiting:
             with suppress(WarroomError):  # it is declared, whatever becomes of this: the alert then still waits
-                self._append_team([AlertTaken(alert=waiting.id, incident=incident_id)])
+                taken = same_group(waiting, team)
+                self._append_team([AlertTaken(alert=each, incident=incident_id) for each in taken])
         return done
 
     def execute(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
@@ -355,9 +358,16 @@ class WarRoom:
         """Record that a waiting alert is over."""
         self._append_team([_clean(alert).entry(self._command_context())])
 
-    def dismiss_alert(self, alert: UUID) -> None:
-        """Record that an alert is not an incident."""
-        self._append_team([AlertTaken(alert=alert)])
+    def dismiss_alert(self, *alerts: UUID) -> None:
+        """Record that these alerts are no incident."""
+        self._append_team([AlertTaken(alert=alert) for alert in alerts])
+
+    def alert_severity(self, alert: Alert) -> str:
+        """The severity an incident of this alert begins with; "" if nothing says which."""
+        table = self.settings.alerts.get(alert.event.source)
+        severities = [severity.id for severity in self.playbook.severities]
+        rules = self.playbook.alerts
+        return severity_of(alert, severities, rules.critical, rules.warning, table.severities if table else None)
 
     def record_chat(self, incident_id: str, record_chat: RecordChat) -> Done:
         """Record a chat message, under the name of who wrote it."""
@@ -410,6 +420,20 @@ class WarRoom:
         """What a console measured about an incident last; None if none did."""
         text = self.journal.observation(incident_id)
         return Observation.from_json(text) if text else None
+
+    def save_source_report(self, source: str, report: SourceReport) -> None:
+        """Keep how the last poll of an alert source went, for other processes."""
+        self.journal.save_observation(report_key(source), report.to_json())
+
+    def source_reports(self) -> dict[str, SourceReport]:
+        """How the last poll of each alert source of the settings went, if there was one."""
+        found = {source: self.source_report(source) for source in self.settings.alerts}
+        return {source: report for source, report in found.items() if report}
+
+    def source_report(self, source: str) -> SourceReport | None:
+        """How the last poll of an alert source went; None if there was none."""
+        text = self.journal.observation(report_key(source))
+        return SourceReport.from_json(text) if text else None
 
     # ── presence ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -468,11 +492,24 @@ class WarRoom:
 
     def _append_team(self, new: Sequence[Event | NewEntry]) -> None:
         entries = [item if isinstance(item, NewEntry) else NewEntry(item, self._new_id()) for item in new]
-        events, ids = [entry.event for entry in entries], [entry.id for entry in entries]
+        self.transact_team(lambda team, context: entries)
+
+    def transact_team(
+        self, decided: Callable[[TeamState, CommandContext], Sequence[NewEntry]], *, by: str | None = None
+    ) -> None:
+        """Append what ``decided`` returns to the team's stream, in one transaction; nothing if that is nothing.
+
+        It is called again where another process wrote first. ``by`` as for ``execute``.
+        """
         with self._write_lock:
             for turn in range(RETRIES):
+                team, context = self.team(), self._command_context(by)
+                entries = decided(team, context)
+                if not entries:
+                    return
+                events, ids = [entry.event for entry in entries], [entry.id for entry in entries]
                 try:
-                    self.journal.append(TEAM, self.team().version, events, at=self.clock(), by=self.by, ids=ids)
+                    self.journal.append(TEAM, team.version, events, at=context.now, by=context.by, ids=ids)
                     break
                 except Conflict:
                     if turn == RETRIES - 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from warroom.incident.advice import NextStep, next_steps
+from warroom.incident.alerting import AlertGroup, group_alerts
 from warroom.incident.delivery import Delivery
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
@@ -61,6 +62,8 @@ class HomeSnapshot:
     on_call: str
     stuck: tuple[Delivery, ...]
     at: datetime
+    alerts: tuple[AlertGroup, ...] = ()
+    """The waiting alerts, those that fire first."""
 
 
 def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
@@ -82,4 +85,6 @@ def incident_brief(snapshot: IncidentSnapshot, now: datetime, zone: tzinfo) -> B
 
 def home_snapshot(room: WarRoom) -> HomeSnapshot:
     """What the home screen shows, as it is now."""
-    return HomeSnapshot(tuple(room.summaries()), room.team(), room.on_call(), tuple(room.stuck()), room.clock())
+    team, now = room.team(), room.clock()
+    alerts = tuple(group_alerts(team, room.source_reports(), now))
+    return HomeSnapshot(tuple(room.summaries()), team, room.on_call(), tuple(room.stuck()), now, alerts)

@@ -55,7 +55,7 @@ def list_(context: CliContext, live: bool) -> None:
         ]
         for row in rows
     )
-    waiting = len(room.team().alerts)
+    waiting = sum(alert.cleared_at is None for alert in room.team().alerts.values())
     if waiting:
         output.print_err(f"Unacknowledged alerts: {waiting}. See: warroom alert")
 

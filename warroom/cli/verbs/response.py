@@ -48,7 +48,7 @@ def declare(
     command = Declare(
         service=known.get(service.strip().casefold(), service),
         impact=join_words(impact),
-        severity=pick_severity(room, severity) if severity else "",
+        severity=pick_severity(room, severity) if severity else room.alert_severity(kept) if kept else "",
         started_at=context.moment(started, "--started"),
         detected_at=context.moment(detected, "--detected"),
         drill=drill,

@@ -104,7 +104,8 @@ def alert(
         if not words.strip():
             raise BadInput("The alert's name is empty", "Give it a name: warroom alert NAME")
         room.receive_alert(ReceiveAlert(words, source, service, detail, context.moment(fired, "--fired")))
-    waiting = list(room.team().alerts.values())
+    now = room.clock()
+    waiting = list(room.team().shown(now).values())
     if context.json:
         output.data(
             [
@@ -117,6 +118,11 @@ def alert(
                     "service": kept.event.service,
                     "detail": kept.event.detail,
                     "drill": kept.event.drill,
+                    "severity": kept.event.severity,
+                    "url": kept.event.url,
+                    "labels": kept.event.labels,
+                    "group": kept.event.group,
+                    "cleared_at": kept.cleared_at,
                 }
                 for kept in waiting
             ]
@@ -124,13 +130,12 @@ def alert(
         return
     if not waiting:
         output.print_err("No unacknowledged alerts.")
-    now = room.clock()
     output.table(
         [
             str(kept.number),
             output.when(kept.event.fired_at or kept.at, room.zone, now),
             kept.event.service,
-            ("(drill) " if kept.event.drill else "") + kept.event.text,
+            ("(drill) " if kept.event.drill else "") + kept.event.text + (" (cleared)" if kept.cleared_at else ""),
         ]
         for kept in waiting
     )

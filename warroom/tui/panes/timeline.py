@@ -13,6 +13,7 @@ from textual.content import Content
 from warroom.incident.chat_events import ChannelOpened, ChatMessage
 from warroom.incident.delivery import Delivery, DeliveryState
 from warroom.incident.events import (
+    AlertReceived,
     EntryAmended,
     EntryRetracted,
     ItemChecked,
@@ -27,7 +28,7 @@ from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
 from warroom.tui.widgets.text import join, literal
 
-KIND_WORD = {"acknowledged": "acked"}
+KIND_WORD = {"acknowledged": "acked", "alert source": "source"}
 """What is too long for its column."""
 
 KIND_STYLE = {
@@ -133,6 +134,8 @@ def _kind(row: TimelineRow) -> str:
 def _text(row: TimelineRow) -> str:
     """The row's text without what other columns show: its author, and for an update its number."""
     event, text = row.entry.event, row.text
+    if isinstance(event, AlertReceived):
+        return f"{text} {event.url}".rstrip()
     if isinstance(event, ChatMessage):
         answers = "↳ " if event.thread else ""
         return answers + text.removeprefix(f"{row.by} ({event.via}): ")

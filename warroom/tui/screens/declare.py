@@ -228,7 +228,7 @@ class DeclareScreen(FormScreen):
         # A draft names the alert it was begun from; another one is offered, not pushed over what was typed.
         wanted = self._wanted or kept.get("alert", "")
         alert = _find(alerts, wanted) or (_newest(alerts) if not kept else None)
-        self._begin(alert, len(alerts))
+        self._begin(alert, _count(alerts))
         typed = {name: kept[name] for name in (*FIELDS, "severity") if name in kept}
         if self._wanted and alert:
             typed = {name: text for name, text in typed.items() if name in ("leads", "severity")}
@@ -252,7 +252,8 @@ class DeclareScreen(FormScreen):
             event = alert.event
             values["service"] = event.service
             values["impact"] = (event.detail or event.name).partition("\n")[0]
-            values["started"] = self._typed(event.fired_at or alert.at)
+            values["started"] = self._typed(min(event.fired_at or alert.at, self.context.now()))
+            values["severity"] = self.context.room.alert_severity(alert) or self._worst
         self._start = _Start(values, alert, waiting)
         self.rehearsal = alert.event.drill if alert else self.context.drill_running
 
@@ -316,6 +317,8 @@ class DeclareScreen(FormScreen):
                     gap="  ",
                 )
             )
+            if alert.event.url:
+                lines.append(literal(alert.event.url, "$text-quiet"))
         elif self._start.waiting and not self._start.alert:
             lines.append(Content.styled("An alert is waiting; ^r fills in the form from it", "$text-warning"))
         if self._kept_from:
@@ -427,7 +430,7 @@ class DeclareScreen(FormScreen):
     async def _afresh(self) -> None:
         team = await self.context.run_or_notify(self.context.room.team)
         alerts = dict(team.alerts) if team else {}
-        self._begin(_find(alerts, self._wanted) or _newest(alerts), len(alerts))
+        self._begin(_find(alerts, self._wanted) or _newest(alerts), _count(alerts))
         self._kept_from = ""
         self._fill(self._start.values)
         self.complain("")
@@ -484,4 +487,10 @@ def _find(alerts: Mapping[UUID, Alert], wanted: str) -> Alert | None:
 
 
 def _newest(alerts: Mapping[UUID, Alert]) -> Alert | None:
-    return max(alerts.values(), key=lambda alert: alert.number, default=None)
+    firing = (alert for alert in alerts.values() if alert.cleared_at is None)
+    return max(firing, key=lambda alert: alert.number, default=None)
+
+
+def _count(alerts: Mapping[UUID, Alert]) -> int:
+    """How many alerts wait that have not cleared."""
+    return sum(alert.cleared_at is None for alert in alerts.values())

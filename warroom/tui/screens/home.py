@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
-from uuid import UUID
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -15,7 +13,6 @@ from textual.content import Content
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
 from warroom.incident.summary import Summary
-from warroom.incident.team import Alert
 from warroom.room.snapshot import HomeSnapshot, home_snapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
@@ -67,7 +64,7 @@ class HomeScreen(PaneScreen, NextStepScreen):
     @property
     def has_alert(self) -> bool:
         """Whether an unacknowledged alert is shown."""
-        return self._overview is not None and bool(self._overview.team.alerts)
+        return self._overview is not None and any(not group.cleared for group in self._overview.alerts)
 
     def compose(self) -> ComposeResult:
         yield Bar(id="top")
@@ -134,9 +131,10 @@ class HomeScreen(PaneScreen, NextStepScreen):
 
     def _incidents(self, over: HomeSnapshot, now: datetime) -> list[ListRow]:
         rows: list[ListRow] = []
-        if over.team.alerts:
+        if over.alerts:
             rows.append(ListRow("", Content.styled("Unacknowledged alerts", "$text-warning bold")))
-            for alert, count in _grouped(over):
+            for group in over.alerts:
+                alert = group.newest
                 here = (alert.event.fired_at or alert.at).astimezone(self.context.zone)
                 today = here.date() == now.astimezone(self.context.zone).date()
                 at = f"{here:%H:%M:%S} " if today else f"{here:%d %b %H:%M} "
@@ -144,16 +142,15 @@ class HomeScreen(PaneScreen, NextStepScreen):
                 service = f"{alert.event.service} · " if alert.event.service else ""
                 drill = Content.styled(" DRILL ", DRILL_STYLE) + " " if alert.event.drill else ""
                 words = Content.assemble(
-                    ("! ", "$text-warning bold"),
+                    ("✓ ", "$text-success bold") if group.cleared else ("! ", "$text-warning bold"),
                     (at, "$text-quiet"),
                     drill,
                     literal(service),
-                    literal(alert.event.text, "bold"),
+                    literal(alert.event.text, "$text-quiet" if group.cleared else "bold"),
                 )
-                many = literal(f"×{count}", "$text-accent bold") if count > 1 else None
-                tail = join(
-                    many, literal(f"{age} ago", "$text-quiet"), Content.styled("↵ declare", "$key"), gap="  "
-                )
+                many = literal(f"×{group.count:,}", "$text-accent bold") if group.count > 1 else None
+                since = literal("cleared" if group.cleared else f"{age} ago", "$text-quiet")
+                tail = join(many, since, Content.styled("↵ declare", "$key"), gap="  ")
                 rows.append(ListRow(f"alert:{alert.id.hex}", words, tail))
         live = sorted((row for row in over.summaries if row.open), key=self._rank)
         if live:
@@ -300,8 +297,8 @@ class HomeScreen(PaneScreen, NextStepScreen):
         if over is None:
             return ()
         live = sorted((row for row in over.summaries if row.open), key=self._rank)
-        if over.team.alerts:
-            newest = f"alert:{next(reversed(over.team.alerts)).hex}"
+        if self.has_alert:
+            newest = f"alert:{over.alerts[0].newest.id.hex}"
             return (NextStep("declare", newest, "An alert is waiting: declare an incident"),)
         drill = self.context.drill
         if drill and drill.awaits_declaration and not live:
@@ -388,25 +385,21 @@ class HomeScreen(PaneScreen, NextStepScreen):
         """Dismiss the alert under the cursor, and those that say the same, after a question."""
         kind, _, alert_id = self.query_one("#all", RowList).cursor_id.partition(":")
         over = self._overview
-        alert = over.team.alerts.get(UUID(hex=alert_id)) if kind == "alert" and over else None
-        if alert is None or over is None:
+        groups = over.alerts if kind == "alert" and over else ()
+        group = next((group for group in groups if group.newest.id.hex == alert_id), None)
+        if group is None:
             self.context.notify("Put the cursor on an alert first", "warning")
             return
-        same = [one.id for one in over.team.alerts.values() if _reads(one) == _reads(alert)]
-        room = self.context.room
-
-        def dismiss() -> None:
-            for each in same:
-                room.dismiss_alert(each)
+        alerts, room = group.alerts, self.context.room
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.start(self.context.run_or_notify(dismiss))
+                self.start(self.context.run_or_notify(lambda: room.dismiss_alert(*alerts)))
 
-        times = f" ({len(same)} times)" if len(same) > 1 else ""
+        times = f" ({group.count:,} times)" if group.count > 1 else ""
         question = Confirm(
             "Dismiss an alert",
-            f"{alert.event.text}{times}",
+            f"{group.newest.event.text}{times}",
             no="No, leave it",
             yes="Yes, dismiss it: no incident follows",
         )
@@ -416,17 +409,3 @@ class HomeScreen(PaneScreen, NextStepScreen):
         from warroom.tui.screens.declare import DeclareScreen
 
         self.app.push_screen(DeclareScreen(self.context, self._open_incident, alert))
-
-
-def _reads(alert: Alert) -> tuple[str, str, bool]:
-    """What alerts that say the same have in common."""
-    return alert.event.name, alert.event.service, alert.event.drill
-
-
-def _grouped(over: HomeSnapshot) -> list[tuple[Alert, int]]:
-    """The alerts, the newest first; of those that say the same the newest, with how many there are."""
-    counts = Counter(_reads(alert) for alert in over.team.alerts.values())
-    newest: dict[tuple[str, str, bool], Alert] = {}
-    for alert in reversed(over.team.alerts.values()):
-        newest.setdefault(_reads(alert), alert)
-    return [(alert, counts[key]) for key, alert in newest.items()]
