@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from warroom import diagnostics, toml
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
-from warroom.config.settings import Destination, LogCommand, Settings
+from warroom.config.settings import Destination, LogCommand, ProbeSettings, Settings
 from warroom.config.state import choose_theme, chosen_theme
-from warroom.connect.ports import Chat
+from warroom.connect.ports import Chat, Probe
 from warroom.errors import BadInput, NotFound, SettingsError
 from warroom.incident.delivery import AUDIENCES
 from warroom.incident.playbook import Playbook
@@ -105,6 +105,13 @@ class AppContext:
             raise NotFound(f"There is no destination {toml.plain(name)}")
         return make_chat(destination, self.places, self.environ, secrets=False)
 
+    def probe(self, name: str) -> Probe:
+        """The probe of that name, its secrets looked up now. Opens no connection. Errors as ``chat``."""
+        probe = self.settings.probes.get(name)
+        if probe is None:
+            raise NotFound(f"There is no probe {toml.plain(name)}", toml.allowed(self.settings.probes, name))
+        return make_probe(probe, self.places, self.environ)
+
     @functools.cached_property
     def jobs(self) -> JobRunner:
         """The background work of this process."""
@@ -119,11 +126,14 @@ class AppContext:
         return OutboxWorker(self.room)
 
     def background_jobs(self) -> tuple[Job, ...]:
-        """What a console does in the background, to start with ``jobs``: sends, reads the chat, uses fallbacks."""
+        """What a console does in the background, to start with ``jobs``: sends, reads the chat, uses fallbacks,
+        runs the probes."""
         from warroom.room.fallback import fallback_job
         from warroom.room.inbox import ChatInbox
+        from warroom.room.probe_watch import ProbeWatch
 
-        return self.outbox(), ChatInbox(self.room), fallback_job(self.room)
+        probes = (ProbeWatch(self.room, self.probe, self.jobs.health),) if self.settings.probes else ()
+        return self.outbox(), ChatInbox(self.room), fallback_job(self.room), *probes
 
     def drill_on_demand(self, folder: Path) -> DrillOnDemand:
         """The shipped drill, its logs in ``folder``, for someone who may start it."""
@@ -365,3 +375,17 @@ def make_chat(
         return GuardedChat(destination.name, built.plugin, built.mask, built.package)
     except SettingsError as error:
         raise table.locate(error) from None
+
+
+def make_probe(probe: ProbeSettings, places: AppPaths, environ: Mapping[str, str]) -> Probe:
+    """The probe that these settings describe, guarded, its options checked by its kind's own model.
+
+    Raises ``SettingsError`` with file, table and key; it holds no secret.
+    """
+    from warroom.connect import plugins
+    from warroom.connect.guarded_probe import GuardedProbe
+    from warroom.connect.options import OptionsTable, build_plugin
+
+    table = OptionsTable(("probes", probe.name), probe.options, places.settings, probe.plain_secrets, "kind")
+    built = build_plugin(plugins.PROBES, probe.kind, table, environ)
+    return GuardedProbe(probe.name, built.plugin, built.mask, built.package)

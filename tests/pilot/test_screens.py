@@ -55,7 +55,7 @@ from warroom.incident.delivery import DeliveryState
 from warroom.incident.events import SECTIONS
 from warroom.incident.incident import Tick
 from warroom.incident.investigation import AssignTask
-from warroom.incident.readings import ERRORS, Observation, Reading
+from warroom.incident.readings import ERRORS, Observation, Reading, judged
 from warroom.incident.roles import Assign, HandOver
 from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
@@ -1713,3 +1713,33 @@ async def test_an_action_of_a_pane_works_on_screens_without_that_pane(harness: A
                 assert title in form_title(pilot), key
                 await press(pilot, "escape")
             await press(pilot, "escape")
+
+
+# ── probes ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def probed(harness: AppHarness, incident_id: str, **readings: Reading) -> None:
+    """What the probes of the service measured, by their names."""
+    harness.room.save_observation(incident_id, Observation(harness.clock(), "Bo", readings))
+
+
+async def test_readings_of_all_probes_are_on_the_resolve_screen(harness: AppHarness) -> None:
+    incident_id = harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+    bad, fine = judged(False, "HTTP 503 in 9 ms"), judged(True, "HTTP 200 in 80 ms")
+    probed(harness, incident_id, health=bad, **{"payment-provider": fine})
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id), LARGE) as pilot:
+        await settle(pilot)
+        lines = screen_text(pilot.app).splitlines()
+        (item,) = [line for line in lines if "○ Service health checks passing" in line]
+        assert "! HTTP 503 in 9 ms" in item
+        (other,) = [line for line in lines if "payment-provider" in line]
+        assert "HTTP 200 in 80 ms" in other, "one that verifies no item stands below"
+        assert "Service health checks passing — HTTP 503" in screen_text(pilot.app)
+
+
+async def test_the_state_pane_shows_what_is_measured(harness: AppHarness) -> None:
+    incident_id = harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
+        probed(harness, incident_id, health=judged(False, "HTTP 503 in 9 ms"))
+        await until(pilot, lambda: "health: ! HTTP 503 in 9 ms" in screen_text(pilot.app))
+        assert "Measured" in screen_text(pilot.app)

@@ -207,9 +207,11 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
     environ = {"SLACK_TOKEN": "xoxb-not-a-real-one", "STATUS_HOOK": "https://hooks.example.com/T0/B0"}
     settings = load(file, environ)
     places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
-    assert settings.destinations or settings.team.people
+    assert settings.destinations or settings.team.people or settings.probes
     for destination in settings.destinations.values():
         assert isinstance(wiring.make_chat(destination, places, environ), Chat)
+    for probe in settings.probes.values():
+        wiring.make_probe(probe, places, environ)
 
 
 def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
@@ -222,7 +224,7 @@ def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_block_of_settings_is_one_of_these() -> None:
-    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 4
+    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 5
 
 
 # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────

@@ -61,6 +61,7 @@ def examine(context: CliContext) -> list[Finding]:
     found.append(_try("playbook", lambda: _playbook(settings)))
     found += _journal(places)
     found += background.start(lambda: _destinations(places, settings, context)).result()
+    found += background.start(lambda: _probes(places, settings, context)).result()
     found += _logs(settings)
     found += _theme(places, settings)
     return found
@@ -184,6 +185,22 @@ async def _destinations(places: AppPaths, settings: Settings, context: CliContex
             return Finding(name, "wrong", f"did not answer within {CHECK_S:.0f} s", 1)
 
     return list(await asyncio.gather(*map(check, settings.destinations)))
+
+
+async def _probes(places: AppPaths, settings: Settings, context: CliContext) -> list[Finding]:
+    async def measure(name: str) -> Finding:
+        what = f"probe {name}"
+        try:
+            probe = await asyncio.to_thread(bootstrap.make_probe, settings.probes[name], places, context.environ)
+        except WarroomError as error:
+            return _wrong(what, error)
+        try:
+            reading = await probe.run()
+        finally:
+            await probe.close()
+        return Finding(what, "fine" if reading.speaks == "for" else "look", reading.text)
+
+    return list(await asyncio.gather(*map(measure, settings.probes)))
 
 
 def _logs(settings: Settings) -> Iterator[Finding]:

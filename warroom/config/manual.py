@@ -63,6 +63,14 @@ _EXAMPLE: dict[str, Any] = {
             "channel": "#incidents",
         },
     },
+    "probes": {
+        "health": {
+            "kind": "http",
+            "service": "checkout-api",
+            "url": "https://checkout.example.org/healthz",
+            "latency_ms": 500,
+        },
+    },
     "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},
     "console": {"keys": {"update": "u,f5"}},
 }
@@ -111,7 +119,7 @@ def commented_toml() -> str:
             if isinstance(value, list):
                 for number, entry in enumerate(value):
                     table(f"[[{path}{key}]]", inner, entry, docs=number == 0)
-            elif key == "destinations":
+            elif key in ("destinations", "probes"):
                 for name, entry in value.items():
                     table(f"[{path}{key}.{name}]", inner, entry)
             else:

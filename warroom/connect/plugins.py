@@ -24,6 +24,7 @@ class PluginKind:
 
 
 CHAT = PluginKind("warroom.chat", "chat backend")
+PROBES = PluginKind("warroom.probes", "kind of probe")
 KINDS = (
     CHAT,
     PluginKind("warroom.alerts", "alert source"),
@@ -31,7 +32,7 @@ KINDS = (
     PluginKind("warroom.status_pages", "status page"),
     PluginKind("warroom.documents", "document store"),
     PluginKind("warroom.trackers", "issue tracker"),
-    PluginKind("warroom.probes", "probe"),
+    PROBES,
 )
 """A package registers a plugin in the group of its kind; warroom's own are registered the same way."""
 

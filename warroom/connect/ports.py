@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming
+from warroom.incident.readings import Reading
 
 
 @runtime_checkable
@@ -126,6 +127,21 @@ class Inbox(Protocol):
         one answer holds, the backend pages, at most 2,000 messages a call, and the cursor says where to go on.
         Raises ``NotSent`` where the service cannot be reached or asks for a pause, ``Rejected`` where it refuses.
         """
+        ...
+
+
+class Probe(Protocol):
+    """Something that can be measured. Run by one job at a time, on one event loop."""
+
+    async def run(self) -> Reading:
+        """Measure once. ``incident.readings.judged`` makes the reading; whoever runs the probe notes the time.
+
+        Raises ``WarroomError`` where nothing can be measured: that speaks neither for nor against an item.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
         ...
 
 

@@ -334,7 +334,7 @@ class Check:
         if against and not self.anyway:
             raise Refusal(
                 f"“{item.text}” is contradicted: {against}",
-                "Check the logs first, or use --anyway; the timeline records the evidence.",
+                "Look into it first, or use --anyway; the timeline records the evidence.",
             )
         return [ItemChecked(item=item.id, title=item.text, against=against, evidence=self.evidence.strip())]
 

@@ -403,8 +403,10 @@ class WarRoom:
     # ── observations ──────────────────────────────────────────────────────────────────────────────────────
 
     def save_observation(self, incident_id: str, observation: Observation) -> None:
-        """Keep what this console measured about an incident, for other processes; it replaces the one before."""
-        self.journal.save_observation(incident_id, observation.to_json())
+        """Keep what this console measured about an incident, for other processes, over what was kept before."""
+        with self._write_lock:  # the watches of logs and of probes save side by side
+            observation = observation.over(self.observation(incident_id))
+            self.journal.save_observation(incident_id, observation.to_json())
 
     def observation(self, incident_id: str) -> Observation | None:
         """What a console measured about an incident last; None if none did."""

@@ -67,6 +67,46 @@ def ready(context: CliContext, item: Sequence[str]) -> None:
     output.table(rows)
 
 
+GLYPHS = {"for": "✓", "against": "!", "neither": "?"}
+"""How a reading is marked."""
+
+
+@verb(SECTION, reads=True, example="warroom probes\nwarroom probes health --json")
+@click.argument("name", default="")
+def probes(context: CliContext, name: str) -> None:
+    """Measure every probe of the settings now, and show the readings."""
+    from warroom.room import background
+    from warroom.room.probe_watch import take_all
+
+    room, known = context.room, context.room.settings.probes
+    names = [pick("probe", name, [(one, one) for one in known])] if name else list(known)
+    readings = background.start(lambda: take_all(room, names, context.app.probe)).result()
+    if context.json:
+        output.data(
+            [
+                {
+                    "probe": one,
+                    "kind": known[one].kind,
+                    "service": known[one].service,
+                    "verifies": known[one].verifies or one,
+                    "at": reading.at,
+                    "speaks": reading.speaks,
+                    "text": reading.text,
+                    "value": reading.value,
+                    "unit": reading.unit,
+                }
+                for one, reading in readings.items()
+            ]
+        )
+        return
+    if not names:
+        output.print_err("The settings have no probes. warroom help probes explains them.")
+    output.table(
+        [GLYPHS[reading.speaks], one, known[one].service or "any service", reading.text]
+        for one, reading in readings.items()
+    )
+
+
 @verb(
     SECTION,
     example="warroom alert error_rate_50percent --source alertmanager --service checkout-api\nwarroom alert",
@@ -178,7 +218,7 @@ def help_(context: CliContext, topic: str) -> None:
 @verb(SECTION, reads=True, example="warroom doctor\nwarroom doctor --log")
 @click.option("--log", is_flag=True, help="Show the diagnostic log: where it is, and its last errors.")
 def doctor(context: CliContext, log: bool) -> None:
-    """Check settings, journal, destinations, log files and terminal. Posts nothing."""
+    """Check settings, journal, destinations, probes, log files and terminal. Posts nothing."""
     from warroom.cli.doctor import examine
 
     if log:
