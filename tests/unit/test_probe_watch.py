@@ -14,10 +14,20 @@ from harness.app import AppHarness
 
 from warroom.config.settings import ProbeSettings, Service
 from warroom.errors import SettingsError
-from warroom.incident.commands import Declare, Resolve
-from warroom.incident.readings import ERRORS, KEEP_AGAIN, KEPT, Observation, Reading, judged, worst_of
+from warroom.incident.commands import Declare, RecordFix, Resolve
+from warroom.incident.readings import (
+    ERRORS,
+    FRESH_S,
+    KEEP_AGAIN,
+    KEPT,
+    Observation,
+    Reading,
+    judged,
+    of_last_minute,
+    worst_of,
+)
 from warroom.room.probe_watch import ProbeWatch, take_all
-from warroom.room.snapshot import incident_snapshot
+from warroom.room.snapshot import AFTER_FIX, incident_snapshot
 
 
 @pytest.fixture
@@ -226,3 +236,52 @@ def test_a_reading_of_each_probe_can_be_taken_at_once(harness: AppHarness) -> No
         "slow": "neither",
     }
     assert probes.open == set()
+
+
+# ── before and after a fix ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "worse"),
+    [
+        ({"health": FINE}, {"health": BAD}, "health: HTTP 503 (was: HTTP 200)"),
+        ({"health": BAD}, {"health": BAD}, ""),
+        ({"health": BAD}, {"health": FINE}, ""),
+        ({"health": FINE}, {"health": judged(None, "cannot be measured: ?")}, ""),
+        ({"health": FINE}, {}, ""),
+        ({}, {"health": BAD}, ""),
+        ({ERRORS: of_last_minute(10)}, {ERRORS: of_last_minute(15)}, ""),
+        (
+            {ERRORS: of_last_minute(10)},
+            {ERRORS: of_last_minute(40)},
+            "errors: 40 errors in the last minute (was: 10 errors in the last minute)",
+        ),
+    ],
+)
+def test_what_is_worse_than_before_the_fix_becomes_next(
+    harness: AppHarness, before: dict[str, Reading], after: dict[str, Reading], worse: str
+) -> None:
+    room, incident = harness.room, declare(harness)
+    room.save_observation(incident, Observation(room.clock(), "Bo", before))
+    room.execute(incident, RecordFix("Rolled back"))
+
+    def said() -> str:
+        steps = incident_snapshot(room, incident).next_steps(room.clock())
+        return next((step.text for step in steps if step.text.startswith("Worse")), "")
+
+    assert said() == "", "what was measured before says nothing about the fix"
+    harness.clock.later(60)
+    room.save_observation(incident, Observation(room.clock(), "Bo", after))
+    assert said() == (f"Worse since the fix — {worse}" if worse else "")
+    harness.clock.later(AFTER_FIX.total_seconds())
+    room.save_observation(incident, Observation(room.clock(), "Bo", after))
+    assert said() == "", "the comparison ends"
+
+
+def test_a_reading_that_is_too_old_is_not_what_was_before_the_fix(harness: AppHarness) -> None:
+    room, incident = harness.room, declare(harness)
+    room.save_observation(incident, Observation(room.clock(), "Bo", {"health": FINE}))
+    harness.clock.later(FRESH_S + 1)
+    room.execute(incident, RecordFix("Rolled back"))
+    ((_, fix),) = room.incident(incident).fixes
+    assert fix.measured == {}

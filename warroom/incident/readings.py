@@ -17,6 +17,8 @@ Verdict = Literal["for", "against", "neither"]
 ERRORS = "errors"
 """The name of the probe that counts the errors in the watched logs."""
 
+PER_MINUTE = "errors/min"
+
 FRESH_S = 120
 """For how long a reading speaks for or against an item unless it says otherwise, in seconds."""
 
@@ -47,6 +49,10 @@ class Reading:
     def against(self) -> bool:
         return self.speaks == "against"
 
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether it still speaks for or against an item at ``now``."""
+        return self.at is None or (now - self.at).total_seconds() <= self.fresh_s
+
 
 def judged(ok: bool | None, text: str, value: float | None = None, unit: str = "") -> Reading:
     """What a probe measured: ``ok`` speaks for the item, not ok against it, None neither."""
@@ -70,7 +76,7 @@ def of_errors(by_minute: Sequence[int]) -> Reading:
     was = f" (was {worst}/min)" if worst else ""
     quiet = next((n for n, errors in enumerate(reversed(by_minute)) if errors), len(by_minute))
     if quiet:
-        return Reading(f"no errors in the last {quiet} min{was}", "for")
+        return Reading(f"no errors in the last {quiet} min{was}", "for", 0.0, PER_MINUTE)
     before = max(by_minute[:-1], default=0)
     return of_last_minute(by_minute[-1], f" (was {before}/min)" if before else "")
 
@@ -78,8 +84,32 @@ def of_errors(by_minute: Sequence[int]) -> Reading:
 def of_last_minute(errors: int, was: str = "") -> Reading:
     """The errors in the log in the last minute, read for "no new errors"."""
     if not errors:
-        return Reading("no errors in the last minute", "for")
-    return Reading(f"{errors:,} error{'s' if errors != 1 else ''} in the last minute{was}", "against")
+        return Reading("no errors in the last minute", "for", 0.0, PER_MINUTE)
+    words = f"{errors:,} error{'s' if errors != 1 else ''} in the last minute{was}"
+    return Reading(words, "against", float(errors), PER_MINUTE)
+
+
+Measured = tuple[Verdict, str, float | None]
+"""A reading as an event keeps it: its verdict, text and value."""
+
+MORE_ERRORS = 1.5
+"""How many times the error rate before a fix is worse than before: it is never quite steady."""
+
+
+def worse_than(before: Mapping[str, Measured], readings: Mapping[str, Reading]) -> list[str]:
+    """What is worse than it was ``before``, in words: a reading that has turned against its item, or more errors.
+
+    What was not measured before, or is not now, is left out.
+    """
+    worse = []
+    for name, (spoke, text, value) in before.items():
+        reading = readings.get(name)
+        if reading is None or not reading.against:
+            continue
+        rose = name == ERRORS and value is not None and (reading.value or 0.0) > value * MORE_ERRORS
+        if spoke == "for" or rose:
+            worse.append(f"{name}: {reading.text} (was: {text})")
+    return worse
 
 
 @dataclass(frozen=True, slots=True)

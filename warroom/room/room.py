@@ -23,6 +23,7 @@ from warroom.incident.commands import (
     OpenChannel,
     PostUpdate,
     RecordChat,
+    RecordFix,
     confirm_ready,
     decide,
 )
@@ -39,7 +40,7 @@ from warroom.incident.identity import short_id, uuid7
 from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
 from warroom.incident.presence import LASTS, Presence
-from warroom.incident.readings import Observation
+from warroom.incident.readings import Measured, Observation
 from warroom.incident.roles import Assign
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import TeamState, fold_team
@@ -247,6 +248,8 @@ class WarRoom:
     def execute(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
         """Execute a command; ``by`` is who does it, if not the person at this console."""
         clean = _clean(command)
+        if isinstance(clean, RecordFix):  # the last moment to know how it was before
+            clean = replace(clean, measured=self._measured(incident_id))
         return self._execute(incident_id, lambda _: clean, by)
 
     def _execute(self, incident_id: str, command: Callable[[Incident], Command], by: str | None = None) -> Done:
@@ -412,6 +415,11 @@ class WarRoom:
         """What a console measured about an incident last; None if none did."""
         text = self.journal.observation(incident_id)
         return Observation.from_json(text) if text else None
+
+    def _measured(self, incident_id: str) -> dict[str, Measured]:
+        observation, now = self.observation(incident_id), self.clock()
+        readings = observation.dated() if observation else {}
+        return {name: (one.speaks, one.text, one.value) for name, one in readings.items() if one.is_fresh(now)}
 
     # ── presence ──────────────────────────────────────────────────────────────────────────────────────────
 

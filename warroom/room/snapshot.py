@@ -11,12 +11,15 @@ from warroom.incident.delivery import Delivery
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Item, Playbook
 from warroom.incident.presence import Presence
-from warroom.incident.readings import Observation, Reading, worst_of
+from warroom.incident.readings import Observation, Reading, worse_than, worst_of
 from warroom.incident.summary import Summary
 from warroom.incident.team import TeamState
 from warroom.incident.timing import format_duration
 from warroom.reports.brief import Brief, brief
 from warroom.room.room import WarRoom
+
+AFTER_FIX = timedelta(minutes=15)
+"""For how long after a fix what is measured is compared with what was measured before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,22 @@ class IncidentSnapshot:
 
     def next_steps(self, now: datetime, spike: float | None = None) -> Sequence[NextStep]:
         """What to do at ``now``, the most urgent first. ``spike``: see ``advice.next_steps``."""
-        return next_steps(self.incident, self.playbook, self.deliveries, now, spike)
+        return next_steps(self.incident, self.playbook, self.deliveries, now, spike, self.worse_since_fix(now))
+
+    def worse_since_fix(self, now: datetime) -> list[str]:
+        """What is measured worse than before the last fix, in words; [] once that is ``AFTER_FIX`` ago."""
+        if self.observation is None or not self.incident.fixes:
+            return []
+        entry, fix = self.incident.fixes[-1]
+        row = self.incident.row(entry)
+        if row is None or now - row.entry.at > AFTER_FIX:
+            return []
+        readings = {
+            name: reading
+            for name, reading in self.observation.dated().items()
+            if reading.is_fresh(now) and reading.at and reading.at > row.entry.at
+        }
+        return worse_than(fix.measured, readings)
 
     def reading(self, item_id: str, now: datetime) -> Reading | None:
         """What is measured about a checklist item; None if it has no probe or nothing measures it."""
@@ -61,7 +79,7 @@ def dated(reading: Reading, now: datetime) -> Reading:
     age = now - (reading.at or now)
     if age < timedelta(seconds=1):
         return reading
-    speaks = reading.speaks if age.total_seconds() <= reading.fresh_s else "neither"
+    speaks = reading.speaks if reading.is_fresh(now) else "neither"
     return replace(reading, text=f"{reading.text}, {format_duration(age)} ago", speaks=speaks)
 
 
