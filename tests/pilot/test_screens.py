@@ -1743,3 +1743,16 @@ async def test_the_state_pane_shows_what_is_measured(harness: AppHarness) -> Non
         probed(harness, incident_id, health=judged(False, "HTTP 503 in 9 ms"))
         await until(pilot, lambda: "health: ! HTTP 503 in 9 ms" in screen_text(pilot.app))
         assert "Measured" in screen_text(pilot.app)
+
+
+async def test_readiness_that_is_contradicted_is_confirmed_only_after_a_question(harness: AppHarness) -> None:
+    # Nobody of the harness's team has a phone, an e-mail address or a handle.
+    async with run_console(harness, LARGE) as pilot:
+        home = pilot.app.screen
+        assert isinstance(home, HomeScreen)
+        home.start(home._confirm_ready("contacts"))
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        assert "Confirm it anyway?" in screen_text(pilot.app)
+        assert "contacts" not in harness.room.team().ready
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "contacts" in harness.room.team().ready)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from harness.app import AppHarness
 
+from warroom.bootstrap import open_context
 from warroom.config.settings import ProbeSettings, Service
 from warroom.errors import SettingsError
 from warroom.incident.commands import Declare, RecordFix, Resolve
@@ -236,6 +239,25 @@ def test_a_reading_of_each_probe_can_be_taken_at_once(harness: AppHarness) -> No
         "slow": "neither",
     }
     assert probes.open == set()
+
+
+def test_a_console_runs_the_probes_in_the_background(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[probes.health]\nkind = "command"\ncommand = ["echo", "3 of 3 work"]\n')
+    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    with open_context(file, tmp_path / "data", "Ann", environ=environ) as app:
+        incident = app.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+        app.jobs.start(*(job for job in app.background_jobs() if job.name == "probes"))
+        pause = threading.Event()
+        for _ in range(2000):
+            observation = app.room.observation(incident)
+            if observation:
+                break
+            pause.wait(0.01)
+        assert observation and observation.by == "Ann"
+        reading = observation.readings["health"]
+        assert (reading.text, reading.speaks) == ("3 of 3 work", "for")
+        assert [job.name for job in observation.jobs] == ["probes"]
 
 
 # ── before and after a fix ────────────────────────────────────────────────────────────────────────────────

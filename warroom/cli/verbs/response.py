@@ -8,7 +8,14 @@ import click
 
 from warroom.cli import output
 from warroom.cli.context import CliContext, pick, pick_item, pick_person, pick_role, pick_severity, verb
-from warroom.cli.reporting import deliver, execute, join_words, text_argument, warn_of_unknown_person
+from warroom.cli.reporting import (
+    deliver,
+    execute,
+    join_words,
+    measured_now,
+    text_argument,
+    warn_of_unknown_person,
+)
 from warroom.incident.commands import Acknowledge, Check, Declare, Reopen, Resolve, SetSeverity, SetStatus, Uncheck
 from warroom.incident.playbook import Item
 from warroom.incident.readings import ERRORS, Observation, Reading, of_last_minute, worst_of
@@ -145,11 +152,7 @@ def _readings(context: CliContext, items: Iterable[Item]) -> dict[str, Reading]:
         for name in ([] if incident.drill else settings.probes_of(incident.service))
         if {name, settings.probes[name].verifies} & set(probed.values())
     ]
-    if wanted:
-        from warroom.room import background
-        from warroom.room.probe_watch import take_all
-
-        readings |= background.start(lambda: take_all(context.room, wanted, context.app.probe)).result()
+    readings |= measured_now(context, wanted)
     observation = Observation(context.room.clock(), readings=readings)
     found = {id: worst_of(observation.of_probe(probe)) for id, probe in probed.items()}
     return {id: reading for id, reading in found.items() if reading is not None}
