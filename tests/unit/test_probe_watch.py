@@ -186,6 +186,22 @@ def test_drills_and_resolved_incidents_are_not_measured(harness: AppHarness) -> 
     assert read(harness, drill, "health-checks") is None
 
 
+def test_a_probe_that_hangs_when_the_console_ends_is_ended(harness: AppHarness) -> None:
+    configured(harness, health="")
+    declare(harness)
+    probes = Probes(health=None)
+    watch = ProbeWatch(harness.room, probes.make)
+
+    async def run() -> None:
+        await watch.turn()
+        watch.stop()
+        await asyncio.wait_for(watch.run(), 5)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+    assert probes.open == set()
+
+
 def test_several_probes_that_verify_the_same_item_are_as_good_as_the_worst(harness: AppHarness) -> None:
     configured(harness, health_eu="", health_us="")
     incident = declare(harness)

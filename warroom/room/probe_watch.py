@@ -53,6 +53,8 @@ class ProbeWatch:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._due: dict[str, float] = {}
         self._kept: dict[str, Observation] = {}
+        self._seen = -1
+        self._incidents: list[_Open] = []
 
     async def run(self) -> None:
         """See ``Job``."""
@@ -65,7 +67,7 @@ class ProbeWatch:
                     self.problem = error
                 await self._wakeup.wait(TURN_S)
         finally:
-            await self._let_go(tuple(self._probes))
+            await self._let_go(self._probes.keys() | self._running.keys())
 
     def stop(self) -> None:
         """See ``Job``."""
@@ -86,7 +88,7 @@ class ProbeWatch:
             if name not in self._running and self._due.get(name, now) <= now:
                 self._due[name] = now + self._room.settings.probes[name].every
                 self._running[name] = asyncio.create_task(self._measure(name))
-        await self._let_go((self._probes.keys() | self._readings.keys()) - wanted)
+        await self._let_go((self._probes.keys() | self._running.keys() | self._readings.keys()) - wanted)
         await asyncio.to_thread(self._keep, incidents)
 
     async def settled(self) -> None:
@@ -94,12 +96,17 @@ class ProbeWatch:
         await asyncio.gather(*self._running.values())
 
     def _open(self) -> list[_Open]:
+        count = self._room.change_count()
+        if count == self._seen:
+            return self._incidents
         found = [
             _Open(one.id, self._room.settings.probes_of(one.service))
             for one in self._room.summaries()
             if one.open and not one.drill
         ]
-        return [one for one in found if one.probes]
+        self._incidents = [one for one in found if one.probes]
+        self._seen = count
+        return self._incidents
 
     async def _measure(self, name: str) -> None:
         try:
