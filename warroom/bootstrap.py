@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from warroom import diagnostics, toml
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
-from warroom.config.settings import AlertSourceTable, Destination, LogCommand, Settings
+from warroom.config.settings import AlertSourceTable, Destination, LogCommand, ProbeSettings, Settings
 from warroom.config.state import choose_theme, chosen_theme
-from warroom.connect.ports import Chat
+from warroom.connect.ports import Chat, Probe
 from warroom.errors import BadInput, NotFound, SettingsError
 from warroom.incident.delivery import AUDIENCES
 from warroom.incident.playbook import Playbook
@@ -106,6 +106,13 @@ class AppContext:
             raise NotFound(f"There is no destination {toml.plain(name)}")
         return make_chat(destination, self.places, self.environ, secrets=False)
 
+    def probe(self, name: str) -> Probe:
+        """The probe of that name, its secrets looked up now. Opens no connection. Errors as ``chat``."""
+        probe = self.settings.probes.get(name)
+        if probe is None:
+            raise NotFound(f"There is no probe {toml.plain(name)}", toml.allowed(self.settings.probes, name))
+        return make_probe(probe, self.places, self.environ)
+
     @functools.cached_property
     def jobs(self) -> JobRunner:
         """The background work of this process."""
@@ -120,13 +127,16 @@ class AppContext:
         return OutboxWorker(self.room)
 
     def background_jobs(self) -> tuple[Job, ...]:
-        """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts."""
+        """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts, uses
+        fallbacks, runs the probes."""
         from warroom.room.alert_watch import alert_watches
         from warroom.room.fallback import fallback_job
         from warroom.room.inbox import ChatInbox
+        from warroom.room.probe_watch import ProbeWatch
 
+        probes = (ProbeWatch(self.room, self.probe, self.jobs.health),) if self.settings.probes else ()
         watches = alert_watches(self.room, self.alert_source)
-        return self.outbox(), ChatInbox(self.room), fallback_job(self.room), *watches
+        return self.outbox(), ChatInbox(self.room), fallback_job(self.room), *watches, *probes
 
     def alert_source(self, name: str) -> GuardedAlerts:
         """The alert source of that name, its secrets looked up now. Opens no connection.
@@ -410,3 +420,17 @@ def make_alert_source(source: AlertSourceTable, places: AppPaths, environ: Mappi
     table = OptionsTable(("alerts", source.name), source.options, places.settings, source.plain_secrets)
     built = build_plugin(plugins.ALERTS, source.backend, table, environ)
     return GuardedAlerts(source.name, built.plugin, built.mask, built.package)
+
+
+def make_probe(probe: ProbeSettings, places: AppPaths, environ: Mapping[str, str]) -> Probe:
+    """The probe that these settings describe, guarded, its options checked by its kind's own model.
+
+    Raises ``SettingsError`` with file, table and key; it holds no secret.
+    """
+    from warroom.connect import plugins
+    from warroom.connect.guarded_probe import GuardedProbe
+    from warroom.connect.options import OptionsTable, build_plugin
+
+    table = OptionsTable(("probes", probe.name), probe.options, places.settings, probe.plain_secrets, "kind")
+    built = build_plugin(plugins.PROBES, probe.kind, table, environ)
+    return GuardedProbe(probe.name, built.plugin, built.mask, built.package)

@@ -48,6 +48,9 @@ OURS = (
 )
 """The backends that come with warroom, in the order the README tells them."""
 
+PROBES = ("http", "promql", "command", "tcp", "dns", "tls")
+"""The kinds of probes that come with warroom, in the order the manual tells them."""
+
 AT = datetime(2026, 1, 28, 13, 4, tzinfo=UTC)
 """When the incident of the README happens, at 14:04 in Berlin."""
 
@@ -224,11 +227,11 @@ def setup(name: str) -> str:
     return f"{steps}\n\n```yaml\n{found.manifest}```" if found.manifest else steps
 
 
-def options(name: str) -> str:
-    """The options of a backend, from its model and the docstrings in it."""
-    from warroom.connect.plugins import CHAT, load
+def options(name: str, group: str = "warroom.chat") -> str:
+    """The options of a plugin, from its model and the docstrings in it."""
+    from warroom.connect.plugins import KINDS, load
 
-    return _options(load(CHAT, name).options)
+    return _options(load(next(kind for kind in KINDS if kind.group == group), name).options)
 
 
 def _options(model: type[BaseModel]) -> str:
@@ -302,6 +305,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "declared": ("alerts", declared),
     **{f"alerts {name}": ("alerts", lambda name=name: alert_options(name)) for name in SOURCES},  # type: ignore[misc]
     **{f"options {name}": ("destinations", lambda name=name: options(name)) for name in OURS},  # type: ignore[misc]
+    **{f"probe {name}": ("probes", lambda name=name: options(name, "warroom.probes")) for name in PROBES},  # type: ignore[misc]
 }
 """The generated blocks by the name in their markers, each with its page and its generator."""
 

@@ -56,7 +56,7 @@ from warroom.incident.delivery import DeliveryState
 from warroom.incident.events import SECTIONS
 from warroom.incident.incident import Tick
 from warroom.incident.investigation import AssignTask
-from warroom.incident.readings import ERRORS, Observation, Reading
+from warroom.incident.readings import ERRORS, Observation, Reading, judged
 from warroom.incident.roles import Assign, HandOver
 from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
@@ -1758,3 +1758,46 @@ async def test_the_timeline_shows_an_alerts_link_and_what_its_source_was_told(ha
         await press(pilot, "2")
         text = screen_text(pilot.app)
         assert link in text and "prom was told of the alert: silenced until 14:05 UTC" in text
+
+
+# ── probes ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def probed(harness: AppHarness, incident_id: str, **readings: Reading) -> None:
+    """What the probes of the service measured, by their names."""
+    harness.room.save_observation(incident_id, Observation(harness.clock(), "Bo", readings))
+
+
+async def test_readings_of_all_probes_are_on_the_resolve_screen(harness: AppHarness) -> None:
+    incident_id = harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+    bad, fine = judged(False, "HTTP 503 in 9 ms"), judged(True, "HTTP 200 in 80 ms")
+    probed(harness, incident_id, health=bad, **{"payment-provider": fine})
+    async with run_screen(harness, lambda context: ResolveScreen(context, incident_id), LARGE) as pilot:
+        await settle(pilot)
+        lines = screen_text(pilot.app).splitlines()
+        (item,) = [line for line in lines if "○ Service health checks passing" in line]
+        assert "! HTTP 503 in 9 ms" in item
+        (other,) = [line for line in lines if "payment-provider" in line]
+        assert "HTTP 200 in 80 ms" in other, "one that verifies no item stands below"
+        assert "Service health checks passing — HTTP 503" in screen_text(pilot.app)
+
+
+async def test_the_state_pane_shows_what_is_measured(harness: AppHarness) -> None:
+    incident_id = harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
+    async with in_war_room(harness, incident_id, LARGE) as pilot:
+        probed(harness, incident_id, health=judged(False, "HTTP 503 in 9 ms"))
+        await until(pilot, lambda: "health: ! HTTP 503 in 9 ms" in screen_text(pilot.app))
+        assert "Measured" in screen_text(pilot.app)
+
+
+async def test_readiness_that_is_contradicted_is_confirmed_only_after_a_question(harness: AppHarness) -> None:
+    # Nobody of the harness's team has a phone, an e-mail address or a handle.
+    async with run_console(harness, LARGE) as pilot:
+        home = pilot.app.screen
+        assert isinstance(home, HomeScreen)
+        home.start(home._confirm_ready("contacts"))
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        assert "Confirm it anyway?" in screen_text(pilot.app)
+        assert "contacts" not in harness.room.team().ready
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "contacts" in harness.room.team().ready)

@@ -219,6 +219,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     assert "closed" in do("list").out
     assert "CLOSED" in do("status").out.upper()
     assert "health-checks" in do("playbook").out
+    do("probes")
     do("doctor")
 
     told_by = {row["by"] for row in do("timeline", "--json").json}
@@ -1468,3 +1469,59 @@ def test_a_console_polls_the_sources_of_its_settings_in_the_background(tmp_path:
             seen = again
         (kept,) = home.room.team().alerts.values()
         assert (kept.event.name, kept.event.service, kept.event.source) == ("Disk full", "db", "cron")
+
+
+# ── probes ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def probed(tmp_path: Path) -> CliHarness:
+    """A service whose probe ``health`` reads its exit status from a file."""
+    command = json.dumps(["sh", "-c", f"echo as the file says; exit $(cat {tmp_path}/status)"])
+    (tmp_path / "status").write_text("0")
+    tables = f'[probes.health]\nkind = "command"\ncommand = {command}\n\n[probes.odd]\nkind = "tcp"\nhost = "x"\n'
+    return CliHarness(tmp_path, f"{SETTINGS}\n{tables}")
+
+
+def test_probes_are_listed_with_a_reading_taken_now(probed: CliHarness, tmp_path: Path) -> None:
+    health, odd = probed.run_ok("probes", "--json").json
+    assert (health["probe"], health["speaks"], health["text"]) == ("health", "for", "as the file says")
+    assert odd["speaks"] == "neither" and odd["text"].startswith("cannot be measured: ")
+    assert "[probes.odd] port: missing key" in odd["text"], "with the place of the mistake"
+    (tmp_path / "status").write_text("2")
+    result = probed.run_ok("probes", "health").out
+    assert re.search(r"!  health +any service +exit status 2: as the file says", result)
+    assert "odd" not in result
+
+
+def test_readiness_is_measured_and_not_confirmed_against_what_is_measured(cli_harness: CliHarness) -> None:
+    rows = {row["item"]: row for row in cli_harness.run_ok("ready", "--json").json}
+    assert rows["templates"]["speaks"] == "for" and rows["templates"]["holds"]
+    assert rows["alerts"]["reading"] == "no alert has ever arrived" and not rows["alerts"]["holds"]
+    assert rows["training"]["reading"] is None and rows["training"]["confirmed_at"] is None
+    refused = cli_harness.run("ready", "alerts")
+    assert refused.status == 1 and "is contradicted: no alert has ever arrived" in refused.err
+    assert re.search(r"!  alerts +\d{4}-\d\d-\d\d ", cli_harness.run_ok("ready", "alerts", "--anyway").out)
+    cli_harness.run_ok("ready", "training")
+    cli_harness.now += timedelta(days=91)
+    assert re.search(r"○  training +\d{4}-\d\d-\d\d, expired ", cli_harness.run_ok("ready").out)
+
+
+def test_doctor_measures_each_probe_once(probed: CliHarness) -> None:
+    result = probed.run("doctor")
+    assert re.search(r"✓  probe health +as the file says", result.out)
+    assert re.search(r"✗  probe odd .*\[probes.odd\] port: missing key", result.out)
+    assert result.status == 3
+
+
+def test_an_item_that_its_probe_speaks_for_or_against(probed: CliHarness, tmp_path: Path) -> None:
+    probed.run_ok("declare", "checkout-api", "Card payments fail")
+    (tmp_path / "status").write_text("2")
+    refused = probed.run("check", "health-checks")
+    assert refused.status == 1 and "is contradicted: exit status 2: as the file says" in refused.err
+    assert "exit status 2" in probed.run("resolve").err
+    (tmp_path / "status").write_text("0")
+    probed.run_ok("check", "health-checks")
+    rows = probed.run_ok("timeline", "--json").json
+    assert any("as the file says" in json.dumps(row, ensure_ascii=False) for row in rows), "kept"
+    probed.run_ok("check", "journeys")

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from warroom import diagnostics
 from warroom.errors import NotSaved, WarroomError
 from warroom.incident.commands import Declare
-from warroom.incident.readings import ERRORS, JobHealth, LogStats, Observation, Reading
+from warroom.incident.readings import ERRORS, FRESH_S, JobHealth, LogStats, Observation, Reading
 from warroom.logs.sources.file import FileSource
 from warroom.logs.view import LogView
 from warroom.room import jobs as module
 from warroom.room.jobs import JobRunner, PeriodicJob, Wakeup
 from warroom.room.logwatch import LogWatches
-from warroom.room.snapshot import FRESH, incident_snapshot
+from warroom.room.snapshot import incident_snapshot
 
 WAIT_S = 20.0
 
@@ -131,10 +131,20 @@ def test_a_wakeup_that_comes_before_the_wait_is_not_lost() -> None:
 
 
 texts = st.text(max_size=20)
-readings = st.builds(Reading, texts, st.sampled_from(["for", "against", "neither"]))
+times = st.datetimes(timezones=st.just(UTC))
+readings = st.builds(
+    Reading,
+    texts,
+    st.sampled_from(["for", "against", "neither"]),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    texts,
+    st.none() | times,
+    st.integers(0, 1000),
+    texts,
+)
 observations = st.builds(
     Observation,
-    st.datetimes(timezones=st.just(UTC)),
+    times,
     texts,
     st.dictionaries(texts, readings, max_size=3),
     st.builds(LogStats, st.lists(texts, max_size=3).map(tuple), st.integers(0, 10**9), st.integers(0, 10**9)),
@@ -176,5 +186,5 @@ def test_what_a_console_measures_is_known_to_other_processes(harness: AppHarness
     assert JobHealth(f"log watch {incident_id}") in snapshot.observation.jobs
     reading = snapshot.reading("no-new-errors", room.clock())
     assert reading and reading.against and reading.text.startswith("3 errors in the last minute")
-    later = snapshot.reading("no-new-errors", room.clock() + FRESH + timedelta(minutes=1))
+    later = snapshot.reading("no-new-errors", room.clock() + timedelta(seconds=FRESH_S + 60))
     assert later and later.speaks == "neither" and later.text.endswith("3 min ago"), "too old to count"

@@ -62,6 +62,7 @@ def examine(context: CliContext) -> list[Finding]:
     found += _journal(places)
     found += background.start(lambda: _destinations(places, settings, context)).result()
     found += background.start(lambda: _alert_sources(places, settings, context)).result()
+    found += background.start(lambda: _probes(places, settings, context)).result()
     found += _logs(settings)
     found += _theme(places, settings)
     return found
@@ -203,6 +204,22 @@ async def _check(what: str, name: str, make: Callable[[str], _Checked]) -> Findi
         return _wrong(what, error)
     except TimeoutError:
         return Finding(what, "wrong", f"did not answer within {CHECK_S:.0f} s", 1)
+
+
+async def _probes(places: AppPaths, settings: Settings, context: CliContext) -> list[Finding]:
+    async def measure(name: str) -> Finding:
+        what = f"probe {name}"
+        try:
+            probe = await asyncio.to_thread(bootstrap.make_probe, settings.probes[name], places, context.environ)
+        except WarroomError as error:
+            return _wrong(what, error)
+        try:
+            reading = await probe.run()
+        finally:
+            await probe.close()
+        return Finding(what, "fine" if reading.speaks == "for" else "look", reading.text)
+
+    return list(await asyncio.gather(*map(measure, settings.probes)))
 
 
 def _logs(settings: Settings) -> Iterator[Finding]:

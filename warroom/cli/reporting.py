@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from warroom.incident.commands import Command
     from warroom.incident.delivery import Delivery
     from warroom.incident.incident import TimelineRow
+    from warroom.incident.readings import Reading
     from warroom.room.room import Done
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,6 +39,16 @@ def join_words(words: Sequence[str]) -> str:
 def execute(context: CliContext, command: Command) -> None:
     """Carry out a command on the incident meant, print the entries, wait for what it posts."""
     report_done(context, context.room.execute(context.incident().id, command))
+
+
+def measured_now(context: CliContext, probes: Sequence[str]) -> dict[str, Reading]:
+    """A reading of each of these probes of the settings, taken now, by name."""
+    if not probes:
+        return {}
+    from warroom.room import background
+    from warroom.room.probe_watch import take_all  # asyncio; not for who has no probes
+
+    return background.start(lambda: take_all(context.room, probes, context.app.probe)).result()
 
 
 def report_done(context: CliContext, done: Done) -> None:

@@ -15,6 +15,7 @@ from warroom import toml
 from warroom.config.paths import AppPaths, chosen, expanded, shipped, shown
 from warroom.config.settings import LogCommand, Settings
 from warroom.errors import SettingsError
+from warroom.incident.readings import ERRORS
 
 if TYPE_CHECKING:
     from warroom.incident.playbook import Playbook
@@ -113,6 +114,16 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
             remedy = toml.allowed(others, destination.fallback) if others else "Add another destination."
             wrong = f'"{toml.plain(destination.fallback)}" is not another destination'
             yield toml.Mistake(("destinations", name, "fallback"), wrong, remedy)
+    services = [service.name for service in settings.services]
+    for name, probe in settings.probes.items():
+        if name == ERRORS or probe.verifies == ERRORS:
+            key = "" if name == ERRORS else "verifies"
+            wrong = f'"{ERRORS}" is measured by the console itself, from the logs of the service'
+            yield toml.Mistake(("probes", name, key) if key else ("probes", name), wrong, "Choose another name.")
+        if probe.service and probe.service.casefold() not in map(str.casefold, services):
+            remedy = toml.allowed(services, probe.service) if services else "Add it as [[services]]."
+            wrong = f'"{toml.plain(probe.service)}" is not in [[services]]'
+            yield toml.Mistake(("probes", name, "service"), wrong, remedy)
     for number, name in enumerate(settings.on_call.rotation if settings.on_call else ()):
         if name not in people:
             remedy = toml.allowed(people, name) if people else "Add each person there."
@@ -144,9 +155,19 @@ def _settle(settings: Settings, folder: Path) -> Settings:
         name: source.model_copy(update={"options": _settle_files(source.options, absolute)})
         for name, source in settings.alerts.items()
     }
+    probes = {
+        name: probe.model_copy(update={"options": _settle_files(probe.options, absolute)})
+        for name, probe in settings.probes.items()
+    }
     playbook = absolute(settings.playbook) if settings.playbook else ""
     return settings.model_copy(
-        update={"services": services, "destinations": destinations, "alerts": alerts, "playbook": playbook}
+        update={
+            "services": services,
+            "destinations": destinations,
+            "alerts": alerts,
+            "probes": probes,
+            "playbook": playbook,
+        }
     )
 
 

@@ -71,6 +71,14 @@ _EXAMPLE: dict[str, Any] = {
             "url": "http://127.0.0.1:9093",
         },
     },
+    "probes": {
+        "health": {
+            "kind": "http",
+            "service": "checkout-api",
+            "url": "https://checkout.example.org/healthz",
+            "latency_ms": 500,
+        },
+    },
     "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},
     "console": {"keys": {"update": "u,f5"}},
 }
@@ -119,7 +127,7 @@ def commented_toml() -> str:
             if isinstance(value, list):
                 for number, entry in enumerate(value):
                     table(f"[[{path}{key}]]", inner, entry, docs=number == 0)
-            elif key in ("destinations", "alerts"):
+            elif key in ("destinations", "alerts", "probes"):
                 for name, entry in value.items():
                     table(f"[{path}{key}.{name}]", inner, entry)
             else:

@@ -134,8 +134,8 @@ class Service(Table):
     again when it ends: { command = ["kubectl", "logs", "-f", "deploy/checkout"], name = "checkout" }."""
 
 
-def _with_options(model: type[Table], table: Any) -> Any:
-    """The table with every key that is not its own gathered under ``options``."""
+def gathered(model: type[Table], table: Any) -> Any:
+    """A table of a plugin with every key that is not the ``model``'s own under ``options``."""
     if not isinstance(table, dict):
         return table
     own = {key: table[key] for key in model.model_fields if key in table and key != "options"}
@@ -164,7 +164,7 @@ class Destination(Table):
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, table: Any) -> Any:
-        return _with_options(cls, table)
+        return gathered(cls, table)
 
 
 class AlertSourceTable(Table):
@@ -190,7 +190,33 @@ class AlertSourceTable(Table):
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, table: Any) -> Any:
-        return _with_options(cls, table)
+        return gathered(cls, table)
+
+
+class ProbeSettings(Table):
+    """Something to measure while an incident is open, and its kind's options. Its name is in the table's header."""
+
+    name: Annotated[str, toml.TABLE_NAME] = ""
+    """The name in the header: a checklist item of the playbook names it by probe = "NAME"."""
+    kind: Name
+    """"http", "promql", "command", "tcp", "dns", "tls", or the name of an installed plugin."""
+    service: Text = ""
+    """The service it is about: it is measured in that service's incidents only. Without it in every incident."""
+    verifies: Text = ""
+    """The probe of the playbook that it stands for, such as "health", if its own name is another: several services
+    can each have one. Where several measure the same, the worst result counts."""
+    every: int = Field(15, ge=5, le=300)
+    """How often it is measured, in seconds."""
+    plain_secrets: bool = False
+    """True allows plaintext secrets in this table. It is better to keep them elsewhere."""
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """Every other key is an option of the kind; see warroom help probes. A secret is given by reference, as for a
+    destination."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, table: Any) -> Any:
+        return gathered(cls, table)
 
 
 class RedactionRule(Table):
@@ -239,6 +265,7 @@ class Settings(Table):
     on_call: OnCall | None = None
     destinations: dict[Key, Destination] = Field(default_factory=dict)
     alerts: dict[Key, AlertSourceTable] = Field(default_factory=dict)
+    probes: dict[Key, ProbeSettings] = Field(default_factory=dict)
     redaction: Redaction = Field(default_factory=Redaction)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
 
@@ -248,6 +275,13 @@ class Settings(Table):
         full = [p for p in self.team.people if p.name.casefold() == wanted]
         first = [p for p in self.team.people if p.name.casefold().split()[0] == wanted]
         return full[0] if full else first[0] if len(first) == 1 else None
+
+    def probes_of(self, service: str) -> tuple[str, ...]:
+        """The names of the probes that are measured in an incident of ``service``; case does not matter."""
+        known = service.casefold()
+        return tuple(
+            name for name, probe in self.probes.items() if not probe.service or probe.service.casefold() == known
+        )
 
     def person_on_call(self, at: datetime) -> str | None:
         """Who is on call at ``at`` (any zone); None without a rotation, or before its first turn."""

@@ -90,6 +90,8 @@ class HttpResponse:
     ``x-oauth-scopes``. Names in lower case."""
     redirects_to: str = ""
     """The host of the Location header. The host alone: the rest can repeat a secret address."""
+    body: bytes = field(default=b"", repr=False, compare=False)
+    """The body as it came, to search in. Not to be shown: it may repeat a secret of the request."""
     elapsed_s: float = field(default=0.0, compare=False)
     """Seconds from the start of the request to the last byte of the answer."""
 
@@ -242,6 +244,7 @@ class HttpClient:
                 if "ratelimit" in name.replace("rate-limit", "ratelimit") or name == "x-oauth-scopes"
             },
             self._redirect_host(response),
+            body,
             time.monotonic() - begun,
         )
 

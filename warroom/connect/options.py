@@ -43,6 +43,8 @@ class OptionsTable:
     file: Path
     plain_secrets: bool = False
     """Whether the table itself may contain secrets in plaintext."""
+    chosen_by: str = "backend"
+    """The key that names the plugin."""
 
     @property
     def header(self) -> str:
@@ -78,7 +80,7 @@ def build_plugin(
     try:
         plugin = load(kind, name)
     except SettingsError as error:
-        raise table.locate(error, "backend") from None
+        raise table.locate(error, table.chosen_by) from None
     fields = plugin.options.model_fields
     secret = [name for name, field in fields.items() if _is_secret(field.annotation)]
     try:

@@ -25,6 +25,7 @@ class PluginKind:
 
 CHAT = PluginKind("warroom.chat", "chat backend")
 ALERTS = PluginKind("warroom.alerts", "alert source")
+PROBES = PluginKind("warroom.probes", "kind of probe")
 KINDS = (
     CHAT,
     ALERTS,
@@ -32,7 +33,7 @@ KINDS = (
     PluginKind("warroom.status_pages", "status page"),
     PluginKind("warroom.documents", "document store"),
     PluginKind("warroom.trackers", "issue tracker"),
-    PluginKind("warroom.probes", "probe"),
+    PROBES,
 )
 """A package registers a plugin in the group of its kind; warroom's own are registered the same way."""
 

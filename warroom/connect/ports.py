@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from warroom.incident.alerting import Firing
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming
+from warroom.incident.readings import Reading
 
 
 @runtime_checkable
@@ -145,6 +146,21 @@ class Inbox(Protocol):
 
         A backend that pushes only with certain options or packages has an attribute ``pushes``: whether it does.
         """
+        ...
+
+
+class Probe(Protocol):
+    """Something that can be measured. Run by one job at a time, on one event loop."""
+
+    async def run(self) -> Reading:
+        """Measure once. ``incident.readings.judged`` makes the reading; whoever runs the probe notes the time.
+
+        Raises ``WarroomError`` where nothing can be measured: that speaks neither for nor against an item.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
         ...
 
 

@@ -37,16 +37,20 @@ def next_steps(
     deliveries: Sequence[Delivery],
     now: datetime,
     spike: float | None = None,
+    worse: Sequence[str] = (),
 ) -> list[NextStep]:
     """All that is worth doing now, most urgent first; the first is the ``Next`` line. Never empty.
 
     ``spike``: how many times their usual rate the errors in a log have reached, if no one has looked yet.
+    ``worse``: what is worse than it was before the last fix.
     """
     if incident.status == "closed":
         return [NextStep("home", "", f"{incident.id} is closed")]
     steps = list(_deliveries(deliveries))
     if spike:
         steps.append(NextStep("pane_logs", "", f"Check the log: errors are at {spike:.0f}× the last hour", "soon"))
+    if worse and incident.open:
+        steps.append(NextStep("pane_state", "", f"Worse since the fix — {'; '.join(worse)}", "late"))
     steps += _while_open(incident, playbook, now) if incident.open else _afterwards(incident, playbook)
     rank = {"overdue": 0, "late": 1, "soon": 2, "calm": 3}
     return sorted(steps, key=lambda step: rank[step.urgency])  # stable: within an urgency in the order above

@@ -42,6 +42,7 @@ from warroom.incident.events import (
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
+from warroom.incident.readings import Measured
 
 INCIDENT_LISTS = ("detection", "investigation", "resolution", "recovery", "post_incident")
 """The checklists that are worked once per incident; the others belong to the team."""
@@ -334,7 +335,7 @@ class Check:
         if against and not self.anyway:
             raise Refusal(
                 f"“{item.text}” is contradicted: {against}",
-                "Check the logs first, or use --anyway; the timeline records the evidence.",
+                "Look into it first, or use --anyway; the timeline records the evidence.",
             )
         return [ItemChecked(item=item.id, title=item.text, against=against, evidence=self.evidence.strip())]
 
@@ -378,17 +379,21 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class RecordFix:
-    """Record a fix; a temporary one adds an action item for the permanent fix."""
+    """Record a fix; a temporary one adds an action item for the permanent fix.
+
+    ``measured`` is what the probes measure before the fix shows, by their names.
+    """
 
     words: str
     temporary: bool = False
     rollback: str = ""
+    measured: Mapping[str, Measured] = field(default_factory=dict)
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        words = required(self.words, "The fix")
+        words, measured = required(self.words, "The fix"), dict(self.measured)
         rollback = self.rollback.strip()
         if not self.temporary:
-            return [FixRecorded(words=words, temporary=False, rollback=rollback)]
+            return [FixRecorded(words=words, temporary=False, rollback=rollback, measured=measured)]
         lead = incident.roles.get("technical_lead")
         due = context.today + timedelta(days=PERMANENT_FIX_DAYS)
         action = NewEntry(
@@ -399,7 +404,8 @@ class RecordFix:
             ),
             context.new_id(),
         )
-        return [FixRecorded(words=words, temporary=True, rollback=rollback, action=action.id), action]
+        fix = FixRecorded(words=words, temporary=True, rollback=rollback, action=action.id, measured=measured)
+        return [fix, action]
 
 
 @dataclass(frozen=True, slots=True)

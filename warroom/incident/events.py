@@ -17,6 +17,7 @@ from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostReroute
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
+from warroom.incident.readings import Measured
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
 Milestone = Literal["started", "detected", "declared", "acknowledged", "mitigated", "resolved"]
@@ -314,7 +315,8 @@ class TaskDone(EventBase):
 class FixRecorded(EventBase):
     """A fix was made. A temporary one has an ``action`` item for the permanent one.
 
-    ``action`` is an entry id; in journals before version 3 the number of the action item (``A1``).
+    ``action`` is an entry id; in journals before version 3 the number of the action item (``A1``). ``measured`` is
+    what the probes measured just before, by their names.
     """
 
     kind: Literal["fix"] = "fix"
@@ -322,6 +324,7 @@ class FixRecorded(EventBase):
     temporary: bool
     rollback: str = ""
     action: UUID | str = ""
+    measured: dict[str, Measured] = Field(default_factory=dict)
 
     def describe(self, number: str) -> str:
         sort = "temporary" if self.temporary else "permanent"

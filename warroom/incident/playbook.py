@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -100,13 +101,15 @@ class Item(_Value):
     """One thing to tick. Its id is unique over the playbook.
 
     ``done_by`` names the fact that ticks it by itself (``FACTS``), "" if only a person can; ``probe`` the probe
-    of the settings that can verify it, "" if none.
+    of the settings that can verify it, "" if none. ``valid_days`` is for how long the confirmation of a readiness
+    item holds, 0 for ``nudges.readiness_days``.
     """
 
     id: Id
     text: Words
     done_by: Ref = ""
     probe: Ref = ""
+    valid_days: Minutes = 0
 
 
 class Checklist(_Value):
@@ -202,6 +205,7 @@ class Nudges(_Value):
     postmortem_hours: Span = 48
     actions_review_days: Span = 7
     drill_days: Span = 90
+    readiness_days: Span = 90
 
 
 class Playbook(_Value):
@@ -276,6 +280,10 @@ class Playbook(_Value):
             item for item in self.items if all(any(own.startswith(word) for own in _words(item)) for word in words)
         )
         return exact or begins or means
+
+    def ready_until(self, item: Item, confirmed_at: datetime) -> datetime:
+        """Until when a readiness item holds that was true at ``confirmed_at``."""
+        return confirmed_at + timedelta(days=item.valid_days or self.nudges.readiness_days)
 
     def ticked_by(self, fact: str) -> tuple[Item, ...]:
         """The items a fact ticks by itself."""

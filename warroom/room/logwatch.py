@@ -1,23 +1,19 @@
-"""Watches the logs of incidents' services, whatever screen is shown, and measures their probes."""
+"""Watches the logs of incidents' services, whatever screen is shown, and measures their errors."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 
 from warroom.errors import WarroomError
-from warroom.incident.readings import ERRORS, LogStats, Observation, Reading, of_errors
+from warroom.incident.readings import ERRORS, KEEP_AGAIN, LogStats, Observation, Reading, of_errors
 from warroom.logs.view import LogView
 from warroom.room.jobs import JobRunner, PeriodicJob
 from warroom.room.room import WarRoom
 
 OBSERVE_S = 5.0
 """How often what is measured is compared with what was kept, in seconds."""
-
-KEEP_AGAIN = timedelta(seconds=30)
-"""How often an unchanged observation is stored again, so that its age shows that a console is still watching."""
 
 AttachLogs = Callable[[LogView, str], None]
 """Has a view read the logs of a service, given by its name."""

@@ -24,6 +24,7 @@ from warroom.incident.commands import (
     OpenChannel,
     PostUpdate,
     RecordChat,
+    RecordFix,
     confirm_ready,
     decide,
 )
@@ -40,7 +41,7 @@ from warroom.incident.identity import short_id, uuid7
 from warroom.incident.incident import Incident, fold
 from warroom.incident.playbook import Playbook
 from warroom.incident.presence import LASTS, Presence
-from warroom.incident.readings import Observation
+from warroom.incident.readings import Measured, Observation
 from warroom.incident.roles import Assign
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import Alert, TeamState, fold_team
@@ -250,6 +251,8 @@ class WarRoom:
     def execute(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
         """Execute a command; ``by`` is who does it, if not the person at this console."""
         clean = _clean(command)
+        if isinstance(clean, RecordFix):  # the last moment to know how it was before
+            clean = replace(clean, measured=self._measured(incident_id))
         return self._execute(incident_id, lambda _: clean, by)
 
     def _execute(self, incident_id: str, command: Callable[[Incident], Command], by: str | None = None) -> Done:
@@ -413,8 +416,10 @@ class WarRoom:
     # ── observations ──────────────────────────────────────────────────────────────────────────────────────
 
     def save_observation(self, incident_id: str, observation: Observation) -> None:
-        """Keep what this console measured about an incident, for other processes; it replaces the one before."""
-        self.journal.save_observation(incident_id, observation.to_json())
+        """Keep what this console measured about an incident, for other processes, over what was kept before."""
+        with self._write_lock:  # the watches of logs and of probes save side by side
+            observation = observation.over(self.observation(incident_id))
+            self.journal.save_observation(incident_id, observation.to_json())
 
     def observation(self, incident_id: str) -> Observation | None:
         """What a console measured about an incident last; None if none did."""
@@ -434,6 +439,11 @@ class WarRoom:
         """How the last poll of an alert source went; None if there was none."""
         text = self.journal.observation(report_key(source))
         return SourceReport.from_json(text) if text else None
+
+    def _measured(self, incident_id: str) -> dict[str, Measured]:
+        observation, now = self.observation(incident_id), self.clock()
+        readings = observation.dated() if observation else {}
+        return {name: (one.speaks, one.text, one.value) for name, one in readings.items() if one.is_fresh(now)}
 
     # ── presence ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.alerting import AlertGroup, group_alerts
 from warroom.incident.delivery import Delivery
 from warroom.incident.incident import Incident
-from warroom.incident.playbook import Playbook
+from warroom.incident.playbook import Item, Playbook
 from warroom.incident.presence import Presence
-from warroom.incident.readings import Observation, Reading
+from warroom.incident.readings import Observation, Reading, worse_than, worst_of
 from warroom.incident.summary import Summary
 from warroom.incident.team import TeamState
 from warroom.incident.timing import format_duration
 from warroom.reports.brief import Brief, brief
 from warroom.room.room import WarRoom
 
-FRESH = timedelta(minutes=2)
-"""How long a stored observation speaks for or against an item; an older one is only shown."""
+AFTER_FIX = timedelta(minutes=15)
+"""For how long after a fix what is measured is compared with what was measured before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,50 @@ class IncidentSnapshot:
 
     def next_steps(self, now: datetime, spike: float | None = None) -> Sequence[NextStep]:
         """What to do at ``now``, the most urgent first. ``spike``: see ``advice.next_steps``."""
-        return next_steps(self.incident, self.playbook, self.deliveries, now, spike)
+        return next_steps(self.incident, self.playbook, self.deliveries, now, spike, self.worse_since_fix(now))
+
+    def worse_since_fix(self, now: datetime) -> list[str]:
+        """What is measured worse than before the last fix, in words; [] once that is ``AFTER_FIX`` ago."""
+        if self.observation is None or not self.incident.fixes:
+            return []
+        entry, fix = self.incident.fixes[-1]
+        row = self.incident.row(entry)
+        if row is None or now - row.entry.at > AFTER_FIX:
+            return []
+        readings = {
+            name: reading
+            for name, reading in self.observation.dated().items()
+            if reading.is_fresh(now) and reading.at and reading.at > row.entry.at
+        }
+        return worse_than(fix.measured, readings)
 
     def reading(self, item_id: str, now: datetime) -> Reading | None:
         """What is measured about a checklist item; None if it has no probe or nothing measures it."""
         probe = self.playbook.item(item_id).probe
         if not probe or self.observation is None:
             return None
-        reading = self.observation.readings.get(probe)
-        age = now - self.observation.at
-        if reading is None or age < timedelta(seconds=1):
-            return reading
-        text = f"{reading.text}, {format_duration(age)} ago"
-        return Reading(text, reading.speaks if age <= FRESH else "neither")
+        return worst_of(dated(reading, now) for reading in self.observation.of_probe(probe))
+
+    def other_readings(self, items: Iterable[Item], now: datetime) -> list[tuple[str, Reading]]:
+        """What is measured that verifies none of these items: the name of each probe and its reading, bad first."""
+        if self.observation is None:
+            return []
+        shown = {item.probe for item in items if item.probe}
+        found = [
+            (name, dated(reading, now))
+            for name, reading in self.observation.dated().items()
+            if not shown & {name, reading.verifies}
+        ]
+        return sorted(found, key=lambda one: (not one[1].against, one[0]))
+
+
+def dated(reading: Reading, now: datetime) -> Reading:
+    """A reading with its age in words; one that is too old speaks neither for nor against an item."""
+    age = now - (reading.at or now)
+    if age < timedelta(seconds=1):
+        return reading
+    speaks = reading.speaks if reading.is_fresh(now) else "neither"
+    return replace(reading, text=f"{reading.text}, {format_duration(age)} ago", speaks=speaks)
 
 
 @dataclass(frozen=True, slots=True)

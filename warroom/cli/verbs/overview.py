@@ -130,8 +130,9 @@ def _observed(observation: Observation | None, now: datetime) -> Iterator[list[s
     if observation is None:
         return
     whose = f"{observation.by}'s console, {timing.format_duration(now - observation.at)} ago"
-    for name, reading in observation.readings.items():
-        yield [name.capitalize(), f"{reading.text} ({whose})"]
+    for name, reading in observation.dated().items():
+        age = timing.format_duration(now - (reading.at or observation.at))
+        yield [name.capitalize(), f"{reading.text} ({observation.by}'s console, {age} ago)"]
     failing = [job for job in observation.jobs if job.problem]
     for job in failing:
         yield [f"Job {job.name}", f"{job.problem} ({whose})"]

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
 from warroom.cli import output
 from warroom.cli.context import CliContext, pick, pick_item, pick_person, pick_role, pick_severity, verb
-from warroom.cli.reporting import deliver, execute, join_words, text_argument, warn_of_unknown_person
+from warroom.cli.reporting import (
+    deliver,
+    execute,
+    join_words,
+    measured_now,
+    text_argument,
+    warn_of_unknown_person,
+)
 from warroom.incident.commands import Acknowledge, Check, Declare, Reopen, Resolve, SetSeverity, SetStatus, Uncheck
-from warroom.incident.readings import of_last_minute
+from warroom.incident.playbook import Item
+from warroom.incident.readings import ERRORS, Observation, Reading, of_last_minute, worst_of
 from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release
 
 SECTION = "Run the incident"
@@ -115,25 +123,49 @@ def accept(context: CliContext, role: str) -> None:
 
 @verb(SECTION, example="warroom check health")
 @text_argument("item", "ITEM")
-@click.option("--anyway", is_flag=True, help="Check it even if the logs contradict it; the timeline records that.")
+@click.option(
+    "--anyway", is_flag=True, help="Check it even if it is contradicted; the timeline records the evidence."
+)
 @click.option("--seen", default="", metavar="TEXT", help="How you know; the timeline records it.")
 def check(context: CliContext, item: Sequence[str], anyway: bool, seen: str) -> None:
     """Check a checklist item, by its id or a few words of it."""
     chosen = pick_item(context.room, join_words(item))
-    execute(context, Check(chosen, _against(context, [chosen]).get(chosen, ""), anyway, seen))
+    reading = _readings(context, [context.room.playbook.item(chosen)]).get(chosen)
+    said = {reading.speaks: reading.text} if reading else {}
+    execute(context, Check(chosen, said.get("against", ""), anyway, seen or said.get("for", "")))
 
 
-def _against(context: CliContext, items: Iterable[str] | None = None) -> dict[str, str]:
-    """What the service's log files show now against checklist items (default: the recovery's), by item."""
-    recovery = context.room.playbook.checklists["recovery"].items
-    wanted = [item for item in recovery if item.probe == "errors" and (items is None or item.id in items)]
-    if not wanted:
-        return {}
+def _against(context: CliContext) -> dict[str, str]:
+    """What is measured now against items of the recovery, by item."""
+    readings = _readings(context, context.room.playbook.checklists["recovery"].items)
+    return {id: reading.text for id, reading in readings.items() if reading.against}
+
+
+def _readings(context: CliContext, items: Iterable[Item]) -> dict[str, Reading]:
+    """What is measured now about these items, by item: by the probes of the service, and in its log files."""
+    probed = {item.id: item.probe for item in items if item.probe}
+    incident = context.incident()
+    readings = dict(_errors(context, incident.service)) if ERRORS in probed.values() else {}
+    settings = context.room.settings
+    wanted = [
+        name
+        for name in ([] if incident.drill else settings.probes_of(incident.service))
+        if {name, settings.probes[name].verifies} & set(probed.values())
+    ]
+    readings |= measured_now(context, wanted)
+    observation = Observation(context.room.clock(), readings=readings)
+    found = {id: worst_of(observation.of_probe(probe)) for id, probe in probed.items()}
+    return {id: reading for id, reading in found.items() if reading is not None}
+
+
+def _errors(context: CliContext, service: str) -> Iterator[tuple[str, Reading]]:
+    """The errors in the service's log files, where they can be counted."""
     from warroom.logs.recent_errors import errors_in_last_minute
 
-    logs = [log for log in context.app.service_logs(context.incident().service) if isinstance(log, str)]
+    logs = [log for log in context.app.service_logs(service) if isinstance(log, str)]
     errors = errors_in_last_minute(logs, context.room.clock(), context.room.zone)
-    return {item.id: of_last_minute(errors).text for item in wanted} if errors else {}
+    if errors is not None:
+        yield ERRORS, of_last_minute(errors)
 
 
 @verb(SECTION, example="warroom uncheck health-checks")

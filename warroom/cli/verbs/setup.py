@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
 import click
 
 from warroom.cli import output, stdin
 from warroom.cli.context import CliContext, data_folder, pick, verb
-from warroom.cli.reporting import join_words, text_argument
+from warroom.cli.reporting import join_words, measured_now, text_argument
 from warroom.config.paths import AppPaths, write_atomically
 from warroom.errors import BadInput, Refusal, SettingsError, WarroomError
 from warroom.incident.alerts import ReceiveAlert
 
-SECTION = "Setup"
+if TYPE_CHECKING:
+    from warroom.room.readiness import ReadyItem
 
-READINESS = ("preparation", "improvement")
-"""The checklists that belong to the team, not to an incident."""
+SECTION = "Setup"
 
 
 @verb(SECTION, example="warroom init\nwarroom init --path team/settings.toml")
@@ -45,26 +47,90 @@ def init(context: CliContext, path: str | None) -> None:
 
 @verb(SECTION, reads=True, example="warroom ready\nwarroom ready runbooks")
 @text_argument("item", "ITEM", required=False)
-def ready(context: CliContext, item: Sequence[str]) -> None:
-    """Show the readiness checklist, or confirm one of its items for today."""
+@click.option("--anyway", is_flag=True, help="Confirm it even if it is contradicted by what is measured.")
+def ready(context: CliContext, item: Sequence[str], anyway: bool) -> None:
+    """Show the readiness checklist, measured now, or confirm one of its items for today."""
+    from warroom.room.readiness import own_probes, readiness
+
     room = context.room
-    items = [i for name in READINESS for i in room.playbook.checklists[name].items]
+    readings = measured_now(context, own_probes(room))
+    items = readiness(room, readings)
     if item:
-        known_items = [(i.id, i.text) for i in items]
+        known_items = [(i.item.id, i.item.text) for i in items]
         chosen = pick(
             "readiness item", join_words(item), known_items, where="See: warroom ready.", abbreviated=False
         )
+        (found,) = [i for i in items if i.item.id == chosen]
+        if found.reading and found.reading.against and not anyway:
+            wrong = f"“{found.item.text}” is contradicted: {found.reading.text}"
+            raise Refusal(wrong, "Put it right first, or use --anyway.")
         room.confirm_ready(chosen)
-        items = [i for i in items if i.id == chosen]
-    known = room.team().ready
+        items = [i for i in readiness(room, readings) if i.item.id == chosen]
+    now = room.clock()
     if context.json:
-        output.data([{"item": i.id, "text": i.text, "confirmed_at": known.get(i.id)} for i in items])
+        output.data(
+            [
+                {
+                    "item": i.item.id,
+                    "text": i.item.text,
+                    "holds": i.holds(now),
+                    "confirmed_at": i.confirmed_at,
+                    "holds_until": i.holds_until,
+                    "speaks": i.reading.speaks if i.reading else None,
+                    "reading": i.reading.text if i.reading else None,
+                }
+                for i in items
+            ]
+        )
         return
-    rows = []
-    for i in items:
-        at = known.get(i.id)
-        rows.append(["✓" if at else "○", i.id, f"{at.astimezone(room.zone):%Y-%m-%d}" if at else "never", i.text])
-    output.table(rows)
+    output.table([*_ready_row(i, now, room.zone)] for i in items)
+
+
+def _ready_row(ready: ReadyItem, now: datetime, zone: tzinfo) -> Iterator[str]:
+    """Whether it holds, when it was last confirmed, what is measured."""
+    against = ready.reading is not None and ready.reading.against
+    yield "!" if against else "✓" if ready.holds(now) else "○"
+    yield ready.item.id
+    last = f"{ready.confirmed_at.astimezone(zone):%Y-%m-%d}" if ready.confirmed_at else "never"
+    yield f"{last}, expired" if ready.holds_until and ready.holds_until <= now else last
+    yield f"{ready.item.text} — {ready.reading.text}" if ready.reading else ready.item.text
+
+
+GLYPHS = {"for": "✓", "against": "!", "neither": "?"}
+"""How a reading is marked."""
+
+
+@verb(SECTION, reads=True, example="warroom probes\nwarroom probes health --json")
+@click.argument("name", default="")
+def probes(context: CliContext, name: str) -> None:
+    """Measure every probe of the settings now, and show the readings."""
+    known = context.room.settings.probes
+    names = [pick("probe", name, [(one, one) for one in known])] if name else list(known)
+    readings = measured_now(context, names)
+    if context.json:
+        output.data(
+            [
+                {
+                    "probe": one,
+                    "kind": known[one].kind,
+                    "service": known[one].service,
+                    "verifies": known[one].verifies or one,
+                    "at": reading.at,
+                    "speaks": reading.speaks,
+                    "text": reading.text,
+                    "value": reading.value,
+                    "unit": reading.unit,
+                }
+                for one, reading in readings.items()
+            ]
+        )
+        return
+    if not names:
+        output.print_err("The settings have no probes. warroom help probes explains them.")
+    output.table(
+        [GLYPHS[reading.speaks], one, known[one].service or "any service", reading.text]
+        for one, reading in readings.items()
+    )
 
 
 @verb(
@@ -183,7 +249,7 @@ def help_(context: CliContext, topic: str) -> None:
 @verb(SECTION, reads=True, example="warroom doctor\nwarroom doctor --log")
 @click.option("--log", is_flag=True, help="Show the diagnostic log: where it is, and its last errors.")
 def doctor(context: CliContext, log: bool) -> None:
-    """Check settings, journal, destinations, log files and terminal. Posts nothing."""
+    """Check settings, journal, destinations, probes, log files and terminal. Posts nothing."""
     from warroom.cli.doctor import examine
 
     if log:

@@ -9,19 +9,26 @@ from textual.content import Content
 
 from warroom.incident.incident import Incident
 from warroom.incident.presence import Presence
+from warroom.incident.readings import ERRORS, Reading
 from warroom.incident.timing import format_duration
 from warroom.reports.brief import time_left
 from warroom.reports.messages import impact_line
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
-from warroom.tui.widgets.text import literal
+from warroom.tui.widgets.text import literal, shown_reading
 
 GLYPHS = {"open": ("? ", "$text-warning bold"), "confirmed": ("✓ ", "$text-success bold"), "ruled out": ("✗ ", "")}
 """How a hypothesis stands."""
 
 
-def state_rows(incident: Incident, now: datetime, others: Sequence[Presence] = ()) -> list[ListRow]:
-    """The impact, the hypotheses (open ones first), the open tasks with the time left, and who else is here."""
+def state_rows(
+    incident: Incident,
+    now: datetime,
+    others: Sequence[Presence] = (),
+    readings: Sequence[tuple[str, Reading]] = (),
+) -> list[ListRow]:
+    """The impact, the hypotheses (open ones first), the open tasks with the time left, what is measured (by the
+    names of the probes), and who else is here."""
     label, _, impact = impact_line(incident).partition(": ")
     rows = [ListRow("", literal(label, "$text-primary bold")), ListRow("", literal(f"  {impact}"))]
     rows.append(ListRow("", literal("Hypotheses", "$text-primary bold")))
@@ -42,6 +49,12 @@ def state_rows(incident: Incident, now: datetime, others: Sequence[Presence] = (
         rows.append(ListRow(task.id, literal(f"{task.id} {task.who}: {task.words}"), left))
     if not incident.open_tasks:
         rows.append(ListRow("", literal("  nothing assigned", "$text-quiet")))
+    if readings:
+        rows.append(ListRow("", literal("Measured", "$text-primary bold")))
+        rows += [
+            ListRow("", Content.assemble(literal(f"  {name}: "), shown_reading(reading)))
+            for name, reading in readings
+        ]
     rows.append(ListRow("", literal("Also here", "$text-primary bold")))
     rows += [ListRow("", literal(f"  {describe_presence(one, now)}")) for one in others]
     if not others:
@@ -56,7 +69,10 @@ def describe_presence(one: Presence, now: datetime) -> str:
 
 
 def _rows(given: PaneInput) -> list[ListRow]:
-    return state_rows(given.snapshot.incident, given.now, given.snapshot.others)
+    snapshot = given.snapshot
+    # The errors in the logs are in the log pane.
+    readings = [(name, one) for name, one in snapshot.other_readings((), given.now) if name != ERRORS]
+    return state_rows(snapshot.incident, given.now, snapshot.others, readings)
 
 
 def _choose(row_id: str) -> str:

@@ -13,6 +13,7 @@ from textual.content import Content
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
 from warroom.incident.summary import Summary
+from warroom.room.readiness import built_in
 from warroom.room.snapshot import HomeSnapshot, home_snapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
@@ -287,8 +288,10 @@ class HomeScreen(PaneScreen, NextStepScreen):
             rows.append(ListRow("", literal(checklist.title, "$text-primary bold")))
             for item in checklist.items:
                 at = over.team.ready.get(item.id)
-                glyph = ("✓ ", "$text-success bold") if at else ("○ ", "$text-quiet")
-                since = literal(f"{at.astimezone(self.context.zone):%d %b}" if at else "never", "$text-quiet")
+                holds = at is not None and now < self.context.room.playbook.ready_until(item, at)
+                glyph = ("✓ ", "$text-success bold") if holds else ("○ ", "$text-quiet")
+                last = f"{at.astimezone(self.context.zone):%d %b}" if at else "never"
+                since = literal(f"{last}, expired" if at and not holds else last, "$text-quiet")
                 rows.append(ListRow(f"ready:{item.id}", Content.assemble(glyph, literal(item.text)), since))
         return rows
 
@@ -364,8 +367,24 @@ class HomeScreen(PaneScreen, NextStepScreen):
         at = self._overview.team.ready.get(item) if self._overview else None
         if at and at.astimezone(zone).date() == self.context.now().astimezone(zone).date():
             self.context.notify("Already confirmed today")
-        else:
+            return
+        checked = room.playbook.item(item)
+        reading = await self.context.run_or_notify(lambda: built_in(room, checked))
+        if reading is None or not reading.against:
             await self.context.run_or_notify(lambda: room.confirm_ready(item))
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.start(self.context.run_or_notify(lambda: room.confirm_ready(item)))
+
+        question = Confirm(
+            checked.text,
+            f"{reading.text}. Confirm it anyway?",
+            no="No, put it right first",
+            yes="Yes, confirm it for today",
+        )
+        self.app.push_screen(question, answered)
 
     async def act(self, step: NextStep) -> None:
         if step.target:

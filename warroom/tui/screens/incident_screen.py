@@ -107,7 +107,13 @@ class IncidentScreen(NextStepScreen):
         """What the rows of a pane ``width`` columns wide are made from."""
         context = self.context
         return PaneInput(
-            snapshot, context.now(), context.zone, context.keys, width, self.all_entries, by=context.room.by
+            self.measured(snapshot),
+            context.now(),
+            context.zone,
+            context.keys,
+            width,
+            self.all_entries,
+            by=context.room.by,
         )
 
     async def do_timeline_all(self) -> None:
@@ -174,13 +180,16 @@ class IncidentScreen(NextStepScreen):
         """The action item that finishing means."""
         return ""
 
+    def measured(self, snapshot: IncidentSnapshot) -> IncidentSnapshot:
+        """The snapshot with what this console measures at this moment."""
+        live = self.context.logs.observe(self.incident_id)
+        return replace(snapshot, observation=live.over(snapshot.observation)) if live else snapshot
+
     def evidence(self, item_id: str) -> Reading | None:
         """What is measured about a checklist item now, here or else by another console; None if nothing is."""
         if self.snapshot is None:
             return None
-        live = self.context.logs.observe(self.incident_id)
-        snapshot = replace(self.snapshot, observation=live) if live else self.snapshot
-        reading = snapshot.reading(item_id, self.context.now())
+        reading = self.measured(self.snapshot).reading(item_id, self.context.now())
         if reading is None and self.context.room.playbook.item(item_id).probe == ERRORS:
             return Reading("no log is watched")
         return reading

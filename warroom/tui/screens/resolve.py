@@ -18,7 +18,6 @@ from warroom.errors import Refusal, WarroomError
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
 from warroom.incident.commands import Resolve, resolve_blockers
-from warroom.incident.readings import Reading
 from warroom.reports import messages
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import key_of
@@ -33,7 +32,7 @@ from warroom.tui.screens.incident_actions import IncidentActions
 from warroom.tui.screens.incident_screen import entry_of
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
-from warroom.tui.widgets.text import block, join, literal
+from warroom.tui.widgets.text import block, join, literal, shown_reading
 
 FORM = "resolve"
 """The name the reason's draft is kept under."""
@@ -168,17 +167,27 @@ class ResolveScreen(IncidentActions):
         """The recovery list, each item with what is known about it now; below it the fixes."""
         incident, zone = self.incident, self.context.zone
         rows: list[ListRow] = []
-        for item in self.context.room.playbook.checklists["recovery"].items:
+        checklist = self.context.room.playbook.checklists["recovery"]
+        for item in checklist.items:
             tick, reading = incident.ticks.get(item.id), self.evidence(item.id)
             against = reading is not None and reading.against
             glyph = ("✓ ", f"{'$text-warning' if against else '$text-success'} bold") if tick else ("○ ", "bold")
             by = f"{tick.by} {tick.at.astimezone(zone):%H:%M}".strip() if tick else ""
             # The item is read first: what is known gets the room that is left.
             space = max(8, width - len(item.text) - len(by) - 12)
-            known = _shown(reading).truncate(space, ellipsis=True) if reading else None
+            known = shown_reading(reading).truncate(space, ellipsis=True) if reading else None
             tail = join(known, literal(by, "$text-quiet") if by else None, gap="  ")
             words = Content.assemble(glyph, literal(item.text, "$text-quiet" if tick else ""))
             rows.append(ListRow(item.id, words, tail or None))
+        assert self.snapshot is not None
+        others = self.measured(self.snapshot).other_readings(checklist.items, self.context.now())
+        if others:
+            rows.append(ListRow("", literal("Also measured", "$text-primary bold")))
+            for name, reading in others:
+                space = max(8, width - len(name) - 12)
+                rows.append(
+                    ListRow("", literal(f"  {name}"), shown_reading(reading).truncate(space, ellipsis=True))
+                )
         rows.append(ListRow("", literal("Fixes", "$text-primary bold")))
         if not incident.fixes:
             key = Content.styled(f"[{key_of('fix', self.context.keys)}]", "$key bold")
@@ -364,10 +373,3 @@ class ResolveScreen(IncidentActions):
     async def action_back(self) -> None:
         if not await self.let_go():
             await super().action_back()
-
-
-def _shown(reading: Reading) -> Content:
-    """A reading in the colour of its result; evidence against an item has a sign as well."""
-    if reading.against:
-        return literal(f"! {reading.text}", "$text-warning bold")
-    return literal(reading.text, "$text-success" if reading.speaks == "for" else "$text-quiet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.style import Style
 
+from warroom.incident.readings import Reading
 from warroom.incident.timing import Urgency
 from warroom.safety import sanitize
 
@@ -24,6 +25,13 @@ def block(text: str, style: str | Style = "") -> Content:
 def join(*parts: Content | str | None, gap: str = " ") -> Content:
     """The parts that are not empty, ``gap`` between them; a plain str is our own text."""
     return Content(gap).join([Content(p) if isinstance(p, str) else p for p in parts if p])
+
+
+def shown_reading(reading: Reading) -> Content:
+    """A reading in the colour of its result; evidence against an item has a sign as well."""
+    if reading.against:
+        return literal(f"! {reading.text}", "$text-warning bold")
+    return literal(reading.text, "$text-success" if reading.speaks == "for" else "$text-quiet")
 
 
 READ_ONLY = Content.styled(" READ-ONLY ", "bold reverse")
