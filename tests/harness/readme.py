@@ -266,13 +266,6 @@ SOURCES = ("alertmanager", "prometheus", "json", "command")
 """The alert sources that come with warroom; every other one is a declaration of ``json``."""
 
 
-def alert_options(name: str) -> str:
-    """The options of an alert source, from its model and the docstrings in it."""
-    from warroom.connect.plugins import ALERTS, load
-
-    return _options(load(ALERTS, name).options)
-
-
 def declared() -> str:
     """The vendors whose API is declared: what is asked, and what it can do beyond."""
     from warroom.connect.alerts.json_api import read_declaration
@@ -303,7 +296,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "promises": ("destinations", promises),
     **{f"setup {name}": ("destinations", lambda name=name: setup(name)) for name in OURS[1:]},  # type: ignore[misc]
     "declared": ("alerts", declared),
-    **{f"alerts {name}": ("alerts", lambda name=name: alert_options(name)) for name in SOURCES},  # type: ignore[misc]
+    **{f"alerts {name}": ("alerts", lambda name=name: options(name, "warroom.alerts")) for name in SOURCES},  # type: ignore[misc]
     **{f"options {name}": ("destinations", lambda name=name: options(name)) for name in OURS},  # type: ignore[misc]
     **{f"probe {name}": ("probes", lambda name=name: options(name, "warroom.probes")) for name in PROBES},  # type: ignore[misc]
 }

@@ -7,19 +7,15 @@ Its tracebacks are in the diagnostic log.
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any, TypeVar
 
 from warroom import diagnostics
+from warroom.connect.plugin_loop import PluginLoop
 from warroom.connect.plugins import describe, is_ending
 from warroom.connect.ports import Probe
 from warroom.connect.secret_mask import SecretMask
 from warroom.errors import WarroomError
 from warroom.incident.readings import Reading, unmeasured
-
-T = TypeVar("T")
 
 RUN_S = 25.0
 """How long a measurement may take, in seconds; longer than any limit of a kind of ours."""
@@ -38,13 +34,13 @@ class GuardedProbe:
         self._probe = probe
         self._mask = mask
         self._package = package
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = PluginLoop(f"probe {name}", package)
 
     async def run(self) -> Reading:
         """As the probe measures; "cannot be measured: …" where it fails or takes longer than ``RUN_S``."""
         try:
             async with asyncio.timeout(RUN_S):
-                reading = await self._call(self._probe.run())
+                reading = await self._loop.run(self._probe.run)
             if not isinstance(reading, Reading):
                 return unmeasured("the probe gave no reading")
             return replace(
@@ -66,21 +62,11 @@ class GuardedProbe:
         """Close its connections, or give up after ``CLOSE_S``."""
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self._call(self._probe.close())
+                await self._loop.run(self._probe.close)
         except BaseException as error:
             if is_ending(error):
                 raise
             if not isinstance(error, WarroomError | TimeoutError):
                 diagnostics.log_failure(f"probe {self._name}, close", error)
         finally:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._loop = None
-
-    async def _call(self, call: Coroutine[Any, Any, T]) -> T:
-        if self._package in ("", "warroom"):
-            return await call
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name=f"probe {self._name}", daemon=True).start()
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self._loop))
+            self._loop.stop()
