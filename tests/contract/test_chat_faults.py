@@ -696,8 +696,8 @@ REQUESTS = 12
     ("shared", "done"),
     [
         pytest.param(False, True, id="in a channel of its own"),
-        pytest.param(False, False, id="undone"),
-        pytest.param(True, True, id="in a thread"),
+        pytest.param(False, False, id="undone", marks=pytest.mark.nightly),
+        pytest.param(True, True, id="in a thread", marks=pytest.mark.nightly),
     ],
 )
 def test_whichever_request_of_a_declaration_is_lost_all_of_it_is_there_once(

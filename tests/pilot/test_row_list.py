@@ -16,7 +16,7 @@ from warroom.tui.widgets.row_list import ListRow, RowList
     st.lists(st.integers(1, 400), min_size=1, max_size=40),
     st.lists(st.sampled_from(["up", "down", "pageup", "pagedown", "home", "end", "wrap"]), max_size=30),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_the_row_under_the_cursor_is_always_in_view(lengths: list[int], moves: list[str]) -> None:
     async def walk() -> None:
         rows = RowList(expand=True)

@@ -268,33 +268,51 @@ def test_every_action_of_the_registry_is_tried_by_its_key() -> None:
     assert {*WHILE_OPEN, *WHEN_RESOLVED} == set(BY_ID)
 
 
-@pytest.mark.parametrize("action_id", WHILE_OPEN)
-async def test_a_key_does_in_the_war_room_what_its_title_says(harness: AppHarness, action_id: str) -> None:
+ALONE = ("next", "undo", "accept", "acknowledge", "take_all", "check", "follow", "home", "quit", "theme", "drill")
+"""What changes the incident or leaves it has a console of its own; the others take turns in one."""
+
+SHARED = [action_id for action_id in WHILE_OPEN if action_id not in ALONE]
+TURNS = [(action_id,) for action_id in ALONE] + [tuple(SHARED[n::6]) for n in range(6)]
+
+
+@pytest.mark.parametrize("action_ids", TURNS, ids=lambda ids: "-".join(ids[:3]))
+async def test_a_key_does_in_the_war_room_what_its_title_says(
+    harness: AppHarness, action_ids: tuple[str, ...]
+) -> None:
     incident_id = declared(
         harness,
         AddAction("Alert on pool usage"),
         AssignTask("Bob", "check the replicas"),
         Note("it is the pool", "hypothesis"),
     )
-    if action_id == "accept":
+    if "accept" in action_ids:
         harness.room.execute(incident_id, HandOver("incident_commander", "Bob"))
     async with in_war_room(harness, incident_id, LARGE) as pilot:
         await until(pilot, lambda: "pool timeout" in screen_text(pilot.app))
-        if action_id in ("amend", "retract", "make_finding", "make_decision"):
-            await press(pilot, "2", "end")
-        if action_id == "pin":
-            await press(pilot, "4")
-        assert (
-            action_id == "follow"
-            or not WHILE_OPEN[action_id](pilot, harness, incident_id)
-            or action_id
-            in (
-                "search_next",
-                "pane_checklist",
-            )
-        )
-        await pilot.press(BY_ID[action_id].keys)
-        await until(pilot, lambda: WHILE_OPEN[action_id](pilot, harness, incident_id))
+        for action_id in action_ids:
+            seen = WHILE_OPEN[action_id]
+            on_an_entry = action_id in ("amend", "retract", "make_finding", "make_decision")
+            await press(pilot, *(("2", "end") if on_an_entry else ("4",) if action_id == "pin" else ("1",)))
+            clear_toasts(pilot.app)
+            assert action_id in ("follow", "search_next", "pane_checklist") or not seen(
+                pilot, harness, incident_id
+            ), f"{action_id}: it is so before its key is pressed"
+            await pilot.press(BY_ID[action_id].keys)
+            await until(pilot, lambda seen=seen: seen(pilot, harness, incident_id))  # type: ignore[misc]
+            if len(action_ids) > 1:
+                await leave(pilot, action_id)
+
+
+async def leave(pilot: Pilot[Any], action_id: str) -> None:
+    """Back to the war room as it was before the key of an action."""
+    if action_id in ("privacy", "zoom", "wrap"):
+        await press(pilot, BY_ID[action_id].keys)
+    elif WHILE_OPEN[action_id] is asks_in_the_log:
+        await press(pilot, "escape")
+    for _ in range(4):
+        if not isinstance(top(pilot), WarRoomScreen):
+            await press(pilot, "escape")
+    assert isinstance(top(pilot), WarRoomScreen), f"{action_id} cannot be left"
 
 
 @pytest.mark.parametrize("action_id", WHEN_RESOLVED)

@@ -545,6 +545,7 @@ def token(synapse: servers.Synapse, monkeypatch: pytest.MonkeyPatch) -> str:
     return token
 
 
+@pytest.mark.nightly
 def test_killed_at_any_moment_a_real_homeserver_has_every_post_once(
     tmp_path: Path, seed: str, synapse: servers.Synapse, token: str
 ) -> None:

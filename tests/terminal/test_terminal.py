@@ -224,6 +224,7 @@ def test_a_resize_fits_the_new_size(data: Path) -> None:
         terminal.until(lambda: "╭─ 3 Roles" not in terminal.text and "1 Checklist" in terminal.text)
 
 
+@pytest.mark.nightly
 def test_an_idle_war_room_writes_its_clock_and_little_else(data: Path) -> None:
     with running("--data", str(data), "open", "INC-1", size=(160, 45)) as terminal:
         terminal.until("1 Checklist")
@@ -390,7 +391,13 @@ def test_a_signal_at_any_moment_from_the_start_on_ends_it_with_its_status_and_th
     assert not list(data.glob("crash-*.txt"))
 
 
-@pytest.mark.parametrize("number", ENDINGS, ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(number, marks=pytest.mark.nightly if at else (), id=number.name)
+        for at, number in enumerate(ENDINGS)
+    ],
+)
 def test_a_terminal_that_takes_no_output_cannot_keep_it_alive(data: Path, number: signal.Signals) -> None:
     with running("--data", str(data), "open", "INC-1", size=(160, 45)) as terminal:
         terminal.until("1 Checklist")
