@@ -148,6 +148,7 @@ async def test_a_refusal_is_understood_in_a_program_that_logs_nothing() -> None:
         root.setLevel(level)
 
 
+@pytest.mark.nightly
 async def test_of_several_recipients_some_may_have_it() -> None:
     script = (servers.http_answer("200 OK"), servers.http_answer("404 Not Found"))
     with servers.RawServer(*script) as server:

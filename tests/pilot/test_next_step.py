@@ -585,7 +585,7 @@ def muddle(harness: AppHarness, incident_id: str, chance: random.Random) -> None
     [
         pytest.param(1, MIDDLE, marks=pytest.mark.nightly),
         pytest.param(2, MIDDLE, marks=pytest.mark.nightly),
-        (3, SMALL),
+        pytest.param(3, SMALL, marks=pytest.mark.nightly),
     ],
 )
 async def test_pressing_only_the_key_that_next_names_closes_the_incident_and_undoes_nothing(

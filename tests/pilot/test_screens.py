@@ -823,7 +823,13 @@ async def test_a_storm_of_resizes_keeps_focus_and_half_typed_words(harness: AppH
         assert pilot.app.screen.query_one("#people", RowList).cursor_id == row
 
 
-@pytest.mark.parametrize("keys", [(), ("v",), ("r",), ("f2",), ("o",), ("H",), ("u",), ("d",)], ids="-".join)
+@pytest.mark.parametrize(
+    "keys",
+    [
+        *((), ("v",), ("r",), ("u",)),
+        *(pytest.param((key,), marks=pytest.mark.nightly) for key in ("f2", "o", "H", "d")),
+    ],
+)
 async def test_every_screen_survives_any_size(harness: AppHarness, keys: tuple[str, ...]) -> None:
     incident_id = declared(harness)
     async with in_war_room(harness, incident_id) as pilot:

@@ -357,7 +357,8 @@ backend = "transcript"
 """
 
 
-@pytest.mark.parametrize("kills", [KILLS, pytest.param(NIGHTLY_KILLS, marks=pytest.mark.nightly)])
+@pytest.mark.nightly  # the test of many services at once covers it every time
+@pytest.mark.parametrize("kills", [KILLS, NIGHTLY_KILLS])
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_arrives_twice_unsaid(
     tmp_path: Path, seed: str, kills: int
 ) -> None:

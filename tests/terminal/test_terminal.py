@@ -379,7 +379,9 @@ def end_at(terminal: Terminal, seen: Callable[[], bool], number: signal.Signals)
         assert complaint not in written
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [*range(5), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(5, 12))]
+)
 def test_a_signal_at_any_moment_from_the_start_on_ends_it_with_its_status_and_the_terminal_restored(
     data: Path, seed: int
 ) -> None:

@@ -336,7 +336,7 @@ def test_the_traceback_of_a_plugin_is_in_the_diagnostic_log_without_its_secret(
     assert log.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("raised", ['ValueError("x")', 'Stop("x")'])
+@pytest.mark.parametrize("raised", ['ValueError("x")', pytest.param('Stop("x")', marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("fault", [*CALLS, "Options", "constructor"])
 def test_a_broken_plugin_neither_stops_declare_nor_hides_what_doctor_found(
     strangers: Path, tmp_path: Path, fault: str, raised: str
