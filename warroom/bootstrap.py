@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from warroom import diagnostics, toml
 from warroom.config.loading import KeyCheck, load, load_playbook, who
@@ -128,15 +128,25 @@ class AppContext:
 
     def background_jobs(self) -> tuple[Job, ...]:
         """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts, uses
-        fallbacks, runs the probes."""
-        from warroom.room.alert_watch import alert_watches
-        from warroom.room.fallback import fallback_job
-        from warroom.room.inbox import ChatInbox
-        from warroom.room.probe_watch import ProbeWatch
+        fallbacks, runs the probes. Only what the settings ask for is imported."""
+        settings, jobs = self.settings, [cast("Job", self.outbox())]
+        if any(one.backend != TRANSCRIPT for one in settings.destinations.values()):
+            from warroom.room.inbox import ChatInbox
 
-        probes = (ProbeWatch(self.room, self.probe, self.jobs.health),) if self.settings.probes else ()
-        watches = alert_watches(self.room, self.alert_source)
-        return self.outbox(), ChatInbox(self.room), fallback_job(self.room), *watches, *probes
+            jobs.append(ChatInbox(self.room))
+        if any(one.fallback for one in settings.destinations.values()):
+            from warroom.room.fallback import fallback_job
+
+            jobs.append(fallback_job(self.room))
+        if settings.alerts:
+            from warroom.room.alert_watch import alert_watches
+
+            jobs += alert_watches(self.room, self.alert_source)
+        if settings.probes:
+            from warroom.room.probe_watch import ProbeWatch
+
+            jobs.append(ProbeWatch(self.room, self.probe, self.jobs.health))
+        return tuple(jobs)
 
     def alert_source(self, name: str) -> GuardedAlerts:
         """The alert source of that name, its secrets looked up now. Opens no connection.

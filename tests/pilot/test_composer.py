@@ -580,9 +580,9 @@ async def test_what_is_half_written_survives(tmp_path: Path, leaving: str) -> No
     "typed",
     [
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEabcdefghijklmnopqrstuvwxyz",
-        'curl -u root:hunter2"x\nthen "this"',
-        f"token={TOKEN}\\\nand the next line",
-        '[/api]\n\n  set in, with "quotes"',
+        pytest.param('curl -u root:hunter2"x\nthen "this"', marks=pytest.mark.nightly),
+        pytest.param(f"token={TOKEN}\\\nand the next line", marks=pytest.mark.nightly),
+        pytest.param('[/api]\n\n  set in, with "quotes"', marks=pytest.mark.nightly),
     ],
 )
 async def test_no_secret_in_a_draft_costs_the_rest_of_it(tmp_path: Path, typed: str) -> None:
@@ -650,7 +650,14 @@ async def test_no_editor_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    "hostile", ["[INC-42] x", "[/api]", "[@click=app.quit]x[/]", f"{ESC}]52;c;eA==\x07{ESC}[2J"]
+    "hostile",
+    [
+        "[@click=app.quit]x[/]",
+        *(
+            pytest.param(text, marks=pytest.mark.nightly)
+            for text in ("[INC-42] x", "[/api]", f"{ESC}]52;c;eA==\x07{ESC}[2J")
+        ),
+    ],
 )
 async def test_hostile_text_neither_breaks_nor_acts(tmp_path: Path, hostile: str) -> None:
     with incident(tmp_path) as harness:

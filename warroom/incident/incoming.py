@@ -16,7 +16,7 @@ class IncomingMessage(BaseModel):
     marked it with 📌. Of a deleted one the text may be "".
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str
     at: datetime
@@ -37,7 +37,7 @@ class Incoming(BaseModel):
     A message that is read again counts as it is now, so edits, deletions and pins are seen.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     messages: tuple[IncomingMessage, ...] = ()
     cursor: str = ""
