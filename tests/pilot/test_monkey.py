@@ -38,7 +38,7 @@ from warroom.tui.screens.war_room import WarRoomScreen
 
 pytestmark = pytest.mark.anyio
 
-RUNS, ROUNDS, KEYS = 4, 16, 30
+RUNS, ROUNDS, KEYS = 5, 13, 30
 """2,160 keys, and those that open the screens. More of each to look for faults."""
 
 LEAVES = {"ctrl+q", "ctrl+c"}

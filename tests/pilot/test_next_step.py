@@ -333,7 +333,14 @@ async def test_space_does_nothing_to_an_item_that_neither_the_cursor_nor_next_is
         assert "Put the cursor on a checklist item first (1)" in toasts(pilot.app)
 
 
-@pytest.mark.parametrize("keys", [(), ("r",), ("v", "1")], ids=["war room", "resolve", "review"])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param((), id="war room"),
+        pytest.param(("r",), id="resolve", marks=pytest.mark.nightly),
+        pytest.param(("v", "1"), id="review", marks=pytest.mark.nightly),
+    ],
+)
 async def test_unticking_asks_first_on_every_screen(harness: AppHarness, keys: tuple[str, ...]) -> None:
     incident_id = declared(harness, RecordFix("rolled back"))
     item = {"": "channel", "r": "health-checks", "v": "meeting"}["".join(keys[:1])]
