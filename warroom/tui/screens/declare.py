@@ -18,9 +18,10 @@ from textual.widgets import Input, Static
 
 from warroom.errors import BadInput, WarroomError
 from warroom.incident import timing
+from warroom.incident.alerting import group_alerts
 from warroom.incident.commands import Declare
 from warroom.incident.playbook import Severity
-from warroom.incident.team import Alert
+from warroom.incident.team import Alert, TeamState
 from warroom.tui.context import ScreenContext
 from warroom.tui.screens.form_dialog import FieldInput
 from warroom.tui.screens.form_screen import Draft, FormScreen
@@ -228,7 +229,7 @@ class DeclareScreen(FormScreen):
         # A draft names the alert it was begun from; another one is offered, not pushed over what was typed.
         wanted = self._wanted or kept.get("alert", "")
         alert = _find(alerts, wanted) or (_newest(alerts) if not kept else None)
-        self._begin(alert, _count(alerts))
+        self._begin(alert, _count(team, self.context.now()))
         typed = {name: kept[name] for name in (*FIELDS, "severity") if name in kept}
         if self._wanted and alert:
             typed = {name: text for name, text in typed.items() if name in ("leads", "severity")}
@@ -430,7 +431,7 @@ class DeclareScreen(FormScreen):
     async def _afresh(self) -> None:
         team = await self.context.run_or_notify(self.context.room.team)
         alerts = dict(team.alerts) if team else {}
-        self._begin(_find(alerts, self._wanted) or _newest(alerts), _count(alerts))
+        self._begin(_find(alerts, self._wanted) or _newest(alerts), _count(team, self.context.now()))
         self._kept_from = ""
         self._fill(self._start.values)
         self.complain("")
@@ -491,6 +492,6 @@ def _newest(alerts: Mapping[UUID, Alert]) -> Alert | None:
     return max(firing, key=lambda alert: alert.number, default=None)
 
 
-def _count(alerts: Mapping[UUID, Alert]) -> int:
-    """How many alerts wait that have not cleared."""
-    return sum(alert.cleared_at is None for alert in alerts.values())
+def _count(team: TeamState | None, now: datetime) -> int:
+    """How many alerts are waiting; those of one group are one."""
+    return sum(not group.cleared for group in group_alerts(team, {}, now)) if team else 0
