@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from warroom import diagnostics, toml
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
-from warroom.config.settings import AlertSourceTable, Destination, LogCommand, ProbeSettings, Settings
+from warroom.config.settings import AlertSourceSettings, Destination, LogCommand, ProbeSettings, Settings
 from warroom.config.state import choose_theme, chosen_theme
 from warroom.connect.ports import Chat, Probe
 from warroom.errors import BadInput, NotFound, SettingsError
@@ -418,7 +418,7 @@ def make_chat(
         raise table.locate(error) from None
 
 
-def make_alert_source(source: AlertSourceTable, places: AppPaths, environ: Mapping[str, str]) -> GuardedAlerts:
+def make_alert_source(source: AlertSourceSettings, places: AppPaths, environ: Mapping[str, str]) -> GuardedAlerts:
     """The backend of an alert source, guarded, its options checked by its own model and its secrets looked up.
 
     Raises ``SettingsError`` with file, table and key, whatever the backend does; it holds no secret.

@@ -14,7 +14,7 @@ from harness.fakes import FakeChat
 from pydantic import SecretStr
 
 from warroom.config.loading import load_playbook
-from warroom.config.settings import AlertSourceTable, Settings
+from warroom.config.settings import AlertSourceSettings, Settings
 from warroom.connect.alerts.alertmanager import Alertmanager, AlertmanagerOptions
 from warroom.connect.alerts.prometheus import Prometheus, PrometheusOptions
 from warroom.connect.guarded_alerts import GuardedAlerts
@@ -33,7 +33,7 @@ LABELS = {"alertname": "HighErrorRate", "service": "checkout", "severity": "page
 
 def watch_of(tmp_path: Path, source: AlertSource, backend: str) -> AlertWatch:
     """The job that polls ``source`` for a room of its own."""
-    table = AlertSourceTable.model_validate({"name": "prom", "backend": backend})
+    table = AlertSourceSettings.model_validate({"name": "prom", "backend": backend})
     settings = Settings(alerts={"prom": table})
     room = WarRoom(
         SqliteJournal(tmp_path / "journal.db"),

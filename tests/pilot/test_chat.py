@@ -66,6 +66,8 @@ async def test_a_message_becomes_a_finding_or_a_decision_with_one_key(tmp_path: 
         talk(harness, "It is the pool")
         async with run_console(harness, (160, 45), incident_id="INC-1") as pilot:
             await until(pilot, lambda: "It is the pool" in entries(pilot))
+            await pilot.press("1", "asterisk")
+            await until(pilot, lambda: "Put the cursor on a chat message first" in screen_text(pilot.app))
             await pilot.press("2", "end", "asterisk")
             await until(pilot, lambda: "(Bob K in chat)" in entries(pilot))
             await pilot.press("up", "equals_sign")

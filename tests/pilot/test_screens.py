@@ -34,7 +34,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from warroom.config.settings import AlertSourceTable, Person, Team
+from warroom.config.settings import AlertSourceSettings, Person, Team
 from warroom.config.settings import ConsoleSettings as ConsoleSettings
 from warroom.incident.alerting import Firing, SourceReport, compare
 from warroom.incident.alerts import ClearAlert, ReceiveAlert, RecordSourceTold
@@ -225,7 +225,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "finish_action": opens_form("finish an action item"),
     "amend": opens_form("amend entry"),
     "retract": opens_form("retract entry"),
-    **dict.fromkeys(("make_finding", "make_decision"), says("is no chat message")),
+    **dict.fromkeys(("make_finding", "make_decision"), says("is not a chat message")),
     "milestone": opens_form("amend a milestone"),
     "deliveries": opens(DeliveriesScreen),
     "review": opens(ReviewScreen),
@@ -1742,7 +1742,7 @@ async def test_an_action_of_a_pane_works_on_screens_without_that_pane(harness: A
 
 
 async def test_a_burst_is_one_row_with_its_count_and_one_key_dismisses_it(tmp_path: Path) -> None:
-    prom = AlertSourceTable.model_validate({"name": "prom", "backend": "prometheus"})
+    prom = AlertSourceSettings.model_validate({"name": "prom", "backend": "prometheus"})
     with AppHarness(tmp_path, alerts={"prom": prom}) as harness:
         room, now = harness.room, harness.clock()
         firing = [Firing(str(n), "DiskFull", now, group="disk", url="https://x.example.com/1") for n in range(1000)]

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warroom.config.loading import load_playbook
-from warroom.config.settings import AlertSourceTable, Service, Settings
+from warroom.config.settings import AlertSourceSettings, Service, Settings
 from warroom.errors import NotSent, Rejected
 from warroom.incident.alerting import RECORDED_OF_GROUP, Firing, SourceReport, compare, severity_of
 from warroom.incident.commands import Acknowledge, CommandContext, Declare
@@ -34,7 +34,7 @@ NAMES = ("prom", "pager", *(f"source{n}" for n in range(8)))
 SETTINGS = Settings(
     services=(Service(name="Checkout"),),
     alerts={
-        name: AlertSourceTable.model_validate({"name": name, "backend": "fake", "service": "Checkout"})
+        name: AlertSourceSettings.model_validate({"name": name, "backend": "fake", "service": "Checkout"})
         for name in NAMES
     },
 )

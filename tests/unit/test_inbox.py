@@ -271,7 +271,7 @@ def test_a_message_can_be_made_a_finding_or_a_decision(harness: InboxHarness) ->
     harness.room.execute(harness.id, Promote(str(row.number), "decision"))
     assert [one.text for one in harness.rows("finding")] == ["It is the database (Alice in chat)"]
     assert [one.text for one in harness.rows("decision")] == ["It is the database — because Alice in chat"]
-    with pytest.raises(Refusal, match="no chat message"):
+    with pytest.raises(Refusal, match="not a chat message"):
         harness.room.execute(harness.id, Promote("1"))
     harness.record(said("It is the database", deleted=True))
     with pytest.raises(NotFound, match="deleted"):

@@ -47,8 +47,11 @@ _OWN_CHANNEL = ("channel_per_incident", "room_per_incident")
 
 @dataclass
 class NewDestination:
-    """A destination as it is being set up. ``given`` are its options as they will stand in the settings, ``pasted``
-    the secrets among them that were typed in, by option."""
+    """A destination as it is being set up.
+
+    ``given`` are its options as they will be written to the settings, ``pasted`` the secrets that were typed in, by
+    option.
+    """
 
     name: str
     backend: str
@@ -233,7 +236,7 @@ async def _test_post(chat: Any) -> list[str]:
 def save(made: NewDestination, file: Path, audiences: Sequence[Audience], *, drills: bool) -> list[Path]:
     """Write the destination at the end of the settings file, and pasted secrets beside it; the files written.
 
-    Everything that stands in the file stays. Raises ``SettingsError`` if it cannot be written.
+    What is already in the file is kept. Raises ``SettingsError`` if it cannot be written.
     """
     before = file.read_text("utf-8") if file.exists() else _HEADER
     table = tomli_w.dumps({"destinations": {made.name: made.table(audiences, drills=drills)}})

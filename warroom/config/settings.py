@@ -167,7 +167,7 @@ class Destination(Table):
         return gathered(cls, table)
 
 
-class AlertSourceTable(Table):
+class AlertSourceSettings(Table):
     """A monitoring system whose alerts wait on the home screen. Its name is in the table's header."""
 
     name: Annotated[str, toml.TABLE_NAME] = ""
@@ -203,7 +203,7 @@ class ProbeSettings(Table):
     service: Text = ""
     """The service it is about: it is measured in that service's incidents only. Without it in every incident."""
     verifies: Text = ""
-    """The probe of the playbook that it stands for, such as "health", if its own name is another: several services
+    """The name by which the playbook refers to it, such as "health", if its own name is another: several services
     can each have one. Where several measure the same, the worst result counts."""
     every: int = Field(15, ge=5, le=300)
     """How often it is measured, in seconds."""
@@ -264,7 +264,7 @@ class Settings(Table):
     services: tuple[Service, ...] = ()
     on_call: OnCall | None = None
     destinations: dict[Key, Destination] = Field(default_factory=dict)
-    alerts: dict[Key, AlertSourceTable] = Field(default_factory=dict)
+    alerts: dict[Key, AlertSourceSettings] = Field(default_factory=dict)
     probes: dict[Key, ProbeSettings] = Field(default_factory=dict)
     redaction: Redaction = Field(default_factory=Redaction)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)

@@ -23,7 +23,7 @@ RUN_S = 25.0
 CLOSE_S = 2.0
 
 MAX_TEXT = 200
-"""Of a reading, in characters: it stands on one line beside an item."""
+"""Of a reading, in characters: it is shown on one line beside an item."""
 
 
 class GuardedProbe:

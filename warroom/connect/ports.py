@@ -153,7 +153,7 @@ class Probe(Protocol):
     """Something that can be measured. Run by one job at a time, on one event loop."""
 
     async def run(self) -> Reading:
-        """Measure once. ``incident.readings.judged`` makes the reading; whoever runs the probe notes the time.
+        """Measure once. ``incident.readings.judged`` makes the reading; the caller notes the time.
 
         Raises ``WarroomError`` where nothing can be measured: that speaks neither for nor against an item.
         """

@@ -67,7 +67,7 @@ class Reply(NamedTuple):
 
 @dataclass
 class SendReport:
-    """What became of each recipient's mail. Whoever is in none of the three was not sent any."""
+    """What became of each recipient's mail. A recipient in none of the three was sent nothing."""
 
     accepted: set[str]
     """The server has accepted their mail. An answer that is late can add one after ``send`` has ended."""

@@ -44,7 +44,7 @@ class Firing:
 
     @property
     def group_key(self) -> str:
-        """The group, or what stands for one."""
+        """The group, or what is used as one."""
         return self.group or f"{self.title} · {self.service}".strip(" ·")
 
 

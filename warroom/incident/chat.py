@@ -30,7 +30,7 @@ HELP = (
     "!note TEXT · !finding TEXT · !decision TEXT | WHY · !ack · !status · !help."
     " A 📌 reaction keeps a message as evidence."
 )
-"""The commands, for whoever asks in the chat."""
+"""The commands, as ``!help`` answers."""
 
 ANSWERED_WITHIN = timedelta(minutes=5)
 """Nobody waits any more for the answer to a question that was read later than this."""
@@ -129,7 +129,7 @@ class Promote:
         row = incident.find_row(self.entry)
         event = row.entry.event
         if not isinstance(event, ChatMessage):
-            raise Refusal(f"Entry {row.number} is no chat message", "Choose one whose kind is chat.")
+            raise Refusal(f"Entry {row.number} is not a chat message", "Choose one whose kind is chat.")
         if row.retracted:
             raise NotFound(f"Entry {row.number} was deleted in the chat", "Write a note instead.")
         said = f"{event.who} in {event.via}"

@@ -12,7 +12,7 @@ from warroom.incident.events import AlertCleared, AlertReceived, AlertTaken, Ent
 from warroom.incident.identity import short_id
 
 CLEARED_SHOWN = timedelta(minutes=15)
-"""How long a waiting alert that has cleared is still shown: whoever saw it must see what became of it."""
+"""How long a waiting alert that has cleared is still shown: people who saw it should see what became of it."""
 
 
 CLEARED_KEPT = timedelta(days=1)

@@ -136,7 +136,7 @@ class AlertWatch:
     # Acknowledging
 
     async def _tell(self) -> None:
-        """Tell the source of alerts whose incident has been acknowledged; what it says stands in the timeline.
+        """Tell the source of alerts whose incident has been acknowledged; its answer is recorded in the timeline.
 
         Where it cannot be reached, it is told after the next poll.
         """

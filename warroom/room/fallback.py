@@ -21,8 +21,8 @@ LOOK_S = 10.0
 def reroute_pending(room: WarRoom) -> None:
     """Send every post that has been pending for too long to its destination's fallback; it stays queued itself.
 
-    An unconfirmed post is left alone: it may have arrived. Recorded in the timeline, and done once, whoever looks
-    and however often. Raises ``JournalError``.
+    An unconfirmed post is left alone: it may have arrived. Recorded in the timeline, and done once, however many
+    processes look. Raises ``JournalError``.
     """
     for delivery in room.journal.deliveries(states=(DeliveryState.PENDING,)):
         destination = room.settings.destinations.get(delivery.destination)

@@ -72,7 +72,7 @@ class _Source:
 
 
 class IncomingRecorder:
-    """Records incoming messages in an incident. Each is recorded once, whoever reads it and however often."""
+    """Records incoming messages in an incident. Each is recorded once, however many processes read it."""
 
     def __init__(self, room: WarRoom) -> None:
         self._room = room

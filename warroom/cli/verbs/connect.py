@@ -108,7 +108,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _named(destinations: Collection[str]) -> Collection[str]:
-    """The destinations that the settings file names; the transcript that stands in for none is not one."""
+    """The destinations that the settings file names; the transcript used without any does not count."""
     from warroom.bootstrap import TRANSCRIPT
 
     return [] if list(destinations) == [TRANSCRIPT] else destinations

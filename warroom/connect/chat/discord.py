@@ -440,8 +440,8 @@ class Discord:
         path = f"channels/{quote(place, safe='')}"
         messages = await self._listed(f"{path}/messages", {"limit": str(_PAGE), **query})
         if not messages and not query:
-            # Whoever may not read the history is answered with an empty list. (A thread has the id of the message
-            # that it begins with, which is not in it.)
+            # Without the right to read the history Discord answers with an empty list. (A thread has the id of the
+            # message that it begins with, which is not in it.)
             last = id_of((await self._http.send("GET", path)).data, "last_message_id")
             if last not in ("", place):
                 raise HttpRejected(
@@ -563,7 +563,7 @@ def _recognisable(text: str, key: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """24 characters that stand for the text; a nonce may have 25."""
+    """A hash of the text in 24 characters; a nonce may have 25."""
     return b32encode(blake2b(text.encode("utf-8", "replace"), digest_size=15).digest()).decode().lower()
 
 

@@ -53,8 +53,8 @@ class DiscordWebhookOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: SecretStr
-    """The webhook's URL (the channel's settings, Integrations, Webhooks, Copy Webhook URL); as a whole a secret,
-    for whoever has it can post."""
+    """The webhook's URL (the channel's settings, Integrations, Webhooks, Copy Webhook URL); all of it is a secret:
+    anyone who has it can post."""
 
     @field_validator("url")
     @classmethod

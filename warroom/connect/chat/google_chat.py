@@ -48,7 +48,8 @@ class GoogleChatOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: SecretStr
-    """The webhook's address, with ``key`` and ``token`` in it; as a whole a secret, for whoever has it can post."""
+    """The webhook's address, with ``key`` and ``token`` in it; all of it is a secret: anyone who has it can
+    post."""
 
 
 class GoogleChat:

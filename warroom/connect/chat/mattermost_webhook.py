@@ -34,7 +34,7 @@ class MattermostWebhookOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: SecretStr
-    """The webhook's address; as a whole a secret, for whoever has it can post."""
+    """The webhook's address; all of it is a secret: anyone who has it can post."""
     channel: str = ""
     """Name of another channel than the webhook's own, where the webhook is not locked to one."""
 

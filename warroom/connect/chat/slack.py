@@ -470,7 +470,7 @@ class Slack:
         return socket
 
     async def _socket_address(self) -> SecretStr:
-        """The address of one connection. Whoever has it is told the app's events."""
+        """The address of one connection; anyone who has it receives the app's events."""
         assert self._app
         method = "apps.connections.open"
         try:

@@ -53,7 +53,7 @@ class TeamsOptions(BaseModel):
 
     url: SecretStr
     """The address that the workflow "Send webhook alerts to a channel" shows, with everything behind the question
-    mark; as a whole a secret, for whoever has it can post."""
+    mark; all of it is a secret: anyone who has it can post."""
 
 
 class Teams:

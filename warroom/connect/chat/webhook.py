@@ -39,7 +39,7 @@ class WebhookOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: SecretStr
-    """The address; as a whole a secret, for whoever has it can post."""
+    """The address; all of it is a secret: anyone who has it can post."""
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     """More headers, such as Authorization."""
     body: dict[str, JsonValue] | None = None

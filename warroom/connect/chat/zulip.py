@@ -544,7 +544,7 @@ def _topic(opening: Opening) -> str:
 
 
 def _mention(person: str, name: str) -> str:
-    """Mention a person. The name is for whoever reads the source; one that could end the mention is left out."""
+    """Mention a person. The name is for people who read the raw message; left out if it could end the mention."""
     return f"@**{name}|{person}**" if name.isprintable() and not set(name) & set("*|`\\") else f"@**|{person}**"
 
 

@@ -1,6 +1,6 @@
 """What a probe can measure. Each kind is a module beside this one; they do not import each other.
 
-A probe measures once when it is asked and keeps no clock: whoever runs it notes when. What it measured is a
+A probe measures once when it is asked and keeps no clock: the caller notes when. What it measured is a
 reading; that it could not measure is a ``WarroomError``, which speaks neither for nor against an item.
 """
 
@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Seconds = Annotated[float, Field(gt=0, le=20)]
-"""A time limit that is shorter than the one whoever runs the probe has."""
+"""A time limit shorter than the caller's."""
 
 
 class ProbeOptions(BaseModel):

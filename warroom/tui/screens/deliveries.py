@@ -40,6 +40,8 @@ def what(delivery: Delivery) -> str:
         return "create channel"
     if item.operation == "status" or item.message is None:
         return "update topic"
+    if item.message.kind == "note":
+        return "answer"  # to a command in the chat
     number = item.message.marker.rpartition("·")[2]
     part = delivery.id.rpartition(".post.")[2]
     return f"{number} {item.message.kind}" + (f" part {part}" if part.isdigit() else "")

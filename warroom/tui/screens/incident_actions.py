@@ -514,6 +514,12 @@ class IncidentActions(PostMortemActions):
         await self._promote("decision")
 
     async def _promote(self, note: Literal["finding", "decision"]) -> None:
+        # It acts at once: only on a row whose cursor one sees.
+        rows = self.query("#entries")
+        if not (rows and rows.first().has_focus):
+            words = "Put the cursor on a chat message first ({pane_timeline})"
+            self.context.notify(self.context.with_keys(words), "warning")
+            return
         row = self._row_under_cursor()
         if row and await self.run_command(Promote(str(row.id), note)):
             self.context.notify(f"Made a {note}")
@@ -526,7 +532,7 @@ class IncidentActions(PostMortemActions):
         self.copy_text(event.words if isinstance(event, UpdatePosted) else row.text)
 
     def copy_text(self, text: str) -> None:
-        """Put a text on the clipboard of whoever looks at the terminal, for pasting by hand."""
+        """Put a text on the terminal's clipboard, for pasting by hand."""
         self.app.copy_to_clipboard(sanitize(text))
         lines = len(text.splitlines())
         self.context.notify(f"Copied {lines} {'line' if lines == 1 else 'lines'}")

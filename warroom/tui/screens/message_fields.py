@@ -52,7 +52,7 @@ def field_label(name: str) -> str:
 
 
 def field_hint(name: str) -> str:
-    """What may stand in a field, shown while it is empty."""
+    """An example of what to type, shown while the field is empty."""
     return {
         "eta": "14:40 or +20m",
         "next_update": "+15m or 14:30",

@@ -1,4 +1,4 @@
-"""Which run of lines stands on which line of a log pane: chips above, a hint below, wrapping, scrolling aside."""
+"""Which run of lines is on which line of a log pane: chips above, a hint below, wrapping, scrolling aside."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Lines:
     hint: str
 
     def at(self, y: int) -> tuple[Run, int] | None:
-        """What stands on line ``y`` of the pane, from 0; None for chips, the hint and below the last row."""
+        """What is on line ``y`` of the pane, from 0; None for chips, the hint and below the last row."""
         y -= self.chips
         return self.rows[y] if 0 <= y < len(self.rows) else None
 

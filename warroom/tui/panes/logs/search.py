@@ -58,7 +58,7 @@ class PaneSearch:
 
     def search(self, text: str, *, go: bool = True) -> None:
         """Search for the text or regular expression, from the cursor upwards, then downwards, and count the lines
-        that have it; no text ends searching. Without ``go`` whoever follows goes on following.
+        that have it; no text ends searching. Without ``go`` a pane that follows keeps following.
 
         The viewport must be settled."""
         self.stop()
