@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from warroom import toml
 from warroom.config.paths import AppPaths, chosen, expanded, shipped, shown
-from warroom.config.settings import LogCommand, Settings
+from warroom.config.settings import PLUGIN_TABLES, LogCommand, Settings
 from warroom.errors import SettingsError
 from warroom.incident.readings import ERRORS
 
@@ -147,28 +147,15 @@ def _settle(settings: Settings, folder: Path) -> Settings:
         )
         for service in settings.services
     )
-    destinations = {
-        name: destination.model_copy(update={"options": _settle_files(destination.options, absolute)})
-        for name, destination in settings.destinations.items()
-    }
-    alerts = {
-        name: source.model_copy(update={"options": _settle_files(source.options, absolute)})
-        for name, source in settings.alerts.items()
-    }
-    probes = {
-        name: probe.model_copy(update={"options": _settle_files(probe.options, absolute)})
-        for name, probe in settings.probes.items()
+    tables = {
+        field: {
+            name: table.model_copy(update={"options": _settle_files(table.options, absolute)})
+            for name, table in getattr(settings, field).items()
+        }
+        for field in PLUGIN_TABLES
     }
     playbook = absolute(settings.playbook) if settings.playbook else ""
-    return settings.model_copy(
-        update={
-            "services": services,
-            "destinations": destinations,
-            "alerts": alerts,
-            "probes": probes,
-            "playbook": playbook,
-        }
-    )
+    return settings.model_copy(update={"services": services, "playbook": playbook, **tables})
 
 
 def _settle_files(table: Mapping[str, Any], absolute: Callable[[str], str]) -> dict[str, Any]:

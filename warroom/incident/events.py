@@ -18,6 +18,7 @@ from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
 from warroom.incident.readings import Measured
+from warroom.incident.requests import RequestAccepted, RequestMade
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
 Milestone = Literal["started", "detected", "declared", "acknowledged", "mitigated", "resolved"]
@@ -558,6 +559,8 @@ KnownEvent = Annotated[
     | ChannelOpened
     | ChatMessage
     | PostRerouted
+    | RequestMade
+    | RequestAccepted
     | SectionWritten
     | AlertTaken
     | ReadinessConfirmed,
