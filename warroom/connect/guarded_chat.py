@@ -18,8 +18,8 @@ from warroom.connect.plugin_loop import PluginLoop
 from warroom.connect.plugins import describe, is_ending
 from warroom.connect.ports import Chat, Promises
 from warroom.connect.secret_mask import SecretMask
-from warroom.errors import SettingsError, Unconfirmed, WarroomError
-from warroom.incident.delivery import Channel, Message, Opening, Receipt
+from warroom.errors import Rejected, SettingsError, Unconfirmed, WarroomError
+from warroom.incident.delivery import AUDIENCES, Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming
 
 T = TypeVar("T")
@@ -57,6 +57,7 @@ class GuardedChat:
             self.edits = self.promises.edits
             self.exclusive = bool(getattr(chat, "exclusive", False))
             self.reports_sending = bool(getattr(chat, "reports_sending", False))
+            self.audiences: tuple[str, ...] = tuple(getattr(chat, "audiences", AUDIENCES))
         except BaseException as error:
             if is_ending(error):
                 raise
@@ -104,7 +105,13 @@ class GuardedChat:
         )
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
-        """As the backend posts, the receipt bounded and without secrets."""
+        """As the backend posts, the receipt bounded and without secrets. ``Rejected`` for an audience that does not
+        read there."""
+        if message.audience not in self.audiences:
+            raise Rejected(
+                f"{self._name} is read by {' and '.join(self.audiences)}, not by {message.audience}",
+                "Set audiences in the settings, or the destination that falls back to it.",
+            )
         return self._receipt(await self._run(lambda: self.backend.post(channel, message, key), Receipt))
 
     async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:
