@@ -44,6 +44,8 @@ LONGEST_NAME = 255
 
 _STAGE = re.compile(r"^(DRILL · )?(?:Update|Resolved) - ")
 _STATUSES: Mapping[str, PageStatus] = {"mitigated": "monitoring", "resolved": "resolved", "closed": "resolved"}
+_SALUTATION = re.compile(r".*,\s*")
+_SIGNATURE = re.compile(r"[^\n\d:]*[^\n\d:.!?]")
 _LONGEST_SIGNATURE = 80
 
 
@@ -119,16 +121,16 @@ def page_update(message: Message, options: StatusPageOptions) -> PageUpdate:
 def letter_body(text: str, title: str) -> str:
     """The text without its title, and without the salutation and the signature if it is a letter.
 
-    A letter begins with a line of its own that ends in a comma. Its signature is a short last line of its own that
-    is no sentence.
+    A letter begins with a line of its own that ends in a comma. Its signature is a short last line of its own, no
+    sentence and without a colon or a digit.
     """
     first, _, rest = text.strip().partition("\n")
     body = rest.strip() if first.strip() == title.strip() else text.strip()
     paragraphs = re.split(r"\n\s*\n", body)
-    if len(paragraphs) > 1 and re.fullmatch(r".*,\s*", paragraphs[0]):
+    if len(paragraphs) > 1 and _SALUTATION.fullmatch(paragraphs[0]):
         del paragraphs[0]
         last = paragraphs[-1].strip()
-        if len(paragraphs) > 1 and len(last) <= _LONGEST_SIGNATURE and re.fullmatch(r".*[^.!?:]", last):
+        if len(paragraphs) > 1 and len(last) <= _LONGEST_SIGNATURE and _SIGNATURE.fullmatch(last):
             del paragraphs[-1]
     return "\n\n".join(paragraphs).strip()
 
