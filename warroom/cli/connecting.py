@@ -164,8 +164,8 @@ def _take(made: NewDestination, key: str, text: str) -> None:
     if annotation.startswith("tuple"):
         made.given[key] = [one.strip() for one in text.split(",") if one.strip()]
     elif annotation.startswith("dict"):
-        pairs = [one.partition("=") for one in text.split(",") if one.strip()]
-        made.given[key] = {name.strip(): value.strip() for name, _, value in pairs}
+        pairs = [one.partition("=") for one in text.strip("{} ").split(",") if one.strip()]
+        made.given[key] = {name.strip(' "'): value.strip(' "') for name, _, value in pairs}
     elif made.model.model_fields[key].annotation is bool:
         made.given[key] = text.lower() in ("true", "yes", "on", "1")
     elif made.model.model_fields[key].annotation is int:

@@ -78,7 +78,7 @@ class Cachet(StatusPage):
     setup = Setup(
         "Cachet 3",
         (
-            "In the dashboard open Settings, API Keys, and create a token with the abilities incidents.manage, "
+            "In the dashboard open Settings, Manage API Keys, and create a token with the abilities incidents.manage, "
             "incident-updates.manage and components.manage.",
             "Map your services to components: warroom doctor lists their ids.",
         ),
