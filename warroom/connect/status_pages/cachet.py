@@ -78,8 +78,8 @@ class Cachet(StatusPage):
     setup = Setup(
         "Cachet 3",
         (
-            "In the dashboard open Settings, Manage API Keys, and create a token with the abilities incidents.manage, "
-            "incident-updates.manage and components.manage.",
+            "In the dashboard open Settings, Manage API Keys, and create a token with the abilities "
+            "incidents.manage, incident-updates.manage and components.manage.",
             "Map your services to components: warroom doctor lists their ids.",
         ),
         ("url", "token"),
