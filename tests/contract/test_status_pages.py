@@ -553,6 +553,13 @@ def test_a_mistake_in_the_options_is_told_with_its_place(
     assert place in str(caught.value) and says in str(caught.value), str(caught.value)
 
 
+@pytest.mark.parametrize("page", [StatuspagePage, CachetPage], ids=lambda page: page.name, indirect=True)
+def test_a_post_that_has_arrived_is_not_sent_again(page: Page) -> None:
+    for number, each in ((1, message()), (1, message()), (2, LATER), (2, LATER)):
+        post(page.chat(), each, number)
+    assert [len(updates) for _, updates in page.seen] == [2]
+
+
 @pytest.mark.parametrize("page", [CachetV2Page, BetterStackPage], ids=lambda page: page.name, indirect=True)
 def test_a_page_that_cannot_be_read_back_does_not_claim_to_know(page: Page) -> None:
     post(page.chat(), message(), 1)

@@ -245,8 +245,8 @@ class CachetPage(Page):
             case "POST", ["incidents", id, "updates"]:
                 found_one = self.incident(id)
                 assert found_one
-                # Cachet trims what it stores.
-                found_one.updates.append((body["status"], body["message"].strip()))
+                # White space may come back as another one.
+                found_one.updates.append((body["status"], body["message"].replace("\n", "\r\n")))
                 self.shift()
                 return 200, {"data": {"id": self.update_id(found_one, len(found_one.updates) - 1)}}
         raise AssertionError((method, parts))
