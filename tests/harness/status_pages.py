@@ -246,7 +246,7 @@ class CachetPage(Page):
                 found_one = self.incident(id)
                 assert found_one
                 # White space may come back as another one.
-                found_one.updates.append((body["status"], body["message"].replace("\n", "\r\n")))
+                found_one.updates.append((body["status"], body["message"].replace("\n", " \n")))
                 self.shift()
                 return 200, {"data": {"id": self.update_id(found_one, len(found_one.updates) - 1)}}
         raise AssertionError((method, parts))
