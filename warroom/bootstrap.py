@@ -128,7 +128,7 @@ class AppContext:
 
     def background_jobs(self) -> tuple[Job, ...]:
         """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts, uses
-        fallbacks, runs the probes. Only what the settings ask for is imported."""
+        fallbacks, reminds, runs the probes. Only what the settings ask for is imported."""
         settings, jobs = self.settings, [cast("Job", self.outbox())]
         if any(one.backend != TRANSCRIPT for one in settings.destinations.values()):
             from warroom.room.inbox import ChatInbox
@@ -138,6 +138,10 @@ class AppContext:
             from warroom.room.fallback import fallback_job
 
             jobs.append(fallback_job(self.room))
+        if settings.reminders.wanted:
+            from warroom.room.reminders import reminder_job
+
+            jobs.append(reminder_job(self.room))
         if settings.alerts:
             from warroom.room.alert_watch import alert_watches
 

@@ -46,9 +46,12 @@ class FakeSource:
     """A source whose answers are scripted: what fires, or an error."""
 
     can_acknowledge: bool = True
+    can_resolve: bool = False
+    ends_alerts: bool = True
     now: Sequence[Firing] | Exception = ()
     polls: int = 0
     told: list[tuple[str, str]] = field(default_factory=list)
+    closed: list[tuple[str, str]] = field(default_factory=list)
     answer: str | Exception = "silenced"
     hangs: bool = False
 
@@ -64,6 +67,12 @@ class FakeSource:
         if isinstance(self.answer, Exception):
             raise self.answer
         self.told.append((key, comment))
+        return self.answer
+
+    async def resolve(self, key: str, comment: str) -> str:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        self.closed.append((key, comment))
         return self.answer
 
     async def check(self) -> str:
@@ -311,7 +320,7 @@ def test_two_consoles_that_poll_at_the_same_moment_record_it_once(watching: Watc
     firing = [replace(fires("a"), since=None)]
     stale = other.team()
     watching.poll(*firing)
-    watching.console(other)._record(firing)
+    watching.console(other)._intake.record(lambda team: firing)
     assert stale.version == 0 and len(other.team().alerts) == 1
     other.journal.close()
 

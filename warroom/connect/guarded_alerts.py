@@ -35,6 +35,8 @@ class GuardedAlerts:
         self._mask = mask
         self.source = source
         self.can_acknowledge = callable(getattr(source, "acknowledge", None))
+        self.can_resolve = callable(getattr(source, "resolve", None))
+        self.ends_alerts = bool(getattr(source, "ends_alerts", True))
         self.can_silence = callable(getattr(source, "silence", None))
 
     async def firing(self) -> Sequence[Firing]:
@@ -50,6 +52,10 @@ class GuardedAlerts:
     async def acknowledge(self, key: str, comment: str) -> str:
         """As the source does it. ``Refusal`` where it cannot."""
         return await self._act("acknowledge", key, comment)
+
+    async def resolve(self, key: str, comment: str) -> str:
+        """As the source does it. ``Refusal`` where it cannot."""
+        return await self._act("resolve", key, comment)
 
     async def silence(self, key: str, until: datetime, comment: str) -> str:
         """As the source does it. ``Refusal`` where it cannot."""

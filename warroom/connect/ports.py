@@ -209,6 +209,21 @@ class AcknowledgingSource(AlertSource, Protocol):
         ...
 
 
+class ResolvingSource(AlertSource, Protocol):
+    """An alert source that can be told that an alert's incident is resolved."""
+
+    ends_alerts: bool
+    """True where the alert is over there once ``resolve`` returns. False where it only ends what ``acknowledge``
+    did, such as a silence: it is then told of the alerts that it has acknowledged, those that cleared included."""
+
+    async def resolve(self, key: str, comment: str) -> str:
+        """Say there that the incident of the alert ``key`` is resolved. Repeating it is harmless.
+
+        Returns what was done there, as ``acknowledge`` does: "resolved", "silence ended".
+        """
+        ...
+
+
 class SilencingSource(AlertSource, Protocol):
     """An alert source that can keep quiet about an alert."""
 

@@ -149,6 +149,8 @@ class SourceReport:
     problem: str = ""
     groups: Mapping[str, int] = field(default_factory=dict)
     """The sizes of the groups of which not every alert is recorded."""
+    acknowledges: bool = False
+    """Whether the source is told when an incident of its alerts is acknowledged."""
 
     def to_json(self) -> str:
         """The report as text."""
@@ -164,6 +166,7 @@ class SourceReport:
                 "firing": self.firing,
                 "problem": self.problem,
                 "groups": dict(self.groups),
+                "acknowledges": self.acknowledges,
             },
             ensure_ascii=False,
         )
@@ -179,7 +182,10 @@ class SourceReport:
             )
             groups = {str(name): int(size) for name, size in data["groups"].items()}
             aware = all(one is None or one.tzinfo for one in (at, succeeded, due))
-            report = cls(at, succeeded, due, int(data["firing"]), str(data["problem"]), groups) if at else None
+            tells = bool(data.get("acknowledges"))
+            report = (
+                cls(at, succeeded, due, int(data["firing"]), str(data["problem"]), groups, tells) if at else None
+            )
             return report if aware else None
         except (ValueError, LookupError, TypeError, AttributeError):
             return None

@@ -68,6 +68,10 @@ class TeamState:
             if alert.cleared_at is None or now - alert.cleared_at < CLEARED_SHOWN
         }
 
+    def firing_of(self, incident: str) -> set[UUID]:
+        """Return the alerts that became this incident and have not cleared at their source."""
+        return {id for id, known in self.tracked.items() if known.incident == incident}
+
     def find_alert(self, text: str) -> Alert:
         """Return the waiting alert with this number or whose id begins with ``text``. Raises ``NotFound``."""
         wanted = text.strip().lower().replace("-", "")

@@ -18,6 +18,7 @@ from warroom.errors import Conflict, JournalError, NotFound, Refusal, WarroomErr
 from warroom.incident.alerting import SourceReport, report_key, same_group, severity_of
 from warroom.incident.alerts import ClearAlert, ReceiveAlert
 from warroom.incident.commands import (
+    Acknowledge,
     Command,
     CommandContext,
     Declare,
@@ -251,6 +252,8 @@ class WarRoom:
     def execute(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
         """Execute a command; ``by`` is who does it, if not the person at this console."""
         clean = _clean(command)
+        if isinstance(clean, Acknowledge):
+            clean = replace(clean, source=self.acknowledging_source(incident_id))
         if isinstance(clean, RecordFix):  # the last moment to know how it was before
             clean = replace(clean, measured=self._measured(incident_id))
         return self._execute(incident_id, lambda _: clean, by)
@@ -371,6 +374,13 @@ class WarRoom:
         severities = [severity.id for severity in self.playbook.severities]
         rules = self.playbook.alerts
         return severity_of(alert, severities, rules.critical, rules.warning, table.severities if table else None)
+
+    def acknowledging_source(self, incident_id: str) -> str:
+        """The alert source that is told when the incident is acknowledged; "" if none is."""
+        reports = self.source_reports()
+        tracked = self.team().tracked.values()
+        sources = (known.source for known in tracked if known.incident == incident_id)
+        return next((one for one in sources if one in reports and reports[one].acknowledges), "")
 
     def record_chat(self, incident_id: str, record_chat: RecordChat) -> Done:
         """Record a chat message, under the name of who wrote it."""
