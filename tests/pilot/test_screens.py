@@ -253,6 +253,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "declare": opens(DeclareScreen),
     "drill": says("rill"),
     "dismiss": says("Put the cursor on an alert"),
+    "silence": says("Put the cursor on an alert"),
     "home": opens(HomeScreen),
     "presenter": opens(PresenterScreen),
     "privacy": lambda pilot, harness, i: pilot.app.screen.has_class("-privacy"),

@@ -14,7 +14,7 @@ from warroom.connect.plugins import describe, is_ending
 from warroom.connect.ports import AlertSource
 from warroom.connect.secret_mask import SecretMask
 from warroom.errors import NotSent, Refusal, WarroomError
-from warroom.incident.alerting import Firing
+from warroom.incident.alerting import Firing, Notice
 
 T = TypeVar("T")
 
@@ -60,6 +60,15 @@ class GuardedAlerts:
     async def silence(self, key: str, until: datetime, comment: str) -> str:
         """As the source does it. ``Refusal`` where it cannot."""
         return await self._act("silence", key, until, comment)
+
+    def read(self, body: bytes) -> Sequence[Notice]:
+        """What a webhook was sent, tidied as in ``firing``. ``BadInput`` for what it cannot read."""
+        source: Any = self.source
+        try:
+            return [replace(one, firing=self._tidied(one.firing)) for one in source.read(body)]
+        except Exception as error:  # noqa: BLE001 — whatever a plugin raises
+            failure = self._as_ours(error)
+        raise failure
 
     async def check(self) -> str:
         """The source's line for ``doctor``, without secrets."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from warroom.incident.alerting import Firing
+from warroom.incident.alerting import Firing, Notice
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming
 from warroom.incident.readings import Reading
@@ -221,6 +221,21 @@ class ResolvingSource(AlertSource, Protocol):
 
         Returns what was done there, as ``acknowledge`` does: "resolved", "silence ended".
         """
+        ...
+
+
+class ReceivingSource(AlertSource, Protocol):
+    """An alert source that is told what fires, by a webhook, instead of being asked."""
+
+    has_secret: bool
+    """Whether strangers cannot guess its path."""
+
+    def path(self, name: str) -> str:
+        """The path that is sent to, for the source of this name in the settings. It may hold a secret."""
+        ...
+
+    def read(self, body: bytes) -> Sequence[Notice]:
+        """Read what was sent. Raises ``BadInput`` that says what is wrong with it."""
         ...
 
 

@@ -116,7 +116,9 @@ def _late_actions(incident: Incident, today: date) -> Iterator[Reminder]:
     late = [item for item in open_items if reminded_today(item, today)]
     if not late:
         return
-    many = f"{len(late)} action items of {incident.id} are" if len(late) > 1 else f"an action item of {incident.id} is"
+    many = (
+        f"{len(late)} action items of {incident.id} are" if len(late) > 1 else f"an action item of {incident.id} is"
+    )
     lines = [f"{item.id} {item.words} · {item.owner or 'no owner'} · due {item.due}" for item in late[:MOST_NAMED]]
     if len(late) > MOST_NAMED:
         lines.append(f"and {len(late) - MOST_NAMED} more")

@@ -58,7 +58,7 @@ class AlertWatch:
             await self._let_go()
 
     async def once(self) -> None:
-        """See ``Job``."""
+        """See ``RoundJob``."""
         try:
             await self.poll()
         finally:

@@ -206,8 +206,18 @@ class ChatInbox:
                 task.cancel()
             await asyncio.gather(*self._following.values(), return_exceptions=True)
             self._following.clear()
-            await asyncio.gather(*(chat.close() for chat in self._chats.values()))
-            self._chats.clear()
+            await self._let_go()
+
+    async def once(self) -> None:
+        """See ``RoundJob``."""
+        try:
+            await self.look()
+        finally:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        await asyncio.gather(*(chat.close() for chat in self._chats.values()))
+        self._chats.clear()
 
     def stop(self) -> None:
         """See ``Job``."""

@@ -90,6 +90,8 @@ class WarRoom:
         self.by = by
         self.clock = clock
         self.chats = chats
+        self.alert_sources: Callable[[str], Any] | None = None
+        """Makes a guarded alert source by its name, for what a person does there; None where there are none."""
         self.updates = Updates(playbook, settings, lambda: self.clock(), lambda name: self.chats(name), measures)
         self.journal = journal
         self._drafts = Drafts(journal, by)
@@ -100,6 +102,7 @@ class WarRoom:
             threading.RLock()
         )  # threads of this process write in turn; only other processes come between
         self._listeners: list[Callable[[], None]] = []
+        self._readers: list[Callable[[Sequence[Entry]], None]] = []
         self._session = os.urandom(8).hex()
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
@@ -246,7 +249,7 @@ class WarRoom:
         if waiting:
             with suppress(WarroomError):  # it is declared, whatever becomes of this: the alert then still waits
                 taken = same_group(waiting, team)
-                self._append_team([AlertTaken(alert=each, incident=incident_id) for each in taken])
+                self.append_team(*(AlertTaken(alert=each, incident=incident_id) for each in taken))
         return done
 
     def execute(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
@@ -358,15 +361,15 @@ class WarRoom:
     def receive_alert(self, alert: ReceiveAlert) -> None:
         """Keep an alert for whoever declares next; NotSaved if it could not be kept."""
         clean = _clean(alert)
-        self._append_team([clean.entry(self._command_context())])
+        self.append_team(clean.entry(self._command_context()))
 
     def clear_alert(self, alert: ClearAlert) -> None:
         """Record that a waiting alert is over."""
-        self._append_team([_clean(alert).entry(self._command_context())])
+        self.append_team(_clean(alert).entry(self._command_context()))
 
     def dismiss_alert(self, *alerts: UUID) -> None:
         """Record that these alerts are no incident."""
-        self._append_team([AlertTaken(alert=alert) for alert in alerts])
+        self.append_team(*(AlertTaken(alert=alert) for alert in alerts))
 
     def alert_severity(self, alert: Alert) -> str:
         """The severity an incident of this alert begins with; "" if nothing says which."""
@@ -388,7 +391,7 @@ class WarRoom:
 
     def confirm_ready(self, item: str) -> None:
         """Say that a readiness item holds true today."""
-        self._append_team(confirm_ready(item, self.playbook))
+        self.append_team(*confirm_ready(item, self.playbook))
 
     def keep_channel(self, incident_id: str, destination: str, channel: Channel, invited: int) -> None:
         """Keep where a destination talks about the incident, if that is news."""
@@ -479,6 +482,15 @@ class WarRoom:
         """Call ``notify``, from any thread, after every change made through this room. It must return at once."""
         self._listeners.append(notify)
 
+    def on_recorded(self, read: Callable[[Sequence[Entry]], None]) -> None:
+        """Call ``read``, from any thread, with what is recorded through this room. It must return at once."""
+        self._readers.append(read)
+
+    def _recorded(self, entries: Sequence[Entry]) -> None:
+        for read in tuple(self._readers):
+            read(entries)
+        self.notify()
+
     def notify(self) -> None:
         """Notify the listeners that something changed."""
         for notify in tuple(self._listeners):
@@ -507,10 +519,11 @@ class WarRoom:
             ids=[entry.id for entry in story.entries],
         )
         self._remember(story.incident)  # not read anew: what is written must not turn into an error
-        self.notify()
+        self._recorded(entries)
         return Done(story.incident, entries)
 
-    def _append_team(self, new: Sequence[Event | NewEntry]) -> None:
+    def append_team(self, *new: Event | NewEntry) -> None:
+        """Append to the team's stream."""
         entries = [item if isinstance(item, NewEntry) else NewEntry(item, self._new_id()) for item in new]
         self.transact_team(lambda team, context: entries)
 
@@ -529,12 +542,12 @@ class WarRoom:
                     return
                 events, ids = [entry.event for entry in entries], [entry.id for entry in entries]
                 try:
-                    self.journal.append(TEAM, team.version, events, at=context.now, by=context.by, ids=ids)
+                    done = self.journal.append(TEAM, team.version, events, at=context.now, by=context.by, ids=ids)
                     break
                 except Conflict:
                     if turn == RETRIES - 1:
                         raise
-        self.notify()
+        self._recorded(done)
 
 
 class UnitOfWork:
