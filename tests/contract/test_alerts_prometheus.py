@@ -30,6 +30,7 @@ from warroom.room.silencing import silence_alerts
 
 anyio_backend = servers.anyio_backend
 TOKEN = "plantedsecret-0123456789abcdef"
+S1 = "11111111-1111-4111-8111-111111111111"
 LABELS = {"alertname": "HighErrorRate", "service": "checkout", "severity": "page", "pod": "a"}
 
 
@@ -197,8 +198,8 @@ async def test_its_requests_keep_the_published_contract() -> None:
     def reply(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         if request.url.path.endswith("/silences"):
-            ours = {"id": "s1", "status": {"state": "active"}, "comment": "INC-1 (acknowledged alert f1)"}
-            over = {**ours, "id": "s0", "status": {"state": "expired"}}
+            ours = {"id": S1, "status": {"state": "active"}, "comment": "INC-1 (acknowledged alert f1)"}
+            over = {**ours, "id": S1.replace("1", "0"), "status": {"state": "expired"}}
             return httpx.Response(200, json={"silenceID": "s1"} if request.method == "POST" else [over, ours])
         if request.url.path.endswith("/status"):
             return httpx.Response(200, json={"versionInfo": {"version": "0.25"}})
@@ -212,7 +213,7 @@ async def test_its_requests_keep_the_published_contract() -> None:
     assert await source.check() == "Alertmanager 0.25 at am.example.com, 1 alerts"
     ended = [request for request in seen if request.method == "DELETE"]
     assert await source.resolve("f1", "INC-1") == "silence ended" and not ended
-    assert [request.url.path for request in seen if request.method == "DELETE"] == ["/silence/s1"]
+    assert [request.url.path for request in seen if request.method == "DELETE"] == [f"/silence/{S1}"]
     assert await source.resolve("f2", "INC-1") == "its silence had ended already"
     assert seen[0].url.params.get_list("filter") == ['team="checkout"', "env=~prod.*"]
     with pytest.raises(Rejected, match="no longer"):

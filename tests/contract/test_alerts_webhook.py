@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warroom import bootstrap
-from warroom.connect.alerts.webhook import Webhook, WebhookOptions
+from warroom.connect.alerts.webhook import WebhookAlerts, WebhookAlertsOptions
 from warroom.connect.hook_server import MAX_BODY_BYTES
 from warroom.errors import BadInput, NotSaved, Refusal
 from warroom.incident.alerting import Firing, Notice, compare, firing_after
@@ -275,7 +275,7 @@ def test_a_real_alertmanager_sends_what_fires_and_what_is_over(receiving: Receiv
 )
 def test_whatever_is_sent_it_is_read_or_refused(body: bytes) -> None:
     try:
-        notices = Webhook(WebhookOptions()).read(body)
+        notices = WebhookAlerts(WebhookAlertsOptions()).read(body)
     except BadInput:
         return
     assert all(one.firing.key for one in notices)

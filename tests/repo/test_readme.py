@@ -210,6 +210,7 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         "STATUS_HOOK": "https://hooks.example.com/T0/B0",
         "PAGERDUTY_TOKEN": "not-a-real-one",
         "MONITOR_TOKEN": "not-a-real-one",
+        "WARROOM_HOOK_SECRET": "not-a-real-one-but-long",
     }
     settings = load(file, environ)
     places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})

@@ -8,28 +8,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from warroom.connect.alerts import fingerprint, first_of, moment_of, texts_in
 from warroom.connect.answers import id_of, objects_of, text_of
-from warroom.errors import BadInput, Refusal
+from warroom.errors import BadInput, Refusal, SettingsError
 from warroom.incident.alerting import Firing, Notice
 
 MOST = 1_000
 """Alerts of one request."""
 
+SHORTEST_SECRET = 16
+"""Characters of a secret; fewer could be guessed."""
+
 _FIRING = ("", "firing", "alerting", "triggered", "problem")
 _OVER = ("resolved", "ok", "cleared", "recovered")
 
 
-class WebhookOptions(BaseModel):
+class WebhookAlertsOptions(BaseModel):
     """Options of a webhook."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    secret: Annotated[SecretStr, Field(min_length=16)] | None = None
+    secret: SecretStr | None = None
     """Part of the path that is sent to, `/hook/SECRET/NAME`; at least 16 characters. Needed where other machines
     can reach it. Without it the path is `/hook/NAME`."""
     service_labels: tuple[str, ...] = ("service", "job")
@@ -38,12 +41,14 @@ class WebhookOptions(BaseModel):
     """The label with the severity."""
 
 
-class Webhook:
+class WebhookAlerts:
     """An ``AlertSource`` that is told what fires instead of being asked."""
 
-    Options = WebhookOptions
+    Options = WebhookAlertsOptions
 
-    def __init__(self, options: WebhookOptions) -> None:
+    def __init__(self, options: WebhookAlertsOptions) -> None:
+        if options.secret is not None and len(options.secret.get_secret_value()) < SHORTEST_SECRET:
+            raise SettingsError("is too short", f"Use at least {SHORTEST_SECRET} characters.", "secret")
         self._options = options
 
     def path(self, name: str) -> str:
