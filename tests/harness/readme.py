@@ -266,7 +266,7 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-SOURCES = ("alertmanager", "prometheus", "json", "command")
+SOURCES = ("alertmanager", "prometheus", "json", "command", "webhook")
 """The alert sources that come with warroom; every other one is a declaration of ``json``."""
 
 
@@ -287,9 +287,10 @@ def declared() -> str:
                 found["vendor"],
                 ", ".join(needed) if "acknowledge" not in found else "",
                 (f"with {', '.join(needed)}" if needed else "yes") if "acknowledge" in found else "no",
+                ("with `email`" if "email" in found.get("names", {}) else "yes") if "resolve" in found else "no",
             )
         )
-    return _table(("Backend", "Vendor", "Needed `names`", "Acknowledges"), rows)
+    return _table(("Backend", "Vendor", "Needed `names`", "Acknowledges", "Closes"), rows)
 
 
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {

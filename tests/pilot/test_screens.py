@@ -8,7 +8,7 @@ import stat
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +260,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "palette": shows("Post an update"),
     "help": opens(HelpScreen),
     "quit": lambda pilot, harness, i: pilot.app._exit,
+    "silence": says("Put the cursor on an alert"),
 }
 WHEN_RESOLVED: dict[str, Seen] = {"reopen": opens_form("reopen"), "close": opens_form("close")}
 
@@ -1760,6 +1761,41 @@ async def test_a_burst_is_one_row_with_its_count_and_one_key_dismisses_it(tmp_pa
             assert room.team().alerts == {} and "DiskFull" not in screen_text(pilot.app)
 
 
+class QuietSource:
+    """An alert source that can silence; what it was asked."""
+
+    can_silence = True
+
+    def __init__(self) -> None:
+        self.silenced: list[tuple[str, datetime, str]] = []
+
+    async def silence(self, key: str, until: datetime, comment: str) -> str:
+        self.silenced.append((key, until, comment))
+        return f"silenced until {until:%H:%M} UTC"
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_key_silences_an_alert_at_its_source_and_next_passes_it_over(tmp_path: Path) -> None:
+    prom = AlertSourceSettings.model_validate({"name": "prom", "backend": "fake"})
+    with AppHarness(tmp_path, alerts={"prom": prom}) as harness:
+        room, source = harness.room, QuietSource()
+        room.alert_sources = lambda name: source
+        room.receive_alert(ReceiveAlert("DiskFull", "prom", "checkout-api", fingerprint="a"))
+        async with run_console(harness, (120, 36)) as pilot:
+            rows = pilot.app.screen.query_one("#all", RowList)
+            rows.put_cursor(next(row.id for row in rows.shown if "DiskFull" in row.content.plain))
+            await press(pilot, "K")
+            assert "silence an alert" in form_title(pilot)
+            await press(pilot, "ctrl+s")
+            until_ = harness.clock() + timedelta(hours=1)
+            here = until_.astimezone(room.zone)
+            await until(pilot, lambda: f"silenced until {here:%H:%M}" in screen_text(pilot.app))
+            assert [(key, at) for key, at, _ in source.silenced] == [("a", until_)]
+            assert "An alert is waiting" not in screen_text(pilot.app)
+
+
 async def test_an_alert_that_has_cleared_says_so_and_goes_after_a_while(harness: AppHarness) -> None:
     room = harness.room
     room.receive_alert(ReceiveAlert("errors", "prom", "checkout-api", fingerprint="a", fired_at=harness.clock()))
@@ -1778,7 +1814,7 @@ async def test_the_timeline_shows_an_alerts_link_and_what_its_source_was_told(ha
     room.receive_alert(ReceiveAlert("DiskFull", "prom", "checkout-api", fingerprint="a", url=link))
     (alert,) = room.team().alerts.values()
     incident_id = room.declare(Declare("checkout-api", "Full disks"), alert=alert.id).incident.id
-    room.execute(incident_id, RecordSourceTold("prom", (alert.id,), "silenced until 14:05 UTC"), by="")
+    room.execute(incident_id, RecordSourceTold("prom", {alert.id: "a"}, "silenced until 14:05 UTC"), by="")
     async with in_war_room(harness, incident_id, LARGE) as pilot:
         await press(pilot, "2")
         text = screen_text(pilot.app)

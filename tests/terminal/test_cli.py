@@ -225,6 +225,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     told_by = {row["by"] for row in do("timeline", "--json").json}
     assert told_by == {"Bob", ""}
     elsewhere = {"open", "demo", "logs", "help", "redact", "reset-terminal", "delivery", "resend", "connect"}
+    elsewhere |= {"watch"}
     assert VERBS - cli_harness.verbs == elsewhere, "a verb that no test runs"
 
 
@@ -1437,6 +1438,20 @@ def test_alerts_lists_the_sources_with_their_last_poll(cli_harness: CliHarness, 
     assert "3 firing" in listed[0] and "wrong token" in listed[1] and "not polled yet" in listed[2]
     found = cli_harness.run_ok("alerts", "--json").json
     assert [one["firing"] for one in found] == [3, 0, None]
+
+
+def test_alerts_silence_says_why_it_cannot_and_what_to_type(cli_harness: CliHarness, tmp_path: Path) -> None:
+    table = '[alerts.own]\nbackend = "command"\ncommand = ["true"]\n'
+    cli_harness.settings.write_text(table)
+    assert cli_harness.run("alerts", "silence").status == 2
+    assert cli_harness.run("alerts", "--for", "2h").status == 2
+    assert cli_harness.run("alerts", "silence", "1", "--for", "soon").status == 2
+    missing = cli_harness.run("alerts", "silence", "1")
+    assert missing.status == 1 and "No alert 1 fires" in missing.err
+    with opened(tmp_path, table) as home:
+        home.room.receive_alert(ReceiveAlert("DiskFull", "own", fingerprint="a"))
+    refused = cli_harness.run("alerts", "silence", "1", "--for", "2h")
+    assert refused.status == 1 and "own cannot silence an alert" in refused.err
 
 
 def test_alerts_rules_prints_a_rule_for_each_service_and_names_what_it_does_not_know(

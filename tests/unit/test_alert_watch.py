@@ -21,8 +21,8 @@ from warroom.config.loading import load_playbook
 from warroom.config.settings import AlertSourceSettings, Service, Settings
 from warroom.errors import NotSent, Rejected
 from warroom.incident.alerting import RECORDED_OF_GROUP, Firing, SourceReport, compare, severity_of
-from warroom.incident.commands import Acknowledge, CommandContext, Declare
-from warroom.incident.events import AlertCleared, AlertReceived, Entry
+from warroom.incident.commands import Acknowledge, CommandContext, Declare, Resolve
+from warroom.incident.events import AlertCleared, AlertReceived, AlertTaken, Entry
 from warroom.incident.identity import uuid7
 from warroom.incident.team import Alert, TeamState, fold_team
 from warroom.journal.sqlite import SqliteJournal
@@ -46,9 +46,12 @@ class FakeSource:
     """A source whose answers are scripted: what fires, or an error."""
 
     can_acknowledge: bool = True
+    can_resolve: bool = False
+    ends_alerts: bool = True
     now: Sequence[Firing] | Exception = ()
     polls: int = 0
     told: list[tuple[str, str]] = field(default_factory=list)
+    closed: list[tuple[str, str]] = field(default_factory=list)
     answer: str | Exception = "silenced"
     hangs: bool = False
 
@@ -64,6 +67,12 @@ class FakeSource:
         if isinstance(self.answer, Exception):
             raise self.answer
         self.told.append((key, comment))
+        return self.answer
+
+    async def resolve(self, key: str, comment: str) -> str:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        self.closed.append((key, comment))
         return self.answer
 
     async def check(self) -> str:
@@ -284,6 +293,105 @@ def test_the_incident_records_that_its_alert_has_cleared(watching: Watching) -> 
     assert watching.room.team().tracked == {}
 
 
+def ticks(watching: Watching, incident: str) -> set[str]:
+    return set(watching.room.incident(incident).ticks)
+
+
+def test_the_checklist_ticks_acknowledge_by_the_answer_of_a_source_that_can(watching: Watching) -> None:
+    incident = declared(watching)
+    watching.room.execute(incident, Acknowledge())
+    assert "acknowledge" not in ticks(watching, incident), "the source has not answered yet"
+    watching.poll(fires("a"))
+    assert "acknowledge" in ticks(watching, incident)
+
+
+def test_a_refusal_ticks_nothing(watching: Watching) -> None:
+    incident = declared(watching)
+    watching.room.execute(incident, Acknowledge())
+    watching.prom.answer = Rejected("read-only token")
+    watching.poll(fires("a"))
+    assert "acknowledge" not in ticks(watching, incident)
+
+
+def test_without_a_source_that_can_acknowledge_the_key_ticks_it(watching: Watching) -> None:
+    watching.prom.can_acknowledge = False
+    incident = declared(watching)
+    watching.room.execute(incident, Acknowledge())
+    assert "acknowledge" in ticks(watching, incident)
+
+
+def test_a_read_only_source_is_told_nothing(watching: Watching) -> None:
+    watching.prom.can_resolve = True
+    watching.watch._table = watching.watch._table.model_copy(update={"read_only": True})
+    incident = declared(watching)
+    watching.room.execute(incident, Acknowledge())
+    assert "acknowledge" in ticks(watching, incident)
+    watching.room.execute(incident, Resolve(reason="over"))
+    watching.poll(fires("a"))
+    assert watching.prom.told == watching.prom.closed == []
+
+
+def test_a_resolved_incident_closes_its_alerts_at_their_source_once_and_ticks_the_item(watching: Watching) -> None:
+    watching.prom.can_resolve, watching.prom.answer = True, "resolved"
+    incident = declared(watching)
+    watching.poll(fires("a"))
+    assert watching.prom.closed == [], "it is open"
+    watching.room.execute(incident, Resolve(reason="over"))
+    for _ in range(2):
+        watching.poll(fires("a"))
+    assert watching.prom.closed == [("a", f"{incident}, resolved in warroom")]
+    assert "prom was told of the end of the alert: resolved" in [
+        row.text for row in watching.room.incident(incident).rows
+    ]
+    assert "close-alert" in ticks(watching, incident)
+
+
+def test_the_item_is_not_ticked_while_an_alert_of_another_source_fires(watching: Watching) -> None:
+    watching.prom.can_resolve = True
+    watching.sources["pager"].now = [fires("p", "Other")]
+    asyncio.run(watching.console(watching.room, "pager").poll())
+    watching.poll(fires("a"))
+    first, second = watching.room.team().alerts
+    incident = watching.room.declare(Declare("Checkout", "No orders"), alert=first).incident.id
+    watching.room.append_team(AlertTaken(alert=second, incident=incident))
+    watching.room.execute(incident, Resolve(reason="over"))
+    watching.poll(fires("a"))
+    assert len(watching.prom.closed) == 1 and "close-alert" not in ticks(watching, incident)
+    watching.sources["pager"].now = []
+    watching.clock.later(EVERY)
+    asyncio.run(watching.console(watching.room, "pager").poll())
+    watching.poll()
+    assert "close-alert" in ticks(watching, incident), "the last one has cleared"
+
+
+def test_a_source_that_only_ends_its_silences_is_told_of_what_it_acknowledged_though_that_cleared(
+    watching: Watching,
+) -> None:
+    watching.prom.can_resolve, watching.prom.ends_alerts = True, False
+    incident = declared(watching)
+    watching.room.execute(incident, Acknowledge())
+    watching.poll(fires("a"))
+    watching.poll()
+    watching.room.execute(incident, Resolve(reason="over"))
+    watching.poll()
+    assert watching.prom.closed == [("a", f"{incident}, resolved in warroom")]
+
+
+def test_one_that_refuses_to_close_an_alert_is_not_asked_again_and_one_out_of_reach_is(watching: Watching) -> None:
+    watching.prom.can_resolve, watching.prom.answer = True, NotSent("prom cannot be reached")
+    watching.prom.can_acknowledge = False
+    incident = declared(watching)
+    watching.room.execute(incident, Resolve(reason="over"))
+    watching.poll(fires("a"))
+    assert "not told of a resolution" in str(watching.watch.problem)
+    watching.prom.answer = Rejected("read-only token")
+    for _ in range(2):
+        watching.poll(fires("a"))
+    rows = [row.text for row in watching.room.incident(incident).rows if row.kind == "alert source"]
+    assert rows == ["prom was not told of the end of the alert: read-only token"]
+    assert "close-alert" not in ticks(watching, incident)
+
+
 # Several consoles
 
 
@@ -311,7 +419,7 @@ def test_two_consoles_that_poll_at_the_same_moment_record_it_once(watching: Watc
     firing = [replace(fires("a"), since=None)]
     stale = other.team()
     watching.poll(*firing)
-    watching.console(other)._record(firing)
+    watching.console(other)._intake.record(lambda team: firing)
     assert stale.version == 0 and len(other.team().alerts) == 1
     other.journal.close()
 
@@ -419,7 +527,7 @@ def test_the_severity_comes_from_the_teams_words_then_the_playbooks_rules_then_c
 
 
 def test_a_report_survives_its_own_text_and_no_other() -> None:
-    report = SourceReport(START, START, START + timedelta(seconds=30), 3, "", {"disk": 30})
+    report = SourceReport(START, START, START + timedelta(seconds=30), 3, "", {"disk": 30}, True)
     assert SourceReport.from_json(report.to_json()) == report
     for text in ("", "{}", "[1]", '{"at": ""}', report.to_json().replace("+00:00", "")):
         assert SourceReport.from_json(text) is None

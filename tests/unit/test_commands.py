@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 from harness.case import NOON, PLAYBOOK, Case, declared
@@ -12,7 +13,7 @@ from harness.ids import new_ids
 
 from warroom.errors import BadInput, JustPosted, NotFound, Refusal, WarroomError
 from warroom.incident.advice import next_steps
-from warroom.incident.alerts import ClearAlert, ReceiveAlert
+from warroom.incident.alerts import ClearAlert, ReceiveAlert, RecordSourceClosed
 from warroom.incident.commands import (
     Acknowledge,
     AddAction,
@@ -462,6 +463,7 @@ def test_every_automatic_item_of_the_playbook_can_be_ticked_by_some_command() ->
         update(message="resolution", next_update_at=None),
         AddAction("x", "Bo"),
         WriteSection("root_cause", "The pool"),
+        RecordSourceClosed("prom", (UUID(int=1),), "resolved", last=True),
     )
     automatic = {item.id for item in PLAYBOOK.items if item.done_by}
     assert automatic <= set(case.incident.ticks)

@@ -25,6 +25,11 @@ FAMILIES = (
         },
     ),
     Family(
+        "watch",
+        "Console",
+        {"watch": "Send, read chat, poll alerts, run probes and remind, without a screen."},
+    ),
+    Family(
         "response",
         "Run the incident",
         {
@@ -106,7 +111,7 @@ FAMILIES = (
     Family(
         "alerts",
         "Setup",
-        {"alerts": "List the alert sources and their last poll; or print alert rules for Prometheus."},
+        {"alerts": "List the alert sources; silence an alert at its source; print rules for Prometheus."},
     ),
     Family(
         "setup",

@@ -182,16 +182,41 @@ class AlertSourceSettings(Table):
     severities: dict[Text, Key] = Field(default_factory=dict)
     """The severity an incident begins with, by the source's own word: { page = "critical" }. Without it the
     playbook's alert rules decide, then the words in common use."""
+    read_only: bool = False
+    """True leaves everything there as it is: no alert is acknowledged, silenced or closed at this source."""
     plain_secrets: bool = False
     """True allows plaintext secrets in this table. It is better to keep them elsewhere."""
     options: dict[str, Any] = Field(default_factory=dict, repr=False)
     """Every other key is an option of the backend. A secret is given by reference: { env = "NAME" },
     { file = "path" } or { command = ["pass", "show", "pagerduty"] }."""
 
+    @property
+    def polled(self) -> bool:
+        """Whether it is asked what fires; a webhook is told."""
+        return self.backend != "webhook"
+
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, table: Any) -> Any:
         return gathered(cls, table)
+
+
+class Reminders(Table):
+    """What the team is reminded of in its chat, by any console that is open or by warroom watch."""
+
+    updates: bool = True
+    """A promised update is late, to any audience that a destination takes."""
+    roles: bool = True
+    """Nobody holds a role of an open incident, once a day."""
+    actions: bool = True
+    """An action item is past its due date: daily in the first week, then weekly."""
+    from_hour: int = Field(9, ge=0, le=23)
+    """The hour of the day, in the team's zone, from which action items are reminded of."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to remind of."""
+        return self.updates or self.roles or self.actions
 
 
 class ProbeSettings(Table):
@@ -299,6 +324,7 @@ class Settings(Table):
     """An issue tracker: action items are opened there as issues, and done when their issue is."""
     workflows: dict[Key, IntegrationSettings] = Field(default_factory=dict)
     """A workflow runner: steps of runbooks start workflows there."""
+    reminders: Reminders = Field(default_factory=Reminders)
     redaction: Redaction = Field(default_factory=Redaction)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
 

@@ -14,7 +14,7 @@ from warroom.connect.plugins import describe, is_ending
 from warroom.connect.ports import AlertSource
 from warroom.connect.secret_mask import SecretMask
 from warroom.errors import NotSent, Refusal, WarroomError
-from warroom.incident.alerting import Firing
+from warroom.incident.alerting import Firing, Notice
 
 T = TypeVar("T")
 
@@ -35,6 +35,8 @@ class GuardedAlerts:
         self._mask = mask
         self.source = source
         self.can_acknowledge = callable(getattr(source, "acknowledge", None))
+        self.can_resolve = callable(getattr(source, "resolve", None))
+        self.ends_alerts = bool(getattr(source, "ends_alerts", True))
         self.can_silence = callable(getattr(source, "silence", None))
 
     async def firing(self) -> Sequence[Firing]:
@@ -51,9 +53,22 @@ class GuardedAlerts:
         """As the source does it. ``Refusal`` where it cannot."""
         return await self._act("acknowledge", key, comment)
 
+    async def resolve(self, key: str, comment: str) -> str:
+        """As the source does it. ``Refusal`` where it cannot."""
+        return await self._act("resolve", key, comment)
+
     async def silence(self, key: str, until: datetime, comment: str) -> str:
         """As the source does it. ``Refusal`` where it cannot."""
         return await self._act("silence", key, until, comment)
+
+    def read(self, body: bytes) -> Sequence[Notice]:
+        """What a webhook was sent, tidied as in ``firing``. ``BadInput`` for what it cannot read."""
+        source: Any = self.source
+        try:
+            return [replace(one, firing=self._tidied(one.firing)) for one in source.read(body)]
+        except Exception as error:  # noqa: BLE001 — whatever a plugin raises
+            failure = self._as_ours(error)
+        raise failure
 
     async def check(self) -> str:
         """The source's line for ``doctor``, without secrets."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
-from warroom.incident.alerting import Firing
+from warroom.incident.alerting import Firing, Notice
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming
 from warroom.incident.readings import Reading
@@ -210,6 +210,36 @@ class AcknowledgingSource(AlertSource, Protocol):
 
         Returns what was done there, in a few words: "silenced until 14:05 UTC".
         """
+        ...
+
+
+class ResolvingSource(AlertSource, Protocol):
+    """An alert source that can be told that an alert's incident is resolved."""
+
+    ends_alerts: bool
+    """True where the alert is over there once ``resolve`` returns. False where it only ends what ``acknowledge``
+    did, such as a silence: it is then told of the alerts that it has acknowledged, those that cleared included."""
+
+    async def resolve(self, key: str, comment: str) -> str:
+        """Say there that the incident of the alert ``key`` is resolved. Repeating it is harmless.
+
+        Returns what was done there, as ``acknowledge`` does: "resolved", "silence ended".
+        """
+        ...
+
+
+class ReceivingSource(AlertSource, Protocol):
+    """An alert source that is told what fires, by a webhook, instead of being asked."""
+
+    has_secret: bool
+    """Whether strangers cannot guess its path."""
+
+    def path(self, name: str) -> str:
+        """The path that is sent to, for the source of this name in the settings. It may hold a secret."""
+        ...
+
+    def read(self, body: bytes) -> Sequence[Notice]:
+        """Read what was sent. Raises ``BadInput`` that says what is wrong with it."""
         ...
 
 

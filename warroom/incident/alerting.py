@@ -48,6 +48,56 @@ class Firing:
         return self.group or f"{self.title} · {self.service}".strip(" ·")
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a source told of one alert: that it fires, or that it is over."""
+
+    firing: Firing
+    over: bool = False
+
+
+def firing_after(source: str, notices: Sequence[Notice], team: TeamState) -> list[Firing]:
+    """What fires at a source that tells of single alerts: what the team knows to fire, and what it was told now.
+
+    What is sent late changes nothing: an alert that is known to be over, or the end of one that has begun anew.
+    """
+    firing = {
+        known.alert.event.fingerprint: _as_recorded(known)
+        for known in team.tracked.values()
+        if known.source == source
+    }
+    for notice in notices:
+        one = notice.firing
+        known = firing.get(one.key)
+        if notice.over:
+            if known and not _began_anew(known, one.since):
+                del firing[one.key]
+        elif known is None and one.since and _recorded_id(source, one, one.since) in team.received:
+            continue
+        elif known is None or _began_anew(one, known.since):
+            firing[one.key] = one
+    return list(firing.values())
+
+
+def _as_recorded(known: TrackedAlert) -> Firing:
+    event = known.alert.event
+    return Firing(
+        key=event.fingerprint,
+        title=event.name,
+        since=event.fired_at,
+        service=event.service,
+        severity=event.severity,
+        detail=event.detail,
+        url=event.url,
+        labels=event.labels,
+        group=event.group,
+    )
+
+
+def _recorded_id(source: str, one: Firing, fired: datetime) -> UUID:
+    return outside_id("alert", source, one.key, fired.isoformat())
+
+
 class Changes(NamedTuple):
     """What a poll means for the team: what to record as received, and which alerts are over."""
 
@@ -118,7 +168,7 @@ def _began_anew(one: Firing, recorded: datetime | None) -> bool:
 
 def _received(source: str, one: Firing, size: int, team: TeamState, now: datetime) -> ReceiveAlert:
     fired = one.since or now
-    if outside_id("alert", source, one.key, fired.isoformat()) in team.received:
+    if _recorded_id(source, one, fired) in team.received:
         fired = now  # it was cleared, and the source gives the time it began at first
     return ReceiveAlert(
         name=one.title,
@@ -149,6 +199,8 @@ class SourceReport:
     problem: str = ""
     groups: Mapping[str, int] = field(default_factory=dict)
     """The sizes of the groups of which not every alert is recorded."""
+    acknowledges: bool = False
+    """Whether the source is told when an incident of its alerts is acknowledged."""
 
     def to_json(self) -> str:
         """The report as text."""
@@ -164,6 +216,7 @@ class SourceReport:
                 "firing": self.firing,
                 "problem": self.problem,
                 "groups": dict(self.groups),
+                "acknowledges": self.acknowledges,
             },
             ensure_ascii=False,
         )
@@ -179,7 +232,10 @@ class SourceReport:
             )
             groups = {str(name): int(size) for name, size in data["groups"].items()}
             aware = all(one is None or one.tzinfo for one in (at, succeeded, due))
-            report = cls(at, succeeded, due, int(data["firing"]), str(data["problem"]), groups) if at else None
+            tells = bool(data.get("acknowledges"))
+            report = (
+                cls(at, succeeded, due, int(data["firing"]), str(data["problem"]), groups, tells) if at else None
+            )
             return report if aware else None
         except (ValueError, LookupError, TypeError, AttributeError):
             return None
@@ -240,6 +296,8 @@ class AlertGroup:
     """How many fire at the source, those that are only counted included."""
     cleared: bool
     """Whether none of them fires any more; ``newest`` is then the one that cleared last."""
+    silenced_until: datetime | None = None
+    """Until when all of them are silenced at their source; None if one is not."""
 
 
 def group_alerts(team: TeamState, reports: Mapping[str, SourceReport], now: datetime) -> list[AlertGroup]:
@@ -250,11 +308,11 @@ def group_alerts(team: TeamState, reports: Mapping[str, SourceReport], now: date
     groups: dict[tuple[str, str, bool], list[Alert]] = {}
     for alert in team.shown(now).values():
         groups.setdefault(_group_of(alert), []).append(alert)
-    found = [_group(alerts, reports) for alerts in groups.values()]
+    found = [_group(alerts, reports, now) for alerts in groups.values()]
     return sorted(found, key=lambda group: (group.cleared, -group.newest.number))
 
 
-def _group(alerts: Sequence[Alert], reports: Mapping[str, SourceReport]) -> AlertGroup:
+def _group(alerts: Sequence[Alert], reports: Mapping[str, SourceReport], now: datetime) -> AlertGroup:
     firing = [alert for alert in alerts if alert.cleared_at is None]
     newest = firing[-1] if firing else max(alerts, key=lambda alert: (alert.cleared_at or alert.at, alert.number))
     event = newest.event
@@ -262,7 +320,9 @@ def _group(alerts: Sequence[Alert], reports: Mapping[str, SourceReport]) -> Aler
     if firing and event.group:
         report = reports.get(event.source)
         count = max(count, report.groups.get(event.group, 0) if report else event.group_size)
-    return AlertGroup(newest, tuple(alert.id for alert in alerts), count, not firing)
+    silences = [alert.silenced_until for alert in firing if alert.silenced_until and alert.silenced_until > now]
+    silenced = min(silences) if silences and len(silences) == len(firing) else None
+    return AlertGroup(newest, tuple(alert.id for alert in alerts), count, not firing, silenced)
 
 
 def _group_of(alert: Alert) -> tuple[str, str, bool]:

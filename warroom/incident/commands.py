@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 from uuid import UUID
 
 from warroom.errors import BadInput, JustPosted, NotFound, Refusal
+from warroom.incident.alert_events import AlertsClosed
 from warroom.incident.chat_events import ChannelOpened, ChatMessage
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.events import (
@@ -19,6 +20,8 @@ from warroom.incident.events import (
     Acknowledged,
     ActionAdded,
     ActionDone,
+    AlertCleared,
+    AlertsAcknowledged,
     Closed,
     Declared,
     Event,
@@ -111,7 +114,10 @@ def _checked_by(events: Iterable[Event], incident: Incident, playbook: Playbook)
 _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
     Declared: lambda e: ("severity-set", "impact-stated"),
     SeveritySet: lambda e: ("severity-set",),
-    Acknowledged: lambda e: ("acknowledged",),
+    Acknowledged: lambda e: () if e.source else ("acknowledged",),
+    AlertsAcknowledged: lambda e: () if e.refused else ("acknowledged",),
+    AlertsClosed: lambda e: ("alerts-closed",) if e.last else (),
+    AlertCleared: lambda e: ("alerts-closed",) if e.last else (),
     ChannelOpened: lambda e: ("channel-opened", "people-invited")[: 1 + bool(e.invited)] if e.talk else (),
     UpdatePosted: lambda e: ("resolution-posted" if e.message == "resolution" else "update-posted",),
     RoleAssigned: lambda e: (f"role-assigned:{e.role}",),
@@ -181,14 +187,16 @@ class Declare:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Acknowledge the incident: someone is on it."""
+    """Acknowledge the incident: someone is on it. ``source`` is the alert source that is told of it, "" if none."""
+
+    source: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if "acknowledged" in incident.milestones:
             raise Refusal(f"{incident.id} is already acknowledged", "Nothing to do.")
         if not incident.open:
             raise Refusal(f"{incident.id} is {incident.status}", "Reopen it first if it is back.")
-        return [Acknowledged(who=context.by)]
+        return [Acknowledged(who=context.by, source=self.source)]
 
 
 @dataclass(frozen=True, slots=True)

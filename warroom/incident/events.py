@@ -13,11 +13,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from warroom.incident.alert_events import AlertsClosed, AlertSilenced
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
 from warroom.incident.readings import Measured
+from warroom.incident.reminder_events import ReminderPosted
 from warroom.incident.requests import RequestAccepted, RequestMade
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
@@ -93,13 +95,17 @@ class AlertReceived(EventBase):
 
 
 class AlertCleared(EventBase):
-    """A monitor reports that an alert is over. ``alert`` is the entry of its ``AlertReceived``."""
+    """A monitor reports that an alert is over. ``alert`` is the entry of its ``AlertReceived``.
+
+    ``last``: it was the last alert of the incident that still fired.
+    """
 
     kind: Literal["alert_cleared"] = "alert_cleared"
     label: ClassVar[str] = "cleared"
     alert: UUID
     name: str
     cleared_at: Moment | None = None
+    last: bool = False
 
     @property
     def text(self) -> str:
@@ -109,7 +115,8 @@ class AlertCleared(EventBase):
 class AlertsAcknowledged(EventBase):
     """The incident's alerts were acknowledged at their source, or the source refused that.
 
-    ``alerts`` are the entries of their ``AlertReceived``, ``outcome`` is what the source did about them.
+    ``alerts`` are the entries of their ``AlertReceived``, ``keys`` what identifies each at the source, and
+    ``outcome`` is what the source did about them.
     """
 
     kind: Literal["alerts_acknowledged"] = "alerts_acknowledged"
@@ -118,6 +125,7 @@ class AlertsAcknowledged(EventBase):
     alerts: tuple[UUID, ...]
     outcome: str
     refused: bool = False
+    keys: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -127,10 +135,14 @@ class AlertsAcknowledged(EventBase):
 
 
 class Acknowledged(EventBase):
-    """Someone is responding to the alert; stops the response clock."""
+    """Someone is responding to the alert; stops the response clock.
+
+    ``source`` is the alert source that is told, "" if none can be: its answer ticks the checklist.
+    """
 
     kind: Literal["acknowledged"] = "acknowledged"
     who: str
+    source: str = ""
 
     @property
     def text(self) -> str:
@@ -532,6 +544,9 @@ KnownEvent = Annotated[
     | AlertReceived
     | AlertCleared
     | AlertsAcknowledged
+    | AlertsClosed
+    | AlertSilenced
+    | ReminderPosted
     | Acknowledged
     | RoleAssigned
     | RoleReleased

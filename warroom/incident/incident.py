@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from warroom.errors import NotFound
+from warroom.incident.alert_events import AlertsClosed, AlertSilenced
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, Channel
 from warroom.incident.event_base import EventBase
@@ -54,6 +55,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.identity import short_id
+from warroom.incident.reminder_events import ReminderPosted
 from warroom.incident.requests import RequestAccepted, RequestMade
 
 
@@ -594,6 +596,9 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     AlertTaken: _row_only,
     AlertCleared: _row_only,
     AlertsAcknowledged: _row_only,
+    AlertsClosed: _row_only,
+    AlertSilenced: _row_only,
+    ReminderPosted: _row_only,
     UnknownEvent: _row_only,
     ChatMessage: _row_only,
     PostRerouted: _row_only,

@@ -34,6 +34,7 @@ FACTS = (
     "resolution-posted",
     "action-added",
     "postmortem-written",
+    "alerts-closed",
 )
 """What may tick an item by itself (``done_by``), besides ``role-assigned:`` with a role's id."""
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from warroom.errors import NotFound
+from warroom.incident.alert_events import AlertSilenced
 from warroom.incident.events import AlertCleared, AlertReceived, AlertTaken, Entry, ReadinessConfirmed
 from warroom.incident.identity import short_id
 
@@ -28,6 +29,8 @@ class Alert:
     at: datetime
     event: AlertReceived
     cleared_at: datetime | None = None
+    silenced_until: datetime | None = None
+    """Until when somebody had its source keep quiet about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,23 @@ class TeamState:
             if alert.cleared_at is None or now - alert.cleared_at < CLEARED_SHOWN
         }
 
+    def firing_of(self, incident: str) -> set[UUID]:
+        """Return the alerts that became this incident and have not cleared at their source."""
+        return {id for id, known in self.tracked.items() if known.incident == incident}
+
+    def find_tracked(self, text: str) -> TrackedAlert:
+        """Return the alert that fires at its source with this number, or whose id begins with ``text``, waiting or
+        not. Raises ``NotFound``."""
+        wanted = text.strip().lower().replace("-", "")
+        found = [
+            known
+            for id, known in self.tracked.items()
+            if wanted in (str(known.alert.number), short_id(id)) or (len(wanted) >= 4 and id.hex.startswith(wanted))
+        ]
+        if len(found) != 1:
+            raise NotFound(f"No alert {text} fires at an alert source", "warroom alert lists the waiting ones.")
+        return found[0]
+
     def find_alert(self, text: str) -> Alert:
         """Return the waiting alert with this number or whose id begins with ``text``. Raises ``NotFound``."""
         wanted = text.strip().lower().replace("-", "")
@@ -102,6 +122,8 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
             tracked.pop(event.alert, None)
             if event.alert in alerts:
                 alerts[event.alert] = replace(alerts[event.alert], cleared_at=event.cleared_at or entry.at)
+        elif isinstance(event, AlertSilenced) and event.alert in alerts:
+            alerts[event.alert] = replace(alerts[event.alert], silenced_until=event.until)
         elif isinstance(event, ReadinessConfirmed):
             ready[event.item] = entry.at
     alerts = _without_old(alerts, entry.at) if version > start.version else alerts

@@ -1,4 +1,4 @@
-"""Polls the alert sources and records what is news; tells a source when an incident of its alerts is acknowledged.
+"""Polls the alert sources and records what is news; has each told what becomes of the incidents of its alerts.
 
 Several consoles on one journal share the work: each poll leaves a report, and who finds a fresh one waits. A fact
 that two of them see is recorded once all the same: it is compared within the transaction that records it.
@@ -8,23 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
-from uuid import UUID
 
-from warroom.connect.ports import AlertSource
-from warroom.errors import NotFound, NotSent, Refusal, Rejected, WarroomError
-from warroom.incident.alerting import RECORDED_OF_GROUP, Firing, SourceReport, clear, compare, group_sizes
-from warroom.incident.alerts import ReceiveAlert, RecordSourceTold, told_alerts
-from warroom.incident.commands import CommandContext
-from warroom.incident.events import NewEntry
-from warroom.incident.team import TeamState
+from warroom.errors import NotSent, WarroomError
+from warroom.incident.alerting import RECORDED_OF_GROUP, Firing, SourceReport, group_sizes
+from warroom.room.alert_intake import AlertIntake
 from warroom.room.jobs import Wakeup
 from warroom.room.room import WarRoom
-from warroom.safety import redact
+from warroom.room.source_teller import GuardedSource, SourceTeller
 
 POLL_S = 25.0
 """How long one poll may take, in seconds."""
@@ -33,17 +26,6 @@ REFUSED_S = 60.0
 """A source that refuses is asked again after so many seconds, made anew with the secrets of then."""
 
 LONGEST_PAUSE_S = 300.0
-
-TOLD_AT_ONCE = 20
-"""How many alerts a source is told about after one poll; the others follow after the next."""
-
-
-class GuardedSource(AlertSource, Protocol):
-    """An alert source that raises nothing but ``WarroomError``, and knows what it can do."""
-
-    can_acknowledge: bool
-
-    async def acknowledge(self, key: str, comment: str) -> str: ...
 
 
 class AlertWatch:
@@ -58,9 +40,10 @@ class AlertWatch:
         self._room = room
         self._source_name = source
         self._table = room.settings.alerts[source]
-        self._services = {service.name.casefold(): service.name for service in room.settings.services}
+        self._intake = AlertIntake(room, source)
         self._make = make
         self._source: GuardedSource | None = None
+        self._teller = SourceTeller(room, source)
         self._failures = 0
         self._polled_at: datetime | None = None
         self._wakeup = Wakeup()
@@ -71,6 +54,13 @@ class AlertWatch:
         try:
             while not self._stopping:
                 await self._wakeup.wait(await self.poll())
+        finally:
+            await self._let_go()
+
+    async def once(self) -> None:
+        """See ``RoundJob``."""
+        try:
+            await self.poll()
         finally:
             await self._let_go()
 
@@ -106,85 +96,28 @@ class AlertWatch:
         if self._source is None:
             self._source = await asyncio.to_thread(self._make, self._source_name)
         async with asyncio.timeout(POLL_S):
-            firing = [self._at_home(one) for one in await self._source.firing()]
-        await asyncio.to_thread(self._record, firing)
+            firing = [self._intake.at_home(one) for one in await self._source.firing()]
+        await asyncio.to_thread(self._intake.record, lambda team: firing)
         return firing
 
-    def _at_home(self, one: Firing) -> Firing:
-        """The alert with its service as the settings call it."""
-        service = self._services.get(one.service.casefold(), one.service) or self._table.service
-        return replace(one, service=service)
-
-    # Recording
-
-    def _record(self, firing: Sequence[Firing]) -> None:
-        room, source = self._room, self._source_name
-        for known in compare(source, firing, room.team(), room.clock()).cleared:
-            if known.incident:  # first: what the team's stream says has been done, is done
-                with suppress(NotFound):
-                    room.execute(known.incident, clear(known, room.clock()), by="")
-
-        def news(team: TeamState, context: CommandContext) -> Sequence[NewEntry]:
-            changes = compare(source, firing, team, context.now)
-            return [
-                *(clear(known, context.now).entry(context) for known in changes.cleared),
-                *(_redacted(received).entry(context) for received in changes.received),
-            ]
-
-        room.transact_team(news, by="")
-
-    # Acknowledging
+    # Telling the source
 
     async def _tell(self) -> None:
-        """Tell the source of alerts whose incident has been acknowledged; its answer is recorded in the timeline.
-
-        Where it cannot be reached, it is told after the next poll.
-        """
+        """Tell the source what became of the incidents of its alerts. What fails is tried after the next poll."""
         source = self._source
-        if source is None or not source.can_acknowledge:
+        if source is None or self._table.read_only:
             return
+        told = "an acknowledgement"
         try:
             async with asyncio.timeout(POLL_S):
-                await self._tell_all(source)
+                if source.can_acknowledge:
+                    await self._teller.acknowledge(source)
+                told = "a resolution"
+                if source.can_resolve:
+                    await self._teller.resolve(source)
         except (WarroomError, TimeoutError) as error:
             words = error.title if isinstance(error, WarroomError) else "it did not answer in time"
-            self.problem = WarroomError(f"{self._source_name} is not told of an acknowledgement: {words}")
-
-    async def _tell_all(self, source: GuardedSource) -> None:
-        due = await asyncio.to_thread(lambda: list(self._untold()))
-        for incident_id, alerts in due:
-            outcome, told = "", []
-            for alert, key in alerts:
-                try:
-                    outcome = await source.acknowledge(key, f"{incident_id}, acknowledged in warroom")
-                    told.append(alert)
-                except (Rejected, Refusal) as error:
-                    await self._record_told(incident_id, (alert,), error.title, refused=True)
-            await self._record_told(incident_id, told, outcome)
-
-    async def _record_told(
-        self, incident_id: str, alerts: Sequence[UUID], outcome: str, *, refused: bool = False
-    ) -> None:
-        if alerts:
-            command = RecordSourceTold(self._source_name, tuple(alerts), outcome, refused)
-            await asyncio.to_thread(lambda: self._room.execute(incident_id, command, by=""))
-
-    def _untold(self) -> Iterable[tuple[str, list[tuple[UUID, str]]]]:
-        """The incidents that have been acknowledged, with their alerts about which the source has not been told."""
-        by_incident: dict[str, list[tuple[UUID, str]]] = {}
-        for id, known in self._room.team().tracked.items():
-            if known.source == self._source_name and known.incident:
-                by_incident.setdefault(known.incident, []).append((id, known.alert.event.fingerprint))
-        for incident_id, alerts in by_incident.items():
-            try:
-                incident = self._room.incident(incident_id)
-            except NotFound:
-                continue
-            if not incident.open or "acknowledged" not in incident.milestones:
-                continue
-            told = told_alerts(incident)
-            if due := [one for one in alerts if one[0] not in told][:TOLD_AT_ONCE]:
-                yield incident_id, due
+            self.problem = WarroomError(f"{self._source_name} is not told of {told}: {words}")
 
     # Failures and reports
 
@@ -213,7 +146,8 @@ class AlertWatch:
         else:
             sizes = group_sizes(firing)
             many = {group: size for group, size in sizes.items() if size > RECORDED_OF_GROUP}
-            report = SourceReport(now, now, due, sizes.total(), "", many)
+            told = not self._table.read_only and self._source is not None and self._source.can_acknowledge
+            report = SourceReport(now, now, due, sizes.total(), "", many, told)
         try:
             await asyncio.to_thread(self._room.save_source_report, self._source_name, report)
         except WarroomError as error:
@@ -226,28 +160,11 @@ class AlertWatch:
 
 
 def alert_watches(room: WarRoom, make: Callable[[str], GuardedSource]) -> tuple[AlertWatch, ...]:
-    """One job for each alert source of the settings: a source that hangs holds up no other."""
-    return tuple(AlertWatch(room, source, make) for source in room.settings.alerts)
+    """One job for each alert source of the settings that is polled: a source that hangs holds up no other."""
+    return tuple(AlertWatch(room, source, make) for source, table in room.settings.alerts.items() if table.polled)
 
 
 def _seconds_until(at: datetime | None, now: datetime) -> float:
     """Seconds until ``at``; 0 for a time that is over, or too far ahead to be meant: clocks are set back."""
     seconds = (at - now).total_seconds() if at else 0.0
     return seconds if seconds <= 2 * LONGEST_PAUSE_S else 0.0
-
-
-def _redacted(command: ReceiveAlert) -> ReceiveAlert:
-    """The command with secrets masked in every text but the key, which must tell alerts apart."""
-
-    def masked(text: str) -> str:
-        return redact(text, personal=False).text
-
-    return replace(
-        command,
-        name=masked(command.name),
-        service=masked(command.service),
-        detail=masked(command.detail),
-        severity=masked(command.severity),
-        url=masked(command.url),
-        labels={name: masked(value) for name, value in command.labels.items()},
-    )

@@ -22,7 +22,7 @@ from warroom.incident.chat import (
     is_for_incident,
     parse_chat_command,
 )
-from warroom.incident.commands import decide
+from warroom.incident.commands import Acknowledge, decide
 from warroom.incident.delivery import Channel, Message, OutboxItem
 from warroom.incident.events import NewEntry
 from warroom.incident.identity import outside_id, short_id
@@ -119,6 +119,8 @@ class IncomingRecorder:
         try:
             if story.incident.status == "closed":
                 raise BadInput(f"{story.incident.id} is closed", "Reopen it first: warroom reopen REASON.")
+            if isinstance(command, Acknowledge):
+                command = replace(command, source=self._room.acknowledging_source(story.incident.id))
             new = decide(story.incident, command, replace(story.context, by=person))
         except WarroomError as error:
             return str(error)
@@ -204,8 +206,18 @@ class ChatInbox:
                 task.cancel()
             await asyncio.gather(*self._following.values(), return_exceptions=True)
             self._following.clear()
-            await asyncio.gather(*(chat.close() for chat in self._chats.values()))
-            self._chats.clear()
+            await self._let_go()
+
+    async def once(self) -> None:
+        """See ``RoundJob``."""
+        try:
+            await self.look()
+        finally:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        await asyncio.gather(*(chat.close() for chat in self._chats.values()))
+        self._chats.clear()
 
     def stop(self) -> None:
         """See ``Job``."""

@@ -96,6 +96,14 @@ class Job(Protocol):
         ...
 
 
+class RoundJob(Job, Protocol):
+    """A job that can also do what is due once, for ``warroom watch --once``."""
+
+    async def once(self) -> None:
+        """Do everything that is due now, and let go of connections. What failed is the ``problem`` afterwards."""
+        ...
+
+
 class JobRunner:
     """Runs jobs on an event loop of their own. Safe to use from any thread."""
 
@@ -207,6 +215,13 @@ class PeriodicJob:
             except WarroomError as error:
                 self.problem = error
             await self._wakeup.wait(self._interval_s)
+
+    async def once(self) -> None:
+        """See ``RoundJob``."""
+        try:
+            await asyncio.to_thread(self._work)
+        except WarroomError as error:
+            self.problem = error
 
     def stop(self) -> None:
         """See ``Job``."""

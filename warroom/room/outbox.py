@@ -108,6 +108,8 @@ class OutboxWorker:
         self._unable: dict[str, tuple[int, float]] = {}  # destination: how often, until when (monotonic)
         self.problem: WarroomError | None = None
         """Why the outbox cannot be worked on at the moment (the disk, for example); None if it can."""
+        self.on_outcome: Callable[[Delivery, DeliveryState, str], None] | None = None
+        """Called with each attempt's outcome once that is recorded, and its error; must return at once."""
         self.idle = False
         """Whether at the last look nothing was due and no send was under way."""
 
@@ -303,6 +305,8 @@ class OutboxWorker:
             except asyncio.CancelledError:  # the outcome is known: ending must not make it unknown
                 await completing
                 raise
+            if self.on_outcome is not None:
+                self.on_outcome(delivery, outcome, error)
         self.room.notify()
 
     def _next_look(self, delivery: Delivery) -> datetime | None:

@@ -69,6 +69,15 @@ class ProbeWatch:
         finally:
             await self._let_go(self._probes.keys() | self._running.keys())
 
+    async def once(self) -> None:
+        """See ``RoundJob``."""
+        try:
+            await self.turn()
+            await self.settled()
+            await asyncio.to_thread(lambda: self._keep(self._open()))
+        finally:
+            await self._let_go(self._probes.keys() | self._running.keys())
+
     def stop(self) -> None:
         """See ``Job``."""
         self._stopping = True

@@ -18,6 +18,7 @@ from warroom.errors import Conflict, JournalError, NotFound, Refusal, WarroomErr
 from warroom.incident.alerting import SourceReport, report_key, same_group, severity_of
 from warroom.incident.alerts import ClearAlert, ReceiveAlert
 from warroom.incident.commands import (
+    Acknowledge,
     Command,
     CommandContext,
     Declare,
@@ -89,6 +90,8 @@ class WarRoom:
         self.by = by
         self.clock = clock
         self.chats = chats
+        self.alert_sources: Callable[[str], Any] | None = None
+        """Makes a guarded alert source by its name, for what a person does there; None where there are none."""
         self.updates = Updates(playbook, settings, lambda: self.clock(), lambda name: self.chats(name), measures)
         self.journal = journal
         self._drafts = Drafts(journal, by)
@@ -99,6 +102,7 @@ class WarRoom:
             threading.RLock()
         )  # threads of this process write in turn; only other processes come between
         self._listeners: list[Callable[[], None]] = []
+        self._readers: list[Callable[[Sequence[Entry]], None]] = []
         self._session = os.urandom(8).hex()
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
@@ -245,12 +249,14 @@ class WarRoom:
         if waiting:
             with suppress(WarroomError):  # it is declared, whatever becomes of this: the alert then still waits
                 taken = same_group(waiting, team)
-                self._append_team([AlertTaken(alert=each, incident=incident_id) for each in taken])
+                self.append_team(*(AlertTaken(alert=each, incident=incident_id) for each in taken))
         return done
 
     def execute(self, incident_id: str, command: Command, *, by: str | None = None) -> Done:
         """Execute a command; ``by`` is who does it, if not the person at this console."""
         clean = _clean(command)
+        if isinstance(clean, Acknowledge):
+            clean = replace(clean, source=self.acknowledging_source(incident_id))
         if isinstance(clean, RecordFix):  # the last moment to know how it was before
             clean = replace(clean, measured=self._measured(incident_id))
         return self._execute(incident_id, lambda _: clean, by)
@@ -355,15 +361,15 @@ class WarRoom:
     def receive_alert(self, alert: ReceiveAlert) -> None:
         """Keep an alert for whoever declares next; NotSaved if it could not be kept."""
         clean = _clean(alert)
-        self._append_team([clean.entry(self._command_context())])
+        self.append_team(clean.entry(self._command_context()))
 
     def clear_alert(self, alert: ClearAlert) -> None:
         """Record that a waiting alert is over."""
-        self._append_team([_clean(alert).entry(self._command_context())])
+        self.append_team(_clean(alert).entry(self._command_context()))
 
     def dismiss_alert(self, *alerts: UUID) -> None:
         """Record that these alerts are no incident."""
-        self._append_team([AlertTaken(alert=alert) for alert in alerts])
+        self.append_team(*(AlertTaken(alert=alert) for alert in alerts))
 
     def alert_severity(self, alert: Alert) -> str:
         """The severity an incident of this alert begins with; "" if nothing says which."""
@@ -372,13 +378,20 @@ class WarRoom:
         rules = self.playbook.alerts
         return severity_of(alert, severities, rules.critical, rules.warning, table.severities if table else None)
 
+    def acknowledging_source(self, incident_id: str) -> str:
+        """The alert source that is told when the incident is acknowledged; "" if none is."""
+        reports = self.source_reports()
+        tracked = self.team().tracked.values()
+        sources = (known.source for known in tracked if known.incident == incident_id)
+        return next((one for one in sources if one in reports and reports[one].acknowledges), "")
+
     def record_chat(self, incident_id: str, record_chat: RecordChat) -> Done:
         """Record a chat message, under the name of who wrote it."""
         return self.execute(incident_id, record_chat, by=_clean(record_chat).who)
 
     def confirm_ready(self, item: str) -> None:
         """Say that a readiness item holds true today."""
-        self._append_team(confirm_ready(item, self.playbook))
+        self.append_team(*confirm_ready(item, self.playbook))
 
     def keep_channel(self, incident_id: str, destination: str, channel: Channel, invited: int) -> None:
         """Keep where a destination talks about the incident, if that is news."""
@@ -469,6 +482,15 @@ class WarRoom:
         """Call ``notify``, from any thread, after every change made through this room. It must return at once."""
         self._listeners.append(notify)
 
+    def on_recorded(self, read: Callable[[Sequence[Entry]], None]) -> None:
+        """Call ``read``, from any thread, with what is recorded through this room. It must return at once."""
+        self._readers.append(read)
+
+    def _recorded(self, entries: Sequence[Entry]) -> None:
+        for read in tuple(self._readers):
+            read(entries)
+        self.notify()
+
     def notify(self) -> None:
         """Notify the listeners that something changed."""
         for notify in tuple(self._listeners):
@@ -497,10 +519,11 @@ class WarRoom:
             ids=[entry.id for entry in story.entries],
         )
         self._remember(story.incident)  # not read anew: what is written must not turn into an error
-        self.notify()
+        self._recorded(entries)
         return Done(story.incident, entries)
 
-    def _append_team(self, new: Sequence[Event | NewEntry]) -> None:
+    def append_team(self, *new: Event | NewEntry) -> None:
+        """Append to the team's stream."""
         entries = [item if isinstance(item, NewEntry) else NewEntry(item, self._new_id()) for item in new]
         self.transact_team(lambda team, context: entries)
 
@@ -519,12 +542,12 @@ class WarRoom:
                     return
                 events, ids = [entry.event for entry in entries], [entry.id for entry in entries]
                 try:
-                    self.journal.append(TEAM, team.version, events, at=context.now, by=context.by, ids=ids)
+                    done = self.journal.append(TEAM, team.version, events, at=context.now, by=context.by, ids=ids)
                     break
                 except Conflict:
                     if turn == RETRIES - 1:
                         raise
-        self.notify()
+        self._recorded(done)
 
 
 class UnitOfWork:

@@ -381,6 +381,14 @@ ACTIONS: tuple[Action, ...] = (
         place="anywhere",
         bar="dismiss",
     ),
+    Action(
+        "silence",
+        "Silence an alert",
+        "K",
+        "Have the source of the alert under the cursor keep quiet about it for a while.",
+        place="anywhere",
+        bar="silence",
+    ),
     Action("home", "Home", "H", "Go to the home screen.", place="anywhere"),
     Action(
         "presenter",

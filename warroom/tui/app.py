@@ -221,6 +221,9 @@ class WarRoomApp(BaseApp):
     async def do_dismiss(self) -> None:
         self.context.notify("Put the cursor on an alert of the home screen first", "warning")
 
+    async def do_silence(self) -> None:
+        self.context.notify("Put the cursor on an alert of the home screen first", "warning")
+
     async def do_drill(self) -> None:
         drill = self.context.drill
         if drill is None or self.context.drill_running:

@@ -1,22 +1,31 @@
-"""The verb about alert sources: how their last polls went, and the playbook's rules for Prometheus."""
+"""The verb about alert sources: how their last polls went, silences, the playbook's rules for Prometheus."""
 
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import timedelta
 
 import click
 
 from warroom.cli import output
-from warroom.cli.context import CliContext, verb
+from warroom.cli.context import CliContext, usage, verb
 from warroom.errors import BadInput
-from warroom.incident.timing import format_duration
+from warroom.incident.timing import format_duration, read_duration
 from warroom.reports.alert_rules import Metrics, prometheus_rules
 
 SECTION = "Setup"
 
 
-@verb(SECTION, reads=True, example="warroom alerts\nwarroom alerts rules --label service > rules.yml")
-@click.argument("what", required=False, type=click.Choice(["rules"]), metavar="[rules]")
+@verb(
+    SECTION,
+    reads=True,
+    example="warroom alerts\nwarroom alerts silence 3 --for 2h --reason 'planned work'\n"
+    "warroom alerts rules --label service > rules.yml",
+)
+@click.argument("what", required=False, type=click.Choice(["rules", "silence"]), metavar="[rules|silence ALERT]")
+@click.argument("alert", required=False, metavar="")
+@click.option("--for", "span", metavar="TIME", help="silence: for how long. [default: 1h]")
+@click.option("--reason", metavar="TEXT", help="silence: why.")
 @click.option("--label", metavar="NAME", help="rules: the label that names the service. [default: job]")
 @click.option("--up", metavar="METRIC", help="rules: whether a target is up. [default: up]")
 @click.option("--requests", metavar="METRIC", help="rules: requests. [default: http_requests_total]")
@@ -25,18 +34,48 @@ SECTION = "Setup"
 @click.option("--memory", metavar="METRIC", help="rules: memory in use.")
 @click.option("--memory-limit", metavar="METRIC", help="rules: the memory there is.")
 @click.option("--queue", metavar="METRIC", help="rules: the depth of a queue. [default: queue_depth]")
-def alerts(context: CliContext, what: str | None, **metrics: str | None) -> None:
-    """List the alert sources and their last poll; or print alert rules for Prometheus.
+def alerts(
+    context: CliContext,
+    what: str | None,
+    alert: str | None,
+    span: str | None,
+    reason: str | None,
+    **metrics: str | None,
+) -> None:
+    """List the alert sources; silence an alert at its source; print rules for Prometheus.
 
-    The rules are those of the playbook, for the services and metrics of the team.
+    ALERT is the number or id of an alert that fires, as warroom alert lists it. The rules are for Prometheus: those
+    of the playbook, for the services and metrics of the team.
     """
     given = {name: value for name, value in metrics.items() if value}
+    if what == "silence":
+        if not alert or given:
+            raise click.UsageError("Name the alert: warroom alerts silence ALERT --for 2h")
+        _silence(context, alert, span or "1h", reason or "")
+        return
+    if alert or span or reason:
+        raise click.UsageError("--for and --reason are for warroom alerts silence ALERT.")
     if what == "rules":
         _print_rules(context, Metrics(**given))
     elif given:
         raise click.UsageError("These options are for the rules: warroom alerts rules")
     else:
         _list_sources(context)
+
+
+def _silence(context: CliContext, alert: str, span: str, reason: str) -> None:
+    from warroom.room.silencing import silence_alerts
+
+    try:
+        until = context.room.clock() + timedelta(seconds=read_duration(span))
+    except BadInput as error:
+        raise usage(error, "--for") from None
+    known = context.room.team().find_tracked(alert)
+    outcome = silence_alerts(context.room, [known.alert.id], until, reason)
+    if context.json:
+        output.data({"alert": known.alert.id.hex, "source": known.source, "until": until, "outcome": outcome})
+    else:
+        output.print_out(f"{known.source}: {outcome}")
 
 
 def _list_sources(context: CliContext) -> None:
@@ -63,7 +102,12 @@ def _list_sources(context: CliContext) -> None:
     for name, table in room.settings.alerts.items():
         report = reports.get(name)
         if report is None:
-            rows.append([name, table.backend, "not polled yet", "a console polls it"])
+            unseen = (
+                ("not polled yet", "a console polls it")
+                if table.polled
+                else ("nothing received yet", "warroom watch --listen receives it")
+            )
+            rows.append([name, table.backend, *unseen])
             continue
         ago = f"{format_duration(max(now - report.at, now - now))} ago"
         problem = " ".join(report.problem.split())

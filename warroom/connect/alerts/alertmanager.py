@@ -1,4 +1,5 @@
-"""Alertmanager, API v2: of Prometheus, Mimir and Grafana. Silencing an alert is how it is acknowledged.
+"""Alertmanager, API v2: of Prometheus, Mimir and Grafana. Silencing an alert is how it is acknowledged;
+that silence is ended when the incident is resolved.
 
 https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
@@ -8,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from warroom.connect.alerts import PollClient, bearer, first_of, moment_of, texts_in, unusable
-from warroom.connect.answers import object_of, objects_in, text_of
+from warroom.connect.answers import id_of, object_of, objects_in, text_of
 from warroom.connect.http import Transport
 from warroom.errors import Rejected
 from warroom.incident.alerting import Firing
@@ -46,9 +47,11 @@ class AlertmanagerOptions(BaseModel):
 
 
 class Alertmanager:
-    """An ``AlertSource`` that also acknowledges and silences."""
+    """An ``AlertSource`` that also acknowledges and silences. A resolved incident ends the silence of its
+    acknowledgement, not one that a person asked for, and no alert: that is over when its rule says so."""
 
     Options = AlertmanagerOptions
+    ends_alerts = False
 
     def __init__(self, options: AlertmanagerOptions, *, transport: Transport | None = None) -> None:
         self._options = options
@@ -66,9 +69,18 @@ class Alertmanager:
 
     async def acknowledge(self, key: str, comment: str) -> str:
         """Silence the alert for ``silence_minutes``."""
-        return await self.silence(
-            key, datetime.now(UTC) + timedelta(minutes=self._options.silence_minutes), comment
-        )
+        until = datetime.now(UTC) + timedelta(minutes=self._options.silence_minutes)
+        return await self.silence(key, until, f"{comment} {_mark(key)}")
+
+    async def resolve(self, key: str, comment: str) -> str:
+        """End the silence that ``acknowledge`` set, though the alert may have cleared meanwhile."""
+        ended = 0
+        for silence in objects_in(await self._http.read("api/v2/silences")):
+            active = text_of(object_of(silence, "status"), "state") in ("active", "pending")
+            if active and text_of(silence, "comment").endswith(_mark(key)) and (id := id_of(silence)):
+                await self._http.read(f"api/v2/silence/{quote(id, safe='')}", method="DELETE", wants_json=False)
+                ended += 1
+        return "silence ended" if ended else "its silence had ended already"
 
     async def silence(self, key: str, until: datetime, comment: str) -> str:
         """Silence exactly this alert: every one of its labels is matched. One that is silenced already is left."""
@@ -124,3 +136,8 @@ class Alertmanager:
             group=" · ".join(filter(None, (labels.get(name, "") for name in options.group_labels))),
             muted=text_of(object_of(alert, "status"), "state") == "suppressed",
         )
+
+
+def _mark(key: str) -> str:
+    """The end of the comment of the silence that acknowledges an alert: the silence is found again by it."""
+    return f"(acknowledged alert {key})"

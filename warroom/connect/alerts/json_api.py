@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, create_
 
 from warroom import toml
 from warroom.connect.alerts import PollClient, moment_of, unusable
-from warroom.connect.http import Transport
+from warroom.connect.http import HttpRejected, Transport
 from warroom.errors import NotSent, SettingsError
 from warroom.incident.alerting import Firing
 
@@ -71,7 +71,7 @@ class JsonAlertsOptions(BaseModel):
     since: str | None = None
     """When it began: RFC 3339, or seconds or milliseconds since 1970."""
     link: str | None = None
-    """The web address to look at."""
+    """The web address to look at; `names` are filled in here too."""
     group: str | None = None
     """What alerts of one group have in common; without it title and service."""
     errors: str | None = None
@@ -79,6 +79,10 @@ class JsonAlertsOptions(BaseModel):
     acknowledge: dict[str, JsonValue] | None = None
     """The request that acknowledges an alert there: a table of `method`, `url`, `body` and `headers`, in which
     `{{ key }}` is the alert's."""
+    resolve: dict[str, JsonValue] | None = None
+    """The same for the request that closes an alert there, once its incident is resolved."""
+    muted: str | None = None
+    """Where an entry says that it is silenced there: it counts as silenced where anything stands there."""
 
 
 class _Declaration(BaseModel):
@@ -108,10 +112,13 @@ class _Declaration(BaseModel):
     group: str = ""
     errors: str = ""
     acknowledge: dict[str, JsonValue] | None = None
+    resolve: dict[str, JsonValue] | None = None
+    muted: str = ""
 
 
 class JsonAlerts:
-    """An ``AlertSource`` over a declared JSON API; it acknowledges where that is declared, and its names given."""
+    """An ``AlertSource`` over a declared JSON API; it acknowledges and resolves where that is declared, and its
+    names given."""
 
     Options = JsonAlertsOptions
     vendor = ""
@@ -135,9 +142,10 @@ class JsonAlerts:
         self._http = PollClient(declared.vendor, _origin(address), headers=headers, transport=transport)
         self._path = _rest(address)
         self._body = self._named(declared.body, "body")
-        action = declared.acknowledge
-        if action and not _missing(action, {**names, "key": "?", "comment": "?"}):
+        if self._can(declared.acknowledge):
             self.acknowledge = self._acknowledge
+        if self._can(declared.resolve):
+            self.resolve = self._resolve
 
     async def firing(self) -> Sequence[Firing]:
         """See ``AlertSource``. Every page is read; a list that goes on for too long is ``NotSent``."""
@@ -163,19 +171,33 @@ class JsonAlerts:
         """Let go of connections."""
         await self._http.close()
 
+    def _can(self, action: Mapping[str, JsonValue] | None) -> bool:
+        """Whether a request is declared, and every name in it given."""
+        return bool(action) and not _missing(action, {**self._declared.names, "key": "?", "comment": "?"})
+
     async def _acknowledge(self, key: str, comment: str) -> str:
-        declared = self._declared
-        action = declared.acknowledge
+        return await self._act(self._declared.acknowledge, key, comment, "acknowledged")
+
+    async def _resolve(self, key: str, comment: str) -> str:
+        return await self._act(self._declared.resolve, key, comment, "resolved")
+
+    async def _act(self, action: Mapping[str, JsonValue] | None, key: str, comment: str, done: str) -> str:
         assert action is not None
+        declared = self._declared
         names = {**declared.names, "key": key, "comment": comment}
-        await self._http.read(
-            _rest(_filled(str(action.get("url", "")), names, quoted=True)),
-            method=str(action.get("method", "POST")),
-            json_body=_filled_all(action.get("body"), names),
-            headers={**declared.headers, **(_filled_all(action.get("headers"), names) or {})},
-            wants_json=False,
-        )
-        return "acknowledged"
+        try:
+            await self._http.read(
+                _rest(_filled(str(action.get("url", "")), names, quoted=True)),
+                method=str(action.get("method", "POST")),
+                json_body=_filled_all(action.get("body"), names),
+                headers={**declared.headers, **(_filled_all(action.get("headers"), names) or {})},
+                wants_json=False,
+            )
+        except HttpRejected as error:
+            if error.status != 409:  # Conflict: it is in that state already, as Better Stack says it
+                raise
+            return f"was {done} already"
+        return done
 
     def _named(self, value: Any, key: str, *, quoted: bool = False) -> Any:
         names = {name: text for name, text in self._declared.names.items() if text}
@@ -228,8 +250,9 @@ class JsonAlerts:
             service=_filled(declared.service, entry),
             severity=_filled(declared.severity, entry),
             detail=_filled(declared.detail, entry),
-            url=_filled(declared.link, entry),
+            url=_filled(declared.link, {**declared.names, **entry}),
             group=_filled(declared.group, entry),
+            muted=bool(declared.muted and _at(entry, declared.muted)),
         )
 
 

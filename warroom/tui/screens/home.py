@@ -12,6 +12,7 @@ from textual.content import Content
 
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
+from warroom.incident.alerting import AlertGroup
 from warroom.incident.summary import Summary
 from warroom.room.readiness import built_in
 from warroom.room.snapshot import HomeSnapshot, home_snapshot
@@ -65,7 +66,13 @@ class HomeScreen(PaneScreen, NextStepScreen):
     @property
     def has_alert(self) -> bool:
         """Whether an unacknowledged alert is shown."""
-        return self._overview is not None and any(not group.cleared for group in self._overview.alerts)
+        return self._alert_waiting is not None
+
+    @property
+    def _alert_waiting(self) -> AlertGroup | None:
+        """The newest alert that somebody has to look at: it fires, and nobody has silenced it."""
+        groups = self._overview.alerts if self._overview else ()
+        return next((group for group in groups if not group.cleared and not group.silenced_until), None)
 
     def compose(self) -> ComposeResult:
         yield Bar(id="top")
@@ -150,7 +157,9 @@ class HomeScreen(PaneScreen, NextStepScreen):
                     literal(alert.event.text, "$text-quiet" if group.cleared else "bold"),
                 )
                 many = literal(f"×{group.count:,}", "$text-accent bold") if group.count > 1 else None
-                since = literal("cleared" if group.cleared else f"{age} ago", "$text-quiet")
+                until = group.silenced_until
+                quiet = f"silenced until {until.astimezone(self.context.zone):%H:%M}" if until else f"{age} ago"
+                since = literal("cleared" if group.cleared else quiet, "$text-quiet")
                 tail = join(many, since, Content.styled("↵ declare", "$key"), gap="  ")
                 rows.append(ListRow(f"alert:{alert.id.hex}", words, tail))
         live = sorted((row for row in over.summaries if row.open), key=self._rank)
@@ -300,8 +309,8 @@ class HomeScreen(PaneScreen, NextStepScreen):
         if over is None:
             return ()
         live = sorted((row for row in over.summaries if row.open), key=self._rank)
-        if self.has_alert:
-            newest = f"alert:{over.alerts[0].newest.id.hex}"
+        if waiting := self._alert_waiting:
+            newest = f"alert:{waiting.newest.id.hex}"
             return (NextStep("declare", newest, "An alert is waiting: declare an incident"),)
         drill = self.context.drill
         if drill and drill.awaits_declaration and not live:
@@ -338,7 +347,8 @@ class HomeScreen(PaneScreen, NextStepScreen):
         word = words.get(row_id.partition(":")[0], "open")
         enter = Key("↵", word, "open", on=bool(row_id))
         dismiss = Key(key_of("dismiss", self.context.keys), "dismiss", "dismiss")
-        self.show_keys((enter, dismiss) if row_id.startswith("alert:") else (enter,))
+        silence = Key(key_of("silence", self.context.keys), "silence", "silence")
+        self.show_keys((enter, silence, dismiss) if row_id.startswith("alert:") else (enter,))
 
     @property
     def _rows(self) -> RowList:
@@ -402,12 +412,8 @@ class HomeScreen(PaneScreen, NextStepScreen):
 
     async def do_dismiss(self) -> None:
         """Dismiss the alert under the cursor, and those that say the same, after a question."""
-        kind, _, alert_id = self.query_one("#all", RowList).cursor_id.partition(":")
-        over = self._overview
-        groups = over.alerts if kind == "alert" and over else ()
-        group = next((group for group in groups if group.newest.id.hex == alert_id), None)
+        group = self._alert_at_cursor()
         if group is None:
-            self.context.notify("Put the cursor on an alert first", "warning")
             return
         alerts, room = group.alerts, self.context.room
 
@@ -423,6 +429,25 @@ class HomeScreen(PaneScreen, NextStepScreen):
             yes="Yes, dismiss it: no incident follows",
         )
         self.app.push_screen(question, answered)
+
+    async def do_silence(self) -> None:
+        """Ask for how long the alert under the cursor, with those of its group, is silenced at its source."""
+        group = self._alert_at_cursor()
+        if group is None:
+            return
+        from warroom.tui.screens.silence import SilenceForm
+
+        self.app.push_screen(SilenceForm(self.context, group))
+
+    def _alert_at_cursor(self) -> AlertGroup | None:
+        """The alert under the cursor; a notification if there is none."""
+        kind, _, alert_id = self.query_one("#all", RowList).cursor_id.partition(":")
+        over = self._overview
+        groups = over.alerts if kind == "alert" and over else ()
+        group = next((group for group in groups if group.newest.id.hex == alert_id), None)
+        if group is None:
+            self.context.notify("Put the cursor on an alert first", "warning")
+        return group
 
     async def _declare_from(self, alert: str) -> None:
         from warroom.tui.screens.declare import DeclareScreen

@@ -1,0 +1,22 @@
+"""The event of a reminder that was posted to the team."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from warroom.incident.event_base import EventBase
+
+ReminderSubject = Literal["update", "roles", "actions"]
+"""What a reminder is about: an update that is late, roles that nobody holds, action items that are late."""
+
+
+class ReminderPosted(EventBase):
+    """The team was reminded. ``words`` is the whole text of the post."""
+
+    kind: Literal["reminder"] = "reminder"
+    subject: ReminderSubject
+    words: str
+
+    @property
+    def text(self) -> str:
+        return self.words

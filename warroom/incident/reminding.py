@@ -1,0 +1,148 @@
+"""What the team has to be reminded of: late updates, roles that nobody holds, late action items. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import ClassVar
+from uuid import UUID
+
+from warroom.incident import timing
+from warroom.incident.commands import CommandContext
+from warroom.incident.delivery import AUDIENCES, Audience
+from warroom.incident.events import Event, NewEntry
+from warroom.incident.identity import outside_id
+from warroom.incident.incident import Incident
+from warroom.incident.playbook import Playbook
+from warroom.incident.reminder_events import ReminderPosted, ReminderSubject
+from warroom.incident.summary import OpenAction
+
+UPDATE_GRACE = timedelta(minutes=2)
+"""So long after the promised time nobody is reminded: the update may just be being written."""
+
+ROLES_GRACE = timedelta(minutes=10)
+"""So long after the declaration, or the reopening, roles may be without a holder."""
+
+DAILY_FOR = 7
+"""An action item is reminded of on each of so many days after its due date, then once a week."""
+
+MOST_NAMED = 10
+"""How many action items one reminder names; the others are counted."""
+
+_NAMED: dict[Audience, str] = {"team": "the team", "customers": "customers", "executives": "executives"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """One reminder. ``occasion`` distinguishes it from others of its subject: the promised time, or the day."""
+
+    subject: ReminderSubject
+    occasion: str
+    words: str
+
+
+def due_reminders(
+    incident: Incident,
+    playbook: Playbook,
+    now: datetime,
+    today: date,
+    subjects: Collection[ReminderSubject],
+    audiences: Collection[Audience] = AUDIENCES,
+) -> list[Reminder]:
+    """The reminders that are due at ``now``, whether they have been posted or not.
+
+    ``today`` is the date in the team's zone, ``audiences`` are those that some destination takes. A drill reminds
+    while it is open only: its follow-up is practice.
+    """
+    found: list[Reminder] = []
+    if incident.open and "update" in subjects:
+        found += _late_updates(incident, playbook, now, audiences)
+    if incident.open and "roles" in subjects:
+        found += _unheld_roles(incident, playbook, now, today)
+    if "actions" in subjects and not incident.drill:
+        found += _late_actions(incident, today)
+    return found
+
+
+def reminded_today(item: OpenAction, today: date) -> bool:
+    """Whether ``today`` is a day on which this action item is reminded of."""
+    if not item.overdue(today):
+        return False
+    late = (today - date.fromisoformat(item.due)).days
+    return late <= DAILY_FOR or late % 7 == 1
+
+
+def update_due(incident: Incident, playbook: Playbook, audience: Audience) -> datetime | None:
+    """When the next update to ``audience`` is due; None if none is.
+
+    Customers and executives are due one as it was promised, else a cadence after the last; none before their first:
+    whether they are told at all is a decision.
+    """
+    if audience == "team":
+        due = timing.update_due(incident, playbook)
+        return due[1] if due else None
+    if audience in incident.promised:
+        return incident.promised[audience]
+    posts = [post.at for post in incident.posts if post.update.audience == audience]
+    return posts[-1] + timing.cadence(incident, playbook, audience) if posts else None
+
+
+def _late_updates(
+    incident: Incident, playbook: Playbook, now: datetime, audiences: Collection[Audience]
+) -> Iterator[Reminder]:
+    for audience in AUDIENCES:
+        due = update_due(incident, playbook, audience) if audience in audiences else None
+        if due and now - due >= UPDATE_GRACE:
+            late = timing.format_duration(now - due)
+            words = f"Reminder: the update of {incident.id} to {_NAMED[audience]} is {late} overdue."
+            yield Reminder("update", f"{audience} {due.isoformat()}", words)
+
+
+def _unheld_roles(incident: Incident, playbook: Playbook, now: datetime, today: date) -> Iterator[Reminder]:
+    begun = incident.statuses[-1][0] if incident.statuses else incident.milestones["declared"]
+    unheld = [role.title.lower() for role in playbook.roles if role.id not in incident.roles]
+    if unheld and now - max(begun, incident.milestones["declared"]) >= ROLES_GRACE:
+        words = f"Reminder: {incident.id} has no {_listed(unheld, 'or')}."
+        yield Reminder("roles", today.isoformat(), words)
+
+
+def _late_actions(incident: Incident, today: date) -> Iterator[Reminder]:
+    open_items = [
+        OpenAction(item.id, item.words, item.owner, item.due)
+        for item in incident.actions.values()
+        if item.done_at is None
+    ]
+    late = [item for item in open_items if reminded_today(item, today)]
+    if not late:
+        return
+    many = (
+        f"{len(late)} action items of {incident.id} are" if len(late) > 1 else f"an action item of {incident.id} is"
+    )
+    lines = [f"{item.id} {item.words} · {item.owner or 'no owner'} · due {item.due}" for item in late[:MOST_NAMED]]
+    if len(late) > MOST_NAMED:
+        lines.append(f"and {len(late) - MOST_NAMED} more")
+    yield Reminder("actions", today.isoformat(), "\n".join([f"Reminder: {many} overdue.", *lines]))
+
+
+def _listed(words: Sequence[str], last: str) -> str:
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Remind:
+    """Record reminders. Each is recorded once, however many processes find it due."""
+
+    reminders: Sequence[Reminder]
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        return [
+            NewEntry(ReminderPosted(subject=one.subject, words=one.words), reminder_id(incident.id, one))
+            for one in self.reminders
+        ]
+
+
+def reminder_id(incident: str, reminder: Reminder) -> UUID:
+    """Return the id of a reminder's entry: the same in every process."""
+    return outside_id("reminder", incident, reminder.subject, reminder.occasion)
