@@ -48,7 +48,7 @@ OURS = (
 )
 """The backends that come with warroom, in the order the README tells them."""
 
-PROBES = ("http", "promql", "command", "tcp", "dns", "tls")
+PROBES = ("http", "promql", "command", "tcp", "dns", "tls", "logs")
 """The kinds of probes that come with warroom, in the order the manual tells them."""
 
 AT = datetime(2026, 1, 28, 13, 4, tzinfo=UTC)

@@ -51,8 +51,12 @@ _EXAMPLE: dict[str, Any] = {
             "logs": [
                 "/var/log/checkout/*.log",
                 {"command": ["kubectl", "logs", "-f", "deploy/checkout"], "name": "checkout"},
+                {"from": "papertrail", "query": "program:checkout"},
             ],
-        }
+            "changes": "~/src/checkout",
+            "depends_on": ["payments"],
+        },
+        {"name": "payments"},
     ],
     "on_call": {"rotation": ["Alice", "Bob"], "starts": date(2026, 1, 5), "every": "1w", "handover": "09:00"},
     "destinations": {
@@ -79,6 +83,7 @@ _EXAMPLE: dict[str, Any] = {
             "latency_ms": 500,
         },
     },
+    "log_services": {"papertrail": {"backend": "papertrail", "token": {"env": "PAPERTRAIL_TOKEN"}}},
     "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},
     "console": {"keys": {"update": "u,f5"}},
 }
@@ -127,7 +132,7 @@ def commented_toml() -> str:
             if isinstance(value, list):
                 for number, entry in enumerate(value):
                     table(f"[[{path}{key}]]", inner, entry, docs=number == 0)
-            elif key in ("destinations", "alerts", "probes"):
+            elif key in ("destinations", "alerts", "probes", "log_services"):
                 for name, entry in value.items():
                     table(f"[{path}{key}.{name}]", inner, entry)
             else:

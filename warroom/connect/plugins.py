@@ -26,6 +26,7 @@ class PluginKind:
 CHAT = PluginKind("warroom.chat", "chat backend")
 ALERTS = PluginKind("warroom.alerts", "alert source")
 PROBES = PluginKind("warroom.probes", "kind of probe")
+LOGS = PluginKind("warroom.logs", "log service")
 KINDS = (
     CHAT,
     ALERTS,
@@ -34,6 +35,7 @@ KINDS = (
     PluginKind("warroom.documents", "document store"),
     PluginKind("warroom.trackers", "issue tracker"),
     PROBES,
+    LOGS,
 )
 """A package registers a plugin in the group of its kind; warroom's own are registered the same way."""
 

@@ -50,7 +50,7 @@ class ProbeTurns:
     def take(self, probe: str, every_s: float) -> float:
         """Take the turn at a probe that is measured every ``every_s`` seconds.
 
-        Returns 0 if it is this console's turn, and else the seconds until it may be. Errors as those of the journal.
+        Returns 0 if it is this console's turn, and else the seconds until it may be. Errors as the journal's.
         """
         now = self._room.clock()
         turn = _Turn.from_json(self._room.journal.observation(_key(probe)))
@@ -63,7 +63,7 @@ class ProbeTurns:
         return 0.0
 
     def release(self, probe: str) -> None:
-        """Leave a probe to the other consoles, if it is this one that measures it. Errors as those of the journal."""
+        """Leave a probe to the other consoles, if this one measures it. Errors as the journal's."""
         turn = _Turn.from_json(self._room.journal.observation(_key(probe)))
         if turn and turn.console == self._console and not self._room.read_only:
             self._room.journal.save_observation(_key(probe), "")

@@ -102,7 +102,9 @@ class ProbeWatch:
 
     def _is_due(self, name: str) -> bool:
         due, now = self._due.get(name), self._room.clock()
-        return due is None or due <= now or due - now > timedelta(seconds=2 * LONGEST_EVERY_S)  # the clock was set back
+        return (
+            due is None or due <= now or due - now > timedelta(seconds=2 * LONGEST_EVERY_S)
+        )  # the clock was set back
 
     def _take_turns(self, names: Iterable[str]) -> dict[str, float]:
         probes = self._room.settings.probes
