@@ -139,7 +139,7 @@ class AppContext:
 
     def background_jobs(self) -> tuple[Job, ...]:
         """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts, uses
-        fallbacks, runs the probes. Only what the settings ask for is imported."""
+        fallbacks, runs the probes, records what changed. Only what the settings ask for is imported."""
         settings, jobs = self.settings, [cast("Job", self.outbox())]
         if any(one.backend != TRANSCRIPT for one in settings.destinations.values()):
             from warroom.room.inbox import ChatInbox
@@ -157,6 +157,10 @@ class AppContext:
             from warroom.room.probe_watch import ProbeWatch
 
             jobs.append(ProbeWatch(self.room, self.probe, self.jobs.health))
+        if any(service.changes for service in settings.services):
+            from warroom.room.changes import ChangesRecorder
+
+            jobs.append(ChangesRecorder(self.room).job())
         return tuple(jobs)
 
     def alert_source(self, name: str) -> GuardedAlerts:

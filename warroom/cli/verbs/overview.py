@@ -120,6 +120,7 @@ def status(context: CliContext, short: bool) -> None:
     if snapshot.others:
         present = (f"{one.by} ({one.doing})" if one.doing else one.by for one in snapshot.others)
         rows.append(["Has it open", ", ".join(present)])
+    rows += [["Depends on", str(trouble)] for trouble in snapshot.troubles]
     rows += _observed(snapshot.observation, now)
     rows.append([output.Styled.of("Next", "strong"), output.Styled.of(steps[0].text, "strong")])
     output.table(rows)
