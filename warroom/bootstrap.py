@@ -23,11 +23,13 @@ from warroom.config.settings import (
     Destination,
     IntegrationSettings,
     LogCommand,
+    LogServiceSettings,
     ProbeSettings,
+    RemoteLog,
     Settings,
 )
 from warroom.config.state import choose_theme, chosen_theme
-from warroom.connect.ports import Chat, Probe
+from warroom.connect.ports import Chat, LogProbe, Probe
 from warroom.errors import BadInput, NotFound, Refusal, SettingsError
 from warroom.incident.delivery import AUDIENCES
 from warroom.incident.playbook import Playbook
@@ -39,10 +41,13 @@ from warroom.room.room import WarRoom
 if TYPE_CHECKING:
     from warroom.connect.guarded_alerts import GuardedAlerts
     from warroom.connect.guarded_integration import GuardedIntegration
+    from warroom.connect.guarded_logs import GuardedLogs
     from warroom.connect.hook_server import HookServer
     from warroom.drill.clock import ScaledClock
     from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
+    from warroom.logs.line_count import LineCount
+    from warroom.logs.sources.source import Source
     from warroom.logs.view import LogView
     from warroom.room.delivery_handler import DeliveryHandler
     from warroom.room.jobs import Job, JobRunner
@@ -124,7 +129,7 @@ class AppContext:
         probe = self.settings.probes.get(name)
         if probe is None:
             raise NotFound(f"There is no probe {toml.plain(name)}", toml.allowed(self.settings.probes, name))
-        return make_probe(probe, self.places, self.environ)
+        return make_probe(probe, self.places, self.environ, self.settings)
 
     @functools.cached_property
     def jobs(self) -> JobRunner:
@@ -156,7 +161,7 @@ class AppContext:
 
     def background_jobs(self) -> tuple[Job, ...]:
         """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts, uses
-        fallbacks, reminds, runs the probes. Only what the settings ask for is imported."""
+        fallbacks, reminds, runs the probes, records what changed. Only what the settings ask for is imported."""
         settings, jobs = self.settings, [cast("Job", self.outbox())]
         if any(one.backend != TRANSCRIPT for one in settings.destinations.values()):
             from warroom.room.inbox import ChatInbox
@@ -178,6 +183,10 @@ class AppContext:
             from warroom.room.probe_watch import ProbeWatch
 
             jobs.append(ProbeWatch(self.room, self.probe, self.jobs.health))
+        if any(service.changes for service in settings.services):
+            from warroom.room.changes import ChangesRecorder
+
+            jobs.append(ChangesRecorder(self.room).job())
         return tuple(jobs)
 
     def alert_source(self, name: str) -> GuardedAlerts:
@@ -252,18 +261,14 @@ class AppContext:
         here = {path.name for path in more if isinstance(path, Path)}
         # A file that is passed in (a drill's) replaces the one of that name in the settings.
         known = [
-            log for log in self.service_logs(service) if isinstance(log, LogCommand) or Path(log).name not in here
+            log for log in self.service_logs(service) if not isinstance(log, str) or Path(log).name not in here
         ]
-        add_logs(view, [*more, *known])
+        add_logs(view, [*more, *known], functools.partial(remote_source, self.settings, self.places, self.environ))
 
-    def service_logs(self, service: str) -> list[str | LogCommand]:
+    def service_logs(self, service: str) -> list[str | LogCommand | RemoteLog]:
         """The logs of a service as the settings name them."""
-        return [
-            log
-            for known in self.settings.services
-            if known.name.casefold() == service.casefold()
-            for log in known.logs
-        ]
+        known = self.settings.service(service)
+        return list(known.logs) if known else []
 
     def close(self) -> None:
         """Stop the background work and close the journal."""
@@ -280,27 +285,79 @@ class AppContext:
         self.close()
 
 
-def add_logs(view: LogView, logs: Iterable[Path | str | int | LogCommand]) -> None:
-    """Have the view read these logs: files, names (see ``logs.sources.discovery``), open pipes by number, commands.
+RemoteSource = Callable[[RemoteLog], "Source"]
+"""Makes the source of a log that a log service keeps: ``remote_source`` of these settings."""
+
+
+def add_logs(
+    view: LogView, logs: Iterable[Path | str | int | LogCommand | RemoteLog], remote: RemoteSource | None = None
+) -> None:
+    """Have the view read these logs: files, names (see ``logs.sources.discovery``), open pipes by number, commands,
+    logs of a log service (which ``remote`` makes).
 
     Raises ``BadInput`` for a name that cannot be meant.
     """
+    for log in logs:
+        for source in log_sources(log, view.add, remote):
+            view.add(source)
+
+
+def log_sources(
+    log: Path | str | int | LogCommand | RemoteLog,
+    add: Callable[[Source], object],
+    remote: RemoteSource | None = None,
+) -> Sequence[Source]:
+    """The sources of a log, as for ``add_logs``; those of files that appear later are passed to ``add``."""
     from warroom.logs.sources import discovery
     from warroom.logs.sources.command import CommandSource
     from warroom.logs.sources.pipe import StreamSource
 
-    for log in logs:
-        if isinstance(log, int):
-            view.add(StreamSource(log))
-        elif isinstance(log, LogCommand):
-            view.add(CommandSource(log.command, log.name))
-        else:
-            try:
-                found = discovery.sources(str(log), view.add)
-            except ValueError as error:
-                raise BadInput(f"{toml.plain(str(log))} is not a log: {error}", "Write run:COMMAND.") from None
-            for source in found:
-                view.add(source)
+    if isinstance(log, int):
+        return [StreamSource(log)]
+    if isinstance(log, LogCommand):
+        return [CommandSource(log.command, log.name)]
+    if isinstance(log, RemoteLog):
+        assert remote is not None, "a log service is read only where the settings are at hand"
+        return [remote(log)]
+    try:
+        return discovery.sources(str(log), add)
+    except ValueError as error:
+        raise BadInput(f"{toml.plain(str(log))} is not a log: {error}", "Write run:COMMAND.") from None
+
+
+def remote_source(settings: Settings, places: AppPaths, environ: Mapping[str, str], log: RemoteLog) -> Source:
+    """The source of a log that a log service keeps. Asks nothing yet."""
+    from warroom.logs.sources.polled import PolledSource
+
+    service = settings.log_services[log.service]
+    make = functools.partial(make_log_service, service, log.query, places, environ)
+    return PolledSource(log.label, make, service.every)
+
+
+def count_lines(
+    settings: Settings, places: AppPaths, environ: Mapping[str, str], service: str, match: str, log: str
+) -> LineCount:
+    """Begin to count the lines that match (errors for "") in the logs of a service, or in the one called ``log``.
+
+    Raises ``BadInput`` for a name that cannot be meant.
+    """
+    from warroom.logs.line_count import LineCount
+
+    known = settings.service(service)
+    count = LineCount(match, wall=utc_now, zone=settings.team.zone)
+    for one in [one for one in (known.logs if known else ()) if log in ("", log_name(one), one)]:
+        for source in log_sources(one, count.add, functools.partial(remote_source, settings, places, environ)):
+            count.add(source)
+    return count
+
+
+def log_name(log: str | LogCommand | RemoteLog) -> str:
+    """What the console calls a log of the settings."""
+    if isinstance(log, RemoteLog):
+        return log.label
+    if isinstance(log, LogCommand):
+        return log.name or log.command[0]
+    return Path(log).name
 
 
 class Configuration(NamedTuple):
@@ -504,10 +561,13 @@ def make_alert_source(source: AlertSourceSettings, places: AppPaths, environ: Ma
     return GuardedAlerts(source.name, built.plugin, built.mask, built.package)
 
 
-def make_probe(probe: ProbeSettings, places: AppPaths, environ: Mapping[str, str]) -> Probe:
+def make_probe(
+    probe: ProbeSettings, places: AppPaths, environ: Mapping[str, str], settings: Settings | None = None
+) -> Probe:
     """The probe that these settings describe, guarded, its options checked by its kind's own model.
 
-    Raises ``SettingsError`` with file, table and key; it holds no secret.
+    ``settings`` are those that name the logs of its service. Raises ``SettingsError`` with file, table and key; it
+    holds no secret.
     """
     from warroom.connect import plugins
     from warroom.connect.guarded_probe import GuardedProbe
@@ -515,6 +575,19 @@ def make_probe(probe: ProbeSettings, places: AppPaths, environ: Mapping[str, str
 
     table = OptionsTable(("probes", probe.name), probe.options, places.settings, probe.plain_secrets, "kind")
     built = build_plugin(plugins.PROBES, probe.kind, table, environ)
+    if isinstance(built.plugin, LogProbe):
+        settings = settings or Settings()
+        service = settings.service(probe.service) if probe.service else None
+        if service is None or not service.logs:
+            why = f"{service.name} has no logs" if service else "is needed: whose logs to look into"
+            raise table.locate(SettingsError(why, "Name a service that has logs."), "service")
+        log = str(probe.options.get("log", ""))
+        if log and log not in {*map(log_name, service.logs), *map(str, service.logs)}:
+            wrong = SettingsError(
+                f"{service.name} has no log {toml.plain(log)}", toml.allowed(map(log_name, service.logs), log)
+            )
+            raise table.locate(wrong, "log")
+        built.plugin.use_logs(functools.partial(count_lines, settings, places, environ, service.name))
     return GuardedProbe(probe.name, built.plugin, built.mask, built.package)
 
 
@@ -543,3 +616,19 @@ def make_integration(
         return GuardedIntegration(integration.name, built.plugin, built.mask, built.package)
     except SettingsError as error:
         raise table.locate(error) from None
+
+
+def make_log_service(
+    service: LogServiceSettings, query: str, places: AppPaths, environ: Mapping[str, str]
+) -> GuardedLogs:
+    """What reads the lines that ``query`` finds in a log service, its secrets looked up.
+
+    Raises ``SettingsError`` with file, table and key, whatever the backend does; it holds no secret.
+    """
+    from warroom.connect import plugins
+    from warroom.connect.guarded_logs import GuardedLogs
+    from warroom.connect.options import OptionsTable, build_plugin
+
+    table = OptionsTable(("log_services", service.name), service.options, places.settings, service.plain_secrets)
+    built = build_plugin(plugins.LOGS, service.backend, table, environ)
+    return GuardedLogs(service.name, built.plugin, query, built.mask, built.package)

@@ -122,6 +122,25 @@ def test_a_service_that_hangs_speaks_against_the_item_after_its_limit(tmp_path: 
     assert reading.speaks == "against" and "did not answer in time" in reading.text
 
 
+def test_the_certificate_of_an_address_is_judged_by_the_days_it_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    client, server_side = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.configure_trust(client)
+    authority.issue_cert("localhost").configure_cert(server_side)
+    monkeypatch.setattr("warroom.connect.http._authorities", lambda trust_env: client)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        server.socket = server_side.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"https://localhost:{server.server_port}/ok"
+        enough = measured("http", tmp_path, url=url, certificate_days=1)
+        soon = measured("http", tmp_path, url=url, certificate_days=1_000_000)
+        server.shutdown()
+    assert enough.speaks == "for" and enough.text.startswith("HTTP 200 in ")
+    assert soon.speaks == "against" and ", its certificate is valid for " in soon.text and soon.unit == "ms"
+
+
 # ── promql ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -392,6 +411,7 @@ def test_a_plugin_that_blocks_holds_up_only_itself(monkeypatch: pytest.MonkeyPat
         ('kind = "ping"', "settings.toml:2 [probes.it] kind", 'no kind of probe is called "ping"'),
         ('kind = "tcp"\nhost = "db"\nport = 99999', "settings.toml:4 [probes.it] port", "65535"),
         ('kind = "promql"\nurl = "http://p"\nquery = "up"', "[probes.it]", "needs at_most, at_least or baseline"),
+        ('kind = "http"\nurl = "http://x"\ncertificate_days = 9', "[probes.it]", "needs an https:// address"),
         ('kind = "http"\nurl = "nonsense"', "[probes.it]", "not a web address"),
         (
             'kind = "http"\nurl = "https://x.example"\nheaders = { Authorization = "Bearer abc" }',

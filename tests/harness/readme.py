@@ -52,7 +52,7 @@ OURS = (
 )
 """The backends that come with warroom, in the order the README tells them."""
 
-PROBES = ("http", "promql", "command", "tcp", "dns", "tls", "status-page")
+PROBES = ("http", "promql", "command", "tcp", "dns", "tls", "logs", "status-page")
 """The kinds of probes that come with warroom, in the order the manual tells them."""
 
 AT = datetime(2026, 1, 28, 13, 4, tzinfo=UTC)

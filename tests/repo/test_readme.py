@@ -219,6 +219,7 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         settings.destinations
         or settings.team.people
         or settings.alerts
+        or settings.services
         or settings.probes
         or settings.reminders.model_fields_set
     )
@@ -227,7 +228,9 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
     for source in settings.alerts.values():
         assert isinstance(wiring.make_alert_source(source, places, environ), GuardedAlerts)
     for probe in settings.probes.values():
-        wiring.make_probe(probe, places, environ)
+        wiring.make_probe(probe, places, environ, settings)
+    for service in settings.log_services.values():
+        wiring.make_log_service(service, "", places, environ)
 
 
 def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
@@ -240,7 +243,7 @@ def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_block_of_settings_is_one_of_these() -> None:
-    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 9
+    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 12
 
 
 # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────

@@ -29,6 +29,7 @@ from warroom.incident.readings import (
     of_last_minute,
     worst_of,
 )
+from warroom.room.probe_turns import BEHIND_S, ProbeTurns
 from warroom.room.probe_watch import ProbeWatch, take_all
 from warroom.room.snapshot import AFTER_FIX, incident_snapshot
 
@@ -323,3 +324,94 @@ def test_a_reading_that_is_too_old_is_not_what_was_before_the_fix(harness: AppHa
     room.execute(incident, RecordFix("Rolled back"))
     ((_, fix),) = room.incident(incident).fixes
     assert fix.measured == {}
+
+
+# ── several consoles ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def consoles(harness: AppHarness, count: int) -> list[AppHarness]:
+    """The harness and more consoles on its journal, with its clock and settings."""
+    more = [AppHarness(harness.folder, by=f"Console {n}", clock=harness.clock) for n in range(1, count)]
+    for one in more:
+        one.room.settings = harness.room.settings
+    return [harness, *more]
+
+
+def test_three_consoles_measure_as_often_as_one(harness: AppHarness) -> None:
+    configured(harness, health="", baseline="")
+    incident = declare(harness)
+    probes = Probes(health=FINE, baseline=BAD)
+    three = consoles(harness, 3)
+    watches = [ProbeWatch(one.room, probes.make) for one in three]
+    minutes, every = 10, harness.room.settings.probes["health"].every
+
+    async def run() -> None:
+        for _ in range(minutes * 60):
+            for watch in watches:
+                await watch.turn()
+                await watch.settled()
+            harness.clock.later(1)
+        for watch in watches:
+            watch.stop()
+            await watch.run()
+
+    asyncio.run(run())
+    # A turn is a second, so an interval may be one longer.
+    assert minutes * 60 // (every + 1) <= probes.runs["health"] <= minutes * 60 // every + 1
+    assert probes.runs["baseline"] == probes.runs["health"]
+    for one in three:
+        reading = read(one, incident, "health-checks")
+        assert reading and reading.speaks == "for", "every console shows what one of them measured"
+    for one in three[1:]:
+        one.close()
+
+
+def test_a_console_that_is_killed_is_replaced_after_one_interval_and_one_that_ends_at_once(
+    harness: AppHarness,
+) -> None:
+    configured(harness, health="")
+    declare(harness)
+    probes = Probes(health=FINE)
+    first, other = consoles(harness, 2)
+    every = harness.room.settings.probes["health"].every
+    killed, ended, last = (ProbeWatch(one.room, probes.make) for one in (first, other, first))
+
+    async def run() -> None:
+        await killed.turn()
+        await killed.settled()
+        await ended.turn()
+        await ended.settled()
+        assert probes.runs == {"health": 1}, "another console has just measured it"
+        harness.clock.later(every + BEHIND_S[1])
+        await ended.turn()
+        await ended.settled()
+        assert probes.runs == {"health": 2}
+        ended.stop()
+        await ended.run()
+        await last.turn()
+        await last.settled()
+        assert probes.runs == {"health": 3}
+        last.stop()
+        await last.run()
+
+    asyncio.run(run())
+    other.close()
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_probes(harness: AppHarness) -> None:
+    configured(harness, health="")
+    declare(harness)
+    probes = Probes(health=FINE)
+    first, other = consoles(harness, 2)
+    turns(ProbeWatch(first.room, probes.make))
+    turn = ProbeTurns(first.room)
+    assert turn.take("health", 15) == 0
+    harness.clock.later(-3600)
+    assert ProbeTurns(other.room).take("health", 15) == 0
+    other.close()
+
+
+@pytest.mark.parametrize("text", ["", "?", "[]", "{}", '{"console": "a", "next_at": "2026-01-28"}'])
+def test_what_is_no_turn_keeps_nobody_waiting(harness: AppHarness, text: str) -> None:
+    harness.room.journal.save_observation("probes/health", text)
+    assert ProbeTurns(harness.room).take("health", 15) == 0

@@ -65,6 +65,7 @@ def examine(context: CliContext) -> list[Finding]:
     found += background.start(lambda: _alert_sources(places, settings, context)).result()
     found += background.start(lambda: _integrations(places, settings, context)).result()
     found += background.start(lambda: _probes(places, settings, context)).result()
+    found += background.start(lambda: _log_services(places, settings, context)).result()
     found += _logs(settings)
     found += _theme(places, settings)
     return found
@@ -202,6 +203,13 @@ async def _integrations(places: AppPaths, settings: Settings, context: CliContex
     return list(await asyncio.gather(*(_check(name, name, make) for name, make in checks)))
 
 
+async def _log_services(places: AppPaths, settings: Settings, context: CliContext) -> list[Finding]:
+    def make(name: str) -> _Checked:
+        return bootstrap.make_log_service(settings.log_services[name], "", places, context.environ)
+
+    return list(await asyncio.gather(*(_check(f"logs of {name}", name, make) for name in settings.log_services)))
+
+
 async def _check(what: str, name: str, make: Callable[[str], _Checked]) -> Finding:
     """What a connection says about itself. It is made in a thread: a secret may come from a command."""
     try:
@@ -221,7 +229,9 @@ async def _probes(places: AppPaths, settings: Settings, context: CliContext) -> 
     async def measure(name: str) -> Finding:
         what = f"probe {name}"
         try:
-            probe = await asyncio.to_thread(bootstrap.make_probe, settings.probes[name], places, context.environ)
+            probe = await asyncio.to_thread(
+                bootstrap.make_probe, settings.probes[name], places, context.environ, settings
+            )
         except WarroomError as error:
             return _wrong(what, error)
         try:
@@ -235,12 +245,14 @@ async def _probes(places: AppPaths, settings: Settings, context: CliContext) -> 
 
 def _logs(settings: Settings) -> Iterator[Finding]:
     from warroom import toml
-    from warroom.config.settings import LogCommand
+    from warroom.config.settings import LogCommand, RemoteLog
     from warroom.logs.sources.discovery import command_of, kind_refused
     from warroom.logs.sources.discovery import files as files_of
 
     for service in settings.services:
         for log in service.logs:
+            if isinstance(log, RemoteLog):
+                continue  # its service is asked
             command = log.command if isinstance(log, LogCommand) else command_of(log)
             if command is not None:
                 if shutil.which(command[0]) is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from warroom import toml
 from warroom.config.paths import AppPaths, chosen, expanded, shipped, shown
-from warroom.config.settings import PLUGIN_TABLES, LogCommand, Settings
+from warroom.config.settings import PLUGIN_TABLES, RemoteLog, Service, Settings
 from warroom.errors import SettingsError
 from warroom.incident.readings import ERRORS
 
@@ -115,6 +115,8 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
             wrong = f'"{toml.plain(destination.fallback)}" is not another destination'
             yield toml.Mistake(("destinations", name, "fallback"), wrong, remedy)
     services = [service.name for service in settings.services]
+    for number, service in enumerate(settings.services):
+        yield from _wrong_links(settings, number, service)
     for name, probe in settings.probes.items():
         if name == ERRORS or probe.verifies == ERRORS:
             key = "" if name == ERRORS else "verifies"
@@ -130,6 +132,23 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
             yield toml.Mistake(("on_call", "rotation", number), f'"{name}" is not in [[team.people]]', remedy)
 
 
+def _wrong_links(settings: Settings, number: int, service: Service) -> Iterator[toml.Mistake]:
+    """What a service names that is not there, or cannot be meant."""
+    others = [one.name for one in settings.services if one.name != service.name]
+    known = set(map(str.casefold, others))
+    for place, name in enumerate(service.depends_on):
+        if name.casefold() not in known:
+            own = name.casefold() == service.name.casefold()
+            wrong = "a service cannot depend on itself" if own else f'"{toml.plain(name)}" is not in [[services]]'
+            remedy = toml.allowed(others, name) if others else "Add the other as [[services]]."
+            yield toml.Mistake(("services", number, "depends_on", place), wrong, remedy)
+    for place, log in enumerate(service.logs):
+        if isinstance(log, RemoteLog) and log.service not in settings.log_services:
+            wrong = f"there is no [log_services.{toml.plain(log.service)}]"
+            remedy = toml.allowed(settings.log_services, log.service) if settings.log_services else "Add it."
+            yield toml.Mistake(("services", number, "logs", place), wrong, remedy)
+
+
 def _settle(settings: Settings, folder: Path) -> Settings:
     """Make paths absolute: a path in a file is relative to that file's folder."""
 
@@ -140,9 +159,12 @@ def _settle(settings: Settings, folder: Path) -> Settings:
         service.model_copy(
             update={
                 "logs": tuple(
-                    log if isinstance(log, LogCommand) or re.match(r"[a-z]{2,}:", log) else absolute(log)
+                    log if not isinstance(log, str) or re.match(r"[a-z]{2,}:", log) else absolute(log)
                     for log in service.logs
-                )
+                ),
+                "changes": absolute(service.changes)
+                if isinstance(service.changes, str) and service.changes
+                else service.changes,
             }
         )
         for service in settings.services

@@ -51,8 +51,12 @@ _EXAMPLE: dict[str, Any] = {
             "logs": [
                 "/var/log/checkout/*.log",
                 {"command": ["kubectl", "logs", "-f", "deploy/checkout"], "name": "checkout"},
+                {"from": "papertrail", "query": "program:checkout"},
             ],
-        }
+            "changes": "~/src/checkout",
+            "depends_on": ["payments"],
+        },
+        {"name": "payments"},
     ],
     "on_call": {"rotation": ["Alice", "Bob"], "starts": date(2026, 1, 5), "every": "1w", "handover": "09:00"},
     "destinations": {
@@ -91,6 +95,7 @@ _EXAMPLE: dict[str, Any] = {
     "workflows": {
         "actions": {"backend": "github", "token": {"env": "GITHUB_TOKEN"}},
     },
+    "log_services": {"papertrail": {"backend": "papertrail", "token": {"env": "PAPERTRAIL_TOKEN"}}},
     "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},
     "console": {"keys": {"update": "u,f5"}},
 }

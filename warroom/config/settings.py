@@ -92,32 +92,73 @@ class LogCommand(NamedTuple):
     name: str = ""
 
 
-def _log(value: object) -> str | LogCommand:
-    """A log as the settings name it: text, or a table with a command."""
+class RemoteLog(NamedTuple):
+    """A log kept by a service: the name of its table in the settings, what to search for, what the console calls it
+    (both may be empty)."""
+
+    service: str
+    query: str = ""
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the console calls it."""
+        return self.name or (f"{self.service} {self.query}"[:40].rstrip() if self.query else self.service)
+
+
+_LOG_TABLES = {"command": ("command", "name"), "from": ("from", "query", "name")}
+"""The keys of a log that is a table, by the one it must have."""
+
+
+def _log(value: object) -> str | LogCommand | RemoteLog:
+    """A log as the settings name it: text, or a table with a command or a log service."""
     if isinstance(value, str) and len(value) <= 500:
         if value.startswith("run:"):  # its quoting can be checked only by running it
             raise ValueError('must be { command = ["…", "…"] }, each word by itself')
         return not_empty(one_line(value))
-    if isinstance(value, LogCommand):
+    if isinstance(value, LogCommand | RemoteLog):
         return value
-    if isinstance(value, dict) and value.keys() <= {"command", "name"}:
-        words, name = value.get("command"), value.get("name", "")
-        if not isinstance(words, list):
-            raise ValueError('needs command = ["…", "…"], a list with each word by itself')
-        if (
-            isinstance(words, list)
-            and words
-            and isinstance(name, str)
-            and len(name) <= 80
-            and all(isinstance(word, str) and len(word) <= 2000 for word in words)
-        ):
-            return LogCommand(tuple(map(one_line, words)), one_line(name).strip())
     if isinstance(value, dict):
-        unknown = next((key for key in value if key not in ("command", "name")), "")
+        keys = _LOG_TABLES["from" if "from" in value else "command"]
+        unknown = next((key for key in value if key not in keys), "")
         if unknown:
-            allowed = toml.allowed(["command", "name"], unknown)
-            raise ValueError(f"has an unknown key, {toml.plain(unknown)}. {allowed}")
+            raise ValueError(f"has an unknown key, {toml.plain(unknown)}. {toml.allowed(keys, unknown)}")
+        return _remote_log(value) if "from" in value else _log_command(value)
     raise ValueError('must be a path, a pattern, a folder or { command = ["docker", "logs", "-f", "x"] }')
+
+
+def _log_command(table: dict[str, Any]) -> LogCommand:
+    words, name = table.get("command"), table.get("name", "")
+    if not isinstance(words, list):
+        raise ValueError('needs command = ["…", "…"], a list with each word by itself')
+    if not words or not all(isinstance(word, str) and len(word) <= 2000 for word in words):
+        raise ValueError('needs a command such as ["docker", "logs", "-f", "x"]')
+    return LogCommand(tuple(map(one_line, words)), _log_name(name))
+
+
+def _remote_log(table: dict[str, Any]) -> RemoteLog:
+    service, query = table["from"], table.get("query", "")
+    if not (isinstance(service, str) and service and isinstance(query, str) and len(query) <= 2000):
+        raise ValueError('must be { from = "NAME", query = "…" }, with the NAME of a [log_services.NAME]')
+    return RemoteLog(service, one_line(query).strip(), _log_name(table.get("name", "")))
+
+
+def _log_name(name: object) -> str:
+    if not isinstance(name, str) or len(name) > 80:
+        raise ValueError("the name of a command or a log must be text of at most 80 characters")
+    return one_line(name).strip()
+
+
+def _changes(value: object) -> str | tuple[str, ...]:
+    """What says what has changed: the folder of a git repository, or a command."""
+    if isinstance(value, str) and len(value) <= 500:
+        return one_line(value)
+    words = value if isinstance(value, list | tuple) and len(value) <= 100 else ()
+    if words and all(isinstance(word, str) and word and len(word) <= 2000 for word in words):
+        return tuple(map(one_line, words))
+    raise ValueError(
+        'must be the folder of a git repository, or a command, each word by itself: ["helm", "history"]'
+    )
 
 
 class Service(Table):
@@ -129,10 +170,17 @@ class Service(Table):
     """What it is called by those who use it, such as "Card payments": names it in the texts for customers."""
     links: dict[Name, Link] = Field(default_factory=dict)
     """Web addresses worth having at hand."""
-    logs: tuple[Annotated[str | LogCommand, PlainValidator(_log)], ...] = ()
+    logs: tuple[Annotated[str | LogCommand | RemoteLog, PlainValidator(_log)], ...] = ()
     """Logs to watch in its incidents: files (compressed ones too), patterns or folders, relative to this file,
-    ~ allowed; "journal:UNIT", "docker:CONTAINER"; or a command with its arguments, run without a shell and started
-    again when it ends: { command = ["kubectl", "logs", "-f", "deploy/checkout"], name = "checkout" }."""
+    ~ allowed; "journal:UNIT", "docker:CONTAINER"; a command with its arguments, run without a shell and started
+    again when it ends: { command = ["kubectl", "logs", "-f", "deploy/checkout"], name = "checkout" }; or what a log
+    service keeps: { from = "papertrail", query = "program:checkout" }, from [log_services.papertrail]."""
+    changes: Annotated[str | tuple[str, ...], PlainValidator(_changes)] = ""
+    """What says what has changed lately, for the first evidence of its incidents: the folder of a git repository,
+    relative to this file; or a command with its arguments, run without a shell, that prints a change a line, the
+    newest first."""
+    depends_on: tuple[Name, ...] = ()
+    """The services it needs, by their names: those that have alerts or an incident are shown with its incidents."""
 
 
 def gathered(model: type[Table], table: Any) -> Any:
@@ -225,7 +273,7 @@ class ProbeSettings(Table):
     name: Annotated[str, toml.TABLE_NAME] = ""
     """The name in the header: a checklist item of the playbook names it by probe = "NAME"."""
     kind: Name
-    """"http", "promql", "command", "tcp", "dns", "tls", "status-page", or the name of an installed plugin."""
+    """"http", "promql", "command", "tcp", "dns", "tls", "logs", "status-page", or the name of a plugin."""
     service: Text = ""
     """The service it is about: it is measured in that service's incidents only. Without it in every incident."""
     verifies: Text = ""
@@ -258,6 +306,27 @@ class IntegrationSettings(Table):
     """True allows plaintext secrets in this table. It is better to keep them elsewhere."""
     options: dict[str, Any] = Field(default_factory=dict, repr=False)
     """Every other key is an option of the backend. A secret is given by reference, as for a destination."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, table: Any) -> Any:
+        return gathered(cls, table)
+
+
+class LogServiceSettings(Table):
+    """A service that keeps logs, for the ``logs`` of [[services]]. Its name is in the table's header."""
+
+    name: Annotated[str, toml.TABLE_NAME] = ""
+    """The name in the header: a log says from = "NAME"."""
+    backend: Name
+    """"papertrail", "betterstack", or the name of an installed plugin."""
+    every: int = Field(5, ge=2, le=300)
+    """How often it is asked for new lines, in seconds."""
+    plain_secrets: bool = False
+    """True allows plaintext secrets in this table. It is better to keep them elsewhere."""
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """Every other key is an option of the backend; see warroom help logs. A secret is given by reference, as for a
+    destination."""
 
     @model_validator(mode="before")
     @classmethod
@@ -301,7 +370,16 @@ class ConsoleSettings(Table):
     both."""
 
 
-PLUGIN_TABLES = ("destinations", "alerts", "probes", "paging", "documents", "trackers", "workflows")
+PLUGIN_TABLES = (
+    "destinations",
+    "alerts",
+    "probes",
+    "log_services",
+    "paging",
+    "documents",
+    "trackers",
+    "workflows",
+)
 """The keys of ``Settings`` that hold tables of plugins by their names."""
 
 
@@ -325,6 +403,7 @@ class Settings(Table):
     workflows: dict[Key, IntegrationSettings] = Field(default_factory=dict)
     """A workflow runner: steps of runbooks start workflows there."""
     reminders: Reminders = Field(default_factory=Reminders)
+    log_services: dict[Key, LogServiceSettings] = Field(default_factory=dict)
     redaction: Redaction = Field(default_factory=Redaction)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
 
@@ -339,6 +418,11 @@ class Settings(Table):
         full = [p for p in self.team.people if p.name.casefold() == wanted]
         first = [p for p in self.team.people if p.name.casefold().split()[0] == wanted]
         return full[0] if full else first[0] if len(first) == 1 else None
+
+    def service(self, name: str) -> Service | None:
+        """The service of that name; case does not matter."""
+        known = name.strip().casefold()
+        return next((service for service in self.services if service.name.casefold() == known), None)
 
     def probes_of(self, service: str) -> tuple[str, ...]:
         """The names of the probes that are measured in an incident of ``service``; case does not matter."""

@@ -94,6 +94,8 @@ class HttpResponse:
     """The body as it came, to search in. Not to be shown: it may repeat a secret of the request."""
     elapsed_s: float = field(default=0.0, compare=False)
     """Seconds from the start of the request to the last byte of the answer."""
+    certificate_ends: float | None = field(default=None, compare=False)
+    """Until when the server's certificate is valid, in seconds since 1970; None without TLS."""
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -163,13 +165,14 @@ class HttpClient:
         *,
         json_body: Any = None,
         form: Mapping[str, str] | None = None,
+        text_body: str | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> HttpResponse:
         """Send one request and return its answer, whatever its status. Errors as listed in the module's docstring.
 
-        The body is JSON, or a ``form`` as browsers send it.
+        The body is JSON, a ``form`` as browsers send it, or plain text.
 
         ``path`` is appended to the base address unchanged, so the caller has to quote it. A GET is always
         ``repeatable``. Lone surrogates in ``json_body`` become ``?``.
@@ -198,10 +201,14 @@ class HttpClient:
         elif form is not None:
             content = urlencode(form, errors="replace").encode("ascii")
             sent_headers["Content-Type"] = "application/x-www-form-urlencoded"
+        elif text_body is not None:
+            content = text_body.encode("utf-8", "replace")
+            sent_headers["Content-Type"] = "text/plain"
         if self._transport is not None and not repeatable:
             leaving()  # a transport that is passed in may not report when it sends
         response: httpx.Response | None = None
         body = b""
+        certificate_ends: float | None = None
         failure: DeliveryError | None = None
         try:
             async with asyncio.timeout(self._total):
@@ -213,6 +220,7 @@ class HttpClient:
                     headers=sent_headers,
                     extensions={"trace": trace},
                 ) as response:
+                    certificate_ends = _certificate_ends(response)
                     body = await _body(response)
                     if len(body) > MAX_ANSWER_BYTES:
                         failure = self.doubt("sent an endless answer", repeatable)
@@ -246,6 +254,7 @@ class HttpClient:
             self._redirect_host(response),
             body,
             time.monotonic() - begun,
+            certificate_ends,
         )
 
     async def close(self) -> None:
@@ -363,6 +372,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _certificate_ends(response: httpx.Response) -> float | None:
+    """Until when the certificate of the connection is valid, in seconds since 1970; None where there is none."""
+    stream = response.extensions.get("network_stream")  # of httpcore; a transport that is passed in has none
+    tls = stream.get_extra_info("ssl_object") if stream is not None else None
+    ends = (tls.getpeercert() or {}).get("notAfter") if tls is not None else None
+    return ssl.cert_time_to_seconds(ends) if isinstance(ends, str) else None
 
 
 async def _body(response: httpx.Response) -> bytes:

@@ -26,11 +26,12 @@ class PluginKind:
 CHAT = PluginKind("warroom.chat", "chat backend")
 ALERTS = PluginKind("warroom.alerts", "alert source")
 PROBES = PluginKind("warroom.probes", "kind of probe")
+LOGS = PluginKind("warroom.logs", "log service")
 PAGING = PluginKind("warroom.paging", "paging service")
 DOCUMENTS = PluginKind("warroom.documents", "document store")
 TRACKERS = PluginKind("warroom.trackers", "issue tracker")
 WORKFLOWS = PluginKind("warroom.workflows", "workflow runner")
-KINDS = (CHAT, ALERTS, PROBES, PAGING, DOCUMENTS, TRACKERS, WORKFLOWS)
+KINDS = (CHAT, ALERTS, PROBES, LOGS, PAGING, DOCUMENTS, TRACKERS, WORKFLOWS)
 """A package registers a plugin in the group of its kind; warroom's own are registered the same way."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -165,6 +165,78 @@ class Probe(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Lines of a log, oldest first, and the cursor to go on after them. ``more``: there are more already."""
+
+    lines: tuple[str, ...]
+    cursor: str
+    more: bool = False
+
+
+class LogService(Protocol):
+    """A service that keeps logs. Polled, on one event loop; opens no connection when it is made. Errors as
+    ``AlertSource``."""
+
+    async def read(self, query: str, cursor: str) -> LogPage:
+        """Return what came after ``cursor`` and matches ``query``, in the service's own syntax ("" for all).
+
+        A cursor means nothing to others; "" asks for the newest lines. Every line comes once.
+        """
+        ...
+
+    async def check(self) -> str:
+        """One line for ``warroom doctor``. Changes nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class LineCounter(Protocol):
+    """Lines of interest in logs, counted as they come. Safe to use from any thread."""
+
+    def now(self) -> datetime:
+        """The time it counts by (UTC)."""
+        ...
+
+    def since(self, at: datetime) -> int:
+        """How many lines there were after ``at``."""
+        ...
+
+    @property
+    def known_since(self) -> datetime:
+        """From when on every log is known (UTC)."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """Why silence proves nothing, such as a log that cannot be read; "" while it does."""
+        ...
+
+    def wait_started(self, within_s: float) -> None:
+        """Wait until every log has been looked into, at most so long."""
+        ...
+
+    def close(self) -> None:
+        """Stop reading."""
+        ...
+
+
+OpenLogs = Callable[[str, str], LineCounter]
+"""Opens the logs of the probe's service. What to count (RE2, "" for errors), and which log ("" for all)."""
+
+
+@runtime_checkable
+class LogProbe(Probe, Protocol):
+    """A probe that looks into the logs of its service. The wiring says how before the first run."""
+
+    def use_logs(self, open_logs: OpenLogs) -> None:
+        """Open the logs in this way."""
         ...
 
 

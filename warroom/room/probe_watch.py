@@ -1,7 +1,8 @@
 """Runs the probes of the services that have an open incident, and keeps what they measure with the incident.
 
-Each probe is a task of its own: one that hangs or fails costs its own line and holds up no other. A drill measures
-nothing: its outage is played, and a probe would report on production.
+Each probe is a task of its own: one that hangs or fails costs its own line and holds up no other. Consoles on one
+journal share the probes, so that several ask a service no more often than one. A drill measures nothing: its outage
+is played, and a probe would report on production.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -18,10 +20,15 @@ from warroom.connect.ports import Probe
 from warroom.errors import WarroomError
 from warroom.incident.readings import FRESH_S, KEEP_AGAIN, JobHealth, Observation, Reading, unmeasured
 from warroom.room.jobs import Wakeup
+from warroom.room.probe_turns import ProbeTurns
 from warroom.room.room import WarRoom
 
 TURN_S = 1.0
 """How often it is looked which probes are due, in seconds."""
+
+
+LONGEST_EVERY_S = 300
+"""The longest interval that the settings allow, in seconds."""
 
 
 class _Open(NamedTuple):
@@ -51,7 +58,8 @@ class ProbeWatch:
         self._probes: dict[str, Probe] = {}
         self._readings: dict[str, Reading] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._due: dict[str, float] = {}
+        self._due: dict[str, datetime] = {}
+        self._turns = ProbeTurns(room)
         self._kept: dict[str, Observation] = {}
         self._seen = -1
         self._incidents: list[_Open] = []
@@ -92,13 +100,24 @@ class ProbeWatch:
             return
         incidents = await asyncio.to_thread(self._open)
         wanted = {name for one in incidents for name in one.probes}
-        now = asyncio.get_running_loop().time()
-        for name in sorted(wanted):
-            if name not in self._running and self._due.get(name, now) <= now:
-                self._due[name] = now + self._room.settings.probes[name].every
+        due = [name for name in sorted(wanted) if name not in self._running and self._is_due(name)]
+        for name, wait_s in (await asyncio.to_thread(self._take_turns, due)).items():
+            every_s = self._room.settings.probes[name].every
+            self._due[name] = self._room.clock() + timedelta(seconds=wait_s or every_s)
+            if not wait_s:
                 self._running[name] = asyncio.create_task(self._measure(name))
         await self._let_go((self._probes.keys() | self._running.keys() | self._readings.keys()) - wanted)
         await asyncio.to_thread(self._keep, incidents)
+
+    def _is_due(self, name: str) -> bool:
+        due, now = self._due.get(name), self._room.clock()
+        return (
+            due is None or due <= now or due - now > timedelta(seconds=2 * LONGEST_EVERY_S)
+        )  # the clock was set back
+
+    def _take_turns(self, names: Iterable[str]) -> dict[str, float]:
+        probes = self._room.settings.probes
+        return {name: self._turns.take(name, probes[name].every) for name in names}
 
     async def settled(self) -> None:
         """Wait until every probe that was started has ended."""
@@ -151,7 +170,9 @@ class ProbeWatch:
                 with suppress(asyncio.CancelledError):
                     await task
             self._readings.pop(name, None)
-            self._due.pop(name, None)
+            if self._due.pop(name, None):
+                with suppress(WarroomError):  # the others will notice when it is due
+                    await asyncio.to_thread(self._turns.release, name)
             probe = self._probes.pop(name, None)
             if probe is not None:
                 await probe.close()

@@ -46,6 +46,7 @@ from warroom.incident.readings import Measured, Observation
 from warroom.incident.roles import Assign
 from warroom.incident.summary import Summary, summarise
 from warroom.incident.team import Alert, TeamState, fold_team
+from warroom.incident.topology import Trouble, dependencies, troubled
 from warroom.journal.port import Journal
 from warroom.room.drafts import Drafts, OpenedDraft
 from warroom.room.updates import Preview, Updates
@@ -173,6 +174,11 @@ class WarRoom:
             raise NotFound("There is no incident", "Declare one: warroom declare SERVICE IMPACT.")
         # With none open, the latest one is what its follow-up verbs are about.
         return self.incident((live or summaries)[0].id)
+
+    def troubled_dependencies(self, service: str, *, drill: bool = False) -> list[Trouble]:
+        """Which of the services that ``service`` needs have alerts firing or an open incident, nearest first."""
+        needs = dependencies(service, {one.name: one.depends_on for one in self.settings.services})
+        return troubled(needs, self.team(), self.summaries(), drill=drill) if needs else []
 
     def team(self) -> TeamState:
         """Unacknowledged alerts, and readiness."""

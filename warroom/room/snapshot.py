@@ -16,6 +16,7 @@ from warroom.incident.readings import Observation, Reading, worse_than, worst_of
 from warroom.incident.summary import Summary
 from warroom.incident.team import TeamState
 from warroom.incident.timing import format_duration
+from warroom.incident.topology import Trouble
 from warroom.reports.brief import Brief, brief
 from warroom.room.room import WarRoom
 
@@ -35,6 +36,9 @@ class IncidentSnapshot:
 
     others: tuple[Presence, ...] = ()
     """Who else has the incident open."""
+
+    troubles: tuple[Trouble, ...] = ()
+    """The services that the incident's service needs and that are in trouble themselves, the nearest first."""
 
     def next_steps(self, now: datetime, spike: float | None = None) -> Sequence[NextStep]:
         """What to do at ``now``, the most urgent first. ``spike``: see ``advice.next_steps``."""
@@ -99,12 +103,14 @@ class HomeSnapshot:
 
 def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
     """One incident as it is now, with what a console measured last. Errors as ``WarRoom.incident``."""
+    incident = room.incident(incident_id)
     return IncidentSnapshot(
-        room.incident(incident_id),
+        incident,
         tuple(room.deliveries(incident_id)),
         room.playbook,
         room.observation(incident_id),
         room.others(incident_id),
+        tuple(room.troubled_dependencies(incident.service, drill=incident.drill)),
     )
 
 

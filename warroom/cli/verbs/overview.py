@@ -15,6 +15,7 @@ from warroom.cli.context import CliContext, pick, verb
 from warroom.cli.reporting import public_row
 from warroom.incident import timing
 from warroom.incident.incident import in_order
+from warroom.incident.playbook import Guidance
 from warroom.incident.readings import Observation
 from warroom.incident.timing import format_duration
 
@@ -120,6 +121,7 @@ def status(context: CliContext, short: bool) -> None:
     if snapshot.others:
         present = (f"{one.by} ({one.doing})" if one.doing else one.by for one in snapshot.others)
         rows.append(["Has it open", ", ".join(present)])
+    rows += [["Depends on", str(trouble)] for trouble in snapshot.troubles]
     rows += _observed(snapshot.observation, now)
     rows.append([output.Styled.of("Next", "strong"), output.Styled.of(steps[0].text, "strong")])
     output.table(rows)
@@ -256,9 +258,22 @@ def playbook(context: CliContext, part: str) -> None:
             fields = ", ".join(template.fields)
             output.print_out(f"{template.id}  {template.title}, to {template.audience}; fields: {fields}")
     else:
-        output.print_out(book.guidance.purpose)
-        for pitfall in book.guidance.pitfalls:
-            output.print_out(f"\n{pitfall.title}: {pitfall.problem}")
-            output.table([["", line] for line in pitfall.solutions])
-        output.print_out()
-        output.table([["·", line] for line in book.guidance.principles])
+        _print_guidance(book.guidance)
+
+
+def _print_guidance(guidance: Guidance) -> None:
+    output.print_out(guidance.purpose)
+    for title, lines in (
+        ("Challenges", guidance.challenges),
+        ("Monitoring", (guidance.monitoring,)),
+        ("First response", guidance.first_response),
+        ("A temporary fix", guidance.temporary_fix),
+        ("A permanent fix", guidance.permanent_fix),
+        ("Afterwards", guidance.learning_loop),
+        *((f"{one.title}: {one.problem}", one.solutions) for one in guidance.pitfalls),
+        *((f"Tools: {kind.replace('_', ' ')}", names) for kind, names in guidance.tools.items()),
+        ("Principles", guidance.principles),
+    ):
+        output.print_out(f"\n{title}")
+        output.table([["·", line] for line in lines])
+    output.print_out(f"\n{guidance.reminder}")

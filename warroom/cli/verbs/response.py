@@ -16,7 +16,9 @@ from warroom.cli.reporting import (
     text_argument,
     warn_of_unknown_person,
 )
+from warroom.errors import WarroomError
 from warroom.incident.commands import Acknowledge, Check, Declare, Reopen, Resolve, SetSeverity, SetStatus, Uncheck
+from warroom.incident.events import EvidencePinned
 from warroom.incident.playbook import Item
 from warroom.incident.readings import ERRORS, Observation, Reading, of_last_minute, worst_of
 from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release
@@ -82,6 +84,27 @@ def declare(
         badge = "  drill" if incident.drill else ""
         output.print_out(f"{incident.id}  {title}{badge}  {incident.service} · {incident.impact}")
     deliver(context, incident.id, {entry.id for entry in done.entries})
+    _record_changes(context, incident.id)
+
+
+def _record_changes(context: CliContext, incident_id: str) -> None:
+    """What changed lately is the first evidence; it is declared and posted by now, whatever becomes of this."""
+    room = context.room
+    incident = room.incident(incident_id)
+    service = room.settings.service(incident.service)
+    if service is None or not service.changes or incident.drill:
+        return
+    from warroom.room.changes import SOURCE, record_changes
+
+    try:
+        record_changes(room, incident)
+    except WarroomError as error:
+        output.print_err(f"! The changes of {incident.service} are not known: {error.title}")
+        return
+    for row in room.incident(incident_id).rows:
+        event = row.entry.event
+        if isinstance(event, EvidencePinned) and event.source == SOURCE and not context.json:
+            output.print_out(f"changed  {event.words}" + (f"  {event.comment}" if event.comment else ""))
 
 
 @verb(SECTION, example="warroom ack")

@@ -14,7 +14,7 @@ from warroom.errors import NotSent
 
 _REMEDIES = {
     401: "Check the token in the settings; it may have been revoked.",
-    403: "The token may not read alerts. Give it the permission, or use another one.",
+    403: "The token may not read {reads}. Give it the permission, or use another one.",
     404: "Check the address in the settings.",
 }
 
@@ -22,12 +22,16 @@ _REMEDIES = {
 class PollClient(HttpClient):
     """An ``HttpClient`` whose requests may be repeated; every answer but 2xx with JSON is an error."""
 
+    reads = "alerts"
+    """What is read, as an error calls it."""
+
     async def read(
         self,
         path: str = "",
         *,
         method: str = "GET",
         json_body: Any = None,
+        text_body: str | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         wants_json: bool = True,
@@ -38,7 +42,13 @@ class PollClient(HttpClient):
         where it is not before somebody changes something.
         """
         answer = await self.request(
-            method, path, json_body=json_body, params=params, headers=headers, repeatable=True
+            method,
+            path,
+            json_body=json_body,
+            text_body=text_body,
+            params=params,
+            headers=headers,
+            repeatable=True,
         )
         status = answer.status
         if 200 <= status < 300:
@@ -55,7 +65,7 @@ class PollClient(HttpClient):
             remedy = f"Redirects are not followed. Set the final address{where}."
             raise HttpRejected(f"{self.service} redirects ({status})", remedy, status)
         words = self.clean(_reason(answer.json) or answer.text or answer.reason or "no reason", 120)
-        remedy = _REMEDIES.get(status, "Check the options of this alert source in the settings.")
+        remedy = _REMEDIES.get(status, "Check its options in the settings.").format(reads=self.reads)
         raise HttpRejected(f"{self.service} refused: {words} ({status})", remedy, status)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -12,6 +13,8 @@ from warroom.connect.probes import ProbeOptions, Seconds
 from warroom.errors import DeliveryError
 from warroom.incident.readings import Reading, judged
 from warroom.safety.patterns import BadPattern, Pattern
+
+DAY_S = 86_400
 
 
 class HttpProbeOptions(ProbeOptions):
@@ -34,6 +37,8 @@ class HttpProbeOptions(ProbeOptions):
     "status.indicator"."""
     equals: str = ""
     """What must be there; true, false and numbers as JSON writes them."""
+    certificate_days: int | None = Field(default=None, ge=0)
+    """How many days the server's certificate must still be valid."""
     timeout_s: Seconds = 10.0
     """How long the answer may take at all, in seconds."""
 
@@ -52,6 +57,8 @@ class HttpProbeOptions(ProbeOptions):
             raise ValueError("json_path and equals go together")
         if self.method == "HEAD" and (self.match or self.json_path):
             raise ValueError("an answer to HEAD has no body to look into")
+        if self.certificate_days is not None and not self.url.strip().lower().startswith("https://"):
+            raise ValueError("certificate_days needs an https:// address")
         return self
 
 
@@ -101,6 +108,10 @@ class HttpProbe:
             found = _written(_at(answer.json, options.json_path))
             if found != options.equals:
                 return f"{options.json_path} is {found[:60]}, not {options.equals}"
+        if options.certificate_days is not None and answer.certificate_ends is not None:
+            days = int((answer.certificate_ends - time.time()) // DAY_S)
+            if days < options.certificate_days:
+                return f"its certificate is valid for {days:,} more day{'s' if days != 1 else ''}"
         return ""
 
 

@@ -11,6 +11,7 @@ from warroom.incident.incident import Incident
 from warroom.incident.presence import Presence
 from warroom.incident.readings import ERRORS, Reading
 from warroom.incident.timing import format_duration
+from warroom.incident.topology import Trouble
 from warroom.reports.brief import time_left
 from warroom.reports.messages import impact_line
 from warroom.tui.panes.pane import ListPane, PaneInput
@@ -26,11 +27,15 @@ def state_rows(
     now: datetime,
     others: Sequence[Presence] = (),
     readings: Sequence[tuple[str, Reading]] = (),
+    troubles: Sequence[Trouble] = (),
 ) -> list[ListRow]:
-    """The impact, the hypotheses (open ones first), the open tasks with the time left, what is measured (by the
-    names of the probes), and who else is here."""
+    """The impact, what the service needs that is in trouble, the hypotheses (open ones first), the open tasks with
+    the time left, what is measured (by the names of the probes), and who else is here."""
     label, _, impact = impact_line(incident).partition(": ")
     rows = [ListRow("", literal(label, "$text-primary bold")), ListRow("", literal(f"  {impact}"))]
+    if troubles:
+        rows.append(ListRow("", literal("Dependencies in trouble", "$text-primary bold")))
+        rows += [ListRow("", literal(f"  {trouble}", "$text-warning")) for trouble in troubles]
     rows.append(ListRow("", literal("Hypotheses", "$text-primary bold")))
     order = list(GLYPHS)
     known = sorted(
@@ -72,7 +77,7 @@ def _rows(given: PaneInput) -> list[ListRow]:
     snapshot = given.snapshot
     # The errors in the logs are in the log pane.
     readings = [(name, one) for name, one in snapshot.other_readings((), given.now) if name != ERRORS]
-    return state_rows(snapshot.incident, given.now, snapshot.others, readings)
+    return state_rows(snapshot.incident, given.now, snapshot.others, readings, snapshot.troubles)
 
 
 def _choose(row_id: str) -> str:

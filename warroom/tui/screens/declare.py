@@ -22,6 +22,7 @@ from warroom.incident.alerting import group_alerts
 from warroom.incident.commands import Declare
 from warroom.incident.playbook import Severity
 from warroom.incident.team import Alert, TeamState
+from warroom.incident.topology import Trouble
 from warroom.tui.context import ScreenContext
 from warroom.tui.screens.form_dialog import FieldInput
 from warroom.tui.screens.form_screen import Draft, FormScreen
@@ -150,6 +151,7 @@ class DeclareScreen(FormScreen):
     DeclareScreen Input, DeclareScreen Input:focus { border: none; height: 1; padding: 0 1; background: $surface; }
     DeclareScreen Input:focus { background: $background; }
     DeclareScreen #field-started, DeclareScreen #field-leads { width: 24; }
+    DeclareScreen #troubles { height: auto; color: $text-warning; padding: 0 0 0 11; display: none; }
     DeclareScreen #alert { height: auto; color: $foreground; padding: 0; }
     DeclareScreen #severity-head { margin-top: 1; height: 1; }
     DeclareScreen #severity-head .hint { padding: 0 0 0 1; }
@@ -184,6 +186,7 @@ class DeclareScreen(FormScreen):
             with VerticalScroll(id="fields", can_focus=False):
                 yield Static("", id="alert", markup=False)
                 yield from self._row("service", "Service", "what is affected", self._services)
+                yield Static("", id="troubles", markup=False)
                 yield from self._row("impact", "Impact", "what users notice, in a sentence", ())
                 with Horizontal(id="severity-head"):
                     yield Static("Severity", classes="label", markup=False)
@@ -367,6 +370,21 @@ class DeclareScreen(FormScreen):
         ago = timing.format_duration(max(timedelta(0), now - at))
         return literal(moment if now - at < timedelta(seconds=1) else f"{moment}, {ago} ago")
 
+    async def _show_troubles(self) -> None:
+        """What the service needs that is in trouble: the cause may be there."""
+        service, room = self._field("service").value, self.context.room
+        if room.settings.service(service) is None:
+            found: list[Trouble] = []
+        else:
+            found = (
+                await self.context.run_or_notify(lambda: room.troubled_dependencies(service, drill=self.rehearsal))
+                or []
+            )
+        static = self.query_one("#troubles", Static)
+        static.display = bool(found)
+        words = "; ".join(map(str, found[:3])) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+        static.update(literal(f"Depends on {words}" if found else ""))
+
     def complain(self, text: str) -> None:
         problem = self.query_one("#problem", Static)
         problem.display = bool(text)
@@ -378,6 +396,8 @@ class DeclareScreen(FormScreen):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._show_hints()
+        if event.input.id == "field-service":
+            self.run_worker(self._show_troubles(), group="troubles", exclusive=True)
         self.keep()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
