@@ -124,10 +124,31 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
             remedy = toml.allowed(services, probe.service) if services else "Add it as [[services]]."
             wrong = f'"{toml.plain(probe.service)}" is not in [[services]]'
             yield toml.Mistake(("probes", name, "service"), wrong, remedy)
+    secrets = set(_secret_variables(settings))
+    for number, name in enumerate(settings.runbooks.environment):
+        if name in secrets:
+            wrong = f"{name} holds a secret of these settings, which commands of runbooks must not get"
+            yield toml.Mistake(("runbooks", "environment", number), wrong, "Give them a secret of their own.")
     for number, name in enumerate(settings.on_call.rotation if settings.on_call else ()):
         if name not in people:
             remedy = toml.allowed(people, name) if people else "Add each person there."
             yield toml.Mistake(("on_call", "rotation", number), f'"{name}" is not in [[team.people]]', remedy)
+
+
+def _secret_variables(settings: Settings) -> Iterator[str]:
+    """The environment variables that the settings refer to: { env = "NAME" }, in whatever table of a plugin."""
+
+    def found(value: object) -> Iterator[str]:
+        if isinstance(value, dict):
+            if list(value) == ["env"] and isinstance(value["env"], str):
+                yield value["env"]
+            for inner in value.values():
+                yield from found(inner)
+
+    for name in Settings.model_fields:
+        tables = getattr(settings, name)
+        for table in tables.values() if isinstance(tables, dict) else ():
+            yield from found(getattr(table, "options", None))
 
 
 def _settle(settings: Settings, folder: Path) -> Settings:
@@ -160,12 +181,15 @@ def _settle(settings: Settings, folder: Path) -> Settings:
         for name, probe in settings.probes.items()
     }
     playbook = absolute(settings.playbook) if settings.playbook else ""
+    folders = tuple(map(absolute, settings.runbooks.folders))
+    runbooks = settings.runbooks.model_copy(update={"folders": folders})
     return settings.model_copy(
         update={
             "services": services,
             "destinations": destinations,
             "alerts": alerts,
             "probes": probes,
+            "runbooks": runbooks,
             "playbook": playbook,
         }
     )

@@ -79,6 +79,7 @@ _EXAMPLE: dict[str, Any] = {
             "latency_ms": 500,
         },
     },
+    "runbooks": {"run": True, "environment": ["KUBECONFIG"]},
     "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},
     "console": {"keys": {"update": "u,f5"}},
 }

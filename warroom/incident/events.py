@@ -18,6 +18,12 @@ from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
 from warroom.incident.readings import Measured
+from warroom.incident.runbook_events import (
+    RunbookStepDone,
+    RunbookStepUndone,
+    StepRunEnded,
+    StepRunStarted,
+)
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
 Milestone = Literal["started", "detected", "declared", "acknowledged", "mitigated", "resolved"]
@@ -558,6 +564,10 @@ KnownEvent = Annotated[
     | ChannelOpened
     | ChatMessage
     | PostRerouted
+    | RunbookStepDone
+    | RunbookStepUndone
+    | StepRunStarted
+    | StepRunEnded
     | SectionWritten
     | AlertTaken
     | ReadinessConfirmed,
