@@ -147,7 +147,7 @@ def _undoing(incident: Incident, row: TimelineRow) -> list[Event | NewEntry]:
         progress = incident.runbooks.get(event.runbook)
         step = progress.done.get(event.step) if progress else None
         untick = RunbookStepUndone(runbook=event.runbook, step=event.step, title=event.title)
-        return [untick] if step and step.at == at else []
+        return [untick] if step and step.entry == row.id else []
     if isinstance(event, Noted) and not row.retracted:
         return [EntryRetracted(entry=row.id, reason="undone"), *_ticks_with(incident, row)]
     if isinstance(event, RoleAssigned):

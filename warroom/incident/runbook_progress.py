@@ -18,8 +18,9 @@ from warroom.incident.runbook_events import (
 
 @dataclass(frozen=True, slots=True)
 class StepTick:
-    """A step that is done: when, by whom, and the result that ticked it ("" if a person did)."""
+    """A step that is done: by which entry, when, by whom, and the result that ticked it ("" if a person did)."""
 
+    entry: UUID
     at: datetime
     by: str
     because: str = ""
@@ -74,7 +75,7 @@ def fold_runbook(runbooks: dict[str, RunbookProgress], entry: Entry) -> None:
     event = entry.event
     if isinstance(event, RunbookStepDone):
         known = _begun(runbooks, event)
-        tick = StepTick(entry.at, entry.by, event.because)
+        tick = StepTick(entry.id, entry.at, entry.by, event.because)
         _put(runbooks, replace(known, done={**known.done, event.step: tick}))
     elif isinstance(event, RunbookStepUndone):
         if known_ := runbooks.get(event.runbook):
