@@ -17,22 +17,32 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from warroom import diagnostics, toml
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
-from warroom.config.settings import AlertSourceSettings, Destination, LogCommand, ProbeSettings, Settings
+from warroom.config.settings import (
+    AlertSourceSettings,
+    Destination,
+    IntegrationSettings,
+    LogCommand,
+    ProbeSettings,
+    Settings,
+)
 from warroom.config.state import choose_theme, chosen_theme
 from warroom.connect.ports import Chat, Probe
 from warroom.errors import BadInput, NotFound, SettingsError
 from warroom.incident.delivery import AUDIENCES
 from warroom.incident.playbook import Playbook
+from warroom.incident.requests import REQUEST_KINDS, RequestKind
 from warroom.journal.port import Journal
 from warroom.journal.url import open_journal, sqlite_url
 from warroom.room.room import WarRoom
 
 if TYPE_CHECKING:
     from warroom.connect.guarded_alerts import GuardedAlerts
+    from warroom.connect.guarded_integration import GuardedIntegration
     from warroom.drill.clock import ScaledClock
     from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
     from warroom.logs.view import LogView
+    from warroom.room.delivery_handler import DeliveryHandler
     from warroom.room.jobs import Job, JobRunner
     from warroom.room.outbox import OutboxWorker
 
@@ -124,7 +134,22 @@ class AppContext:
         """A worker for this journal's outbox: start it with ``jobs``, or ``drain`` it."""
         from warroom.room.outbox import OutboxWorker  # asyncio; not for verbs that only look
 
-        return OutboxWorker(self.room)
+        return OutboxWorker(self.room, handlers=self._integration_handlers())
+
+    def _integration_handlers(self) -> list[DeliveryHandler]:
+        kinds = [kind for kind in REQUEST_KINDS if self.settings.integrations(kind)]
+        if not kinds:
+            return []
+        from warroom.room.integration_delivery import IntegrationDelivery
+
+        return [IntegrationDelivery(self.room, kind, functools.partial(self.integration, kind)) for kind in kinds]
+
+    def integration(self, kind: RequestKind, name: str) -> GuardedIntegration:
+        """The service of that name for this kind of request, its secrets looked up now. Errors as ``chat``."""
+        table = self.settings.integrations(kind).get(name)
+        if table is None:
+            raise NotFound(f"The settings name no {toml.plain(name)} for this", "See warroom help integrations.")
+        return make_integration(kind, table, self.places, self.environ)
 
     def background_jobs(self) -> tuple[Job, ...]:
         """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts, uses
@@ -444,3 +469,30 @@ def make_probe(probe: ProbeSettings, places: AppPaths, environ: Mapping[str, str
     table = OptionsTable(("probes", probe.name), probe.options, places.settings, probe.plain_secrets, "kind")
     built = build_plugin(plugins.PROBES, probe.kind, table, environ)
     return GuardedProbe(probe.name, built.plugin, built.mask, built.package)
+
+
+def make_integration(
+    kind: RequestKind, integration: IntegrationSettings, places: AppPaths, environ: Mapping[str, str]
+) -> GuardedIntegration:
+    """The service that these settings describe, guarded, its options checked by its backend's own model.
+
+    Raises ``SettingsError`` with file, table and key; it holds no secret.
+    """
+    from warroom.connect import plugins
+    from warroom.connect.guarded_integration import GuardedIntegration
+    from warroom.connect.options import OptionsTable, build_plugin
+
+    header, plugin_kind = {
+        "page": ("paging", plugins.PAGING),
+        "document": ("documents", plugins.DOCUMENTS),
+        "issue": ("trackers", plugins.TRACKERS),
+        "workflow": ("workflows", plugins.WORKFLOWS),
+    }[kind]
+    table = OptionsTable(
+        (header, integration.name), integration.options, places.settings, integration.plain_secrets
+    )
+    built = build_plugin(plugin_kind, integration.backend, table, environ)
+    try:
+        return GuardedIntegration(integration.name, built.plugin, built.mask, built.package)
+    except SettingsError as error:
+        raise table.locate(error) from None

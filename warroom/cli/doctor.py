@@ -22,6 +22,7 @@ from warroom.config.paths import AppPaths, shown
 from warroom.config.settings import Settings
 from warroom.errors import WarroomError
 from warroom.incident.delivery import DeliveryState
+from warroom.incident.requests import REQUEST_KINDS, RequestKind
 from warroom.journal.url import open_journal, sqlite_url
 from warroom.room import background
 
@@ -62,6 +63,7 @@ def examine(context: CliContext) -> list[Finding]:
     found += _journal(places)
     found += background.start(lambda: _destinations(places, settings, context)).result()
     found += background.start(lambda: _alert_sources(places, settings, context)).result()
+    found += background.start(lambda: _integrations(places, settings, context)).result()
     found += background.start(lambda: _probes(places, settings, context)).result()
     found += _logs(settings)
     found += _theme(places, settings)
@@ -189,6 +191,15 @@ async def _alert_sources(places: AppPaths, settings: Settings, context: CliConte
         return bootstrap.make_alert_source(settings.alerts[name], places, context.environ)
 
     return list(await asyncio.gather(*(_check(f"alerts of {name}", name, make) for name in settings.alerts)))
+
+
+async def _integrations(places: AppPaths, settings: Settings, context: CliContext) -> list[Finding]:
+    def maker(kind: RequestKind) -> Callable[[str], _Checked]:
+        tables = settings.integrations(kind)
+        return lambda name: bootstrap.make_integration(kind, tables[name], places, context.environ)
+
+    checks = [(name, maker(kind)) for kind in REQUEST_KINDS for name in settings.integrations(kind)]
+    return list(await asyncio.gather(*(_check(name, name, make) for name, make in checks)))
 
 
 async def _check(what: str, name: str, make: Callable[[str], _Checked]) -> Finding:

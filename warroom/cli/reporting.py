@@ -131,7 +131,7 @@ def print_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
             known.append(one)
     for name, alike in worst.items():
         # What people read comes first: a post opens the channel by itself, and brings what a status only sums up.
-        one = min(alike, key=lambda delivery: ("post", "open", "status").index(delivery.item.operation))
+        one = min(alike, key=lambda delivery: {"post": 0, "open": 1, "status": 2}.get(delivery.item.operation, 0))
         why = in_one_line(one.error)
         if one.state is DeliveryState.DELIVERED:
             url = next((each.receipt.url for each in (one, *alike) if each.receipt and each.receipt.url), "")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from warroom import toml
 from warroom.config.paths import AppPaths, chosen, expanded, shipped, shown
-from warroom.config.settings import LogCommand, Settings
+from warroom.config.settings import PLUGIN_TABLES, LogCommand, Settings
 from warroom.errors import SettingsError
 from warroom.incident.readings import ERRORS
 
@@ -145,10 +145,9 @@ def _secret_variables(settings: Settings) -> Iterator[str]:
             for inner in value.values():
                 yield from found(inner)
 
-    for name in Settings.model_fields:
-        tables = getattr(settings, name)
-        for table in tables.values() if isinstance(tables, dict) else ():
-            yield from found(getattr(table, "options", None))
+    for field in PLUGIN_TABLES:
+        for table in getattr(settings, field).values():
+            yield from found(table.options)
 
 
 def _settle(settings: Settings, folder: Path) -> Settings:
@@ -168,31 +167,18 @@ def _settle(settings: Settings, folder: Path) -> Settings:
         )
         for service in settings.services
     )
-    destinations = {
-        name: destination.model_copy(update={"options": _settle_files(destination.options, absolute)})
-        for name, destination in settings.destinations.items()
-    }
-    alerts = {
-        name: source.model_copy(update={"options": _settle_files(source.options, absolute)})
-        for name, source in settings.alerts.items()
-    }
-    probes = {
-        name: probe.model_copy(update={"options": _settle_files(probe.options, absolute)})
-        for name, probe in settings.probes.items()
+    tables = {
+        field: {
+            name: table.model_copy(update={"options": _settle_files(table.options, absolute)})
+            for name, table in getattr(settings, field).items()
+        }
+        for field in PLUGIN_TABLES
     }
     playbook = absolute(settings.playbook) if settings.playbook else ""
     folders = tuple(map(absolute, settings.runbooks.folders))
     runbooks = settings.runbooks.model_copy(update={"folders": folders})
-    return settings.model_copy(
-        update={
-            "services": services,
-            "destinations": destinations,
-            "alerts": alerts,
-            "probes": probes,
-            "runbooks": runbooks,
-            "playbook": playbook,
-        }
-    )
+    settled = {"services": services, "playbook": playbook, "runbooks": runbooks, **tables}
+    return settings.model_copy(update=settled)
 
 
 def _settle_files(table: Mapping[str, Any], absolute: Callable[[str], str]) -> dict[str, Any]:

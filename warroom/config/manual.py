@@ -80,6 +80,18 @@ _EXAMPLE: dict[str, Any] = {
         },
     },
     "runbooks": {"run": True, "environment": ["KUBECONFIG"]},
+    "paging": {
+        "pagerduty": {"backend": "pagerduty", "routing_key": {"env": "PAGERDUTY_ROUTING_KEY"}},
+    },
+    "documents": {
+        "wiki": {"backend": "confluence", "site": "example.atlassian.net", "space": "OPS"},
+    },
+    "trackers": {
+        "github": {"backend": "github", "repository": "acme/shop", "token": {"env": "GITHUB_TOKEN"}},
+    },
+    "workflows": {
+        "actions": {"backend": "github", "token": {"env": "GITHUB_TOKEN"}},
+    },
     "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},
     "console": {"keys": {"update": "u,f5"}},
 }
@@ -91,6 +103,7 @@ def commented_toml() -> str:
     Explanations begin with "# ", settings with "#": take that one character away to use a line.
     """
     manual = _manual()
+    explained: set[type[BaseModel]] = set()
     lines = [
         "# Settings of warroom. Every key may be left out. What follows are examples: take away the # before",
         "# a line, and before the [header] above it, to use it.",
@@ -128,9 +141,11 @@ def commented_toml() -> str:
             if isinstance(value, list):
                 for number, entry in enumerate(value):
                     table(f"[[{path}{key}]]", inner, entry, docs=number == 0)
-            elif key in ("destinations", "alerts", "probes"):
+            elif key in settings.PLUGIN_TABLES:
+                explain(manual.get((model.__name__, key), ""))
                 for name, entry in value.items():
-                    table(f"[{path}{key}.{name}]", inner, entry)
+                    table(f"[{path}{key}.{name}]", inner, entry, docs=inner not in explained)
+                    explained.add(inner)
             else:
                 table(f"[{path}{key}]", inner, value)
 

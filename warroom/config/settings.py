@@ -16,6 +16,7 @@ from warroom import toml
 from warroom.config.fields import Key, Link, Name, Table, Text, not_empty, one_line
 from warroom.config.rota import OnCall
 from warroom.incident.delivery import Audience
+from warroom.incident.requests import RequestKind
 
 
 def _present_actions(keys: dict[str, str]) -> dict[str, str]:
@@ -242,6 +243,26 @@ class RunbookSettings(Table):
     as KUBECONFIG."""
 
 
+class IntegrationSettings(Table):
+    """An outside service that does something for an incident. Its name is in the table's header."""
+
+    name: Annotated[str, toml.TABLE_NAME] = ""
+    """The name in the header."""
+    backend: Name
+    """The kind of service; see warroom help integrations. Or the name of an installed plugin."""
+    drills: bool = False
+    """True uses it in drills too. Without it a drill leaves it alone."""
+    plain_secrets: bool = False
+    """True allows plaintext secrets in this table. It is better to keep them elsewhere."""
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """Every other key is an option of the backend. A secret is given by reference, as for a destination."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, table: Any) -> Any:
+        return gathered(cls, table)
+
+
 class RedactionRule(Table):
     """A rule of your own. Its name replaces what it finds: ‹redacted:customer-id›."""
 
@@ -278,6 +299,10 @@ class ConsoleSettings(Table):
     both."""
 
 
+PLUGIN_TABLES = ("destinations", "alerts", "probes", "paging", "documents", "trackers", "workflows")
+"""The keys of ``Settings`` that hold tables of plugins by their names."""
+
+
 class Settings(Table):
     """All settings of a team. No key is required."""
 
@@ -290,8 +315,21 @@ class Settings(Table):
     alerts: dict[Key, AlertSourceSettings] = Field(default_factory=dict)
     probes: dict[Key, ProbeSettings] = Field(default_factory=dict)
     runbooks: RunbookSettings = Field(default_factory=RunbookSettings)
+    paging: dict[Key, IntegrationSettings] = Field(default_factory=dict)
+    """A paging service: it calls people to an incident until one of them answers."""
+    documents: dict[Key, IntegrationSettings] = Field(default_factory=dict)
+    """A document store: post-mortems are published there."""
+    trackers: dict[Key, IntegrationSettings] = Field(default_factory=dict)
+    """An issue tracker: action items are opened there as issues, and done when their issue is."""
+    workflows: dict[Key, IntegrationSettings] = Field(default_factory=dict)
+    """A workflow runner: steps of runbooks start workflows there."""
     redaction: Redaction = Field(default_factory=Redaction)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+
+    def integrations(self, kind: RequestKind) -> dict[str, IntegrationSettings]:
+        """The services that do this kind of request, by their names."""
+        by_kind = {"page": self.paging, "document": self.documents, "issue": self.trackers}
+        return by_kind.get(kind, self.workflows)
 
     def person(self, who: str) -> Person | None:
         """The person of that name, or the only one with that first name; case does not matter."""

@@ -26,15 +26,11 @@ class PluginKind:
 CHAT = PluginKind("warroom.chat", "chat backend")
 ALERTS = PluginKind("warroom.alerts", "alert source")
 PROBES = PluginKind("warroom.probes", "kind of probe")
-KINDS = (
-    CHAT,
-    ALERTS,
-    PluginKind("warroom.paging", "paging service"),
-    PluginKind("warroom.status_pages", "status page"),
-    PluginKind("warroom.documents", "document store"),
-    PluginKind("warroom.trackers", "issue tracker"),
-    PROBES,
-)
+PAGING = PluginKind("warroom.paging", "paging service")
+DOCUMENTS = PluginKind("warroom.documents", "document store")
+TRACKERS = PluginKind("warroom.trackers", "issue tracker")
+WORKFLOWS = PluginKind("warroom.workflows", "workflow runner")
+KINDS = (CHAT, ALERTS, PROBES, PAGING, DOCUMENTS, TRACKERS, WORKFLOWS)
 """A package registers a plugin in the group of its kind; warroom's own are registered the same way."""
 
 

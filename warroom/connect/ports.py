@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -14,6 +14,7 @@ from warroom.incident.alerting import Firing
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming
 from warroom.incident.readings import Reading
+from warroom.incident.requests import Issue, WorkflowRun
 
 
 @runtime_checkable
@@ -214,4 +215,62 @@ class SilencingSource(AlertSource, Protocol):
 
     async def silence(self, key: str, until: datetime, comment: str) -> str:
         """Silence the alert ``key`` until then. Repeating it is harmless. Returns as ``acknowledge`` does."""
+        ...
+
+
+R = TypeVar("R", contravariant=True)
+
+
+class Integration(Protocol[R]):
+    """An outside service that does one kind of what ``incident.requests`` describes.
+
+    A paging service takes a ``Page``, a document store a ``Document``, an issue tracker an ``Issue``, a workflow
+    runner a ``WorkflowRun``. Used by one outbox worker at a time, on one event loop; opens no connection when it is
+    made. Errors, and ``reports_sending``, as for ``Chat``. ``key`` is the delivery's id.
+    """
+
+    dedupes: bool
+    """True where the same request made twice has its effect once however often it is made."""
+
+    reads_back: bool
+    """True if ``find`` can determine whether a request has had its effect."""
+
+    async def send(self, request: R, key: str) -> Receipt:
+        """Have the request done there. The receipt is what the service calls the result, and its address."""
+        ...
+
+    async def find(self, request: R, key: str) -> Receipt | None:
+        """The receipt of this request, or None if it certainly has had no effect (``reads_back``)."""
+        ...
+
+    async def check(self) -> str:
+        """One line for ``warroom doctor``: who we are there. Changes nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class IssueTracker(Integration[Issue], Protocol):
+    """An issue tracker that also says what has become of the issues."""
+
+    async def states(self, ids: Sequence[str]) -> Mapping[str, bool]:
+        """Whether each of these issues is done, by its id; an issue that cannot be read is left out."""
+        ...
+
+
+class WorkflowRunner(Integration[WorkflowRun], Protocol):
+    """A workflow runner that also says how a run ended."""
+
+    async def result(self, request: WorkflowRun, receipt: Receipt) -> str:
+        """How the run ended, in a word: "success", "failure"; "" while it is under way."""
+        ...
+
+
+class OnCallSchedule(Protocol):
+    """A paging service that knows who is on call."""
+
+    async def on_call(self, at: datetime) -> Sequence[str]:
+        """E-mail addresses or names of those who are on call at ``at`` (UTC), the first to be called first."""
         ...

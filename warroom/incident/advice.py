@@ -71,12 +71,16 @@ def due_template(incident: Incident, audience: Audience) -> str:
 def _deliveries(deliveries: Sequence[Delivery]) -> Iterator[NextStep]:
     for delivery in deliveries:
         if delivery.state is DeliveryState.UNCONFIRMED and delivery.next_attempt_at is None:
-            message = delivery.item.message
+            message, request = delivery.item.message, delivery.item.request
             what = message.marker if message else delivery.item.operation
-            yield NextStep("deliveries", delivery.id, f"Did {what} arrive on {delivery.destination}?", "late")
+            words = f"{delivery.destination} gave no answer: {request.what}" if request else ""
+            yield NextStep(
+                "deliveries", delivery.id, words or f"Did {what} arrive on {delivery.destination}?", "late"
+            )
     failed = {delivery.destination: delivery for delivery in resendable(deliveries)}
     for name, delivery in failed.items():
-        yield NextStep("deliveries", delivery.id, f"{name} refused a post: see why", "soon")
+        what = "a request" if delivery.item.request else "a post"
+        yield NextStep("deliveries", delivery.id, f"{name} refused {what}: see why", "soon")
     unable = {delivery.destination: delivery for delivery in deliveries if delivery.lacks_settings}
     for name, delivery in unable.items():
         yield NextStep("deliveries", delivery.id, f"Cannot send to {name}: see why", "soon")

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from warroom.incident.requests import AnyRequest, Request
 
 Audience = Literal["team", "customers", "executives"]
 AUDIENCES: tuple[Audience, ...] = ("team", "customers", "executives")
@@ -119,7 +121,7 @@ class Receipt(BaseModel):
     url: str = ""
 
 
-Operation = Literal["open", "post", "status"]
+Operation = Literal["open", "post", "status", "page", "document", "issue", "workflow"]
 
 
 class OutboxItem(BaseModel):
@@ -131,6 +133,8 @@ class OutboxItem(BaseModel):
     - ``post``    post ``message``
     - ``status``  make the incident's one status message read ``message``; a newer one replaces it
 
+    For any other kind ``request`` is what is asked for, and kind and operation are the request's.
+
     Stored, ``operation`` is called ``act``, as in the journals of earlier versions.
     """
 
@@ -140,6 +144,12 @@ class OutboxItem(BaseModel):
     operation: Operation = Field(alias="act")
     destination: str
     message: Message | None = None
+    request: Request | None = None
+
+    @classmethod
+    def asking(cls, service: str, request: AnyRequest) -> Self:
+        """Return the item that asks ``service``, named as in the settings, for ``request``."""
+        return cls(kind=request.kind, operation=request.kind, destination=service, request=request)
 
 
 class DeliveryState(StrEnum):

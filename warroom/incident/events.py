@@ -18,6 +18,7 @@ from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
 from warroom.incident.readings import Measured
+from warroom.incident.requests import RequestAccepted, RequestMade
 from warroom.incident.runbook_events import (
     RunbookStepDone,
     RunbookStepUndone,
@@ -568,6 +569,8 @@ KnownEvent = Annotated[
     | RunbookStepUndone
     | StepRunStarted
     | StepRunEnded
+    | RequestMade
+    | RequestAccepted
     | SectionWritten
     | AlertTaken
     | ReadinessConfirmed,

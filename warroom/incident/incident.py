@@ -54,6 +54,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.identity import short_id
+from warroom.incident.requests import RequestAccepted, RequestMade
 from warroom.incident.runbook_events import (
     RunbookStepDone,
     RunbookStepUndone,
@@ -614,5 +615,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     UnknownEvent: _row_only,
     ChatMessage: _row_only,
     PostRerouted: _row_only,
+    RequestMade: _row_only,
+    RequestAccepted: _row_only,
     ReadinessConfirmed: _row_only,
 }

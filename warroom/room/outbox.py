@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent import futures
 from datetime import datetime, timedelta
 
@@ -82,11 +82,19 @@ class _Unseen(Unconfirmed):
 
 
 class OutboxWorker:
-    """Sends deliveries for one process: a ``Job``. Two workers on one journal share the work, never a delivery."""
+    """Sends deliveries for one process: a ``Job``. Two workers on one journal share the work, never a delivery.
+
+    ``handlers`` are those of other kinds than chat.
+    """
 
     name = "outbox"
 
-    def __init__(self, room: WarRoom, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        room: WarRoom,
+        monotonic: Callable[[], float] = time.monotonic,
+        handlers: Iterable[DeliveryHandler] = (),
+    ) -> None:
         self.room = room
         self._monotonic = monotonic
         self.journal = room.journal
@@ -94,7 +102,8 @@ class OutboxWorker:
         self._wake = Wakeup()
         room.on_change(self._wake.set)
         self._stop = threading.Event()
-        self._handlers: dict[str, DeliveryHandler] = {"chat": ChatDeliveryHandler(room, monotonic)}
+        all_handlers: tuple[DeliveryHandler, ...] = (ChatDeliveryHandler(room, monotonic), *handlers)
+        self._handlers = {handler.kind: handler for handler in all_handlers}
         self._looks: Counter[str] = Counter()
         self._unable: dict[str, tuple[int, float]] = {}  # destination: how often, until when (monotonic)
         self.problem: WarroomError | None = None

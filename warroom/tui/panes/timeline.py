@@ -63,7 +63,7 @@ def timeline_rows(given: PaneInput, *, everything: bool = False) -> list[ListRow
     incident, deliveries, zone, now = given.snapshot.incident, given.snapshot.deliveries, given.zone, given.now
     sent: dict[UUID, list[Delivery]] = {}
     for delivery in deliveries:
-        if delivery.item.operation == "post":
+        if delivery.item.operation not in ("open", "status"):
             sent.setdefault(delivery.entry_id, []).append(delivery)
     rows, day = [], None
     today = now.astimezone(zone).date()

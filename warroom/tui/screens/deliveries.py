@@ -36,6 +36,8 @@ RESEND = "ctrl+r"
 def what(delivery: Delivery) -> str:
     """What is delivered, in a few words: ``u3 update · the team``."""
     item = delivery.item
+    if item.request is not None:
+        return item.request.what
     if item.operation == "open":
         return "create channel"
     if item.operation == "status" or item.message is None:
