@@ -111,7 +111,7 @@ def _command(step: RunbookStep, block: int) -> Passage:
         raise NotFound(f"“{step.title}” has no command to run", "A fenced block ```sh below a step is one.")
     found = step.blocks[block - 1]
     if found.kind != "sh":
-        raise Refusal("This block is no command", "A fenced block ```sh is one.")
+        raise Refusal("Workflows cannot be started from here yet", "Start it at the service, then tick the step.")
     return found
 
 
