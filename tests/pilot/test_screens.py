@@ -245,6 +245,8 @@ WHILE_OPEN: dict[str, Seen] = {
     "pane_roles": goes_to("roles"),
     "pane_logs": goes_to("logs"),
     "pane_state": goes_to("state"),
+    "pane_runbook": says("There is no runbook"),
+    "run_step": says("Put the cursor on a step of the runbook first"),
     "pane_draft": review_at("draft"),
     "pane_actions": review_at("actions"),
     "pane_sections": review_at("sections"),

@@ -153,7 +153,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     do = cli_harness.run_ok
     do("init", "--path", str(tmp_path / "new.toml"))
     assert "on-call" in do("ready").out
-    assert "✓  runbooks" in do("ready", "runbooks").out
+    assert "✓  training" in do("ready", "training").out
     assert "No alert sources" in do("alerts").err
     kept = do("alert", "error_rate", "--source", "am", "--service", "checkout-api", "--json").json[0]
     assert kept["name"] == "error_rate" and kept["source"] == "am"
@@ -219,13 +219,14 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     assert "closed" in do("list").out
     assert "CLOSED" in do("status").out.upper()
     assert "health-checks" in do("playbook").out
+    do("runbooks")
     do("probes")
     do("doctor")
 
     told_by = {row["by"] for row in do("timeline", "--json").json}
     assert told_by == {"Bob", ""}
     elsewhere = {"open", "demo", "logs", "help", "redact", "reset-terminal", "delivery", "resend", "connect"}
-    elsewhere |= {"watch"}
+    elsewhere |= {"watch", "runbook"}
     assert VERBS - cli_harness.verbs == elsewhere, "a verb that no test runs"
 
 

@@ -666,7 +666,7 @@ def test_whatever_is_wrong_with_a_settings_file_is_told_in_plain_sentences(
         if data.draw(st.booleans()) and isinstance(here, dict):
             here[f"{path[-1]}s"] = here.pop(path[-1])
         else:
-            here[path[-1]] = data.draw(WRONG)
+            here[path[-1]] = copy.deepcopy(data.draw(WRONG))  # a later turn may change what is in it
     error = complaint(tomli_w.dumps(table), tmp_path_factory.mktemp("wrong"))
     if error is None:
         return

@@ -104,6 +104,14 @@ FAMILIES = (
         },
     ),
     Family(
+        "runbooks",
+        "Runbooks",
+        {
+            "runbooks": "List the runbooks, what they are about, and what is wrong in their files.",
+            "runbook": "Print a runbook, tick its steps, run their commands.",
+        },
+    ),
+    Family(
         "connect",
         "Setup",
         {"connect": "Connect a chat service: ask the least, send a test message, write the settings."},

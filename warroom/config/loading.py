@@ -126,6 +126,11 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
             remedy = toml.allowed(services, probe.service) if services else "Add it as [[services]]."
             wrong = f'"{toml.plain(probe.service)}" is not in [[services]]'
             yield toml.Mistake(("probes", name, "service"), wrong, remedy)
+    secrets = set(_secret_variables(settings))
+    for number, name in enumerate(settings.runbooks.environment):
+        if name in secrets:
+            wrong = f"{name} holds a secret of these settings, which commands of runbooks must not get"
+            yield toml.Mistake(("runbooks", "environment", number), wrong, "Give them a secret of their own.")
     for number, name in enumerate(settings.on_call.rotation if settings.on_call else ()):
         if name not in people:
             remedy = toml.allowed(people, name) if people else "Add each person there."
@@ -147,6 +152,21 @@ def _wrong_links(settings: Settings, number: int, service: Service) -> Iterator[
             wrong = f"there is no [log_services.{toml.plain(log.service)}]"
             remedy = toml.allowed(settings.log_services, log.service) if settings.log_services else "Add it."
             yield toml.Mistake(("services", number, "logs", place), wrong, remedy)
+
+
+def _secret_variables(settings: Settings) -> Iterator[str]:
+    """The environment variables that the settings refer to: { env = "NAME" }, in whatever table of a plugin."""
+
+    def found(value: object) -> Iterator[str]:
+        if isinstance(value, dict):
+            if list(value) == ["env"] and isinstance(value["env"], str):
+                yield value["env"]
+            for inner in value.values():
+                yield from found(inner)
+
+    for field in PLUGIN_TABLES:
+        for table in getattr(settings, field).values():
+            yield from found(table.options)
 
 
 def _settle(settings: Settings, folder: Path) -> Settings:
@@ -177,7 +197,10 @@ def _settle(settings: Settings, folder: Path) -> Settings:
         for field in PLUGIN_TABLES
     }
     playbook = absolute(settings.playbook) if settings.playbook else ""
-    return settings.model_copy(update={"services": services, "playbook": playbook, **tables})
+    folders = tuple(map(absolute, settings.runbooks.folders))
+    runbooks = settings.runbooks.model_copy(update={"folders": folders})
+    settled = {"services": services, "playbook": playbook, "runbooks": runbooks, **tables}
+    return settings.model_copy(update=settled)
 
 
 def _settle_files(table: Mapping[str, Any], absolute: Callable[[str], str]) -> dict[str, Any]:

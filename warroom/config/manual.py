@@ -83,6 +83,7 @@ _EXAMPLE: dict[str, Any] = {
             "latency_ms": 500,
         },
     },
+    "runbooks": {"run": True, "environment": ["KUBECONFIG"]},
     "paging": {
         "pagerduty": {"backend": "pagerduty", "routing_key": {"env": "PAGERDUTY_ROUTING_KEY"}},
     },

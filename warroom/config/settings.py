@@ -5,6 +5,7 @@ The docstring under each key is its manual: ``manual.py`` writes the settings fi
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -293,6 +294,28 @@ class ProbeSettings(Table):
         return gathered(cls, table)
 
 
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
+        raise ValueError("must be the name of an environment variable, such as KUBECONFIG")
+    if name.startswith("WARROOM_"):
+        raise ValueError("is set by warroom itself; leave it out")
+    return name
+
+
+class RunbookSettings(Table):
+    """Runbooks: Markdown files whose steps are ticked into the timeline, see warroom help runbooks."""
+
+    folders: tuple[Text, ...] = ("runbooks",)
+    """Where they are, relative to this file, ~ allowed. No other file is ever read as a runbook."""
+    run: bool = False
+    """True lets a person run the commands of a step (fenced sh blocks) on this machine, after a preview."""
+    timeout_s: int = Field(300, ge=1, le=3600)
+    """How long a command may take, in seconds; then it is ended with all it started."""
+    environment: tuple[Annotated[str, AfterValidator(_variable)], ...] = ()
+    """Environment variables that commands get besides PATH, HOME, LANG and what warroom says of the incident, such
+    as KUBECONFIG."""
+
+
 class IntegrationSettings(Table):
     """An outside service that does something for an incident. Its name is in the table's header."""
 
@@ -394,6 +417,7 @@ class Settings(Table):
     destinations: dict[Key, Destination] = Field(default_factory=dict)
     alerts: dict[Key, AlertSourceSettings] = Field(default_factory=dict)
     probes: dict[Key, ProbeSettings] = Field(default_factory=dict)
+    runbooks: RunbookSettings = Field(default_factory=RunbookSettings)
     paging: dict[Key, IntegrationSettings] = Field(default_factory=dict)
     """A paging service: it calls people to an incident until one of them answers."""
     documents: dict[Key, IntegrationSettings] = Field(default_factory=dict)

@@ -21,6 +21,12 @@ from warroom.incident.identity import short_id
 from warroom.incident.readings import Measured
 from warroom.incident.reminder_events import ReminderPosted
 from warroom.incident.requests import RequestAccepted, RequestMade
+from warroom.incident.runbook_events import (
+    RunbookStepDone,
+    RunbookStepUndone,
+    StepRunEnded,
+    StepRunStarted,
+)
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
 Milestone = Literal["started", "detected", "declared", "acknowledged", "mitigated", "resolved"]
@@ -574,6 +580,10 @@ KnownEvent = Annotated[
     | ChannelOpened
     | ChatMessage
     | PostRerouted
+    | RunbookStepDone
+    | RunbookStepUndone
+    | StepRunStarted
+    | StepRunEnded
     | RequestMade
     | RequestAccepted
     | SectionWritten

@@ -57,6 +57,13 @@ from warroom.incident.events import (
 from warroom.incident.identity import short_id
 from warroom.incident.reminder_events import ReminderPosted
 from warroom.incident.requests import RequestAccepted, RequestMade
+from warroom.incident.runbook_events import (
+    RunbookStepDone,
+    RunbookStepUndone,
+    StepRunEnded,
+    StepRunStarted,
+)
+from warroom.incident.runbook_progress import RunbookProgress, fold_runbook
 
 
 @dataclass(slots=True)
@@ -238,6 +245,8 @@ class Incident:
     channels: dict[str, Channel] = field(default_factory=dict)
     severities: list[tuple[datetime, str]] = field(default_factory=list)
     statuses: list[tuple[datetime, Status]] = field(default_factory=list)
+    runbooks: dict[str, RunbookProgress] = field(default_factory=dict)
+    """By name, the one worked on last at the end."""
     rows: list[TimelineRow] = field(default_factory=list)
     numbers: dict[UUID, int] = field(default_factory=dict)
     """The row number of each entry."""
@@ -330,6 +339,7 @@ _COLLECTIONS = (
     "channels",
     "severities",
     "statuses",
+    "runbooks",
     "rows",
     "numbers",
 )
@@ -560,6 +570,10 @@ def _section(inc: Incident, entry: Entry, event: SectionWritten) -> None:
     inc.sections[event.section] = event.words
 
 
+def _runbook(inc: Incident, entry: Entry, event: EventBase) -> None:
+    fold_runbook(inc.runbooks, entry)
+
+
 def _row_only(inc: Incident, entry: Entry, event: EventBase) -> None:
     """The row in the timeline is all."""
 
@@ -592,6 +606,10 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     HypothesisRuledOut: _hypothesis_state,
     TaskAssigned: _task,
     TaskDone: _task_done,
+    RunbookStepDone: _runbook,
+    RunbookStepUndone: _runbook,
+    StepRunStarted: _runbook,
+    StepRunEnded: _runbook,
     AlertReceived: _row_only,
     AlertTaken: _row_only,
     AlertCleared: _row_only,

@@ -23,6 +23,7 @@ from warroom.incident.events import (
     TaskDone,
 )
 from warroom.incident.incident import Hypothesis, HypothesisState, Incident, TimelineRow
+from warroom.incident.runbook_events import RunbookStepDone, RunbookStepUndone
 
 UNDO_WITHIN = timedelta(seconds=10)
 """How long a person can undo what they did last."""
@@ -142,6 +143,11 @@ def _undoing(incident: Incident, row: TimelineRow) -> list[Event | NewEntry]:
     if isinstance(event, ItemChecked) and not event.because:
         tick = incident.ticks.get(event.item)
         return [ItemUnchecked(item=event.item, title=event.title)] if tick and tick.at == at else []
+    if isinstance(event, RunbookStepDone) and not event.because:
+        progress = incident.runbooks.get(event.runbook)
+        step = progress.done.get(event.step) if progress else None
+        untick = RunbookStepUndone(runbook=event.runbook, step=event.step, title=event.title)
+        return [untick] if step and step.entry == row.id else []
     if isinstance(event, Noted) and not row.retracted:
         return [EntryRetracted(entry=row.id, reason="undone"), *_ticks_with(incident, row)]
     if isinstance(event, RoleAssigned):

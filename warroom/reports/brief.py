@@ -89,6 +89,8 @@ def _actions(incident: Incident, now: datetime) -> Iterator[str]:
             yield f"{word}: {words}"
     for task in incident.open_tasks:
         yield f"{task.who}: {task.words}, {time_left(task.until, now)}"
+    for progress in incident.runbooks.values():
+        yield f"Runbook {progress.describe()}"
 
 
 def _notes(incident: Incident, sort: str) -> list[str]:

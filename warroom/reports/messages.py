@@ -22,6 +22,7 @@ from warroom.incident.events import (
 )
 from warroom.incident.incident import Incident, Post, TimelineRow
 from warroom.incident.playbook import Playbook, Template
+from warroom.incident.runbook_events import RunbookStepDone
 from warroom.reports import templates
 from warroom.safety import redact, sanitize
 
@@ -198,6 +199,9 @@ def describe_action(row: TimelineRow, incident: Incident, playbook: Playbook) ->
         return f"{'Temporary' if event.temporary else 'Permanent'} fix: {row.words or event.words}"
     if isinstance(event, EvidencePinned):
         return f"Evidence: {row.text}"
+    if isinstance(event, RunbookStepDone):
+        progress = incident.runbooks.get(event.runbook)
+        return event.title if progress and event.step in progress.done else ""
     if isinstance(event, SeveritySet):
         before, after = (_severity(playbook, id) for id in (event.before, event.severity))
         return f"Severity {before} → {after}"

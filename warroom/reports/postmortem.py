@@ -405,8 +405,12 @@ def _went_well(
     led = [tenure for tenure in incident.tenures if tenure.role == COMMANDER]
     if led and all(gap.seconds <= limit for gap in gaps if gap.role == COMMANDER):
         yield "There was an incident commander from start to end."
-    if incident.evidence:
-        yield f"{_count(len(incident.evidence), 'piece', 'pieces')} of evidence kept for the analysis."
+    kept_evidence = sum(row.kind == "evidence" and not row.retracted for row in incident.rows)
+    if kept_evidence:
+        yield f"{_count(kept_evidence, 'piece', 'pieces')} of evidence kept for the analysis."
+    for progress in incident.runbooks.values():
+        if progress.done:
+            yield f"A runbook was at hand — {progress.describe()}."
     ready = sum(bool(fix.rollback) for _, fix in incident.fixes)
     if ready and ready == len(incident.fixes):
         yield "Every fix had a rollback recorded."

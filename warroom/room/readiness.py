@@ -1,6 +1,6 @@
 """Whether the team is ready: when each readiness item was last confirmed, until when that holds, what is measured.
 
-Five readings are built in: ``on-call``, ``contacts``, ``templates``, ``alerts`` and ``status-page``. A probe of the
+Built in are ``on-call``, ``contacts``, ``templates``, ``alerts``, ``status-page`` and ``runbooks``. A probe of the
 settings with one of these names, or that verifies one, replaces it.
 """
 
@@ -134,10 +134,27 @@ def _status_page(room: WarRoom, item: Item) -> Reading:
     return judged(True, "; ".join(told))
 
 
+def _runbooks(room: WarRoom, item: Item) -> Reading:
+    from warroom.room.runbooks import read_library  # the parser of Markdown
+
+    library = read_library(room.settings.runbooks.folders)
+    if not library.files:
+        return judged(False, "there is no runbook: warroom help runbooks says where they go")
+    if library.problems:
+        more = f" (+{len(library.problems) - 1})" if len(library.problems) > 1 else ""
+        return judged(False, f"{library.problems[0]}{more}")
+    without = [one.name for one in room.settings.services if not library.covering(one.name)]
+    if without:
+        return judged(False, f"no runbook for {', '.join(without)}")
+    count = len(library.files)
+    return judged(True, f"{count} {'runbooks' if count != 1 else 'runbook'}, every service has one")
+
+
 _MEASURES: Mapping[str, Callable[[WarRoom, Item], Reading]] = {
     "on-call": _on_call,
     "contacts": _contacts,
     "templates": _templates,
     "alerts": _alerts,
     "status-page": _status_page,
+    "runbooks": _runbooks,
 }

@@ -170,7 +170,7 @@ ACTIONS: tuple[Action, ...] = (
         "check",
         "Tick an item",
         "space",
-        "Tick the item under the cursor; unticking asks first.",
+        "Tick the item or step under the cursor; unticking asks first.",
         bar="check",
         why_off=_not_closed,
     ),
@@ -350,6 +350,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane_actions", "Action items pane", "6", "Go to the action items in the review."),
     Action("pane_sections", "Sections pane", "7", "Go to the unwritten sections in the review."),
     Action("pane_state", "State pane", "8", "Go to the state: impact, hypotheses, tasks."),
+    Action("pane_runbook", "Runbook", "9", "Open the runbook, or choose another one.", bar="choose runbook"),
+    Action(
+        "run_step",
+        "Run a runbook step",
+        "exclamation_mark",
+        "Show what a command would run; a second key runs it.",
+        bar="run",
+        why_off=_not_closed,
+    ),
     Action(
         "timeline_all",
         "All entries",
@@ -440,6 +449,7 @@ _SHOWN = {
     "apostrophe": "'",
     "asterisk": "*",
     "equals_sign": "=",
+    "exclamation_mark": "!",
 }
 
 

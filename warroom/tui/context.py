@@ -23,6 +23,7 @@ from warroom.tui.feed import Feed
 if TYPE_CHECKING:
     from warroom.logs.view import LogView
     from warroom.room.logwatch import LogWatches
+    from warroom.room.runbook_runs import RunbookRuns
 
 T = TypeVar("T")
 
@@ -80,6 +81,7 @@ class ScreenContext:
         self.drill = deps.drill
         self._attach_logs = deps.watch_logs
         self._logs: LogWatches | None = None
+        self._runbook_runs: RunbookRuns | None = None
         self.presence = PresenceReporter(deps.room, deps.jobs)
         """Tells other consoles what this one shows."""
         # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.
@@ -93,6 +95,15 @@ class ScreenContext:
 
             self._logs = LogWatches(self.room, self._attach_logs, self.jobs)
         return self._logs
+
+    @property
+    def runbook_runs(self) -> RunbookRuns:
+        """The commands of runbooks that this console runs."""
+        if self._runbook_runs is None:
+            from warroom.room.runbook_runs import RunbookRuns  # only for who runs one
+
+            self._runbook_runs = RunbookRuns(self.room)
+        return self._runbook_runs
 
     @property
     def keys(self) -> dict[str, str]:
@@ -166,6 +177,8 @@ class ScreenContext:
         """End what was begun; what is under way gets a moment."""
         if self.drill and self.drill.running:
             self.drill.stop()
+        if self._runbook_runs is not None:
+            self._runbook_runs.stop()
         if self._logs is not None:
             self._logs.stop()
         self.feed.stop()

@@ -54,6 +54,10 @@ def state_rows(
         rows.append(ListRow(task.id, literal(f"{task.id} {task.who}: {task.words}"), left))
     if not incident.open_tasks:
         rows.append(ListRow("", literal("  nothing assigned", "$text-quiet")))
+    for number, progress in enumerate(reversed(incident.runbooks.values())):
+        if number == 0:
+            rows.append(ListRow("", literal("Runbook", "$text-primary bold")))
+        rows.append(ListRow("", literal(f"  {progress.describe()}")))
     if readings:
         rows.append(ListRow("", literal("Measured", "$text-primary bold")))
         rows += [

@@ -49,10 +49,15 @@ class PaneScreen(BaseScreen):
         self._lay_out()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        for name in self.PANES:
+        for name in self.panes:
             if self.active != name and self.pane(name).has_focus_within:
                 self.active = name
                 self._lay_out()
+
+    @property
+    def panes(self) -> tuple[str, ...]:
+        """The panes that there are now, in the order of their tabs."""
+        return self.PANES
 
     def pane(self, name: str) -> Pane:
         """A pane by its name."""
@@ -74,7 +79,7 @@ class PaneScreen(BaseScreen):
         width, height = self.TILED_FROM
         tiled = self.size.width >= width and self.size.height >= height and not self._zoomed
         self.set_class(tiled, "-tiled")
-        for name in self.PANES:
+        for name in self.panes:
             self.pane(name).set_class(self.active == name, "-active")
         for container in self.query(".tiles"):
             container.set_class(bool(container.query(f"#{self.active}")), "-holds")
@@ -86,9 +91,9 @@ class PaneScreen(BaseScreen):
         for pane in self.query(Pane):
             pane.set_privacy(down)
         # A border's title reads as markup: the pane's own text is plain.
-        titles = [(name, " ".join(self.pane(name).title.split(" │ ")[0].split())) for name in self.PANES]
+        titles = [(name, " ".join(self.pane(name).title.split(" │ ")[0].split())) for name in self.panes]
         if sum(len(title) + 3 for _, title in titles) > self.size.width:
-            titles = [(name, self.pane(name).short_title) for name in self.PANES]
+            titles = [(name, self.pane(name).short_title) for name in self.panes]
         self.query_one("#tabs", Bar).set_content(
             Content(" ").join(
                 [
@@ -105,7 +110,7 @@ class PaneScreen(BaseScreen):
 
     def action_next_pane(self, by: int) -> None:
         """The pane after or before, round and round; those behind tabs too."""
-        self.go(self.PANES[(self.PANES.index(self.active) + by) % len(self.PANES)])
+        self.go(self.panes[(self.panes.index(self.active) + by) % len(self.panes)])
 
     async def do_zoom(self) -> None:
         self._zoomed = not self._zoomed

@@ -30,14 +30,15 @@ from warroom.tui.panes.logs.pane import LogPane
 from warroom.tui.panes.pane import Pane, PaneInput
 from warroom.tui.panes.phase import phase_lines
 from warroom.tui.panes.roles import ROLES
+from warroom.tui.panes.runbook import RUNBOOK, cursor_of
 from warroom.tui.panes.state import STATE
 from warroom.tui.panes.timeline import TIMELINE
 from warroom.tui.screens.form_dialog import Field
-from warroom.tui.screens.incident_actions import IncidentActions
 from warroom.tui.screens.incident_screen import entry_of
 from warroom.tui.screens.line_form import LineForm
 from warroom.tui.screens.pane_screen import PaneScreen
 from warroom.tui.screens.record_detail import RecordScreen
+from warroom.tui.screens.runbook_actions import RunbookActions
 from warroom.tui.widgets import block_text
 from warroom.tui.widgets.bars import Bar, KeyBar
 from warroom.tui.widgets.row_list import RowList
@@ -48,7 +49,7 @@ Logs under [[services]] in the settings open with each incident
 of the service."""
 
 
-class WarRoomScreen(PaneScreen, IncidentActions):
+class WarRoomScreen(PaneScreen, RunbookActions):
     """An incident, live. Escape goes home; the incident goes on."""
 
     LIST_PANES = (CHECKLIST, TIMELINE, ROLES, STATE)
@@ -68,6 +69,8 @@ class WarRoomScreen(PaneScreen, IncidentActions):
     WarRoomScreen.-compact #upper { display: block; layout: vertical; height: 10; }
     WarRoomScreen.-compact #checklist, WarRoomScreen.-compact #timeline { display: block; height: 5; }
     WarRoomScreen.-compact #logs { display: block; }
+    WarRoomScreen.-compact #lower { display: block; }
+    WarRoomScreen.-compact.-on-runbook #upper, WarRoomScreen.-compact.-on-runbook #logs { display: none; }
     WarRoomScreen.-compact.-on-side #checklist, WarRoomScreen.-compact.-on-side #timeline { display: none; }
 
     WarRoomScreen.-tiled #phase { height: 3; }
@@ -81,7 +84,9 @@ class WarRoomScreen(PaneScreen, IncidentActions):
     WarRoomScreen.-tiled.-broad #side { width: 27%; max-width: 48; }
     WarRoomScreen.-tiled.-broad #side > #roles { display: block; }
     WarRoomScreen.-tiled.-broad #side > #state { display: block; }
-    WarRoomScreen.-tiled #logs { height: 1fr; }
+    WarRoomScreen.-tiled #logs { height: 1fr; width: 1fr; }
+    WarRoomScreen.-tiled #runbook { display: none; width: 45%; max-width: 76; }
+    WarRoomScreen.-tiled.-runbook #runbook { display: block; }
     """
     BAR: ClassVar[tuple[str, ...]] = (
         "update",
@@ -111,6 +116,7 @@ class WarRoomScreen(PaneScreen, IncidentActions):
             "help",
         ),
         "roles": ("assign", "hand_over", "accept", "take_all", "note", "update", "palette", "help"),
+        "runbook": ("check", "run_step", "pane_runbook", "note", "update", "zoom", "palette", "help"),
         "state": ("hypothesis", "task", "finish_task", "brief", "note", "update", "palette", "help"),
         "logs": (
             "search",
@@ -154,8 +160,10 @@ class WarRoomScreen(PaneScreen, IncidentActions):
                 with Vertical(id="side", classes="tiles"):
                     yield ROLES.build(self.context.keys)
                     yield STATE.build(self.context.keys)
-            key = key_of("pane_logs", self.context.keys)
-            yield Pane(self._box, id="logs", title="Logs", key=key, private=True)
+            with Horizontal(id="lower", classes="tiles"):
+                key = key_of("pane_logs", self.context.keys)
+                yield Pane(self._box, id="logs", title="Logs", key=key, private=True)
+                yield RUNBOOK.build(self.context.keys)
         yield Bar(id="next")
         yield KeyBar()
 
@@ -185,6 +193,7 @@ class WarRoomScreen(PaneScreen, IncidentActions):
         self.set_class(self.size.width >= self.WIDE, "-broad")
         self.set_class(self.active == "state", "-on-state")
         self.set_class(self.active in ("roles", "state"), "-on-side")
+        self.set_class(self.active == "runbook", "-on-runbook")
         super()._lay_out()
         small = not self.has_class("-tiled") and not self._zoomed
         self.set_class(small and self.size.height >= self.COMPACT_FROM, "-compact")
@@ -223,7 +232,20 @@ class WarRoomScreen(PaneScreen, IncidentActions):
             self._watching = True
             service = snapshot.incident.service
             self.start(self.context.run_or_notify(lambda: self.context.logs.attach(self.incident_id, service)))
+            self.start(self._suggest_runbook)
         self.tick()
+
+    async def _suggest_runbook(self) -> None:
+        await self.look_for_runbook()
+        self.tick()
+
+    @property
+    def panes(self) -> tuple[str, ...]:
+        return (*self.PANES, "runbook") if self.runbook else self.PANES
+
+    def show_panes(self, *, each_second: bool = False) -> None:
+        super().show_panes(each_second=each_second)
+        self.show_runbook()
 
     def tick(self) -> None:
         """What depends on the time of day; each line is repainted only if it changed."""
@@ -281,10 +303,15 @@ class WarRoomScreen(PaneScreen, IncidentActions):
     def find_steps(self) -> Sequence[NextStep]:
         if self.snapshot is None:
             return ()
-        return self.snapshot.next_steps(self.context.now(), self._spike)
+        steps = list(self.snapshot.next_steps(self.context.now(), self._spike))
+        if found := self.runbook_step():
+            calm = next((place for place, step in enumerate(steps) if step.urgency == "calm"), len(steps))
+            steps.insert(calm, found)
+        return steps
 
     def lead(self) -> None:
         super().lead()
+        self.lead_runbook()
         items = self.query_one("#items", RowList)
         target = self.step.target if self.step else ""
         if not any(row.id == target for row in items.shown):
@@ -339,6 +366,11 @@ class WarRoomScreen(PaneScreen, IncidentActions):
 
     async def choose_row(self, event: RowList.Chosen) -> None:
         """As in every incident screen; Enter on a timeline entry also moves the log to its time."""
+        if event.rows.id == "steps":  # a command is shown, a step is ticked
+            cursor = cursor_of(event.row_id)
+            if cursor:
+                await self.action_do("run_step" if cursor.block else "check")
+            return
         entry = entry_of(event.row_id) if event.rows.id == "entries" else None
         row = self.incident.row(entry) if entry else None
         if row is None or not self._box.pane.go_to_moment(row.at):
