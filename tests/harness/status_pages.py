@@ -14,7 +14,7 @@ import httpx
 from pydantic import BaseModel
 
 from harness import servers
-from warroom.connect.status_pages.betterstack import BetterStackOptions, BetterStackStatus
+from warroom.connect.status_pages.betterstack import BetterStackPageOptions, BetterStackStatus
 from warroom.connect.status_pages.cachet import Cachet, CachetOptions
 from warroom.connect.status_pages.cachet_v2 import CachetV2, CachetV2Options
 from warroom.connect.status_pages.statuspage import Statuspage, StatuspageOptions
@@ -336,7 +336,7 @@ class BetterStackPage(Page):
     """Better Stack: no metadata; a report is over when its resources are resolved."""
 
     name = "betterstack-status"
-    backend, model = BetterStackStatus, BetterStackOptions
+    backend, model = BetterStackStatus, BetterStackPageOptions
     options: ClassVar = {"token": TOKEN, "page": "77", "components": {"checkout-api": "8720238"}}
     statuses: ClassVar = ("open", "open", "over")
     components_shown: ClassVar = ("resolved", "degraded", "degraded", "downtime")

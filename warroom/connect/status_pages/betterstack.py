@@ -42,7 +42,7 @@ _PAGES = 40
 """So many pages of reports are searched; their order is not documented."""
 
 
-class BetterStackOptions(NumberedComponents):
+class BetterStackPageOptions(NumberedComponents):
     """Settings of a destination at Better Stack."""
 
     components: dict[str, Ids] = Field(min_length=1)
@@ -60,7 +60,7 @@ class BetterStackOptions(NumberedComponents):
 class BetterStackStatus(StatusPage):
     """A ``Chat`` for customers that keeps a report on a status page of Better Stack."""
 
-    Options = BetterStackOptions
+    Options = BetterStackPageOptions
     setup = Setup(
         "Better Stack status page",
         (
@@ -75,7 +75,7 @@ class BetterStackStatus(StatusPage):
     """Better Stack names no limit; nobody reads more."""
     status_words: ClassVar = {}
 
-    def __init__(self, options: BetterStackOptions, *, transport: Transport | None = None) -> None:
+    def __init__(self, options: BetterStackPageOptions, *, transport: Transport | None = None) -> None:
         self._options = options
         headers = {"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")}
         base = f"{options.base_url.rstrip('/')}/status-pages/{quote(options.page.strip(), safe='')}"

@@ -23,7 +23,7 @@ CATCH_UP_S = 0.25
 """Between two polls while there is more to read: Papertrail, for one, allows 5 requests a second."""
 
 
-class Page(Protocol):
+class LinePage(Protocol):
     """Lines, oldest first, where to go on after them, and whether there are more already."""
 
     @property
@@ -39,7 +39,7 @@ class Page(Protocol):
 class LogReader(Protocol):
     """What reads a service. ``read`` raises nothing but ``WarroomError``."""
 
-    async def read(self, cursor: str) -> Page: ...
+    async def read(self, cursor: str) -> LinePage: ...
 
     async def close(self) -> None: ...
 
