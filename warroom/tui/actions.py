@@ -394,7 +394,7 @@ ACTIONS: tuple[Action, ...] = (
         "silence",
         "Silence an alert",
         "K",
-        "Have the source of the alert under the cursor keep quiet about it for a while.",
+        "Have the alert's source keep quiet about it for a while.",
         place="anywhere",
         bar="silence",
     ),
