@@ -376,6 +376,9 @@ class _BlamelessWriter:
             return f"{event.title}: handover offered{briefing}"
         if isinstance(event, UpdatePosted):
             return self._update_text(event, row)
+        if isinstance(event, EvidencePinned):  # without the path: the document is read on other machines
+            event = event.model_copy(update={"source": event.source.rpartition("/")[2]})
+            return self.blameless(event.text, row.at)
         return self.blameless(row.text, row.at)
 
     def _update_text(self, event: UpdatePosted, row: TimelineRow) -> str:
