@@ -324,7 +324,7 @@ def test_deliveries_json_is_the_shape_scripts_rely_on(with_incident: CliHarness)
         [*row] == ["id", "seq", "destination", "state", "attempts", "next_attempt_at", "receipt", "error"]
         for row in rows
     )
-    post = next(row for row in rows if row["seq"] == 4 and row["id"].endswith(".transcript.post"))
+    post = next(row for row in rows if row["seq"] == 3 and row["id"].endswith(".transcript.post"))
     assert post["state"] == "delivered" and post["attempts"] == 1
     assert post["receipt"]["url"].startswith("file://")
 

@@ -22,7 +22,6 @@ from warroom.incident.commands import (
     RecordFix,
     Resolve,
     SetSeverity,
-    Uncheck,
     WriteSection,
     decide,
 )
@@ -142,14 +141,15 @@ def test_the_items_of_the_next_phase_wait_for_it() -> None:
 
 @pytest.mark.parametrize(("minutes", "asked"), [(4.9, False), (5, True), (14.9, True), (15, False)])
 def test_whether_the_severity_fits_is_asked_between_five_and_fifteen_minutes(minutes: float, asked: bool) -> None:
-    incident = after(led(), Uncheck(SEVERITY_ITEM), 2)
+    incident = led()
     assert asks_for_the_severity(incident, minutes) == asked
-    assert not asks_for_the_severity(led(), minutes), "the impact has been assessed"
+    assessed = after(incident, Check(SEVERITY_ITEM), 3)
+    assert not asks_for_the_severity(assessed, minutes), "the impact has been assessed"
     assert not asks_for_the_severity(after(incident, SetSeverity("high", "fewer users"), 3), minutes)
 
 
 def test_a_team_without_the_item_is_not_asked_whether_the_severity_fits() -> None:
-    incident = after(led(), Uncheck(SEVERITY_ITEM), 2)
+    incident = led()
     detection = PLAYBOOK.checklists["detection"]
     others = detection.model_copy(update={"items": [one for one in detection.items if one.id != SEVERITY_ITEM]})
     playbook = PLAYBOOK.model_copy(update={"checklists": {**PLAYBOOK.checklists, "detection": others}})

@@ -68,6 +68,7 @@ from warroom.incident.events import (
     StatusSet,
     UpdatePosted,
 )
+from warroom.incident.investigation import ConfirmHypothesis
 from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release, TakeRoles
 from warroom.incident.summary import summarise
 
@@ -113,7 +114,7 @@ def test_declaring_says_what_since_when_and_how_bad() -> None:
         started_at=NOON - timedelta(minutes=9),
         detected_at=NOON - timedelta(minutes=4),
     )
-    assert ticked(ticks) == {"assess-impact": "declared", "severity": "declared"}
+    assert ticked(ticks) == {"severity": "declared"}, "nobody has assessed the impact by declaring"
     assert case.incident.open and case.incident.status == "investigating"
 
 
@@ -179,7 +180,7 @@ def test_a_resolved_incident_cannot_be_acknowledged() -> None:
 
 def test_raising_the_severity_is_one_word_lowering_it_asks_why() -> None:
     case = declared("medium")
-    assert case.do(SetSeverity("critical")) == [SeveritySet(severity="critical", before="medium")]
+    assert case.do(SetSeverity("critical"))[0] == SeveritySet(severity="critical", before="medium")
     assert "needs a reason" in case.refused(SetSeverity("low", "  ")).title
     assert case.do(SetSeverity("low", "Only the old page"))[0] == SeveritySet(
         severity="low", before="critical", reason="Only the old page"
@@ -192,7 +193,37 @@ def test_raising_the_severity_is_one_word_lowering_it_asks_why() -> None:
 def test_setting_the_severity_ticks_its_item_again() -> None:
     case = declared()
     case.do(Uncheck("severity"))
-    assert ticked(case.do(SetSeverity("critical"))) == {"severity": "severity"}
+    ticks = ticked(case.do(SetSeverity("critical")))
+    assert ticks == {"severity": "severity", "assess-impact": "severity"}
+
+
+def test_an_update_assesses_the_impact_only_if_it_states_one() -> None:
+    case = declared()
+    assert "assess-impact" not in ticked(case.do(update(message="declaration", fields={"impact": "No orders"})))
+    case.later(minutes=5)
+    assert "assess-impact" not in ticked(case.do(update()))
+    case.later(minutes=5)
+    assert ticked(case.do(update(fields={"impact": "One order in three"})))["assess-impact"] == "update"
+
+
+def test_the_action_item_of_a_temporary_fix_is_none_that_somebody_thought_of() -> None:
+    case = declared()
+    case.do(Assign("technical_lead", "Ada"))
+    fix = case.do(RecordFix("Restarted it", temporary=True))
+    assert any(isinstance(event, ActionAdded) and event.owner for event in fix)
+    assert "action-items" not in ticked(fix)
+    assert "action-items" in ticked(case.do(AddAction("Alert on the pool", "Bo")))
+
+
+def test_the_root_cause_is_identified_when_a_hypothesis_is_first_confirmed() -> None:
+    case = declared()
+    case.do(Note("The pool", "hypothesis"), Note("The disk", "hypothesis"))
+    assert "identified" not in case.incident.milestones
+    case.later(minutes=9)
+    case.do(ConfirmHypothesis("H1"))
+    case.later(minutes=9)
+    case.do(ConfirmHypothesis("H2"))
+    assert case.incident.milestones["identified"] == NOON + timedelta(minutes=9)
 
 
 def test_mitigated_and_back_again() -> None:
@@ -453,7 +484,7 @@ def test_every_automatic_item_of_the_playbook_can_be_ticked_by_some_command() ->
     case.do(
         Acknowledge(),
         OpenChannel("slack", "C1", invited=2),
-        update(),
+        update(fields={"impact": "No orders"}),
         Assign("incident_commander", "Ada"),
         Pin("app.log", "x"),
         Note("h", "hypothesis"),

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from warroom.errors import NotFound, SettingsError
 from warroom.incident import playbook as playbooks
-from warroom.incident.chat_events import ChatMessage
+from warroom.incident.chat_events import ChannelOpened, ChatMessage
 from warroom.incident.delivery import Delivery, DeliveryState, Message, OutboxItem, Receipt
 from warroom.incident.events import (
     Acknowledged,
@@ -637,7 +637,9 @@ def test_an_amended_milestone_changes_the_duration_and_a_later_note_does_not() -
 
 def test_phases_divide_the_time_until_the_resolution() -> None:
     rows = {row.id: row.seconds for row in metrics.phases(full(), BOOK, at(120))}
-    assert rows == {"detection": 300, "investigation": 1500, "resolution": 1800, "learning": 3600}
+    # Acknowledged after four minutes, which ends the first phase; no fix was recorded: mitigated ends the second.
+    assert rows == {"detection": 240, "investigation": 1560, "resolution": 1800, "learning": 3600}
+    assert sum(list(rows.values())[:-1]) == 3600
     running = metrics.phases(story((0, "A", declared())), BOOK, at(12))
     assert [(row.id, row.seconds) for row in running if row.running] == [("investigation", 420)]
 
@@ -796,7 +798,78 @@ def test_the_timeline_is_in_order_and_without_amendments() -> None:
 def test_timeline_lines_link_to_their_source() -> None:
     document = written(deliveries=[delivery(DeliveryState.DELIVERED, "https://slack/p1")])
     data = {row.seq: row.data for row in document.timeline}
-    assert data[2] == "https://slack/p1" and data[7] == "app.log:88213" and data[14] == "slack"
+    assert data[2] == "https://slack/p1" and data[7] == "app.log:88213" and data[14] == ""
+
+
+def test_items_checked_one_after_the_other_are_one_line() -> None:
+    done = [(20, "A", ItemChecked(item=f"item-{n}", title=f"Item {n}")) for n in range(3)]
+    later = (40, "A", ItemChecked(item="last", title="Last"))
+    told = (30, "A", Noted(note="finding", words="found"))
+    rows = written(story((3, "A", declared()), *done, told, later)).timeline
+    assert [row.text for row in rows if row.kind == "checked"] == ["Item 0; Item 1; Item 2", "Last"]
+
+
+def test_no_path_of_this_machine_is_in_the_document() -> None:
+    incident = story(
+        (3, "A", declared()),
+        (
+            4,
+            "A",
+            ChannelOpened(destination="transcript", channel="/home/a/INC-7.md", url="file:///home/a/INC-7.md"),
+        ),
+        (5, "A", EvidencePinned(source="/var/log/app/app.log", line=7, words="boom")),
+    )
+    text = render.to_markdown(written(incident), BOOK)
+    assert "app.log:7" in text and "/home" not in text and "/var" not in text
+
+
+def test_customers_are_quoted_and_named_in_the_timeline_by_what_they_were_told() -> None:
+    told = update(2, None, "customers").model_copy(
+        update={
+            "message": "customer",
+            "title": "Payments fail",
+            "words": "Payments fail\n\nHi,\n\nwe are at it. *Now*.",
+        }
+    )
+    document = written(story((3, "A", declared()), (5, "A", told)))
+    assert [row.text for row in document.timeline if row.kind == "update"] == ["Customers were told: Payments fail"]
+    assert [message.text for message in document.customer_messages] == [told.words]
+    assert "> we are at it. \\*Now\\*." in render.to_markdown(document, BOOK)
+
+
+def test_it_says_how_it_was_noticed() -> None:
+    alert = AlertReceived(name="HighErrorRate", source="prometheus", fired_at=at(2))
+    by_alert = written(
+        story((3, "A", declared(detected_at=at(2))), (3, "A", alert), (5, "A", Acknowledged(who="A")))
+    )
+    assert by_alert.detection == (
+        "The alert HighErrorRate of prometheus fired at 14:02 CET (13:02 UTC), 2 min after it started. "
+        "It was acknowledged 2 min after the declaration."
+    )
+    assert "no alert had fired" in written(story((3, "A", declared(detected_at=at(2))))).detection
+
+
+def test_who_took_part_is_told_by_role() -> None:
+    assert written().participants == ("Incident commander", "Technical lead", "1 other responder")
+
+
+def test_lines_without_marks_become_a_list_and_a_list_stays_one() -> None:
+    def well(words: str) -> str:
+        section = SectionWritten(section="went_well", words=words)
+        text = render.to_markdown(written(story((3, "A", declared()), (4, "A", section))), BOOK)
+        return text.partition("## What Went Well\n\n")[2].partition("\n\n##")[0]
+
+    assert well("one\ntwo") == "- one\n- two"
+    assert well("- one\n- two") == "- one\n- two"
+    assert well("one\n\ntwo") == "one\n\ntwo"
+    assert well("one") == "one"
+
+
+def test_sections_that_few_incidents_need_are_there_only_when_written() -> None:
+    assert "Where We Got Lucky" not in render.to_markdown(written(), BOOK)
+    incident = story((3, "A", declared()), (4, "A", SectionWritten(section="lucky", words="It was a Sunday")))
+    assert "## Where We Got Lucky\n\nIt was a Sunday" in render.to_markdown(written(incident), BOOK)
+    assert "lucky" not in story((3, "A", declared())).unwritten
 
 
 @pytest.mark.parametrize(("messages", "quoted"), [(40, 40), (41, 0)])

@@ -122,7 +122,7 @@ def test_declaring_writes_the_facts_and_posts_the_declaration_in_one_go(office: 
     kinds = [entry.kind for entry in done.entries]
     assert kinds[0] == "declared" and {"assigned", "update"} <= set(kinds)
     assert done.incident.commander == "Ada" and done.incident.id == "INC-1"
-    assert {"severity", "assess-impact", "commander", "first-update"} <= set(done.incident.ticks)
+    assert {"severity", "commander", "first-update"} <= set(done.incident.ticks)
     (post,) = posted(office.room, "INC-1")
     assert (post.message, post.audience, post.destinations) == ("declaration", "team", ("chat", "log"))
     assert "INCIDENT DECLARED" in post.title and "No orders" in post.words and post.words.endswith("INC-1·u1")

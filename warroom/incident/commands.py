@@ -20,6 +20,7 @@ from warroom.incident.events import (
     Acknowledged,
     ActionAdded,
     ActionDone,
+    ActionType,
     AlertCleared,
     AlertsAcknowledged,
     Closed,
@@ -94,7 +95,10 @@ def decide(incident: Incident, command: Command, context: CommandContext) -> lis
     decided = command.decide(incident, context)
     new = [item if isinstance(item, NewEntry) else NewEntry(item, context.new_id()) for item in decided]
     new = [entry for entry in new if entry.id not in incident.numbers]
-    checked = _checked_by([entry.event for entry in new], incident, context.playbook)
+    # The action item that a temporary fix brings is not one that somebody thought of.
+    automatic = {entry.event.action for entry in new if isinstance(entry.event, FixRecorded)}
+    happened = [entry.event for entry in new if entry.id not in automatic]
+    checked = _checked_by(happened, incident, context.playbook)
     return new + [NewEntry(event, context.new_id()) for event in checked]
 
 
@@ -111,15 +115,23 @@ def _checked_by(events: Iterable[Event], incident: Incident, playbook: Playbook)
     return ticks
 
 
+def _posted(event: UpdatePosted) -> tuple[str, ...]:
+    if event.message == "resolution":
+        return ("resolution-posted",)
+    # The declaration repeats what it was declared with: nobody has assessed the impact by it.
+    assessed = event.message == "update" and bool(event.fields.get("impact"))
+    return ("update-posted", "impact-stated") if assessed else ("update-posted",)
+
+
 _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
-    Declared: lambda e: ("severity-set", "impact-stated"),
-    SeveritySet: lambda e: ("severity-set",),
+    Declared: lambda e: ("severity-set",),
+    SeveritySet: lambda e: ("severity-set", "impact-stated"),
     Acknowledged: lambda e: () if e.source else ("acknowledged",),
     AlertsAcknowledged: lambda e: () if e.refused else ("acknowledged",),
     AlertsClosed: lambda e: ("alerts-closed",) if e.last else (),
     AlertCleared: lambda e: ("alerts-closed",) if e.last else (),
     ChannelOpened: lambda e: ("channel-opened", "people-invited")[: 1 + bool(e.invited)] if e.talk else (),
-    UpdatePosted: lambda e: ("resolution-posted" if e.message == "resolution" else "update-posted",),
+    UpdatePosted: lambda e: _posted(e),
     RoleAssigned: lambda e: (f"role-assigned:{e.role}",),
     EvidencePinned: lambda e: ("evidence-pinned",),
     Noted: lambda e: (f"{e.note}-noted",),
@@ -554,6 +566,7 @@ class AddAction:
     words: str
     owner: str = ""
     due: str = ""
+    type: ActionType = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         due = self.due.strip()
@@ -563,7 +576,7 @@ class AddAction:
             except ValueError:
                 raise BadInput(f"{due!r} is not a day", "Use a date such as 2026-02-14.") from None
         words = required(self.words, "The action item")
-        return [ActionAdded(words=words, owner=self.owner.strip(), due=due)]
+        return [ActionAdded(words=words, owner=self.owner.strip(), due=due, type=self.type)]
 
 
 @dataclass(frozen=True, slots=True)

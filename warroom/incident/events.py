@@ -7,6 +7,7 @@ and redacted before it gets here. Times are UTC, in milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
@@ -29,29 +30,50 @@ from warroom.incident.runbook_events import (
 )
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
-Milestone = Literal["started", "detected", "declared", "acknowledged", "mitigated", "resolved"]
+Milestone = Literal["started", "detected", "declared", "acknowledged", "identified", "mitigated", "resolved"]
 MILESTONES: tuple[Milestone, ...] = (
     "started",
     "detected",
     "declared",
     "acknowledged",
+    "identified",
     "mitigated",
     "resolved",
 )
 NoteKind = Literal["note", "finding", "hypothesis", "decision", "change"]
 NOTE_KINDS: tuple[NoteKind, ...] = ("note", "finding", "hypothesis", "decision", "change")
 Section = Literal[
-    "summary", "root_cause", "users_affected", "business_impact", "went_well", "could_improve", "customer_impact"
-]
-SECTIONS: tuple[Section, ...] = (
     "summary",
     "root_cause",
+    "contributing_factors",
     "users_affected",
     "business_impact",
     "customer_impact",
     "went_well",
     "could_improve",
+    "lucky",
+]
+SECTIONS: tuple[Section, ...] = (
+    "summary",
+    "root_cause",
+    "contributing_factors",
+    "users_affected",
+    "business_impact",
+    "customer_impact",
+    "went_well",
+    "could_improve",
+    "lucky",
 )
+OPTIONAL_SECTIONS: frozenset[Section] = frozenset({"contributing_factors", "lucky"})
+"""Sections without which a post-mortem is written: few incidents have something to say in them."""
+ActionType = Literal["", "prevent", "detect", "mitigate", "learn"]
+ACTION_TYPES: Mapping[ActionType, str] = {
+    "prevent": "make it less likely",
+    "detect": "notice it sooner",
+    "mitigate": "make it shorter or smaller",
+    "learn": "documents, training, process",
+}
+"""What an action item is for, as in the post-mortem of Google's Site Reliability Workbook."""
 
 
 class Declared(EventBase):
@@ -403,6 +425,7 @@ class ActionAdded(EventBase):
     words: str
     owner: str = ""
     due: str = ""
+    type: ActionType = ""
 
     def describe(self, number: str) -> str:
         owner = f" · {self.owner}" if self.owner else ""

@@ -16,10 +16,12 @@ from warroom.incident.delivery import Audience, Channel
 from warroom.incident.event_base import EventBase
 from warroom.incident.events import (
     MILESTONES,
+    OPTIONAL_SECTIONS,
     SECTIONS,
     Acknowledged,
     ActionAdded,
     ActionDone,
+    ActionType,
     AlertCleared,
     AlertReceived,
     AlertsAcknowledged,
@@ -170,6 +172,7 @@ class ActionItem:
     due: str
     added_at: datetime
     done_at: datetime | None = None
+    type: ActionType = ""
 
 
 HypothesisState = Literal["open", "confirmed", "ruled out", "retracted"]
@@ -284,7 +287,7 @@ class Incident:
     @property
     def unwritten(self) -> list[Section]:
         """The sections of the post-mortem still to be written. All but the root cause may be left empty."""
-        may_be_empty = {name for name in self.sections if name != "root_cause"}
+        may_be_empty = {name for name in self.sections if name != "root_cause"} | OPTIONAL_SECTIONS
         return [name for name in SECTIONS if not self.sections.get(name) and name not in may_be_empty]
 
     @property
@@ -456,6 +459,8 @@ def _noted(inc: Incident, entry: Entry, event: Noted) -> None:
 
 def _hypothesis_state(inc: Incident, entry: Entry, event: HypothesisConfirmed | HypothesisRuledOut) -> None:
     state: HypothesisState = "confirmed" if isinstance(event, HypothesisConfirmed) else "ruled out"
+    if state == "confirmed":
+        inc.milestones.setdefault("identified", entry.at)
     found = _hypothesis_of(inc, event.hypothesis)
     if found:
         inc.hypotheses[found.id] = replace(found, state=state, reason=event.reason)
@@ -503,7 +508,9 @@ def _update(inc: Incident, entry: Entry, event: UpdatePosted) -> None:
 
 def _action(inc: Incident, entry: Entry, event: ActionAdded) -> None:
     number = f"A{len(inc.actions) + 1}"
-    inc.actions[number] = ActionItem(number, entry.id, event.words, event.owner, event.due, entry.at)
+    inc.actions[number] = ActionItem(
+        number, entry.id, event.words, event.owner, event.due, entry.at, type=event.type
+    )
     _refer(inc, entry.id, number)
     for fix_entry, fix in inc.fixes:
         if fix.action == entry.id:

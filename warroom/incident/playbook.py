@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -75,7 +75,9 @@ class _Value(BaseModel):
 class Phase(_Value):
     """A stretch of an incident, from ``from_minute`` up to ``to_minute`` (None: open) after it started.
 
-    The one with ``after_resolution`` begins when the incident is resolved, whatever the minute.
+    The one with ``after_resolution`` begins when the incident is resolved, whatever the minute. ``ends`` is what
+    ends the phase in the figures of the incident, once that is recorded: ``fix`` is the first fix. Without it the
+    minutes count.
     """
 
     id: Id
@@ -83,6 +85,7 @@ class Phase(_Value):
     from_minute: Minutes = 0
     to_minute: Minutes | None = None
     after_resolution: bool = False
+    ends: Literal["", "acknowledged", "identified", "fix", "mitigated"] = ""
     checklist: Ref
     summary: tuple[Words, ...] = ()
 

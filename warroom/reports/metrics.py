@@ -6,6 +6,7 @@ before its predecessor, the duration is 0, not negative.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from statistics import fmean, median
@@ -16,7 +17,7 @@ from warroom.incident import timing
 from warroom.incident.delivery import AUDIENCES, Audience
 from warroom.incident.events import Milestone
 from warroom.incident.incident import Incident
-from warroom.incident.playbook import Playbook
+from warroom.incident.playbook import Phase, Playbook
 
 GRACE_S = 60.0
 """A due time is a minute; a post within that minute is on time."""
@@ -81,21 +82,41 @@ def durations_of(incident: Incident) -> Durations:
 
 
 def phases(incident: Incident, playbook: Playbook, now: datetime) -> tuple[PhaseTime, ...]:
-    """Measure the time in each phase: the playbook's minutes since the start, then resolution to closing."""
+    """Measure the time in each phase, which together are the time from the start to the resolution.
+
+    A phase ends with what the playbook says ends it, whatever the minute; where that was never recorded, after the
+    playbook's minutes. The one after the resolution lasts until the incident is closed.
+    """
     total = timing.elapsed(incident, now).total_seconds()
-    current = timing.phase(incident, playbook, now).id if incident.exists else ""
     closed = next((at for at, status in reversed(incident.statuses) if status == "closed"), now)
     resolved = incident.milestones.get("resolved")
-    rows = []
+    rows: list[PhaseTime] = []
+    begins = 0.0
     for phase in playbook.phases:
         if phase.after_resolution:
             seconds = max(0.0, (closed - resolved).total_seconds()) if resolved else 0.0
             running = resolved is not None and incident.status != "closed"
         else:
-            end = total if phase.to_minute is None else min(total, phase.to_minute * 60.0)
-            seconds, running = max(0.0, end - phase.from_minute * 60.0), incident.open and phase.id == current
+            ends = _phase_end(incident, phase, total)
+            ends = min(total, max(begins, ends))
+            running = incident.open and begins < total <= ends
+            seconds, begins = ends - begins, ends
         rows.append(PhaseTime(id=phase.id, title=phase.title, seconds=seconds, running=running))
     return tuple(rows)
+
+
+def _phase_end(incident: Incident, phase: Phase, total: float) -> float:
+    """When a phase ends, in seconds since the start: infinite for one that has not ended yet."""
+    started = incident.milestones.get("started")
+    if phase.ends and started:
+        if phase.ends == "fix":
+            rows = (incident.row(entry) for entry, _ in incident.fixes[:1])
+            at = next((row.at for row in rows if row), incident.milestones.get("mitigated"))
+        else:
+            at = incident.milestones.get(phase.ends)
+        if at is not None:
+            return max(0.0, (at - started).total_seconds())
+    return math.inf if phase.to_minute is None else phase.to_minute * 60.0
 
 
 def cadence(incident: Incident, playbook: Playbook, now: datetime) -> tuple[UpdatePromise, ...]:

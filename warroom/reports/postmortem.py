@@ -9,7 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -38,6 +38,7 @@ from warroom.incident.events import (
 from warroom.incident.events import Section as SectionName
 from warroom.incident.incident import Incident, TimelineRow, in_order
 from warroom.incident.playbook import Playbook
+from warroom.incident.requests import RequestMade
 from warroom.reports import metrics
 from warroom.reports.messages import format_dated_moment, format_moment
 from warroom.reports.metrics import Durations, PhaseTime, UpdatePromise
@@ -108,13 +109,24 @@ class PostMortemSection(_Frozen):
 
 
 class PostMortemAction(_Frozen):
-    """An action item. ``due`` is an ISO date or ""."""
+    """An action item. ``due`` is an ISO date or "", ``type`` one of ``ACTION_TYPES`` or ""."""
 
     id: str
     text: str = Field(serialization_alias="words")
     owner: str
     due: str
     done: bool
+    type: str = ""
+
+
+class CustomerMessage(_Frozen):
+    """A message to customers, word for word. ``time`` is in the team's zone; ``urls`` are where it was posted."""
+
+    at: datetime
+    time: str
+    title: str
+    text: str
+    urls: tuple[str, ...] = ()
 
 
 class PostMortem(_Frozen):
@@ -143,9 +155,16 @@ class PostMortem(_Frozen):
     users_affected: str
     business_impact: str
     customer_impact: str
+    participants: tuple[str, ...]
+    """Who took part, by role."""
+    detection: str
+    """How it was noticed, in prose."""
     root_cause: PostMortemSection
+    contributing_factors: PostMortemSection
     went_well: PostMortemSection
     could_improve: PostMortemSection
+    lucky: PostMortemSection
+    customer_messages: tuple[CustomerMessage, ...]
     actions: tuple[PostMortemAction, ...]
 
 
@@ -190,12 +209,22 @@ def build(
         users_affected=texts.get("users_affected", ""),
         business_impact=texts.get("business_impact", ""),
         customer_impact=texts.get("customer_impact", ""),
+        participants=tuple(writer.participants()),
+        detection=writer.detection(durations),
         root_cause=section("root_cause", writer.causes()),
+        contributing_factors=section("contributing_factors", ()),
         went_well=section("went_well", _went_well(incident, playbook, durations, cadence, gaps)),
         could_improve=section("could_improve", writer.could_improve(durations, cadence, gaps)),
+        lucky=section("lucky", ()),
+        customer_messages=tuple(writer.customer_messages()),
         actions=tuple(
             PostMortemAction(
-                id=a.id, text=_safe(a.words), owner=_safe(a.owner), due=a.due, done=a.done_at is not None
+                id=a.id,
+                text=_safe(a.words),
+                owner=_safe(a.owner),
+                due=a.due,
+                done=a.done_at is not None,
+                type=a.type,
             )
             for a in incident.actions.values()
         ),
@@ -237,8 +266,17 @@ MOST_CHAT = 40
 """More messages from the chat than this would drown the timeline of the document: then only those count that were
 pinned, or made a finding or a decision. The journal keeps them all."""
 
-_NOT_IN_TIMELINE = (EntryAmended, EntryRetracted, MilestoneAmended, SectionWritten)
-"""Changes to other entries or sections; the entries themselves show the result."""
+_NOT_IN_TIMELINE = (
+    EntryAmended,
+    EntryRetracted,
+    MilestoneAmended,
+    SectionWritten,
+    ActionAdded,
+    ActionDone,
+    RequestMade,
+)
+"""What other parts of the document show: changes to other entries, sections, action items. A request to a service
+is shown once it was carried out."""
 
 
 class _BlamelessWriter:
@@ -286,26 +324,44 @@ class _BlamelessWriter:
             d.entry_id: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url.startswith("http")
         }
         talk = [row for row in self.incident.rows if isinstance(row.entry.event, ChatMessage)]
+        checked: list[TimelineRow] = []  # ticks in a row are one line
         for row in self.incident.timeline:
             event = row.entry.event
-            here = row.at.astimezone(self.zone)
             if (
                 row.retracted
                 or isinstance(event, _NOT_IN_TIMELINE)
                 or (isinstance(event, ItemChecked) and event.because)
                 or (isinstance(event, ChatMessage) and (len(talk) > MOST_CHAT or parse_chat_command(event.words)))
+                or (isinstance(event, UpdatePosted) and event.message == "declaration")  # says what was declared
+                or (isinstance(event, ChannelOpened) and not event.url.startswith("http"))
             ):
                 continue
-            yield TimelineLine(
-                seq=row.number,
-                at=row.at,
-                day=f"{here:%Y-%m-%d}",
-                time=f"{here:%H:%M}",
-                offset=_offset(here),
-                kind=row.kind,
-                text=self._text(row),
-                data=links.get(row.id, "") or _safe(_source_of(row)),
-            )
+            if isinstance(event, ItemChecked):
+                checked.append(row)
+                continue
+            yield from self._checked(checked)
+            checked.clear()
+            yield self._line(row, self._text(row), links.get(row.id, "") or _safe(_source_of(row)))
+        yield from self._checked(checked)
+
+    def _line(self, row: TimelineRow, text: str, data: str) -> TimelineLine:
+        here = row.at.astimezone(self.zone)
+        return TimelineLine(
+            seq=row.number,
+            at=row.at,
+            day=f"{here:%Y-%m-%d}",
+            time=f"{here:%H:%M}",
+            offset=_offset(here),
+            kind=row.kind,
+            text=text,
+            data=data,
+        )
+
+    def _checked(self, rows: Sequence[TimelineRow]) -> Iterable[TimelineLine]:
+        """Yield one line for items that were checked one after the other on the same day."""
+        for _, group in groupby(rows, lambda row: row.at.astimezone(self.zone).date()):
+            same = list(group)
+            yield self._line(same[0], "; ".join(self._text(row).removeprefix("✓ ") for row in same), "")
 
     def _text(self, row: TimelineRow) -> str:
         event = row.entry.event
@@ -318,9 +374,64 @@ class _BlamelessWriter:
         if isinstance(event, HandoverOffered):
             briefing = f": {self.blameless(event.briefing, row.at)}" if event.briefing else ""
             return f"{event.title}: handover offered{briefing}"
-        if isinstance(event, ActionAdded | ActionDone):
-            return self.blameless(f"{row.reference} {event.words}", row.at)
+        if isinstance(event, UpdatePosted):
+            return self._update_text(event, row)
+        if isinstance(event, EvidencePinned):  # without the path: the document is read on other machines
+            event = event.model_copy(update={"source": event.source.rpartition("/")[2]})
+            return self.blameless(event.text, row.at)
         return self.blameless(row.text, row.at)
+
+    def _update_text(self, event: UpdatePosted, row: TimelineRow) -> str:
+        if event.audience == "team":
+            return self.blameless(row.text, row.at)
+        readers = "Customers" if event.audience == "customers" else "Executives"
+        return f"{readers} were told: {self.blameless(event.title, row.at)}"
+
+    def participants(self) -> Iterable[str]:
+        """Yield who took part: each role that somebody held, then how many others."""
+        incident = self.incident
+        held = {tenure.role for tenure in incident.tenures}
+        for role in self.playbook.roles:
+            if role.id in held:
+                people = len({tenure.person for tenure in incident.tenures if tenure.role == role.id})
+                yield role.title if people == 1 else f"{role.title} ({people} people in turn)"
+        leading = {tenure.person for tenure in incident.tenures}
+        others = {row.by for row in incident.rows if row.by} - leading
+        if others:
+            yield _count(len(others), "other responder", "other responders")
+
+    def detection(self, durations: Durations) -> str:
+        """How it was noticed and how long that took, in a sentence or two."""
+        incident = self.incident
+        detected, started = incident.milestones.get("detected"), incident.milestones.get("started")
+        if detected is None or started is None:
+            return ""
+        alert = next((row for row in incident.rows if isinstance(row.entry.event, AlertReceived)), None)
+        after = f", {_format_seconds(durations.detect_s)} after it started" if durations.detect_s else ""
+        when = format_moment(detected, self.zone, started)
+        if alert and isinstance(alert.entry.event, AlertReceived):
+            event = alert.entry.event
+            source = f" of {event.source}" if event.source else ""
+            text = f"The alert {event.name}{source} fired at {when}{after}."
+        else:
+            text = f"It was noticed at {when}{after}; no alert had fired."
+        if (took := durations.acknowledge_s) is not None:
+            text += f" It was acknowledged {_format_seconds(took)} after the declaration."
+        return self.blameless(text, detected)
+
+    def customer_messages(self) -> Iterable[CustomerMessage]:
+        """Yield what customers were told, word for word."""
+        start = self.incident.milestones.get("started")
+        for post in self.incident.posts:
+            if post.update.audience == "customers":
+                urls = (d.receipt.url for d in self.deliveries if d.entry_id == post.id and d.receipt)
+                yield CustomerMessage(
+                    at=post.at,
+                    time=format_moment(post.at, self.zone, start),
+                    title=_safe(post.update.title),
+                    text=_safe(post.update.words),
+                    urls=tuple(dict.fromkeys(url for url in urls if url.startswith("http"))),
+                )
 
     def summary(self) -> str:
         incident = self.incident
@@ -486,14 +597,13 @@ def _source_of(row: TimelineRow) -> str:
     """Return where to look a row up, apart from the links of its deliveries."""
     event = row.entry.event
     if isinstance(event, EvidencePinned):
-        return f"{event.source}:{event.line}" if event.line else event.source
+        source = event.source.rpartition("/")[2]  # not a path: the document is read on other machines
+        return f"{source}:{event.line}" if event.line else source
     if isinstance(event, AlertReceived):
         return event.url or event.source
     if isinstance(event, ChannelOpened):
         # Not a local file: the document is read on other machines.
         return event.url if event.url.startswith("http") else ""
-    if isinstance(event, UpdatePosted):
-        return ", ".join(event.destinations)
     return event.via if isinstance(event, ChatMessage) else ""
 
 

@@ -33,6 +33,7 @@ EXPORT_FORMAT = "warroom.incident/1"
 MAX_LENGTH = 20_000_000
 """The longest document, in characters: enough for a journal of 100,000 entries."""
 
+_LINK = re.compile(r"https?://[^\s<>]+")
 _NOT_WRITTEN = "*Not written yet.*"
 _LEFT_EMPTY = "*Nothing to report.*"
 _DRAFT = "*Draft from the timeline, not yet reviewed:*"
@@ -84,7 +85,12 @@ def to_markdown(document: PostMortem, playbook: Playbook) -> str:
             ("Phase", "Time"),
             ((p.title, _format_seconds(p.seconds) + (" so far" * p.running)) for p in document.phases),
         ),
+        "participants": escape(", ".join(document.participants)),
+        "detection": escape(document.detection),
         "root_cause": _section_text(document.root_cause),
+        "contributing_factors": _section_text(document.contributing_factors, optional=True),
+        "lucky": _section_text(document.lucky, optional=True),
+        "customer_messages": _customer_messages(document),
         "users_affected": escape(document.users_affected) or _NOT_WRITTEN,
         "business_impact": escape(document.business_impact) or _NOT_WRITTEN,
         "customer_impact": escape(document.customer_impact),
@@ -130,10 +136,36 @@ def _summary_text(section: PostMortemSection) -> str:
     )
 
 
-def _section_text(section: PostMortemSection) -> str:
+def _section_text(section: PostMortemSection, *, optional: bool = False) -> str:
     if section.suggestions:
         return "\n\n".join([_DRAFT, _bullet_list(escape(line) for line in section.suggestions)])
-    return escape_prose(section.text) or (_LEFT_EMPTY if section.left_empty else _NOT_WRITTEN)
+    if optional and not section.text:
+        return ""
+    return _prose(section.text) or (_LEFT_EMPTY if section.left_empty else _NOT_WRITTEN)
+
+
+_MARKED = re.compile(r"\s*(?:[-+*]|\d{1,9}[.)])\s|\s*$|\s{2,}\S")
+
+
+def _prose(text: str) -> str:
+    """What a person wrote. Several lines without a list's marks or empty lines between them are meant as a list."""
+    lines = text.strip().splitlines()
+    if len(lines) > 1 and not any(_MARKED.match(line) for line in lines):
+        text = _bullet_list(lines)
+    return escape_prose(text)
+
+
+def _customer_messages(document: PostMortem) -> str:
+    """Each message as a quotation, with its time and links."""
+    parts = []
+    for message in document.customer_messages:
+        links = "".join(f" <{url}>" for url in message.urls if _LINK.fullmatch(url))
+        body = "\n>\n".join(
+            "  \n".join(f"> {escape(line)}" for line in paragraph.splitlines() if line.strip())
+            for paragraph in re.split(r"\n\s*\n", message.text.strip())
+        )
+        parts.append(f"**{escape(message.time)}**{links}\n\n{body}")
+    return "\n\n".join(parts)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -146,17 +178,18 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _milestones(document: PostMortem) -> str:
     durations = document.durations
     took = {
-        "detected": ("after it started", durations.detect_s),
-        "acknowledged": ("after the declaration", durations.acknowledge_s),
-        "mitigated": ("after it started", durations.mitigate_s),
-        "resolved": ("after it started", durations.resolve_s),
+        "detected": ("after it started", durations.detect_s, "MTTD"),
+        "acknowledged": ("after the declaration", durations.acknowledge_s, "MTTA"),
+        "mitigated": ("after it started", durations.mitigate_s, "MTTM"),
+        "resolved": ("after it started", durations.resolve_s, "MTTR"),
     }
     rows = []
     for name in document.milestones:
-        since, seconds = took.get(name, ("", None))
+        since, seconds, figure = took.get(name, ("", None, ""))
         text = f"{_format_seconds(seconds)} {since}" if seconds is not None else ""
-        rows.append((name.capitalize(), document.milestone_times[name], text))
-    return _table(("Milestone", "Time", "Took"), rows)
+        title = "Root cause identified" if name == "identified" else name.capitalize()
+        rows.append((title, document.milestone_times[name], text, figure if text else ""))
+    return _table(("Milestone", "Time", "Took", "Counts for"), rows)
 
 
 def _actions(document: PostMortem) -> str:
@@ -164,7 +197,7 @@ def _actions(document: PostMortem) -> str:
         return "*None yet.*"
     rows = (
         f"[{'x' if a.done else ' '}] {escape(a.id)} {escape(a.text)} - {escape(a.owner) or '*no owner*'}"
-        f" - {escape(a.due) or '*no due date*'}"
+        f" - {escape(a.due) or '*no due date*'}" + (f" - {a.type}" if a.type else "")
         for a in document.actions
     )
     return _bullet_list(rows)

@@ -6,7 +6,7 @@ from textwrap import wrap
 
 from textual.content import Content
 
-from warroom.incident.events import SECTIONS
+from warroom.incident.events import OPTIONAL_SECTIONS, SECTIONS
 from warroom.reports import postmortem, warnings
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
@@ -24,6 +24,9 @@ def section_rows(given: PaneInput) -> list[ListRow]:
             todo = Content.assemble("○ ", literal(section_title(name), "bold"))
             rows.append(ListRow(name, todo, literal("to write")))
             continue
+        if name in OPTIONAL_SECTIONS and name not in incident.sections:
+            rows.append(ListRow(name, literal(f"○ {section_title(name)}", "$text-quiet"), literal("optional")))
+            continue
         done = Content.assemble(("✓ ", "$text-success bold"), literal(section_title(name), "$text-quiet"))
         hints = postmortem.find_blame(words, names)
         note = literal(f"! {len(hints)} to rephrase", "$text-warning") if hints else None
@@ -38,7 +41,8 @@ def section_rows(given: PaneInput) -> list[ListRow]:
 
 
 def _written(given: PaneInput) -> str:
-    return f"{len(SECTIONS) - len(given.snapshot.incident.unwritten)}/{len(SECTIONS)}"
+    needed = len(SECTIONS) - len(OPTIONAL_SECTIONS)
+    return f"{needed - len(given.snapshot.incident.unwritten)}/{needed}"
 
 
 def action_rows(given: PaneInput) -> list[ListRow]:

@@ -36,7 +36,8 @@ class PostMortemActions(IncidentScreen):
             return
         todo = self.incident.unwritten
         missing = todo[0] if todo else SECTIONS[0]
-        choices = tuple((name, f"{'○' if name in todo else '✓'} {section_title(name)}") for name in SECTIONS)
+        written = self.incident.sections.keys() - set(todo)
+        choices = tuple((name, f"{'✓' if name in written else '○'} {section_title(name)}") for name in SECTIONS)
 
         async def submit(values: dict[str, str]) -> None:
             self.ask_section(cast(Section, values["section"]))

@@ -51,7 +51,7 @@ URGENCY_WORD: dict[Urgency, str] = {"calm": "", "soon": "soon", "late": "LATE", 
 
 def section_title(section: str) -> str:
     """A section of the post-mortem as people call it."""
-    return section.replace("_", " ").capitalize()
+    return "Where we got lucky" if section == "lucky" else section.replace("_", " ").capitalize()
 
 
 SEVERITY_SLOTS = ("critical", "high", "medium", "low")
