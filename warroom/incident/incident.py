@@ -54,6 +54,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.identity import short_id
+from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.requests import RequestAccepted, RequestMade
 
 
@@ -599,5 +600,6 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     PostRerouted: _row_only,
     RequestMade: _row_only,
     RequestAccepted: _row_only,
+    MeetingScheduled: _row_only,
     ReadinessConfirmed: _row_only,
 }

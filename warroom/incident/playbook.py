@@ -34,6 +34,8 @@ FACTS = (
     "resolution-posted",
     "action-added",
     "postmortem-written",
+    "postmortem-published",
+    "meeting-scheduled",
 )
 """What may tick an item by itself (``done_by``), besides ``role-assigned:`` with a role's id."""
 

@@ -100,6 +100,10 @@ class WarRoom:
         )  # threads of this process write in turn; only other processes come between
         self._listeners: list[Callable[[], None]] = []
         self._session = os.urandom(8).hex()
+        self.consequences: list[Callable[[UnitOfWork], None]] = []
+        """Called with what is about to be appended to an incident, to add what follows from it. They do not raise."""
+        self.is_public: Callable[[str], bool] = lambda document_store: True
+        """Whether customers read what is in a document store of the settings."""
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -273,6 +277,8 @@ class WarRoom:
                 decided(story)
                 if not story.entries:
                     return Done(incident, [])
+                for follow in self.consequences:
+                    follow(story)
                 try:
                     return self._append(story, incident.version)
                 except Conflict:
