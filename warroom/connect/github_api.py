@@ -22,7 +22,7 @@ VERSION = "2022-11-28"
 SHORTEST_PAUSE_S = 60.0
 """What GitHub asks to wait where it names no time."""
 
-Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$")]
+Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}/[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*$")]
 """OWNER/NAME."""
 
 _RULES = OutcomeRules(

@@ -64,8 +64,8 @@ class Issue(_Request):
     """Track an action item as an issue, or close its issue.
 
     ``action`` is the item's entry, by which the issue is recognised. ``known`` is the issue's own id there, "" if
-    it is not known. ``owner`` is a name of the settings, ``assignee`` what the service calls that person, ``due`` an
-    ISO date in the team's zone. ``title`` and ``body`` are plain text.
+    it is not known. ``owner`` is a name of the settings, ``assignee`` what the service calls that person, ``due``
+    an ISO date in the team's zone. ``title`` and ``body`` are plain text.
     """
 
     kind: Literal["issue"] = "issue"
@@ -112,7 +112,8 @@ class RequestMade(EventBase):
 class RequestAccepted(EventBase):
     """A service did what it was asked to do. ``made`` is the entry of the ``RequestMade``.
 
-    ``about`` as there. ``id`` is what the service calls the result, ``url`` where it is. ``public``: customers see it.
+    ``about`` as there. ``id`` is what the service calls the result, ``url`` where it is. ``public``: customers
+    see it.
     """
 
     kind: Literal["request_accepted"] = "request_accepted"

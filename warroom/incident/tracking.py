@@ -1,4 +1,4 @@
-"""What became of action items and documents in outside services, read off the timeline; and an issue closed there."""
+"""What became of action items and documents in outside services, read off the timeline; an issue closed there."""
 
 from __future__ import annotations
 

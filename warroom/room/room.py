@@ -101,7 +101,7 @@ class WarRoom:
         self._listeners: list[Callable[[], None]] = []
         self._session = os.urandom(8).hex()
         self.consequences: list[Callable[[UnitOfWork], None]] = []
-        """Called with what is about to be appended to an incident, to add what follows from it. They do not raise."""
+        """Called with what is about to be appended to an incident, to add what follows from it. None raises."""
         self.is_public: Callable[[str], bool] = lambda document_store: True
         """Whether customers read what is in a document store of the settings."""
 

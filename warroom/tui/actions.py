@@ -249,6 +249,14 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("finish_action", "Finish an action item", "I", "Mark an action item as done.", bar="finish"),
     Action(
+        "track",
+        "Open issues",
+        "J",
+        "Open issues for action items in the issue tracker; asks first.",
+        danger="posts",
+        bar="open issues",
+    ),
+    Action(
         "amend",
         "Amend an entry",
         "e",
@@ -295,6 +303,23 @@ ACTIONS: tuple[Action, ...] = (
         bar="write",
     ),
     Action("export", "Export", "E", "Write the incident as Markdown, HTML or JSON.", bar="export"),
+    Action(
+        "publish",
+        "Publish the post-mortem",
+        "at",
+        "Publish it where the team keeps documents, or to customers; asks first.",
+        danger="posts",
+        bar="publish",
+        why_off=_over,
+    ),
+    Action(
+        "calendar",
+        "Schedule the meetings",
+        "K",
+        "Write the post-mortem meeting and the review of action items for a calendar.",
+        bar="calendar",
+        why_off=_over,
+    ),
     Action("reopen", "Reopen", "R", "Reopen the incident; the clocks resume.", danger="posts", why_off=_over),
     Action(
         "close",
@@ -432,6 +457,7 @@ _SHOWN = {
     "apostrophe": "'",
     "asterisk": "*",
     "equals_sign": "=",
+    "at": "@",
 }
 
 

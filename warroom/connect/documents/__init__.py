@@ -5,12 +5,14 @@ A store replaces a document that warroom published before, and refuses to where 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from warroom.connect.http import HttpRejected
 
 if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
 KEEP_THEIRS = (
@@ -33,10 +35,20 @@ def parse(markdown: str) -> list[Token]:
 
     Raw HTML is text, and there are no images.
     """
-    from markdown_it import MarkdownIt  # 30 ms that only publishing needs
-
-    engine = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable("image")
-    tokens = engine.parse(markdown)
+    tokens = _engine().parse(markdown)
     if len(tokens) > 2 and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         del tokens[:3]
     return tokens
+
+
+def xhtml(tokens: Sequence[Token]) -> str:
+    """The tokens as XHTML: every element is closed, and the only entities are those of XML."""
+    engine = _engine()
+    return str(engine.renderer.render(tokens, engine.options, {}))
+
+
+def _engine() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # 30 ms that only publishing needs
+
+    options = {"html": False, "linkify": False, "xhtmlOut": True}
+    return MarkdownIt("commonmark", options).enable("table").disable("image")

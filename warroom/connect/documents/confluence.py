@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from warroom.connect.answers import id_of, number_of, object_of, objects_of, text_of
-from warroom.connect.documents import changed_there, digest, parse
+from warroom.connect.documents import changed_there, digest, parse, xhtml
 from warroom.connect.http import HttpRejected, Transport
 from warroom.connect.outcome import DeliveryClient, OutcomeRules
 from warroom.errors import Unconfirmed
@@ -49,7 +49,7 @@ class ConfluenceOptions(BaseModel):
     space: str = Field(min_length=1)
     """The key of the space, such as "OPS"."""
     parent: str = Field("", pattern=r"^[0-9]*$")
-    """The id of the page that the documents go below: the number in its address. Without it the space's overview."""
+    """The id of the page to put the documents below: the number in its address. Without it the space's overview."""
 
 
 class Confluence:
@@ -90,9 +90,7 @@ class Confluence:
             if not (id := id_of(made)):
                 raise self._http.doubt("gave no page id")
             # A first version has no message: without a second one nobody could tell that it is ours.
-            return await self._replace(
-                id, title, body, number_of(object_of(made, "version"), "number") or 1, message
-            )
+            return await self._replace(id, title, body, 1, message)
         version = object_of(page, "version")
         written = text_of(version, "message")
         if written == message:
@@ -178,14 +176,11 @@ class Confluence:
 
 def storage_format(markdown: str) -> str:
     """The Markdown as XHTML without a title. Text stays text: nothing in it becomes a tag, a macro or a mention."""
-    from markdown_it.renderer import RendererHTML
-
-    renderer = RendererHTML()
     tokens = parse(_NOT_XML.sub("", sanitize(markdown)))
     for token in tokens:
         if token.type == "fence":
             token.info = ""  # a language would become a class, which Confluence does not know
-    return str(renderer.render(tokens, {"xhtmlOut": True, "langPrefix": "", "breaks": False}, {})).strip()
+    return xhtml(tokens).strip()
 
 
 def _title(text: str) -> str:

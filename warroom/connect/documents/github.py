@@ -1,7 +1,8 @@
 """Files in a GitHub repository. Facts of the API: https://docs.github.com/en/rest/repos/contents.
 
-A file is replaced by naming the blob it replaces, so that nobody's change is lost: 409 says that it is another by now.
-The newest commit of the file tells whether it is still as warroom left it: ours carry the digest of their delivery.
+A file is replaced by naming the blob that is replaced, so that nobody's change is lost: 409 says that it is another
+one by now. The newest commit of the file tells whether it is still as warroom left it: ours carry the digest of
+their delivery.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Notion pages, by its API.
 
 Facts of the API: https://developers.notion.com/reference, and of its Markdown
-https://developers.notion.com/guides/data-apis/enhanced-markdown. A page is found by its title in the data source or
-below the page where it was made; Notion's search lags behind. The account that last edited it tells whether somebody
-else has changed it.
+https://developers.notion.com/guides/data-apis/enhanced-markdown. A page is found by its title in the data source
+or below the page where it was made; Notion's search lags behind. The account that last edited it tells whether
+somebody else has changed it.
 """
 
 from __future__ import annotations
@@ -197,8 +197,11 @@ def _title(text: str) -> str:
 
 # ── Notion's Markdown ─────────────────────────────────────────────────────────────────────────────────────
 
-_SPECIAL = re.compile(r"[\\*~`$\[\]<>{}|^_#!]")
-_LINE_START = re.compile(r"^(\s*)([-+>=]|\d{1,9}[.)])")
+_SPECIAL = re.compile(r"[\\*~`$\[\]<>{}|^]")
+_LINE_START = re.compile(r"^(\s*)(?:([-+#])|(\d{1,9})([.)]))")
+
+_TO_DO = ("[ ] ", "[x] ")
+"""Begin the items of a list of things to do, in Notion as in ours."""
 
 
 def notion_markdown(markdown: str) -> str:
@@ -248,7 +251,9 @@ def _blocks(tokens: list[Token]) -> Iterator[str]:
         elif kind in ("fence", "code_block"):
             yield from _code(token.content)
         elif kind == "inline":
-            words = _inline(token.children or [])
+            words = _inert_start(_inline(token.children or []))
+            if marks and token.content.startswith(_TO_DO):
+                words = token.content[:4] + words.removeprefix(_escaped(token.content[:4]))
             if cells is not None:
                 cells.append(words)
                 continue
@@ -256,7 +261,7 @@ def _blocks(tokens: list[Token]) -> Iterator[str]:
             mark = "".join(marks)
             below = indent - 1 if mark and indent else indent
             marks.clear()
-            yield "\t" * max(0, below) + "> " * min(quoted, 1) + mark + (words if mark else _inert_start(words))
+            yield "\t" * max(0, below) + "> " * min(quoted, 1) + mark + words
 
 
 def _inline(tokens: list[Token]) -> str:
@@ -288,8 +293,8 @@ def _escaped(text: str) -> str:
 
 
 def _inert_start(line: str) -> str:
-    """A line that begins no list, quotation or rule."""
-    return _LINE_START.sub(r"\1\\\2", line)
+    """A line that begins no list and no heading."""
+    return _LINE_START.sub(lambda m: f"{m[1]}\\{m[2]}" if m[2] else f"{m[1]}{m[3]}\\{m[4]}", line)
 
 
 def _code(content: str) -> Iterator[str]:

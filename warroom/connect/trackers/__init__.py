@@ -1,1 +1,1 @@
-"""Issue trackers: action items are issues there. Each is a module beside this one; they do not import each other."""
+"""Issue trackers: action items are issues there. Each is a module beside this one; none imports another."""

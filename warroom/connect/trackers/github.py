@@ -1,7 +1,7 @@
 """GitHub issues. Facts of the API: https://docs.github.com/en/rest/issues/issues.
 
-An issue carries the entry of its action item in a comment that readers do not see. Before one is opened it is looked
-for among the issues with the label, newest first: the list is up to date, GitHub's search lags behind.
+An issue carries the entry of its action item in a comment that readers do not see. Before one is opened it is
+looked for among the issues with the label, newest first: the list is up to date, GitHub's search lags behind.
 """
 
 from __future__ import annotations

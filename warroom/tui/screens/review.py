@@ -16,6 +16,7 @@ from warroom.incident import timing
 from warroom.incident.advice import NextStep
 from warroom.incident.incident import Incident
 from warroom.incident.summary import summarise
+from warroom.incident.tracking import issues
 from warroom.reports import render
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import key_of
@@ -57,6 +58,9 @@ class ReviewScreen(PaneScreen, IncidentActions):
         "action_item",
         "finish_action",
         "check",
+        "track",
+        "publish",
+        "calendar",
         "export",
         "close",
         "palette",
@@ -218,6 +222,8 @@ class ReviewScreen(PaneScreen, IncidentActions):
             item = self.incident.actions[event.row_id]
             state = "Done" if item.done_at else f"Open; {key_of('finish_action', self.context.keys)} finishes it"
             owner, due = item.owner or "nobody yet", item.due or "no date yet"
+            issue = issues(self.incident).get(item.entry)
+            where = f"\nIssue  {issue.url or f'{issue.tracker}: not opened yet'}" if issue else ""
             self.app.push_screen(
-                Detail(f"Action item {item.id}", f"{item.words}\n\nOwner  {owner}\nDue    {due}\n{state}")
+                Detail(f"Action item {item.id}", f"{item.words}\n\nOwner  {owner}\nDue    {due}{where}\n{state}")
             )
