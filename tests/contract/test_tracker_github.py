@@ -132,8 +132,20 @@ def test_a_repository_is_named_by_owner_and_name(repository: str) -> None:
 
 HOSTILE = st.lists(
     st.sampled_from(
-        ["@everyone", "@acme/team", "#12", "GH-3", "<!--", "-->", "<script>", "```", "[x](javascript:a)", "a", " "]
-        + ["\n", "# h", "https://x.example/#12", "warroom: action", str(ACTION), "]]>", "&lt;", "\u202e", "    c"]
+        [
+            *("@everyone", "@acme/team", "#12", "GH-3", "<!--", "-->", "<script>", "```", "[x](javascript:a)", "a"),
+            *(
+                "\n",
+                "# h",
+                "https://x.example/#12",
+                "warroom: action",
+                str(ACTION),
+                "]]>",
+                "&lt;",
+                "\u202e",
+                "    c",
+            ),
+        ]
     ),
     max_size=12,
 ).map("".join)
