@@ -8,7 +8,7 @@ from uuid import UUID
 from warroom.errors import Refusal
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
-from warroom.incident.meeting_events import Meeting
+from warroom.incident.meeting_events import Meeting, MeetingScheduled
 from warroom.incident.meetings import (
     MINUTES,
     ScheduleMeeting,
@@ -51,7 +51,8 @@ def schedule(room: WarRoom, incident_id: str, at: datetime | None = None, minute
 
 def calendar(room: WarRoom, incident: Incident) -> str:
     """The incident's meetings that are scheduled, as an iCalendar file."""
-    stamps = {row.entry.event: row.entry.at for row in incident.rows}
+    recorded = ((row.entry.event, row.entry.at) for row in incident.rows)
+    stamps = {event.meeting: at for event, at in recorded if isinstance(event, MeetingScheduled)}
     return to_ics(
         CalendarEntry(
             uid=_uid(incident, meeting),
@@ -60,7 +61,7 @@ def calendar(room: WarRoom, incident: Incident) -> str:
             description=_description(incident, meeting),
             at=event.at,
             minutes=event.minutes,
-            stamp=stamps[event],
+            stamp=stamps[meeting],
             sequence=times_scheduled(incident, meeting) - 1,
             attendees=_attendees(room, incident),
         )
