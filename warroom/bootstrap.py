@@ -7,6 +7,7 @@ message goes out, the template engine when a template is used.
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -458,9 +459,17 @@ def make_chat(
         plugins.CHAT, destination.backend, table, environ, look_up=secrets, defaults={"folder": places.data}
     )
     try:
-        return GuardedChat(destination.name, built.plugin, built.mask, built.package)
+        chat = GuardedChat(destination.name, built.plugin, built.mask, built.package)
     except SettingsError as error:
         raise table.locate(error) from None
+    if others := [one for one in destination.audiences if one not in chat.audiences]:
+        readers = " and ".join(chat.audiences)
+        wrong = SettingsError(
+            f"{destination.backend} is read by {readers}, not by {others[0]}",
+            f"Write audiences = {json.dumps(list(chat.audiences))}.",
+        )
+        raise table.locate(wrong, "audiences")
+    return chat
 
 
 def make_alert_source(source: AlertSourceSettings, places: AppPaths, environ: Mapping[str, str]) -> GuardedAlerts:

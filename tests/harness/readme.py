@@ -45,10 +45,14 @@ OURS = (
     "email",
     "webhook",
     "apprise",
+    "statuspage",
+    "cachet",
+    "cachet-v2",
+    "betterstack-status",
 )
 """The backends that come with warroom, in the order the README tells them."""
 
-PROBES = ("http", "promql", "command", "tcp", "dns", "tls")
+PROBES = ("http", "promql", "command", "tcp", "dns", "tls", "status-page")
 """The kinds of probes that come with warroom, in the order the manual tells them."""
 
 AT = datetime(2026, 1, 28, 13, 4, tzinfo=UTC)

@@ -208,6 +208,7 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
     environ = {
         "SLACK_TOKEN": "xoxb-not-a-real-one",
         "STATUS_HOOK": "https://hooks.example.com/T0/B0",
+        "STATUSPAGE_KEY": "not-a-real-one",
         "PAGERDUTY_TOKEN": "not-a-real-one",
         "MONITOR_TOKEN": "not-a-real-one",
     }

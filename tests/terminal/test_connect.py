@@ -11,6 +11,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from harness import servers
+from harness.status_pages import CachetPage
 
 from warroom.cli.context import CliContext
 from warroom.cli.main import run
@@ -115,6 +116,32 @@ def test_a_test_message_is_posted_where_the_person_says_and_heard_back(setup: Se
     assert "It was read back." in err and "can be read" in err
     assert 'audiences = [\n    "team",\n    "executives",\n]' in setup.settings.read_text()
     assert not (setup.settings.parent / "slack-token").exists()
+
+
+def test_a_status_page_is_tried_out_without_a_post_and_takes_customers(setup: Setup) -> None:
+    page = CachetPage()
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        path = str(request.url).replace("/api/", "/")
+        return page.reply(httpx.Request(request.method, path, content=request.content))
+
+    with servers.serving(reply) as url:
+        words = ["--set", f"url={url}", "--set", "token=env:SLACK_TOKEN", "--set", "components=checkout-api=3"]
+        status, _, err = setup.run("connect", "cachet", *words)
+        assert status == 0, err
+        assert "1 component set" in err and "Nothing was posted: customers read there." in err
+        assert page.writes == []
+        saved = setup.settings.read_text()
+        assert 'audiences = [\n    "customers",\n]' in saved and 'checkout-api = "3"' in saved
+        assert "1 component set" in setup.run("doctor")[1]
+
+
+def test_a_status_page_is_not_set_up_for_the_team(setup: Setup) -> None:
+    before = setup.settings.read_text()
+    words = ["--set", "token=env:SLACK_TOKEN", "--set", "page=p1", "--audience", "team"]
+    status, _, err = setup.run("connect", "statuspage", *words)
+    assert status != 0 and "statuspage is read by customers, not by team" in err
+    assert setup.settings.read_text() == before
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from harness.app import AppHarness
+from harness.fakes import FakeChat
 
-from warroom.config.settings import Person, ProbeSettings, Team
+from warroom.config.settings import Destination, Person, ProbeSettings, Team
+from warroom.errors import Rejected
 from warroom.incident.alerts import ReceiveAlert
+from warroom.incident.commands import Declare
 from warroom.incident.readings import judged
 from warroom.room.readiness import ReadyItem, own_probes, readiness
 from warroom.room.room import WarRoom
@@ -81,6 +84,29 @@ def test_an_alert_has_arrived_lately_and_not_from_a_drill(tmp_path: Path) -> Non
         assert item(room, "alerts").reading == judged(True, "the last alert arrived today")
         harness.clock.later(days=room.playbook.nudges.readiness_days)
         assert item(room, "alerts").reading == judged(False, "the last alert arrived 90 days ago")
+
+
+def test_customers_are_told_on_a_page_that_takes_their_updates(tmp_path: Path) -> None:
+    refusing = FakeChat(outcomes=[None, Rejected("statuspage refused: Unauthorized (401)")])
+    with AppHarness(tmp_path / "data", chats={"chat": FakeChat(dedupes=True), "mail": refusing}) as harness:
+        room = harness.room
+        assert item(room, "status-page").reading == judged(True, "mail is set up")
+        incident = room.declare(Declare("checkout-api", "Card payments fail"), commander="Alice").incident.id
+        for template, found in (
+            ("customer_initial", judged(True, "mail: last update delivered (INC-1)")),
+            ("customer_update", judged(False, "mail refused the last update, of INC-1")),
+        ):
+            harness.clock.later(minutes=5)
+            room.post_update(incident, template, {})
+            harness.deliver()
+            assert item(room, "status-page").reading == found
+
+
+def test_a_file_on_this_machine_is_no_status_page(room: WarRoom) -> None:
+    transcript = Destination(name="log", backend="transcript", audiences=("team", "customers"))
+    room.settings = room.settings.model_copy(update={"destinations": {"log": transcript}})
+    reading = item(room, "status-page").reading
+    assert reading and reading.against and reading.text.startswith("no destination takes customers' updates")
 
 
 def test_a_probe_of_the_settings_replaces_what_is_built_in(room: WarRoom) -> None:

@@ -598,8 +598,8 @@ MESSAGES = {
     WEBHOOK
     + "audiences = []": ":3 [destinations.x] audiences: must be a list with at least one entry, not an empty one",
     '[destinations.x]\nbackend = "webook"': ':2 [destinations.x] backend: no chat backend is called "webook". Did you mean "webhook"? '  # noqa: E501
-    "Allowed: apprise, discord, discord-webhook, email, google-chat, matrix, mattermost, mattermost-webhook, "
-    "slack, teams, telegram, transcript, webhook, zulip.",
+    "Allowed: apprise, betterstack-status, cachet, cachet-v2, discord, discord-webhook, email, google-chat, "
+    "matrix, mattermost, mattermost-webhook, slack, statuspage, teams, telegram, transcript, webhook, zulip.",
     WEBHOOK + 'url = { env = "URL" }\nmax_length = 0': ":4 [destinations.x] max_length: must be at least 1, not 0",
     '[destinations.x]\nbackend = "slack"\nchannel_per_incident = false\ntoken = { env = "URL" }': ":1 [destinations.x]: channel_per_incident = false needs channel",  # noqa: E501
     '[team.people]\nname = "Ann"': ":1 [team] people: must be a list, not a table. Write [[team.people]], in two brackets.",  # noqa: E501

@@ -59,10 +59,16 @@ class NewDestination:
     setup: Setup
     given: dict[str, Any]
     pasted: dict[str, str]
+    audiences: tuple[Audience, ...] = ("team",)
 
-    def table(self, audiences: Sequence[str], *, drills: bool) -> dict[str, Any]:
+    @property
+    def is_public(self) -> bool:
+        """Whether only customers read there."""
+        return self.audiences == ("customers",)
+
+    def table(self, *, drills: bool) -> dict[str, Any]:
         """The destination's table for the settings file."""
-        kept: dict[str, Any] = {"backend": self.backend, "audiences": list(audiences)}
+        kept: dict[str, Any] = {"backend": self.backend, "audiences": list(self.audiences)}
         kept |= {"drills": True} if drills else {}
         return kept | self.given | {key: {"file": self.secret_file(key)} for key in self.pasted}
 
@@ -103,7 +109,9 @@ def begin(service: str, name: str, given: Mapping[str, str], known: Collection[s
     unknown = next((key for key in given if key not in fields), "")
     if unknown:
         raise BadInput(f"{service} has no option {toml.plain(unknown)}", toml.allowed(sorted(fields), unknown))
-    made = NewDestination(name, service, plugin.options, setup, {}, {})
+    made = NewDestination(
+        name, service, plugin.options, setup, {}, {}, tuple(getattr(plugin.build, "audiences", ("team",)))
+    )
     for key, text in given.items():
         _take(made, key, text)
     return made
@@ -155,6 +163,9 @@ def _take(made: NewDestination, key: str, text: str) -> None:
     annotation = str(made.model.model_fields[key].annotation)
     if annotation.startswith("tuple"):
         made.given[key] = [one.strip() for one in text.split(",") if one.strip()]
+    elif annotation.startswith("dict"):
+        pairs = [one.partition("=") for one in text.strip("{} ").split(",") if one.strip()]
+        made.given[key] = {name.strip(' "'): value.strip(' "') for name, _, value in pairs}
     elif made.model.model_fields[key].annotation is bool:
         made.given[key] = text.lower() in ("true", "yes", "on", "1")
     elif made.model.model_fields[key].annotation is int:
@@ -172,6 +183,8 @@ def try_out(made: NewDestination, places: AppPaths, environ: Mapping[str, str], 
     lines = [background.start(lambda: _closing(chat, "check")).result(TEST_S)]
     if not post:
         return lines
+    if made.is_public:
+        return [*lines, "Nothing was posted: customers read there."]
     shared: dict[str, Any] = {key: False for key in _OWN_CHANNEL if key in made.model.model_fields}
     try:
         chat = _chat(made, places, environ, shared)
@@ -183,7 +196,8 @@ def try_out(made: NewDestination, places: AppPaths, environ: Mapping[str, str], 
 
 def _chat(made: NewDestination, places: AppPaths, environ: Mapping[str, str], changes: Mapping[str, Any]) -> Chat:
     options = {**made.given, **made.pasted, **changes}
-    table = {**options, "name": made.name, "backend": made.backend, "plain_secrets": True}
+    own = {"name": made.name, "backend": made.backend, "audiences": made.audiences, "plain_secrets": True}
+    table = {**options, **own}
     destination = Destination.model_validate(table)
     return bootstrap.make_chat(destination, places, environ)
 
@@ -233,13 +247,13 @@ async def _test_post(chat: Any) -> list[str]:
     return lines
 
 
-def save(made: NewDestination, file: Path, audiences: Sequence[Audience], *, drills: bool) -> list[Path]:
+def save(made: NewDestination, file: Path, *, drills: bool) -> list[Path]:
     """Write the destination at the end of the settings file, and pasted secrets beside it; the files written.
 
     What is already in the file is kept. Raises ``SettingsError`` if it cannot be written.
     """
     before = file.read_text("utf-8") if file.exists() else _HEADER
-    table = tomli_w.dumps({"destinations": {made.name: made.table(audiences, drills=drills)}})
+    table = tomli_w.dumps({"destinations": {made.name: made.table(drills=drills)}})
     after = f"{before.rstrip()}\n\n{table}"
     tomllib.loads(after)  # a table that ends the file cannot break what is above it; this makes sure
     written = []

@@ -172,6 +172,14 @@ def _manual() -> dict[tuple[str, str], str]:
 
 def descriptions(model: type[BaseModel]) -> dict[str, str]:
     """Return the docstring of each field of a model, on one line and without the marks of code."""
+    found: dict[str, str] = {}
+    for one in reversed(model.__mro__):
+        if issubclass(one, BaseModel) and one is not BaseModel:
+            found |= _own_descriptions(one)
+    return found
+
+
+def _own_descriptions(model: type[BaseModel]) -> dict[str, str]:
     body = ast.parse(inspect.getsource(model)).body[0]
     assert isinstance(body, ast.ClassDef)
     found = {}

@@ -200,7 +200,7 @@ class ProbeSettings(Table):
     name: Annotated[str, toml.TABLE_NAME] = ""
     """The name in the header: a checklist item of the playbook names it by probe = "NAME"."""
     kind: Name
-    """"http", "promql", "command", "tcp", "dns", "tls", or the name of an installed plugin."""
+    """"http", "promql", "command", "tcp", "dns", "tls", "status-page", or the name of an installed plugin."""
     service: Text = ""
     """The service it is about: it is measured in that service's incidents only. Without it in every incident."""
     verifies: Text = ""

@@ -12,8 +12,8 @@ from warroom.connect.guard import Guard
 from warroom.connect.plugins import describe, is_ending
 from warroom.connect.ports import Chat, Promises
 from warroom.connect.secret_mask import SecretMask
-from warroom.errors import SettingsError, WarroomError
-from warroom.incident.delivery import Channel, Message, Opening, Receipt
+from warroom.errors import Rejected, SettingsError, WarroomError
+from warroom.incident.delivery import AUDIENCES, Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming
 
 
@@ -40,6 +40,7 @@ class GuardedChat:
             self.edits = self.promises.edits
             self.exclusive = bool(getattr(chat, "exclusive", False))
             self.reports_sending = bool(getattr(chat, "reports_sending", False))
+            self.audiences: tuple[str, ...] = tuple(getattr(chat, "audiences", AUDIENCES))
         except BaseException as error:
             if is_ending(error):
                 raise
@@ -87,7 +88,13 @@ class GuardedChat:
         )
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
-        """As the backend posts, the receipt bounded and without secrets."""
+        """As the backend posts, the receipt bounded and without secrets. ``Rejected`` for an audience that does not
+        read there."""
+        if message.audience not in self.audiences:
+            raise Rejected(
+                f"{self._guard.name} is read by {' and '.join(self.audiences)}, not by {message.audience}",
+                "Set audiences in the settings, or the destination that falls back to it.",
+            )
         return self._guard.receipt(await self._guard.run(lambda: self.backend.post(channel, message, key), Receipt))
 
     async def show_status(self, channel: Channel, message: Message, previous: Receipt | None, key: str) -> Receipt:

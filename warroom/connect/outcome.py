@@ -41,6 +41,8 @@ class OutcomeRules:
     """What to do about each of the service's own error codes."""
     throttled: frozenset[str] = frozenset()
     """Error codes that ask for a pause, whatever the status."""
+    throttling_statuses: frozenset[int] = frozenset()
+    """HTTP statuses that ask for a pause, besides 429."""
     wait_keys: Mapping[str, float] = field(default_factory=dict)
     """Keys of the body that hold a wait, each with its unit in seconds. Proxies drop the Retry-After header."""
     wait_headers: Mapping[str, float] = field(default_factory=dict)
@@ -113,7 +115,7 @@ class DeliveryClient(HttpClient):
             return None
         code = self.clean(_first_text(response.data, *rules.code_keys), 60)
         words = self.clean(_first_text(response.data, *rules.message_keys))
-        if status == 429 or code in rules.throttled:
+        if status == 429 or status in rules.throttling_statuses or code in rules.throttled:
             wait = self.wait_of(response)
             return NotSent(f"{self.service} is rate-limiting", "It will be retried.", retry_after=wait)
         if status in (408, 425):

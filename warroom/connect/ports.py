@@ -29,6 +29,9 @@ class Chat(Protocol):
     What a backend promises beyond ``dedupes``, ``reads_back`` and ``max_length`` is declared as attributes too, and
     read by ``Promises.of``; one that is missing is not promised.
 
+    A backend that only some audiences read has ``audiences``, a tuple of them: settings that name another one are
+    refused, and no message to another one is posted. Who reads a page of its customers is one such.
+
     A backend may also have ``reports_sending = True``: it then calls ``attempt.leaving()`` right before the
     first byte of a request that must not be repeated can leave (``http.HttpClient`` does so by itself). A post
     that is cut off before that is known not to be sent. With any other backend its outcome is unknown from the

@@ -53,7 +53,8 @@ class Message(BaseModel):
     ``title`` is the first line of ``text`` as well, so ``text`` alone is complete.
     ``marker`` ends a post and lets a person recognise one whose outcome is not known: ``INC-7·u3``,
     or for customers ``Ref 4F7K2Q``, which means nothing to them and is added only where the destination cannot tell
-    repeated posts apart.
+    repeated posts apart. ``service`` is the incident's service, by its internal name. ``reference`` is the same in
+    all posts of an incident and no other's: an outside service recognises the incident by it.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -68,6 +69,8 @@ class Message(BaseModel):
     marker: str
     at: datetime
     pin: bool = False
+    service: str = ""
+    reference: str = ""
 
     def lines(self) -> tuple[MessageLine, ...]:
         """Split the text into lines and their labels, for backends that make labels bold."""
@@ -83,7 +86,7 @@ class Opening(BaseModel):
 
     ``name`` is a proposal (``inc-7-checkout-api``, lower case, hyphens, at most 80 characters);
     ``invite`` holds the backend's own handles of the people to invite; ``topic`` is one line. ``public``: only
-    customers read there, so nothing that is shown names the incident by its id.
+    customers read there, so nothing that is shown names the incident by its id. ``reference`` as in ``Message``.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -94,6 +97,7 @@ class Opening(BaseModel):
     topic: str
     invite: tuple[str, ...] = ()
     public: bool = False
+    reference: str = ""
 
 
 class Channel(BaseModel):

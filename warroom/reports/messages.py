@@ -90,6 +90,15 @@ def marker(incident_id: str, number: int, audience: Audience) -> str:
     return f"Ref {b32encode(sha256(mark.encode()).digest())[:6].decode()}"
 
 
+def reference(incident: Incident) -> str:
+    """Return what outside services know the incident by, such as ``4F7K2QWX``.
+
+    It says nothing to a reader, and is another one for the INC-7 of another journal.
+    """
+    declared = incident.rows[0].id.bytes if incident.rows else incident.id.encode()
+    return b32encode(sha256(declared).digest())[:8].decode()
+
+
 def draft(
     template_id: str, incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, service_name: str = ""
 ) -> dict[str, str]:

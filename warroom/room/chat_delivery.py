@@ -13,7 +13,7 @@ from warroom.connect.ports import Chat
 from warroom.errors import DeliveryError, SettingsError, WarroomError
 from warroom.incident.delivery import Channel, Delivery, DeliveryState, Opening, Receipt
 from warroom.incident.incident import Incident
-from warroom.reports.messages import channel_topic, marker
+from warroom.reports.messages import channel_topic, marker, reference
 from warroom.room.delivery_handler import Recovery, UnableToSend
 from warroom.room.room import WarRoom
 
@@ -149,6 +149,7 @@ class ChatDeliveryHandler:
                 topic=known_as,
                 invite=invite,
                 public=True,
+                reference=reference(incident),
             )
         words = "".join(c if c.isascii() and c.isalnum() else "-" for c in incident.service.lower()).strip("-")
         return Opening(
@@ -157,6 +158,7 @@ class ChatDeliveryHandler:
             title=f"{incident.id} {incident.service}",
             topic=channel_topic(incident),
             invite=invite,
+            reference=reference(incident),
         )
 
     def _status_shown(self, delivery: Delivery) -> Receipt | None:

@@ -1,7 +1,7 @@
 """Whether the team is ready: when each readiness item was last confirmed, until when that holds, what is measured.
 
-Four readings are built in: ``on-call``, ``contacts``, ``templates`` and ``alerts``. A probe of the settings with
-one of these names, or that verifies one, replaces it.
+Five readings are built in: ``on-call``, ``contacts``, ``templates``, ``alerts`` and ``status-page``. A probe of the
+settings with one of these names, or that verifies one, replaces it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from warroom.errors import SettingsError
+from warroom.incident.delivery import DeliveryState
 from warroom.incident.events import TEAM, AlertReceived
 from warroom.incident.playbook import Item
 from warroom.incident.readings import Observation, Reading, judged, worst_of
 from warroom.room.room import WarRoom
+
+TRANSCRIPT = "transcript"
+"""The backend that writes a file."""
 
 CHECKLISTS = ("preparation", "improvement")
 """The checklists that belong to the team, not to an incident."""
@@ -109,9 +113,31 @@ def _alerts(room: WarRoom, item: Item) -> Reading:
     )
 
 
+def _status_page(room: WarRoom, item: Item) -> Reading:
+    """Customers can be told: a destination is set up for them, and none has refused its last update.
+
+    A transcript is a file on this machine. Nothing is asked of the service: ``warroom doctor`` does that.
+    """
+    pages = [
+        name
+        for name, one in room.settings.destinations.items()
+        if "customers" in one.audiences and one.backend != TRANSCRIPT
+    ]
+    if not pages:
+        return judged(False, "no destination takes customers' updates: warroom connect lists the status pages")
+    told = []
+    for name in pages:
+        last = next((one for one in reversed(room.journal.deliveries(destination=name)) if one.item.message), None)
+        if last and last.state is DeliveryState.FAILED:
+            return judged(False, f"{name} refused the last update, of {last.incident}")
+        told.append(f"{name}: last update {last.state.label} ({last.incident})" if last else f"{name} is set up")
+    return judged(True, "; ".join(told))
+
+
 _MEASURES: Mapping[str, Callable[[WarRoom, Item], Reading]] = {
     "on-call": _on_call,
     "contacts": _contacts,
     "templates": _templates,
     "alerts": _alerts,
+    "status-page": _status_page,
 }

@@ -234,10 +234,13 @@ def _message(update: PostUpdate | UpdatePosted, incident: Incident, now: datetim
         audience=update.audience,
         incident=incident.id,
         severity=incident.severity,
-        status=incident.status,
+        # Customers may be told that it is over before the status is set.
+        status="resolved" if update.template == "customer_resolution" else incident.status,
         title=update.title,
         text=update.words,
         marker=messages.marker(incident.id, number, update.audience),
         at=now,
         pin=update.message == "declaration",
+        service=incident.service,
+        reference=messages.reference(incident),
     )

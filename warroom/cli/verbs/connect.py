@@ -31,7 +31,7 @@ SECTION = "Setup"
     "audiences",
     multiple=True,
     type=click.Choice(get_args(Audience)),
-    help="Whose messages go there; may be given several times. [default: team]",
+    help="Whose messages go there; may be given several times. [default: team; customers of a status page]",
 )
 @click.option("--drills", is_flag=True, help="Post drills there too.")
 @click.option("--steps", is_flag=True, help="Print what to do in the service, and its app manifest, and end.")
@@ -59,6 +59,7 @@ def connect(
     places = AppPaths.find(context.environ, {"settings": context.settings, "data": context.data})
     known = context.read_settings()[1].destinations if places.settings.exists() else {}
     made = connecting.begin(service, name or service, options, _named(known))
+    made.audiences = tuple(audiences) or made.audiences
     if steps:
         output.print_out("\n".join(connecting.steps(made.setup)))
         return
@@ -75,7 +76,7 @@ def connect(
             connecting.correct(made, error)
     for line in found:
         output.print_err(f"✓ {line}")
-    written = connecting.save(made, places.settings, audiences or ("team",), drills=drills)
+    written = connecting.save(made, places.settings, drills=drills)
     connecting.check_saved(places.settings, context.environ)
     if context.json:
         output.data({"name": made.name, "found": found, "written": [str(path) for path in written]})

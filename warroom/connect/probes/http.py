@@ -1,8 +1,4 @@
-"""Whether an address answers as it should: status, time, words in the body, a value in its JSON.
-
-A third party's public status is such a probe: Statuspage.io has ``/api/v2/status.json`` with ``status.indicator``,
-"none" while all is well (https://metastatuspage.com/api).
-"""
+"""Whether an address answers as it should: status, time, words in the body, a value in its JSON."""
 
 from __future__ import annotations
 
