@@ -13,13 +13,17 @@ import pytest
 from harness import servers
 from harness.fakes import START
 from harness.github import REPOSITORY, Repository
+from harness.status_pages import TOKEN as STATUSPAGE_TOKEN
+from harness.status_pages import StatuspagePage
 from pydantic import SecretStr, ValidationError
 
 from warroom.connect.documents.confluence import Confluence, ConfluenceOptions
 from warroom.connect.documents.github import GitHubDocumentOptions, GitHubDocuments
 from warroom.connect.documents.notion import Notion, NotionOptions
 from warroom.connect.ports import Integration
+from warroom.connect.status_pages.statuspage import StatuspagePostMortemOptions, StatuspagePostMortems
 from warroom.errors import Rejected, Unconfirmed
+from warroom.incident.delivery import Channel, Message
 from warroom.incident.requests import Document
 
 pytestmark = [servers.needs_contracts, pytest.mark.anyio]
@@ -311,6 +315,24 @@ async def test_a_commit_says_nothing_from_outside_and_goes_where_the_settings_sa
     assert message.startswith("Publish the post-mortem of INC-7\n") and "orders" not in message
     put = next(one for one in store.repository.requests if one.method == "PUT")
     assert json.loads(put.content)["branch"] == "pm"
+
+
+async def test_customers_read_the_post_mortem_at_their_incident_on_the_status_page() -> None:
+    page = StatuspagePage()
+    options = StatuspagePostMortemOptions(token=SecretStr(STATUSPAGE_TOKEN), page=page.options["page"])
+    service = StatuspagePostMortems(options, transport=page.transport())
+    mine = document("## Summary\n\nNobody could order.\n").model_copy(
+        update={"reference": "4F7K2QWX", "public": True}
+    )
+    with pytest.raises(Rejected):
+        await service.send(mine, "a")
+    over = {"kind": "customer", "audience": "customers", "incident": "INC-7", "severity": "critical"}
+    text = {"status": "resolved", "title": "Resolved", "text": "Resolved\n\nIt is over.", "marker": "", "at": START}
+    await page.chat().post(Channel(id="4F7K2QWX"), Message.model_validate({**over, **text}), "u1")
+    assert await service.find(mine, "a") is None
+    receipt = await service.send(mine, "a")
+    assert page.postmortems == {1: ("## Summary\n\nNobody could order.", True)}
+    assert await service.find(mine, "a") == receipt and receipt.url
 
 
 @pytest.mark.parametrize("path", ["a.md", "../{incident}", "{incident}/{who}", "/{incident}", "{incident", ""])

@@ -33,6 +33,7 @@ from warroom.connect.ports import Chat
 from warroom.errors import SettingsError
 from warroom.incident.commands import Declare
 from warroom.incident.delivery import DeliveryState
+from warroom.incident.requests import REQUEST_KINDS
 
 README = readme.README.read_text(encoding="utf-8")
 PAGES = [readme.README, *sorted(readme.DOCS.glob("*.md"))]
@@ -211,6 +212,8 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         "STATUSPAGE_KEY": "not-a-real-one",
         "PAGERDUTY_TOKEN": "not-a-real-one",
         "MONITOR_TOKEN": "not-a-real-one",
+        "GITHUB_TOKEN": "not-a-real-one",
+        "CONFLUENCE_TOKEN": "not-a-real-one",
     }
     settings = load(file, environ)
     places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
@@ -221,6 +224,9 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         assert isinstance(wiring.make_alert_source(source, places, environ), GuardedAlerts)
     for probe in settings.probes.values():
         wiring.make_probe(probe, places, environ)
+    for kind in REQUEST_KINDS:
+        for integration in settings.integrations(kind).values():
+            wiring.make_integration(kind, integration, places, environ)
 
 
 def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
@@ -233,7 +239,7 @@ def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_block_of_settings_is_one_of_these() -> None:
-    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 7
+    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 8
 
 
 # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────

@@ -48,7 +48,7 @@ class Document(_Request):
     """Keep a document, or replace the one that was kept before: the post-mortem, in Markdown.
 
     ``at`` is when the incident was declared, ``day`` its ISO date in the team's zone. Of one incident the title is
-    always the same. A ``public`` one is for customers.
+    always the same. A ``public`` one is for customers; ``reference`` is what they know the incident by.
     """
 
     kind: Literal["document"] = "document"
@@ -58,6 +58,7 @@ class Document(_Request):
     at: Moment
     day: str = ""
     public: bool = False
+    reference: str = ""
 
 
 class Issue(_Request):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from warroom.errors import NotFound, Refusal
 from warroom.incident.incident import Incident
 from warroom.incident.requests import Document
-from warroom.reports import postmortem, render
+from warroom.reports import messages, postmortem, render
 from warroom.room.requests import add_request, takers
 from warroom.room.room import Done, UnitOfWork, WarRoom
 from warroom.safety import redact
@@ -58,6 +58,7 @@ def document(room: WarRoom, incident: Incident, *, public: bool) -> Document:
         at=incident.milestones["declared"],
         day=day,
         public=public,
+        reference=messages.reference(incident),
     )
 
 
