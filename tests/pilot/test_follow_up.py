@@ -8,12 +8,13 @@ import pytest
 from harness.app import AppHarness, run_screen, screen_text, settle, until
 
 from warroom.config.settings import IntegrationSettings
-from warroom.incident.commands import AddAction, Declare, Resolve, WriteSection
+from warroom.incident.commands import AddAction, Check, Declare, Resolve, WriteSection
 from warroom.incident.delivery import Receipt
 from warroom.incident.meetings import scheduled
 from warroom.incident.requests import RequestMade
 from warroom.room.integration_delivery import IntegrationDelivery
 from warroom.room.outbox import OutboxWorker
+from warroom.room.publishing import publish
 from warroom.tui.actions import BY_ID
 from warroom.tui.screens.review import ReviewScreen
 
@@ -105,6 +106,25 @@ async def test_the_team_is_published_to_together_and_customers_by_a_question_of_
             await pilot.press("down", "ctrl+s")
             await until(pilot, lambda: bool(asked(harness, incident)))
             assert [service for service, _ in asked(harness, incident)] == ["page"]
+
+
+async def test_next_shares_the_learnings_by_publishing_where_the_settings_have_a_store(
+    harness: AppHarness,
+) -> None:
+    with harness:
+        incident = resolved(harness)
+        room = harness.room
+        for section in room.incident(incident).unwritten:
+            room.execute(incident, WriteSection(section, ""))
+        for item in room.playbook.checklists["post_incident"].items:
+            if item.id != "share" and item.id not in room.incident(incident).ticks:
+                room.execute(incident, Check(item.id))
+        room.post_update(incident, "resolution", {})
+        async with run_screen(harness, lambda context: ReviewScreen(context, incident), SIZE) as pilot:
+            await until(pilot, lambda: "Share learnings with team: publish" in screen_text(pilot.app))
+            publish(room, incident, ["wiki"])
+            deliver(harness)
+            await until(pilot, lambda: f"close {incident}" in screen_text(pilot.app))
 
 
 async def test_the_meetings_are_written_to_a_file_and_recorded(

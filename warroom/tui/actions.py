@@ -254,7 +254,7 @@ ACTIONS: tuple[Action, ...] = (
         "J",
         "Open issues for action items in the issue tracker; asks first.",
         danger="posts",
-        bar="open issues",
+        bar="issues",
     ),
     Action(
         "amend",

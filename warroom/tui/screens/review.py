@@ -18,6 +18,7 @@ from warroom.incident.incident import Incident
 from warroom.incident.summary import summarise
 from warroom.incident.tracking import issues
 from warroom.reports import render
+from warroom.room.requests import takers
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
@@ -60,9 +61,9 @@ class ReviewScreen(PaneScreen, IncidentActions):
         "check",
         "track",
         "publish",
+        "close",
         "calendar",
         "export",
-        "close",
         "palette",
         "help",
     )
@@ -176,6 +177,10 @@ class ReviewScreen(PaneScreen, IncidentActions):
                 steps[0] = NextStep("write", missing[0], words)
             else:
                 steps[0] = NextStep("export", "", "Every section is written: export it")
+        elif steps and steps[0].action == "check" and takers(self.context.room, self.incident, "document"):
+            item = self.context.room.playbook.item(steps[0].target)
+            if item.done_by == "postmortem-published":  # publishing ticks it
+                steps[0] = NextStep("publish", "", f"{item.text}: publish the post-mortem")
         return steps
 
     # ── where the cursor is ───────────────────────────────────────────────────────────────────────────────
