@@ -62,7 +62,7 @@ class GitHubClient(DeliveryClient):
         headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION}
         return await self.send(method, path, headers=headers, **sent)
 
-    async def list(self, path: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    async def page(self, path: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """One page of a list."""
         answer = await self.call("GET", path, params=query, wants_json=False)
         if not isinstance(answer.json, list):

@@ -131,7 +131,7 @@ class GitHubDocuments:
         query = {"path": self._path(request), "per_page": "1"}
         if self._options.branch:
             query["sha"] = self._options.branch
-        commits = await self._http.list("commits", query)
+        commits = await self._http.page("commits", query)
         return text_of(object_of(commits[0], "commit"), "message") if commits else ""
 
     def _receipt(self, file: Mapping[str, Any]) -> Receipt:

@@ -154,7 +154,7 @@ class GitHubIssues:
 
     async def _listed(self, page: int) -> list[Mapping[str, Any]]:
         query = {"labels": self._options.label, "state": "all", "sort": "created", "direction": "desc"}
-        return await self._http.list("issues", {**query, "per_page": str(_PAGE), "page": str(page)})
+        return await self._http.page("issues", {**query, "per_page": str(_PAGE), "page": str(page)})
 
     def _receipt(self, issue: Mapping[str, Any]) -> Receipt:
         number = id_of(issue, "number")
