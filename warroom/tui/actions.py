@@ -251,7 +251,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "track",
         "Open issues",
-        "J",
+        "number_sign",
         "Open issues for action items in the issue tracker; asks first.",
         danger="posts",
         bar="issues",
@@ -306,7 +306,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "publish",
         "Publish the post-mortem",
-        "at",
+        "Z",
         "Publish it where the team keeps documents, or to customers; asks first.",
         danger="posts",
         bar="publish",
@@ -315,7 +315,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "calendar",
         "Schedule the meetings",
-        "K",
+        "ampersand",
         "Write the post-mortem meeting and the review of action items for a calendar.",
         bar="calendar",
         why_off=_over,
@@ -457,7 +457,8 @@ _SHOWN = {
     "apostrophe": "'",
     "asterisk": "*",
     "equals_sign": "=",
-    "at": "@",
+    "number_sign": "#",
+    "ampersand": "&",
 }
 
 
