@@ -93,6 +93,7 @@ def test_a_post_mortem_is_published_and_replaced(desk: Desk, there: Repository) 
     desk.do("section", "root_cause", "A pool")
     assert "/blob/main/postmortems/" in desk.do("postmortem", "--publish", "repo")
     assert len(there.commits) == 2
+    assert "repo, page" in desk.do("postmortem", "--publish", "rep", status=1)
     (content,) = there.files.values()
     assert b"A pool" in content
     assert "✓" in desk.do("deliveries")

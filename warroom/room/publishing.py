@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from warroom import toml
 from warroom.errors import NotFound, Refusal
 from warroom.incident.incident import Incident
 from warroom.incident.requests import Document
@@ -27,6 +28,9 @@ def publish(room: WarRoom, incident_id: str, stores: Sequence[str]) -> Done:
     if not stores:
         remedy = "Add a table [documents.NAME] to the settings: warroom help follow_up"
         raise NotFound("There is no document store to publish to", remedy)
+    known = room.settings.documents
+    for unknown in (store for store in stores if store not in known):
+        raise NotFound(f"The settings name no document store {toml.plain(unknown)}", toml.allowed(known, unknown))
     incident = room.incident(incident_id)
     documents = [(store, document(room, incident, public=room.is_public(store))) for store in stores]
 
