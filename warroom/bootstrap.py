@@ -95,6 +95,11 @@ class AppContext:
         diagnostics.keep_log(places.data)
         self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat, measures=self.measure)
         self.room.alert_sources = self.alert_source
+        self.room.is_public = self.is_public_store
+        if settings.trackers:
+            from warroom.room.issue_tracking import close_finished
+
+            self.room.consequences.append(functools.partial(close_finished, self.room))
 
     @property
     def theme(self) -> str:
@@ -159,6 +164,17 @@ class AppContext:
             raise NotFound(f"The settings name no {toml.plain(name)} for this", "See warroom help integrations.")
         return make_integration(kind, table, self.places, self.environ)
 
+    def is_public_store(self, name: str) -> bool:
+        """Whether customers read what is in a document store. One that cannot be told is taken for public."""
+        from warroom.connect import plugins
+
+        table = self.settings.documents.get(name)
+        try:
+            store = plugins.load(plugins.DOCUMENTS, table.backend).build if table else None
+        except SettingsError:
+            return True
+        return bool(getattr(store, "public", True))
+
     def background_jobs(self) -> tuple[Job, ...]:
         """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts, uses
         fallbacks, reminds, runs the probes, records what changed. Only what the settings ask for is imported."""
@@ -187,6 +203,10 @@ class AppContext:
             from warroom.room.changes import ChangesRecorder
 
             jobs.append(ChangesRecorder(self.room).job())
+        if settings.trackers:
+            from warroom.room.issue_tracking import issue_syncs
+
+            jobs += issue_syncs(self.room, functools.partial(self.integration, "issue"))
         return tuple(jobs)
 
     def alert_source(self, name: str) -> GuardedAlerts:

@@ -55,6 +55,9 @@ OURS = (
 PROBES = ("http", "promql", "command", "tcp", "dns", "tls", "logs", "status-page")
 """The kinds of probes that come with warroom, in the order the manual tells them."""
 
+DOCUMENTS = ("notion", "confluence", "github", "statuspage")
+"""The document stores that come with warroom, in the order the manual tells them."""
+
 AT = datetime(2026, 1, 28, 13, 4, tzinfo=UTC)
 """When the incident of the README happens, at 14:04 in Berlin."""
 
@@ -304,6 +307,11 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     **{f"alerts {name}": ("alerts", lambda name=name: options(name, "warroom.alerts")) for name in SOURCES},  # type: ignore[misc]
     **{f"options {name}": ("destinations", lambda name=name: options(name)) for name in OURS},  # type: ignore[misc]
     **{f"probe {name}": ("probes", lambda name=name: options(name, "warroom.probes")) for name in PROBES},  # type: ignore[misc]
+    **{
+        f"document {name}": ("follow_up", lambda name=name: options(name, "warroom.documents"))
+        for name in DOCUMENTS
+    },  # type: ignore[misc]
+    "tracker github": ("follow_up", lambda: options("github", "warroom.trackers")),
 }
 """The generated blocks by the name in their markers, each with its page and its generator."""
 

@@ -223,6 +223,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "accept": lambda pilot, harness, i: harness.room.incident(i).commander == "Bob",
     "action_item": opens_form("add an action item"),
     "finish_action": opens_form("finish an action item"),
+    "track": says("No issue tracker"),
     "amend": opens_form("amend entry"),
     "retract": opens_form("retract entry"),
     **dict.fromkeys(("make_finding", "make_decision"), says("is not a chat message")),
@@ -264,7 +265,12 @@ WHILE_OPEN: dict[str, Seen] = {
     "quit": lambda pilot, harness, i: pilot.app._exit,
     "silence": says("Put the cursor on an alert"),
 }
-WHEN_RESOLVED: dict[str, Seen] = {"reopen": opens_form("reopen"), "close": opens_form("close")}
+WHEN_RESOLVED: dict[str, Seen] = {
+    "reopen": opens_form("reopen"),
+    "close": opens_form("close"),
+    "publish": says("No document store"),
+    "calendar": opens_form("schedule the meetings"),
+}
 
 
 def test_every_action_of_the_registry_is_tried_by_its_key() -> None:

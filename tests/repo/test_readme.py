@@ -33,6 +33,7 @@ from warroom.connect.ports import Chat
 from warroom.errors import SettingsError
 from warroom.incident.commands import Declare
 from warroom.incident.delivery import DeliveryState
+from warroom.incident.requests import REQUEST_KINDS
 
 README = readme.README.read_text(encoding="utf-8")
 PAGES = [readme.README, *sorted(readme.DOCS.glob("*.md"))]
@@ -212,6 +213,8 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         "PAGERDUTY_TOKEN": "not-a-real-one",
         "MONITOR_TOKEN": "not-a-real-one",
         "WARROOM_HOOK_SECRET": "not-a-real-one-but-long",
+        "GITHUB_TOKEN": "not-a-real-one",
+        "CONFLUENCE_TOKEN": "not-a-real-one",
     }
     settings = load(file, environ)
     places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
@@ -232,6 +235,9 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         wiring.make_probe(probe, places, environ, settings)
     for service in settings.log_services.values():
         wiring.make_log_service(service, "", places, environ)
+    for kind in REQUEST_KINDS:
+        for integration in settings.integrations(kind).values():
+            wiring.make_integration(kind, integration, places, environ)
 
 
 def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
@@ -244,7 +250,7 @@ def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_block_of_settings_is_one_of_these() -> None:
-    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 13
+    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 14
 
 
 # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,6 @@ ROOT = Path(__file__).parents[2]
 
 UNREAD: dict[str, str] = {
     "warroom.incident.playbook.Pitfall.id": "names the table, so that a team can change or remove it",
-    "warroom.incident.playbook.Nudges.actions_review_days": "the reminders of action items will read it (issue 10)",
 }
 """Keys that no code needs to read, each with its reason."""
 

@@ -211,6 +211,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     do("done", "A1")
     assert "✓  A1" in do("actions").out and "○  A2  Bob     2026-02-14" in do("actions").out
     assert "A leak" in do("postmortem").out
+    assert "BEGIN:VEVENT" in do("calendar").out
     assert "INC-1" in do("export", "--format", "html").out
     assert "resolution" in do("timeline").out
     assert do("deliveries").out.count("✓") == 4, "opened, declared, updated, resolved; a file shows no status"

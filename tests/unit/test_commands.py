@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -68,7 +68,10 @@ from warroom.incident.events import (
     StatusSet,
     UpdatePosted,
 )
+from warroom.incident.incident import Incident
 from warroom.incident.investigation import ConfirmHypothesis
+from warroom.incident.meeting_events import MeetingScheduled
+from warroom.incident.requests import RequestAccepted
 from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release, TakeRoles
 from warroom.incident.summary import summarise
 
@@ -479,6 +482,19 @@ def test_a_fact_ticks_the_item_it_makes_true(command: Command, item: str, becaus
     assert case.incident.ticks[item].because == because
 
 
+PUBLISHED = RequestAccepted(made=UUID(int=1), request="document", service="wiki", what="publish it")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A command that leads to one event."""
+
+    event: Event
+
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event]:
+        return [self.event]
+
+
 def test_every_automatic_item_of_the_playbook_can_be_ticked_by_some_command() -> None:
     case = declared()
     case.do(
@@ -496,8 +512,18 @@ def test_every_automatic_item_of_the_playbook_can_be_ticked_by_some_command() ->
         WriteSection("root_cause", "The pool"),
         RecordSourceClosed("prom", (UUID(int=1),), "resolved", last=True),
     )
+    for fact in (PUBLISHED, MeetingScheduled(meeting="post-mortem", at=NOON, minutes=60, when="now")):
+        case.do(Facts(fact))
     automatic = {item.id for item in PLAYBOOK.items if item.done_by}
     assert automatic <= set(case.incident.ticks)
+
+
+def test_what_customers_read_is_not_shared_with_the_team_and_a_review_is_no_post_mortem_meeting() -> None:
+    case = declared()
+    review = MeetingScheduled(meeting="action review", at=NOON, minutes=30, when="now")
+    issue = PUBLISHED.model_copy(update={"request": "issue"})
+    for fact in (PUBLISHED.model_copy(update={"public": True}), issue, review):
+        assert ticked(case.do(Facts(fact))) == {}
 
 
 def test_a_tick_that_a_person_made_is_not_made_again_by_a_fact() -> None:

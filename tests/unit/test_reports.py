@@ -352,6 +352,7 @@ def test_a_resolution_promises_no_next_update() -> None:
     assert drafted["status"] == "Resolved" and "next_update" not in drafted
     assert drafted["next_steps"].splitlines() == [
         "Post-mortem within 48 hours",
+        "Post-mortem meeting, proposed: Thu 29 Jan 10:00 CET",
         "Permanent fix for the pool · Bob · due 2026-02-04",
     ]
     assert messages.draft("executive", full(), BOOK, at(60), CET)["next_update"] == ""

@@ -15,7 +15,7 @@ WIDTH = 100
 
 def topics() -> dict[str, str]:
     """The topics in the order of the index, each with one line on what its page explains."""
-    rows = re.findall(r"^\| \[([a-z]+)\]\(\1\.md\) \| (.+?) \|$", page(INDEX), re.MULTILINE)
+    rows = re.findall(r"^\| \[([a-z_]+)\]\(\1\.md\) \| (.+?) \|$", page(INDEX), re.MULTILINE)
     return dict(rows)
 
 

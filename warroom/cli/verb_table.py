@@ -85,9 +85,10 @@ FAMILIES = (
         {
             "action": "Add an action item: something to do after the incident.",
             "done": "Mark an action item or a task done.",
-            "actions": "List the action items of the incident.",
+            "actions": "List the action items of the incident, or open issues for them.",
             "section": "Write a section of the post-mortem: summary, root_cause, went_well, …",
-            "postmortem": "Print the post-mortem, drafted from the timeline where no one has written yet.",
+            "postmortem": "Print the post-mortem, drafted from the timeline where not yet written, or publish it.",
+            "calendar": "Schedule the post-mortem meeting and the review of action items: a file for any calendar.",
             "export": "Export the whole incident: state, timeline, deliveries, post-mortem.",
             "close": "Close the incident; refused with a list while something is outstanding.",
         },

@@ -45,8 +45,10 @@ from warroom.incident.events import (
 )
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
+from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.playbook import Playbook
 from warroom.incident.readings import Measured
+from warroom.incident.requests import RequestAccepted
 
 INCIDENT_LISTS = ("detection", "investigation", "resolution", "recovery", "post_incident")
 """The checklists that are worked once per incident; the others belong to the team."""
@@ -138,6 +140,8 @@ _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
     FixRecorded: lambda e: ("fix-recorded",),
     ActionAdded: lambda e: ("action-added",) if e.owner else (),
     SectionWritten: lambda e: ("postmortem-written",) if e.section == "root_cause" and e.words else (),
+    RequestAccepted: lambda e: ("postmortem-published",) if e.request == "document" and not e.public else (),
+    MeetingScheduled: lambda e: ("meeting-scheduled",) if e.meeting == "post-mortem" else (),
 }
 """What each event makes true, in the terms of the playbook's ``done_by``."""
 

@@ -19,6 +19,7 @@ from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostReroute
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
+from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.readings import Measured
 from warroom.incident.reminder_events import ReminderPosted
 from warroom.incident.requests import RequestAccepted, RequestMade
@@ -434,15 +435,20 @@ class ActionAdded(EventBase):
 
 
 class ActionDone(EventBase):
-    """An action item is done. ``action`` is its entry; in journals before version 3 its number (``A1``)."""
+    """An action item is done. ``action`` is its entry; in journals before version 3 its number (``A1``).
+
+    ``via`` is the issue tracker that its issue was closed in, "" if it was finished here.
+    """
 
     kind: Literal["action_done"] = "action_done"
     label: ClassVar[str] = "done"
     action: UUID | str
     words: str
+    via: str = ""
 
     def describe(self, number: str) -> str:
-        return f"{number} ✓ {self.words}".lstrip()
+        via = f" (its issue in {self.via} was closed)" if self.via else ""
+        return f"{number} ✓ {self.words}{via}".lstrip()
 
 
 class EntryAmended(EventBase):
@@ -610,6 +616,7 @@ KnownEvent = Annotated[
     | RequestMade
     | RequestAccepted
     | SectionWritten
+    | MeetingScheduled
     | AlertTaken
     | ReadinessConfirmed,
     Field(discriminator="kind"),

@@ -57,6 +57,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.identity import short_id
+from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.reminder_events import ReminderPosted
 from warroom.incident.requests import RequestAccepted, RequestMade
 from warroom.incident.runbook_events import (
@@ -629,5 +630,6 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     PostRerouted: _row_only,
     RequestMade: _row_only,
     RequestAccepted: _row_only,
+    MeetingScheduled: _row_only,
     ReadinessConfirmed: _row_only,
 }

@@ -35,6 +35,8 @@ FACTS = (
     "action-added",
     "postmortem-written",
     "alerts-closed",
+    "postmortem-published",
+    "meeting-scheduled",
 )
 """What may tick an item by itself (``done_by``), besides ``role-assigned:`` with a role's id."""
 

@@ -47,7 +47,8 @@ class Page(_Request):
 class Document(_Request):
     """Keep a document, or replace the one that was kept before: the post-mortem, in Markdown.
 
-    ``at`` is when the incident was declared.
+    ``at`` is when the incident was declared, ``day`` its ISO date in the team's zone. Of one incident the title is
+    always the same. A ``public`` one is for customers; ``reference`` is what they know the incident by.
     """
 
     kind: Literal["document"] = "document"
@@ -55,13 +56,17 @@ class Document(_Request):
     markdown: str
     service: str = ""
     at: Moment
+    day: str = ""
+    public: bool = False
+    reference: str = ""
 
 
 class Issue(_Request):
     """Track an action item as an issue, or close its issue.
 
-    ``action`` is the item's entry, by which the issue is recognised. ``known`` is the issue's own id there, "" for
-    one that is to be opened. ``owner`` is a name of the settings, ``due`` an ISO date in the team's zone.
+    ``action`` is the item's entry, by which the issue is recognised. ``known`` is the issue's own id there, "" if
+    it is not known. ``owner`` is a name of the settings, ``assignee`` what the service calls that person, ``due``
+    an ISO date in the team's zone. ``title`` and ``body`` are plain text.
     """
 
     kind: Literal["issue"] = "issue"
@@ -69,6 +74,7 @@ class Issue(_Request):
     title: str
     body: str = ""
     owner: str = ""
+    assignee: str = ""
     due: str = ""
     known: str = ""
     done: bool = False
@@ -107,7 +113,8 @@ class RequestMade(EventBase):
 class RequestAccepted(EventBase):
     """A service did what it was asked to do. ``made`` is the entry of the ``RequestMade``.
 
-    ``about`` as there. ``id`` is what the service calls the result, ``url`` where it is.
+    ``about`` as there. ``id`` is what the service calls the result, ``url`` where it is. ``public``: customers
+    see it.
     """
 
     kind: Literal["request_accepted"] = "request_accepted"
@@ -119,6 +126,7 @@ class RequestAccepted(EventBase):
     about: UUID | None = None
     id: str = ""
     url: str = ""
+    public: bool = False
 
     @property
     def text(self) -> str:

@@ -21,6 +21,7 @@ from warroom.incident.events import (
     SeveritySet,
 )
 from warroom.incident.incident import Incident, Post, TimelineRow
+from warroom.incident.meetings import proposed, scheduled
 from warroom.incident.playbook import Playbook, Template
 from warroom.incident.runbook_events import RunbookStepDone
 from warroom.reports import templates
@@ -136,7 +137,7 @@ def _draft_field(
             else _format_for_editing(now + timing.cadence(incident, playbook, template.audience), now, zone)
         )
     if name == "next_steps":
-        return "\n".join(_next_steps(incident, playbook))
+        return "\n".join(_next_steps(incident, playbook, now, zone))
     if name == "timeline":
         return _time_span(incident, now, zone)
     if name == "root_cause":
@@ -213,8 +214,12 @@ def _severity(playbook: Playbook, id: str) -> str:
     return next((severity.title for severity in playbook.severities if severity.id == id), id.capitalize())
 
 
-def _next_steps(incident: Incident, playbook: Playbook) -> Iterable[str]:
+def _next_steps(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -> Iterable[str]:
     yield f"Post-mortem within {playbook.nudges.postmortem_hours} hours"
+    if not incident.open:
+        known = scheduled(incident).get("post-mortem")
+        at = known.at if known else proposed("post-mortem", incident.milestones["resolved"], now, zone)
+        yield f"Post-mortem meeting{'' if known else ', proposed'}: {at.astimezone(zone):%a %d %b %H:%M %Z}"
     for item in incident.actions.values():
         if item.done_at is None:
             parts = (item.words, item.owner, f"due {item.due}" if item.due else "")

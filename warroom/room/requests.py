@@ -17,7 +17,7 @@ from warroom.incident.delivery import Delivery, OutboxItem, Receipt
 from warroom.incident.events import Event, NewEntry
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
-from warroom.incident.requests import AnyRequest, RequestAccepted, RequestKind, RequestMade
+from warroom.incident.requests import AnyRequest, Document, RequestAccepted, RequestKind, RequestMade
 from warroom.room.room import Done, UnitOfWork, WarRoom
 from warroom.safety import redact
 
@@ -110,5 +110,6 @@ class RecordAccepted:
             about=asked.about if isinstance(asked, RequestMade) else None,
             id=self.receipt.id,
             url=self.receipt.url,
+            public=isinstance(request, Document) and request.public,
         )
         return [NewEntry(accepted, id)]

@@ -105,6 +105,10 @@ class WarRoom:
         self._listeners: list[Callable[[], None]] = []
         self._readers: list[Callable[[Sequence[Entry]], None]] = []
         self._session = os.urandom(8).hex()
+        self.consequences: list[Callable[[UnitOfWork], None]] = []
+        """Called with what is about to be appended to an incident, to add what follows from it. None raises."""
+        self.is_public: Callable[[str], bool] = lambda document_store: True
+        """Whether customers read what is in a document store of the settings."""
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -285,6 +289,8 @@ class WarRoom:
                 decided(story)
                 if not story.entries:
                     return Done(incident, [])
+                for follow in self.consequences:
+                    follow(story)
                 try:
                     return self._append(story, incident.version)
                 except Conflict:

@@ -249,6 +249,14 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("finish_action", "Finish an action item", "I", "Mark an action item as done.", bar="finish"),
     Action(
+        "track",
+        "Open issues",
+        "number_sign",
+        "Open issues for action items; asks first.",
+        danger="posts",
+        bar="issues",
+    ),
+    Action(
         "amend",
         "Amend an entry",
         "e",
@@ -295,6 +303,23 @@ ACTIONS: tuple[Action, ...] = (
         bar="write",
     ),
     Action("export", "Export", "E", "Write the incident as Markdown, HTML or JSON.", bar="export"),
+    Action(
+        "publish",
+        "Publish the post-mortem",
+        "Z",
+        "Publish to the team or to customers; asks first.",
+        danger="posts",
+        bar="publish",
+        why_off=_over,
+    ),
+    Action(
+        "calendar",
+        "Schedule the meetings",
+        "ampersand",
+        "Put the post-mortem meeting into a calendar file.",
+        bar="calendar",
+        why_off=_over,
+    ),
     Action("reopen", "Reopen", "R", "Reopen the incident; the clocks resume.", danger="posts", why_off=_over),
     Action(
         "close",
@@ -450,6 +475,8 @@ _SHOWN = {
     "asterisk": "*",
     "equals_sign": "=",
     "exclamation_mark": "!",
+    "number_sign": "#",
+    "ampersand": "&",
 }
 
 

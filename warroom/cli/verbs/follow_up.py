@@ -9,7 +9,7 @@ import click
 
 from warroom.cli import output
 from warroom.cli.context import CliContext, pick, pick_person, verb
-from warroom.cli.reporting import execute, join_words, text_argument, write_output
+from warroom.cli.reporting import execute, join_words, report_done, text_argument, write_output
 from warroom.incident.commands import AddAction, Close, CompleteAction, WriteSection
 from warroom.incident.events import SECTIONS
 
@@ -37,18 +37,67 @@ def done(context: CliContext, item: str) -> None:
     execute(context, CompleteTask(item) if item[:1] in "tT" else CompleteAction(item))
 
 
-@verb(SECTION, reads=True, example="warroom actions")
-def actions(context: CliContext) -> None:
-    """List the action items of the incident."""
-    items = list(context.incident().actions.values())
+@verb(
+    SECTION,
+    posts=True,
+    example="warroom actions\nwarroom actions track A1\nwarroom actions track --all --tracker github",
+)
+@click.argument("what", required=False, type=click.Choice(["track"]), metavar="[track]")
+@click.argument("items", nargs=-1, metavar="[A1 …]")
+@click.option("--all", "everything", is_flag=True, help="track: every action item that has no issue yet.")
+@click.option("--tracker", default="", metavar="NAME", help="track: which of several issue trackers.")
+def actions(context: CliContext, what: str | None, items: Sequence[str], everything: bool, tracker: str) -> None:
+    """List the action items of the incident, or open issues for them."""
+    if what == "track":
+        if everything == bool(items):
+            raise click.UsageError("Name the action items, such as A1, or give --all.")
+        _track(context, items, tracker)
+    elif everything or tracker:
+        raise click.UsageError("These options are for the issues: warroom actions track")
+    else:
+        _list_actions(context)
+
+
+def _track(context: CliContext, items: Sequence[str], tracker: str) -> None:
+    from warroom.incident.tracking import issues
+    from warroom.room.issue_tracking import track, tracker_for
+
+    room, incident = context.room, context.incident()
+    done = track(room, incident.id, tracker_for(room, incident, tracker), items)
+    report_done(context, done)
+    if not context.json:
+        asked = {getattr(entry.event, "about", None) for entry in done.entries}
+        for entry, issue in issues(room.incident(incident.id)).items():
+            if entry in asked and issue.url:
+                output.print_out(issue.url)
+
+
+def _list_actions(context: CliContext) -> None:
+    from warroom.incident.tracking import TrackedIssue, issues
+
+    incident = context.incident()
+    known, items = issues(incident), list(incident.actions.values())
     if context.json:
-        output.data(
-            [{"id": a.id, "text": a.words, "owner": a.owner, "due": a.due, "done_at": a.done_at} for a in items]
-        )
+        rows = []
+        for a in items:
+            issue = known.get(a.entry, TrackedIssue(""))
+            row = {"id": a.id, "text": a.words, "owner": a.owner, "due": a.due, "done_at": a.done_at}
+            rows.append({**row, "tracker": issue.tracker, "issue": issue.id, "issue_url": issue.url})
+        output.data(rows)
         return
     if not items:
         output.print_err("No action items yet. Add one: warroom action TEXT")
-    output.table(["✓" if a.done_at else "○", a.id, a.owner or "nobody", a.due or "no date", a.words] for a in items)
+    output.table(
+        [
+            "✓" if a.done_at else "○",
+            a.id,
+            a.owner or "nobody",
+            a.due or "no date",
+            a.words + (f"  {issue.url or f'{issue.tracker}: not opened yet'}" if issue else ""),
+        ]
+        for a in items
+        for issue in [known.get(a.entry)]
+    )
 
 
 @verb(
@@ -67,13 +116,19 @@ def section(context: CliContext, name: str, words: Sequence[str], empty: bool) -
     execute(context, WriteSection(which, join_words(words)))
 
 
-@verb(SECTION, reads=True, example="warroom postmortem --output INC-1.md")
+@verb(SECTION, posts=True, example="warroom postmortem --output INC-1.md\nwarroom postmortem --publish wiki")
 @click.option("--output", "path", metavar="FILE", help="Write to this file instead of stdout.")
 @click.option(
     "--format", "form", type=click.Choice(["markdown", "html", "json"]), default="markdown", show_default=True
 )
-def postmortem(context: CliContext, path: str | None, form: str) -> None:
-    """Print the post-mortem, drafted from the timeline where no one has written yet."""
+@click.option(
+    "--publish", "stores", multiple=True, metavar="NAME", help="Publish it to this document store instead."
+)
+def postmortem(context: CliContext, path: str | None, form: str, stores: Sequence[str]) -> None:
+    """Print the post-mortem, drafted from the timeline where not yet written, or publish it."""
+    if stores:
+        _publish(context, stores)
+        return
     from warroom.reports import postmortem as document
     from warroom.reports import render
 
@@ -86,6 +141,40 @@ def postmortem(context: CliContext, path: str | None, form: str) -> None:
         if form == "html":
             text = render.to_html(text, f"{incident.id} {incident.title}")
     write_output(path, text, context)
+
+
+def _publish(context: CliContext, stores: Sequence[str]) -> None:
+    from warroom.incident.tracking import published
+    from warroom.room.publishing import publish
+
+    room, incident = context.room, context.incident()
+    if not incident.open and incident.unwritten:
+        missing = ", ".join(name.replace("_", " ") for name in incident.unwritten)
+        output.print_err(f"! Not written yet: {missing}. Drafts from the timeline are published in their place.")
+    report_done(context, publish(room, incident.id, tuple(dict.fromkeys(stores))))
+    if not context.json:
+        for store, document in published(room.incident(incident.id)).items():
+            if store in stores and document.url:
+                output.print_out(document.url)
+
+
+@verb(SECTION, posts=True, example="warroom calendar --output INC-1.ics\nwarroom calendar --at '2026-01-30 10:00'")
+@click.option("--output", "path", metavar="FILE", help="Write to this file instead of stdout.")
+@click.option("--at", "when", metavar="TIME", help="When the post-mortem meeting is. [default: as proposed]")
+@click.option("--minutes", type=click.IntRange(5, 480), help="How long it is. [default: 60]")
+def calendar(context: CliContext, path: str | None, when: str | None, minutes: int | None) -> None:
+    """Schedule the post-mortem meeting and the review of action items: a file for any calendar."""
+    from warroom.incident import timing
+    from warroom.incident.meetings import scheduled
+    from warroom.room import meetings
+
+    room, incident = context.room, context.incident()
+    at = timing.read_moment(when, room.clock(), room.zone, ahead=True) if when else None
+    done = meetings.schedule(room, incident.id, at, minutes)
+    if not context.json:
+        for meeting in scheduled(done.incident).values():
+            output.print_err(meeting.text)
+    write_output(path, meetings.calendar(room, done.incident), context)
 
 
 @verb(SECTION, reads=True, example="warroom export --format html --output INC-1.html")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from warroom.connect.answers import object_of, objects_in, objects_of, text_of
 from warroom.connect.http import HttpRejected, Transport
@@ -27,6 +27,7 @@ from warroom.connect.status_pages import (
     page_update,
 )
 from warroom.incident.delivery import Channel, Message, Receipt
+from warroom.incident.requests import Document
 
 _OURS = "warroom"
 """The name of our object in an incident's metadata."""
@@ -125,7 +126,7 @@ class Statuspage(StatusPage):
         found = await self._incident(incident)
         if not found:
             raise HttpRejected("The incident is not on the status page", "Post an update to customers there first.")
-        if found.get("postmortem_published_at") and text_of(found, "postmortem_body") == body:
+        if _has_postmortem(found, body):
             return self._receipt(found)
         path = f"incidents/{quote(text_of(found, 'id'), safe='')}/postmortem"
         await self._http.send("PUT", path, json_body={"postmortem": {"body_draft": body}}, repeatable=True)
@@ -133,6 +134,11 @@ class Statuspage(StatusPage):
         published = {"postmortem": {"notify_subscribers": tell, "notify_twitter": False}}
         await self._http.send("PUT", f"{path}/publish", json_body=published, repeatable=not tell)
         return self._receipt(found)
+
+    async def published_postmortem(self, incident: str, body: str) -> Receipt | None:
+        """The receipt of the post-mortem if it is published as it stands; None if it is not."""
+        found = await self._incident(incident)
+        return self._receipt(found) if _has_postmortem(found, body) else None
 
     async def check(self) -> str:
         """The page's name, and that the components of the settings are there."""
@@ -190,3 +196,53 @@ def _reference(incident: Mapping[str, Any]) -> str:
 def _posts(incident: Mapping[str, Any]) -> list[str]:
     """The digests of the keys of the posts that have arrived."""
     return text_of(object_of(object_of(incident, "metadata"), _OURS), "posts").split()
+
+
+def _has_postmortem(incident: Mapping[str, Any], body: str) -> bool:
+    """Whether this post-mortem is published. White space is the page's own affair."""
+    there = text_of(incident, "postmortem_body")
+    return bool(incident.get("postmortem_published_at")) and there.split() == body.split()
+
+
+class StatuspagePostMortemOptions(BaseModel):
+    """Settings of the post-mortems on a page of Statuspage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    token: SecretStr
+    """An API key of the account."""
+    page: str
+    """The page's id."""
+    notify: bool = True
+    """Whether the page tells its subscribers of each post-mortem."""
+    base_url: str = "https://api.statuspage.io/v1"
+    """The API's address."""
+
+
+class StatuspagePostMortems:
+    """An ``Integration`` that publishes a document for customers as the post-mortem of its incident on the page."""
+
+    Options = StatuspagePostMortemOptions
+    dedupes = False
+    reads_back = True
+    reports_sending = True
+    public = True
+
+    def __init__(self, options: StatuspagePostMortemOptions, *, transport: Transport | None = None) -> None:
+        self._page = Statuspage(StatuspageOptions(**dict(options)), transport=transport)
+
+    async def send(self, request: Document, key: str) -> Receipt:
+        """See ``Statuspage.publish_postmortem``. The page keeps no record of who changed a post-mortem last."""
+        return await self._page.publish_postmortem(request.reference, request.markdown.strip())
+
+    async def find(self, request: Document, key: str) -> Receipt | None:
+        """The receipt of the post-mortem if the page shows this text."""
+        return await self._page.published_postmortem(request.reference, request.markdown.strip())
+
+    async def check(self) -> str:
+        """The page's name."""
+        return await self._page.check()
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._page.close()

@@ -7,6 +7,7 @@ from textwrap import wrap
 from textual.content import Content
 
 from warroom.incident.events import OPTIONAL_SECTIONS, SECTIONS
+from warroom.incident.tracking import issues
 from warroom.reports import postmortem, warnings
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
@@ -48,6 +49,7 @@ def _written(given: PaneInput) -> str:
 def action_rows(given: PaneInput) -> list[ListRow]:
     """The action items, those to do first, with owner and due date."""
     today = given.now.astimezone(given.zone).date().isoformat()
+    known = issues(given.snapshot.incident)
     rows: list[ListRow] = []
     for item in sorted(given.snapshot.incident.actions.values(), key=lambda item: item.done_at is not None):
         done = item.done_at is not None
@@ -60,7 +62,9 @@ def action_rows(given: PaneInput) -> list[ListRow]:
             due = literal("OVERDUE", "$text-error bold")
         elif not done:
             due = literal(f"due {item.due}", "$text-quiet") if item.due else literal("no date", "$text-warning")
-        rows.append(ListRow(item.id, words, join(owner, due, gap="  ")))
+        issue = known.get(item.entry)
+        number = literal(f"#{issue.id}" if issue.id else "issue …", "$text-quiet") if issue else None
+        rows.append(ListRow(item.id, words, join(number, owner, due, gap="  ")))
     return rows
 
 

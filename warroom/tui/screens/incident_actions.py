@@ -46,10 +46,10 @@ from warroom.safety import redact, sanitize
 from warroom.tui.actions import bindings, key_of
 from warroom.tui.screens.brief import BriefScreen
 from warroom.tui.screens.confirm import Confirm
+from warroom.tui.screens.follow_up_actions import FollowUpActions
 from warroom.tui.screens.form_dialog import Field
 from warroom.tui.screens.form_screen import Draft
 from warroom.tui.screens.line_form import DecisionPoll, LineForm, QuickNote
-from warroom.tui.screens.postmortem_actions import PostMortemActions
 from warroom.tui.widgets.row_list import RowList
 
 NOBODY = "‹nobody›"
@@ -61,7 +61,7 @@ POLL = timedelta(seconds=60)
 _LINK = re.compile(r"https?://\S{1,500}")
 
 
-class IncidentActions(PostMortemActions):
+class IncidentActions(FollowUpActions):
     """A screen on which everything in the registry can be done to an incident. An action ``x`` is ``do_x``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("incident")]

@@ -16,7 +16,9 @@ from warroom.incident import timing
 from warroom.incident.advice import NextStep
 from warroom.incident.incident import Incident
 from warroom.incident.summary import summarise
+from warroom.incident.tracking import issues
 from warroom.reports import render
+from warroom.room.requests import takers
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
@@ -57,8 +59,11 @@ class ReviewScreen(PaneScreen, IncidentActions):
         "action_item",
         "finish_action",
         "check",
-        "export",
+        "track",
+        "publish",
         "close",
+        "calendar",
+        "export",
         "palette",
         "help",
     )
@@ -172,6 +177,10 @@ class ReviewScreen(PaneScreen, IncidentActions):
                 steps[0] = NextStep("write", missing[0], words)
             else:
                 steps[0] = NextStep("export", "", "Every section is written: export it")
+        elif steps and steps[0].action == "check" and takers(self.context.room, self.incident, "document"):
+            item = self.context.room.playbook.item(steps[0].target)
+            if item.done_by == "postmortem-published":  # publishing ticks it
+                steps[0] = NextStep("publish", "", f"{item.text}: publish the post-mortem")
         return steps
 
     # ── where the cursor is ───────────────────────────────────────────────────────────────────────────────
@@ -218,6 +227,8 @@ class ReviewScreen(PaneScreen, IncidentActions):
             item = self.incident.actions[event.row_id]
             state = "Done" if item.done_at else f"Open; {key_of('finish_action', self.context.keys)} finishes it"
             owner, due = item.owner or "nobody yet", item.due or "no date yet"
+            issue = issues(self.incident).get(item.entry)
+            where = f"\nIssue  {issue.url or f'{issue.tracker}: not opened yet'}" if issue else ""
             self.app.push_screen(
-                Detail(f"Action item {item.id}", f"{item.words}\n\nOwner  {owner}\nDue    {due}\n{state}")
+                Detail(f"Action item {item.id}", f"{item.words}\n\nOwner  {owner}\nDue    {due}{where}\n{state}")
             )

@@ -1,0 +1,168 @@
+"""What can be done after an incident in other tools: open issues, publish the post-mortem, schedule meetings."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from warroom.config.paths import shown, write_atomically
+from warroom.errors import BadInput, Refusal
+from warroom.incident import timing
+from warroom.incident.meetings import MINUTES, scheduled
+from warroom.incident.tracking import issues, published, trackable
+from warroom.room import meetings
+from warroom.room.issue_tracking import track
+from warroom.room.publishing import document, publish, stores
+from warroom.room.requests import takers
+from warroom.tui.screens.confirm import Confirm
+from warroom.tui.screens.form_dialog import Field, Form
+from warroom.tui.screens.postmortem_actions import PostMortemActions
+
+ALL = "all"
+
+
+class FollowUpActions(PostMortemActions):
+    """A screen about one incident on which its follow-up can be handed on."""
+
+    async def do_track(self) -> None:
+        """Which action items and which tracker: opening an issue takes this second step, for it leaves warroom."""
+        incident, room = self.incident, self.context.room
+        trackers, todo = takers(room, incident, "issue"), trackable(incident)
+        if not trackers:
+            self.context.notify("No issue tracker to use. See: warroom help follow_up", "warning")
+            return
+        if not todo:
+            known = [issue.url or issue.tracker for issue in issues(incident).values()]
+            none = self.context.with_keys("No action item to open an issue for; add one first ({action_item})")
+            self.context.notify(f"Every action item has its issue: {' '.join(known)}" if known else none)
+            return
+        choices = [(item.id, f"{item.id} {item.words}") for item in todo]
+        if len(todo) > 1:
+            choices.append((ALL, f"All {len(todo)}"))
+        under_cursor = self.action_under_cursor()
+        chosen = under_cursor if under_cursor in dict(choices) else choices[-1][0]
+        fields = [Field("items", "Open an issue for", chosen, choices=tuple(choices))]
+        if len(trackers) > 1:
+            fields.append(Field("tracker", "In", trackers[0], choices=tuple((name, name) for name in trackers)))
+
+        async def submit(values: dict[str, str]) -> None:
+            items = () if values["items"] == ALL else (values["items"],)
+            tracker = values.get("tracker", trackers[0])
+            done = await self.context.work(lambda: track(room, self.incident_id, tracker, items))
+            self.took_effect(done.incident)
+
+        about = f"Everybody who reads {' or '.join(trackers)} sees it. Its address appears beside the action item."
+        self.app.push_screen(
+            Form(f"{self.incident_id} · open issues", tuple(fields), submit, verb="open", about=about)
+        )
+
+    async def do_publish(self) -> None:
+        """Ask whether to publish to the team's stores; each store that customers read is asked about by itself."""
+        room, incident = self.context.room, self.incident
+
+        def find() -> tuple[list[str], list[str]]:
+            return stores(room, incident, public=False), stores(room, incident, public=True)
+
+        found = await self.context.run_or_notify(find)
+        if found is None:
+            return
+        team, customers = found
+        choices = [(ALL, f"The team: {', '.join(team)}")] if team else []
+        choices += [(name, f"CUSTOMERS: {name}") for name in customers]
+        if not choices:
+            self.context.notify("No document store to publish to. See: warroom help follow_up", "warning")
+        elif len(choices) == 1:
+            self._ask_to_publish(team or customers, public=not team)
+        else:
+
+            async def submit(values: dict[str, str]) -> None:
+                name = values["where"]
+                self._ask_to_publish(team if name == ALL else [name], public=name != ALL)
+
+            field = Field("where", "For whom", choices[0][0], choices=tuple(choices))
+            self.app.push_screen(
+                Form(f"{self.incident_id} · publish the post-mortem", (field,), submit, verb="go on")
+            )
+
+    def _ask_to_publish(self, names: list[str], *, public: bool) -> None:
+        async def show() -> None:
+            room, incident = self.context.room, self.incident
+            text = await self.context.run_or_notify(lambda: document(room, incident, public=public).markdown)
+            if text is None:
+                return
+            where = ", ".join(names)
+            known = [one.url or store for store, one in published(incident).items() if store in names]
+            about = [f"Replaces what was published before: {' '.join(known)}"] if known else []
+            if public:
+                about.append(text)
+            elif incident.unwritten:
+                missing = ", ".join(name.replace("_", " ") for name in incident.unwritten)
+                about.append(f"Not written yet: {missing}. Drafts from the timeline are published in their place.")
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self.start(partial(self._publish, names))
+
+            question = Confirm(
+                f"{self.incident_id} · publish the post-mortem",
+                f"Publish this to customers on {where}?" if public else f"Publish it to {where}?",
+                about="\n\n".join(about),
+                no="No, not yet",
+                yes=f"Yes, publish it {'to customers ' if public else ''}on {where}",
+            )
+            await self.app.push_screen(question, answered)
+
+        self.open(show)
+
+    async def _publish(self, names: list[str]) -> None:
+        room = self.context.room
+        done = await self.context.run_or_notify(lambda: publish(room, self.incident_id, names))
+        if done is not None:
+            self.took_effect(done.incident)
+            self.context.notify("Being published; the timeline shows where it is")
+
+    async def do_calendar(self) -> None:
+        """When the post-mortem meeting is, and the file to write for a calendar."""
+        room, incident, zone = self.context.room, self.incident, self.context.zone
+        known = scheduled(incident)
+        begin = meetings.planned(room, incident, "post-mortem").astimezone(zone)
+        review = meetings.planned(room, incident, "action review").astimezone(zone)
+        length = known["post-mortem"].minutes if "post-mortem" in known else MINUTES["post-mortem"]
+        default = f"{self.incident_id}.ics"
+        asked: set[Path] = set()
+
+        def write(values: dict[str, str]) -> Path:
+            at = timing.read_moment(values["at"], room.clock(), zone, ahead=True)
+            if not values["minutes"].strip().isdecimal():
+                raise BadInput(f"{values['minutes']!r} is no number of minutes", "Write it such as 60.")
+            try:
+                path = Path(values["path"].strip() or default).expanduser()
+            except RuntimeError:
+                raise BadInput("There is no such home folder", "Give the path in full.") from None
+            if path.is_dir():
+                path /= default
+            if path.exists() and path not in asked:
+                asked.add(path)
+                raise Refusal(f"{shown(path)} exists already", "Save again to replace it, or choose another name.")
+            done = meetings.schedule(room, self.incident_id, at, int(values["minutes"]))
+            write_atomically(path, meetings.calendar(room, done.incident))
+            return path
+
+        async def submit(values: dict[str, str]) -> None:
+            path = await self.context.work(lambda: write(values))
+            self.context.notify(f"Written to {shown(path.resolve())}. Import it into your calendar.")
+
+        self.app.push_screen(
+            Form(
+                f"{self.incident_id} · schedule the meetings",
+                (
+                    Field("at", "Post-mortem meeting", f"{begin:%Y-%m-%d %H:%M}"),
+                    Field("minutes", "Minutes", str(length)),
+                    Field("path", "File", default),
+                ),
+                submit,
+                verb="write",
+                about=f"Also in the file: the review of action items, {review:%a %d %b %H:%M %Z}. It invites those"
+                " who had a role or own an action item. Importing it again replaces the entries.",
+            )
+        )
