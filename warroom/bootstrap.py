@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from warroom import diagnostics, toml
+from warroom.config.escalation import WHO
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
 from warroom.config.settings import (
@@ -403,7 +404,7 @@ def check_playbook(settings: Settings, playbook: Playbook) -> None:
 
 
 def check_severities(places: AppPaths, settings: Settings, playbook: Playbook) -> None:
-    """Raise ``SettingsError`` with the place of each severity an alert source names that the playbook has not."""
+    """Raise ``SettingsError`` with the place of each severity and role in the settings that the playbook has not."""
     known = [severity.id for severity in playbook.severities]
     mistakes = [
         toml.Mistake(
@@ -415,8 +416,31 @@ def check_severities(places: AppPaths, settings: Settings, playbook: Playbook) -
         for word, severity in source.severities.items()
         if severity not in known
     ]
+    mistakes += escalation_mistakes(settings, playbook)
     if mistakes:
         raise toml.refuse(mistakes, places.settings.read_text(encoding="utf-8"), shown(places.settings))
+
+
+def escalation_mistakes(settings: Settings, playbook: Playbook) -> list[toml.Mistake]:
+    """What is wrong with [escalation] by this playbook: severities it has not, and names that are nobody's."""
+    table, found = settings.escalation, []
+    if table is None:
+        return []
+    severities = [severity.id for severity in playbook.severities]
+    for number, severity in enumerate(table.severities):
+        if severity not in severities:
+            wrong = f'"{severity}" is no severity of the playbook'
+            path = ("escalation", "severities", number)
+            found.append(toml.Mistake(path, wrong, toml.allowed(severities, severity)))
+    known = [*WHO, *(role.id for role in playbook.roles), *(person.name for person in settings.team.people)]
+    for number, step in enumerate(table.steps):
+        for place, who in enumerate(step.page):
+            if who not in known:
+                wrong = f'"{who}" is nobody: no person and no role'
+                found.append(
+                    toml.Mistake(("escalation", "steps", number, "page", place), wrong, toml.allowed(known, who))
+                )
+    return found
 
 
 def make_chat(

@@ -17,6 +17,7 @@ from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostReroute
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
+from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.readings import Measured
 from warroom.incident.requests import RequestAccepted, RequestMade
 
@@ -563,7 +564,10 @@ KnownEvent = Annotated[
     | RequestAccepted
     | SectionWritten
     | AlertTaken
-    | ReadinessConfirmed,
+    | ReadinessConfirmed
+    | TurnsSwapped
+    | OnCallTaken
+    | OnCallHandover,
     Field(discriminator="kind"),
 ]
 

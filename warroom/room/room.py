@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from warroom.config.rota import Rota, ScheduleReport, schedule_key
 from warroom.config.settings import Settings
 from warroom.connect.ports import Chat
 from warroom.errors import Conflict, JournalError, NotFound, Refusal, WarroomError
@@ -100,6 +101,8 @@ class WarRoom:
         )  # threads of this process write in turn; only other processes come between
         self._listeners: list[Callable[[], None]] = []
         self._session = os.urandom(8).hex()
+        self._rota: Rota | None = None
+        self._extensions: list[Callable[[UnitOfWork], None]] = []
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -203,9 +206,18 @@ class WarRoom:
             if one.lacks_settings or (one.state is not DeliveryState.PENDING and one.id not in replaced)
         ]
 
+    def rota(self) -> Rota:
+        """Who is on call when, with what was swapped and taken, and what a paging service said of its schedule."""
+        table = self.settings.on_call
+        report = None
+        if table and table.schedule:
+            report = ScheduleReport.from_json(self.journal.observation(schedule_key(table.schedule)))
+        self._rota = Rota(table, self.zone, self.team().on_call, report)
+        return self._rota
+
     def on_call(self) -> str:
-        """Who is on call now, or ""."""
-        return self.settings.person_on_call(self.clock()) or ""
+        """Who is on call now, or "". By the rota as it was last read, so that a screen does not wait for the disk."""
+        return (self._rota or self.rota()).person(self.clock())
 
     def people(self) -> list[str]:
         """The team's names, who is on call first."""
@@ -241,6 +253,7 @@ class WarRoom:
             story.add(decide(story.incident, _clean(Assign("incident_commander", commander)), context))
         update = self.updates.compose(story.incident, "declaration", {})
         story.add(decide(story.incident, update, context))
+        self._extend(story)
         done = self._append(story, 0)
         if waiting:
             with suppress(WarroomError):  # it is declared, whatever becomes of this: the alert then still waits
@@ -273,12 +286,25 @@ class WarRoom:
                 decided(story)
                 if not story.entries:
                     return Done(incident, [])
+                self._extend(story)
                 try:
                     return self._append(story, incident.version)
                 except Conflict:
                     if turn == RETRIES - 1:
                         raise
         raise AssertionError("unreachable")
+
+    def extend(self, extension: Callable[[UnitOfWork], None]) -> None:
+        """Have ``extension`` add to every unit of work what follows from it, in the same transaction.
+
+        What it raises undoes nothing: an incident is not refused because nobody can be paged.
+        """
+        self._extensions.append(extension)
+
+    def _extend(self, story: UnitOfWork) -> None:
+        for extension in self._extensions:
+            with suppress(WarroomError):
+                extension(story)
 
     def draft_update(self, incident_id: str, template: str) -> dict[str, str]:
         """The template's fields as they would be filled in now; what happened since the last update included."""
@@ -505,11 +531,16 @@ class WarRoom:
         self.transact_team(lambda team, context: entries)
 
     def transact_team(
-        self, decided: Callable[[TeamState, CommandContext], Sequence[NewEntry]], *, by: str | None = None
+        self,
+        decided: Callable[[TeamState, CommandContext], Sequence[NewEntry]],
+        *,
+        by: str | None = None,
+        items: Sequence[OutboxItem] = (),
     ) -> None:
         """Append what ``decided`` returns to the team's stream, in one transaction; nothing if that is nothing.
 
-        It is called again where another process wrote first. ``by`` as for ``execute``.
+        It is called again where another process wrote first. ``by`` as for ``execute``. ``items`` are sent because
+        of the first entry.
         """
         with self._write_lock:
             for turn in range(RETRIES):
@@ -519,7 +550,8 @@ class WarRoom:
                     return
                 events, ids = [entry.event for entry in entries], [entry.id for entry in entries]
                 try:
-                    self.journal.append(TEAM, team.version, events, at=context.now, by=context.by, ids=ids)
+                    sent = [(0, item) for item in items]
+                    self.journal.append(TEAM, team.version, events, sent, at=context.now, by=context.by, ids=ids)
                     break
                 except Conflict:
                     if turn == RETRIES - 1:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
+from warroom.config.rota import Rota
 from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.alerting import AlertGroup, group_alerts
 from warroom.incident.delivery import Delivery
@@ -93,6 +94,8 @@ class HomeSnapshot:
     on_call: str
     stuck: tuple[Delivery, ...]
     at: datetime
+    rota: Rota | None = None
+    """Who is on call when."""
     alerts: tuple[AlertGroup, ...] = ()
     """The waiting alerts, those that fire first."""
 
@@ -116,6 +119,6 @@ def incident_brief(snapshot: IncidentSnapshot, now: datetime, zone: tzinfo) -> B
 
 def home_snapshot(room: WarRoom) -> HomeSnapshot:
     """What the home screen shows, as it is now."""
-    team, now = room.team(), room.clock()
+    team, now, rota = room.team(), room.clock(), room.rota()
     alerts = tuple(group_alerts(team, room.source_reports(), now))
-    return HomeSnapshot(tuple(room.summaries()), team, room.on_call(), tuple(room.stuck()), now, alerts)
+    return HomeSnapshot(tuple(room.summaries()), team, rota.person(now), tuple(room.stuck()), now, rota, alerts)
