@@ -88,6 +88,10 @@ class AppContext:
         self.environ = environ
         diagnostics.keep_log(places.data)
         self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat, measures=self.measure)
+        if settings.paging:
+            from warroom.room.escalation import follow  # not for who pages nobody
+
+            self.room.extend(functools.partial(follow, self.room))
 
     @property
     def theme(self) -> str:
@@ -172,7 +176,23 @@ class AppContext:
             from warroom.room.probe_watch import ProbeWatch
 
             jobs.append(ProbeWatch(self.room, self.probe, self.jobs.health))
+        jobs += self._on_call_jobs()
         return tuple(jobs)
+
+    def _on_call_jobs(self) -> list[Job]:
+        """The jobs that page, tell of handovers and follow a paging service's schedule."""
+        table, jobs = self.settings.on_call, list[Job]()
+        if self.settings.escalation:
+            from warroom.room.escalation import escalation_job
+
+            jobs.append(escalation_job(self.room))
+        if table:
+            from warroom.room.rota_watch import ScheduleWatch, rota_job
+
+            jobs.append(rota_job(self.room))
+            if table.schedule:
+                jobs.append(ScheduleWatch(self.room, table.schedule, functools.partial(self.integration, "page")))
+        return jobs
 
     def alert_source(self, name: str) -> GuardedAlerts:
         """The alert source of that name, its secrets looked up now. Opens no connection.
@@ -404,7 +424,7 @@ def check_playbook(settings: Settings, playbook: Playbook) -> None:
 
 
 def check_severities(places: AppPaths, settings: Settings, playbook: Playbook) -> None:
-    """Raise ``SettingsError`` with the place of each severity and role in the settings that the playbook has not."""
+    """Raise ``SettingsError`` with the place of each severity and role that the playbook has not."""
     known = [severity.id for severity in playbook.severities]
     mistakes = [
         toml.Mistake(
@@ -434,11 +454,11 @@ def escalation_mistakes(settings: Settings, playbook: Playbook) -> list[toml.Mis
             found.append(toml.Mistake(path, wrong, toml.allowed(severities, severity)))
     known = [*WHO, *(role.id for role in playbook.roles), *(person.name for person in settings.team.people)]
     for number, step in enumerate(table.steps):
-        for place, who in enumerate(step.page):
-            if who not in known:
-                wrong = f'"{who}" is nobody: no person and no role'
+        for place, name in enumerate(step.page):
+            if name not in known:
+                wrong = f'"{name}" is nobody: no person and no role'
                 found.append(
-                    toml.Mistake(("escalation", "steps", number, "page", place), wrong, toml.allowed(known, who))
+                    toml.Mistake(("escalation", "steps", number, "page", place), wrong, toml.allowed(known, name))
                 )
     return found
 

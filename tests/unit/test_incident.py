@@ -71,7 +71,7 @@ events: st.SearchStrategy[Event] = st.one_of(
                     "destinations": st.lists(words, max_size=2).map(tuple),
                     "words": words,
                     "title": words,
-                    **dict.fromkeys(("person", "other", "before"), words),
+                    **dict.fromkeys(("person", "other"), words),
                     "who": words,
                     "name": words,
                     "via": words,

@@ -28,8 +28,8 @@ from warroom.config import manual, paths, secrets, state
 from warroom.config.loading import load, load_playbook, who
 from warroom.config.manual import commented_toml
 from warroom.config.paths import AppPaths, shipped
-from warroom.config.secrets import Secret, resolve, resolve_options
 from warroom.config.rota import Rota
+from warroom.config.secrets import Secret, resolve, resolve_options
 from warroom.config.settings import Destination, LogCommand, Redaction, Settings
 from warroom.config.state import choose_theme, chosen_theme
 from warroom.errors import SettingsError

@@ -132,7 +132,7 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
 
 
 def _on_call_contradictions(settings: Settings, people: Sequence[str]) -> Iterator[toml.Mistake]:
-    """Names of [on_call] and [escalation] that the other tables do not have. Roles are known to the playbook only."""
+    """Names in [on_call] and [escalation] that no other table has. Roles are known to the playbook only."""
     paging = list(settings.paging)
     add = toml.allowed(paging, "") if paging else "Add [paging.NAME]; see warroom help integrations."
     table = settings.on_call

@@ -78,8 +78,8 @@ class Team(Table):
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
     """IANA name of the zone times are shown in. Stored times are always UTC."""
     video: Link | Text = ""
-    """The address of the team's video call: in the topic of each incident's channel and one key away in the console.
-    Privacy mode hides a passcode in it."""
+    """The address of the team's video call: in the topic of each incident's channel, and one key away in the
+    console. Privacy mode hides a passcode in it."""
     people: tuple[Person, ...] = ()
     """Everybody who may take part."""
 

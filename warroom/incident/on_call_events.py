@@ -10,8 +10,8 @@ from warroom.incident.event_base import EventBase, Moment
 class TurnsSwapped(EventBase):
     """Two people swapped turns of the rotation (team stream).
 
-    ``turn`` and ``other_turn`` are when these turns begin. A swap of turns that a changed rotation no longer has, or
-    that somebody else holds by now, has no effect.
+    ``turn`` and ``other_turn`` are when these turns begin. A swap of turns that a changed rotation no longer has,
+    or that somebody else holds by now, has no effect.
     """
 
     kind: Literal["turns_swapped"] = "turns_swapped"

@@ -313,8 +313,14 @@ def impact_line(incident: Incident) -> str:
     return f"{'Impact was' if incident.impact_ended else 'Impact'}: {incident.impact}"
 
 
-def channel_topic(incident: Incident) -> str:
-    """Return one line about the incident for the topic of its channel."""
+def channel_topic(incident: Incident, video: str = "") -> str:
+    """Return one line about the incident for the topic of its channel, with the address of the ``video`` call."""
+    topic = _topic(incident)
+    # The address goes first: services cut a long topic at its end.
+    return f"{video} · {topic}" if video else topic
+
+
+def _topic(incident: Incident) -> str:
     severity = incident.severity.capitalize()
     if not incident.impact_ended:
         return f"{severity} · {incident.service} · {incident.impact}"

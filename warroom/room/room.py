@@ -216,7 +216,7 @@ class WarRoom:
         return self._rota
 
     def on_call(self) -> str:
-        """Who is on call now, or "". By the rota as it was last read, so that a screen does not wait for the disk."""
+        """Who is on call now, or "", by the rota as it was last read: a screen does not wait for the disk."""
         return (self._rota or self.rota()).person(self.clock())
 
     def people(self) -> list[str]:

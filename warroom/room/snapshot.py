@@ -18,6 +18,7 @@ from warroom.incident.summary import Summary
 from warroom.incident.team import TeamState
 from warroom.incident.timing import format_duration
 from warroom.reports.brief import Brief, brief
+from warroom.room.escalation import EscalationState, escalation_state
 from warroom.room.room import WarRoom
 
 AFTER_FIX = timedelta(minutes=15)
@@ -36,6 +37,9 @@ class IncidentSnapshot:
 
     others: tuple[Presence, ...] = ()
     """Who else has the incident open."""
+
+    escalation: EscalationState | None = None
+    """Who is paged next; None where nobody will be."""
 
     def next_steps(self, now: datetime, spike: float | None = None) -> Sequence[NextStep]:
         """What to do at ``now``, the most urgent first. ``spike``: see ``advice.next_steps``."""
@@ -96,18 +100,23 @@ class HomeSnapshot:
     at: datetime
     rota: Rota | None = None
     """Who is on call when."""
+    escalations: tuple[EscalationState, ...] = ()
+    """Of the open incidents that nobody has acknowledged."""
     alerts: tuple[AlertGroup, ...] = ()
     """The waiting alerts, those that fire first."""
 
 
 def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
     """One incident as it is now, with what a console measured last. Errors as ``WarRoom.incident``."""
+    room.rota()  # brings what ``on_call`` answers up to date
+    incident = room.incident(incident_id)
     return IncidentSnapshot(
-        room.incident(incident_id),
+        incident,
         tuple(room.deliveries(incident_id)),
         room.playbook,
         room.observation(incident_id),
         room.others(incident_id),
+        escalation_state(room, incident),
     )
 
 
@@ -120,5 +129,15 @@ def incident_brief(snapshot: IncidentSnapshot, now: datetime, zone: tzinfo) -> B
 def home_snapshot(room: WarRoom) -> HomeSnapshot:
     """What the home screen shows, as it is now."""
     team, now, rota = room.team(), room.clock(), room.rota()
+    summaries = tuple(room.summaries())
     alerts = tuple(group_alerts(team, room.source_reports(), now))
-    return HomeSnapshot(tuple(room.summaries()), team, rota.person(now), tuple(room.stuck()), now, rota, alerts)
+    return HomeSnapshot(
+        summaries, team, rota.person(now), tuple(room.stuck()), now, rota, _escalations(room, summaries), alerts
+    )
+
+
+def _escalations(room: WarRoom, summaries: Iterable[Summary]) -> tuple[EscalationState, ...]:
+    if room.settings.escalation is None:
+        return ()
+    waiting = (room.incident(row.id) for row in summaries if row.open and "acknowledged" not in row.milestones)
+    return tuple(state for one in waiting if (state := escalation_state(room, one)))
