@@ -54,6 +54,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.identity import short_id
+from warroom.incident.on_call_events import OnCallHandover
 from warroom.incident.requests import RequestAccepted, RequestMade
 
 
@@ -597,6 +598,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     UnknownEvent: _row_only,
     ChatMessage: _row_only,
     PostRerouted: _row_only,
+    OnCallHandover: _row_only,
     RequestMade: _row_only,
     RequestAccepted: _row_only,
     ReadinessConfirmed: _row_only,

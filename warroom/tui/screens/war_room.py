@@ -239,6 +239,8 @@ class WarRoomScreen(PaneScreen, IncidentActions):
             now,
             zone,
             read_only=bool(self.context.room.read_only),
+            unpaged=bool(snapshot.escalation and snapshot.escalation.problem(now)),
+            video=self.context.room.settings.team.video,
         )
         tiled = self.has_class("-tiled")
         elapsed = block_text.duration(timing.elapsed(incident, now))
