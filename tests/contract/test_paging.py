@@ -102,14 +102,14 @@ async def test_who_is_on_call_is_read_page_by_page() -> None:
         assert request.headers["authorization"] == f"Token token={TOKEN}"
         assert request.url.params["schedule_ids[]"] == "PSCHED"
         first = request.url.params["offset"] == "0"
-        found = [entry("ann", 8)] if first else [entry("ben", 16), entry("ann", 8)]
+        found = [entry("ann", 4)] if first else [entry("ben", 12), entry("ann", 4)]
         return httpx.Response(200, json={"oncalls": found, "limit": 100, "offset": 0, "more": first, "total": None})
 
     service = pagerduty(reply, "pagerduty", schedule="PSCHED", api_token=SecretStr(TOKEN))
     shifts = await service.shifts(AT, AT + timedelta(days=1))
     assert [(one.person, one.begins.hour, one.ends and one.ends.hour) for one in shifts] == [
-        ("ann@example.com", 8, 16),
-        ("ben@example.com", 16, 0),
+        ("ann@example.com", 4, 12),
+        ("ben@example.com", 12, 20),
     ]
     assert not hasattr(pagerduty(reply), "shifts"), "without a schedule it does not claim to know"
 
