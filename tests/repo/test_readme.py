@@ -220,6 +220,9 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
     settings = load(file, environ)
     places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
     assert settings.destinations or settings.paging or settings.team.people or settings.alerts or settings.probes
+    wiring.check_severities(places, settings, load_playbook(settings))
+    for service in settings.paging.values():
+        wiring.make_integration("page", service, places, environ)
     for destination in settings.destinations.values():
         assert isinstance(wiring.make_chat(destination, places, environ), Chat)
     for source in settings.alerts.values():
