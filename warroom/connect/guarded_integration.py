@@ -69,7 +69,17 @@ class GuardedIntegration:
         """See ``OnCallSchedule``. ``Refusal`` where the service cannot say."""
         method = self._method("shifts")
         found = await self._guard.run(lambda: method(since, until), list, tuple, sends=False)
-        return [Shift(self._guard.mask.line(str(one[0]), 200), one[1], one[2]) for one in found[:MOST]]
+        return [shift for one in found[:MOST] if (shift := self._shift(one))]
+
+    def _shift(self, given: Any) -> Shift | None:
+        """The shift with a name without secrets; None for anything that is none, or has no times with a zone."""
+        if not isinstance(given, tuple) or len(given) != len(Shift._fields):
+            return None
+        person, begins, ends = given
+        zoned = [isinstance(one, datetime) and one.tzinfo is not None for one in (begins, ends)]
+        if not zoned[0] or not (zoned[1] or ends is None):
+            return None
+        return Shift(self._guard.mask.line(str(person), 200), begins, ends)
 
     async def check(self) -> str:
         """The service's line for ``doctor``, without secrets."""

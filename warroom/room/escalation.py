@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from warroom.config.escalation import EVERYONE, NEXT, ON_CALL, EscalationStep
 from warroom.errors import NotFound, Refusal
 from warroom.incident.events import Acknowledged, Resolved
+from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
 from warroom.incident.requests import Page
 from warroom.incident.timing import format_duration
@@ -145,11 +146,13 @@ def add_due_steps(room: WarRoom, story: UnitOfWork) -> None:
     since = counted_from(room, incident)
     if table is None or since is None:
         return
-    services = takers(room, incident, "page")
+    services, asked = takers(room, incident, "page"), set(_asked(room, incident))
     for number, step in enumerate(table.steps):
         late = now - (since + step.after)
         if late < timedelta(0):
             return
+        if number in asked:
+            continue
         why = f"nobody acknowledged within {format_duration(step.after)}" if step.after else "declared"
         if late >= LATE:
             why += f"; {format_duration(late)} late"
@@ -218,8 +221,6 @@ def _through(step: EscalationStep, services: Sequence[str]) -> list[str]:
 
 def _asked(room: WarRoom, incident: Incident) -> Iterable[int]:
     """The numbers of the steps that have been asked for."""
-    from warroom.incident.identity import outside_id
-
     table = room.settings.escalation
     for number in range(len(table.steps) if table else 0):
         ids = (
@@ -237,8 +238,8 @@ def _tell_paged(room: WarRoom, story: UnitOfWork, change: str, what: str) -> Non
         request = delivery.item.request
         if isinstance(request, Page) and request.change == "trigger":
             paged.setdefault(delivery.destination, []).extend(request.people)
-    for index, item in story.items:
-        if isinstance(item.request, Page) and item.request.change == "trigger" and index >= 0:
+    for _, item in story.items:
+        if isinstance(item.request, Page) and item.request.change == "trigger":
             paged.setdefault(item.destination, []).extend(item.request.people)
     at = story.incident.milestones["resolved" if change == "resolve" else "acknowledged"]
     for service, people in paged.items():
