@@ -181,7 +181,8 @@ class AppContext:
 
     def _on_call_jobs(self) -> list[Job]:
         """The jobs that page, tell of handovers and follow a paging service's schedule."""
-        table, jobs = self.settings.on_call, list[Job]()
+        table = self.settings.on_call
+        jobs: list[Job] = []
         if self.settings.escalation:
             from warroom.room.escalation import escalation_job
 

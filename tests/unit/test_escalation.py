@@ -255,3 +255,19 @@ async def test_a_schedule_is_asked_by_one_console_and_its_last_answer_is_kept(wa
     assert rota.person(watch.clock()) == "Alice"
     assert rota.doubt(watch.clock()) == "as pager said 1 h ago: PagerDuty cannot be reached"
     assert ScheduleReport.from_json(room.journal.observation(schedule_key("pager"))).asked_at == watch.clock()
+
+
+def test_a_console_runs_what_the_settings_of_on_call_ask_for(tmp_path: Path) -> None:
+    from harness.fakes import START
+
+    from warroom.bootstrap import open_context
+
+    (tmp_path / "settings.toml").write_text(
+        '[on_call]\nschedule = "pager"\n[escalation]\nsteps = [{ after = "0m", page = ["on-call"] }]\n'
+        '[paging.pager]\nbackend = "http"\nurl = "http://127.0.0.1:9"\ntrigger = { path = "/page" }\n'
+    )
+    environ = {"HOME": str(tmp_path), "WARROOM_AS": "Ada"}
+    with open_context(tmp_path / "settings.toml", tmp_path, environ=environ, clock=lambda: START) as context:
+        assert [job.name for job in context.background_jobs()] == ["outbox", "escalation", "on call", "schedule"]
+        incident = context.room.declare(Declare("checkout", "No orders")).incident.id
+        assert [one.destination for one in context.room.deliveries(incident) if one.item.request] == ["pager"]

@@ -54,7 +54,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.identity import short_id
-from warroom.incident.on_call_events import OnCallHandover
+from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.requests import RequestAccepted, RequestMade
 
 
@@ -598,6 +598,8 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     UnknownEvent: _row_only,
     ChatMessage: _row_only,
     PostRerouted: _row_only,
+    TurnsSwapped: _row_only,
+    OnCallTaken: _row_only,
     OnCallHandover: _row_only,
     RequestMade: _row_only,
     RequestAccepted: _row_only,
