@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from warroom import diagnostics, toml
+from warroom.config.escalation import WHO
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
 from warroom.config.settings import (
@@ -100,6 +101,10 @@ class AppContext:
             from warroom.room.issue_tracking import close_finished
 
             self.room.consequences.append(functools.partial(close_finished, self.room))
+        if settings.paging:
+            from warroom.room.escalation import follow  # not for who pages nobody
+
+            self.room.consequences.append(functools.partial(follow, self.room))
 
     @property
     def theme(self) -> str:
@@ -207,7 +212,24 @@ class AppContext:
             from warroom.room.issue_tracking import issue_syncs
 
             jobs += issue_syncs(self.room, functools.partial(self.integration, "issue"))
+        jobs += self._on_call_jobs()
         return tuple(jobs)
+
+    def _on_call_jobs(self) -> list[Job]:
+        """The jobs that page, tell of handovers and follow a paging service's schedule."""
+        table = self.settings.on_call
+        jobs: list[Job] = []
+        if self.settings.escalation:
+            from warroom.room.escalation import escalation_job
+
+            jobs.append(escalation_job(self.room))
+        if table:
+            from warroom.room.rota_watch import ScheduleWatch, rota_job
+
+            jobs.append(rota_job(self.room))
+            if table.schedule:
+                jobs.append(ScheduleWatch(self.room, table.schedule, functools.partial(self.integration, "page")))
+        return jobs
 
     def alert_source(self, name: str) -> GuardedAlerts:
         """The alert source of that name, its secrets looked up now. Opens no connection.
@@ -519,7 +541,7 @@ def check_playbook(settings: Settings, playbook: Playbook) -> None:
 
 
 def check_severities(places: AppPaths, settings: Settings, playbook: Playbook) -> None:
-    """Raise ``SettingsError`` with the place of each severity an alert source names that the playbook has not."""
+    """Raise ``SettingsError`` with the place of each severity and role that the playbook has not."""
     known = [severity.id for severity in playbook.severities]
     mistakes = [
         toml.Mistake(
@@ -531,8 +553,31 @@ def check_severities(places: AppPaths, settings: Settings, playbook: Playbook) -
         for word, severity in source.severities.items()
         if severity not in known
     ]
+    mistakes += escalation_mistakes(settings, playbook)
     if mistakes:
         raise toml.refuse(mistakes, places.settings.read_text(encoding="utf-8"), shown(places.settings))
+
+
+def escalation_mistakes(settings: Settings, playbook: Playbook) -> list[toml.Mistake]:
+    """What is wrong with [escalation] by this playbook: severities it has not, and names that are nobody's."""
+    table, found = settings.escalation, []
+    if table is None:
+        return []
+    severities = [severity.id for severity in playbook.severities]
+    for number, severity in enumerate(table.severities):
+        if severity not in severities:
+            wrong = f'"{severity}" is no severity of the playbook'
+            path = ("escalation", "severities", number)
+            found.append(toml.Mistake(path, wrong, toml.allowed(severities, severity)))
+    known = [*WHO, *(role.id for role in playbook.roles), *(person.name for person in settings.team.people)]
+    for number, step in enumerate(table.steps):
+        for place, name in enumerate(step.page):
+            if name not in known:
+                wrong = f'"{name}" is nobody: no person and no role'
+                found.append(
+                    toml.Mistake(("escalation", "steps", number, "page", place), wrong, toml.allowed(known, name))
+                )
+    return found
 
 
 def make_chat(

@@ -127,8 +127,8 @@ async def test_silence_after_the_post_is_unconfirmed() -> None:
 
 def test_a_plugin_waits_longer_than_by_itself_unless_the_url_says_how_long() -> None:
     """Each time-out leaves a post that a person has to look for."""
-    assert backend("json://host")._service().request_timeout == (10, 20)
-    assert backend("json://host?rto=3&cto=2")._service().request_timeout == (2, 3)
+    assert backend("json://host")._sender.service().request_timeout == (10, 20)
+    assert backend("json://host?rto=3&cto=2")._sender.service().request_timeout == (2, 3)
 
 
 async def test_a_refused_connection_cannot_be_told_from_a_lost_answer() -> None:

@@ -296,6 +296,24 @@ def declared() -> str:
     return _table(("Backend", "Vendor", "Needed `names`", "Acknowledges", "Closes"), rows)
 
 
+PAGING = ("pagerduty", "http", "apprise")
+"""The paging services that come with warroom, in the order the manual tells them."""
+
+
+def integrations() -> str:
+    """What each backend of an integration promises, as its class says."""
+    from warroom.connect.plugins import PAGING as KIND
+    from warroom.connect.plugins import load
+
+    rows = []
+    for name in PAGING:
+        backend = load(KIND, name).build
+        stated = "dedupes" in backend.Options.model_fields
+        dedupes = "with `dedupes = true`" if stated else "yes" if backend.dedupes else "no"
+        rows.append(("paging", f"`{name}`", dedupes, "yes" if backend.reads_back else "no"))
+    return _table(("Table", "Backend", "A request made twice has its effect once", "Read back"), rows)
+
+
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "keys": ("keys", keys),
     "verbs": ("verbs", verbs),
@@ -304,6 +322,8 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "promises": ("destinations", promises),
     **{f"setup {name}": ("destinations", lambda name=name: setup(name)) for name in OURS[1:]},  # type: ignore[misc]
     "declared": ("alerts", declared),
+    "integrations": ("integrations", integrations),
+    **{f"paging {name}": ("integrations", lambda name=name: options(name, "warroom.paging")) for name in PAGING},  # type: ignore[misc]
     **{f"alerts {name}": ("alerts", lambda name=name: options(name, "warroom.alerts")) for name in SOURCES},  # type: ignore[misc]
     **{f"options {name}": ("destinations", lambda name=name: options(name)) for name in OURS},  # type: ignore[misc]
     **{f"probe {name}": ("probes", lambda name=name: options(name, "warroom.probes")) for name in PROBES},  # type: ignore[misc]

@@ -151,7 +151,7 @@ async def test_another_consoles_tick_shows(harness: AppHarness, tmp_path: Path, 
 
 
 async def run_screen_of_step_2(room: WarRoom) -> None:
-    await room.press("9", "space", "exclamation_mark")
+    await room.press("9", "space", "dollar_sign")
     assert isinstance(room.top, StepRunScreen), room.text
 
 
@@ -160,7 +160,7 @@ async def test_a_command_runs_by_a_second_key_and_its_output_is_evidence(harness
         await run_screen_of_step_2(room)
         assert "echo restarted $WARROOM_SERVICE" in room.text and "touch ran" in room.text
         assert "WARROOM_SERVICE=checkout-api" in room.text and "PATH, HOME, LANG" in room.text
-        await room.press("enter", "space", "exclamation_mark")
+        await room.press("enter", "space", "dollar_sign")
         assert isinstance(room.top, StepRunScreen)
         assert not room.events(StepRunStarted) and not (folder / "ran").exists(), "no other key runs it"
         await room.press("ctrl+s")
@@ -202,7 +202,7 @@ async def test_a_command_that_is_left_goes_on_can_be_seen_again_and_stopped(
         await until(room.pilot, lambda: "Running" in room.text and "restarted checkout-api" in room.text)
         await room.press("escape")
         assert "Alice runs it" in room.text
-        await room.press("exclamation_mark")
+        await room.press("dollar_sign")
         assert isinstance(room.top, StepRunScreen) and "Running" in room.text
         await room.press("x")
         await until(room.pilot, lambda: "stopped after" in room.text)
@@ -222,11 +222,11 @@ async def test_where_the_settings_run_nothing_the_key_says_so(harness: AppHarnes
     off = harness.settings.runbooks.model_copy(update={"run": False})
     harness.room.settings = harness.settings.model_copy(update={"runbooks": off})
     async with WarRoom(harness) as room:
-        await room.press("9", "space", "exclamation_mark")
+        await room.press("9", "space", "dollar_sign")
         assert "The settings run no commands" in toasts(room.pilot.app)[-1]
-        await room.press("end", "exclamation_mark")
+        await room.press("end", "dollar_sign")
         assert "has no command to run" in toasts(room.pilot.app)[-1]
-        await room.press("1", "exclamation_mark")
+        await room.press("1", "dollar_sign")
         assert "Put the cursor on a step of the runbook first (9)" in toasts(room.pilot.app)[-1]
 
 

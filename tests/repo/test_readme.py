@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from warroom import bootstrap as wiring
 from warroom.cli import manual
 from warroom.cli.main import cli
-from warroom.config.loading import load
+from warroom.config.loading import load, load_playbook
 from warroom.config.paths import AppPaths
 from warroom.config.settings import Destination
 from warroom.connect.guarded_alerts import GuardedAlerts
@@ -215,6 +215,12 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         "WARROOM_HOOK_SECRET": "not-a-real-one-but-long",
         "GITHUB_TOKEN": "not-a-real-one",
         "CONFLUENCE_TOKEN": "not-a-real-one",
+        "PAGERDUTY_ROUTING_KEY": "not-a-real-one",
+        "PAGERDUTY_API_TOKEN": "not-a-real-one",
+        "PAGERDUTY_KEY_OF_BOB": "not-a-real-one",
+        "OPSGENIE_AUTHORIZATION": "GenieKey not-a-real-one",
+        "APPRISE_ALICE": "json://localhost/alice",
+        "APPRISE_BOB": "json://localhost/bob",
     }
     settings = load(file, environ)
     places = AppPaths.find({"HOME": str(tmp_path)}, {"settings": str(file), "data": str(tmp_path)})
@@ -223,10 +229,12 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         or settings.team.people
         or settings.alerts
         or settings.services
+        or settings.paging
         or settings.probes
         or settings.runbooks.run
         or settings.reminders.model_fields_set
     )
+    wiring.check_severities(places, settings, load_playbook(settings))
     for destination in settings.destinations.values():
         assert isinstance(wiring.make_chat(destination, places, environ), Chat)
     for source in settings.alerts.values():
@@ -250,7 +258,7 @@ def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_block_of_settings_is_one_of_these() -> None:
-    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 14
+    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 18
 
 
 # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────

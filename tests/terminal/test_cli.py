@@ -223,11 +223,13 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     do("runbooks")
     do("probes")
     do("doctor")
+    assert "nobody" in do("oncall").err.lower()
+    do("contacts")
 
     told_by = {row["by"] for row in do("timeline", "--json").json}
     assert told_by == {"Bob", ""}
     elsewhere = {"open", "demo", "logs", "help", "redact", "reset-terminal", "delivery", "resend", "connect"}
-    elsewhere |= {"watch", "runbook"}
+    elsewhere |= {"watch", "runbook", "page"}
     assert VERBS - cli_harness.verbs == elsewhere, "a verb that no test runs"
 
 
@@ -1542,3 +1544,64 @@ def test_an_item_that_its_probe_speaks_for_or_against(probed: CliHarness, tmp_pa
     rows = probed.run_ok("timeline", "--json").json
     assert any("as the file says" in json.dumps(row, ensure_ascii=False) for row in rows), "kept"
     probed.run_ok("check", "journeys")
+
+
+# ── on call ───────────────────────────────────────────────────────────────────────────────────────────────
+
+PAGED = """
+[[team.people]]
+name = "Alice"
+phone = "+49 1"
+[[team.people]]
+name = "Bob"
+[on_call]
+rotation = ["Alice", "Bob"]
+starts = 2020-01-06
+every = "1d"
+[escalation]
+severities = ["low"]
+steps = [{ after = "0m", page = ["on-call"] }]
+[paging.pager]
+backend = "http"
+url = "http://127.0.0.1:9"
+trigger = { path = "/page" }
+"""
+
+
+def test_a_declaration_pages_and_status_says_what_became_of_the_escalation(tmp_path: Path) -> None:
+    harness = CliHarness(tmp_path, PAGED)
+    harness.run_ok("declare", "checkout", "down", "--severity", "low", "--no-wait")
+    timeline = harness.run_ok("timeline").out
+    assert "page Alice (declared) · pager" in timeline or "page Bob (declared) · pager" in timeline
+    harness.run_ok("page", "Bob", "--reason", "the rollback needs you", "--no-wait")
+    assert "page Bob (the rollback needs you) · pager" in harness.run_ok("timeline").out
+    assert harness.run("page", "Bob", "--through", "nothing", "--no-wait").status == 1
+
+
+def test_the_rota_is_shown_swapped_and_taken(tmp_path: Path) -> None:
+    harness = CliHarness(tmp_path, PAGED)
+    rows = harness.run_ok("oncall", "--json").json["shifts"]
+    first, second = rows[0]["person"], rows[1]["person"]
+    harness.run_ok("oncall", "take", second, "--until", "+1h")
+    assert harness.run_ok("oncall", "--json").json["on_call"] == second
+    assert first in harness.run_ok("oncall").out
+    assert harness.run("oncall", "swap", "Alice", "Bob").status == 2
+    people = harness.run_ok("contacts", "--json").json
+    assert {"Alice", "Bob"} == {one["name"] for one in people} and "+49 1" in str(people)
+
+
+@pytest.mark.parametrize(
+    ("table", "mistake"),
+    [
+        ('[escalation]\nsteps = [{ after = "5m", page = ["Zoe"] }]', '"Zoe" is nobody'),
+        ('[escalation]\nsteps = [{ after = "5 days", page = ["next"] }]', "must be a time"),
+        ('[escalation]\nseverities = ["huge"]\nsteps = [{ after = "5m", page = ["next"] }]', "no severity"),
+        ('[escalation]\nsteps = [{ after = "5m", page = ["next"], through = ["x"] }]', "not a paging service"),
+        ('[on_call]\nschedule = "other"', "not a paging service"),
+        ("[on_call]\nstarts = 2026-01-05", "needs rotation and starts"),
+    ],
+)
+def test_a_mistake_about_paging_is_told_with_its_place(tmp_path: Path, table: str, mistake: str) -> None:
+    pager = '[paging.pager]\nbackend = "http"\nurl = "http://127.0.0.1:9"\ntrigger = { path = "/page" }\n'
+    result = CliHarness(tmp_path, f"{table}\n{pager}").run("list")
+    assert result.status == 3 and mistake in result.err and "settings.toml:" in result.err

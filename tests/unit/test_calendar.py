@@ -29,6 +29,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 PLAYBOOK = load_playbook(Settings())
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 
+NUDGES = PLAYBOOK.nudges
+
 
 # A strict reader of RFC 5545
 
@@ -106,18 +108,18 @@ def test_a_meeting_is_proposed_on_a_weekday_in_working_hours(
     zone = ZoneInfo(name)
     now = resolved + later
     for meeting in ("post-mortem", "action review"):
-        at = proposed(meeting, resolved, now, zone)  # type: ignore[arg-type]
+        at = proposed(meeting, resolved, now, zone, NUDGES)  # type: ignore[arg-type]
         here = at.astimezone(zone)
         assert here.weekday() < 5 and 9 <= here.hour < 17 and at >= now + timedelta(hours=2)
-    assert proposed("post-mortem", resolved, now, zone) - now <= timedelta(days=4)
+    assert proposed("post-mortem", resolved, now, zone, NUDGES) - now <= timedelta(days=4)
 
 
 @given(moments)
 def test_the_meetings_keep_the_times_of_the_framework(resolved: datetime) -> None:
-    meeting = proposed("post-mortem", resolved, resolved, BERLIN)
+    meeting = proposed("post-mortem", resolved, resolved, BERLIN, NUDGES)
     weekend = any((resolved.astimezone(BERLIN) + timedelta(days=n)).weekday() >= 5 for n in range(3))
     assert weekend or meeting - resolved <= timedelta(hours=48)
-    review = proposed("action review", resolved, resolved, BERLIN)
+    review = proposed("action review", resolved, resolved, BERLIN, NUDGES)
     assert timedelta(days=4) < review - resolved <= timedelta(days=7)
 
 

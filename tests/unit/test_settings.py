@@ -28,6 +28,7 @@ from warroom.config import manual, paths, secrets, state
 from warroom.config.loading import load, load_playbook, who
 from warroom.config.manual import commented_toml
 from warroom.config.paths import AppPaths, shipped
+from warroom.config.rota import Rota
 from warroom.config.secrets import Secret, resolve, resolve_options
 from warroom.config.settings import Destination, LogCommand, Redaction, Settings
 from warroom.config.state import choose_theme, chosen_theme
@@ -91,7 +92,7 @@ def test_every_key_is_explained_in_the_file_init_writes(table: str, key: str) ->
     text = manual._manual()[table, key]
     problem = " ".join(line.removeprefix("# ") for line in commented_toml().splitlines())
     assert text.endswith(".") and " ".join(text.split()) in problem
-    assert key == "options" or re.search(rf"(?m)^#{key} = ", commented_toml())
+    assert key == "options" or re.search(rf"(?m)^#{key.rstrip('_')} = ", commented_toml())
 
 
 def test_the_file_init_writes_changes_nothing() -> None:
@@ -310,9 +311,11 @@ def test_turns_change_at_nine_local_time_all_year(at: datetime, name: str | None
 
 def test_who_is_next_and_when() -> None:
     settings = rota('starts = 2026-03-23\nevery = "1w"\nhandover = "10:30"')
-    assert settings.next_on_call(berlin(2026, 3, 1)) == ("Alice", berlin(2026, 3, 23, 10, 30))
-    assert settings.next_on_call(berlin(2026, 3, 24)) == ("Bob", berlin(2026, 3, 30, 10, 30))
-    assert Settings().next_on_call(berlin(2026, 3, 24)) is None
+    turns = Rota(settings.on_call, settings.team.zone)
+    first, second = turns.following(berlin(2026, 3, 1)), turns.following(berlin(2026, 3, 24))
+    assert first and first[:2] == ("Alice", berlin(2026, 3, 23, 10, 30))
+    assert second and second[:2] == ("Bob", berlin(2026, 3, 30, 10, 30))
+    assert Rota(None, settings.team.zone).following(berlin(2026, 3, 24)) is None
     assert Settings().person_on_call(berlin(2026, 3, 24)) is None
 
 
@@ -334,9 +337,9 @@ def test_a_start_may_say_its_time_and_zone(starts: str) -> None:
 )
 def test_turns_have_no_gap_and_no_overlap(at: datetime, hours: int, handover: str, zone: str) -> None:
     settings = rota(f'starts = 2026-02-01\nevery = "{hours}h"\nhandover = "{handover}"', zone)
-    following = settings.next_on_call(at)
+    following = Rota(settings.on_call, settings.team.zone).following(at)
     assert following is not None
-    name, begins = following
+    name, begins, _ = following
     assert begins > at
     assert settings.person_on_call(begins - timedelta(milliseconds=1)) == settings.person_on_call(at)
     # Where the clock skips an hour, a turn of an hour may be over before it begins.

@@ -130,7 +130,12 @@ def _team(settings: Settings) -> Iterator[Finding]:
         text += f"; no phone, e-mail or handle of {', '.join(missing)}"
     yield Finding("team", "look" if missing else "fine", text)
     now = settings.person_on_call(bootstrap.utc_now())
-    yield Finding("on call", "fine" if now else "look", now or "nobody: add [on_call]")
+    if settings.on_call and settings.on_call.schedule:
+        yield Finding(
+            "on call", "fine", f"by the schedule of {settings.on_call.schedule}; warroom oncall shows who"
+        )
+    else:
+        yield Finding("on call", "fine" if now else "look", now or "nobody: add [on_call]")
 
 
 def _playbook(settings: Settings) -> str:

@@ -113,6 +113,15 @@ FAMILIES = (
         },
     ),
     Family(
+        "on_call",
+        "On call",
+        {
+            "oncall": "Show who is on call now and next; swap two turns, or take the pager for a while.",
+            "contacts": "Show who to call and how: who is on call first, then who holds a role, then everyone.",
+            "page": "Page somebody to the incident: a name, a role, on-call, next or everyone.",
+        },
+    ),
+    Family(
         "connect",
         "Setup",
         {"connect": "Connect a chat service: ask the least, send a test message, write the settings."},

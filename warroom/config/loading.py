@@ -135,6 +135,30 @@ def _contradictions(settings: Settings) -> Iterator[toml.Mistake]:
         if name not in people:
             remedy = toml.allowed(people, name) if people else "Add each person there."
             yield toml.Mistake(("on_call", "rotation", number), f'"{name}" is not in [[team.people]]', remedy)
+    yield from _on_call_contradictions(settings, people)
+
+
+def _on_call_contradictions(settings: Settings, people: Sequence[str]) -> Iterator[toml.Mistake]:
+    """Names in [on_call] and [escalation] that no other table has. Roles are known to the playbook only."""
+    paging = list(settings.paging)
+    add = toml.allowed(paging, "") if paging else "Add [paging.NAME]; see warroom help integrations."
+    table = settings.on_call
+    for number, override in enumerate(table.overrides if table else ()):
+        if override.person not in people:
+            remedy = toml.allowed(people, override.person) if people else "Add each person there."
+            path = ("on_call", "overrides", number, "person")
+            yield toml.Mistake(path, f'"{override.person}" is not in [[team.people]]', remedy)
+    if table and table.schedule and table.schedule not in paging:
+        yield toml.Mistake(("on_call", "schedule"), f'"{table.schedule}" is not a paging service', add)
+    if settings.escalation and not paging:
+        yield toml.Mistake(("escalation",), "there is no paging service to page through", add, table=True)
+        return
+    for number, step in enumerate(settings.escalation.steps if settings.escalation else ()):
+        for place, service in enumerate(step.through):
+            if service not in paging:
+                wrong = f'"{service}" is not a paging service'
+                remedy = toml.allowed(paging, service)
+                yield toml.Mistake(("escalation", "steps", number, "through", place), wrong, remedy)
 
 
 def _wrong_links(settings: Settings, number: int, service: Service) -> Iterator[toml.Mistake]:

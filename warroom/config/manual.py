@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from warroom import toml
-from warroom.config import rota, settings
+from warroom.config import escalation, rota, settings
 from warroom.config.settings import Settings
 
 _EXAMPLE: dict[str, Any] = {
@@ -29,6 +29,7 @@ _EXAMPLE: dict[str, Any] = {
         "name": "Checkout",
         "company": "Example Ltd",
         "timezone": "Europe/Berlin",
+        "video": "https://meet.example.com/incident",
         "people": [
             {
                 "name": "Alice",
@@ -58,7 +59,21 @@ _EXAMPLE: dict[str, Any] = {
         },
         {"name": "payments"},
     ],
-    "on_call": {"rotation": ["Alice", "Bob"], "starts": date(2026, 1, 5), "every": "1w", "handover": "09:00"},
+    "on_call": {
+        "rotation": ["Alice", "Bob"],
+        "starts": date(2026, 1, 5),
+        "every": "1w",
+        "handover": "09:00",
+        "overrides": [{"person": "Bob", "from": date(2026, 12, 24), "until": date(2026, 12, 26)}],
+    },
+    "escalation": {
+        "severities": ["critical"],
+        "steps": [
+            {"after": "0m", "page": ["on-call"]},
+            {"after": "5m", "page": ["next"], "through": ["pagerduty"]},
+            {"after": "15m", "page": ["everyone"]},
+        ],
+    },
     "destinations": {
         "slack": {
             "backend": "slack",
@@ -135,7 +150,8 @@ def commented_toml() -> str:
                 given = {k: v for k, v in example.items() if k not in model.model_fields}
             else:
                 default = None if field.is_required() else field.default
-                given = {key: example.get(key, default)} if docs or key in example else {}
+                name = field.alias or key
+                given = {name: example.get(name, default)} if docs or name in example else {}
             if docs:
                 explain(manual[model.__name__, key])
             lines.extend(f"#{key} = {_toml_value(value)}" for key, value in given.items())
@@ -161,7 +177,9 @@ def commented_toml() -> str:
 def _manual() -> dict[tuple[str, str], str]:
     """The docstrings of the settings' tables and keys, by (class, key); the class's own under ""."""
     found: dict[tuple[str, str], str] = {}
-    source = inspect.getsource(settings) + inspect.getsource(rota).partition("import annotations")[2]
+    source = inspect.getsource(settings)
+    for module in (rota, escalation):
+        source += inspect.getsource(module).partition("import annotations")[2]
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef):
             found[node.name, ""] = ast.get_docstring(node) or ""

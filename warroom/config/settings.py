@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from warroom import toml
+from warroom.config.escalation import Escalation
 from warroom.config.fields import Key, Link, Name, Table, Text, not_empty, one_line
-from warroom.config.rota import OnCall
+from warroom.config.rota import OnCall, Rota
 from warroom.incident.delivery import Audience
 from warroom.incident.requests import RequestKind
 
@@ -77,6 +78,9 @@ class Team(Table):
     """The name customers know you by; signs the texts written for them."""
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
     """IANA name of the zone times are shown in. Stored times are always UTC."""
+    video: Link | Text = ""
+    """The address of the team's video call: in the topic of each incident's channel, and one key away in the
+    console. Privacy mode hides a passcode in it."""
     people: tuple[Person, ...] = ()
     """Everybody who may take part."""
 
@@ -414,6 +418,7 @@ class Settings(Table):
     team: Team = Field(default_factory=Team)
     services: tuple[Service, ...] = ()
     on_call: OnCall | None = None
+    escalation: Escalation | None = None
     destinations: dict[Key, Destination] = Field(default_factory=dict)
     alerts: dict[Key, AlertSourceSettings] = Field(default_factory=dict)
     probes: dict[Key, ProbeSettings] = Field(default_factory=dict)
@@ -456,15 +461,6 @@ class Settings(Table):
         )
 
     def person_on_call(self, at: datetime) -> str | None:
-        """Who is on call at ``at`` (any zone); None without a rotation, or before its first turn."""
-        if not self.on_call:
-            return None
-        turn, _ = self.on_call.turn(at, self.team.zone)
-        return self.on_call.rotation[turn % len(self.on_call.rotation)] if turn >= 0 else None
-
-    def next_on_call(self, at: datetime) -> tuple[str, datetime] | None:
-        """Who takes over next after ``at``, and when (UTC); None without a rotation."""
-        if not self.on_call:
-            return None
-        turn, begins = self.on_call.turn(at, self.team.zone)
-        return self.on_call.rotation[(turn + 1) % len(self.on_call.rotation)], begins
+        """Who is on call at ``at`` (any zone) by the settings alone; None if nobody is. ``WarRoom.rota`` also knows
+        of swaps."""
+        return Rota(self.on_call, self.team.zone).person(at) or None

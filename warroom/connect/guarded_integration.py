@@ -7,6 +7,7 @@ from datetime import datetime
 from types import NoneType
 from typing import Any
 
+from warroom.config.rota import Shift
 from warroom.connect.guard import Guard
 from warroom.connect.plugins import describe, is_ending
 from warroom.connect.ports import Integration
@@ -43,9 +44,10 @@ class GuardedIntegration:
         """Whether the service has this method of another port, such as "states"."""
         return callable(getattr(self.service, method, None))
 
-    async def send(self, request: Any, key: str) -> Receipt:
+    async def send(self, request: Any, key: str) -> Receipt | None:
         """As the service does it, the receipt bounded and without secrets."""
-        return self._guard.receipt(await self._guard.run(lambda: self.service.send(request, key), Receipt))
+        done = await self._guard.run(lambda: self.service.send(request, key), Receipt, NoneType)
+        return self._guard.receipt(done) if done else None
 
     async def find(self, request: Any, key: str) -> Receipt | None:
         """As the service finds it, the receipt bounded and without secrets."""
@@ -63,11 +65,21 @@ class GuardedIntegration:
         method = self._method("result")
         return self._guard.mask.line(await self._guard.run(lambda: method(request, receipt), str, sends=False), 40)
 
-    async def on_call(self, at: datetime) -> tuple[str, ...]:
+    async def shifts(self, since: datetime, until: datetime) -> list[Shift]:
         """See ``OnCallSchedule``. ``Refusal`` where the service cannot say."""
-        method = self._method("on_call")
-        found = await self._guard.run(lambda: method(at), list, tuple, sends=False)
-        return tuple(self._guard.mask.line(str(one), 200) for one in found[:MOST])
+        method = self._method("shifts")
+        found = await self._guard.run(lambda: method(since, until), list, tuple, sends=False)
+        return [shift for one in found[:MOST] if (shift := self._shift(one))]
+
+    def _shift(self, given: Any) -> Shift | None:
+        """The shift with a name without secrets; None for anything that is none, or has no times with a zone."""
+        if not isinstance(given, tuple) or len(given) != len(Shift._fields):
+            return None
+        person, begins, ends = given
+        zoned = [isinstance(one, datetime) and one.tzinfo is not None for one in (begins, ends)]
+        if not zoned[0] or not (zoned[1] or ends is None):
+            return None
+        return Shift(self._guard.mask.line(str(person), 200), begins, ends)
 
     async def check(self) -> str:
         """The service's line for ``doctor``, without secrets."""

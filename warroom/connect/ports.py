@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
+from warroom.config.rota import Shift
 from warroom.incident.alerting import Firing, Notice
 from warroom.incident.delivery import Channel, Message, Opening, Receipt
 from warroom.incident.incoming import Incoming
@@ -340,8 +341,11 @@ class Integration(Protocol[R]):
     reads_back: bool
     """True if ``find`` can determine whether a request has had its effect."""
 
-    async def send(self, request: R, key: str) -> Receipt:
-        """Have the request done there. The receipt is what the service calls the result, and its address."""
+    async def send(self, request: R, key: str) -> Receipt | None:
+        """Have the request done there. The receipt is what the service calls the result, and its address.
+
+        None where the service knows nothing of the kind, so that nothing was done and nothing is to be recorded.
+        """
         ...
 
     async def find(self, request: R, key: str) -> Receipt | None:
@@ -376,6 +380,7 @@ class WorkflowRunner(Integration[WorkflowRun], Protocol):
 class OnCallSchedule(Protocol):
     """A paging service that knows who is on call."""
 
-    async def on_call(self, at: datetime) -> Sequence[str]:
-        """E-mail addresses or names of those who are on call at ``at`` (UTC), the first to be called first."""
+    async def shifts(self, since: datetime, until: datetime) -> Sequence[Shift]:
+        """Who is on call from ``since`` to ``until`` (UTC), by e-mail address or name; where several are at once,
+        the first to be called comes first."""
         ...

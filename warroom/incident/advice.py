@@ -10,6 +10,7 @@ from warroom.incident import timing
 from warroom.incident.commands import close_blockers, resolve_blockers
 from warroom.incident.delivery import Audience, Delivery, DeliveryState, resendable
 from warroom.incident.incident import Incident
+from warroom.incident.on_call_events import OnCallHandover
 from warroom.incident.playbook import Item, Playbook
 from warroom.incident.timing import Urgency
 
@@ -105,6 +106,7 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
         if held.offered_to:
             words = f"{held.offered_to}: take over as {held.title.lower()}?"
             yield NextStep("accept", held.role, words, "soon")
+    yield from _new_on_call(incident)
     for task in incident.open_tasks:
         if task.until <= now:
             yield NextStep("finish_task", task.id, f"{task.who}'s time is up: {task.words}", "soon")
@@ -148,6 +150,18 @@ def _severity_in_doubt(incident: Incident, playbook: Playbook, now: datetime) ->
     return SEVERITY_ITEM not in incident.ticks and any(
         item.id == SEVERITY_ITEM for phase in playbook.phases for item in playbook.checklists[phase.checklist].items
     )
+
+
+def _new_on_call(incident: Incident) -> Iterator[NextStep]:
+    """Whoever was on call leads still, and somebody else's turn has begun."""
+    held = incident.roles.get("incident_commander")
+    if held is None or held.offered_to:
+        return
+    told = (row.entry.event for row in reversed(incident.rows))
+    last = next((event for event in told if isinstance(event, OnCallHandover)), None)
+    if last and last.before == held.person and last.person != held.person:
+        words = f"{last.person} is on call now: hand over?"
+        yield NextStep("hand_over", "incident_commander", words, "soon")
 
 
 def _long_command(incident: Incident, now: datetime, prompt_min: int, insist_min: int) -> Iterator[NextStep]:

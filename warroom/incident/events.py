@@ -20,6 +20,7 @@ from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
 from warroom.incident.meeting_events import MeetingScheduled
+from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.readings import Measured
 from warroom.incident.reminder_events import ReminderPosted
 from warroom.incident.requests import RequestAccepted, RequestMade
@@ -618,7 +619,10 @@ KnownEvent = Annotated[
     | SectionWritten
     | MeetingScheduled
     | AlertTaken
-    | ReadinessConfirmed,
+    | ReadinessConfirmed
+    | TurnsSwapped
+    | OnCallTaken
+    | OnCallHandover,
     Field(discriminator="kind"),
 ]
 

@@ -58,6 +58,7 @@ from warroom.incident.events import (
 )
 from warroom.incident.identity import short_id
 from warroom.incident.meeting_events import MeetingScheduled
+from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.reminder_events import ReminderPosted
 from warroom.incident.requests import RequestAccepted, RequestMade
 from warroom.incident.runbook_events import (
@@ -628,6 +629,9 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     UnknownEvent: _row_only,
     ChatMessage: _row_only,
     PostRerouted: _row_only,
+    TurnsSwapped: _row_only,
+    OnCallTaken: _row_only,
+    OnCallHandover: _row_only,
     RequestMade: _row_only,
     RequestAccepted: _row_only,
     MeetingScheduled: _row_only,

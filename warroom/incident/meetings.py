@@ -13,12 +13,10 @@ from warroom.incident.events import Event, NewEntry
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
 from warroom.incident.meeting_events import Meeting, MeetingScheduled
+from warroom.incident.playbook import Nudges
 
 MINUTES: dict[Meeting, int] = {"post-mortem": 60, "action review": 30}
 """How long each meeting is by default."""
-
-REVIEW_DAYS = 7
-"""The framework reviews the action items within a week."""
 
 _SLOTS = (time(10), time(14))
 """When a meeting may begin, in the team's zone."""
@@ -42,15 +40,16 @@ def times_scheduled(incident: Incident, meeting: Meeting) -> int:
     return sum(isinstance(event, MeetingScheduled) and event.meeting == meeting for event in events)
 
 
-def proposed(meeting: Meeting, resolved: datetime, now: datetime, zone: tzinfo) -> datetime:
+def proposed(meeting: Meeting, resolved: datetime, now: datetime, zone: tzinfo, limits: Nudges) -> datetime:
     """When a meeting should be, UTC: on a weekday, in working hours of ``zone``.
 
     The post-mortem meeting takes the first slot after the resolution, the review of action items the last one
-    within a week of it; once that has passed, the first one from ``now`` on.
+    within the ``actions_review_days`` of the playbook; once that has passed, the first one from ``now`` on.
     """
     earliest = max(resolved, now) + _NOTICE
     if meeting == "action review":
-        last = [slot for slot in _slots(resolved, REVIEW_DAYS, zone) if slot <= resolved + timedelta(REVIEW_DAYS)]
+        days = limits.actions_review_days
+        last = [slot for slot in _slots(resolved, days, zone) if slot <= resolved + timedelta(days)]
         if last and last[-1] >= earliest:
             return last[-1]
     return next(slot for slot in _slots(earliest, 5, zone) if slot >= earliest)

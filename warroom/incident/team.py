@@ -1,4 +1,4 @@
-"""The team's own stream, folded: alerts, and when each readiness item was last confirmed."""
+"""The team's own stream, folded: alerts, who swapped turns, and when each readiness item was last confirmed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from warroom.errors import NotFound
 from warroom.incident.alert_events import AlertSilenced
 from warroom.incident.events import AlertCleared, AlertReceived, AlertTaken, Entry, ReadinessConfirmed
 from warroom.incident.identity import short_id
+from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 
 CLEARED_SHOWN = timedelta(minutes=15)
 """How long a waiting alert that has cleared is still shown: people who saw it should see what became of it."""
@@ -54,7 +55,8 @@ class TeamState:
     """The team's stream, folded. ``ready`` is when each preparation or improvement item was last confirmed.
 
     ``alerts`` are those waiting; ``tracked`` are those with a fingerprint that have not cleared; ``received`` is
-    the entries of all there were.
+    the entries of all there were. ``on_call`` is what was swapped and taken, ``handovers`` the entries of the
+    handovers that were told, both in order.
     """
 
     version: int = 0
@@ -62,6 +64,8 @@ class TeamState:
     ready: dict[str, datetime] = field(default_factory=dict)
     received: frozenset[UUID] = frozenset()
     tracked: dict[UUID, TrackedAlert] = field(default_factory=dict)
+    on_call: tuple[TurnsSwapped | OnCallTaken, ...] = ()
+    handovers: tuple[UUID, ...] = ()
 
     def shown(self, now: datetime) -> dict[UUID, Alert]:
         """Return the waiting alerts to show at ``now``: one that has cleared goes after ``CLEARED_SHOWN``."""
@@ -107,6 +111,7 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
     start = base or TeamState()
     version, alerts, ready, received = start.version, dict(start.alerts), dict(start.ready), set(start.received)
     tracked = dict(start.tracked)
+    on_call, handovers = list(start.on_call), list(start.handovers)
     for entry in entries:
         version, event = entry.seq, entry.event
         if isinstance(event, AlertReceived) and entry.id not in received:
@@ -126,8 +131,12 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
             alerts[event.alert] = replace(alerts[event.alert], silenced_until=event.until)
         elif isinstance(event, ReadinessConfirmed):
             ready[event.item] = entry.at
+        elif isinstance(event, TurnsSwapped | OnCallTaken):
+            on_call.append(event)
+        elif isinstance(event, OnCallHandover):
+            handovers.append(entry.id)
     alerts = _without_old(alerts, entry.at) if version > start.version else alerts
-    return TeamState(version, alerts, ready, frozenset(received), tracked)
+    return TeamState(version, alerts, ready, frozenset(received), tracked, tuple(on_call), tuple(handovers))
 
 
 def _without_old(alerts: dict[UUID, Alert], now: datetime) -> dict[UUID, Alert]:

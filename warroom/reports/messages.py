@@ -218,7 +218,11 @@ def _next_steps(incident: Incident, playbook: Playbook, now: datetime, zone: tzi
     yield f"Post-mortem within {playbook.nudges.postmortem_hours} hours"
     if not incident.open:
         known = scheduled(incident).get("post-mortem")
-        at = known.at if known else proposed("post-mortem", incident.milestones["resolved"], now, zone)
+        at = (
+            known.at
+            if known
+            else proposed("post-mortem", incident.milestones["resolved"], now, zone, playbook.nudges)
+        )
         yield f"Post-mortem meeting{'' if known else ', proposed'}: {at.astimezone(zone):%a %d %b %H:%M %Z}"
     for item in incident.actions.values():
         if item.done_at is None:
@@ -331,8 +335,14 @@ def impact_line(incident: Incident) -> str:
     return f"{'Impact was' if incident.impact_ended else 'Impact'}: {incident.impact}"
 
 
-def channel_topic(incident: Incident) -> str:
-    """Return one line about the incident for the topic of its channel."""
+def channel_topic(incident: Incident, video: str = "") -> str:
+    """Return one line about the incident for the topic of its channel, with the address of the ``video`` call."""
+    topic = _topic(incident)
+    # The address goes first: services cut a long topic at its end.
+    return f"{video} · {topic}" if video else topic
+
+
+def _topic(incident: Incident) -> str:
     severity = incident.severity.capitalize()
     if not incident.impact_ended:
         return f"{severity} · {incident.service} · {incident.impact}"

@@ -12,6 +12,7 @@ from warroom.connect.attempt import Attempt, post_under
 from warroom.connect.ports import Chat
 from warroom.errors import DeliveryError, SettingsError, WarroomError
 from warroom.incident.delivery import Channel, Delivery, DeliveryState, Opening, Receipt
+from warroom.incident.events import TEAM
 from warroom.incident.incident import Incident
 from warroom.reports.messages import channel_topic, marker, reference
 from warroom.room.delivery_handler import Recovery, UnableToSend
@@ -23,6 +24,15 @@ CLOSE_S = 0.3
 
 DEDUPE_MARGIN_S = 5.0
 """So long before a service forgets a key nothing is repeated any more: the request takes its time too."""
+
+
+_TEAM_OPENING = Opening(incident=TEAM, name="on-call", title="On call", topic="Who is on call, at each handover")
+"""The channel of what belongs to no incident; where a destination has one channel for all, that one."""
+
+
+def _team_channel(destination: str) -> str:
+    """The key under which the journal keeps the team's own channel at a destination."""
+    return f"channel/{destination}"
 
 
 class ChatDeliveryHandler:
@@ -41,11 +51,10 @@ class ChatDeliveryHandler:
         name, item = delivery.destination, delivery.item
         attempt.doing = "its settings and secrets were being read"
         chat = await self._chat(name)
-        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
-        channel = incident.channels.get(name)
+        channel = await self._known_channel(delivery)
         if channel is None or item.operation == "open":
             attempt.doing = "its channel was being opened"
-            channel = await self._open(chat, name, incident)
+            channel = await self._open(chat, name, delivery.incident)
         if item.message is None:  # opening the channel was all
             return Receipt(id=channel.id, url=channel.url)
         shown = self._status_shown(delivery) if item.operation == "status" else None
@@ -61,8 +70,7 @@ class ChatDeliveryHandler:
 
     async def find(self, delivery: Delivery) -> Receipt | None:
         chat = await self._chat(delivery.destination)
-        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
-        channel = incident.channels.get(delivery.destination)
+        channel = await self._known_channel(delivery)
         return await chat.find(channel, delivery.id) if channel else None
 
     async def recovery(self, delivery: Delivery) -> Recovery:
@@ -122,7 +130,22 @@ class ChatDeliveryHandler:
                 async with asyncio.timeout(CLOSE_S):
                     await chat.close()
 
-    async def _open(self, chat: Chat, name: str, incident: Incident) -> Channel:
+    async def _known_channel(self, delivery: Delivery) -> Channel | None:
+        """Where this destination talks about the incident, or about the team's own matters; None if that is not
+        open yet."""
+        if delivery.incident == TEAM:
+            text = await asyncio.to_thread(self.room.journal.observation, _team_channel(delivery.destination))
+            return Channel.model_validate_json(text) if text else None
+        incident = await asyncio.to_thread(self.room.incident, delivery.incident)
+        return incident.channels.get(delivery.destination)
+
+    async def _open(self, chat: Chat, name: str, incident_id: str) -> Channel:
+        if incident_id == TEAM:
+            channel = await chat.open(_TEAM_OPENING, f"{TEAM}.{name}.open")
+            keep, text = self.room.journal.save_observation, channel.model_dump_json()
+            await asyncio.to_thread(keep, _team_channel(name), text)
+            return channel
+        incident = await asyncio.to_thread(self.room.incident, incident_id)
         opening = self._opening(incident, name)
         channel = await chat.open(opening, f"{incident.id}.{name}.open")
         if channel.id:  # a backend without channels opens none
@@ -156,7 +179,7 @@ class ChatDeliveryHandler:
             incident=incident.id,
             name=f"{incident.id.lower()}-{words}"[:80].strip("-"),
             title=f"{incident.id} {incident.service}",
-            topic=channel_topic(incident),
+            topic=channel_topic(incident, settings.team.video),
             invite=invite,
             reference=reference(incident),
         )

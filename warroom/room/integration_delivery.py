@@ -43,7 +43,8 @@ class IntegrationDelivery:
         elif not service.dedupes:
             attempt.leave()
         receipt = await service.send(delivery.item.request, delivery.id)
-        await self._record(delivery, receipt)
+        if receipt is not None:
+            await self._record(delivery, receipt)
         return receipt
 
     async def find(self, delivery: Delivery) -> Receipt | None:

@@ -29,7 +29,7 @@ def planned(room: WarRoom, incident: Incident, meeting: Meeting) -> datetime:
         return known.at
     if incident.open:
         raise Refusal(f"{incident.id} is still open", "Resolve it first.")
-    return proposed(meeting, incident.milestones["resolved"], room.clock(), room.zone)
+    return proposed(meeting, incident.milestones["resolved"], room.clock(), room.zone, room.playbook.nudges)
 
 
 def schedule(room: WarRoom, incident_id: str, at: datetime | None = None, minutes: int | None = None) -> Done:

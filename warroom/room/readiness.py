@@ -67,12 +67,15 @@ def built_in(room: WarRoom, item: Item) -> Reading | None:
 
 
 def _on_call(room: WarRoom, item: Item) -> Reading:
-    now = room.on_call()
-    following = room.settings.next_on_call(room.clock())
-    if not now or following is None:
-        return judged(False, "nobody is on call: add [on_call]")
-    name, begins = following
-    return judged(True, f"{now}, then {name} from {begins.astimezone(room.zone):%d %b %H:%M}")
+    rota, now = room.rota(), room.clock()
+    person, following, doubt = rota.person(now), rota.following(now), rota.doubt(now)
+    if not person:
+        return judged(False, f"nobody is on call: {doubt or 'add [on_call]'}")
+    then = (
+        f", then {following.person} from {following.begins.astimezone(room.zone):%d %b %H:%M}" if following else ""
+    )
+    words = f"{person}{then}" + (f" ({doubt})" if doubt else "")
+    return judged(not doubt, words)
 
 
 def _contacts(room: WarRoom, item: Item) -> Reading:

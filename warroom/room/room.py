@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from warroom.config.rota import Rota, ScheduleReport, schedule_key
 from warroom.config.settings import Settings
 from warroom.connect.ports import Chat
 from warroom.errors import Conflict, JournalError, NotFound, Refusal, WarroomError
@@ -106,9 +107,11 @@ class WarRoom:
         self._readers: list[Callable[[Sequence[Entry]], None]] = []
         self._session = os.urandom(8).hex()
         self.consequences: list[Callable[[UnitOfWork], None]] = []
-        """Called with what is about to be appended to an incident, to add what follows from it. None raises."""
+        """Called with what is about to be appended to an incident, to add what follows from it in the same
+        transaction. What one raises undoes nothing: an incident is not refused because nobody can be paged."""
         self.is_public: Callable[[str], bool] = lambda document_store: True
         """Whether customers read what is in a document store of the settings."""
+        self._rota: Rota | None = None
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -217,9 +220,18 @@ class WarRoom:
             if one.lacks_settings or (one.state is not DeliveryState.PENDING and one.id not in replaced)
         ]
 
+    def rota(self) -> Rota:
+        """Who is on call when, with what was swapped and taken, and what a paging service said of its schedule."""
+        table = self.settings.on_call
+        report = None
+        if table and table.schedule:
+            report = ScheduleReport.from_json(self.journal.observation(schedule_key(table.schedule)))
+        self._rota = Rota(table, self.zone, self.team().on_call, report)
+        return self._rota
+
     def on_call(self) -> str:
-        """Who is on call now, or ""."""
-        return self.settings.person_on_call(self.clock()) or ""
+        """Who is on call now, or "", by the rota as it was last read: a screen does not wait for the disk."""
+        return (self._rota or self.rota()).person(self.clock())
 
     def people(self) -> list[str]:
         """The team's names, who is on call first."""
@@ -255,6 +267,7 @@ class WarRoom:
             story.add(decide(story.incident, _clean(Assign("incident_commander", commander)), context))
         update = self.updates.compose(story.incident, "declaration", {})
         story.add(decide(story.incident, update, context))
+        self._add_consequences(story)
         done = self._append(story, 0)
         if waiting:
             with suppress(WarroomError):  # it is declared, whatever becomes of this: the alert then still waits
@@ -289,14 +302,18 @@ class WarRoom:
                 decided(story)
                 if not story.entries:
                     return Done(incident, [])
-                for follow in self.consequences:
-                    follow(story)
+                self._add_consequences(story)
                 try:
                     return self._append(story, incident.version)
                 except Conflict:
                     if turn == RETRIES - 1:
                         raise
         raise AssertionError("unreachable")
+
+    def _add_consequences(self, story: UnitOfWork) -> None:
+        for add in self.consequences:
+            with suppress(WarroomError):
+                add(story)
 
     def draft_update(self, incident_id: str, template: str) -> dict[str, str]:
         """The template's fields as they would be filled in now; what happened since the last update included."""
@@ -540,11 +557,16 @@ class WarRoom:
         self.transact_team(lambda team, context: entries)
 
     def transact_team(
-        self, decided: Callable[[TeamState, CommandContext], Sequence[NewEntry]], *, by: str | None = None
+        self,
+        decided: Callable[[TeamState, CommandContext], Sequence[NewEntry]],
+        *,
+        by: str | None = None,
+        items: Sequence[OutboxItem] = (),
     ) -> None:
         """Append what ``decided`` returns to the team's stream, in one transaction; nothing if that is nothing.
 
-        It is called again where another process wrote first. ``by`` as for ``execute``.
+        It is called again where another process wrote first. ``by`` as for ``execute``. ``items`` are sent because
+        of the first entry.
         """
         with self._write_lock:
             for turn in range(RETRIES):
@@ -554,7 +576,10 @@ class WarRoom:
                     return
                 events, ids = [entry.event for entry in entries], [entry.id for entry in entries]
                 try:
-                    done = self.journal.append(TEAM, team.version, events, at=context.now, by=context.by, ids=ids)
+                    sent = [(0, item) for item in items]
+                    done = self.journal.append(
+                        TEAM, team.version, events, sent, at=context.now, by=context.by, ids=ids
+                    )
                     break
                 except Conflict:
                     if turn == RETRIES - 1:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
+from warroom.config.rota import Rota
 from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.alerting import AlertGroup, group_alerts
 from warroom.incident.delivery import Delivery
@@ -18,6 +19,7 @@ from warroom.incident.team import TeamState
 from warroom.incident.timing import format_duration
 from warroom.incident.topology import Trouble
 from warroom.reports.brief import Brief, brief
+from warroom.room.escalation import EscalationState, escalation_state
 from warroom.room.room import WarRoom
 
 AFTER_FIX = timedelta(minutes=15)
@@ -39,6 +41,8 @@ class IncidentSnapshot:
 
     troubles: tuple[Trouble, ...] = ()
     """The services that the incident's service needs and that are in trouble themselves, the nearest first."""
+    escalation: EscalationState | None = None
+    """Who is paged next; None where nobody will be."""
 
     def next_steps(self, now: datetime, spike: float | None = None) -> Sequence[NextStep]:
         """What to do at ``now``, the most urgent first. ``spike``: see ``advice.next_steps``."""
@@ -97,12 +101,17 @@ class HomeSnapshot:
     on_call: str
     stuck: tuple[Delivery, ...]
     at: datetime
+    rota: Rota | None = None
+    """Who is on call when."""
+    escalations: tuple[EscalationState, ...] = ()
+    """Of the open incidents that nobody has acknowledged."""
     alerts: tuple[AlertGroup, ...] = ()
     """The waiting alerts, those that fire first."""
 
 
 def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
     """One incident as it is now, with what a console measured last. Errors as ``WarRoom.incident``."""
+    room.rota()  # brings what ``on_call`` answers up to date
     incident = room.incident(incident_id)
     return IncidentSnapshot(
         incident,
@@ -111,6 +120,7 @@ def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
         room.observation(incident_id),
         room.others(incident_id),
         tuple(room.troubled_dependencies(incident.service, drill=incident.drill)),
+        escalation_state(room, incident),
     )
 
 
@@ -122,6 +132,16 @@ def incident_brief(snapshot: IncidentSnapshot, now: datetime, zone: tzinfo) -> B
 
 def home_snapshot(room: WarRoom) -> HomeSnapshot:
     """What the home screen shows, as it is now."""
-    team, now = room.team(), room.clock()
+    team, now, rota = room.team(), room.clock(), room.rota()
+    summaries = tuple(room.summaries())
     alerts = tuple(group_alerts(team, room.source_reports(), now))
-    return HomeSnapshot(tuple(room.summaries()), team, room.on_call(), tuple(room.stuck()), now, alerts)
+    return HomeSnapshot(
+        summaries, team, rota.person(now), tuple(room.stuck()), now, rota, _escalations(room, summaries), alerts
+    )
+
+
+def _escalations(room: WarRoom, summaries: Iterable[Summary]) -> tuple[EscalationState, ...]:
+    if room.settings.escalation is None:
+        return ()
+    waiting = (room.incident(row.id) for row in summaries if row.open and "acknowledged" not in row.milestones)
+    return tuple(state for one in waiting if (state := escalation_state(room, one)))

@@ -286,6 +286,14 @@ ACTIONS: tuple[Action, ...] = (
         bar="decision",
         why_off=_not_closed,
     ),
+    Action(
+        "page",
+        "Page somebody",
+        "exclamation_mark",
+        "Call somebody to the incident through a paging service.",
+        danger="posts",
+        why_off=_while_open,
+    ),
     Action("milestone", "Amend a milestone", "m", "Correct when the incident started, was detected, mitigated …"),
     Action("deliveries", "Show deliveries", "o", "Show what was delivered, what failed and what is unconfirmed."),
     Action(
@@ -379,7 +387,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "run_step",
         "Run a runbook step",
-        "exclamation_mark",
+        "dollar_sign",
         "Show what a command would run; a second key runs it.",
         bar="run",
         why_off=_not_closed,
@@ -423,6 +431,14 @@ ACTIONS: tuple[Action, ...] = (
         place="anywhere",
         bar="silence",
     ),
+    Action(
+        "contacts",
+        "Who to call",
+        "at",
+        "List who is on call and everyone's numbers; Enter copies.",
+        place="anywhere",
+    ),
+    Action("video", "Video call", "J", "Copy the address of the team's video call.", place="anywhere"),
     Action("home", "Home", "H", "Go to the home screen.", place="anywhere"),
     Action(
         "presenter",
@@ -475,8 +491,10 @@ _SHOWN = {
     "asterisk": "*",
     "equals_sign": "=",
     "exclamation_mark": "!",
+    "dollar_sign": "$",
     "number_sign": "#",
     "ampersand": "&",
+    "at": "@",
 }
 
 

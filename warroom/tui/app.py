@@ -208,6 +208,30 @@ class WarRoomApp(BaseApp):
         if damage:
             self.context.notify(damage, "error", timeout=60)
 
+    async def do_contacts(self) -> None:
+        """Who to call, from wherever one is."""
+        from warroom.room.on_call import contact_list
+        from warroom.tui.screens.base import BaseScreen
+        from warroom.tui.screens.contacts import ContactsScreen
+
+        context, screen = self.context, self.screen
+        incident = screen.subject if isinstance(screen, BaseScreen) else None
+        room = context.room
+        found = await context.run_or_notify(lambda: (contact_list(room, incident), room.rota().doubt(room.clock())))
+        if found is not None:
+            self.push_screen(ContactsScreen(*found))
+
+    async def do_video(self) -> None:
+        """Copy the address of the team's video call; only its host is shown, for a passcode may be in it."""
+        from urllib.parse import urlsplit
+
+        address = self.context.room.settings.team.video
+        if not address:
+            self.context.notify('The settings have no video call: add video = "https://…" to [team]', "warning")
+            return
+        self.copy_to_clipboard(address)
+        self.context.notify(f"Copied the address of the video call on {urlsplit(address).hostname}")
+
     async def do_home(self) -> None:
         if not await self._drafts_stay(self.screen_stack[2:]):
             while len(self.screen_stack) > 2:

@@ -122,6 +122,8 @@ def status(context: CliContext, short: bool) -> None:
         present = (f"{one.by} ({one.doing})" if one.doing else one.by for one in snapshot.others)
         rows.append(["Has it open", ", ".join(present)])
     rows += [["Depends on", str(trouble)] for trouble in snapshot.troubles]
+    if snapshot.escalation and (words := snapshot.escalation.problem(now) or snapshot.escalation.text(now)):
+        rows.append(["Escalation", output.Styled.of(words, "bad" if snapshot.escalation.problem(now) else "")])
     rows += _observed(snapshot.observation, now)
     rows.append([output.Styled.of("Next", "strong"), output.Styled.of(steps[0].text, "strong")])
     output.table(rows)

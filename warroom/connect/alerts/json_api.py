@@ -6,7 +6,6 @@ table of the settings gives laid over it.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -18,13 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, create_
 from warroom import toml
 from warroom.connect.alerts import PollClient, moment_of, unusable
 from warroom.connect.http import HttpRejected, Transport
+from warroom.connect.placeholders import fill, fill_all, missing, value_at
 from warroom.errors import NotSent, SettingsError
 from warroom.incident.alerting import Firing
 
 MOST_PAGES = 10
 """Pages of one poll. A list that has more is not read: a part of it would clear what is beyond."""
-
-_PLACE = re.compile(r"\{\{\s*([\w.| -]+?)\s*\}\}")
 
 
 class JsonAlertsOptions(BaseModel):
@@ -135,7 +133,7 @@ class JsonAlerts:
         headers = dict(options.headers)
         if options.token is not None:
             name, _, value = declared.authorization.partition(":")
-            headers[name.strip()] = SecretStr(_filled(value.strip(), {"token": options.token.get_secret_value()}))
+            headers[name.strip()] = SecretStr(fill(value.strip(), {"token": options.token.get_secret_value()}))
         elif self.vendor and not options.headers:
             raise SettingsError("is missing", 'Give token = { env = "NAME" }.', "token")
         address = self._named(declared.url, "url", quoted=True)
@@ -173,7 +171,7 @@ class JsonAlerts:
 
     def _can(self, action: Mapping[str, JsonValue] | None) -> bool:
         """Whether a request is declared, and every name in it given."""
-        return bool(action) and not _missing(action, {**self._declared.names, "key": "?", "comment": "?"})
+        return bool(action) and not missing(action, {**self._declared.names, "key": "?", "comment": "?"})
 
     async def _acknowledge(self, key: str, comment: str) -> str:
         return await self._act(self._declared.acknowledge, key, comment, "acknowledged")
@@ -187,10 +185,10 @@ class JsonAlerts:
         names = {**declared.names, "key": key, "comment": comment}
         try:
             await self._http.read(
-                _rest(_filled(str(action.get("url", "")), names, quoted=True)),
+                _rest(fill(str(action.get("url", "")), names, quoted=True)),
                 method=str(action.get("method", "POST")),
-                json_body=_filled_all(action.get("body"), names),
-                headers={**declared.headers, **(_filled_all(action.get("headers"), names) or {})},
+                json_body=fill_all(action.get("body"), names),
+                headers={**declared.headers, **(fill_all(action.get("headers"), names) or {})},
                 wants_json=False,
             )
         except HttpRejected as error:
@@ -201,17 +199,17 @@ class JsonAlerts:
 
     def _named(self, value: Any, key: str, *, quoted: bool = False) -> Any:
         names = {name: text for name, text in self._declared.names.items() if text}
-        if missing := _missing(value, names):
-            first = missing[0]
+        if absent := missing(value, names):
+            first = absent[0]
             raise SettingsError(f"{toml.plain(first)} is missing", f'Give names = {{ {first} = "…" }}.', "names")
-        return _filled(value, names, quoted=quoted) if isinstance(value, str) else _filled_all(value, names)
+        return fill(value, names, quoted=quoted) if isinstance(value, str) else fill_all(value, names)
 
     def _entries(self, answer: Any) -> list[Any]:
         declared, service = self._declared, self._http.service
-        if declared.errors and (problem := _at(answer, declared.errors)):
-            words = self._http.clean(str(_at(problem, "0.message") or "an error"), 120)
+        if declared.errors and (problem := value_at(answer, declared.errors)):
+            words = self._http.clean(str(value_at(problem, "0.message") or "an error"), 120)
             raise NotSent(f"{service} answered: {words}", "Check the token and the names.")
-        found = _at(answer, declared.list) if declared.list else answer
+        found = value_at(answer, declared.list) if declared.list else answer
         if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
             raise unusable(service, f"the list {declared.list}".strip())
         if declared.at_most and len(found) >= declared.at_most:
@@ -221,7 +219,7 @@ class JsonAlerts:
     def _next(self, answer: Any, found: Sequence[Any], so_far: int) -> str | None:
         """The path of the next page; None if this is the last one."""
         declared = self._declared
-        more = _at(answer, declared.more) if declared.more else None
+        more = value_at(answer, declared.more) if declared.more else None
         if not more or not found:
             return None
         if isinstance(more, str) and more.startswith(("http://", "https://")):
@@ -236,23 +234,23 @@ class JsonAlerts:
         return NotSent(f"{self._http.service} lists too many alerts", "Filter them in the address of the settings.")
 
     def _fires(self, entry: Any) -> bool:
-        return all(_at(entry, place) in values for place, values in self._declared.fires.items())
+        return all(value_at(entry, place) in values for place, values in self._declared.fires.items())
 
     def _firing(self, entry: Any) -> Firing:
         declared = self._declared
-        key = _filled(declared.key, entry)
+        key = fill(declared.key, entry)
         if not key.strip(" ·:/-"):
             raise unusable(self._http.service, "the key of each alert")
         return Firing(
             key=key,
-            title=_filled(declared.title, entry),
-            since=moment_of(_filled(declared.since, entry)) if declared.since else None,
-            service=_filled(declared.service, entry),
-            severity=_filled(declared.severity, entry),
-            detail=_filled(declared.detail, entry),
-            url=_filled(declared.link, {**declared.names, **entry}),
-            group=_filled(declared.group, entry),
-            muted=bool(declared.muted and _at(entry, declared.muted)),
+            title=fill(declared.title, entry),
+            since=moment_of(fill(declared.since, entry)) if declared.since else None,
+            service=fill(declared.service, entry),
+            severity=fill(declared.severity, entry),
+            detail=fill(declared.detail, entry),
+            url=fill(declared.link, {**declared.names, **entry}),
+            group=fill(declared.group, entry),
+            muted=bool(declared.muted and value_at(entry, declared.muted)),
         )
 
 
@@ -270,51 +268,6 @@ def __getattr__(vendor: str) -> type[JsonAlerts]:
         raise AttributeError(vendor) from None
     options = create_model(f"{vendor}Options", __base__=JsonAlertsOptions)
     return type(vendor, (JsonAlerts,), {"vendor": vendor, "Options": options})
-
-
-def _at(value: Any, path: str) -> Any:
-    """What is at a dotted path; a number is a place in a list. None where there is nothing."""
-    for part in path.split("."):
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
-
-
-def _filled(text: str, values: Any, *, quoted: bool = False) -> str:
-    """The text with its placeholders filled in, "" for what is missing."""
-
-    def value(match: re.Match[str]) -> str:
-        for path in match[1].split("|"):
-            found = _at(values, path.strip())
-            if isinstance(found, list):
-                found = ", ".join(str(one) for one in found if isinstance(one, str | int))
-            if isinstance(found, str | int | float) and not isinstance(found, bool) and found != "":
-                return quote(str(found), safe="") if quoted else str(found)
-        return ""
-
-    return _PLACE.sub(value, text).strip()
-
-
-def _filled_all(value: Any, values: Any) -> Any:
-    if isinstance(value, str):
-        return _filled(value, values)
-    if isinstance(value, dict):
-        return {name: _filled_all(part, values) for name, part in value.items()}
-    return [_filled_all(part, values) for part in value] if isinstance(value, list) else value
-
-
-def _missing(value: Any, names: Mapping[str, str]) -> list[str]:
-    """The names that the placeholders of a value need and ``names`` does not have."""
-    if isinstance(value, dict):
-        return [name for part in value.values() for name in _missing(part, names)]
-    if isinstance(value, list):
-        return [name for part in value for name in _missing(part, names)]
-    wanted = [match[1].strip() for match in _PLACE.finditer(value)] if isinstance(value, str) else []
-    return [name for name in wanted if not names.get(name)]
 
 
 def _origin(url: str) -> str:

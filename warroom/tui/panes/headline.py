@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
+from urllib.parse import urlsplit
 
 from textual.content import Content
 
@@ -20,6 +21,9 @@ from warroom.tui.widgets.text import (
     severity_badge,
     severity_slot,
 )
+
+UNPAGED = Content.styled(" NOBODY PAGED ", "bold reverse")
+"""The settings page people, and no console or watch was running to do it."""
 
 FULL_NAMES = 98
 """Columns from which on the commander is named in full; below, by the first name."""
@@ -58,10 +62,18 @@ class Headline(Bar):
         zone: tzinfo,
         *,
         read_only: bool = False,
+        unpaged: bool = False,
+        video: str = "",
     ) -> None:
-        """Show the incident as it is ``now``; with ``read_only`` that nothing can be recorded."""
+        """Show the incident as it is ``now``; with ``read_only`` that nothing can be recorded, with ``unpaged``
+        that nobody is paged although the settings say so. Of ``video``, the address of the call, the host is
+        shown."""
         width = max(20, self.screen.size.width - 2)
-        self.set_content(headline(incident, deliveries, playbook, now, zone, width, read_only=read_only))
+        host = urlsplit(video).hostname or "" if video else ""
+        line = headline(
+            incident, deliveries, playbook, now, zone, width, read_only=read_only, unpaged=unpaged, host=host
+        )
+        self.set_content(line)
         self.colour(incident, playbook)
 
     def colour(self, incident: Incident, playbook: Playbook) -> None:
@@ -82,6 +94,8 @@ def headline(
     width: int,
     *,
     read_only: bool = False,
+    unpaged: bool = False,
+    host: str = "",
 ) -> Content:
     """How bad, which, what, who leads, where we talk, what time it is: one line, cut in the middle if need be.
 
@@ -89,12 +103,16 @@ def headline(
     """
     drill = Content.styled(" DRILL ", DRILL_STYLE) if incident.drill else None
     unsaved = READ_ONLY if read_only else None
-    left = join(badge(incident.severity, incident.status, playbook), drill, unsaved, literal(incident.id, "bold"))
+    silent = UNPAGED if unpaged else None
+    left = join(
+        badge(incident.severity, incident.status, playbook), drill, unsaved, silent, literal(incident.id, "bold")
+    )
     name = incident.commander if width >= FULL_NAMES else incident.commander.partition(" ")[0]
     leader = literal(name, "bold") if name else literal(" nobody ", "bold reverse")
     clock = f"{now.astimezone(zone):%H:%M:%S %Z}"
     commander = Content.assemble("IC ", leader)
-    right = join(commander, _channels(incident, deliveries), clock, gap="   ")
+    call = literal(host) if host else None
+    right = join(commander, call, _channels(incident, deliveries), clock, gap="   ")
     space = width - left.cell_length - right.cell_length - 4
     if space < 12:  # a narrow screen: what it is matters more than where we talk
         right = join(commander, clock, gap="  ")

@@ -19,7 +19,7 @@ from warroom.room.snapshot import HomeSnapshot, home_snapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
-from warroom.tui.panes.headline import badge
+from warroom.tui.panes.headline import UNPAGED, badge
 from warroom.tui.panes.pane import Pane
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.next_step_screen import NextStepScreen
@@ -125,6 +125,7 @@ class HomeScreen(PaneScreen, NextStepScreen):
             join(
                 Content.styled("warroom", "bold"),
                 unsaved,
+                UNPAGED if any(one.problem(now) for one in over.escalations) else None,
                 literal(team) if team else None,
                 on_call,
                 f"{now.astimezone(self.context.zone):%a %d %b  %H:%M:%S %Z}",
@@ -275,15 +276,16 @@ class HomeScreen(PaneScreen, NextStepScreen):
         """Who is on call now and next, how to reach them, and where each service is watched."""
         settings = self.context.room.settings
         rows: list[ListRow] = []
-        following = settings.next_on_call(now)
-        for name, when in ((over.on_call, None), *((following,) if following else ())):
-            if not name:
-                continue
-            person = settings.person(name)
-            since = "now" if when is None else f"from {when.astimezone(self.context.zone):%a %d %b %H:%M}"
+        for shift in over.rota.upcoming(now, 2) if over.rota else ():
+            person = settings.person(shift.person)
+            since = (
+                "now" if shift.covers(now) else f"from {shift.begins.astimezone(self.context.zone):%a %d %b %H:%M}"
+            )
             reach = (person.phone or person.email) if person else ""
-            words = Content.assemble(literal(name, "bold"), literal(f"  {reach}" if reach else ""))
+            words = Content.assemble(literal(shift.person, "bold"), literal(f"  {reach}" if reach else ""))
             rows.append(ListRow("", words, literal(since, "$text-quiet")))
+        if over.rota and (doubt := over.rota.doubt(now)):
+            rows.append(ListRow("", literal(f"  {doubt}", "$text-warning")))
         for service in settings.services:
             rows.append(ListRow("", literal(service.name, "$text-primary bold")))
             for name, url in service.links.items():

@@ -47,7 +47,7 @@ from warroom.tui.actions import bindings, key_of
 from warroom.tui.screens.brief import BriefScreen
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.follow_up_actions import FollowUpActions
-from warroom.tui.screens.form_dialog import Field
+from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.form_screen import Draft
 from warroom.tui.screens.line_form import DecisionPoll, LineForm, QuickNote
 from warroom.tui.widgets.row_list import RowList
@@ -277,6 +277,38 @@ class IncidentActions(FollowUpActions):
             verb="assign",
             about=about,
         )
+
+    async def do_page(self) -> None:
+        """Page somebody by hand."""
+        from warroom.room.escalation import page_by_hand
+        from warroom.room.requests import takers
+
+        room, incident_id, people = self.context.room, self.incident_id, self._people()
+        services = takers(room, self.incident, "page")
+        if not services:
+            self.context.notify("No paging service can be used here; add [paging.NAME] to the settings", "warning")
+            return
+        who = (
+            Field("who", "Who", choices=tuple((one, one) for one in people))
+            if people
+            else Field("who", "Who", hint="a name")
+        )
+        through = Field("through", "Through", "", choices=tuple((one, one) for one in services))
+
+        async def submit(values: dict[str, str]) -> None:
+            name = values["who"].strip()
+            if not name:
+                raise BadInput("Nobody is named", "Say who is to be paged.")
+            call = partial(page_by_hand, room, incident_id, [name], [values["through"]], values["reason"])
+            self.took_effect((await self.context.work(call)).incident)
+            self.context.notify(f"Paging {name} through {values['through']}")
+
+        async def show() -> None:
+            fields = (who, through, Field("reason", "Why", hint="the rollback needs you"))
+            title = f"{incident_id} · page somebody"
+            await self.app.push_screen(Form(title, fields, submit, verb="page"))
+
+        self.open(show)
 
     async def do_take_all(self) -> None:
         """Take every role that nobody holds: what one person alone does at the start."""

@@ -261,6 +261,8 @@ class WarRoomScreen(PaneScreen, RunbookActions):
             now,
             zone,
             read_only=bool(self.context.room.read_only),
+            unpaged=bool(snapshot.escalation and snapshot.escalation.problem(now)),
+            video=self.context.room.settings.team.video,
         )
         tiled = self.has_class("-tiled")
         elapsed = block_text.duration(timing.elapsed(incident, now))
