@@ -268,6 +268,12 @@ def test_a_console_runs_what_the_settings_of_on_call_ask_for(tmp_path: Path) -> 
     )
     environ = {"HOME": str(tmp_path), "WARROOM_AS": "Ada"}
     with open_context(tmp_path / "settings.toml", tmp_path, environ=environ, clock=lambda: START) as context:
-        assert [job.name for job in context.background_jobs()] == ["outbox", "escalation", "on call", "schedule"]
+        assert [job.name for job in context.background_jobs()] == [
+            "outbox",
+            "reminders",
+            "escalation",
+            "on call",
+            "schedule",
+        ]
         incident = context.room.declare(Declare("checkout", "No orders")).incident.id
         assert [one.destination for one in context.room.deliveries(incident) if one.item.request] == ["pager"]

@@ -183,6 +183,9 @@ class OutboxWorker:
                         self.idle = alone and claimed is None
                         if claimed is None:
                             break
+                        if claimed.destination in self._unable_now():  # has become so while it was claimed
+                            await asyncio.to_thread(self._put_back, claimed)
+                            continue
                         task = asyncio.create_task(self._deliver(claimed))
                         under_way.add(task)
                         task.add_done_callback(under_way.discard)
@@ -199,6 +202,16 @@ class OutboxWorker:
             if under_way:
                 await asyncio.wait(under_way)
             await asyncio.gather(*(handler.close() for handler in self._handlers.values()))
+
+    def _put_back(self, claimed: Delivery) -> None:
+        self.journal.complete(
+            claimed.id,
+            owner=self.owner,
+            outcome=claimed.state if claimed.state is DeliveryState.UNCONFIRMED else DeliveryState.PENDING,
+            error=claimed.error,
+            next_attempt_at=claimed.next_attempt_at,
+            attempted=False,
+        )
 
     async def _pause(self, under_way: set[asyncio.Task[None]], look_s: float) -> None:
         """Until a send ends, something is written, or it is time to look again."""
