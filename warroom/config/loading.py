@@ -155,7 +155,8 @@ def _settle(settings: Settings, folder: Path) -> Settings:
         for field in PLUGIN_TABLES
     }
     playbook = absolute(settings.playbook) if settings.playbook else ""
-    return settings.model_copy(update={"services": services, "playbook": playbook, **tables})
+    drills = settings.drills.model_copy(update={"folders": tuple(map(absolute, settings.drills.folders))})
+    return settings.model_copy(update={"services": services, "playbook": playbook, "drills": drills, **tables})
 
 
 def _settle_files(table: Mapping[str, Any], absolute: Callable[[str], str]) -> dict[str, Any]:

@@ -276,6 +276,13 @@ class ConsoleSettings(Table):
     both."""
 
 
+class DrillSettings(Table):
+    """Where the team's own drills are; see warroom help drills."""
+
+    folders: tuple[Text, ...] = ()
+    """Folders with scripts, relative to this file, besides the folder drills beside it."""
+
+
 PLUGIN_TABLES = ("destinations", "alerts", "probes", "paging", "documents", "trackers", "workflows")
 """The keys of ``Settings`` that hold tables of plugins by their names."""
 
@@ -299,6 +306,7 @@ class Settings(Table):
     """An issue tracker: action items are opened there as issues, and done when their issue is."""
     workflows: dict[Key, IntegrationSettings] = Field(default_factory=dict)
     """A workflow runner: steps of runbooks start workflows there."""
+    drills: DrillSettings = Field(default_factory=DrillSettings)
     redaction: Redaction = Field(default_factory=Redaction)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, MessageKind
+from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
 from warroom.incident.readings import Measured
@@ -563,7 +564,10 @@ KnownEvent = Annotated[
     | RequestAccepted
     | SectionWritten
     | AlertTaken
-    | ReadinessConfirmed,
+    | ReadinessConfirmed
+    | DrillStarted
+    | HintGiven
+    | DrillEnded,
     Field(discriminator="kind"),
 ]
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from warroom.errors import NotFound
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, Channel
+from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase
 from warroom.incident.events import (
     MILESTONES,
@@ -600,4 +601,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     RequestMade: _row_only,
     RequestAccepted: _row_only,
     ReadinessConfirmed: _row_only,
+    DrillStarted: _row_only,
+    HintGiven: _row_only,
+    DrillEnded: _row_only,
 }
