@@ -216,7 +216,7 @@ class AppContext:
         for an unknown name, ``SettingsError`` for a script with mistakes.
         """
         from warroom.drill import catalog
-        from warroom.drill.casting import cast as give_parts
+        from warroom.drill.casting import give_parts
         from warroom.drill.clock import WallClock
         from warroom.drill.player import DrillPlayer
 

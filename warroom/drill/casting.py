@@ -1,4 +1,4 @@
-"""Gives the parts of a script to a team: its service, its people, its severities. Changes nothing but the script."""
+"""Gives the parts of a script to a team: its service, its people, its severities. Changes only the script."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from warroom.drill.script import SERVICE, Script
 from warroom.room.room import WarRoom
 
 
-def cast(script: Script, room: WarRoom) -> Script:
+def give_parts(script: Script, room: WarRoom) -> Script:
     """Return the script with the team's service and people where it names others, unless it brings its own.
 
-    The person at this console plays themselves, so a part goes to them only if nobody else is left. A severity that
-    the playbook does not have becomes its worst. A script that had to be changed has no ``responder``: its steps are
-    about the people and the checklists it was written for.
+    The person at this console plays themselves, so a part goes to them only if nobody else is left. A severity
+    that the playbook does not have becomes its worst. A script that had to be changed has no ``responder``: its
+    steps are about the people and the checklists it was written for.
     """
     parts: dict[str, str] = {}
     service, severity = script.service, script.severity
@@ -53,4 +53,3 @@ def _filled(value: Any, service: str) -> Any:
     if isinstance(value, list | tuple):
         return [_filled(one, service) for one in value]
     return value
-

@@ -36,7 +36,9 @@ def find_drills(folders: Iterable[Path]) -> list[DrillFile]:
     A script with mistakes, or a folder that cannot be read, costs nothing but itself.
     """
     found: dict[str, DrillFile] = {}
-    for folder, own in ((shipped("sample_data") / "drills", False), *((one, True) for one in folders)):
+    ours = shipped("sample_data") / "drills"
+    for folder in (ours, *folders):
+        own = folder.absolute() != ours.absolute()  # the demo's settings lie beside the shipped ones
         try:
             paths = sorted(path for path in folder.glob("*.toml") if path.is_file())
         except OSError:
@@ -61,11 +63,13 @@ def read_script(path: Path) -> Script:
         reason = "it is not UTF-8 text"
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
-    raise SettingsError(f"cannot be read: {reason}", "warroom drill list shows the drills there are.", place=shown(path))
+    raise SettingsError(
+        f"cannot be read: {reason}", "warroom drill list shows the drills there are.", place=shown(path)
+    )
 
 
 def pick_drill(drills: Sequence[DrillFile], name: str) -> DrillFile:
-    """The drill of that name, or the only one that begins with it. ``NotFound``; ``SettingsError`` if it is broken."""
+    """The drill of that name, or the only one that begins so. ``NotFound``; ``SettingsError`` for mistakes."""
     wanted = name.strip().casefold()
     exact = [one for one in drills if one.name.casefold() == wanted]
     found = exact or [one for one in drills if wanted and one.name.casefold().startswith(wanted)]

@@ -1,4 +1,4 @@
-"""One drill at a time on a machine: a lock that the kernel takes back when its process ends, however that happens."""
+"""One drill at a time on a machine: a lock that the kernel takes back however its process ends."""
 
 from __future__ import annotations
 

@@ -61,8 +61,9 @@ MAX_PAUSE_S = 1.0
 """The longest pause, in real seconds: what another process recorded (a fix, say) is noticed by then."""
 
 RUN_ON = timedelta(minutes=10)
-"""How long a drill continues once its incident is resolved, unless its script says otherwise (``ends``). Whatever is
-declared after that is real."""
+"""How long a drill continues once its incident is resolved, unless its script says otherwise (``ends``).
+
+Whatever is declared after that is real."""
 
 DECLARE_TIMEOUT = timedelta(hours=1)
 """How long a drill waits for a declaration."""
@@ -77,8 +78,8 @@ class DrillPlayer:
     """Plays ``script`` in ``room`` by ``clock`` (the room's own), with the log files in ``folder``.
 
     The incident it plays around is the first one declared as a drill after it started. It does not touch real
-    incidents. Declare with ``drill=True`` while ``running``. ``name`` is what history calls the script. The times of
-    the script are divided by ``pace``, so that a drill among real incidents can run faster than their clock.
+    incidents. Declare with ``drill=True`` while ``running``. ``name`` is what history calls the script. The times
+    of the script are divided by ``pace``, so that a drill among real incidents can run faster than their clock.
     """
 
     def __init__(

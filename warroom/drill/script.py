@@ -1,4 +1,4 @@
-"""The format of a drill's script (TOML): what its logs contain, its alerts and chat, what helps and what does not."""
+"""The format of a drill's script (TOML): its logs, its alerts and its chat, what helps and what does not."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ class Condition(_Table):
 class Cue(_Table):
     """When something happens: ``at`` (seconds, or "90s", "5m") after ``after``, once ``when`` holds.
 
-    With ``fix`` the remedy of that id is meant by ``after = "fix"``, whether it helps or not. If ``unless`` holds when
-    the time has come, it does not happen at all.
+    With ``fix`` the remedy of that id is meant by ``after = "fix"``, whether it helps or not. If ``unless`` holds
+    when the time has come, it does not happen at all.
     """
 
     at: Seconds
@@ -313,8 +313,8 @@ class Script(_Table):
     """A drill's script. ``logs`` names the files, in the drill's folder, that its stages write to.
 
     Where the service or the people are not the team's, the team's own take their parts (``drill.casting``), unless
-    ``cast`` is "script". ``severity`` is the one that is right, ``cause`` what the debrief says it was, ``cause_match``
-    how it is recognised in people's words, as ``RemedyChoice.match``.
+    ``cast`` is "script". ``severity`` is the one that is right, ``cause`` what the debrief says it was,
+    ``cause_match`` how it is recognised in people's words, as ``RemedyChoice.match``.
     """
 
     title: Text

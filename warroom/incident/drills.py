@@ -1,4 +1,4 @@
-"""Drills in the domain: what a drill's incident says about itself, its fixes judged, and the commands of its player."""
+"""Drills in the domain: what a drill's incident records, its fixes judged, the commands of its player."""
 
 from __future__ import annotations
 
@@ -131,9 +131,7 @@ class SayInDrill:
     via: str = DRILL_CHAT
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        message = ChatMessage(
-            who=self.who, via=self.via, words=required(self.words, "The message"), scripted=True
-        )
+        message = ChatMessage(who=self.who, via=self.via, words=required(self.words, "The message"), scripted=True)
         return [NewEntry(message, outside_id("drill chat", incident.id, self.key))]
 
 

@@ -1,7 +1,7 @@
 """Whether the team is ready: when each readiness item was last confirmed, until when that holds, what is measured.
 
-Four readings are built in: ``on-call``, ``contacts``, ``templates`` and ``alerts``. A probe of the settings with
-one of these names, or that verifies one, replaces it.
+Built in are ``on-call``, ``contacts``, ``templates``, ``alerts``, ``drills`` and ``training``. A probe of the
+settings with one of these names, or that verifies one, replaces it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from warroom.errors import SettingsError
 from warroom.incident.events import TEAM, AlertReceived
 from warroom.incident.playbook import Item
 from warroom.incident.readings import Observation, Reading, judged, worst_of
+from warroom.room.drill_readiness import DRILL_MEASURES
 from warroom.room.room import WarRoom
 
 CHECKLISTS = ("preparation", "improvement")
@@ -114,4 +115,5 @@ _MEASURES: Mapping[str, Callable[[WarRoom, Item], Reading]] = {
     "contacts": _contacts,
     "templates": _templates,
     "alerts": _alerts,
+    **DRILL_MEASURES,
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 
 from warroom.incident.advice import NextStep, next_steps
@@ -17,6 +17,7 @@ from warroom.incident.summary import Summary
 from warroom.incident.team import TeamState
 from warroom.incident.timing import format_duration
 from warroom.reports.brief import Brief, brief
+from warroom.room.drill_readiness import DRILL_MEASURES, last_drill, next_drill_by
 from warroom.room.room import WarRoom
 
 AFTER_FIX = timedelta(minutes=15)
@@ -95,6 +96,10 @@ class HomeSnapshot:
     at: datetime
     alerts: tuple[AlertGroup, ...] = ()
     """The waiting alerts, those that fire first."""
+    drill_due: datetime | None = None
+    """When the next drill is due; None if there was none yet."""
+    measured: Mapping[str, Reading] = field(default_factory=dict)
+    """What the team's drills say about items of readiness, by item."""
 
 
 def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
@@ -118,4 +123,18 @@ def home_snapshot(room: WarRoom) -> HomeSnapshot:
     """What the home screen shows, as it is now."""
     team, now = room.team(), room.clock()
     alerts = tuple(group_alerts(team, room.source_reports(), now))
-    return HomeSnapshot(tuple(room.summaries()), team, room.on_call(), tuple(room.stuck()), now, alerts)
+    last = last_drill(room)
+    return HomeSnapshot(
+        tuple(room.summaries()),
+        team,
+        room.on_call(),
+        tuple(room.stuck()),
+        now,
+        alerts,
+        next_drill_by(room, last) if last else None,
+        {
+            item.id: DRILL_MEASURES[item.probe](room, item)
+            for item in room.playbook.items
+            if item.probe in DRILL_MEASURES
+        },
+    )

@@ -368,9 +368,9 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "drill",
-        "Start a drill",
+        "Start or abandon a drill",
         "D",
-        "Practise on a scripted incident.",
+        "Choose a scripted incident to practise on; or abandon the drill that runs.",
         place="anywhere",
     ),
     Action(
