@@ -1063,7 +1063,7 @@ def test_without_settings_nothing_that_waits_for_another_destination_is_given_up
 
 def test_a_console_without_settings_says_so_and_writes_no_theme(with_incident: CliHarness) -> None:
     with wiring.open_context(None, with_incident.data, "Bob", environ={}) as home:
-        drill = home.drill(with_incident.data / "drill")
+        drill = home.drill_on_demand(with_incident.data / "drill")
         with_them, without = (deps(home, drill, no_settings=ignored) for ignored in (False, True))
     assert "Settings are ignored" in without.notice and without.save_theme is None
     assert not with_them.notice and with_them.save_theme is not None

@@ -25,6 +25,13 @@ FAMILIES = (
         },
     ),
     Family(
+        "drills",
+        "Console",
+        {
+            "drill": "Run a drill in your own console; or list, write, check and look back on drills.",
+        },
+    ),
+    Family(
         "response",
         "Run the incident",
         {

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from warroom.incident import timing
 from warroom.incident.drill_events import DrillStarted
 from warroom.incident.drills import drill_ended, drill_started, hints_given, judged_fixes, mentions
-from warroom.incident.events import HypothesisConfirmed, Noted, Resolved
+from warroom.incident.events import HypothesisConfirmed, Noted, Resolved, SectionWritten
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Pitfall, Playbook
 from warroom.reports import metrics
@@ -221,15 +221,10 @@ def _cause_found(incident: Incident, started: DrillStarted) -> datetime | None:
     """When the cause was first named: in a finding or a decision, a confirmed hypothesis, or the post-mortem."""
     for row in incident.rows:
         event = row.entry.event
-        said = (
-            event.words
-            if (isinstance(event, Noted) and event.note in ("finding", "decision"))
-            or isinstance(event, HypothesisConfirmed)
-            or (event.kind == "section" and getattr(event, "section", "") == "root_cause")
-            else ""
-        )
-        if not row.retracted and said and mentions(said, started.cause_match):
-            return row.entry.at
+        match event:
+            case Noted(note="finding" | "decision") | HypothesisConfirmed() | SectionWritten(section="root_cause"):
+                if not row.retracted and mentions(event.words, started.cause_match):
+                    return row.entry.at
     return None
 
 

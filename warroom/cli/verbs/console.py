@@ -64,9 +64,9 @@ def demo(context: CliContext, speed: float | None, plain: bool) -> None:
     if headless:
         from warroom.cli.headless_demo import play
 
-        app, drill = bootstrap.open_demo(folder, speed or float("inf"), context.by, environ=context.environ)
+        app, player = bootstrap.open_demo(folder, speed or float("inf"), context.by, environ=context.environ)
         with app:
-            play(app, drill, folder, json=context.json)
+            play(app, player, folder, json=context.json)
         return
     app, player = bootstrap.open_demo(folder, speed or 1.0, context.by, environ=context.environ)
     # The one it begins with, and then any other.

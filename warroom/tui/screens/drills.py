@@ -16,7 +16,9 @@ from warroom.tui.screens.form_dialog import Field, Form
 async def choose_drill(context: ScreenContext) -> None:
     """Ask which drill to start, and start it."""
     drill = context.drill
-    choices = await context.run_or_notify(drill.choices) if drill else None
+    if drill is None:
+        return
+    choices = await context.run_or_notify(drill.choices)
     if choices is None:
         return
     if not choices:
@@ -35,14 +37,15 @@ async def choose_drill(context: ScreenContext) -> None:
 async def start_drill(context: ScreenContext, name: str) -> None:
     """Start the drill of that name; what is wrong with it is shown."""
     drill = context.drill
-    if drill and await context.run_or_notify(lambda: _start(context, name)):
+    if drill is None:
+        return
+
+    def start() -> bool:
+        drill.start(name)
+        return True
+
+    if await context.run_or_notify(start):
         context.notify("Drill started: watch for its alert on the home screen")
-
-
-def _start(context: ScreenContext, name: str) -> bool:
-    if context.drill:
-        context.drill.start(name)
-    return True
 
 
 def abandon_drill(context: ScreenContext) -> None:
