@@ -221,7 +221,7 @@ class DrillPlayer:
         self._anchors = {"start": now}
         self._ended = threading.Event()
 
-    def _play_round(self) -> datetime | None:
+    def play_round(self) -> datetime | None:
         """Do what is due now; when the next thing is, None if that is unknown."""
         due: datetime | None = None
         try:
@@ -486,7 +486,7 @@ class _Playing:
         while not self._ended.is_set():
             self.idle.clear()
             try:
-                due = await asyncio.to_thread(player._play_round)
+                due = await asyncio.to_thread(player.play_round)
             finally:
                 self.idle.set()
             if not self._ended.is_set():
