@@ -220,6 +220,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     assert "CLOSED" in do("status").out.upper()
     assert "health-checks" in do("playbook").out
     do("probes")
+    do("drill", "list")
     do("doctor")
 
     told_by = {row["by"] for row in do("timeline", "--json").json}

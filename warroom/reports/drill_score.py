@@ -87,7 +87,7 @@ def score_text(lines: Sequence[ScoreLine]) -> str:
 
 def debrief_text(debrief: Debrief) -> str:
     """Return the debrief in lines: the score, why what was missed matters, the cause, the fixes, the pitfalls."""
-    parts = [*_score_rows(debrief.lines)]
+    parts = [*_score_rows(debrief.lines), "", NEXT]
     missed = [line for line in debrief.lines if not line.met and line.reason]
     if missed:
         parts += ["", "Why it matters", *(f"  {line.label}: {line.reason}" for line in missed)]
@@ -98,7 +98,7 @@ def debrief_text(debrief: Debrief) -> str:
     for pitfall in debrief.pitfalls:
         parts += ["", f"Pitfall: {pitfall.title}", f"  {pitfall.problem}"]
         parts += [f"  · {solution}" for solution in pitfall.solutions]
-    return "\n".join((*parts, "", NEXT))
+    return "\n".join(parts)
 
 
 def _score_rows(lines: Sequence[ScoreLine]) -> list[str]:

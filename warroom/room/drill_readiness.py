@@ -34,7 +34,8 @@ def drills_held(room: WarRoom, item: Item) -> Reading:
     held = last.milestones["declared"]
     due = held + timedelta(days=item.valid_days or room.playbook.nudges.drill_days)
     day, by = held.astimezone(room.zone), due.astimezone(room.zone)
-    return judged(room.clock() < due, f"{last.id} on {day:%d %b %Y}, the next by {by:%d %b %Y}")
+    text = f"{last.id} on {day:%d %b %Y}, the next by {by:%d %b %Y}"
+    return judged(room.clock() < due, text, (room.clock() - held) // timedelta(days=1), " days ago")
 
 
 def everyone_trained(room: WarRoom, item: Item) -> Reading:
@@ -47,9 +48,11 @@ def everyone_trained(room: WarRoom, item: Item) -> Reading:
     for incident in _practised(room, year):
         trained |= took_part(incident)
     missing = [name for name in dict.fromkeys(rota) if name not in trained]
+    many = len(set(rota))
+    text = f"everyone on the rota took part in a drill in {year}"
     if missing:
-        return judged(False, f"not in a drill in {year} yet: {', '.join(missing)}")
-    return judged(True, f"everyone on the rota took part in a drill in {year}")
+        text = f"not in a drill in {year} yet: {', '.join(missing)}"
+    return judged(not missing, text, many - len(missing), f" of {many}")
 
 
 def _practised(room: WarRoom, year: int | None = None) -> Iterator[Incident]:

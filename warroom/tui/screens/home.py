@@ -291,7 +291,8 @@ class HomeScreen(PaneScreen, NextStepScreen):
                 last = f"{at.astimezone(self.context.zone):%d %b}" if at else "never"
                 since = literal(f"{last}, expired" if at and not holds else last, "$text-quiet")
                 if reading is not None and reading.speaks != "neither":
-                    holds, since = not reading.against, literal(reading.text, "$text-quiet")
+                    short = f"{reading.value:g}{reading.unit}" if reading.value is not None else "none yet"
+                    holds, since = not reading.against, literal(short, "$text-quiet")
                 glyph = ("✓ ", "$text-success bold") if holds else ("○ ", "$text-quiet")
                 rows.append(ListRow(f"ready:{item.id}", Content.assemble(glyph, literal(item.text)), since))
         return rows
