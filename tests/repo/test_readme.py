@@ -26,7 +26,7 @@ from warroom.cli import manual
 from warroom.cli.main import cli
 from warroom.config.loading import load
 from warroom.config.paths import AppPaths
-from warroom.config.settings import Destination
+from warroom.config.settings import Destination, Settings
 from warroom.connect.guarded_alerts import GuardedAlerts
 from warroom.connect.guarded_chat import GuardedChat
 from warroom.connect.ports import Chat

@@ -169,10 +169,10 @@ class DrillPlayer:
 
         Its logs stay.
         """
+        was_running = self.running
         if self._playing:
             self._jobs.end(self._playing)
             self._playing.idle.wait(STOP_S)
-        was_running = self.running
         self._ended.set()
         if was_running:
             self._end("finished" if "resolved" in self._anchors else "abandoned")
