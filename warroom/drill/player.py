@@ -34,7 +34,7 @@ from warroom.drill.script import (
     Script,
     UpdateStep,
 )
-from warroom.drill.teammates import Reply, Teammates
+from warroom.drill.teammates import ScriptedReply, Teammates
 from warroom.drill.writer import LogWriter
 from warroom.errors import NotFound, WarroomError
 from warroom.incident.alerts import ReceiveAlert
@@ -108,7 +108,7 @@ class DrillPlayer:
         self._stages: list[LogStage] = []
         self._injects: list[AlertInject | ChatInject | HintInject] = []
         self._steps: list[ResponderStep] = []
-        self._replies: list[Reply] = []
+        self._replies: list[ScriptedReply] = []
         self._teammates = Teammates(script, pace)
         self._last_round = clock()
         self._lock = DrillLock(folder)
@@ -165,11 +165,11 @@ class DrillPlayer:
         self._jobs.start(self._playing)
 
     def stop(self) -> None:
-        """End it. Its unacknowledged alerts are dismissed, and its incident is closed if it is still open.
+        """End it. Its unacknowledged alerts are dismissed, and an incident people still work on is closed.
 
         Its logs stay.
         """
-        was_running = self.running
+        was_running = self.running and self._playing is not None
         if self._playing:
             self._jobs.end(self._playing)
             self._playing.idle.wait(STOP_S)
@@ -280,13 +280,13 @@ class DrillPlayer:
         while True:
             cues = (*self._stages, *self._injects, *self._steps)
             replies = ((reply.at, reply) for reply in self._replies)
-            waiting: list[tuple[datetime, Cue | Reply]] = sorted(
+            waiting: list[tuple[datetime, Cue | ScriptedReply]] = sorted(
                 (*self._scheduled(cues), *replies), key=lambda pair: pair[0]
             )
             if not waiting or waiting[0][0] > now:
                 break
             due, cue = waiting[0]
-            if isinstance(cue, Reply):
+            if isinstance(cue, ScriptedReply):
                 self._replies.remove(cue)
                 self._answer(cue)
             elif cue.unless and self._holds(cue.unless, self._anchor(cue)):
@@ -385,7 +385,7 @@ class DrillPlayer:
         who = self._teammate(who)
         self.room.execute(self.incident_id, SayInDrill(who, words, key, via), by=who)
 
-    def _answer(self, reply: Reply) -> None:
+    def _answer(self, reply: ScriptedReply) -> None:
         """Have a teammate answer; a task that this was is finished with it."""
         if self._incident().status == "closed":
             return

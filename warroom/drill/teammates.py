@@ -14,7 +14,7 @@ from warroom.incident.incident import Incident, TimelineRow
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ScriptedReply:
     """What a teammate writes, and when. ``task`` is the entry of the task that this finishes."""
 
     at: datetime
@@ -33,13 +33,13 @@ class Teammates:
         self._pace = pace
         self._rows_read = 0
 
-    def hear(self, incident: Incident) -> list[Reply]:
+    def hear(self, incident: Incident) -> list[ScriptedReply]:
         """Return the replies to what was written in the timeline since the last call."""
         rows = incident.rows[self._rows_read :]
         self._rows_read = len(incident.rows)
         return [reply for row in rows if (reply := self._reply(row)) is not None]
 
-    def _reply(self, row: TimelineRow) -> Reply | None:
+    def _reply(self, row: TimelineRow) -> ScriptedReply | None:
         event = row.entry.event
         task: UUID | None = None
         if isinstance(event, TaskAssigned):
@@ -57,7 +57,7 @@ class Teammates:
             return None
         answer = self._left.pop(number)
         at = row.entry.at + timedelta(seconds=answer.at / self._pace)
-        return Reply(at, answer.who, answer.words, f"answer {number}", task)
+        return ScriptedReply(at, answer.who, answer.words, f"answer {number}", task)
 
     def _called(self, words: str) -> list[str]:
         """The teammates who are named in ``words``, by their full or first name."""

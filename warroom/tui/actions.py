@@ -368,9 +368,9 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "drill",
-        "Start or abandon a drill",
+        "Start a drill",
         "D",
-        "Choose a scripted incident to practise on; or abandon the drill that runs.",
+        "Practise on a scripted incident; or abandon the drill that runs.",
         place="anywhere",
     ),
     Action(
