@@ -221,6 +221,7 @@ REMEDIES = DrillStarted(
     remedies=(
         Remedy(id="a", words="Roll back to 411", match=("roll back", "rollback"), effect="helps"),
         Remedy(id="b", words="Restart", match=("restart",)),
+        Remedy(id="c", words="Unplug it"),
     ),
 )
 
@@ -230,6 +231,8 @@ REMEDIES = DrillStarted(
     [
         ("roll  BACK to 411", "a"),
         ("Rolled back: rollback done", "a"),
+        ("Roll back to 411: with a restart after it", "a"),
+        ("Unplug it: only the old one", "c"),
         ("restarted the pods", "b"),
         ("drestart", None),
         ("", None),

@@ -58,7 +58,8 @@ def find_remedy(started: DrillStarted, words: str) -> Remedy | None:
     """Return the remedy that a fix in these words is; None if the script knows none such."""
     said = " ".join(words.casefold().split())
     for remedy in started.remedies:
-        if said == " ".join(remedy.words.casefold().split()):
+        known = " ".join(remedy.words.casefold().split())
+        if said == known or said.startswith(f"{known}: "):  # chosen in the form, with a word about it
             return remedy
     return next((remedy for remedy in started.remedies if mentions(words, remedy.match)), None)
 
