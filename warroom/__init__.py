@@ -15,7 +15,7 @@ or reported is computed from those events.
     logs/            reads logs: sources, blocks, filter, finder, merge, statistics, view
     reports/         pure functions of the incident: messages, the post-mortem, its figures, their rendering
     room/            the application service: WarRoom executes commands, the outbox worker delivers
-    drill/           plays a scripted incident against the same WarRoom
+    drill/           plays a scripted incident against the same WarRoom: script.py is its format, player.py plays it
     bootstrap.py     the composition root; the one file that names concrete classes
     tui/             the screen
     cli/             the command line: main.py (options, exit codes), verbs/, output.py (the only writer of stdout)

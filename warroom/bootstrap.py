@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from warroom.connect.guarded_integration import GuardedIntegration
     from warroom.connect.guarded_logs import GuardedLogs
     from warroom.connect.hook_server import HookServer
+    from warroom.drill.catalog import DrillFile
     from warroom.drill.clock import ScaledClock
     from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
@@ -53,9 +54,6 @@ if TYPE_CHECKING:
     from warroom.room.delivery_handler import DeliveryHandler
     from warroom.room.jobs import Job, JobRunner
     from warroom.room.outbox import OutboxWorker
-
-DRILL = "checkout-down"
-"""The drill that is shipped."""
 
 TRANSCRIPT = "transcript"
 """The backend that needs no account: if no destination is configured it takes every message, drills included."""
@@ -273,26 +271,58 @@ class AppContext:
             )
         return hook_server.HookServer(listening, routes), hook_server.address_of(listening)
 
-    def drill_on_demand(self, folder: Path) -> DrillOnDemand:
-        """The shipped drill, its logs in ``folder``, for someone who may start it."""
+    @property
+    def drill_logs(self) -> Path:
+        """Where drills in the team's own console write their logs."""
+        return self.places.data / "drill"
+
+    @property
+    def drill_folders(self) -> list[Path]:
+        """Where the team's own drills are: beside the settings, and where those say."""
+        return [self.places.settings.parent / "drills", *map(Path, self.settings.drills.folders)]
+
+    def drill_on_demand(
+        self, folder: Path, clock: ScaledClock | None = None, player: DrillPlayer | None = None, pace: float = 1.0
+    ) -> DrillOnDemand:
+        """The drills, their logs in ``folder``, for someone who may start one; ``player`` is ready to begin with.
+
+        ``clock`` and ``pace`` as for ``drill``.
+        """
         from warroom.drill.on_demand import DrillOnDemand
 
-        return DrillOnDemand(lambda: self.drill(folder))
+        def find() -> list[DrillFile]:
+            from warroom.drill.catalog import find_drills
 
-    def drill(self, folder: Path, clock: ScaledClock | None = None, name: str = DRILL) -> DrillPlayer:
-        """The shipped drill of that name, its logs in ``folder``; ``clock`` is the room's if that is scaled."""
+            return find_drills(self.drill_folders)
+
+        return DrillOnDemand(lambda name: self.drill(folder, clock, name, pace), find, player)
+
+    def drill(
+        self, folder: Path, clock: ScaledClock | None = None, name: str = "", pace: float = 1.0
+    ) -> DrillPlayer:
+        """The drill of that name with the team in its parts, its logs in ``folder``; "" for the default.
+
+        ``clock`` is the room's if that is scaled; ``pace`` is how many times as fast its script runs. ``NotFound``
+        for an unknown name, ``SettingsError`` for a script with mistakes.
+        """
+        from warroom.drill import catalog
+        from warroom.drill.casting import give_parts
         from warroom.drill.clock import WallClock
         from warroom.drill.player import DrillPlayer
-        from warroom.drill.script import parse_script
 
-        script = shipped("sample_data") / "drills" / f"{name}.toml"
-        return DrillPlayer(
-            self.room,
-            parse_script(script.read_text("utf-8"), script.name),
-            folder,
-            clock or WallClock(),
-            self.jobs,
-        )
+        chosen = catalog.pick_drill(catalog.find_drills(self.drill_folders), name or catalog.DEFAULT)
+        assert chosen.script
+        script = give_parts(chosen.script, self.room)
+        return DrillPlayer(self.room, script, folder, clock or WallClock(), self.jobs, name=chosen.name, pace=pace)
+
+    def end_leftover_drills(self) -> list[str]:
+        """End the drills whose console was killed; the ids of their incidents."""
+        team, rows = self.room.team(), self.room.summaries()
+        if not any(row.drill and row.open for row in rows) and not any(a.event.drill for a in team.alerts.values()):
+            return []
+        from warroom.drill.leftovers import end_leftovers  # few starts need it
+
+        return end_leftovers(self.room, self.drill_logs)
 
     def watch_logs(self, view: LogView, service: str, more: Sequence[Path | str | int] = ()) -> None:
         """Have the view read the logs of a service, and ``more``: files, names as the settings have them, or open

@@ -66,7 +66,10 @@ class Playing:
     def awaits_declaration(self) -> bool:
         return self.running
 
-    def start(self, *, at_first_alert: bool = False) -> None:
+    def choices(self) -> list[tuple[str, str, str]]:
+        return [("small", "A small drill", "Pages fail.")]
+
+    def start(self, name: str = "", *, at_first_alert: bool = False) -> None:
         self.running = True
 
     def stop(self) -> None:

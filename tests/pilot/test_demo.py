@@ -31,8 +31,8 @@ class Recorder(Playing):
         self.running = False
         self.started: list[bool] = []
 
-    def start(self, *, at_first_alert: bool = False) -> None:
-        super().start(at_first_alert=at_first_alert)
+    def start(self, name: str = "", *, at_first_alert: bool = False) -> None:
+        super().start(name, at_first_alert=at_first_alert)
         self.started.append(at_first_alert)
         if self.room:
             self.room.receive_alert(ReceiveAlert("errors", "monitor", "checkout-api", "54 %", drill=True))

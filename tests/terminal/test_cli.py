@@ -222,6 +222,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     assert "health-checks" in do("playbook").out
     do("runbooks")
     do("probes")
+    do("drill", "list")
     do("doctor")
     assert "nobody" in do("oncall").err.lower()
     do("contacts")
@@ -1068,7 +1069,7 @@ def test_without_settings_nothing_that_waits_for_another_destination_is_given_up
 
 def test_a_console_without_settings_says_so_and_writes_no_theme(with_incident: CliHarness) -> None:
     with wiring.open_context(None, with_incident.data, "Bob", environ={}) as home:
-        drill = home.drill(with_incident.data / "drill")
+        drill = home.drill_on_demand(with_incident.data / "drill")
         with_them, without = (deps(home, drill, no_settings=ignored) for ignored in (False, True))
     assert "Settings are ignored" in without.notice and without.save_theme is None
     assert not with_them.notice and with_them.save_theme is not None
@@ -1517,13 +1518,13 @@ def test_readiness_is_measured_and_not_confirmed_against_what_is_measured(cli_ha
     rows = {row["item"]: row for row in cli_harness.run_ok("ready", "--json").json}
     assert rows["templates"]["speaks"] == "for" and rows["templates"]["holds"]
     assert rows["alerts"]["reading"] == "no alert has ever arrived" and not rows["alerts"]["holds"]
-    assert rows["training"]["reading"] is None and rows["training"]["confirmed_at"] is None
+    assert rows["runbooks"]["reading"] is None and rows["runbooks"]["confirmed_at"] is None
     refused = cli_harness.run("ready", "alerts")
     assert refused.status == 1 and "is contradicted: no alert has ever arrived" in refused.err
     assert re.search(r"!  alerts +\d{4}-\d\d-\d\d ", cli_harness.run_ok("ready", "alerts", "--anyway").out)
-    cli_harness.run_ok("ready", "training")
+    cli_harness.run_ok("ready", "runbooks")
     cli_harness.now += timedelta(days=91)
-    assert re.search(r"○  training +\d{4}-\d\d-\d\d, expired ", cli_harness.run_ok("ready").out)
+    assert re.search(r"○  runbooks +\d{4}-\d\d-\d\d, expired ", cli_harness.run_ok("ready").out)
 
 
 def test_doctor_measures_each_probe_once(probed: CliHarness) -> None:

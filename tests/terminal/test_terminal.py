@@ -259,6 +259,22 @@ def test_the_demo_brings_an_alert_that_can_be_declared(tmp_path: Path) -> None:
         assert_given_back(terminal)
 
 
+def test_the_drill_of_a_console_that_was_killed_is_closed_by_the_next_start(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running("--data", str(data), "--as", "Bob", "drill", "feature-flag", "--speed", "50") as terminal:
+        terminal.until("Unacknowledged alerts")
+        terminal.press("d")
+        terminal.until("Declare a drill")
+        terminal.press("\x13")
+        terminal.until("IC ")
+        terminal.until(lambda: "Drill started" in verb(data, "timeline"))
+        os.kill(terminal.pid, signal.SIGKILL)
+        terminal.until(terminal.ended)
+    assert "investigating" in verb(data, "status", "--json")
+    assert "abandoned" in verb(data, "drill", "history")
+    assert '"status": "closed"' in verb(data, "status", "--json")
+
+
 LOG = "".join(
     f"2026-01-28 14:{n:02}:00 {level} charge {n} cus_AbCdEf{n:02} token={'ghp_' + 'a1B2' * 9}\n"
     for n, level in enumerate(["INFO", "ERROR"] * 15)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from warroom.bootstrap import AppContext
     from warroom.config.settings import Settings
     from warroom.drill.on_demand import DrillOnDemand
-    from warroom.drill.player import DrillPlayer
     from warroom.logs.records import Level
     from warroom.logs.view import LogView
     from warroom.tui.context import ConsoleDeps
@@ -154,10 +153,18 @@ def has_terminal(context: CliContext) -> bool:
     return bool(sys.stdout and sys.stdout.isatty()) and context.environ.get("TERM", "") not in ("", "dumb")
 
 
-def open_console(context: CliContext, *, war_room: bool = False, logs: Sequence[str] = ()) -> None:
+def open_console(
+    context: CliContext,
+    *,
+    war_room: bool = False,
+    logs: Sequence[str] = (),
+    drill_name: str = "",
+    pace: float = 1.0,
+) -> None:
     """Open the console with the application that was asked for, and end with its exit status.
 
-    With ``war_room`` it begins in the incident that is meant.
+    With ``war_room`` it begins in the incident that is meant. ``drill_name`` is a drill to start, ``pace`` how many
+    times as fast drills run.
     """
     if not has_terminal(context):
         raise WarroomError(
@@ -178,7 +185,8 @@ def open_console(context: CliContext, *, war_room: bool = False, logs: Sequence[
         with here.scope(cleanup=False):  # a thread of its own, to which click's context is not known
             app = context.app
             opened = context.incident().id if war_room else ""
-        drill = app.drill_on_demand(app.places.data / "drill")
+        app.end_leftover_drills()
+        drill = app.drill_on_demand(app.drill_logs, pace=pace)
         return deps(
             app,
             drill,
@@ -186,6 +194,7 @@ def open_console(context: CliContext, *, war_room: bool = False, logs: Sequence[
             incident_id=opened,
             no_settings=context.no_settings,
             notice=context.unknown_person_warning(),
+            start_drill=drill_name,
         )
 
     here.exit(show_console(build_deps, crash_folder=data_folder(context)))
@@ -193,13 +202,14 @@ def open_console(context: CliContext, *, war_room: bool = False, logs: Sequence[
 
 def deps(
     app: AppContext,
-    drill: DrillPlayer | DrillOnDemand,
+    drill: DrillOnDemand,
     *,
     incident_id: str = "",
     logs: Sequence[Path | str | int] = (),
     briefing: tuple[str, str] | None = None,
     no_settings: bool = False,
     notice: str = "",
+    start_drill: str = "",
 ) -> ConsoleDeps:
     """The console's dependencies; with a ``briefing`` (title, text) it begins with that card, then with the drill.
 
@@ -224,6 +234,7 @@ def deps(
         jobs=app.jobs,
         background=() if app.room.read_only else app.background_jobs(),
         drill=drill,
+        start_drill=start_drill,
         briefing=briefing,
         incident_id=incident_id,
         # The demo's settings are everybody's.

@@ -30,6 +30,13 @@ FAMILIES = (
         {"watch": "Send, read chat, poll alerts, run probes and remind, without a screen."},
     ),
     Family(
+        "drills",
+        "Console",
+        {
+            "drill": "Run a drill in your own console; or list, write, check and look back on drills.",
+        },
+    ),
+    Family(
         "response",
         "Run the incident",
         {

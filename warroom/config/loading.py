@@ -223,7 +223,8 @@ def _settle(settings: Settings, folder: Path) -> Settings:
     playbook = absolute(settings.playbook) if settings.playbook else ""
     folders = tuple(map(absolute, settings.runbooks.folders))
     runbooks = settings.runbooks.model_copy(update={"folders": folders})
-    settled = {"services": services, "playbook": playbook, "runbooks": runbooks, **tables}
+    drills = settings.drills.model_copy(update={"folders": tuple(map(absolute, settings.drills.folders))})
+    settled = {"services": services, "playbook": playbook, "runbooks": runbooks, "drills": drills, **tables}
     return settings.model_copy(update=settled)
 
 

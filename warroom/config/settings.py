@@ -397,6 +397,13 @@ class ConsoleSettings(Table):
     both."""
 
 
+class DrillSettings(Table):
+    """Where the team's own drills are; see warroom help drills."""
+
+    folders: tuple[Text, ...] = ()
+    """Folders with scripts, relative to this file, besides the folder drills beside it."""
+
+
 PLUGIN_TABLES = (
     "destinations",
     "alerts",
@@ -433,6 +440,7 @@ class Settings(Table):
     """A workflow runner: steps of runbooks start workflows there."""
     reminders: Reminders = Field(default_factory=Reminders)
     log_services: dict[Key, LogServiceSettings] = Field(default_factory=dict)
+    drills: DrillSettings = Field(default_factory=DrillSettings)
     redaction: Redaction = Field(default_factory=Redaction)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
 

@@ -1,21 +1,33 @@
-"""A drill that may be started: its script is read when it is, so that a console opened for an incident does not."""
+"""The drills that may be started from a console: a script is read when it is chosen, so that others do not wait."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from warroom.errors import WarroomError
+
 if TYPE_CHECKING:
+    from warroom.drill.catalog import DrillFile
     from warroom.drill.player import DrillPlayer
 
 
 class DrillOnDemand:
-    """Build a ``DrillPlayer`` with ``build`` when the drill is started. Otherwise it behaves as the player does."""
+    """Start a drill by its name. ``build`` makes its player, ``find`` lists what there is to choose from.
 
-    def __init__(self, build: Callable[[], DrillPlayer]) -> None:
+    ``player`` is one that has been made already. While none was started, it behaves as a drill that does not run.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[str], DrillPlayer],
+        find: Callable[[], Sequence[DrillFile]],
+        player: DrillPlayer | None = None,
+    ) -> None:
         self._build = build
-        self._player: DrillPlayer | None = None
+        self._find = find
+        self._player = player
 
     @property
     def running(self) -> bool:
@@ -27,14 +39,28 @@ class DrillOnDemand:
         """Whether it runs and nobody has declared its incident yet."""
         return self._player is not None and self._player.awaits_declaration
 
-    def start(self, *, at_first_alert: bool = False) -> None:
-        """Start it; raises what reading its script raises, and ``WarroomError`` if its logs cannot be written."""
-        if self._player is None:
-            self._player = self._build()
+    @property
+    def incident_id(self) -> str:
+        """The incident of the drill that was started last; "" until it is declared."""
+        return self._player.incident_id if self._player is not None else ""
+
+    def choices(self) -> Sequence[tuple[str, str, str]]:
+        """Every drill that can be played: its name, its title and what it is about."""
+        return [(one.name, one.script.title, one.script.summary) for one in self._find() if one.script]
+
+    def start(self, name: str = "", *, at_first_alert: bool = False) -> None:
+        """Start the drill of that name; "" for the one that is ready, or the default.
+
+        Raises what reading its script raises, and ``WarroomError`` if one runs already or it cannot be started.
+        """
+        if self.running:
+            raise WarroomError("A drill is already running", "Abandon it first.")
+        if name or self._player is None:
+            self._player = self._build(name)
         self._player.start(at_first_alert=at_first_alert)
 
     def stop(self) -> None:
-        """End it, if it runs."""
+        """End it, if it runs: an incident that is still open is closed as abandoned."""
         if self._player is not None:
             self._player.stop()
 

@@ -1,14 +1,15 @@
 """Plays a drill: a scripted incident on its own clock, against the same WarRoom as a real one.
 
-With people at the console, the player provides what happens around them — logs, alerts, chat — and waits for them:
-the chat for their declaration, the recovery for their fix. Without people it also plays the script's ``responder``
-steps, up to the post-mortem.
+With people at the console, the player provides what happens around them — logs, alerts, chat, hints, answers — and
+waits for them: the chat for their declaration, the recovery for a fix that helps. Without people it also plays the
+script's ``responder`` steps, up to the post-mortem.
 """
 
 from __future__ import annotations
 
 import asyncio
 import bisect
+import platform
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
@@ -16,24 +17,38 @@ from pathlib import Path
 from typing import TypeVar
 
 from warroom.drill.clock import ScaledClock
+from warroom.drill.lock import DrillLock
 from warroom.drill.script import (
     ActionItemStep,
     AlertInject,
     Anchor,
     ChatInject,
     CommandStep,
+    Condition,
     Cue,
     DeclareStep,
+    HintInject,
     LogStage,
     PinStep,
     ResponderStep,
     Script,
     UpdateStep,
 )
+from warroom.drill.teammates import ScriptedReply, Teammates
 from warroom.drill.writer import LogWriter
 from warroom.errors import NotFound, WarroomError
 from warroom.incident.alerts import ReceiveAlert
-from warroom.incident.commands import AddAction, Declare, Pin, RecordChat
+from warroom.incident.commands import AddAction, Declare, Pin
+from warroom.incident.drill_events import DrillOutcome, DrillStarted, Remedy
+from warroom.incident.drills import (
+    EndDrill,
+    FinishDrillTask,
+    GiveHint,
+    SayInDrill,
+    StartDrill,
+    drill_started,
+    find_remedy,
+)
 from warroom.incident.incident import Incident
 from warroom.room.jobs import JobRunner, Wakeup
 from warroom.room.room import WarRoom
@@ -46,7 +61,9 @@ MAX_PAUSE_S = 1.0
 """The longest pause, in real seconds: what another process recorded (a fix, say) is noticed by then."""
 
 RUN_ON = timedelta(minutes=10)
-"""How long a drill continues once its incident is resolved. Whatever is declared after that is real."""
+"""How long a drill continues once its incident is resolved, unless its script says otherwise (``ends``).
+
+Whatever is declared after that is real."""
 
 DECLARE_TIMEOUT = timedelta(hours=1)
 """How long a drill waits for a declaration."""
@@ -61,25 +78,50 @@ class DrillPlayer:
     """Plays ``script`` in ``room`` by ``clock`` (the room's own), with the log files in ``folder``.
 
     The incident it plays around is the first one declared as a drill after it started. It does not touch real
-    incidents. Declare with ``drill=True`` while ``running``.
+    incidents. Declare with ``drill=True`` while ``running``. ``name`` is what history calls the script. The times
+    of the script are divided by ``pace``, so that a drill among real incidents can run faster than their clock.
     """
 
     def __init__(
-        self, room: WarRoom, script: Script, folder: Path, clock: ScaledClock, jobs: JobRunner | None = None
+        self,
+        room: WarRoom,
+        script: Script,
+        folder: Path,
+        clock: ScaledClock,
+        jobs: JobRunner | None = None,
+        *,
+        name: str = "",
+        pace: float = 1.0,
     ) -> None:
         self.room = room
         self.script = script
         self.folder = folder
         self.clock = clock
+        self.pace = pace
         self.incident_id = ""
         """The drill's incident; "" until it is declared."""
         self.problem: WarroomError | None = None
         """Why the drill is stuck at the moment (a full disk, say); None while it runs."""
         self._writer: LogWriter | None = None
         self._anchors: dict[Anchor, datetime] = {}
+        self._fixes: dict[str, datetime] = {}
         self._stages: list[LogStage] = []
-        self._injects: list[AlertInject | ChatInject] = []
+        self._injects: list[AlertInject | ChatInject | HintInject] = []
         self._steps: list[ResponderStep] = []
+        self._replies: list[ScriptedReply] = []
+        self._teammates = Teammates(script, pace)
+        self._last_round = clock()
+        self._lock = DrillLock(folder)
+        self._started = DrillStarted(
+            script=name,
+            title=script.title,
+            machine=platform.node(),
+            service=script.service,
+            severity=script.severity,
+            cause=script.cause,
+            cause_match=script.cause_match,
+            remedies=tuple(Remedy(**remedy.model_dump()) for remedy in script.remedies),
+        )
         self._seen_change = -1
         self._jobs = jobs or JobRunner()
         self._wakeup = Wakeup()
@@ -109,21 +151,41 @@ class DrillPlayer:
     def start(self, *, at_first_alert: bool = False) -> None:
         """Play logs, alerts and chat, as a job: from the beginning, or as if its first alert were due now.
 
-        It ends with ``stop``, ``RUN_ON`` after its incident is resolved, or if no one declares. Raises
-        ``WarroomError`` if the logs cannot be written. A later failure is in ``problem``, and retried.
+        It ends by its own rule, if no one declares, or with ``stop``. Raises ``WarroomError`` if the logs cannot be
+        written or another console plays a drill. A later failure is in ``problem``, and retried.
         """
         alerts = [alert.at for alert in self.script.alerts if alert.after == "start"]
-        self._begin(timedelta(seconds=min(alerts)) if at_first_alert and alerts else timedelta(0))
+        self._lock_folder()
+        try:
+            self._begin(self._span(min(alerts)) if at_first_alert and alerts else timedelta(0))
+        except WarroomError:
+            self._lock.release()
+            raise
         self._playing = _Playing(self, self._ended)
         self._jobs.start(self._playing)
 
     def stop(self) -> None:
-        """End it. Its unacknowledged alerts are dismissed; its incident and logs stay."""
+        """End it. Its unacknowledged alerts are dismissed, and an incident people still work on is closed.
+
+        Its logs stay.
+        """
+        was_running = self.running and self._playing is not None
         if self._playing:
             self._jobs.end(self._playing)
             self._playing.idle.wait(STOP_S)
         self._ended.set()
+        if was_running:
+            self._end("finished" if "resolved" in self._anchors else "abandoned")
         self._dismiss_alerts()
+        self._lock.release()
+
+    def _lock_folder(self) -> None:
+        try:
+            free = self._lock.acquire()
+        except OSError as error:
+            raise self._disk_error(error) from error
+        if not free:
+            raise WarroomError("Another console plays a drill here", "Abandon it there first, or wait for its end.")
 
     def play(self, report: Callable[[str], None]) -> str:
         """Play everything to the end, the responder's steps too, and return the incident's id.
@@ -147,38 +209,60 @@ class DrillPlayer:
         history = now - timedelta(seconds=self.script.history)
         self.incident_id, self.problem, self._seen_change = "", None, -1
         first, *self._stages = self.script.stages
-        self._injects = [*self.script.alerts, *self.script.chat]
+        self._injects = [*self.script.alerts, *self.script.chat, *self.script.hints]
+        self._fixes, self._replies, self._last_round = {}, [], now
+        self._teammates = Teammates(self.script, self.pace)
         try:
             self._writer = LogWriter(self.script, self.folder, history)
             self._writer.begin_stage(first, history)
             self._writer.write(now)
         except OSError as error:
-            reason = (error.strerror or "unknown reason").lower()
-            raise WarroomError(f"The drill's logs cannot be written: {reason}", f"Check {self.folder}.") from error
+            raise self._disk_error(error) from error
         self._anchors = {"start": now}
         self._ended = threading.Event()
 
-    def _play_round(self) -> datetime | None:
+    def play_round(self) -> datetime | None:
         """Do what is due now; when the next thing is, None if that is unknown."""
         due: datetime | None = None
         try:
             due = self._advance(None)
             self.problem = None
         except OSError as error:
-            reason = (error.strerror or "unknown reason").lower()
-            self.problem = WarroomError(f"The drill's logs cannot be written: {reason}", f"Check {self.folder}.")
+            self.problem = self._disk_error(error)
         except WarroomError as error:
             self.problem = error
-        if self._is_over():
+        if outcome := self._outcome():
+            self._end(outcome)
             self._dismiss_alerts()
             self._ended.set()
+            self._lock.release()
         return due
 
-    def _is_over(self) -> bool:
-        now, resolved = self.clock(), self._anchors.get("resolved")
+    def _disk_error(self, error: OSError) -> WarroomError:
+        reason = (error.strerror or "unknown reason").lower()
+        return WarroomError(f"The drill's logs cannot be written: {reason}", f"Check {self.folder}.")
+
+    def _span(self, seconds: float) -> timedelta:
+        """A time of the script, at this drill's pace."""
+        return timedelta(seconds=seconds / self.pace)
+
+    def _outcome(self) -> DrillOutcome | None:
+        """How the drill has ended by its own rule; None while it goes on."""
+        now, resolved, ends = self.clock(), self._anchors.get("resolved"), self.script.ends
         if "declared" not in self._anchors:
-            return now >= self._anchors["start"] + DECLARE_TIMEOUT
-        return resolved is not None and now >= resolved + RUN_ON
+            return "abandoned" if now >= self._anchors["start"] + DECLARE_TIMEOUT else None
+        if resolved is None:
+            return "timed out" if now >= self._anchors["declared"] + self._span(ends.limit) else None
+        return "finished" if now >= resolved + self._span(ends.after_resolved) else None
+
+    def _end(self, outcome: DrillOutcome) -> None:
+        """Record how it ended, if its incident was declared. What cannot be recorded is left for the next start."""
+        if not self.incident_id:
+            return
+        try:
+            self.room.execute(self.incident_id, EndDrill(outcome), by="")
+        except WarroomError as error:
+            self.problem = error
 
     def _dismiss_alerts(self) -> None:
         try:
@@ -194,18 +278,24 @@ class DrillPlayer:
         now = self.clock()
         self._read_anchors()
         while True:
-            waiting: list[tuple[datetime, Cue]] = sorted(
-                (*self._scheduled(self._stages), *self._scheduled(self._injects), *self._scheduled(self._steps)),
-                key=lambda pair: pair[0],
+            cues = (*self._stages, *self._injects, *self._steps)
+            replies = ((reply.at, reply) for reply in self._replies)
+            waiting: list[tuple[datetime, Cue | ScriptedReply]] = sorted(
+                (*self._scheduled(cues), *replies), key=lambda pair: pair[0]
             )
             if not waiting or waiting[0][0] > now:
                 break
             due, cue = waiting[0]
-            if isinstance(cue, LogStage):
+            if isinstance(cue, ScriptedReply):
+                self._replies.remove(cue)
+                self._answer(cue)
+            elif cue.unless and self._holds(cue.unless, self._anchor(cue)):
+                self._drop(cue)
+            elif isinstance(cue, LogStage):
                 # A stage that was skipped (the fix came before the failure) is not played later.
                 del self._stages[: self._stages.index(cue) + 1]
                 self._writer.begin_stage(cue, due)
-            elif isinstance(cue, AlertInject | ChatInject):
+            elif isinstance(cue, AlertInject | ChatInject | HintInject):
                 self._writer.write(due)
                 self._inject(cue)
                 self._injects.remove(cue)
@@ -217,6 +307,7 @@ class DrillPlayer:
             if reporter:
                 reporter.report_news()
         self._writer.write(now)
+        self._last_round = now
         times = [waiting[0][0]] if waiting else []
         if reporter is None and self._writer.next_due:
             times.append(self._writer.next_due)
@@ -224,9 +315,39 @@ class DrillPlayer:
 
     def _scheduled(self, cues: Iterable[C]) -> Iterator[tuple[datetime, C]]:
         for cue in cues:
-            anchor = self._anchors.get(cue.after)
-            if anchor:
-                yield anchor + timedelta(seconds=cue.at), cue
+            anchor = self._anchor(cue)
+            if anchor is None:
+                continue
+            due = anchor + self._span(cue.at)
+            if cue.when is None:
+                yield due, cue
+            elif self._holds(cue.when, anchor):
+                yield max(due, self._last_round), cue  # it may have become true only now
+
+    def _anchor(self, cue: Cue) -> datetime | None:
+        """What the time of the cue counts from; None if that has not happened."""
+        return self._fixes.get(cue.fix) if cue.fix else self._anchors.get(cue.after)
+
+    def _holds(self, condition: Condition, anchor: datetime | None) -> bool:
+        """Whether all of a condition holds for a cue that counts from ``anchor``."""
+        incident = self.room.incident(self.incident_id) if self.incident_id else None
+        wanted = condition.evidence.casefold()
+        pinned = [evidence.words.casefold() for _, evidence in incident.evidence] if incident else []
+        service = incident.service.casefold() if incident else ""
+        late = self._span(condition.late) if condition.late is not None else None
+        return (
+            (not condition.fix or any(fix in self._fixes for fix in condition.fix))
+            and (not condition.service or condition.service.casefold() == service)
+            and (not wanted or any(wanted in words for words in pinned))
+            and (condition.happened is None or condition.happened in self._anchors)
+            and (late is None or (anchor is not None and anchor - self._anchors["start"] > late))
+        )
+
+    def _drop(self, cue: Cue) -> None:
+        """Leave out what is not to happen after all."""
+        self._stages = [one for one in self._stages if one is not cue]
+        self._injects = [one for one in self._injects if one is not cue]
+        self._steps = [one for one in self._steps if one is not cue]
 
     def _read_anchors(self) -> None:
         """Find out what people have done, if the journal has changed."""
@@ -239,20 +360,48 @@ class DrillPlayer:
                     self.incident_id = summary.id
         if self.incident_id:
             incident = self.room.incident(self.incident_id)
-            self._anchors["declared"] = incident.milestones["declared"]
-            if incident.fixes and "fix" not in self._anchors:
-                row = incident.row(incident.fixes[0][0])
-                self._anchors["fix"] = row.entry.at if row else self.clock()
-            self._anchors.pop("resolved", None)  # it may have been reopened
-            if "resolved" in incident.milestones:
-                self._anchors["resolved"] = incident.milestones["resolved"]
+            if drill_started(incident) is None and incident.status != "closed":
+                incident = self.room.execute(self.incident_id, StartDrill(self._started), by="").incident
+            self._read_incident(incident)
         self._seen_change = change
 
-    def _inject(self, cue: AlertInject | ChatInject) -> None:
+    def _read_incident(self, incident: Incident) -> None:
+        self._anchors["declared"] = incident.milestones["declared"]
+        for milestone in ("acknowledged", "mitigated", "resolved"):
+            self._anchors.pop(milestone, None)  # it may have been reopened
+            if milestone in incident.milestones:
+                self._anchors[milestone] = incident.milestones[milestone]
+        for entry, fix in incident.fixes:
+            row = incident.row(entry)
+            at = row.entry.at if row else self.clock()
+            remedy = find_remedy(self._started, fix.words)
+            if remedy:
+                self._fixes.setdefault(remedy.id, at)
+            helps = not self.script.remedies or (remedy is not None and remedy.effect == "helps")
+            self._anchors.setdefault("fix" if helps else "wrong_fix", at)
+        self._replies += self._teammates.hear(incident)
+
+    def _say(self, who: str, words: str, key: str, via: str) -> None:
+        who = self._teammate(who)
+        self.room.execute(self.incident_id, SayInDrill(who, words, key, via), by=who)
+
+    def _answer(self, reply: ScriptedReply) -> None:
+        """Have a teammate answer; a task that this was is finished with it."""
+        if self._incident().status == "closed":
+            return
+        self._say(reply.who, reply.words, reply.key, "chat")
+        if reply.task:
+            self.room.execute(self.incident_id, FinishDrillTask(reply.task), by="")
+
+    def _inject(self, cue: AlertInject | ChatInject | HintInject) -> None:
+        if isinstance(cue, HintInject):
+            if self._incident().open:
+                number = self.script.hints.index(cue)
+                self.room.execute(self.incident_id, GiveHint(number, cue.words), by="")
+            return
         if isinstance(cue, ChatInject):
             if self._incident().status != "closed":
-                chat = RecordChat(self._teammate(cue.who), cue.via, cue.words)
-                self.room.record_chat(self.incident_id, chat)
+                self._say(cue.who, cue.words, f"chat {self.script.chat.index(cue)}", cue.via)
             return
         source = cue.source or "monitor"
         alert = ReceiveAlert(cue.name, source, self.script.service, cue.detail, drill=True)
@@ -337,7 +486,7 @@ class _Playing:
         while not self._ended.is_set():
             self.idle.clear()
             try:
-                due = await asyncio.to_thread(player._play_round)
+                due = await asyncio.to_thread(player.play_round)
             finally:
                 self.idle.set()
             if not self._ended.is_set():

@@ -1,9 +1,10 @@
-"""The format of a drill's script (TOML): what its logs contain, its alerts, its chat and its responder's steps."""
+"""The format of a drill's script (TOML): its logs, its alerts and its chat, what helps and what does not."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
@@ -22,6 +23,7 @@ from warroom.incident.commands import (
     SetStatus,
     WriteSection,
 )
+from warroom.incident.drill_events import RemedyEffect
 from warroom.incident.roles import Assign
 from warroom.incident.timing import read_duration
 
@@ -47,10 +49,14 @@ def _to_seconds(value: object) -> object:
     raise ValueError("must be a duration such as 90s, 5m or 7m10s")
 
 
+SERVICE = "service"
+"""The placeholder, in any text of a script, for the service that the drill is about."""
+
+
 def _check_placeholders(text: str) -> str:
     for placeholder in PLACEHOLDER.findall(text):
         bounds = RANGE.fullmatch(placeholder)
-        known = placeholder in TIME_FORMATS or "|" in placeholder or HEX_DIGITS.fullmatch(placeholder)
+        known = placeholder in (*TIME_FORMATS, SERVICE) or "|" in placeholder or HEX_DIGITS.fullmatch(placeholder)
         if not known and not (bounds and int(bounds[1]) <= int(bounds[2])):
             raise ValueError("has an unknown %{â€¦}; use %{time} %{clf} %{hex:8} %{40..180} %{one|other}")
     return text
@@ -73,19 +79,57 @@ Seconds = Annotated[float, BeforeValidator(_to_seconds), Field(ge=0, le=86_400)]
 Interval = Annotated[float, BeforeValidator(_to_seconds), Field(ge=0.01, le=3600)]
 Text = Annotated[str, Field(min_length=1, max_length=5000)]
 LogLine = Annotated[str, Field(min_length=1, max_length=5000), AfterValidator(_check_placeholders)]
-Anchor = Literal["start", "declared", "fix", "resolved"]
-"""What the time of a cue counts from: the start of the drill, or the first time this happened."""
+
+
+def _id(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", text):
+        raise ValueError("must be at most 40 small letters, digits, - and _")
+    return text
+
+
+Ref = Annotated[str, AfterValidator(_id)]
+Anchor = Literal["start", "declared", "acknowledged", "fix", "wrong_fix", "mitigated", "resolved"]
+"""What the time of a cue counts from: the start of the drill, or the first time this happened.
+
+``fix`` is the first fix that helps, ``wrong_fix`` the first that does not. Without remedies every fix helps.
+"""
 
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class Condition(_Table):
+    """What people have done by now. All keys that are given must hold."""
+
+    fix: Annotated[tuple[Ref, ...], BeforeValidator(_as_list)] = ()
+    """A fix was recorded that is one of these remedies."""
+    service: str = ""
+    """The incident was declared for this service."""
+    evidence: str = ""
+    """Evidence was pinned that contains this text; case does not matter."""
+    happened: Anchor | None = None
+    """This has happened."""
+    late: Seconds | None = None
+    """What the cue counts from came later than this after the drill's start."""
+
+
 class Cue(_Table):
-    """When something happens: ``at`` (seconds, or "90s", "5m") after ``after``."""
+    """When something happens: ``at`` (seconds, or "90s", "5m") after ``after``, once ``when`` holds.
+
+    With ``fix`` the remedy of that id is meant by ``after = "fix"``, whether it helps or not. If ``unless`` holds
+    when the time has come, it does not happen at all.
+    """
 
     at: Seconds
     after: Anchor = "start"
+    fix: str = ""
+    when: Condition | None = None
+    unless: Condition | None = None
 
 
 class LogLines(_Table):
@@ -120,6 +164,48 @@ class ChatInject(Cue):
     words: Text
     via: str = "chat"
     after: Anchor = "declared"
+
+
+class HintInject(Cue):
+    """A hint in the timeline, for people who are stuck. Give it a condition, so that it comes only if needed."""
+
+    words: Text
+    after: Anchor = "declared"
+
+
+class Answer(_Table):
+    """What a teammate answers, once, ``at`` after they were asked: in a note or a message, or by a task.
+
+    A question is about this if it has all the words of one of ``asked``; without ``asked`` it answers whatever else
+    ``who`` is asked by name.
+    """
+
+    who: Text
+    words: Text
+    asked: Annotated[tuple[Text, ...], BeforeValidator(_as_list)] = ()
+    at: Seconds = 20.0
+
+
+class RemedyChoice(_Table):
+    """Something the fix form offers: what helps, and distractors that do not help or make it worse.
+
+    ``match`` recognises a fix in people's own words: each entry is one or more beginnings of words that must all be
+    there. ``why`` is shown in the debrief.
+    """
+
+    id: Ref
+    words: Text
+    effect: RemedyEffect = "nothing"
+    why: str = ""
+    match: Annotated[tuple[Text, ...], BeforeValidator(_as_list)] = ()
+
+
+class Ends(_Table):
+    """When the drill ends by itself: so long after its incident is resolved, or after so long without that."""
+
+    after_resolved: Seconds = 600.0
+    limit: Seconds = 7200.0
+    """Counts from the declaration."""
 
 
 class ResponderStep(Cue):
@@ -224,18 +310,37 @@ Step: Any = Annotated[Union[_STEPS], Field(discriminator="do")]  # noqa: UP007 â
 
 
 class Script(_Table):
-    """A drill's script. ``logs`` names the files, in the drill's folder, that its stages write to."""
+    """A drill's script. ``logs`` names the files, in the drill's folder, that its stages write to.
+
+    Where the service or the people are not the team's, the team's own take their parts (``drill.casting``), unless
+    ``cast`` is "script". ``severity`` is the one that is right, ``cause`` what the debrief says it was,
+    ``cause_match`` how it is recognised in people's words, as ``RemedyChoice.match``.
+    """
 
     title: Text
     service: Text
     summary: str = ""
+    cast: Literal["team", "script"] = "team"
+    severity: str = ""
+    cause: str = ""
+    cause_match: Annotated[tuple[Text, ...], BeforeValidator(_as_list)] = ()
     history: Seconds = 600.0
     """How many seconds of the first stage are in the logs when the drill starts."""
     logs: Annotated[dict[str, Annotated[str, AfterValidator(_file_name)]], Field(min_length=1)]
     stages: Annotated[tuple[LogStage, ...], AfterValidator(_not_empty)]
     alerts: tuple[AlertInject, ...] = ()
     chat: tuple[ChatInject, ...] = ()
+    remedies: tuple[RemedyChoice, ...] = ()
+    hints: tuple[HintInject, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    ends: Ends = Ends()
     responder: tuple[Step, ...] = ()
+
+    def cues(self) -> Iterator[tuple[str, int, Cue]]:
+        """Everything that has a time: its table's name, its place there from 0, and itself."""
+        for table in ("stages", "alerts", "chat", "hints", "responder"):
+            for number, cue in enumerate(getattr(self, table)):
+                yield table, number, cue
 
 
 def parse_script(text: str, source: str) -> Script:
@@ -252,6 +357,28 @@ def parse_script(text: str, source: str) -> Script:
         for number, step in enumerate(script.responder)
         if isinstance(step, PinStep) and step.log not in script.logs
     ]
+    mistakes += _wrong_remedies(script)
     if mistakes:
         raise toml.refuse(mistakes, text, source)
     return script
+
+
+def _wrong_remedies(script: Script) -> Iterator[toml.Mistake]:
+    """Remedies that cannot be told apart or that nobody can win by, and names of remedies that there are not."""
+    known = [remedy.id for remedy in script.remedies]
+    for number, remedy in enumerate(script.remedies):
+        if remedy.id in known[:number]:
+            yield toml.Mistake(("remedies", number, "id"), "appears twice", "Give each its own id.")
+    if known and all(remedy.effect != "helps" for remedy in script.remedies):
+        wrong = 'no remedy has effect = "helps"'
+        yield toml.Mistake(("remedies", 0, "effect"), wrong, "Without one nothing ends the failure.")
+    for table, number, cue in script.cues():
+        if cue.fix and cue.fix not in known:
+            yield toml.Mistake((table, number, "fix"), "no such remedy", toml.allowed(known, cue.fix))
+        if cue.fix and cue.after != "fix":
+            yield toml.Mistake((table, number, "fix"), 'needs after = "fix"', "It says which fix is meant there.")
+        for key in ("when", "unless"):
+            condition: Condition | None = getattr(cue, key)
+            for fix in condition.fix if condition else ():
+                if fix not in known:
+                    yield toml.Mistake((table, number, key, "fix"), "no such remedy", toml.allowed(known, fix))

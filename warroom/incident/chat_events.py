@@ -28,7 +28,8 @@ class ChatMessage(EventBase):
     """A message that ``who`` wrote in the chat ``via``.
 
     ``author`` is the service's immutable id of who wrote it, ``message`` its id there, and ``thread`` that of the
-    message it answers. The text of an edited one is in its ``EntryAmended``, a deleted one is retracted.
+    message it answers. The text of an edited one is in its ``EntryAmended``, a deleted one is retracted. Only the
+    player of a drill sets ``scripted``: its teammates' words are nobody's own.
     """
 
     kind: Literal["chat"] = "chat"
@@ -39,6 +40,7 @@ class ChatMessage(EventBase):
     author: str = ""
     message: str = ""
     thread: str = ""
+    scripted: bool = False
 
     @property
     def text(self) -> str:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, MessageKind
+from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
 from warroom.incident.meeting_events import MeetingScheduled
@@ -622,7 +623,10 @@ KnownEvent = Annotated[
     | ReadinessConfirmed
     | TurnsSwapped
     | OnCallTaken
-    | OnCallHandover,
+    | OnCallHandover
+    | DrillStarted
+    | HintGiven
+    | DrillEnded,
     Field(discriminator="kind"),
 ]
 

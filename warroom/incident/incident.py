@@ -13,6 +13,7 @@ from warroom.errors import NotFound
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, Channel
+from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase
 from warroom.incident.events import (
     MILESTONES,
@@ -636,4 +637,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     RequestAccepted: _row_only,
     MeetingScheduled: _row_only,
     ReadinessConfirmed: _row_only,
+    DrillStarted: _row_only,
+    HintGiven: _row_only,
+    DrillEnded: _row_only,
 }

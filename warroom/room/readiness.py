@@ -1,7 +1,7 @@
 """Whether the team is ready: when each readiness item was last confirmed, until when that holds, what is measured.
 
-Built in are ``on-call``, ``contacts``, ``templates``, ``alerts``, ``status-page`` and ``runbooks``. A probe of the
-settings with one of these names, or that verifies one, replaces it.
+Built in are ``on-call``, ``contacts``, ``templates``, ``alerts``, ``status-page``, ``runbooks``, ``drills`` and
+``training``. A probe of the settings with one of these names, or that verifies one, replaces it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from warroom.incident.delivery import DeliveryState
 from warroom.incident.events import TEAM, AlertReceived
 from warroom.incident.playbook import Item
 from warroom.incident.readings import Observation, Reading, judged, worst_of
+from warroom.room.drill_readiness import DRILL_MEASURES
 from warroom.room.room import WarRoom
 
 TRANSCRIPT = "transcript"
@@ -160,4 +161,5 @@ _MEASURES: Mapping[str, Callable[[WarRoom, Item], Reading]] = {
     "alerts": _alerts,
     "status-page": _status_page,
     "runbooks": _runbooks,
+    **DRILL_MEASURES,
 }

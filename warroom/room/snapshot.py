@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 
 from warroom.config.rota import Rota
@@ -19,6 +19,7 @@ from warroom.incident.team import TeamState
 from warroom.incident.timing import format_duration
 from warroom.incident.topology import Trouble
 from warroom.reports.brief import Brief, brief
+from warroom.room.drill_readiness import DRILL_MEASURES, last_drill, next_drill_by
 from warroom.room.escalation import EscalationState, escalation_state
 from warroom.room.room import WarRoom
 
@@ -107,6 +108,10 @@ class HomeSnapshot:
     """Of the open incidents that nobody has acknowledged."""
     alerts: tuple[AlertGroup, ...] = ()
     """The waiting alerts, those that fire first."""
+    drill_due: datetime | None = None
+    """When the next drill is due; None if there was none yet."""
+    measured: Mapping[str, Reading] = field(default_factory=dict)
+    """What the team's drills say about items of readiness, by item."""
 
 
 def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
@@ -135,8 +140,23 @@ def home_snapshot(room: WarRoom) -> HomeSnapshot:
     team, now, rota = room.team(), room.clock(), room.rota()
     summaries = tuple(room.summaries())
     alerts = tuple(group_alerts(team, room.source_reports(), now))
+    last = last_drill(room)
+    measured = {
+        item.id: DRILL_MEASURES[item.probe](room, item)
+        for item in room.playbook.items
+        if item.probe in DRILL_MEASURES
+    }
     return HomeSnapshot(
-        summaries, team, rota.person(now), tuple(room.stuck()), now, rota, _escalations(room, summaries), alerts
+        summaries,
+        team,
+        rota.person(now),
+        tuple(room.stuck()),
+        now,
+        rota,
+        _escalations(room, summaries),
+        alerts,
+        next_drill_by(room, last) if last else None,
+        measured,
     )
 
 

@@ -412,7 +412,7 @@ ACTIONS: tuple[Action, ...] = (
         "drill",
         "Start a drill",
         "D",
-        "Practise on a scripted incident.",
+        "Practise on a scripted incident; or abandon the drill that runs.",
         place="anywhere",
     ),
     Action(

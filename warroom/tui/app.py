@@ -125,6 +125,10 @@ class WarRoomApp(BaseApp):
             context.notify(deps.notice, "warning", timeout=60)
         if deps.briefing and deps.drill:
             self._show_briefing(*deps.briefing)
+        if deps.start_drill:
+            from warroom.tui.screens.drills import start_drill
+
+            await start_drill(context, deps.start_drill)
         self._begun = True
         self.call_after_refresh(lambda: threading.Thread(target=_load_war_room, daemon=True).start())
 
@@ -249,12 +253,14 @@ class WarRoomApp(BaseApp):
         self.context.notify("Put the cursor on an alert of the home screen first", "warning")
 
     async def do_drill(self) -> None:
-        drill = self.context.drill
-        if drill is None or self.context.drill_running:
-            self.context.notify("A drill is already running" if drill else "No drill is available", "warning")
-            return
-        await self.context.run_or_notify(drill.start)
-        self.context.notify("Drill started: watch for its alert on the home screen")
+        from warroom.tui.screens.drills import abandon_drill, choose_drill
+
+        if self.context.drill is None:
+            self.context.notify("No drill is available", "warning")
+        elif self.context.drill_running:
+            abandon_drill(self.context)
+        else:
+            await choose_drill(self.context)
 
     async def do_presenter(self) -> None:
         from warroom.tui.screens.presenter import PresenterScreen

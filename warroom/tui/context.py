@@ -40,9 +40,15 @@ class DrillControl(Protocol):
     @property
     def awaits_declaration(self) -> bool: ...
 
-    def start(self, *, at_first_alert: bool = False) -> None: ...
+    def choices(self) -> Sequence[tuple[str, str, str]]:
+        """The drills there are to choose from: name, title, summary."""
+        ...
 
-    def stop(self) -> None: ...
+    def start(self, name: str = "", *, at_first_alert: bool = False) -> None: ...
+
+    def stop(self) -> None:
+        """End it; an incident that is still open is closed as abandoned."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class ConsoleDeps:
     background: tuple[Job, ...] = ()
     """Jobs that run as long as the console does."""
     drill: DrillControl | None = None
+    start_drill: str = ""
+    """The name of a drill to start at once."""
     briefing: tuple[str, str] | None = None
     """Title and text of the card the console begins with; when it is closed, the drill starts with its alert."""
     save_theme: Callable[[str], None] | None = None

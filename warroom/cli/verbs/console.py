@@ -64,26 +64,27 @@ def demo(context: CliContext, speed: float | None, plain: bool) -> None:
     if headless:
         from warroom.cli.headless_demo import play
 
-        app, drill = bootstrap.open_demo(folder, speed or float("inf"), context.by, environ=context.environ)
+        app, player = bootstrap.open_demo(folder, speed or float("inf"), context.by, environ=context.environ)
         with app:
-            play(app, drill, folder, json=context.json)
+            play(app, player, folder, json=context.json)
         return
-    app, drill = bootstrap.open_demo(folder, speed or 1.0, context.by, environ=context.environ)
+    app, player = bootstrap.open_demo(folder, speed or 1.0, context.by, environ=context.environ)
+    # The one it begins with, and then any other.
+    drill = app.drill_on_demand(player.folder, player.clock, player)
 
     def build_deps() -> ConsoleDeps:
         from warroom.drill.history import write_history
 
         write_history(app.room)
-        return deps(app, drill, briefing=(drill.script.title, _briefing(app.room.by, drill)))
+        return deps(app, drill, briefing=(player.script.title, _briefing(app.room.by, player)))
 
     with app:
         status = show_console(build_deps, crash_folder=folder)
         if drill.incident_id:
-            from warroom.reports.drill_score import score, score_text
+            from warroom.reports.drill_score import debrief, debrief_text
 
-            output.print_err(
-                score_text(score(app.room.incident(drill.incident_id), app.room.playbook, app.room.clock()))
-            )
+            over = debrief(app.room.incident(drill.incident_id), app.room.playbook, app.room.clock())
+            output.print_err(debrief_text(over))
     output.print_err(f"What you entered is in {folder}; delete it when you like.")
     click.get_current_context().exit(status)
 

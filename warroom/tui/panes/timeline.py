@@ -12,6 +12,7 @@ from textual.content import Content
 
 from warroom.incident.chat_events import ChannelOpened, ChatMessage
 from warroom.incident.delivery import Delivery, DeliveryState
+from warroom.incident.drill_events import DrillStarted
 from warroom.incident.events import (
     AlertReceived,
     EntryAmended,
@@ -43,13 +44,23 @@ KIND_STYLE = {
     "severity": "$text-warning bold",
     "reopened": "$text-error bold",
     "evidence": "$text-secondary bold",
+    "hint": "$text-warning bold",
 }
 
 
 CHAT_TAIL = 3
 """Of chat messages in a row so many are shown, and those before them as one line."""
 
-FOLDED = (ItemChecked, ItemUnchecked, ChannelOpened, EntryAmended, EntryRetracted, MilestoneAmended, SectionWritten)
+FOLDED = (
+    ItemChecked,
+    ItemUnchecked,
+    ChannelOpened,
+    EntryAmended,
+    EntryRetracted,
+    MilestoneAmended,
+    SectionWritten,
+    DrillStarted,
+)
 """Events that are not key to the course of the incident: other panes or the entries they are about show them."""
 
 

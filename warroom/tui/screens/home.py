@@ -263,10 +263,9 @@ class HomeScreen(PaneScreen, NextStepScreen):
         if self.context.drill_running and not any(row.drill and not row.open for row in over.summaries[:1]):
             rows.append(ListRow("", literal("drill in progress", "$text-warning")))
             return rows
-        drilled = max((row.milestones["declared"] for row in over.summaries if row.drill), default=None)
-        due_drill = drilled + timedelta(days=limits.drill_days) if drilled else None
+        due_drill = over.drill_due
         if due_drill is None or due_drill < now:
-            reason = "no drills run yet" if drilled is None else "drill due"
+            reason = "no drills run yet" if due_drill is None else "drill due"
             rows.append(ListRow("drill", literal(f"{key_of('drill', self.context.keys)} {reason}", "$text-quiet")))
         else:
             rows.append(ListRow("drill", literal(f"next drill by {due_drill:%d %b}", "$text-quiet")))
@@ -298,11 +297,14 @@ class HomeScreen(PaneScreen, NextStepScreen):
             checklist = self.context.room.playbook.checklists[name]
             rows.append(ListRow("", literal(checklist.title, "$text-primary bold")))
             for item in checklist.items:
-                at = over.team.ready.get(item.id)
+                at, reading = over.team.ready.get(item.id), over.measured.get(item.id)
                 holds = at is not None and now < self.context.room.playbook.ready_until(item, at)
-                glyph = ("✓ ", "$text-success bold") if holds else ("○ ", "$text-quiet")
                 last = f"{at.astimezone(self.context.zone):%d %b}" if at else "never"
                 since = literal(f"{last}, expired" if at and not holds else last, "$text-quiet")
+                if reading is not None and reading.speaks != "neither":
+                    short = f"{reading.value:g}{reading.unit}" if reading.value is not None else "none yet"
+                    holds, since = not reading.against, literal(short, "$text-quiet")
+                glyph = ("✓ ", "$text-success bold") if holds else ("○ ", "$text-quiet")
                 rows.append(ListRow(f"ready:{item.id}", Content.assemble(glyph, literal(item.text)), since))
         return rows
 

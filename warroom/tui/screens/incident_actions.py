@@ -46,6 +46,7 @@ from warroom.safety import redact, sanitize
 from warroom.tui.actions import bindings, key_of
 from warroom.tui.screens.brief import BriefScreen
 from warroom.tui.screens.confirm import Confirm
+from warroom.tui.screens.drills import chosen_fix, remedy_field
 from warroom.tui.screens.follow_up_actions import FollowUpActions
 from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.form_screen import Draft
@@ -451,9 +452,11 @@ class IncidentActions(FollowUpActions):
         strategy = self.context.room.playbook.fix_strategy
         at_once, for_good = strategy.immediate_actions, strategy.permanent_solution
         about = f"Immediate: {' '.join(at_once)}\nPermanent: {' '.join(for_good)}"
+        remedies = remedy_field(self.incident)
         self.ask(
             "record a fix",
             (
+                *((remedies,) if remedies else ()),
                 Field("words", "Fix applied", hint="Rolled back checkout-api to 2026.01.27"),
                 Field(
                     "sort",
@@ -465,7 +468,9 @@ class IncidentActions(FollowUpActions):
                 ),
                 Field("rollback", "Rollback", hint="how to undo it"),
             ),
-            lambda v: RecordFix(v["words"], v["sort"] == "temporary", v["rollback"]),
+            lambda v: chosen_fix(
+                RecordFix(v["words"], v["sort"] == "temporary", v["rollback"]), v.get("remedy", "")
+            ),
             about=about,
             form="fix",
         )

@@ -11,9 +11,10 @@ from warroom.incident.advice import NextStep
 from warroom.incident.commands import (
     Command,
 )
+from warroom.incident.drills import drill_ended
 from warroom.incident.incident import Incident
 from warroom.incident.readings import ERRORS, Reading
-from warroom.reports.drill_score import score, score_text
+from warroom.reports.drill_score import debrief, debrief_text
 from warroom.room.snapshot import IncidentSnapshot, incident_snapshot
 from warroom.tui.actions import BY_ID
 from warroom.tui.context import ScreenContext
@@ -45,6 +46,7 @@ class IncidentScreen(NextStepScreen):
         super().__init__(context)
         self.incident_id = incident_id
         self.snapshot: IncidentSnapshot | None = None
+        self._debriefed = False
         self.all_entries = False
         """Whether the timeline shows more than key events."""
 
@@ -71,12 +73,19 @@ class IncidentScreen(NextStepScreen):
             return
         self._show()
         incident = snapshot.incident
-        if before and before.incident.status != "closed" and incident.status == "closed" and incident.drill:
-            self._show_score(incident)
+        if (
+            before
+            and incident.drill
+            and not self._debriefed
+            and _is_over(incident)
+            and not _is_over(before.incident)
+        ):
+            self._debriefed = True
+            self._show_debrief(incident)
 
-    def _show_score(self, incident: Incident) -> None:
-        lines = score(incident, self.context.room.playbook, self.context.now())
-        self.app.push_screen(Detail(f"{incident.id} · the drill is over", score_text(lines)))
+    def _show_debrief(self, incident: Incident) -> None:
+        text = debrief_text(debrief(incident, self.context.room.playbook, self.context.now()))
+        self.app.push_screen(Detail(f"{incident.id} · the drill is over", text))
 
     def on_screen_resume(self) -> None:
         if self.snapshot:
@@ -266,3 +275,8 @@ class IncidentScreen(NextStepScreen):
 def entry_of(row_id: str) -> UUID | None:
     """Return the entry that a row of the timeline shows; None for a row without one."""
     return UUID(row_id) if row_id else None
+
+
+def _is_over(incident: Incident) -> bool:
+    """Whether a drill has ended, by its own rule or because its incident is closed."""
+    return incident.status == "closed" or drill_ended(incident) is not None

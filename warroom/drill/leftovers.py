@@ -1,0 +1,51 @@
+"""Ends the drills whose console was killed: their incidents are closed and their alerts dismissed."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from warroom.drill.lock import DrillLock
+from warroom.errors import WarroomError
+from warroom.incident.drills import EndDrill, drill_ended, drill_started
+from warroom.room.room import WarRoom
+
+LEFT_BEHIND = timedelta(days=1)
+"""After so long a drill of another machine is ended from any."""
+
+
+def end_leftovers(room: WarRoom, folder: Path) -> list[str]:
+    """End every scripted drill that no process plays any more; the ids of their incidents.
+
+    ``folder`` is where the drills of this machine write their logs. While one is played here nothing is done, and a
+    drill without a script is left alone. What cannot be recorded is left for the next start.
+    """
+    lock = DrillLock(folder)
+    try:
+        if room.read_only or not lock.acquire():
+            return []
+    except OSError:
+        return []
+    ended = []
+    try:
+        for summary in room.summaries():
+            if not (summary.drill and summary.open):
+                continue
+            with suppress(WarroomError):
+                incident = room.incident(summary.id)
+                started = drill_started(incident)
+                if started is None or drill_ended(incident):
+                    continue
+                age = room.clock() - incident.milestones["declared"]
+                if started.machine == platform.node() or age > LEFT_BEHIND:
+                    room.execute(summary.id, EndDrill("abandoned", "its console was gone"), by="")
+                    ended.append(summary.id)
+        with suppress(WarroomError):
+            waiting = [alert.id for alert in room.team().alerts.values() if alert.event.drill]
+            if waiting:
+                room.dismiss_alert(*waiting)
+    finally:
+        lock.release()
+    return ended
