@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from warroom import diagnostics, toml
 from warroom.config.loading import KeyCheck, load, load_playbook, who
-from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
+from warroom.config.paths import JOURNAL, SEARCH_INDEX, AppPaths, chosen, shipped, shown
 from warroom.config.settings import (
     AlertSourceSettings,
     Destination,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from warroom.room.delivery_handler import DeliveryHandler
     from warroom.room.jobs import Job, JobRunner
     from warroom.room.outbox import OutboxWorker
+    from warroom.room.search import Search
 
 DRILL = "checkout-down"
 """The drill that is shipped."""
@@ -129,6 +130,14 @@ class AppContext:
         from warroom.room.jobs import JobRunner  # asyncio; not for verbs that only look
 
         return JobRunner()
+
+    @functools.cached_property
+    def search(self) -> Search:
+        """The search of everything recorded, its index beside the journal."""
+        from warroom.journal.search_index import SearchIndex
+        from warroom.room.search import Search
+
+        return Search(self.room, SearchIndex(self.places.data / SEARCH_INDEX))
 
     def outbox(self) -> OutboxWorker:
         """A worker for this journal's outbox: start it with ``jobs``, or ``drain`` it."""

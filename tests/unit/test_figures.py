@@ -33,7 +33,8 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.reports import figures_text
-from warroom.reports.figures import Case, Figures
+from warroom.reports.cases import Case
+from warroom.reports.figures import Figures
 from warroom.reports.figures_html import to_html
 from warroom.reports.improvement import improvement_line
 from warroom.reports.metrics import Durations

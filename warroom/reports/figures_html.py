@@ -64,10 +64,8 @@ def to_html(figures: Figures, team: str, now: datetime, zone: tzinfo) -> str:
     title = f"Incident figures{f' of {team}' if team else ''}"
     written = f"{now.astimezone(zone):%Y-%m-%d %H:%M %Z}"
     count = figures.all.incidents
-    body = [
-        f"<h1>{_text(title)}</h1>",
-        f'<p class="note">{count} incident{"s" * (count != 1)}, {_text(period(figures, zone))}. As of {_text(written)}.</p>',
-    ]
+    about = f"{count} incident{'s' * (count != 1)}, {period(figures, zone)}. As of {written}."
+    body = [f"<h1>{_text(title)}</h1>", _note(about)]
     if figures.improvement:
         body.append(f'<p class="good">{_text(figures.improvement)}</p>{_note(IMPROVEMENT_DEFINITION)}')
     if figures.unreadable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta, tzinfo
 from typing import Any, Literal, NamedTuple
 
@@ -200,18 +200,18 @@ def _one_line(text: str) -> str:
 
 
 def public(figures: Figures) -> dict[str, Any]:
-    """Return the figures as JSON that others may rely on: durations in seconds, shares from 0 to 1, null if none."""
+    """Return the figures as JSON that others may rely on: durations in seconds, shares 0 to 1, null if none."""
     return {
         "since": figures.since,
         "until": figures.until,
-        **_public_group(figures.all, ("incidents", "durations", "updates")),
+        **_public_group(figures.all),
         "severities": dict(figures.severities),
         "severity_changes": [
             {"declared": declared, "final": final, "incidents": n}
             for (declared, final), n in sorted(figures.changes.items())
         ],
         "by": figures.by,
-        "groups": [_public_group(group) for group in figures.groups],
+        "groups": [{"name": group.name, **_public_group(group)} for group in figures.groups],
         "alerts": [
             {"name": rule.name, "fired": rule.fired, "incidents": rule.incidents, "dismissed": rule.dismissed}
             for rule in figures.alerts
@@ -230,22 +230,18 @@ def public(figures: Figures) -> dict[str, Any]:
             }
             for cause in figures.causes
         ],
-        "drills": _public_group(figures.drills, ("incidents", "durations", "updates")),
+        "drills": _public_group(figures.drills),
         "improvement": figures.improvement or None,
         "unreadable": list(figures.unreadable),
         "definitions": {**DEFINITIONS, "improvement": IMPROVEMENT_DEFINITION},
     }
 
 
-def _public_group(
-    group: Group, keys: Sequence[str] = ("name", "incidents", "durations", "updates")
-) -> dict[str, Any]:
-    made: dict[str, Callable[[], Any]] = {
-        "name": lambda: group.name,
-        "incidents": lambda: group.incidents,
-        "durations": lambda: {
+def _public_group(group: Group) -> dict[str, Any]:
+    return {
+        "incidents": group.incidents,
+        "durations": {
             name: group.averages[name].model_dump() if name in group.averages else None for name in TITLES
         },
-        "updates": lambda: {"promised": group.promised, "kept": group.kept, "share": group.kept_share},
+        "updates": {"promised": group.promised, "kept": group.kept, "share": group.kept_share},
     }
-    return {key: made[key]() for key in keys}

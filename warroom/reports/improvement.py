@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from warroom.incident.timing import format_duration
+from warroom.reports.cases import Case
 from warroom.reports.metrics import Average, averages_of
-
-if TYPE_CHECKING:
-    from warroom.reports.figures import Case
 
 FEWEST = 3
 """Both quarters need so many incidents with a figure before it is compared."""

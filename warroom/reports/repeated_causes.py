@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from warroom.incident.telling_words import telling_words, words_in_order
 
 SHARED_WORDS = 3
 """How many telling words two root causes share at least before they count as the same."""
@@ -20,21 +21,6 @@ DEFINITION = (
     "Root causes are the same if they carry the same #tag, or share at least"
     f" {SHARED_WORDS} telling words and half of those of the shorter one."
 )
-
-_WORD = re.compile(r"#?[^\W_][\w.-]*[^\W_]|#?[^\W_]")
-
-_COMMON_TEXT = """
-a about after all also an and another any are as at back be because been before being both but by can cause
-caused causes could did do does down due each every failed failure few first for from get had has have higher
-how if in incident into is issue it its just later led left less let made make more most much new no not now of
-off on once one only or other our out over own problem production reached root same second service services set
-should since so some still such system than that the their them then there these they this those through time to
-too two under until up us use used users very via was we went were what when where which while who why will with
-without would
-"""
-
-_COMMON = frozenset(_COMMON_TEXT.split())
-"""English words that tell nothing about a cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +45,6 @@ class RepeatedCause:
     incidents: tuple[str, ...]
     services: tuple[str, ...]
     open_actions: int
-
-
-def telling_words(text: str) -> frozenset[str]:
-    """Return the words of ``text`` that tell something, in lower case: tags whole, plurals as singulars."""
-    found = (word.casefold() for word in _WORD.findall(text))
-    return frozenset(
-        word if word.startswith("#") else _singular(word)
-        for word in found
-        if word.startswith("#") or (len(word) > 1 and word not in _COMMON)
-    )
-
-
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
 
 
 def same_words(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
@@ -108,7 +80,7 @@ def repeated_causes(causes: Iterable[Cause]) -> tuple[RepeatedCause, ...]:
 
 def _group(group: Sequence[tuple[Cause, frozenset[str]]]) -> RepeatedCause:
     counts = Counter(word for _, words in group for word in words)
-    order = {word: place for place, word in enumerate(_in_order(group[0][0].text))}
+    order = {word: place for place, word in enumerate(words_in_order(group[0][0].text))}
     shared = [word for word, count in counts.items() if count > 1]
     # Tags first, then what most of them share, as in the first of the texts.
     shared.sort(key=lambda word: (not word.startswith("#"), -counts[word], order.get(word, len(order)), word))
@@ -118,7 +90,3 @@ def _group(group: Sequence[tuple[Cause, frozenset[str]]]) -> RepeatedCause:
         services=tuple(dict.fromkeys(cause.service for cause, _ in group)),
         open_actions=sum(cause.open_actions for cause, _ in group),
     )
-
-
-def _in_order(text: str) -> dict[str, None]:
-    return dict.fromkeys(_singular(word.casefold()) for word in _WORD.findall(text))

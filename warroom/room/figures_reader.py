@@ -9,7 +9,8 @@ from uuid import UUID
 from warroom.errors import WarroomError
 from warroom.incident.events import TEAM
 from warroom.incident.incident import fold
-from warroom.reports.figures import Case, Figures, Fired, GroupBy, add_team_alerts, case_of, figures_of
+from warroom.reports.cases import Case, Fired, add_team_alerts, case_of
+from warroom.reports.figures import Figures, GroupBy, figures_of
 from warroom.room.room import WarRoom
 
 

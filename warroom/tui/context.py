@@ -23,6 +23,7 @@ from warroom.tui.feed import Feed
 if TYPE_CHECKING:
     from warroom.logs.view import LogView
     from warroom.room.logwatch import LogWatches
+    from warroom.room.search import Search
 
 T = TypeVar("T")
 
@@ -66,6 +67,8 @@ class ConsoleDeps:
     incident_id: str = ""
     notice: str = ""
     """What the person has to know at the start, shown once the home screen is there."""
+    search: Callable[[], Search] | None = None
+    """The search of everything recorded; called off the event loop."""
 
 
 class ScreenContext:
@@ -78,6 +81,7 @@ class ScreenContext:
         self.jobs = deps.jobs
         self._background = deps.background
         self.drill = deps.drill
+        self.search = deps.search
         self._attach_logs = deps.watch_logs
         self._logs: LogWatches | None = None
         self.presence = PresenceReporter(deps.room, deps.jobs)

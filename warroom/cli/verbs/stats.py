@@ -24,7 +24,7 @@ SECTION = "Overview"
 def stats(
     context: CliContext, since: str | None, until: str | None, by: str, html: str | None, improvement: bool
 ) -> None:
-    """Show figures over all incidents: times, updates kept, severities, alerts, action items, repeated causes."""
+    """Show figures over all incidents: times, updates, severities, alerts, actions, causes."""
     from warroom.reports.figures import GroupBy
     from warroom.reports.figures_text import figure_lines, public
     from warroom.room.figures_reader import FiguresReader
