@@ -239,6 +239,8 @@ class AppContext:
         """Stop the background work and close the journal."""
         if "jobs" in self.__dict__:
             self.jobs.stop()
+        if "search" in self.__dict__:
+            self.search.close()
         self.journal.close()
 
     def __enter__(self) -> AppContext:

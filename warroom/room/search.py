@@ -71,6 +71,10 @@ class Search:
         self._verified = False
         """Whether the index was compared with the journal; while that is open it is not replaced."""
 
+    def close(self) -> None:
+        """Close the index."""
+        self._index.close()
+
     def find(self, text: str, limit: int = LIMIT) -> SearchResult:
         """Return what matches ``text``, whatever characters it has. Raises ``JournalError`` if nothing can be
         read."""

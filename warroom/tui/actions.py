@@ -381,6 +381,22 @@ ACTIONS: tuple[Action, ...] = (
         place="anywhere",
         bar="dismiss",
     ),
+    Action(
+        "search_all",
+        "Search everything",
+        "ctrl+f",
+        "Search all that was ever recorded: incidents, chat, evidence, post-mortems.",
+        place="anywhere",
+        bar="search",
+    ),
+    Action(
+        "stats",
+        "Figures",
+        "percent_sign",
+        "Show the figures over all incidents: times, updates kept, alerts, causes.",
+        place="anywhere",
+        bar="figures",
+    ),
     Action("home", "Home", "H", "Go to the home screen.", place="anywhere"),
     Action(
         "presenter",
@@ -432,6 +448,7 @@ _SHOWN = {
     "apostrophe": "'",
     "asterisk": "*",
     "equals_sign": "=",
+    "percent_sign": "%",
 }
 
 

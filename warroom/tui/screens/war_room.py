@@ -128,8 +128,9 @@ class WarRoomScreen(PaneScreen, IncidentActions):
     }
     """The keys of a pane while it has the focus; those of the incident otherwise."""
 
-    def __init__(self, context: ScreenContext, incident_id: str) -> None:
+    def __init__(self, context: ScreenContext, incident_id: str, entry: UUID | None = None) -> None:
         super().__init__(context, incident_id)
+        self._wanted = entry  # where the cursor goes once the timeline is there
         self._view = context.logs.open(incident_id).view
         self._box = LogBox(self._view, empty=context.with_keys(NO_LOGS), id="log-box")
         self._watching = False
@@ -224,6 +225,19 @@ class WarRoomScreen(PaneScreen, IncidentActions):
             service = snapshot.incident.service
             self.start(self.context.run_or_notify(lambda: self.context.logs.attach(self.incident_id, service)))
         self.tick()
+        if self._wanted:
+            self._go_to(self._wanted)
+            self._wanted = None
+
+    def _go_to(self, entry: UUID) -> None:
+        """Put the cursor on an entry of the timeline; one that has no row there is shown in full."""
+        self.go("timeline")
+        rows = self.query_one("#entries", RowList)
+        if not rows.put_cursor(str(entry)):
+            self.all_entries = True
+            self.show_panes()
+            if not rows.put_cursor(str(entry)):
+                self.show_entry(entry)
 
     def tick(self) -> None:
         """What depends on the time of day; each line is repainted only if it changed."""
