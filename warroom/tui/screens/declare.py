@@ -384,8 +384,10 @@ class DeclareScreen(FormScreen):
     def _look_for_similar(self) -> None:
         """Look for past incidents like this one; what is typed meanwhile begins a new look."""
         described = self._alert or self._field("service").value.strip() or self._field("impact").value.strip()
-        if self.context.search and self.ready and described:
-            self.run_worker(self._show_similar(), group="similar", exclusive=True)
+        if not described:
+            self.query_one("#similar", Static).display = False
+        elif self.context.search and self.ready:
+            self.run_worker(self._show_similar, group="similar", exclusive=True)
 
     async def _show_similar(self) -> None:
         await asyncio.sleep(SIMILAR_PAUSE_S)

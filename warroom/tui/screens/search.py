@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -64,7 +65,7 @@ class SearchScreen(BaseScreen):
     # ── searching ─────────────────────────────────────────────────────────────────────────────────────────
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self.run_worker(self._search(event.value), group="search", exclusive=True)
+        self.run_worker(partial(self._search, event.value), group="search", exclusive=True)
 
     async def _search(self, text: str) -> None:
         await asyncio.sleep(PAUSE_S)  # a worker that is cancelled by the next letter gets no further
