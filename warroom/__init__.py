@@ -14,7 +14,7 @@ or reported is computed from those events.
                      search_index.py is a copy to search, made anew at any time
     connect/         the outside world: ports.py, plugins.py, http.py (the only import of httpx), chat/, alerts/
     logs/            reads logs: sources, blocks, filter, finder, merge, statistics, view
-    reports/         pure functions of incidents: messages, the post-mortem, figures over all of them, their rendering
+    reports/         pure functions of incidents: messages, the post-mortem, figures, their rendering
     room/            the application service: WarRoom executes commands, the outbox worker delivers
     drill/           plays a scripted incident against the same WarRoom
     bootstrap.py     the composition root; the one file that names concrete classes

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from warroom.room.delivery_handler import DeliveryHandler
     from warroom.room.jobs import Job, JobRunner
     from warroom.room.outbox import OutboxWorker
-    from warroom.room.search import Search
+    from warroom.room.search import IncidentSearch
 
 DRILL = "checkout-down"
 """The drill that is shipped."""
@@ -132,12 +132,12 @@ class AppContext:
         return JobRunner()
 
     @functools.cached_property
-    def search(self) -> Search:
+    def search(self) -> IncidentSearch:
         """The search of everything recorded, its index beside the journal."""
         from warroom.journal.search_index import SearchIndex
-        from warroom.room.search import Search
+        from warroom.room.search import IncidentSearch
 
-        return Search(self.room, SearchIndex(self.places.data / SEARCH_INDEX))
+        return IncidentSearch(self.room, SearchIndex(self.places.data / SEARCH_INDEX))
 
     def outbox(self) -> OutboxWorker:
         """A worker for this journal's outbox: start it with ``jobs``, or ``drain`` it."""

@@ -20,7 +20,7 @@ from warroom.incident.corrections import AmendEntry, RetractEntry
 from warroom.incident.events import TEAM, AlertReceived, AlertTaken, Declared, Noted
 from warroom.incident.search import parse_query
 from warroom.journal.search_index import SearchIndex
-from warroom.room.search import Search, SearchResult
+from warroom.room.search import IncidentSearch, SearchResult
 
 NOW = datetime(2026, 1, 28, 13, 15, tzinfo=UTC)
 
@@ -32,9 +32,9 @@ def harness(tmp_path: Path) -> Iterator[AppHarness]:
 
 
 @pytest.fixture(params=[True, False], ids=["fts5", "without fts5"])
-def search(request: pytest.FixtureRequest, harness: AppHarness) -> Iterator[Search]:
+def search(request: pytest.FixtureRequest, harness: AppHarness) -> Iterator[IncidentSearch]:
     index = SearchIndex(harness.folder / "search.sqlite", full_text=request.param)
-    yield Search(harness.room, index)
+    yield IncidentSearch(harness.room, index)
     index.close()
 
 
@@ -42,7 +42,9 @@ def _texts(result: SearchResult) -> list[str]:
     return [found.text for found in result.found]
 
 
-def test_it_finds_notes_chat_evidence_fixes_sections_and_alerts(harness: AppHarness, search: Search) -> None:
+def test_it_finds_notes_chat_evidence_fixes_sections_and_alerts(
+    harness: AppHarness, search: IncidentSearch
+) -> None:
     room = harness.room
     room.receive_alert(ReceiveAlert("zebra in the queue", service="mail"))
     incident = room.declare(Declare("checkout-api", "zebra at checkout", "high")).incident.id
@@ -57,7 +59,9 @@ def test_it_finds_notes_chat_evidence_fixes_sections_and_alerts(harness: AppHarn
     assert {"".join(text for text, marked in one.excerpt if marked).lower() for one in found} >= {"zebra"}
 
 
-def test_what_sums_an_incident_up_comes_before_what_was_only_ticked(harness: AppHarness, search: Search) -> None:
+def test_what_sums_an_incident_up_comes_before_what_was_only_ticked(
+    harness: AppHarness, search: IncidentSearch
+) -> None:
     if search._index._wants_full_text:
         incident = harness.room.declare(Declare("mail", "No mail", "high")).incident.id
         harness.room.execute(incident, Note("giraffe seen near the gate today", "note"))
@@ -65,7 +69,9 @@ def test_what_sums_an_incident_up_comes_before_what_was_only_ticked(harness: App
         assert [one.kind for one in search.find("giraffe").found] == ["section", "note"]
 
 
-def test_words_match_beginnings_quotes_a_phrase_and_a_dash_leaves_out(harness: AppHarness, search: Search) -> None:
+def test_words_match_beginnings_quotes_a_phrase_and_a_dash_leaves_out(
+    harness: AppHarness, search: IncidentSearch
+) -> None:
     incident = harness.room.declare(Declare("mail", "No mail", "high")).incident.id
     for words in ("connection pool exhausted", "the pool has a connection", "Connections to nowhere"):
         harness.room.execute(incident, Note(words, "note"))
@@ -75,7 +81,7 @@ def test_words_match_beginnings_quotes_a_phrase_and_a_dash_leaves_out(harness: A
     assert _texts(search.find("-pool connect")) == ["Connections to nowhere"]
 
 
-def test_filters_narrow_the_search(harness: AppHarness, search: Search) -> None:
+def test_filters_narrow_the_search(harness: AppHarness, search: IncidentSearch) -> None:
     mail = harness.room.declare(Declare("mail", "No mail", "high")).incident.id
     shop = harness.room.declare(Declare("checkout-api", "No shop", "high")).incident.id
     harness.room.execute(mail, Note("otter", "note"), by="Bob")
@@ -93,7 +99,7 @@ def test_filters_narrow_the_search(harness: AppHarness, search: Search) -> None:
 
 
 def test_an_amended_entry_is_found_as_it_reads_now_and_a_retracted_one_is_marked(
-    harness: AppHarness, search: Search
+    harness: AppHarness, search: IncidentSearch
 ) -> None:
     incident = harness.room.declare(Declare("mail", "No mail", "high")).incident.id
     first, second = (
@@ -107,7 +113,7 @@ def test_an_amended_entry_is_found_as_it_reads_now_and_a_retracted_one_is_marked
     assert [one.retracted for one in search.find("weasel kind:note").found] == [True]
 
 
-def test_of_a_section_only_the_newest_version_is_found(harness: AppHarness, search: Search) -> None:
+def test_of_a_section_only_the_newest_version_is_found(harness: AppHarness, search: IncidentSearch) -> None:
     incident = harness.room.declare(Declare("mail", "No mail", "high")).incident.id
     harness.room.execute(incident, WriteSection("root_cause", "a lynx"))
     assert search.find("lynx").found
@@ -116,7 +122,7 @@ def test_of_a_section_only_the_newest_version_is_found(harness: AppHarness, sear
 
 
 def test_an_alert_that_became_an_incident_is_found_once_and_leads_there(
-    harness: AppHarness, search: Search
+    harness: AppHarness, search: IncidentSearch
 ) -> None:
     harness.room.receive_alert(ReceiveAlert("walrus alarm", service="mail"))
     assert [one.incident for one in search.find("walrus").found] == [""]
@@ -125,7 +131,7 @@ def test_an_alert_that_became_an_incident_is_found_once_and_leads_there(
     assert [(one.kind, one.incident) for one in search.find("walrus").found] == [("alert", incident)]
 
 
-def test_an_alert_of_the_group_leads_to_the_incident_too(harness: AppHarness, search: Search) -> None:
+def test_an_alert_of_the_group_leads_to_the_incident_too(harness: AppHarness, search: IncidentSearch) -> None:
     ids = UUID(int=1), UUID(int=2)
     harness.journal.append(TEAM, 0, [AlertReceived(name="walrus")], at=NOW, by="", ids=ids[:1])
     assert search.find("walrus").found
@@ -134,7 +140,9 @@ def test_an_alert_of_the_group_leads_to_the_incident_too(harness: AppHarness, se
 
 
 @pytest.mark.parametrize("word", ["決済", "100%", "::", "a_b"])
-def test_scripts_without_spaces_and_punctuation_are_found(harness: AppHarness, search: Search, word: str) -> None:
+def test_scripts_without_spaces_and_punctuation_are_found(
+    harness: AppHarness, search: IncidentSearch, word: str
+) -> None:
     incident = harness.room.declare(Declare("mail", "No mail", "high")).incident.id
     harness.room.execute(incident, Note(f"また{word}エラー {word} again", "note"))
     assert [one.kind for one in search.find(word).found] == ["note"]
@@ -142,13 +150,13 @@ def test_scripts_without_spaces_and_punctuation_are_found(harness: AppHarness, s
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text() | st.from_regex(r'(["*():^+\-]|AND|OR|NOT|NEAR|since:|kind:| |\x00|a){0,20}', fullmatch=True))
-def test_no_query_fails(search: Search, text: str) -> None:
+def test_no_query_fails(search: IncidentSearch, text: str) -> None:
     search.find(text)
     search.find(f"-{text}")
     parse_query(text, NOW, UTC)
 
 
-def test_hostile_text_comes_back_without_control_characters(harness: AppHarness, search: Search) -> None:
+def test_hostile_text_comes_back_without_control_characters(harness: AppHarness, search: IncidentSearch) -> None:
     declared = Declared(service="mail", impact="panda \x1b]0;x\x07 \x02\x03", severity="high", started_at=NOW)
     harness.journal.append("INC-1", 0, [declared], at=NOW, by="\x1b[31m")
     (found,) = search.find("panda").found
@@ -189,11 +197,11 @@ def test_an_index_that_is_missing_damaged_or_of_another_version_is_made_anew(
     path = harness.folder / "search.sqlite"
     _recorded(harness)
     first = SearchIndex(path)
-    assert Search(harness.room, first).find("raccoon").found
+    assert IncidentSearch(harness.room, first).find("raccoon").found
     first.close()
     spoil(path)
     again = SearchIndex(path)
-    assert Search(harness.room, again).find("raccoon").found
+    assert IncidentSearch(harness.room, again).find("raccoon").found
     again.close()
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -207,7 +215,7 @@ def test_an_index_of_a_journal_that_was_replaced_follows_the_new_one(tmp_path: P
             noted = [Noted(note="note", words=words)] * (1 + more)
             harness.journal.append("INC-1", 0, [declared, *noted], at=NOW, by="")
             harness.journal.append(TEAM, 0, [AlertReceived(name=words)] * (1 + more), at=NOW, by="")
-            search = Search(harness.room, index)
+            search = IncidentSearch(harness.room, index)
             assert len(search.find(words).found) == 3 + 2 * more
             assert name == "one" or not search.find("raccoon").found
     index.close()
@@ -217,7 +225,7 @@ def test_it_works_where_no_index_can_be_written(harness: AppHarness, tmp_path: P
     _recorded(harness)
     for path in (tmp_path / "missing" / "search.sqlite", None):
         index = SearchIndex(path)
-        assert Search(harness.room, index).find("raccoon").found
+        assert IncidentSearch(harness.room, index).find("raccoon").found
         index.close()
 
 
@@ -231,7 +239,7 @@ def test_an_index_that_another_process_keeps_locked_does_not_stop_a_search(
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     index = SearchIndex(path)
-    assert Search(harness.room, index).find("raccoon").found
+    assert IncidentSearch(harness.room, index).find("raccoon").found
     holder.execute("ROLLBACK")
     holder.close()
     index.close()
@@ -240,7 +248,7 @@ def test_an_index_that_another_process_keeps_locked_does_not_stop_a_search(
 def test_two_consoles_share_an_index_and_both_see_what_is_new(harness: AppHarness) -> None:
     path = harness.folder / "search.sqlite"
     indexes = [SearchIndex(path), SearchIndex(path)]
-    searches = [Search(harness.room, index) for index in indexes]
+    searches = [IncidentSearch(harness.room, index) for index in indexes]
     incident = _recorded(harness)
     for words in ("ferret", "marmot"):
         harness.room.execute(incident, Note(words, "note"))
@@ -254,11 +262,11 @@ def test_a_damaged_incident_is_named_and_the_others_are_searched(harness: AppHar
     with sqlite3.connect(harness.journal.path) as db:
         db.execute("UPDATE entries SET body = 'no JSON' WHERE stream = ? AND seq = 1", (first,))
     with AppHarness(harness.folder, clock=Clock(NOW)) as other:
-        result = Search(other.room, SearchIndex(None)).find("raccoon")
+        result = IncidentSearch(other.room, SearchIndex(None)).find("raccoon")
     assert result.unreadable == (first,) and [one.incident for one in result.found] == [second]
 
 
-def test_the_journal_is_sound_and_unchanged_after_a_search(harness: AppHarness, search: Search) -> None:
+def test_the_journal_is_sound_and_unchanged_after_a_search(harness: AppHarness, search: IncidentSearch) -> None:
     _recorded(harness)
     before = harness.journal.change_count()
     search.find("raccoon")
@@ -277,7 +285,7 @@ def _past(harness: AppHarness, service: str, impact: str, fix: str = "") -> str:
 
 
 def test_similar_incidents_share_alert_service_or_words_and_say_what_fixed_them(
-    harness: AppHarness, search: Search
+    harness: AppHarness, search: IncidentSearch
 ) -> None:
     harness.room.receive_alert(ReceiveAlert("QueueDepth", service="mail"))
     alert = next(iter(harness.room.team().alerts))
@@ -296,7 +304,7 @@ def test_similar_incidents_share_alert_service_or_words_and_say_what_fixed_them(
 
 
 def test_an_incident_is_not_similar_to_itself_and_an_open_one_is_named_first(
-    harness: AppHarness, search: Search
+    harness: AppHarness, search: IncidentSearch
 ) -> None:
     first = _past(harness, "mail", "No mail goes out")
     second = _past(harness, "mail", "No mail goes out")

@@ -44,7 +44,7 @@ from warroom.journal.search_index import SearchIndex
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room.outbox import OutboxWorker
 from warroom.room.room import WarRoom
-from warroom.room.search import Search
+from warroom.room.search import IncidentSearch
 from warroom.tui.base import BaseApp
 from warroom.tui.context import ConsoleDeps, ScreenContext
 from warroom.tui.screens.base import BaseScreen
@@ -125,7 +125,7 @@ class AppHarness:
             clock=self.clock,
             chats=lambda name: self.chats[name],
         )
-        self.search = Search(self.room, SearchIndex(folder / "search.sqlite"))
+        self.search = IncidentSearch(self.room, SearchIndex(folder / "search.sqlite"))
 
     def deliver(self, within_s: float = DEADLINE_S) -> list[Delivery]:
         """Send what is in the outbox; call it in a thread (``asyncio.to_thread``)."""

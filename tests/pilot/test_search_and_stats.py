@@ -24,7 +24,7 @@ from textual.widgets import Input
 
 from warroom.incident.alerts import ReceiveAlert
 from warroom.incident.commands import Declare, Note, RecordFix, Resolve
-from warroom.room.search import Search, SimilarIncident
+from warroom.room.search import IncidentSearch, SimilarIncident
 from warroom.tui.screens.declare import DeclareScreen
 from warroom.tui.screens.search import SearchScreen
 from warroom.tui.screens.stats import StatsScreen
@@ -154,13 +154,13 @@ async def test_typing_and_declaring_do_not_wait_for_similar_incidents(
 ) -> None:
     begun, end = threading.Event(), threading.Event()
 
-    def similar(self: Search, *given: str, **named: Any) -> tuple[SimilarIncident, ...]:
+    def similar(self: IncidentSearch, *given: str, **named: Any) -> tuple[SimilarIncident, ...]:
         assert given[0] or given[1], "an empty form is like nothing"
         begun.set()
         end.wait(10)
         return ()
 
-    monkeypatch.setattr(Search, "similar", similar)
+    monkeypatch.setattr(IncidentSearch, "similar", similar)
     with AppHarness(tmp_path) as harness:
         try:
             async with run_screen(harness, _declaring, SMALL) as pilot:

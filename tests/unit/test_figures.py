@@ -34,7 +34,7 @@ from warroom.incident.events import (
 )
 from warroom.reports import figures_text
 from warroom.reports.cases import Case
-from warroom.reports.figures import Figures
+from warroom.reports.figures import IncidentFigures
 from warroom.reports.figures_html import to_html
 from warroom.reports.improvement import improvement_line
 from warroom.reports.metrics import Durations
@@ -183,7 +183,7 @@ def _median(values: list[float]) -> float:
     return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
 
 
-def _agree(figures: Figures, recipes: list[Recipe]) -> None:
+def _agree(figures: IncidentFigures, recipes: list[Recipe]) -> None:
     real = [recipe for recipe in recipes if not recipe.drill]
     assert figures.all.incidents == len(real) and figures.drills.incidents == len(recipes) - len(real)
     for name in ("mttd", "mtta", "mttm", "mttr"):

@@ -18,7 +18,7 @@ ENOUGH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class PastIncident:
+class ComparedIncident:
     """What is compared: ``impact`` as it was declared, ``alerts`` by name."""
 
     id: str
@@ -39,10 +39,10 @@ class Likeness:
 
 
 def find_similar(
-    past: Iterable[PastIncident], service: str, impact: str, alert: str = "", limit: int = 3
+    past: Iterable[ComparedIncident], service: str, impact: str, alert: str = "", limit: int = 3
 ) -> list[Likeness]:
     """Return the incidents most like the one described: those still open first, then the most alike, the newest."""
-    known: Sequence[PastIncident] = list(past)
+    known: Sequence[ComparedIncident] = list(past)
     words = {one.id: telling_words(one.impact) for one in known}
     used = Counter(word for each in words.values() for word in each)
     wanted = telling_words(impact)

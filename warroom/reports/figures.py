@@ -87,7 +87,7 @@ class ActionFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class IncidentFigures:
     """The figures of a period. ``since`` and ``until`` bound it; None where it has no bound.
 
     ``severities`` counts incidents by their last severity, the worst first; ``changes`` by (declared, last).
@@ -123,7 +123,7 @@ def figures_of(
     until: datetime | None = None,
     by: GroupBy = "month",
     unreadable: tuple[str, ...] = (),
-) -> Figures:
+) -> IncidentFigures:
     """Compute the figures of the incidents declared, and the alerts fired, from ``since`` to before ``until``."""
 
     def within(at: datetime) -> bool:
@@ -132,7 +132,7 @@ def figures_of(
     chosen = [case for case in cases if within(case.declared_at)]
     real = [case for case in chosen if not case.drill]
     order = {severity.id: rank for rank, severity in enumerate(playbook.severities)}
-    return Figures(
+    return IncidentFigures(
         since=since,
         until=until,
         all=group_of("all", real),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from html import escape
 
-from warroom.reports.figures import DEFINITIONS, TITLES, Figures
+from warroom.reports.figures import DEFINITIONS, TITLES, IncidentFigures
 from warroom.reports.figures_text import alert_cells, group_cells, percent, period, span
 from warroom.reports.improvement import DEFINITION as IMPROVEMENT_DEFINITION
 from warroom.safety import redact
@@ -59,7 +59,7 @@ svg rect {{ fill: var(--bar); }}
 """
 
 
-def to_html(figures: Figures, team: str, now: datetime, zone: tzinfo) -> str:
+def to_html(figures: IncidentFigures, team: str, now: datetime, zone: tzinfo) -> str:
     """Render the figures as one self-contained page. ``team`` is the team's name, "" for none."""
     title = f"Incident figures{f' of {team}' if team else ''}"
     written = f"{now.astimezone(zone):%Y-%m-%d %H:%M %Z}"
@@ -121,7 +121,7 @@ def to_html(figures: Figures, team: str, now: datetime, zone: tzinfo) -> str:
     return _PAGE.format(title=_text(title), body="\n".join(part for part in body if part))
 
 
-def _durations(figures: Figures) -> Iterable[str]:
+def _durations(figures: IncidentFigures) -> Iterable[str]:
     yield from _heading("Times", "durations")
     rows = []
     for name, title in TITLES.items():

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from warroom.incident.timing import format_duration
-from warroom.reports.figures import DEFINITIONS, TITLES, AlertRule, Figures, Group
+from warroom.reports.figures import DEFINITIONS, TITLES, AlertRule, Group, IncidentFigures
 from warroom.reports.improvement import DEFINITION as IMPROVEMENT_DEFINITION
 
 MOST_ROWS = 15
@@ -52,14 +52,14 @@ def percent(share: float | None) -> str:
     return _NONE if share is None else f"{share:.0%}"
 
 
-def period(figures: Figures, zone: tzinfo) -> str:
+def period(figures: IncidentFigures, zone: tzinfo) -> str:
     """Return the period in words, as dates in the team's zone."""
     begin = f" since {figures.since.astimezone(zone):%Y-%m-%d}" if figures.since else ""
     end = f" until {figures.until.astimezone(zone):%Y-%m-%d}" if figures.until else ""
     return f"{begin}{end}".strip() or "all that is recorded"
 
 
-def figure_lines(figures: Figures, zone: tzinfo, width: int = 100) -> Iterator[TextLine]:
+def figure_lines(figures: IncidentFigures, zone: tzinfo, width: int = 100) -> Iterator[TextLine]:
     """Yield the figures as lines of at most ``width`` cells; longer definitions run on."""
     count = figures.all.incidents
     yield TextLine(f"{count} incident{'s' * (count != 1)}, {period(figures, zone)}", "title")
@@ -94,7 +94,7 @@ def _table(rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[TextLine
         yield TextLine("  " + "  ".join([*cells, row[-1]]).rstrip())
 
 
-def _durations(figures: Figures) -> Iterator[TextLine]:
+def _durations(figures: IncidentFigures) -> Iterator[TextLine]:
     yield from _section("Times", DEFINITIONS["durations"])
     rows = [["", "median", "p90", "incidents", "by month", ""]]
     for name, title in TITLES.items():
@@ -107,14 +107,14 @@ def _durations(figures: Figures) -> Iterator[TextLine]:
     yield from _table(rows)
 
 
-def _updates(figures: Figures) -> Iterator[TextLine]:
+def _updates(figures: IncidentFigures) -> Iterator[TextLine]:
     yield from _section("Promised updates", DEFINITIONS["updates"])
     trend = sparkline([month.kept_share for month in figures.months])
     kept = f"{figures.all.kept} of {figures.all.promised} on time"
     yield from _table([["Kept", percent(figures.all.kept_share), kept, trend]])
 
 
-def _severities(figures: Figures, width: int) -> Iterator[TextLine]:
+def _severities(figures: IncidentFigures, width: int) -> Iterator[TextLine]:
     yield from _section("Severity", DEFINITIONS["severity"])
     most = max(figures.severities.values(), default=0) or 1
     room = max(10, min(40, width - 30))
@@ -124,7 +124,7 @@ def _severities(figures: Figures, width: int) -> Iterator[TextLine]:
     yield TextLine(f"  unchanged {same}" + "".join(f" · {a} → {b} {n}" for (a, b), n in sorted(changed)))
 
 
-def _groups(figures: Figures) -> Iterator[TextLine]:
+def _groups(figures: IncidentFigures) -> Iterator[TextLine]:
     yield from _section(f"By {figures.by}", DEFINITIONS["period"] if figures.by == "month" else "Medians.")
     rows = [[figures.by, "incidents", *(name.upper() for name in TITLES), "updates kept", ""]]
     rows += [group_cells(group) for group in figures.groups]
@@ -137,7 +137,7 @@ def group_cells(group: Group) -> list[str]:
     return [group.name, str(group.incidents), *medians, percent(group.kept_share), ""]
 
 
-def _alerts(figures: Figures, width: int) -> Iterator[TextLine]:
+def _alerts(figures: IncidentFigures, width: int) -> Iterator[TextLine]:
     yield from _section("Alerts", DEFINITIONS["alerts"])
     if not figures.alerts:
         yield TextLine("  No alert fired.")
@@ -155,7 +155,7 @@ def alert_cells(rule: AlertRule) -> list[str]:
     return [_one_line(rule.name), str(rule.fired), str(rule.incidents), str(rule.dismissed), str(neither)]
 
 
-def _actions(figures: Figures, width: int) -> Iterator[TextLine]:
+def _actions(figures: IncidentFigures, width: int) -> Iterator[TextLine]:
     yield from _section("Action items", DEFINITIONS["actions"])
     actions = figures.actions
     rows = [("open", actions.open), ("of these overdue", actions.overdue), ("done", actions.done)]
@@ -164,7 +164,7 @@ def _actions(figures: Figures, width: int) -> Iterator[TextLine]:
     yield from _table([[name, str(n), bar(n / most, room)] for name, n in rows])
 
 
-def _causes(figures: Figures) -> Iterator[TextLine]:
+def _causes(figures: IncidentFigures) -> Iterator[TextLine]:
     yield from _section("Repeated causes", DEFINITIONS["causes"])
     if not figures.causes:
         yield TextLine("  No cause came back.")
@@ -178,7 +178,7 @@ def _causes(figures: Figures) -> Iterator[TextLine]:
     yield from _rest(len(figures.causes))
 
 
-def _drills(figures: Figures) -> Iterator[TextLine]:
+def _drills(figures: IncidentFigures) -> Iterator[TextLine]:
     yield from _section("Drills", DEFINITIONS["drills"])
     if not figures.drills.incidents:
         yield TextLine("  No drill in this period.")
@@ -199,7 +199,7 @@ def _one_line(text: str) -> str:
 # ── JSON ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def public(figures: Figures) -> dict[str, Any]:
+def public(figures: IncidentFigures) -> dict[str, Any]:
     """Return the figures as JSON that others may rely on: durations in seconds, shares 0 to 1, null if none."""
     return {
         "since": figures.since,

@@ -10,7 +10,7 @@ from warroom.errors import WarroomError
 from warroom.incident.events import TEAM
 from warroom.incident.incident import fold
 from warroom.reports.cases import Case, Fired, add_team_alerts, case_of
-from warroom.reports.figures import Figures, GroupBy, figures_of
+from warroom.reports.figures import GroupBy, IncidentFigures, figures_of
 from warroom.room.room import WarRoom
 
 
@@ -26,7 +26,7 @@ class FiguresReader:
 
     def read(
         self, *, since: datetime | None = None, until: datetime | None = None, by: GroupBy = "month"
-    ) -> Figures:
+    ) -> IncidentFigures:
         """Return the figures as of now, of the period and grouped as asked for.
 
         An incident that cannot be read is named in ``unreadable`` and left out.

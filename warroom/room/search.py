@@ -18,7 +18,7 @@ from warroom.incident.search import (
     parse_query,
     team_records,
 )
-from warroom.incident.similar import PastIncident, find_similar
+from warroom.incident.similar import ComparedIncident, find_similar
 from warroom.journal.search_index import IndexedStream, IndexFailed, SearchIndex
 from warroom.room.room import WarRoom
 
@@ -60,7 +60,7 @@ class SimilarIncident:
         return f"cause: {self.root_cause}" if self.root_cause else "no fix recorded"
 
 
-class Search:
+class IncidentSearch:
     """The search of a room, over an index that follows the journal. Safe to call from any thread, never from the
     event loop: the first search of a large journal takes seconds."""
 
@@ -109,7 +109,7 @@ class Search:
             one.id: one for one in self._room.summaries() if one.drill == drill and one.id != without.upper()
         }
         past = (
-            PastIncident(
+            ComparedIncident(
                 id=one.id,
                 service=one.service,
                 impact=one.title,

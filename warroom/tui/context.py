@@ -23,7 +23,7 @@ from warroom.tui.feed import Feed
 if TYPE_CHECKING:
     from warroom.logs.view import LogView
     from warroom.room.logwatch import LogWatches
-    from warroom.room.search import Search
+    from warroom.room.search import IncidentSearch
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class ConsoleDeps:
     incident_id: str = ""
     notice: str = ""
     """What the person has to know at the start, shown once the home screen is there."""
-    search: Callable[[], Search] | None = None
+    search: Callable[[], IncidentSearch] | None = None
     """The search of everything recorded; called off the event loop."""
 
 

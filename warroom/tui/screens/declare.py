@@ -16,6 +16,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
+from textual.worker import WorkType
 
 from warroom.errors import BadInput, WarroomError
 from warroom.incident import timing
@@ -387,7 +388,8 @@ class DeclareScreen(FormScreen):
         if not described:
             self.query_one("#similar", Static).display = False
         elif self.context.search and self.ready:
-            self.run_worker(self._show_similar, group="similar", exclusive=True)
+            job: WorkType[None] = self._show_similar
+            self.run_worker(job, group="similar", exclusive=True)
 
     async def _show_similar(self) -> None:
         await asyncio.sleep(SIMILAR_PAUSE_S)

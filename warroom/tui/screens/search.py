@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input
+from textual.worker import WorkType
 
 from warroom.errors import WarroomError
 from warroom.incident.search import FILTERS, Found
@@ -65,7 +66,8 @@ class SearchScreen(BaseScreen):
     # ── searching ─────────────────────────────────────────────────────────────────────────────────────────
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self.run_worker(partial(self._search, event.value), group="search", exclusive=True)
+        job: WorkType[None] = partial(self._search, event.value)  # a call, so that none is left unawaited
+        self.run_worker(job, group="search", exclusive=True)
 
     async def _search(self, text: str) -> None:
         await asyncio.sleep(PAUSE_S)  # a worker that is cancelled by the next letter gets no further

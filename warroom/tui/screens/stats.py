@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from warroom.reports.figures import GROUPINGS, Figures, GroupBy
+from warroom.reports.figures import GROUPINGS, GroupBy, IncidentFigures
 from warroom.reports.figures_text import figure_lines
 from warroom.room.figures_reader import FiguresReader
 from warroom.tui.actions import BY_ID, key_of
@@ -42,7 +42,7 @@ class StatsScreen(BaseScreen):
         super().__init__(context)
         self._reader = FiguresReader(context.room)
         self._by: GroupBy = GROUPINGS[0]
-        self._figures: Figures | None = None
+        self._figures: IncidentFigures | None = None
 
     @property
     def loaded(self) -> bool:
@@ -76,7 +76,7 @@ class StatsScreen(BaseScreen):
         by = self._by
         self.context.feed.watch(self, lambda: self._reader.read(by=by))
 
-    def on_updated(self, event: Updated[Figures]) -> None:
+    def on_updated(self, event: Updated[IncidentFigures]) -> None:
         if event.value.by == self._by:  # else it was read before the grouping was changed
             self._figures = event.value
             self._show()
