@@ -15,6 +15,9 @@ from warroom.reports.improvement import DEFINITION as IMPROVEMENT_DEFINITION
 MOST_ROWS = 15
 """How many alerts or causes are listed; a line counts the rest."""
 
+WIDE = 120
+"""Columns from which on a definition stands in the line of its figure."""
+
 _SPARKS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _NONE = "–"
@@ -59,7 +62,7 @@ def period(figures: IncidentFigures, zone: tzinfo) -> str:
     return f"{begin}{end}".strip() or "all that is recorded"
 
 
-def figure_lines(figures: IncidentFigures, zone: tzinfo, width: int = 100) -> Iterator[TextLine]:
+def figure_lines(figures: IncidentFigures, zone: tzinfo, width: int = WIDE) -> Iterator[TextLine]:
     """Yield the figures as lines of at most ``width`` cells; longer definitions run on."""
     count = figures.all.incidents
     yield TextLine(f"{count} incident{'s' * (count != 1)}, {period(figures, zone)}", "title")
@@ -67,7 +70,7 @@ def figure_lines(figures: IncidentFigures, zone: tzinfo, width: int = 100) -> It
         yield TextLine(f"★ {figures.improvement}", "good")
     for id in figures.unreadable:
         yield TextLine(f"! {id} cannot be read and is left out; warroom doctor says why", "note")
-    yield from _durations(figures)
+    yield from _durations(figures, width)
     yield from _updates(figures)
     yield from _severities(figures, width)
     yield from _groups(figures)
@@ -94,7 +97,7 @@ def _table(rows: Sequence[Sequence[str]], *, left: int = 1) -> Iterator[TextLine
         yield TextLine("  " + "  ".join([*cells, row[-1]]).rstrip())
 
 
-def _durations(figures: IncidentFigures) -> Iterator[TextLine]:
+def _durations(figures: IncidentFigures, width: int) -> Iterator[TextLine]:
     yield from _section("Times", DEFINITIONS["durations"])
     rows = [["", "median", "p90", "incidents", "by month", ""]]
     for name, title in TITLES.items():
@@ -103,8 +106,11 @@ def _durations(figures: IncidentFigures) -> Iterator[TextLine]:
             [month.averages[name].median_s if name in month.averages else None for month in figures.months]
         )
         median, p90, count = (span(one.median_s), span(one.p90_s), str(one.count)) if one else (_NONE, _NONE, "0")
-        rows.append([title, median, p90, count, trend, DEFINITIONS[name]])
+        rows.append([title, median, p90, count, trend, DEFINITIONS[name] if width >= WIDE else ""])
     yield from _table(rows)
+    if width < WIDE:
+        for name in TITLES:
+            yield TextLine(f"  {name.upper()} {DEFINITIONS[name]}", "note")
 
 
 def _updates(figures: IncidentFigures) -> Iterator[TextLine]:

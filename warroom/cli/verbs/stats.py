@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import click
 
 from warroom.cli import output
@@ -26,7 +28,7 @@ def stats(
 ) -> None:
     """Show figures over all incidents: times, updates, severities, alerts, actions, causes."""
     from warroom.reports.figures import GroupBy
-    from warroom.reports.figures_text import figure_lines, public
+    from warroom.reports.figures_text import WIDE, figure_lines, public
     from warroom.room.figures_reader import FiguresReader
 
     room = context.room
@@ -51,5 +53,5 @@ def stats(
         output.data(public(figures))
     else:
         looks = {"title": "strong", "note": "quiet", "good": "good", "row": ""}
-        for line in figure_lines(figures, room.zone):
+        for line in figure_lines(figures, room.zone, shutil.get_terminal_size((WIDE, 0)).columns):
             output.print_parts(output.Styled.of(line.text, looks[line.look]))
