@@ -20,7 +20,13 @@ SECTION = "Overview"
 )
 @click.option("--since", metavar="TIME", help="Incidents declared since then: 90d, 12w, 2026-01-01. [default: all]")
 @click.option("--until", metavar="TIME", help="Incidents declared before then.")
-@click.option("--by", type=click.Choice(["month", "service", "severity"]), default="month", show_default=True)
+@click.option(
+    "--by",
+    type=click.Choice(["month", "service", "severity"]),
+    default="month",
+    show_default=True,
+    help="Group the incidents by this.",
+)
 @click.option("--html", metavar="FILE", help="Write a page with charts to this file.")
 @click.option("--improvement", is_flag=True, help="Only the line about a quarter that was better, to post.")
 def stats(

@@ -34,7 +34,7 @@ class StatsScreen(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "group(1)", "Group by the next", show=False, priority=True),
         Binding("shift+tab", "group(-1)", "Group by the previous", show=False, priority=True),
-        Binding(BY_ID["copy"].keys, "copy", "Copy the line about the last quarter", id="copy", show=False),
+        Binding(BY_ID["copy"].keys, "do('copy')", "Copy the line about the last quarter", id="copy", show=False),
     ]
     BAR: ClassVar[tuple[str, ...]] = ("search_all", "palette", "help")
 
@@ -106,7 +106,7 @@ class StatsScreen(BaseScreen):
         self._by = GROUPINGS[(GROUPINGS.index(self._by) + by) % len(GROUPINGS)]
         self._load()
 
-    def action_copy(self) -> None:
+    async def do_copy(self) -> None:
         """Copy the line about a better quarter, to post it."""
         if self._figures and self._figures.improvement:
             self.app.copy_to_clipboard(literal(self._figures.improvement).plain)
