@@ -10,10 +10,11 @@ or reported is computed from those events.
     safety/          text from outside: sanitizes it and masks secrets before it is drawn, kept, posted or printed
     config/          settings and their manual, secrets by reference, the on-call rota, where files lie
     diagnostics.py   crash reports, redacted
-    journal/         where events are kept: port.py says what is asked, sqlite.py is the embedded default
+    journal/         where events are kept: port.py says what is asked, sqlite.py is the embedded default;
+                     search_index.py is a copy to search, made anew at any time
     connect/         the outside world: ports.py, plugins.py, http.py (the only import of httpx), chat/, alerts/
     logs/            reads logs: sources, blocks, filter, finder, merge, statistics, view
-    reports/         pure functions of the incident: messages, the post-mortem, its figures, their rendering
+    reports/         pure functions of incidents: messages, the post-mortem, figures, their rendering
     room/            the application service: WarRoom executes commands, the outbox worker delivers
     drill/           plays a scripted incident against the same WarRoom: script.py is its format, player.py plays it
     bootstrap.py     the composition root; the one file that names concrete classes

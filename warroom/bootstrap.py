@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from warroom import diagnostics, toml
 from warroom.config.escalation import WHO
 from warroom.config.loading import KeyCheck, load, load_playbook, who
-from warroom.config.paths import JOURNAL, AppPaths, chosen, shipped, shown
+from warroom.config.paths import JOURNAL, SEARCH_INDEX, AppPaths, chosen, shipped, shown
 from warroom.config.settings import (
     AlertSourceSettings,
     Destination,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from warroom.room.delivery_handler import DeliveryHandler
     from warroom.room.jobs import Job, JobRunner
     from warroom.room.outbox import OutboxWorker
+    from warroom.room.search import IncidentSearch
 
 TRANSCRIPT = "transcript"
 """The backend that needs no account: if no destination is configured it takes every message, drills included."""
@@ -145,6 +146,14 @@ class AppContext:
         from warroom.room.jobs import JobRunner  # asyncio; not for verbs that only look
 
         return JobRunner()
+
+    @functools.cached_property
+    def search(self) -> IncidentSearch:
+        """The search of everything recorded, its index beside the journal."""
+        from warroom.journal.search_index import SearchIndex
+        from warroom.room.search import IncidentSearch
+
+        return IncidentSearch(self.room, SearchIndex(self.places.data / SEARCH_INDEX))
 
     def outbox(self) -> OutboxWorker:
         """A worker for this journal's outbox: start it with ``jobs``, or ``drain`` it."""
@@ -346,6 +355,8 @@ class AppContext:
         """Stop the background work and close the journal."""
         if "jobs" in self.__dict__:
             self.jobs.stop()
+        if "search" in self.__dict__:
+            self.search.close()
         self.journal.close()
 
     def __enter__(self) -> AppContext:

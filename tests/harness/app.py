@@ -23,6 +23,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from textual import events
@@ -39,9 +40,11 @@ from warroom.config.rota import OnCall
 from warroom.config.settings import Destination, Person, Service, Settings, Team
 from warroom.incident.delivery import Delivery
 from warroom.incident.playbook import Playbook
+from warroom.journal.search_index import SearchIndex
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room.outbox import OutboxWorker
 from warroom.room.room import WarRoom
+from warroom.room.search import IncidentSearch
 from warroom.tui.base import BaseApp
 from warroom.tui.context import ConsoleDeps, ScreenContext
 from warroom.tui.screens.base import BaseScreen
@@ -125,12 +128,14 @@ class AppHarness:
             clock=self.clock,
             chats=lambda name: self.chats[name],
         )
+        self.search = IncidentSearch(self.room, SearchIndex(folder / "search.sqlite"))
 
     def deliver(self, within_s: float = DEADLINE_S) -> list[Delivery]:
         """Send what is in the outbox; call it in a thread (``asyncio.to_thread``)."""
         return OutboxWorker(self.room).drain(within_s)
 
     def close(self) -> None:
+        self.search.close()
         self.journal.close()
 
     def __enter__(self) -> AppHarness:
@@ -163,8 +168,10 @@ class SingleScreenApp(BaseApp):
     ) -> None:
         super().__init__(crash_folder=harness.folder)
         self.harness = harness
-        self.context = ScreenContext(self, ConsoleDeps(harness.room, watch_logs=cast(Any, None), drill=drill))
+        deps = ConsoleDeps(harness.room, watch_logs=cast(Any, None), drill=drill, search=lambda: harness.search)
+        self.context = ScreenContext(self, deps)
         self.opened: list[str] = []
+        self.opened_at: list[UUID | None] = []
         self.done: list[str] = []
         self.copied: list[str] = []
         self._make = make
@@ -180,8 +187,9 @@ class SingleScreenApp(BaseApp):
     def on_unmount(self) -> None:
         self.context.stop()
 
-    def open_incident(self, incident_id: str) -> None:
+    def open_incident(self, incident_id: str, entry: UUID | None = None) -> None:
         self.opened.append(incident_id)
+        self.opened_at.append(entry)
 
     def copy_to_clipboard(self, text: str) -> None:
         self.copied.append(text)
@@ -218,7 +226,12 @@ async def run_console(harness: AppHarness, size: tuple[int, int] = SMALL, **how:
     """The whole console over the harness's room, settled at home (or where ``incident_id=`` says)."""
     from warroom.tui.app import WarRoomApp
 
-    given = {"watch_logs": lambda view, service: None, "themes": load_themes(shipped("themes")), **how}
+    given = {
+        "watch_logs": lambda view, service: None,
+        "themes": load_themes(shipped("themes")),
+        "search": lambda: harness.search,
+        **how,
+    }
     app = WarRoomApp(lambda: ConsoleDeps(harness.room, **given), crash_folder=harness.folder)  # type: ignore[arg-type]
     record_toasts(app)
     async with app.run_test(size=size, notifications=True) as pilot:

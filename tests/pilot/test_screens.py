@@ -78,6 +78,8 @@ from warroom.tui.screens.presenter import PresenterScreen
 from warroom.tui.screens.record_detail import REVEALED_S, RecordScreen
 from warroom.tui.screens.resolve import ResolveScreen
 from warroom.tui.screens.review import ReviewScreen
+from warroom.tui.screens.search import SearchScreen
+from warroom.tui.screens.stats import StatsScreen
 from warroom.tui.screens.war_room import WarRoomScreen
 from warroom.tui.widgets.markdown_view import MarkdownView
 from warroom.tui.widgets.row_list import RowList
@@ -259,6 +261,8 @@ WHILE_OPEN: dict[str, Seen] = {
     "declare": opens(DeclareScreen),
     "drill": says("rill"),
     "dismiss": says("Put the cursor on an alert"),
+    "search_all": opens(SearchScreen),
+    "stats": opens(StatsScreen),
     "home": opens(HomeScreen),
     "presenter": opens(PresenterScreen),
     "privacy": lambda pilot, harness, i: pilot.app.screen.has_class("-privacy"),

@@ -215,6 +215,9 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     assert "INC-1" in do("export", "--format", "html").out
     assert "resolution" in do("timeline").out
     assert do("deliveries").out.count("✓") == 4, "opened, declared, updated, resolved; a file shows no status"
+    found = do("search", "rolled", "back", "--json").json
+    assert "fix" in {row["kind"] for row in found} and do("search", "kind:fix").out
+    assert "Time to resolve (MTTR)" in do("stats").out
     do("close", "--reason", "Follow-up is tracked elsewhere")
     assert do("list", "--open").out == ""
     assert "closed" in do("list").out

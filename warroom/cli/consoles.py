@@ -240,6 +240,7 @@ def deps(
         # The demo's settings are everybody's.
         save_theme=None if briefing or no_settings else app.choose_theme,
         notice=WITHOUT_SETTINGS if no_settings else notice,
+        search=lambda: app.search,
     )
 
 

@@ -129,6 +129,16 @@ FAMILIES = (
         },
     ),
     Family(
+        "stats",
+        "Overview",
+        {"stats": "Show figures over all incidents: times, updates, severities, alerts, actions, causes."},
+    ),
+    Family(
+        "search",
+        "Overview",
+        {"search": "Search everything that was ever recorded: incidents, chat, evidence, post-mortems, alerts."},
+    ),
+    Family(
         "connect",
         "Setup",
         {"connect": "Connect a chat service: ask the least, send a test message, write the settings."},

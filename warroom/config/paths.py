@@ -22,6 +22,9 @@ from warroom.errors import SettingsError
 JOURNAL = "journal.sqlite"
 """The journal's name in the data folder."""
 
+SEARCH_INDEX = "search.sqlite"
+"""The file of the search index in the data folder. It can be deleted: it is made anew from the journal."""
+
 
 @dataclass(frozen=True)
 class AppPaths:

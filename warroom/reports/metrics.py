@@ -58,12 +58,20 @@ class UpdatePromise(_Frozen):
     late_s: float = 0.0
 
 
+P90_FROM = 10
+"""From so many incidents on a p90 is given: of fewer it would be the worst of them."""
+
+
 class Average(_Frozen):
-    """A metric over several incidents: how many have it, mean and median in seconds."""
+    """A metric over several incidents: how many have it, mean and median in seconds.
+
+    Nine of ten incidents took at most ``p90_s`` (nearest rank); None for fewer than ``P90_FROM``.
+    """
 
     count: int
     mean_s: float
     median_s: float
+    p90_s: float | None = None
 
 
 def durations_of(incident: Incident) -> Durations:
@@ -162,7 +170,7 @@ def _promise(
 
 
 def averages_of(incidents: Iterable[Durations]) -> dict[str, Average]:
-    """Return mean and median over several incidents: ``mttd``, ``mtta``, ``mttm`` (mitigate) and ``mttr``.
+    """Return each metric over several incidents: ``mttd``, ``mtta``, ``mttm`` (mitigate) and ``mttr``.
 
     A metric that no incident has is left out. An incident without a metric does not count in it.
     """
@@ -175,7 +183,9 @@ def averages_of(incidents: Iterable[Durations]) -> dict[str, Average]:
     }
     averages = {}
     for name, values in figures.items():
-        known = [value for value in values if value is not None]
+        known = sorted(value for value in values if value is not None)
         if known:
-            averages[name] = Average(count=len(known), mean_s=fmean(known), median_s=median(known))
+            rank = (len(known) * 9 + 9) // 10
+            p90 = known[rank - 1] if len(known) >= P90_FROM else None
+            averages[name] = Average(count=len(known), mean_s=fmean(known), median_s=median(known), p90_s=p90)
     return averages

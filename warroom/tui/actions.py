@@ -439,6 +439,22 @@ ACTIONS: tuple[Action, ...] = (
         place="anywhere",
     ),
     Action("video", "Video call", "J", "Copy the address of the team's video call.", place="anywhere"),
+    Action(
+        "search_all",
+        "Search everything",
+        "ctrl+f",
+        "Search all that was ever recorded: incidents, chat, evidence, post-mortems.",
+        place="anywhere",
+        bar="search",
+    ),
+    Action(
+        "stats",
+        "Figures",
+        "percent_sign",
+        "Show the figures over all incidents: times, updates kept, alerts, causes.",
+        place="anywhere",
+        bar="figures",
+    ),
     Action("home", "Home", "H", "Go to the home screen.", place="anywhere"),
     Action(
         "presenter",
@@ -495,6 +511,7 @@ _SHOWN = {
     "number_sign": "#",
     "ampersand": "&",
     "at": "@",
+    "percent_sign": "%",
 }
 
 

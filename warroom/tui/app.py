@@ -12,6 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
@@ -198,13 +199,13 @@ class WarRoomApp(BaseApp):
 
     # ── actions of every screen ───────────────────────────────────────────────────────────────────────────
 
-    def open_incident(self, incident_id: str) -> None:
-        """The war room of an incident, above home."""
+    def open_incident(self, incident_id: str, entry: UUID | None = None) -> None:
+        """The war room of an incident, above home; the cursor on ``entry`` of its timeline, if that is given."""
         from warroom.tui.screens.war_room import WarRoomScreen
 
         while len(self.screen_stack) > 2:
             self.pop_screen()
-        self.push_screen(WarRoomScreen(self.context, incident_id))
+        self.push_screen(WarRoomScreen(self.context, incident_id, entry))
         self.run_worker(self._verify(incident_id), group="verify", exit_on_error=False)
 
     async def _verify(self, incident_id: str) -> None:
@@ -245,6 +246,21 @@ class WarRoomApp(BaseApp):
         from warroom.tui.screens.declare import DeclareScreen
 
         self.push_screen(DeclareScreen(self.context, self.open_incident))
+
+    async def do_search_all(self) -> None:
+        from warroom.tui.screens.search import SearchScreen
+
+        self._push_once(SearchScreen)
+
+    async def do_stats(self) -> None:
+        from warroom.tui.screens.stats import StatsScreen
+
+        self._push_once(StatsScreen)
+
+    def _push_once(self, kind: Callable[[ScreenContext], Screen[Any]]) -> None:
+        """Open a screen, unless it is the one on top."""
+        if type(self.screen) is not kind:
+            self.push_screen(kind(self.context))
 
     async def do_dismiss(self) -> None:
         self.context.notify("Put the cursor on an alert of the home screen first", "warning")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from warroom.logs.view import LogView
     from warroom.room.logwatch import LogWatches
     from warroom.room.runbook_runs import RunbookRuns
+    from warroom.room.search import IncidentSearch
 
 T = TypeVar("T")
 
@@ -75,6 +76,8 @@ class ConsoleDeps:
     incident_id: str = ""
     notice: str = ""
     """What the person has to know at the start, shown once the home screen is there."""
+    search: Callable[[], IncidentSearch] | None = None
+    """The search of everything recorded; called off the event loop."""
 
 
 class ScreenContext:
@@ -87,6 +90,7 @@ class ScreenContext:
         self.jobs = deps.jobs
         self._background = deps.background
         self.drill = deps.drill
+        self.search = deps.search
         self._attach_logs = deps.watch_logs
         self._logs: LogWatches | None = None
         self._runbook_runs: RunbookRuns | None = None

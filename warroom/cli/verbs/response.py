@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import click
 
@@ -19,6 +20,7 @@ from warroom.cli.reporting import (
 from warroom.errors import WarroomError
 from warroom.incident.commands import Acknowledge, Check, Declare, Reopen, Resolve, SetSeverity, SetStatus, Uncheck
 from warroom.incident.events import EvidencePinned
+from warroom.incident.incident import Incident
 from warroom.incident.playbook import Item
 from warroom.incident.readings import ERRORS, Observation, Reading, of_last_minute, worst_of
 from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release
@@ -85,6 +87,8 @@ def declare(
         output.print_out(f"{incident.id}  {title}{badge}  {incident.service} · {incident.impact}")
     deliver(context, incident.id, {entry.id for entry in done.entries})
     _record_changes(context, incident.id)
+    if not context.json:
+        _print_similar(context, incident, kept.event.name if kept else "")  # last: it may have to build the index
 
 
 def _record_changes(context: CliContext, incident_id: str) -> None:
@@ -105,6 +109,16 @@ def _record_changes(context: CliContext, incident_id: str) -> None:
         event = row.entry.event
         if isinstance(event, EvidencePinned) and event.source == SOURCE and not context.json:
             output.print_out(f"changed  {event.words}" + (f"  {event.comment}" if event.comment else ""))
+
+
+def _print_similar(context: CliContext, incident: Incident, alert: str) -> None:
+    """A line about the most similar past incident: declared it is already, so nothing may fail here."""
+    with suppress(WarroomError):
+        similar = context.app.search.similar(
+            incident.service, incident.title, alert, drill=incident.drill, without=incident.id
+        )
+        for one in similar[:1]:
+            output.print_err(f"Similar: {one.id} {one.impact} ({', '.join(one.reasons)}), {one.outcome}")
 
 
 @verb(SECTION, example="warroom ack")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from textual import events
@@ -15,6 +16,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
+from textual.worker import WorkType
 
 from warroom.errors import BadInput, WarroomError
 from warroom.incident import timing
@@ -29,6 +31,12 @@ from warroom.tui.screens.form_screen import Draft, FormScreen
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import block, join, literal, severity_badge
+
+if TYPE_CHECKING:
+    from warroom.room.search import SimilarIncident
+
+SIMILAR_PAUSE_S = 0.15
+"""So long nothing may be typed before similar incidents are looked for."""
 
 FIELDS = ("service", "impact", "started", "leads")
 
@@ -156,6 +164,9 @@ class DeclareScreen(FormScreen):
     DeclareScreen #severity-head { margin-top: 1; height: 1; }
     DeclareScreen #severity-head .hint { padding: 0 0 0 1; }
     DeclareScreen SeverityTable { width: 1fr; background: $surface; }
+    DeclareScreen #similar { height: auto; margin-top: 1; display: none; }
+    DeclareScreen.-short #similar { max-height: 1; margin-top: 0; }
+    DeclareScreen.-privacy #similar { visibility: hidden; }
     DeclareScreen #problem { height: auto; color: $text-error; margin-top: 1; display: none; }
     DeclareScreen KeyBar { margin-top: 1; background: $panel; padding: 0; }
     """
@@ -194,6 +205,7 @@ class DeclareScreen(FormScreen):
                 yield SeverityTable(self.context.room.playbook.severities, id="severity")
                 yield from self._row("started", "Started", "now, -10m, 13:50", (), hint=True)
                 yield from self._row("leads", "Leads", "a name, or nobody yet", self._people, hint=True)
+                yield Static("", id="similar", markup=False)
                 yield Static("", id="problem", markup=False)
             yield KeyBar()
 
@@ -247,6 +259,7 @@ class DeclareScreen(FormScreen):
             self._kept_from = "Draft restored; ^r resets the form" + (", from the alert" if alerts else "")
         self._show_alert()
         self._show_hints()
+        self._look_for_similar()
         self.keep()
 
     def _begin(self, alert: Alert | None, waiting: int) -> None:
@@ -385,6 +398,42 @@ class DeclareScreen(FormScreen):
         words = "; ".join(map(str, found[:3])) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
         static.update(literal(f"Depends on {words}" if found else ""))
 
+    # ── similar incidents ─────────────────────────────────────────────────────────────────────────────────
+
+    def _look_for_similar(self) -> None:
+        """Look for past incidents like this one; what is typed meanwhile begins a new look."""
+        described = self._alert or self._field("service").value.strip() or self._field("impact").value.strip()
+        if not described:
+            self.query_one("#similar", Static).display = False
+        elif self.context.search and self.ready:
+            job: WorkType[None] = self._show_similar
+            self.run_worker(job, group="similar", exclusive=True)
+
+    async def _show_similar(self) -> None:
+        await asyncio.sleep(SIMILAR_PAUSE_S)
+        search, values, drill = self.context.search, self.values, self.rehearsal
+        if search is None:
+            return
+        alert = self._alert.event.name if self._alert else ""
+        try:
+            # In a thread of its own: the first look reads the whole journal, and a declaration must not wait.
+            found = await asyncio.to_thread(
+                lambda: search().similar(values["service"], values["impact"], alert, drill=drill)
+            )
+        except WarroomError:  # a hint that is missing must not disturb who declares
+            found = ()
+        if self.is_attached:
+            static = self.query_one("#similar", Static)
+            static.update(Content("\n").join(self._similar_line(one) for one in found))
+            static.display = bool(found)
+
+    def _similar_line(self, one: SimilarIncident) -> Content:
+        day = f"{one.at.astimezone(self.context.zone):%d %b %Y}"
+        outcome = literal(one.outcome, "$text-warning bold" if one.open else "bold")
+        reasons = literal(f"({', '.join(one.reasons)})", "$text-quiet")
+        line = join(literal("Similar:", "$text-quiet"), literal(one.id, "bold"), literal(day), outcome, reasons)
+        return line.truncate(max(20, self.query_one("#fields").size.width - 1), ellipsis=True)
+
     def complain(self, text: str) -> None:
         problem = self.query_one("#problem", Static)
         problem.display = bool(text)
@@ -398,6 +447,8 @@ class DeclareScreen(FormScreen):
         self._show_hints()
         if event.input.id == "field-service":
             self.run_worker(self._show_troubles(), group="troubles", exclusive=True)
+        if event.input.id in ("field-service", "field-impact"):
+            self._look_for_similar()
         self.keep()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:

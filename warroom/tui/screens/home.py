@@ -53,7 +53,16 @@ class HomeScreen(PaneScreen, NextStepScreen):
     """
     PANES = ("incidents", "followup", "oncall", "readiness")
     TILED_FROM = (110, 20)
-    BAR: ClassVar[tuple[str, ...]] = ("declare", "drill", "theme", "palette", "help", "quit")
+    BAR: ClassVar[tuple[str, ...]] = (
+        "declare",
+        "drill",
+        "search_all",
+        "stats",
+        "theme",
+        "palette",
+        "help",
+        "quit",
+    )
 
     def __init__(self, context: ScreenContext) -> None:
         super().__init__(context)

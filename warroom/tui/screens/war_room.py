@@ -134,8 +134,9 @@ class WarRoomScreen(PaneScreen, RunbookActions):
     }
     """The keys of a pane while it has the focus; those of the incident otherwise."""
 
-    def __init__(self, context: ScreenContext, incident_id: str) -> None:
+    def __init__(self, context: ScreenContext, incident_id: str, entry: UUID | None = None) -> None:
         super().__init__(context, incident_id)
+        self._wanted = entry  # where the cursor goes once the timeline is there
         self._view = context.logs.open(incident_id).view
         self._box = LogBox(self._view, empty=context.with_keys(NO_LOGS), id="log-box")
         self._watching = False
@@ -234,6 +235,19 @@ class WarRoomScreen(PaneScreen, RunbookActions):
             self.start(self.context.run_or_notify(lambda: self.context.logs.attach(self.incident_id, service)))
             self.start(self._suggest_runbook)
         self.tick()
+        if self._wanted:
+            self._go_to(self._wanted)
+            self._wanted = None
+
+    def _go_to(self, entry: UUID) -> None:
+        """Put the cursor on an entry of the timeline; one that has no row there is shown in full."""
+        self.go("timeline")
+        rows = self.query_one("#entries", RowList)
+        if not rows.put_cursor(str(entry)):
+            self.all_entries = True
+            self.show_panes()
+            if not rows.put_cursor(str(entry)):
+                self.show_entry(entry)
 
     async def _suggest_runbook(self) -> None:
         await self.look_for_runbook()
