@@ -1521,13 +1521,13 @@ def test_readiness_is_measured_and_not_confirmed_against_what_is_measured(cli_ha
     rows = {row["item"]: row for row in cli_harness.run_ok("ready", "--json").json}
     assert rows["templates"]["speaks"] == "for" and rows["templates"]["holds"]
     assert rows["alerts"]["reading"] == "no alert has ever arrived" and not rows["alerts"]["holds"]
-    assert rows["runbooks"]["reading"] is None and rows["runbooks"]["confirmed_at"] is None
+    assert rows["celebrate"]["reading"] is None and rows["celebrate"]["confirmed_at"] is None
     refused = cli_harness.run("ready", "alerts")
     assert refused.status == 1 and "is contradicted: no alert has ever arrived" in refused.err
     assert re.search(r"!  alerts +\d{4}-\d\d-\d\d ", cli_harness.run_ok("ready", "alerts", "--anyway").out)
-    cli_harness.run_ok("ready", "runbooks")
+    cli_harness.run_ok("ready", "celebrate")
     cli_harness.now += timedelta(days=91)
-    assert re.search(r"○  runbooks +\d{4}-\d\d-\d\d, expired ", cli_harness.run_ok("ready").out)
+    assert re.search(r"○  celebrate +\d{4}-\d\d-\d\d, expired ", cli_harness.run_ok("ready").out)
 
 
 def test_doctor_measures_each_probe_once(probed: CliHarness) -> None:

@@ -32,9 +32,9 @@ def item(room: WarRoom, id: str) -> ReadyItem:
 
 
 def test_a_confirmation_expires_and_says_when_it_was_last_true(room: WarRoom) -> None:
-    assert item(room, "runbooks").confirmed_at is None and not item(room, "runbooks").holds(room.clock())
-    room.confirm_ready("runbooks")
-    found, days = item(room, "runbooks"), room.playbook.nudges.readiness_days
+    assert item(room, "celebrate").confirmed_at is None and not item(room, "celebrate").holds(room.clock())
+    room.confirm_ready("celebrate")
+    found, days = item(room, "celebrate"), room.playbook.nudges.readiness_days
     assert found.confirmed_at == room.clock()
     assert found.holds(room.clock() + timedelta(days=days, seconds=-1))
     assert not found.holds(room.clock() + timedelta(days=days))
@@ -122,4 +122,4 @@ def test_a_probe_of_the_settings_replaces_what_is_built_in(room: WarRoom) -> Non
     found = {one.item.id: one.reading for one in readiness(room, {"status": up, "contacts": stale})}
     assert found["status-page"] and found["status-page"].text == "HTTP 200"
     assert found["contacts"] and found["contacts"].text == stale.text
-    assert found["runbooks"] is None
+    assert found["celebrate"] is None

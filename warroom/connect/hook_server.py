@@ -36,7 +36,7 @@ _LINGER_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HookAnswer:
     """What is answered: a status, and a sentence without secrets."""
 
     status: int
@@ -48,7 +48,7 @@ class Route:
     """A path, which may hold a secret, and what takes the bodies posted to it."""
 
     path: bytes
-    receive: Callable[[bytes], Awaitable[Answer]]
+    receive: Callable[[bytes], Awaitable[HookAnswer]]
 
 
 class HookServer:
@@ -110,7 +110,7 @@ class HookServer:
             async with asyncio.timeout(REQUEST_S):
                 answer = await self._answer(exchange)
         except TimeoutError:
-            answer = Answer(408, "The request took too long.")
+            answer = HookAnswer(408, "The request took too long.")
         except (OSError, EOFError):
             return
         if callable(answer):
@@ -118,27 +118,27 @@ class HookServer:
                 async with asyncio.timeout(RECEIVE_S):
                     answer = await answer()
             except TimeoutError:
-                answer = Answer(503, "Recording it took too long; send it again.")
+                answer = HookAnswer(503, "Recording it took too long; send it again.")
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(REQUEST_S):
                 await exchange.send(answer)
 
-    async def _answer(self, exchange: _Exchange) -> Answer | Callable[[], Awaitable[Answer]]:
+    async def _answer(self, exchange: _Exchange) -> HookAnswer | Callable[[], Awaitable[HookAnswer]]:
         """The answer to a request that is refused, or what makes that of one that is complete."""
         if self._connections > MAX_CONNECTIONS:
-            return Answer(503, "Too many connections; send it again.")
+            return HookAnswer(503, "Too many connections; send it again.")
         try:
             request = await exchange.request()
             route = self._route(request.target)
             if route is None:
-                return Answer(404, "There is no such webhook.")
+                return HookAnswer(404, "There is no such webhook.")
             if request.method != b"POST":
-                return Answer(405, "Send it by POST.")
+                return HookAnswer(405, "Send it by POST.")
             body = await exchange.body(MAX_BODY_BYTES)
         except h11.RemoteProtocolError as error:
-            return Answer(error.error_status_hint, "This is not a request that can be read.")
+            return HookAnswer(error.error_status_hint, "This is not a request that can be read.")
         if body is None:
-            return Answer(413, f"The body is longer than {MAX_BODY_BYTES // 1024} KiB.")
+            return HookAnswer(413, f"The body is longer than {MAX_BODY_BYTES // 1024} KiB.")
         return lambda: route.receive(body)
 
     def _route(self, target: bytes) -> Route | None:
@@ -184,7 +184,7 @@ class _Exchange:
             parts.append(bytes(event.data))
         return b"".join(parts)
 
-    async def send(self, answer: Answer) -> None:
+    async def send(self, answer: HookAnswer) -> None:
         """Send the answer, and let the client finish so that it reads it."""
         text = f"{answer.text}\n".encode()
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))]

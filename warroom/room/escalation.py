@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from warroom.config.escalation import EVERYONE, NEXT, ON_CALL, EscalationStep
 from warroom.errors import NotFound, Refusal
@@ -19,9 +20,11 @@ from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
 from warroom.incident.requests import Page
 from warroom.incident.timing import format_duration
-from warroom.room.jobs import PeriodicJob
 from warroom.room.requests import add_request, takers
 from warroom.room.room import Done, UnitOfWork, WarRoom
+
+if TYPE_CHECKING:
+    from warroom.room.jobs import Job
 
 LOOK_S = 2.0
 """How often it is looked which steps are due, in seconds."""
@@ -91,8 +94,10 @@ def escalate(room: WarRoom) -> None:
         _leave_sign(room)
 
 
-def escalation_job(room: WarRoom) -> PeriodicJob:
+def escalation_job(room: WarRoom) -> Job:
     """The job that looks every ``LOOK_S`` seconds."""
+    from warroom.room.jobs import PeriodicJob  # asyncio; not for verbs that only look
+
     return PeriodicJob("escalation", LOOK_S, lambda: escalate(room))
 
 
