@@ -49,6 +49,11 @@ class RealAlertmanager:
         ]
         httpx.post(f"{self.url}/api/v2/alerts", json=body, trust_env=False).raise_for_status()
 
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts that fire."""
+        found: list[dict[str, Any]] = httpx.get(f"{self.url}/api/v2/alerts", trust_env=False).json()
+        return found
+
     def silences(self) -> list[dict[str, Any]]:
         """The silences there are."""
         found: list[dict[str, Any]] = httpx.get(f"{self.url}/api/v2/silences", trust_env=False).json()
@@ -77,8 +82,11 @@ def alertmanager(folder: Path, webhook: str = "") -> Iterator[RealAlertmanager]:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, rules: str) -> Iterator[str]:
-    """Start a Prometheus with these rules, a YAML file; its address."""
+def prometheus(folder: Path, rules: str, scraped: str = "", alertmanager: str = "") -> Iterator[str]:
+    """Start a Prometheus with these rules, a YAML file; its address.
+
+    It scrapes the server at the address ``scraped``, and sends its alerts to the one of an ``alertmanager``.
+    """
     path, port = program("prometheus"), free_port()
     (folder / "rules.yml").write_text(rules)
     file = folder / "prom.yml"
@@ -87,6 +95,8 @@ def prometheus(folder: Path, rules: str) -> Iterator[str]:
             {
                 "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
                 "rule_files": [str(folder / "rules.yml")],
+                **({"scrape_configs": [_job(scraped)]} if scraped else {}),
+                **({"alerting": {"alertmanagers": [_targets(alertmanager)]}} if alertmanager else {}),
             }
         )
     )
@@ -95,9 +105,18 @@ def prometheus(folder: Path, rules: str) -> Iterator[str]:
         f"--config.file={file}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        "--rules.alert.resend-delay=1s",
     ]
     with _running(command, f"http://127.0.0.1:{port}"):
         yield f"http://127.0.0.1:{port}"
+
+
+def _targets(url: str) -> dict[str, Any]:
+    return {"static_configs": [{"targets": [url.removeprefix("http://")]}]}
+
+
+def _job(url: str) -> dict[str, Any]:
+    return {"job_name": "shop", **_targets(url)}
 
 
 def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
