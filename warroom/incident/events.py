@@ -26,6 +26,7 @@ from warroom.incident.runbook_events import (
     RunbookStepUndone,
     StepRunEnded,
     StepRunStarted,
+    WorkflowEnded,
 )
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
@@ -584,6 +585,7 @@ KnownEvent = Annotated[
     | RunbookStepUndone
     | StepRunStarted
     | StepRunEnded
+    | WorkflowEnded
     | RequestMade
     | RequestAccepted
     | SectionWritten

@@ -62,6 +62,7 @@ from warroom.incident.runbook_events import (
     RunbookStepUndone,
     StepRunEnded,
     StepRunStarted,
+    WorkflowEnded,
 )
 from warroom.incident.runbook_progress import RunbookProgress, fold_runbook
 
@@ -610,6 +611,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     RunbookStepUndone: _runbook,
     StepRunStarted: _runbook,
     StepRunEnded: _runbook,
+    WorkflowEnded: _runbook,
     AlertReceived: _row_only,
     AlertTaken: _row_only,
     AlertCleared: _row_only,
@@ -621,6 +623,6 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     ChatMessage: _row_only,
     PostRerouted: _row_only,
     RequestMade: _row_only,
-    RequestAccepted: _row_only,
+    RequestAccepted: _runbook,
     ReadinessConfirmed: _row_only,
 }
