@@ -33,8 +33,8 @@ class StepTick:
 class StepRun:
     """A command or a workflow of a step that was run.
 
-    ``result`` is "" while it runs, or is not known to have ended. ``url`` is where a workflow's run is, "" until that
-    is known.
+    ``result`` is "" while it runs, or is not known to have ended. ``url`` is where a workflow's run is,
+    "" if that is not known.
     """
 
     entry: UUID

@@ -1,9 +1,9 @@
 """GitHub Actions. Facts of the API: https://docs.github.com/en/rest/actions/workflows.
 
-A workflow is started by a ``workflow_dispatch`` event. With ``return_run_details`` GitHub answers with the run since
-2026-02-19 (https://github.blog/changelog/2026-02-19-workflow-dispatch-api-now-returns-run-ids); older servers answer
-204 and name none. A dispatch is not deduplicated. Which run it led to is certain only where the run's title carries
-an id of ours: the workflow puts an input with ``$WARROOM_RUN`` into its ``run-name``.
+A workflow is started by a ``workflow_dispatch`` event. With ``return_run_details`` GitHub answers with the run
+since 2026-02-19 (https://github.blog/changelog/2026-02-19-workflow-dispatch-api-now-returns-run-ids); older
+servers answer 204 and name none. A dispatch is not deduplicated. Which run it led to is certain only where the
+run's title carries an id of ours: the workflow puts an input with ``$WARROOM_RUN`` into its ``run-name``.
 """
 
 from __future__ import annotations
