@@ -28,11 +28,11 @@ class LinksScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     LinksScreen { align: center middle; }
     LinksScreen > Vertical {
-        width: 100; max-width: 96%; height: auto; max-height: 80%; padding: 0 1;
+        width: 100; max-width: 96%; height: 16; max-height: 90%; padding: 0 1;
         background: $panel; border: round $border; border-title-color: $text-primary;
         border-subtitle-color: $text-quiet;
     }
-    LinksScreen RowList { background: $panel; height: auto; max-height: 100%; }
+    LinksScreen RowList { background: $panel; }
     LinksScreen.-privacy RowList { visibility: hidden; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,7 +42,7 @@ class LinksScreen(ModalScreen[None]):
 
     def __init__(self, context: ScreenContext, title: str, links: Sequence[IncidentLink]) -> None:
         super().__init__()
-        self._context = context
+        self._screen_context = context
         self._title = title
         self._links = list(links)
 
@@ -72,14 +72,14 @@ class LinksScreen(ModalScreen[None]):
         """Copy the address under the cursor."""
         if link := self._link():
             self.app.copy_to_clipboard(link.url)
-            self._context.notify("Copied")
+            self._screen_context.notify("Copied")
 
     async def _open(self, link: IncidentLink) -> None:
-        if await self._context.work(lambda: open_url(link.url, os.environ)):
-            self._context.notify(f"Opened {link.name}")
+        if await self._screen_context.work(lambda: open_url(link.url, os.environ)):
+            self._screen_context.notify(f"Opened {link.name}")
         else:
             self.app.copy_to_clipboard(link.url)
-            self._context.notify("No browser can be opened from here; the address is copied", "warning")
+            self._screen_context.notify("No browser can be opened from here; the address is copied", "warning")
 
     def _link(self) -> IncidentLink | None:
         id = self.query_one("#links", RowList).cursor_id
