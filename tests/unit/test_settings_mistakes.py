@@ -126,7 +126,7 @@ def test_a_value_of_another_type_is_told_by_its_key(tmp_path: Path, header: str)
         ("[runbooks]\nfolder = []", "FILE:2 [runbooks] folder: unknown key"),
         ("[runbooks]\nrun = 7", "FILE:2 [runbooks] run: must be true or false"),
         ("[runbooks]\ntimeout_s = 0", "FILE:2 [runbooks] timeout_s: "),
-        ('[runbooks]\nenvironment = ["A-B"]', "FILE:2 [runbooks] environment: "),
+        ('[runbooks]\nenvironment = ["A-B"]', "FILE:2 [runbooks.environment #1]: "),
         ("[reminders]\nform_hour = 9", "FILE:2 [reminders] form_hour: unknown key"),
         ("[reminders]\nfrom_hour = 24", "FILE:2 [reminders] from_hour: "),
     ],
