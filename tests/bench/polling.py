@@ -37,7 +37,7 @@ SETTINGS = Settings(
 
 class ChangingSource:
     """What fires changes with the clock: for each alert ten minutes on, ten off, shifted; in the third ten minutes
-    a burst of a hundred in one group."""
+    a burst of thirty in one group."""
 
     can_acknowledge = can_resolve = ends_alerts = False
 
@@ -56,7 +56,7 @@ class ChangingSource:
                 firing[key] = Firing(key=key, title=f"{self._name} {key}", since=began, group=key)
         if 20 <= minutes < 30:
             began = START + timedelta(minutes=20)
-            keys = [f"burst {number}" for number in range(100)]
+            keys = [f"burst {number}" for number in range(30)]
             firing |= {key: Firing(key=key, title=key, since=began, group="burst") for key in keys}
         return firing
 

@@ -211,6 +211,7 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         "STATUSPAGE_KEY": "not-a-real-one",
         "PAGERDUTY_TOKEN": "not-a-real-one",
         "MONITOR_TOKEN": "not-a-real-one",
+        "GITHUB_TOKEN": "not-a-real-one",
         "WARROOM_HOOK_SECRET": "not-a-real-one-but-long",
     }
     settings = load(file, environ)
@@ -223,6 +224,7 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         or settings.probes
         or settings.runbooks.run
         or settings.reminders.model_fields_set
+        or settings.workflows
     )
     for destination in settings.destinations.values():
         assert isinstance(wiring.make_chat(destination, places, environ), Chat)
@@ -230,6 +232,8 @@ def test_settings_that_are_shown_are_accepted(block: str, tmp_path: Path) -> Non
         assert isinstance(wiring.make_alert_source(source, places, environ), GuardedAlerts)
     for probe in settings.probes.values():
         wiring.make_probe(probe, places, environ, settings)
+    for workflows in settings.workflows.values():
+        wiring.make_integration("workflow", workflows, places, environ)
     for service in settings.log_services.values():
         wiring.make_log_service(service, "", places, environ)
 
@@ -244,7 +248,7 @@ def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_block_of_settings_is_one_of_these() -> None:
-    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 13
+    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 14
 
 
 # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────
