@@ -74,7 +74,6 @@ from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form_dialog import Form
 from warroom.tui.screens.help import HelpScreen
 from warroom.tui.screens.home import HomeScreen
-from warroom.tui.screens.links import LinksScreen
 from warroom.tui.screens.presenter import PresenterScreen
 from warroom.tui.screens.record_detail import REVEALED_S, RecordScreen
 from warroom.tui.screens.resolve import ResolveScreen
@@ -215,7 +214,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "hypothesis": opens_form("confirm or rule out"),
     "poll": opens_form("poll"),
     "brief": shows("To read out"),
-    "links": opens(LinksScreen),
+    "links": says("have no links"),
     "severity": opens_form("set the severity"),
     "fix": opens_form("record a fix"),
     "resolve": opens(ResolveScreen),
