@@ -189,7 +189,8 @@ class AppContext:
 
     def background_jobs(self) -> tuple[Job, ...]:
         """What a console does in the background, to start with ``jobs``: sends, reads the chat and the alerts, uses
-        fallbacks, reminds, runs the probes, records what changed. Only what the settings ask for is imported."""
+        fallbacks, reminds, runs the probes, asks how workflows ended, records what changed. Only what the settings
+        ask for is imported."""
         settings, jobs = self.settings, [cast("Job", self.outbox())]
         if any(one.backend != TRANSCRIPT for one in settings.destinations.values()):
             from warroom.room.inbox import ChatInbox
@@ -211,6 +212,10 @@ class AppContext:
             from warroom.room.probe_watch import ProbeWatch
 
             jobs.append(ProbeWatch(self.room, self.probe, self.jobs.health))
+        if settings.workflows:
+            from warroom.room.workflow_watch import WorkflowWatch
+
+            jobs.append(WorkflowWatch(self.room, functools.partial(self.integration, "workflow")))
         if any(service.changes for service in settings.services):
             from warroom.room.changes import ChangesRecorder
 

@@ -216,6 +216,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "hypothesis": opens_form("confirm or rule out"),
     "poll": opens_form("poll"),
     "brief": shows("To read out"),
+    "links": says("have no links"),
     "severity": opens_form("set the severity"),
     "fix": opens_form("record a fix"),
     "resolve": opens(ResolveScreen),

@@ -373,7 +373,7 @@ def test_a_person_can_stop_it_and_so_does_leaving_the_console(harness: AppHarnes
     until(lambda: run.output.text() == "begun")
     step = run.prepared.step.id
     assert desk.runs.running(desk.incident_id, "checkout-api", step, 1) is run
-    with pytest.raises(Refusal, match="Alice has this command running"):
+    with pytest.raises(Refusal, match="Alice has this running"):
         desk.runs.start(desk.prepare())
     run.stop()
     assert run.wait(WAIT_S) and run.result and run.result.outcome == "stopped"

@@ -109,7 +109,7 @@ _EXAMPLE: dict[str, Any] = {
         "github": {"backend": "github", "repository": "acme/shop", "token": {"env": "GITHUB_TOKEN"}},
     },
     "workflows": {
-        "actions": {"backend": "github", "token": {"env": "GITHUB_TOKEN"}},
+        "actions": {"backend": "github", "token": {"env": "GITHUB_TOKEN"}, "repositories": ["acme/ops"]},
     },
     "log_services": {"papertrail": {"backend": "papertrail", "token": {"env": "PAPERTRAIL_TOKEN"}}},
     "redaction": {"off": ["phone"], "rules": [{"name": "customer-id", "pattern": "cus_[A-Za-z0-9]{8,}"}]},

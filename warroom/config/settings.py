@@ -311,7 +311,7 @@ class RunbookSettings(Table):
 
     folders: tuple[Text, ...] = ("runbooks",)
     """Where they are, relative to this file, ~ allowed. No other file is ever read as a runbook."""
-    run: bool = False
+    run: Annotated[bool, Field(strict=True)] = False
     """True lets a person run the commands of a step (fenced sh blocks) on this machine, after a preview."""
     timeout_s: int = Field(300, ge=1, le=3600)
     """How long a command may take, in seconds; then it is ended with all it started."""

@@ -35,30 +35,45 @@ _RULES = OutcomeRules(
 )
 
 
-class GitHubOptions(BaseModel):
+class GitHubAccess(BaseModel):
     """The options that all connectors to GitHub have."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     token: SecretStr
     """A fine-grained personal access token for the repository, or the token of an app."""
-    repository: Repository
-    """OWNER/NAME."""
     base_url: str = "https://api.github.com"
     """The API's address; of a GitHub Enterprise Server https://HOST/api/v3."""
 
+    @property
+    def root(self) -> str:
+        """What the paths of a client begin with."""
+        return ""
+
+
+class GitHubOptions(GitHubAccess):
+    """The options of a connector to one repository."""
+
+    repository: Repository
+    """OWNER/NAME."""
+
+    @property
+    def root(self) -> str:
+        """The path of the repository."""
+        return f"repos/{self.repository}"
+
 
 class GitHubClient(DeliveryClient):
-    """A client of one repository. Paths begin behind ``/repos/OWNER/NAME/``; one that begins with / does not."""
+    """A client of the API. Paths begin behind ``root`` of the options; one that begins with / does not."""
 
-    def __init__(self, options: GitHubOptions, transport: Transport | None) -> None:
+    def __init__(self, options: GitHubAccess, transport: Transport | None) -> None:
         headers = {"Authorization": SecretStr(f"Bearer {options.token.get_secret_value()}")}
         super().__init__("GitHub", options.base_url, _RULES, headers=headers, transport=transport)
-        self._repository = f"repos/{options.repository}"
+        self._root = options.root
 
     async def call(self, method: str, path: str = "", **sent: Any) -> HttpResponse:
         """``send`` with the API's version and its media type."""
-        path = path if path.startswith("/") else f"{self._repository}/{path}".rstrip("/")
+        path = path if path.startswith("/") else f"{self._root}/{path}".strip("/")
         headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION}
         return await self.send(method, path, headers=headers, **sent)
 

@@ -30,6 +30,7 @@ from warroom.incident.runbook_events import (
     RunbookStepUndone,
     StepRunEnded,
     StepRunStarted,
+    WorkflowEnded,
 )
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
@@ -615,6 +616,7 @@ KnownEvent = Annotated[
     | RunbookStepUndone
     | StepRunStarted
     | StepRunEnded
+    | WorkflowEnded
     | RequestMade
     | RequestAccepted
     | SectionWritten

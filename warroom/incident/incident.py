@@ -67,6 +67,7 @@ from warroom.incident.runbook_events import (
     RunbookStepUndone,
     StepRunEnded,
     StepRunStarted,
+    WorkflowEnded,
 )
 from warroom.incident.runbook_progress import RunbookProgress, fold_runbook
 
@@ -620,6 +621,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     RunbookStepUndone: _runbook,
     StepRunStarted: _runbook,
     StepRunEnded: _runbook,
+    WorkflowEnded: _runbook,
     AlertReceived: _row_only,
     AlertTaken: _row_only,
     AlertCleared: _row_only,
@@ -634,7 +636,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     OnCallTaken: _row_only,
     OnCallHandover: _row_only,
     RequestMade: _row_only,
-    RequestAccepted: _row_only,
+    RequestAccepted: _runbook,
     MeetingScheduled: _row_only,
     ReadinessConfirmed: _row_only,
     DrillStarted: _row_only,

@@ -81,7 +81,10 @@ class Issue(_Request):
 
 
 class WorkflowRun(_Request):
-    """Start a workflow of a repository. ``run`` identifies this run among all others."""
+    """Start a workflow of a repository. ``run`` identifies this run among all others.
+
+    After ``deadline`` it is not started any more: who asked for it has acted otherwise by then.
+    """
 
     kind: Literal["workflow"] = "workflow"
     run: UUID
@@ -89,6 +92,7 @@ class WorkflowRun(_Request):
     workflow: str
     ref: str = "main"
     inputs: dict[str, str] = Field(default_factory=dict)
+    deadline: Moment | None = None
 
 
 AnyRequest = Page | Document | Issue | WorkflowRun

@@ -1,4 +1,7 @@
-"""The commands about runbooks: tick a step, take the tick back, record a run and how it ended."""
+"""The commands about runbooks: tick a step, take the tick back, record a run and how it ended.
+
+A run is that of a command on this machine, or of a workflow at a service.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from warroom.incident.runbook_events import (
     RunOutcome,
     StepRunEnded,
     StepRunStarted,
+    WorkflowEnded,
 )
 from warroom.incident.runbook_progress import RunbookProgress
 
@@ -92,7 +96,7 @@ class StartStepRun:
         running = progress.run_of(self.step, self.block) if progress else None
         if running and running.is_running(context.now):
             raise Refusal(
-                f"{running.by or 'Somebody'} has this command running since {running.at:%H:%M:%S} UTC",
+                f"{running.by or 'Somebody'} has this running since {running.at:%H:%M:%S} UTC",
                 "Wait for its result; it is in the timeline when it ends.",
             )
         started = StepRunStarted(
@@ -138,20 +142,60 @@ class EndStepRun:
             output=self.output,
         )
         entries: list[Event | NewEntry] = [NewEntry(ended, outside_id("step-run", str(self.run)))]
-        progress = incident.runbooks[started.runbook]
-        if ended.succeeded and _others_succeeded(progress, started) and started.step not in progress.done:
-            entries.append(
-                RunbookStepDone(
-                    runbook=started.runbook,
-                    runbook_title=started.runbook_title,
-                    step=started.step,
-                    title=started.title,
-                    number=started.number,
-                    steps=started.steps,
-                    because=f"exit status {self.status}",
-                )
-            )
+        if ended.succeeded:
+            entries += _tick(incident, started, f"exit status {self.status}")
         return entries
+
+
+@dataclass(frozen=True, slots=True)
+class EndWorkflow:
+    """Record how a workflow ended, once by all consoles; its step is then done as after ``EndStepRun``.
+
+    The fields are those of ``WorkflowEnded``. One that was not started can be resent, and then has an end as well.
+    """
+
+    run: UUID
+    conclusion: str = ""
+    reason: str = ""
+    url: str = ""
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        row = incident.row(self.run)
+        id = outside_id("workflow-run", str(self.run), "ended" if self.conclusion else "not started")
+        if row is None or not isinstance(started := row.entry.event, StepRunStarted) or incident.row(id):
+            return []
+        ended = WorkflowEnded(
+            run=self.run,
+            runbook=started.runbook,
+            step=started.step,
+            title=started.title,
+            conclusion=self.conclusion,
+            reason=self.reason,
+            seconds=round((context.now - row.entry.at).total_seconds(), 1),
+            url=self.url,
+        )
+        entries: list[Event | NewEntry] = [NewEntry(ended, id)]
+        if ended.succeeded:
+            entries += _tick(incident, started, f"workflow: {ended.conclusion}")
+        return entries
+
+
+def _tick(incident: Incident, started: StepRunStarted, because: str) -> list[Event]:
+    """The tick of a step after a run of it has succeeded, if all else of it has and it is not ticked."""
+    progress = incident.runbooks[started.runbook]
+    if started.step in progress.done or not _others_succeeded(progress, started):
+        return []
+    done = RunbookStepDone(
+        runbook=started.runbook,
+        runbook_title=started.runbook_title,
+        step=started.step,
+        title=started.title,
+        number=started.number,
+        steps=started.steps,
+        because=because,
+    )
+    return [done]
 
 
 def _others_succeeded(progress: RunbookProgress, started: StepRunStarted) -> bool:

@@ -1,4 +1,4 @@
-"""The events about runbooks: steps that were ticked, and commands of steps that were run."""
+"""The events about runbooks: steps that were ticked, commands and workflows of steps that were run."""
 
 from __future__ import annotations
 
@@ -49,9 +49,10 @@ class RunbookStepUndone(EventBase):
 
 
 class StepRunStarted(EventBase):
-    """A person had a command of a step run. It is recorded before the command starts.
+    """A person had a command or a workflow of a step run. It is recorded before that starts.
 
-    ``block`` counts the commands of the step from 1 to ``blocks``. ``until`` is when its time is up: without a
+    ``block`` counts what can be run of the step from 1 to ``blocks``. ``command`` is its text; a workflow runs at a
+    service and has no ``folder``. ``until`` is when its time is up: without a
     ``StepRunEnded`` by then nobody knows what became of it.
     """
 
@@ -109,3 +110,39 @@ class StepRunEnded(EventBase):
     @property
     def text(self) -> str:
         return f"{self.title}: {self.result}" + (f"\n{self.output}" if self.output else "")
+
+
+class WorkflowEnded(EventBase):
+    """A workflow of a step came to its end, or was not started. ``run`` is the entry of its ``StepRunStarted``.
+
+    ``conclusion`` is the service's word for how it ended, such as "success"; "" for one that was not started, and
+    ``reason`` then says why. ``url`` is where the run is.
+    """
+
+    kind: Literal["workflow_result"] = "workflow_result"
+    label: ClassVar[str] = "evidence"
+    run: UUID
+    runbook: str
+    step: str
+    title: str
+    conclusion: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+    url: str = ""
+
+    @property
+    def result(self) -> str:
+        """How it ended, in a few words: ``success after 3 min``."""
+        if not self.conclusion:
+            return "not started"
+        after = f"{self.seconds:.0f} s" if self.seconds < 60 else f"{self.seconds / 60:.0f} min"
+        return f"{self.conclusion} after {after}"
+
+    @property
+    def succeeded(self) -> bool:
+        return self.conclusion == "success"
+
+    @property
+    def text(self) -> str:
+        more = self.reason or self.url
+        return f"{self.title}: {self.result}" + (f"\n{more}" if more else "")

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from warroom.incident.events import Entry
+from warroom.incident.requests import RequestAccepted
 from warroom.incident.runbook_events import (
     RunbookStepDone,
     RunbookStepUndone,
     StepRunEnded,
     StepRunStarted,
+    WorkflowEnded,
 )
 
 
@@ -28,7 +31,11 @@ class StepTick:
 
 @dataclass(frozen=True, slots=True)
 class StepRun:
-    """A command of a step that was run. ``result`` is "" while it runs, or is not known to have ended."""
+    """A command or a workflow of a step that was run.
+
+    ``result`` is "" while it runs, or is not known to have ended. ``url`` is where a workflow's run is,
+    "" if that is not known.
+    """
 
     entry: UUID
     by: str
@@ -39,6 +46,7 @@ class StepRun:
     until: datetime
     result: str = ""
     succeeded: bool = False
+    url: str = ""
 
     def is_running(self, now: datetime) -> bool:
         """Whether it may still run: its end is not recorded, and its time is not up."""
@@ -84,12 +92,18 @@ def fold_runbook(runbooks: dict[str, RunbookProgress], entry: Entry) -> None:
         known = _begun(runbooks, event)
         run = StepRun(entry.id, entry.by, entry.at, event.step, event.block, event.blocks, event.until)
         _put(runbooks, replace(known, runs=(*known.runs, run)))
-    elif isinstance(event, StepRunEnded) and (known_ := runbooks.get(event.runbook)):
-        runs = tuple(
-            replace(run, result=event.result, succeeded=event.succeeded) if run.entry == event.run else run
-            for run in known_.runs
-        )
-        _put(runbooks, replace(known_, runs=runs))
+    elif isinstance(event, StepRunEnded | WorkflowEnded) and (known_ := runbooks.get(event.runbook)):
+        _put(runbooks, _with_run(known_, event.run, result=event.result, succeeded=event.succeeded))
+    elif isinstance(event, RequestAccepted) and event.about:
+        for known in tuple(runbooks.values()):
+            if any(run.entry == event.about for run in known.runs):
+                # One that had not been started was resent: it runs now.
+                _put(runbooks, _with_run(known, event.about, url=event.url, result=""))
+
+
+def _with_run(known: RunbookProgress, entry: UUID, **changes: Any) -> RunbookProgress:
+    runs = tuple(replace(run, **changes) if run.entry == entry else run for run in known.runs)
+    return replace(known, runs=runs)
 
 
 def _begun(runbooks: dict[str, RunbookProgress], event: RunbookStepDone | StepRunStarted) -> RunbookProgress:

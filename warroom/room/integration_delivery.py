@@ -9,7 +9,7 @@ from typing import Any
 
 from warroom.connect.attempt import Attempt, post_under
 from warroom.connect.ports import Integration
-from warroom.errors import DeliveryError, SettingsError, WarroomError
+from warroom.errors import DeliveryError, Rejected, SettingsError, WarroomError
 from warroom.incident.delivery import Delivery, Receipt
 from warroom.incident.requests import RequestKind
 from warroom.room.delivery_handler import Recovery, UnableToSend
@@ -34,7 +34,12 @@ class IntegrationDelivery:
         self._loading: dict[str, asyncio.Task[Integration[Any]]] = {}
 
     async def perform(self, delivery: Delivery, attempt: Attempt) -> Receipt | None:
-        """Have the request done, and record what came of it."""
+        """Have the request done, and record what came of it. ``Rejected`` once its deadline has passed."""
+        deadline = getattr(delivery.item.request, "deadline", None)
+        if deadline and self._room.clock() > deadline:
+            raise Rejected(
+                "It could not be sent in time, so it is not done any more", "Ask for it again if needed."
+            )
         attempt.doing = "its settings and secrets were being read"
         service = await self._service(delivery.destination)
         attempt.doing = "waiting for it"

@@ -36,6 +36,12 @@ KEPT_CHARACTERS = 16_000
 PASSED_ON = ("PATH", "HOME", "LANG")
 """Environment variables that a command gets as they are here, besides those of the settings."""
 
+VARIABLES = (
+    *("INCIDENT", "SERVICE", "SEVERITY", "STATUS", "IMPACT", "DRILL", "BY", "RUNBOOK", "STEP"),
+    *("CHANNEL", "CHANNEL_URL", "ALERT", "ALERT_SOURCE", "ALERT_SEVERITY", "ALERT_DETAIL", "ALERT_URL"),
+)
+"""What a run is told of its incident, as far as it is known; in the names ``WARROOM_`` comes first."""
+
 LONGEST_VALUE = 1000
 MOST_LABELS = 50
 _LONGEST_LINE = 4000
@@ -75,23 +81,9 @@ def prepare_run(room: WarRoom, incident_id: str, file: RunbookFile, step_id: str
     settings, incident = room.settings.runbooks, room.incident(incident_id)
     if not settings.run:
         raise Refusal("The settings run no commands of runbooks", "Allow it: run = true below [runbooks].")
-    file = read_again(settings.folders, file)
-    step = file.runbook.step(step_id)
-    if step is None:
-        raise NotFound(f"This step is no longer in {file.runbook.title}", "The file has changed: open it again.")
-    command = _command(step, block)
-    if file.shared:
-        raise Refusal("This runbook cannot be trusted to run commands", file.shared)
-    if sanitize(command.text) != command.text:
-        raise Refusal(
-            "This command has control or invisible characters, so it is not what it looks like",
-            f"Write it anew: {shown(file.path)}, line {command.line}.",
-        )
-    if incident.drill and not file.runbook.drills:
-        raise Refusal(
-            f"{incident.id} is a drill, and “{file.runbook.title}” runs nothing in drills",
-            "Where its commands do no harm, write drills: true into its header.",
-        )
+    file, step, command = read_block(room, incident, file, step_id, block)
+    if command.kind != "sh":
+        raise Refusal(f"“{step.title}” starts a workflow, not a command", "Start it as one.")
     return PreparedRun(
         incident.id,
         file,
@@ -105,14 +97,38 @@ def prepare_run(room: WarRoom, incident_id: str, file: RunbookFile, step_id: str
     )
 
 
-def _command(step: RunbookStep, block: int) -> Passage:
-    """The command of a step by its number among the step's blocks."""
+def read_block(
+    room: WarRoom, incident: Incident, file: RunbookFile, step_id: str, block: int
+) -> tuple[RunbookFile, RunbookStep, Passage]:
+    """Read the runbook anew and return it, the step, and its command or workflow of that number, from 1.
+
+    Raises ``Refusal`` where it may not run in this incident or cannot be trusted, ``NotFound`` where it is gone.
+    """
+    file = read_again(room.settings.runbooks.folders, file)
+    step = file.runbook.step(step_id)
+    if step is None:
+        raise NotFound(f"This step is no longer in {file.runbook.title}", "The file has changed: open it again.")
     if not 1 <= block <= len(step.blocks):
         raise NotFound(f"“{step.title}” has no command to run", "A fenced block ```sh below a step is one.")
     found = step.blocks[block - 1]
-    if found.kind != "sh":
-        raise Refusal("Workflows cannot be started from here yet", "Start it at the service, then tick the step.")
-    return found
+    if file.shared:
+        raise Refusal("This runbook cannot be trusted to run commands", file.shared)
+    if sanitize(found.text) != found.text:
+        raise Refusal(
+            f"This {block_noun(found)} has control or invisible characters, so it is not what it looks like",
+            f"Write it anew: {shown(file.path)}, line {found.line}.",
+        )
+    if incident.drill and not file.runbook.drills:
+        raise Refusal(
+            f"{incident.id} is a drill, and “{file.runbook.title}” runs nothing in drills",
+            "Where its commands do no harm, write drills: true into its header.",
+        )
+    return file, step, found
+
+
+def block_noun(block: Passage) -> str:
+    """What people call a block that can be run."""
+    return "workflow" if block.kind == "workflow" else "command"
 
 
 def incident_variables(incident: Incident, file: RunbookFile, step: RunbookStep, by: str) -> dict[str, str]:
@@ -123,7 +139,7 @@ def incident_variables(incident: Incident, file: RunbookFile, step: RunbookStep,
     alerts = [row.entry.event for row in incident.rows if not row.retracted]
     alert = next((event for event in reversed(alerts) if isinstance(event, AlertReceived)), None)
     channel = next((one for one in incident.channels.values() if one.talk), None)
-    values = {
+    values = dict.fromkeys(VARIABLES, "") | {
         "INCIDENT": incident.id,
         "SERVICE": incident.service,
         "SEVERITY": incident.severity,

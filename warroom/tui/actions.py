@@ -294,6 +294,7 @@ ACTIONS: tuple[Action, ...] = (
         danger="posts",
         why_off=_while_open,
     ),
+    Action("links", "Links", "j", "Show the links of the service and its alerts; open or copy one.", bar="links"),
     Action("milestone", "Amend a milestone", "m", "Correct when the incident started, was detected, mitigated …"),
     Action("deliveries", "Show deliveries", "o", "Show what was delivered, what failed and what is unconfirmed."),
     Action(

@@ -57,7 +57,7 @@ def runbooks(context: CliContext) -> None:
 @click.option("--step", type=click.IntRange(1), metavar="N", help="The step that the others are about.")
 @click.option("--done", "tick", flag_value="done", help="Tick the step.")
 @click.option("--undone", "tick", flag_value="undone", help="Take the tick from the step.")
-@click.option("--run", is_flag=True, help="Show what the step's command would run, ask, and run it.")
+@click.option("--run", is_flag=True, help="Show what the step's command or workflow would do, ask, and run it.")
 @click.option("--block", type=click.IntRange(1), default=1, metavar="N", help="Which command of the step.")
 @click.option("--yes", is_flag=True, help="Run without asking, for scripts.")
 def runbook(
@@ -122,7 +122,7 @@ def _print(context: CliContext, file: RunbookFile) -> None:
             done = "✓" if progress and step.id in progress.done else "○"
             output.print_out(f"\n{done} {step.number}  {_safe(step.title)}")
             for passage in step.passages:
-                mark = "$ " if passage.kind == "sh" else ""
+                mark = {"sh": "$ ", "workflow": "⇢ "}.get(passage.kind, "")
                 output.print_out(_indented(f"{mark}{passage.text}"))
 
 
@@ -146,13 +146,12 @@ def _run(context: CliContext, file: RunbookFile, step: RunbookStep, block: int, 
     from warroom.room.runbook_runs import RunbookRuns, prepare_run
 
     incident: Incident = context.incident()
+    if block <= len(step.blocks) and step.blocks[block - 1].kind == "workflow":
+        _start_workflow(context, incident, file, step, block, yes)
+        return
     prepared = prepare_run(context.room, incident.id, file, step.id, block)
     if not yes:
-        output.print_err(f"Step {prepared.title}\n\n{preview_text(prepared)}\n")
-        if not (sys.stdin and sys.stdin.isatty()):
-            raise Refusal("Nobody can be asked here, so nothing ran", "Add --yes to run it without asking.")
-        if not click.confirm("Run it?", err=True):
-            raise Refusal("Nothing ran", "You said no.")
+        _ask(f"Step {prepared.title}\n\n{preview_text(prepared)}")
     runs = RunbookRuns(context.room, context.environ)
     run = runs.start(prepared)
     try:
@@ -168,6 +167,27 @@ def _run(context: CliContext, file: RunbookFile, step: RunbookStep, block: int, 
     output.print_err(f"{incident.id}  {run.result.result}")
     if not run.result.succeeded:
         click.get_current_context().exit(1)
+
+
+def _start_workflow(
+    context: CliContext, incident: Incident, file: RunbookFile, step: RunbookStep, block: int, yes: bool
+) -> None:
+    from warroom.cli.reporting import report_done
+    from warroom.room.workflow_runs import prepare_workflow, start_workflow, workflow_preview
+
+    prepared = prepare_workflow(context.room, incident.id, file, step.id, block)
+    if not yes:
+        _ask(f"Step {prepared.title}\n\n{workflow_preview(prepared)}")
+    report_done(context, start_workflow(context.room, prepared))
+
+
+def _ask(preview: str) -> None:
+    """Show what would run, and ask. ``Refusal`` unless somebody agrees."""
+    output.print_err(f"{preview}\n")
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise Refusal("Nobody can be asked here, so nothing ran", "Add --yes to run it without asking.")
+    if not click.confirm("Run it?", err=True):
+        raise Refusal("Nothing ran", "You said no.")
 
 
 def _indented(text: str) -> str:

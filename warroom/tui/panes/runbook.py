@@ -91,6 +91,9 @@ def _step_rows(
             tail = _result(run, now) if run else None
             words = Content.assemble("  ", (prompt, "$key bold"), literal(text, "$text-accent"))
             yield ListRow(f"{step.id}.{block}.{line}", words, tail)
+        run = progress.run_of(step.id, block) if progress and passage.kind == "workflow" else None
+        if run and run.url:
+            yield ListRow(f"{step.id}.{block}.{line}.run", literal(f"    {_safe(run.url)}", "$text-quiet"))
 
 
 def _result(run: StepRun, now: datetime) -> Content:
@@ -101,6 +104,8 @@ def _result(run: StepRun, now: datetime) -> Content:
             if run.succeeded
             else literal(f"! {run.result}", "$text-warning bold")
         )
+    if run.url and not run.is_lost(now):
+        return literal("… under way there", "$text-primary")
     if run.is_lost(now):
         return literal("? no result: check what it did", "$text-warning bold")
     return literal(f"… {run.by} runs it", "$text-primary")

@@ -41,6 +41,7 @@ from warroom.incident.investigation import (
 from warroom.incident.quick_note import parse_quick_note
 from warroom.incident.readings import Reading
 from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release, TakeRoles
+from warroom.room.links import incident_links
 from warroom.room.snapshot import incident_brief
 from warroom.safety import redact, sanitize
 from warroom.tui.actions import bindings, key_of
@@ -51,6 +52,7 @@ from warroom.tui.screens.follow_up_actions import FollowUpActions
 from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.form_screen import Draft
 from warroom.tui.screens.line_form import DecisionPoll, LineForm, QuickNote
+from warroom.tui.screens.links import LinksScreen
 from warroom.tui.widgets.row_list import RowList
 
 NOBODY = "‹nobody›"
@@ -249,6 +251,15 @@ class IncidentActions(FollowUpActions):
         self.app.push_screen(
             BriefScreen(incident_brief(self.snapshot, self.context.now(), self.context.zone), self)
         )
+
+    async def do_links(self) -> None:
+        """Show the links of the incident."""
+        links = incident_links(self.incident, self.context.room.settings)
+        if not links:
+            words = f"{self.incident.service} and its alerts have no links; give the service some in the settings"
+            self.context.notify(words, "warning")
+            return
+        self.app.push_screen(LinksScreen(self.context, f"{self.incident_id} · links", links))
 
     async def do_assign(self, role: str = "") -> None:
         playbook, incident = self.context.room.playbook, self.incident

@@ -1,4 +1,4 @@
-"""What can be done with runbooks in the war room: open one, tick its steps, run its commands."""
+"""What can be done with runbooks in the war room: open one, tick its steps, run its commands and workflows."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from warroom.incident.runbook import RunbookStep
 from warroom.incident.runbook_commands import TickStep, UntickStep
 from warroom.room.runbook_runs import LiveRun, PreparedRun, prepare_run
 from warroom.room.runbooks import RunbookFile, RunbookLibrary, read_again, read_library
+from warroom.room.workflow_runs import PreparedWorkflow, prepare_workflow, start_workflow
 from warroom.tui.panes.pane import Pane
 from warroom.tui.panes.runbook import (
     RunbookCursor,
@@ -31,6 +32,7 @@ from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import FieldInput
 from warroom.tui.screens.incident_actions import IncidentActions
 from warroom.tui.screens.step_run import StepRunScreen
+from warroom.tui.screens.workflow_start import WorkflowStartScreen
 from warroom.tui.widgets.row_list import ListRow, RowList
 from warroom.tui.widgets.text import literal
 
@@ -190,7 +192,7 @@ class RunbookActions(IncidentActions):
         await self.run_command(command)
 
     async def do_run_step(self, target: str = "") -> None:
-        """Show what the command under the cursor would run; only a second key runs it."""
+        """Show what the command or workflow under the cursor would do; only a second key runs it."""
         found = self._step(target or STEP)
         if found is None or self.runbook is None:
             return
@@ -199,6 +201,9 @@ class RunbookActions(IncidentActions):
             self.context.notify(f"Step {step.number} has no command to run", "warning")
             return
         file, block = self.runbook, cursor.block or self._first_to_run(step)
+        if block <= len(step.blocks) and step.blocks[block - 1].kind == "workflow":
+            await self._preview_workflow(step, block)
+            return
         running = self.context.runbook_runs.running(self.incident_id, file.name, step.id, block)
         if running:
             self._show_run(running.prepared, running)
@@ -214,16 +219,37 @@ class RunbookActions(IncidentActions):
                 return block
         return 1
 
-    async def _prepare(self, step: RunbookStep, block: int) -> PreparedRun | None:
+    async def _preview_workflow(self, step: RunbookStep, block: int) -> None:
+        room = self.context.room
+
+        async def prepare() -> PreparedWorkflow | None:
+            fresh = await self._read_again()
+            if fresh is None:
+                return None
+            return await self.context.run_or_notify(
+                lambda: prepare_workflow(room, self.incident_id, fresh, step.id, block)
+            )
+
+        if prepared := await prepare():
+            self.app.push_screen(
+                WorkflowStartScreen(self.context, prepared, lambda one: start_workflow(room, one), prepare)
+            )
+
+    async def _read_again(self) -> RunbookFile | None:
         """Read the file anew: the pane then shows what would run."""
         file, room = self.runbook, self.context.room
         if file is None:
             return None
         fresh = await self.context.run_or_notify(lambda: read_again(room.settings.runbooks.folders, file))
+        if fresh is not None:
+            self.runbook = fresh
+            self.show_runbook()
+        return fresh
+
+    async def _prepare(self, step: RunbookStep, block: int) -> PreparedRun | None:
+        room, fresh = self.context.room, await self._read_again()
         if fresh is None:
             return None
-        self.runbook = fresh
-        self.show_runbook()
         return await self.context.run_or_notify(lambda: prepare_run(room, self.incident_id, fresh, step.id, block))
 
     def _show_run(self, prepared: PreparedRun, run: LiveRun | None = None) -> None:
