@@ -266,7 +266,7 @@ def test_the_end_of_a_run_is_recorded_once() -> None:
 def test_the_same_command_runs_once_at_a_time_until_its_time_is_up() -> None:
     incident = declared()
     incident.do(RUN)
-    assert "has this command running" in incident.refused(RUN).title
+    assert "has this running" in incident.refused(RUN).title
     progress = incident.incident.runbooks["checkout"]
     assert progress.runs[0].is_running(incident.now) and not progress.runs[0].is_lost(incident.now)
     incident.now += timedelta(seconds=60)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 OPEN_S = 10.0
 """How long a browser may take to answer, in seconds."""
 
-_OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
+_OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv.pop()))"
 
 
 def has_browser(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
