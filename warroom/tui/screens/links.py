@@ -28,7 +28,7 @@ class LinksScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     LinksScreen { align: center middle; }
     LinksScreen > Vertical {
-        width: 100; max-width: 96%; height: 16; max-height: 90%; padding: 0 1;
+        width: 100; max-width: 96%; height: auto; max-height: 90%; padding: 0 1;
         background: $panel; border: round $border; border-title-color: $text-primary;
         border-subtitle-color: $text-quiet;
     }
@@ -54,12 +54,17 @@ class LinksScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         rows = self.query_one("#links", RowList)
+        width = max((len(link.name) for link in self._links), default=0)
         rows.show(
             [
-                ListRow(str(place), Content.assemble(literal(link.name), "  ", literal(link.url, "$text-quiet")))
+                ListRow(
+                    str(place),
+                    Content.assemble(literal(f"{link.name:<{width}}"), "  ", literal(link.url, "$text-quiet")),
+                )
                 for place, link in enumerate(self._links)
             ]
         )
+        rows.styles.height = min(20, len(self._links)) or 1
         rows.lead("0")
         rows.focus()
 
