@@ -122,7 +122,7 @@ class RequestAccepted(EventBase):
     """
 
     kind: Literal["request_accepted"] = "request_accepted"
-    label: ClassVar[str] = "done there"
+    label: ClassVar[str] = "accepted"
     made: UUID
     request: RequestKind
     service: str

@@ -24,6 +24,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.incident import TimelineRow
+from warroom.incident.requests import RequestAccepted
 from warroom.tui.actions import key_of
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
@@ -122,6 +123,8 @@ def _is_shown(row: TimelineRow, everything: bool) -> bool:
     event = row.entry.event
     if isinstance(event, ItemChecked) and event.because:
         return False
+    if isinstance(event, RequestAccepted) and not event.url:  # the row of the request says that it arrived
+        return everything
     return everything or not isinstance(event, FOLDED)
 
 
