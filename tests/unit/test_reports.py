@@ -11,6 +11,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -1228,3 +1229,36 @@ def test_an_incident_of_thousands_of_entries_can_be_written() -> None:
     incident = story((0, "Alice", declared()), *rows, (99, "A", Resolved()), (100, "A", Closed()))
     assert len(written(incident).timeline) == 3003
     assert "saw 2999" in render.to_markdown(written(incident), BOOK)
+
+
+def test_the_page_shows_the_course_of_the_incident_as_a_chart() -> None:
+    page = render.to_format(written(), BOOK, "html")
+    assert page.count("<svg") == 1 and page.index("<svg") < page.index("<h2>")
+    chart = page[page.index("<svg") : page.index("</svg>") + 6]
+    root = ElementTree.fromstring(chart)
+    titles = [title.text or "" for title in root.iter("title")]
+    assert {"Detection & acknowledgment, 4 min", "Investigation & triage, 26 min"} <= set(titles)
+    assert any(title.startswith("Mitigated 2026-01-28 14:34") for title in titles)
+    # Declared, an update, evidence, a finding, a change, an update and a fix, each at its time.
+    dots = [(dot.get("class"), float(dot.get("cx", "-1"))) for dot in root.iter("circle")]
+    assert [kind for kind, _ in dots] == ["bad", "told", "look", "look", "act", "told", "good"]
+    assert [x for _, x in dots] == sorted(x for _, x in dots) and all(0 <= x <= 760 for _, x in dots)
+
+
+def test_hostile_text_stays_text_in_the_chart() -> None:
+    incident = story(
+        (0, "A", declared()), (5, "A", Noted(note="finding", words="<script>x</script>&")), (9, "A", Resolved())
+    )
+    page = render.to_format(written(incident), BOOK, "html")
+    assert "script" not in tags(page).tags
+    ElementTree.fromstring(page[page.index("<svg") : page.index("</svg>") + 6])
+
+
+def test_action_items_are_check_boxes_and_links_are_live() -> None:
+    there = [delivery(DeliveryState.DELIVERED, "https://slack.example/p1")]
+    story_of_an_update = story((3, "A", declared()), (4, "A", update(1, None, impact="Half")))
+    document = written(story_of_an_update, there)
+    page = render.to_format(document, BOOK, "html")
+    assert tags(page).links == ["https://slack.example/p1"]
+    page = render.to_format(written(), BOOK, "html")
+    assert '<li class="task"><input type="checkbox" disabled> A1' in page

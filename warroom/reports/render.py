@@ -21,6 +21,7 @@ from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
 from warroom.reports import postmortem, templates
 from warroom.reports.postmortem import PostMortem, PostMortemSection, TimelineLine
+from warroom.reports.timeline_chart import timeline_chart
 from warroom.safety import redact, sanitize
 
 ExportFormat = Literal["json", "markdown", "html"]
@@ -121,7 +122,8 @@ def _timeline_by_day(rows: Iterable[TimelineLine]) -> Iterator[str]:
 
 
 def _timeline_item(row: TimelineLine, time: str) -> str:
-    data = f" ({escape(row.data)})" if row.data and row.data not in row.text else ""
+    shown = f"<{row.data}>" if _LINK.fullmatch(row.data) else escape(row.data)
+    data = f" ({shown})" if row.data and row.data not in row.text else ""
     return f"**{escape(time)}** {escape(row.kind)}: {escape(row.text)}{data}"
 
 
@@ -244,16 +246,36 @@ _PAGE = """<!doctype html>
 <meta name="referrer" content="no-referrer">
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 48rem;
+:root {{ color-scheme: light dark; --text: #1a1a1a; --quiet: #5a6472; --page: #fff; --line: #ccd3dc;
+  --link: #1d5fa8; --p0: #f2c4bd; --p1: #f5dfa6; --p2: #bfe3c6; --bad: #c0362c; --look: #2a6fbb; --act: #9a6a00;
+  --good: #1d6b3a;
+  --told: #5a6472; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --text: #e1e7ef; --quiet: #9fadbf; --page: #10151c; --line: #3a4656; --link: #7cbcf8; --p0: #6b2f2a;
+    --p1: #5c4a1c; --p2: #23512f; --bad: #ff9088; --look: #6bb2f7; --act: #f3bf58; --good: #86dc9f;
+    --told: #9fadbf; }}
+}}
+body {{ font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); max-width: 48rem;
   margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }}
+a {{ color: var(--link); }}
 h1 {{ font-size: 1.6rem; line-height: 1.25; }}
-h2 {{ font-size: 1.2rem; margin-top: 2rem; border-bottom: 1px solid #ccc; }}
+h2 {{ font-size: 1.2rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }}
 table {{ border-collapse: collapse; margin: 1rem 0; }}
-th, td {{ text-align: left; padding: .25rem .75rem; border: 1px solid #ccc; vertical-align: top; }}
-blockquote {{ margin: 0; padding: .25rem 1rem; border-left: 4px solid #666; }}
+th, td {{ text-align: left; padding: .25rem .75rem; border: 1px solid var(--line); vertical-align: top; }}
+blockquote {{ margin: 0; padding: .25rem 1rem; border-left: 4px solid var(--quiet); }}
 code {{ font: .9em/1.4 ui-monospace, monospace; }}
+li.task {{ list-style: none; margin-left: -1.4rem; }}
+svg {{ display: block; max-width: 100%; height: auto; margin: 1.5rem 0; }}
+svg text {{ fill: var(--text); font: 12px system-ui, sans-serif; }}
+svg line {{ stroke: var(--quiet); }}
+.p0 rect {{ fill: var(--p0); }} .p1 rect {{ fill: var(--p1); }} .p2 rect {{ fill: var(--p2); }}
+circle.bad {{ fill: var(--bad); }} circle.look {{ fill: var(--look); }} circle.act {{ fill: var(--act); }}
+circle.good {{ fill: var(--good); }} circle.told {{ fill: var(--told); }}
 @media print {{
+  :root {{ --text: #000; --quiet: #444; --page: #fff; --line: #bbb; --link: #000; --p0: #f2c4bd; --p1: #f5dfa6;
+    --p2: #bfe3c6; }}
+  svg rect, svg circle {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
+  svg {{ break-inside: avoid; }}
   body {{ font-size: 10.5pt; max-width: none; margin: 0; padding: 0; }}
   h2 {{ break-after: avoid; }}
   tr, li {{ break-inside: avoid; }}
@@ -267,12 +289,35 @@ code {{ font: .9em/1.4 ui-monospace, monospace; }}
 """
 
 
-def to_html(markdown: str, title: str) -> str:
-    """Render a self-contained page that loads nothing. Raw HTML in ``markdown`` is shown as text."""
+def to_format(document: PostMortem, playbook: Playbook, format: ExportFormat) -> str:
+    """Render the post-mortem in a format. Raises ``SettingsError`` if the playbook's template cannot be used."""
+    if format == "json":
+        return to_json(document)
+    markdown = to_markdown(document, playbook)
+    if format == "markdown":
+        return markdown
+    return to_html(markdown, f"{document.id} {document.title}", timeline_chart(document))
+
+
+_TASK = re.compile(r"<li>\[([ x])\] ")
+
+
+def to_html(markdown: str, title: str, chart: str = "") -> str:
+    """Render a self-contained page that loads nothing. Raw HTML in ``markdown`` is shown as text.
+
+    ``chart`` is an SVG of ours; it stands before the first section.
+    """
     from markdown_it import MarkdownIt  # 30 ms that only an export needs
 
     engine = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable("image")
-    return _PAGE.format(title=html.escape(sanitize(title, newlines=False)), body=engine.render(markdown))
+    body = engine.render(markdown)
+    body = _TASK.sub(
+        lambda m: f'<li class="task"><input type="checkbox" disabled{" checked" * (m[1] == "x")}> ', body
+    )
+    if chart:
+        head, section, rest = body.partition("<h2>")
+        body = f"{head}{chart}\n{section}{rest}"
+    return _PAGE.format(title=html.escape(sanitize(title, newlines=False)), body=body)
 
 
 # ── JSON ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -331,7 +376,9 @@ def export(
     if format == "json":
         return _json(_export_dict(incident, deliveries, document))
     markdown = "\n".join([*_record_lines(incident, now, zone), "", "---", "", to_markdown(document, playbook)])
-    return markdown if format == "markdown" else to_html(markdown, f"{incident.id} {document.title}")
+    if format == "markdown":
+        return markdown
+    return to_html(markdown, f"{incident.id} {document.title}", timeline_chart(document))
 
 
 def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: PostMortem) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -134,13 +134,8 @@ def postmortem(context: CliContext, path: str | None, form: str, stores: Sequenc
 
     room, incident = context.room, context.incident()
     written = document.build(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
-    if form == "json" or (context.json and path is None):
-        text = render.to_json(written)
-    else:
-        text = render.to_markdown(written, room.playbook)
-        if form == "html":
-            text = render.to_html(text, f"{incident.id} {incident.title}")
-    write_output(path, text, context)
+    chosen = "json" if context.json and path is None else form
+    write_output(path, render.to_format(written, room.playbook, cast("render.ExportFormat", chosen)), context)
 
 
 def _publish(context: CliContext, stores: Sequence[str]) -> None:

@@ -87,12 +87,7 @@ class PostMortemActions(IncidentScreen):
                 asked.add(path)
                 raise Refusal(f"{shown(path)} exists already", "Save again to replace it, or choose another name.")
             written = self.post_mortem()
-            if form == "json":
-                text = render.to_json(written)
-            else:
-                text = render.to_markdown(written, room.playbook)
-                text = render.to_html(text, f"{written.id} {written.title}") if form == "html" else text
-            write_atomically(path, text)
+            write_atomically(path, render.to_format(written, room.playbook, form))
             return path
 
         async def submit(values: dict[str, str]) -> None:
