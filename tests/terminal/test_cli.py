@@ -207,7 +207,8 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     do("resolve")
     do("update")
     do("section", "root", "A", "leak")
-    do("action", "Alert on the pool", "--owner", "bob", "--due", "2026-02-14")
+    do("action", "Alert on the pool", "--owner", "bob", "--due", "2026-02-14", "--type", "detect")
+    assert do("actions", "--json").json[-1]["type"] == "detect"
     do("done", "A1")
     assert "✓  A1" in do("actions").out and "○  A2  Bob     2026-02-14" in do("actions").out
     assert "A leak" in do("postmortem").out

@@ -11,7 +11,7 @@ from warroom.cli import output
 from warroom.cli.context import CliContext, pick, pick_person, verb
 from warroom.cli.reporting import execute, join_words, report_done, text_argument, write_output
 from warroom.incident.commands import AddAction, Close, CompleteAction, WriteSection
-from warroom.incident.events import SECTIONS
+from warroom.incident.events import ACTION_TYPES, SECTIONS, ActionType
 
 if TYPE_CHECKING:
     from warroom.incident.events import Section
@@ -23,9 +23,11 @@ SECTION = "Follow-up"
 @text_argument()
 @click.option("--owner", default="", metavar="NAME", help="Who will do it.")
 @click.option("--due", default="", metavar="DATE", help="Due date: 2026-02-14.")
-def action(context: CliContext, words: Sequence[str], owner: str, due: str) -> None:
+@click.option("--type", "kind", type=click.Choice(list(ACTION_TYPES)), default=None, help="What it is for.")
+def action(context: CliContext, words: Sequence[str], owner: str, due: str, kind: ActionType | None) -> None:
     """Add an action item: something to do after the incident."""
-    execute(context, AddAction(join_words(words), pick_person(context.room, owner) if owner else "", due))
+    who = pick_person(context.room, owner) if owner else ""
+    execute(context, AddAction(join_words(words), who, due, kind or ""))
 
 
 @verb(SECTION, example="warroom done A1\nwarroom done T1")
@@ -82,7 +84,9 @@ def _list_actions(context: CliContext) -> None:
         for a in items:
             issue = known.get(a.entry, TrackedIssue(""))
             row = {"id": a.id, "text": a.words, "owner": a.owner, "due": a.due, "done_at": a.done_at}
-            rows.append({**row, "tracker": issue.tracker, "issue": issue.id, "issue_url": issue.url})
+            rows.append(
+                {**row, "type": a.type, "tracker": issue.tracker, "issue": issue.id, "issue_url": issue.url}
+            )
         output.data(rows)
         return
     if not items:

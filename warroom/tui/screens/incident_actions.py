@@ -29,7 +29,7 @@ from warroom.incident.commands import (
     Uncheck,
 )
 from warroom.incident.corrections import AmendEntry, AmendMilestone, RetractEntry
-from warroom.incident.events import MILESTONES, Milestone, NoteKind, UpdatePosted
+from warroom.incident.events import ACTION_TYPES, MILESTONES, ActionType, Milestone, NoteKind, UpdatePosted
 from warroom.incident.incident import TimelineRow
 from warroom.incident.investigation import (
     AssignTask,
@@ -494,8 +494,9 @@ class IncidentActions(FollowUpActions):
                 Field("words", "What", hint="Alert on pool usage over 80 %"),
                 Field("owner", "Owner", suggest=self._people(), hint="a name"),
                 Field("due", "Due", (today + timedelta(days=14)).isoformat(), hint="2026-02-14"),
+                Field("type", "What for", "", choices=(("", "not said"), *ACTION_TYPES.items())),
             ),
-            lambda v: AddAction(v["words"], v["owner"], v["due"]),
+            lambda v: AddAction(v["words"], v["owner"], v["due"], cast(ActionType, v["type"])),
             form="action",
         )
 
