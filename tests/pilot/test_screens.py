@@ -1688,10 +1688,12 @@ async def test_recovery_is_verified_by_a_reading_or_by_typed_words_never_by_one_
         assert "Nothing is written" in screen_text(pilot.app) and ticks() == {}
         await type_in(pilot, "all pods ready")
         await press(pilot, "enter")
+        await until(pilot, lambda: bool(ticks()))
         assert [tick.evidence for tick in ticks().values()] == ["all pods ready"]
         rows = pilot.app.screen.query_one("#items", RowList)
         assert rows.put_cursor("no-new-errors")
         await press(pilot, "space")
+        await until(pilot, lambda: "no-new-errors" in ticks())
         assert ticks()["no-new-errors"].evidence == "no errors in the last 5 min"
 
 
