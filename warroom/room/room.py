@@ -99,6 +99,7 @@ class WarRoom:
         self._drafts = Drafts(journal, by)
         self._folded: dict[str, Incident] = {}
         self._team = TeamState()
+        self._summaries: tuple[int, list[Summary]] | None = None
         self._lock = threading.RLock()
         self._write_lock = (
             threading.RLock()
@@ -159,7 +160,14 @@ class WarRoom:
         return self.journal.notices()
 
     def summaries(self) -> list[Summary]:
-        """Every incident in brief, newest first."""
+        """Every incident in brief, newest first. Read anew only once something has changed in the journal."""
+        count = self.journal.change_count()  # before they are read: what is written meanwhile is read the next time
+        known = self._summaries
+        if known is None or known[0] != count:
+            known = self._summaries = (count, self._read_summaries())
+        return list(known[1])
+
+    def _read_summaries(self) -> list[Summary]:
         rows = []
         for stream, _, text in self.journal.summaries():
             try:
