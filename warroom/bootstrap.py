@@ -405,7 +405,7 @@ def log_sources(
     if isinstance(log, LogCommand):
         return [CommandSource(log.command, log.name)]
     if isinstance(log, RemoteLog):
-        assert remote is not None, "a log service is read only where the settings are at hand"
+        assert remote is not None, "a log service is read only with the settings"
         return [remote(log)]
     try:
         return discovery.sources(str(log), add)

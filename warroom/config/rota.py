@@ -301,7 +301,7 @@ class Rota:
         """The fact that ``person`` gives their turn on that day (in the team's zone) to ``other``, and takes
         ``other``'s next turn, or that on ``other_on``.
 
-        ``Refusal`` where there is no such turn: whoever swaps has as many turns afterwards as before.
+        ``Refusal`` where there is no such turn: everybody keeps as many turns as before.
         """
         if self.follows_schedule:
             assert self.table is not None

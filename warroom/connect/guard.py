@@ -44,6 +44,10 @@ class Guard:
         """Whether the plugin is warroom's own, and so runs on the caller's event loop."""
         return self.package in ("", "warroom")
 
+    async def call(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Await ``call`` where the plugin runs, and raise what it raises."""
+        return await self._loop.run(call)
+
     async def run(self, call: Callable[[], Awaitable[T]], *kinds: type, sends: bool = True) -> T:
         """Return what ``call`` returns, if it is one of ``kinds``. ``sends``: something may leave by it."""
         try:
@@ -67,7 +71,7 @@ class Guard:
             if is_ending(error):
                 raise
             if not isinstance(error, WarroomError | TimeoutError):
-                self._log("close", error)
+                self.log("close", error)
         finally:
             self._loop.stop()
 
@@ -77,7 +81,7 @@ class Guard:
             error.title, error.remedy = self.mask.text(error.title), self.mask.text(error.remedy)
             error.args = (error.title,)
             return error
-        self._log("call", error)
+        self.log("call", error)
         what = f"{self.name} crashed: {describe(error, self.mask)}"
         return Unconfirmed(what, self.remedy) if sends else WarroomError(what, self.remedy)
 
@@ -94,5 +98,6 @@ class Guard:
         # A transcript's is the address of a file on this machine.
         return self.mask.secrets(url) if url.startswith("file:///") else self.mask.link(url)
 
-    def _log(self, method: str, error: BaseException) -> None:
+    def log(self, method: str, error: BaseException) -> None:
+        """Keep the traceback of a failure of the plugin in the diagnostic log."""
         diagnostics.log_failure(f"{self.name} ({self.package or 'plugin'}), {method}", error)

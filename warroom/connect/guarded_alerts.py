@@ -8,9 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from warroom import diagnostics
-from warroom.connect.plugin_loop import PluginLoop
-from warroom.connect.plugins import describe, is_ending
+from warroom.connect.guard import Guard
 from warroom.connect.ports import AlertSource
 from warroom.connect.secret_mask import SecretMask
 from warroom.errors import NotSent, Refusal, WarroomError
@@ -18,7 +16,6 @@ from warroom.incident.alerting import Firing, Notice
 
 T = TypeVar("T")
 
-CLOSE_S = 2.0
 MOST = 10_000
 """Alerts of one poll. A source that fires more is not read."""
 
@@ -29,10 +26,8 @@ class GuardedAlerts:
     """An ``AlertSource`` that raises nothing but ``WarroomError``, whatever ``source`` (of ``package``) does."""
 
     def __init__(self, name: str, source: AlertSource, mask: SecretMask, package: str = "") -> None:
-        self._name = name
-        self._loop = PluginLoop(name, package)
-        self._package = package
-        self._mask = mask
+        self._guard = Guard(name, mask, package)
+        self._name, self._mask = name, mask
         self.source = source
         self.can_acknowledge = callable(getattr(source, "acknowledge", None))
         self.can_resolve = callable(getattr(source, "resolve", None))
@@ -43,7 +38,7 @@ class GuardedAlerts:
         """What fires, each key once, texts sanitized, bounded and without secrets."""
         found = await self._run(lambda: self.source.firing())
         if not isinstance(found, list | tuple) or not all(isinstance(one, Firing) for one in found):
-            raise WarroomError(f"{self._name} gave no list of alerts", f"Update the package {self._package}.")
+            raise WarroomError(f"{self._name} gave no list of alerts", self._guard.remedy)
         if len(found) > MOST:
             raise NotSent(f"{self._name} fires {len(found):,} alerts, more than {MOST:,}", "Filter them there.")
         # Ten thousand take a second.
@@ -67,7 +62,7 @@ class GuardedAlerts:
         try:
             return [replace(one, firing=self._tidied(one.firing)) for one in source.read(body)]
         except Exception as error:  # noqa: BLE001 — whatever a plugin raises
-            failure = self._as_ours(error)
+            failure = self._guard.as_ours(error, sends=False)
         raise failure
 
     async def check(self) -> str:
@@ -75,15 +70,8 @@ class GuardedAlerts:
         return self._mask.line(str(await self._run(lambda: self.source.check())))
 
     async def close(self) -> None:
-        """Close its connections, or give up after ``CLOSE_S``."""
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await self._loop.run(lambda: self.source.close())
-        except BaseException as error:
-            if is_ending(error):
-                raise
-        finally:
-            self._loop.stop()
+        """Close its connections, or give up after ``guard.CLOSE_S``."""
+        await self._guard.close(lambda: self.source.close())
 
     async def _act(self, action: str, *arguments: Any) -> str:
         method: Callable[..., Awaitable[str]] | None = getattr(self.source, action, None)
@@ -92,22 +80,7 @@ class GuardedAlerts:
         return self._mask.line(str(await self._run(lambda: method(*arguments))))
 
     async def _run(self, call: Callable[[], Awaitable[T]]) -> T:
-        try:
-            return await self._loop.run(call)
-        except BaseException as error:
-            if is_ending(error):
-                raise
-            failure = self._as_ours(error)
-        raise failure  # out here, where the plugin's exception, which may hold a secret, is not its context
-
-    def _as_ours(self, error: BaseException) -> WarroomError:
-        if isinstance(error, WarroomError):
-            error.title, error.remedy = self._mask.text(error.title), self._mask.text(error.remedy)
-            error.args = (error.title,)
-            return error
-        diagnostics.log_failure(f"alert source {self._name} ({self._package or 'plugin'})", error)
-        remedy = f"Update or remove the package {self._package or 'of its backend'}."
-        return WarroomError(f"{self._name} crashed: {describe(error, self._mask)}", remedy)
+        return await self._guard.run(call, object, sends=False)
 
     def _tidied(self, one: Firing) -> Firing:
         line = self._mask.line

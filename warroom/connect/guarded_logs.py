@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from warroom import diagnostics
-from warroom.connect.plugin_loop import PluginLoop
+from warroom.connect.guard import Guard
 from warroom.connect.plugins import describe, is_ending
 from warroom.connect.ports import LogPage, LogService
 from warroom.connect.secret_mask import SecretMask
@@ -16,8 +15,6 @@ from warroom.errors import NotSent, Rejected, WarroomError
 
 READ_S = 25.0
 """How long one read may take, in seconds; longer than a request of ours."""
-
-CLOSE_S = 2.0
 
 
 class GuardedLogs:
@@ -30,14 +27,13 @@ class GuardedLogs:
         self._service = service
         self._query = query
         self._mask = mask
-        self._package = package
-        self._loop = PluginLoop(f"logs {name}", package)
+        self._guard = Guard(f"logs {name}", mask, package)
 
     async def read(self, cursor: str) -> LogPage:
         """See ``LogService``. Raises ``NotSent`` where it is worth asking again, else ``Rejected``."""
         try:
             async with asyncio.timeout(READ_S):
-                page = await self._loop.run(lambda: self._service.read(self._query, cursor))
+                page = await self._guard.call(lambda: self._service.read(self._query, cursor))
         except BaseException as error:  # noqa: BLE001 — what ends the task is raised again
             failure = self._failure(error)
         else:
@@ -50,23 +46,14 @@ class GuardedLogs:
         """One line for ``warroom doctor``. Errors as ``read``."""
         try:
             async with asyncio.timeout(READ_S):
-                return self._mask.line(await self._loop.run(self._service.check), 200)
+                return self._mask.line(await self._guard.call(self._service.check), 200)
         except BaseException as error:  # noqa: BLE001 — what ends the task is raised again
             failure = self._failure(error)
         raise failure
 
     async def close(self) -> None:
-        """Close its connections, or give up after ``CLOSE_S``."""
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await self._loop.run(self._service.close)
-        except BaseException as error:
-            if is_ending(error):
-                raise
-            if not isinstance(error, WarroomError | TimeoutError):
-                diagnostics.log_failure(f"logs {self._name}, close", error)
-        finally:
-            self._loop.stop()
+        """Close its connections, or give up after ``guard.CLOSE_S``."""
+        await self._guard.close(self._service.close)
 
     def _failure(self, error: BaseException) -> WarroomError:
         """The error to raise instead of ``error``; raises that itself if it ends the task."""
@@ -78,5 +65,5 @@ class GuardedLogs:
             return NotSent(f"{self._name} did not answer within {READ_S:.0f} s")
         if is_ending(error):
             raise error
-        diagnostics.log_failure(f"logs {self._name} ({self._package})", error)
+        self._guard.log("read", error)
         return Rejected(f"{self._name} failed: {describe(error, self._mask)}", "The diagnostic log has details.")

@@ -86,7 +86,7 @@ class Runbook:
     title: str
     services: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
-    """Names of alerts; * stands for any characters."""
+    """Names of alerts; * matches any characters."""
     drills: bool = False
     """Whether its commands may run in a drill."""
     sections: tuple[RunbookSection, ...] = ()

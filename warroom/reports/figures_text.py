@@ -16,7 +16,7 @@ MOST_ROWS = 15
 """How many alerts or causes are listed; a line counts the rest."""
 
 WIDE = 120
-"""Columns from which on a definition stands in the line of its figure."""
+"""From this width on, in columns, a definition is on the line of its figure."""
 
 _SPARKS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"

@@ -521,7 +521,7 @@ def _went_well(
         yield f"{_count(kept_evidence, 'piece', 'pieces')} of evidence kept for the analysis."
     for progress in incident.runbooks.values():
         if progress.done:
-            yield f"A runbook was at hand — {progress.describe()}."
+            yield f"A runbook was open — {progress.describe()}."
     ready = sum(bool(fix.rollback) for _, fix in incident.fixes)
     if ready and ready == len(incident.fixes):
         yield "Every fix had a rollback recorded."

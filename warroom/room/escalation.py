@@ -1,8 +1,8 @@
 """Pages people to an incident that nobody acknowledges, step by step, and tells the paging services when to stop.
 
-A step is asked for once, whoever looks: its entry has an id made from the incident and the step. What follows from
-a declaration, an acknowledgement and a resolution is recorded in their transaction; for the steps that come later a
-console or ``warroom watch`` has to run, and leaves a sign that it does.
+A step is asked for once by all consoles together: its entry has an id made from the incident and the step. What
+follows from a declaration, an acknowledgement and a resolution is recorded in their transaction; for the steps that
+come later a console or ``warroom watch`` has to run, and leaves a sign that it does.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def page_by_hand(
 
 def page_of(room: WarRoom, incident: Incident, people: Sequence[str], why: str) -> Page:
     """The request that pages ``people``."""
-    names = ", ".join(people) or "whoever is on call there"
+    names = ", ".join(people) or "those on call there"
     return Page(
         incident=incident.id,
         what=f"page {names} ({why})",

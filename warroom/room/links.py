@@ -1,4 +1,4 @@
-"""The web addresses worth having at hand in an incident: its service's, its alerts', and of what was done there."""
+"""The web addresses of an incident: its service's, its alerts', and those of what services made for it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ LOOK_S = 15.0
 """How often it is looked whether a turn has begun, in seconds."""
 
 TOLD_WITHIN = timedelta(hours=12)
-"""A handover that no console saw is told by the next one, unless it is longer ago."""
+"""A handover that no console saw is posted by the next one, unless it is longer ago."""
 
 ASKED_EVERY = timedelta(minutes=5)
 """How often a paging service is asked for its schedule."""

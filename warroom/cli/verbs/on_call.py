@@ -130,7 +130,7 @@ def contacts(context: CliContext) -> None:
 
 @verb(SECTION, posts=True, example='warroom page Bob --reason "the rollback needs you"\nwarroom page on-call')
 @click.argument("who", nargs=-1, required=True, metavar="WHO")
-@click.option("--reason", default="", metavar="TEXT", help="Why; whoever is paged reads it.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; the person who is paged reads it.")
 @click.option("--through", multiple=True, metavar="NAME", help="The paging service. [default: all of the settings]")
 def page(context: CliContext, who: Sequence[str], reason: str, through: Sequence[str]) -> None:
     """Page somebody to the incident: a name, a role, on-call, next or everyone."""

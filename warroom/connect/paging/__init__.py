@@ -12,6 +12,6 @@ def alert_key(page: Page) -> str:
 
 
 def summary(page: Page, limit: int = 1024) -> str:
-    """The page in one line, at most ``limit`` characters: what whoever is woken reads first."""
+    """The page in one line, at most ``limit`` characters: what the person who is woken reads first."""
     text = " ".join(f"{page.incident} {page.severity.upper()} {page.service}: {page.title}".split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

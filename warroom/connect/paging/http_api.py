@@ -49,7 +49,7 @@ class HttpPagingOptions(BaseModel):
     resolve: HttpRequest | None = None
     """The request that says that it is over; without it the service is not told."""
     people: dict[str, JsonValue] = Field(default_factory=dict)
-    """What stands in `{{ people }}` for a person, by names of the team; the name itself without it. A table is
+    """The value of `{{ people }}` for a person, by names of the team; the name itself without it. A table is
     put in as it is, as in `{ type = "user", username = "bob@example.com" }`."""
     dedupes: bool = False
     """True where the service treats requests with the same `{{ key }}` as one: then one without an answer is sent

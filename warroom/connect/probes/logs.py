@@ -60,7 +60,7 @@ class LogsProbe:
         """Count. The value is the number of lines. ``WarroomError`` where a log cannot be read."""
         if self._count is None:
             if self._open is None:
-                raise WarroomError("no logs are at hand")
+                raise WarroomError("there are no logs to read")
             self._count = await asyncio.to_thread(self._open, self._options.match, self._options.log)
             await asyncio.to_thread(self._count.wait_started, START_S)
         return self._judge(self._count)

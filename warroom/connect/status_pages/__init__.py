@@ -64,7 +64,7 @@ class StatusPageOptions(BaseModel):
 
     components: dict[str, Ids] = Field(default_factory=dict)
     """The ids of the components that show a service's state, by the service's name:
-    { checkout-api = "rb5wq1dczvbm" }, or a list of ids. "*" stands for every service that is not named."""
+    { checkout-api = "rb5wq1dczvbm" }, or a list of ids. "*" means every service that is not named."""
     component_status: dict[str, ComponentStatus] = Field(default_factory=dict)
     """What a component shows, by the incident's severity: { low = "operational" }. Without it critical is
     "major_outage", high "partial_outage", any other "degraded_performance"."""

@@ -47,7 +47,7 @@ class BetterStackPageOptions(NumberedComponents):
 
     components: dict[str, Ids] = Field(min_length=1)
     """The ids of the page's resources that show a service's state, by the service's name:
-    { checkout-api = "8720238" }, or a list of ids. "*" stands for every service that is not named. A report needs
+    { checkout-api = "8720238" }, or a list of ids. "*" means every service that is not named. A report needs
     at least one."""
     token: SecretStr
     """An Uptime API token of the team."""
