@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, MessageKind
+from warroom.incident.delivery_events import DeliveryAdopted, DeliveryUpdated
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
@@ -628,7 +629,9 @@ KnownEvent = Annotated[
     | OnCallHandover
     | DrillStarted
     | HintGiven
-    | DrillEnded,
+    | DrillEnded
+    | DeliveryUpdated
+    | DeliveryAdopted,
     Field(discriminator="kind"),
 ]
 
@@ -672,6 +675,9 @@ class Entry(BaseModel):
 
     ``id`` never changes and is unique in its stream; ``seq`` is its position in this journal, from 1 without gaps.
     ``stream`` is an incident's id (``INC-7``) or ``team``. ``by`` is who did it, "" for warroom itself.
+
+    In a shared room ``pos`` is its position in the hub, None while the hub does not have it; ``device`` is the laptop
+    it comes from, and ``seen`` the position up to which its author had read.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -682,6 +688,9 @@ class Entry(BaseModel):
     at: Moment
     by: str
     event: Event
+    pos: int | None = None
+    device: UUID | None = None
+    seen: int | None = None
 
     @property
     def kind(self) -> str:

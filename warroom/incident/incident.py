@@ -13,6 +13,7 @@ from warroom.errors import NotFound
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, Channel
+from warroom.incident.delivery_events import DeliveryAdopted, DeliveryUpdated
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase
 from warroom.incident.events import (
@@ -357,7 +358,7 @@ def fold(stream: str, entries: Iterable[Entry], base: Incident | None = None) ->
     skipped."""
     incident = base.fresh_copy() if base else Incident(stream)
     for entry in entries:
-        incident.version = entry.seq
+        incident.version = max(incident.version, entry.seq)  # a shared room orders them otherwise than they came
         if entry.id in incident.numbers:
             continue
         number = len(incident.rows) + 1
@@ -642,4 +643,6 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     DrillStarted: _row_only,
     HintGiven: _row_only,
     DrillEnded: _row_only,
+    DeliveryUpdated: _row_only,
+    DeliveryAdopted: _row_only,
 }

@@ -113,7 +113,7 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
     tracked = dict(start.tracked)
     on_call, handovers = list(start.on_call), list(start.handovers)
     for entry in entries:
-        version, event = entry.seq, entry.event
+        version, event = max(version, entry.seq), entry.event
         if isinstance(event, AlertReceived) and entry.id not in received:
             received.add(entry.id)
             alerts[entry.id] = alert = Alert(entry.id, entry.seq, entry.at, event)

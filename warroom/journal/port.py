@@ -69,7 +69,21 @@ class Journal(Protocol):
         ...
 
     def read(self, stream: str, after: int = 0) -> list[Entry]:
-        """Return the stream's entries with ``seq > after``, in order."""
+        """Return the stream's entries with ``seq > after``, in order.
+
+        That is the order of ``seq``, and in a shared room that of the hub: it may change, see ``generation``.
+        """
+        ...
+
+    def generation(self, stream: str) -> int:
+        """Return a number that changes when entries which were read before come in another order now.
+
+        In a shared room entries of other laptops arrive that belong before some of this one's.
+        """
+        ...
+
+    def save_summary(self, stream: str, version: int, summary: str) -> None:
+        """Keep the summary of an incident that has none, if its version is still ``version``."""
         ...
 
     def damage(self, stream: str) -> str:
@@ -84,7 +98,10 @@ class Journal(Protocol):
         ...
 
     def summaries(self) -> list[tuple[str, int, str]]:
-        """Return (stream, version, summary) of every incident, newest incident first."""
+        """Return (stream, version, summary) of every incident, newest incident first.
+
+        The summary is "" after entries of other laptops have arrived: it has to be computed anew.
+        """
         ...
 
     def deliveries(

@@ -57,5 +57,5 @@ class FiguresReader:
         entries = journal.read(TEAM, self._team_version)
         add_team_alerts(self._fired, entries)
         if entries:
-            self._team_version = entries[-1].seq
+            self._team_version = max(entry.seq for entry in entries)
         return tuple(unreadable)

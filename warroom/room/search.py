@@ -213,7 +213,8 @@ class IncidentSearch:
             entries = journal.read(TEAM)
         new = entries if whole else entries[1:]
         if entries:
-            end = IndexedStream(entries[-1].seq, entries[-1].seq, entries[-1].id)
+            last = max(entry.seq for entry in entries)
+            end = IndexedStream(last, last, entries[-1].id)
             self._index.store(TEAM, end, team_records(new), whole=whole)
             events = [entry.event for entry in new]
             self._index.mark_taken(
