@@ -1,7 +1,7 @@
 """The protocol of the shared room, whatever happens: crashes, lost answers, partitions, restored hubs, copies.
 
-Every journal is a real one; the hub is in memory, and ``tests/contract/test_hub.py`` proves that it promises what one
-in Postgres does.
+Every journal is a real one; the hub is in memory, and ``tests/contract/test_hub.py`` proves that it promises what
+one in Postgres does.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Laptop:
     def note(self, pick: int) -> None:
         events = [
             Noted(note="note", words="looked"),
-            SeveritySet(before="high", severity=("low", "critical")[pick % 2], because="seen"),
+            SeveritySet(before="high", severity=("low", "critical")[pick % 2], rank=(3, 0)[pick % 2]),
             StatusSet(before="investigating", status=("mitigated", "investigating")[pick % 2]),
         ]
         if streams := self.streams():

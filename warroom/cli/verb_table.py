@@ -144,6 +144,11 @@ FAMILIES = (
         {"connect": "Connect a chat service: ask the least, send a test message, write the settings."},
     ),
     Family(
+        "hub",
+        "Setup",
+        {"hub": "Share incidents with teammates' laptops: create a hub, show its state, publish, leave, join."},
+    ),
+    Family(
         "alerts",
         "Setup",
         {"alerts": "List the alert sources; silence an alert at its source; print rules for Prometheus."},

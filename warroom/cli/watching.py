@@ -132,7 +132,9 @@ class Watch:
         output.flush()
 
     async def _round(self, jobs: Sequence[Any]) -> None:
-        await asyncio.gather(*(self._once(job) for job in jobs))
+        hubs = [job for job in jobs if job.name == "hub"]  # first: it says what this laptop does; last, what it did
+        for part in (hubs, [job for job in jobs if job not in hubs], hubs):
+            await asyncio.gather(*(self._once(job) for job in part))
 
     async def _once(self, job: Any) -> None:
         try:

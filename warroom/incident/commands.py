@@ -167,7 +167,7 @@ def not_in_future(at: datetime, context: CommandContext, what: str, field: str =
 
 @dataclass(frozen=True, slots=True)
 class Declare:
-    """Declare the incident."""
+    """Declare the incident. A ``private`` one stays on this laptop until it is published."""
 
     service: str
     impact: str
@@ -176,6 +176,7 @@ class Declare:
     detected_at: datetime | None = None
     drill: bool = False
     source: str = ""
+    private: bool = False
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if incident.exists:
@@ -197,6 +198,7 @@ class Declare:
                 detected_at=detected,
                 drill=self.drill,
                 source=self.source,
+                private=self.private,
             )
         ]
 
@@ -232,7 +234,8 @@ class SetSeverity:
                 f"Lowering the severity to {severity.title} needs a reason",
                 "Say why it is less severe than thought; the timeline records it.",
             )
-        return [SeveritySet(severity=severity.id, before=incident.severity, reason=self.reason.strip())]
+        rank = context.playbook.rank(severity.id)
+        return [SeveritySet(severity=severity.id, before=incident.severity, reason=self.reason.strip(), rank=rank)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""The events about deliveries that several laptops share. They have a stream of their own and no row in a timeline."""
+"""The events about deliveries that several laptops share. They have a stream of their own and no row in a
+timeline."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class DeliveryUpdated(EventBase):
 
 
 class DeliveryAdopted(EventBase):
-    """A laptop takes over a delivery of one that no longer answers. Of two, the one with the earlier position has it.
+    """A laptop takes over a delivery of one that no longer answers. Of two, the one with the earlier position has
+    it.
 
     ``generation`` counts how often the delivery has been taken over.
     """

@@ -82,7 +82,10 @@ ACTION_TYPES: Mapping[ActionType, str] = {
 
 
 class Declared(EventBase):
-    """The incident was declared. A ``drill`` posts only to destinations meant for drills."""
+    """The incident was declared. A ``drill`` posts only to destinations meant for drills.
+
+    In a shared room a ``private`` one stays on the laptop where it was declared, until it is published.
+    """
 
     kind: Literal["declared"] = "declared"
     service: str
@@ -92,6 +95,7 @@ class Declared(EventBase):
     detected_at: Moment | None = None
     drill: bool = False
     source: str = ""
+    private: bool = False
 
     @property
     def text(self) -> str:
@@ -260,12 +264,13 @@ class ItemUnchecked(EventBase):
 
 
 class SeveritySet(EventBase):
-    """The severity changed. Lowering it has a reason."""
+    """The severity changed. Lowering it has a reason. ``rank`` is its place in the playbook, 0 for the highest."""
 
     kind: Literal["severity"] = "severity"
     severity: str
     before: str
     reason: str = ""
+    rank: int = -1
 
     @property
     def text(self) -> str:
@@ -676,8 +681,8 @@ class Entry(BaseModel):
     ``id`` never changes and is unique in its stream; ``seq`` is its position in this journal, from 1 without gaps.
     ``stream`` is an incident's id (``INC-7``) or ``team``. ``by`` is who did it, "" for warroom itself.
 
-    In a shared room ``pos`` is its position in the hub, None while the hub does not have it; ``device`` is the laptop
-    it comes from, and ``seen`` the position up to which its author had read.
+    In a shared room ``pos`` is its position in the hub, None while the hub does not have it; ``device`` is the
+    laptop it comes from, and ``seen`` the position up to which its author had read.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)

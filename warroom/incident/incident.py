@@ -12,6 +12,7 @@ from uuid import UUID
 from warroom.errors import NotFound
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
+from warroom.incident.conflicts import conflict, severity_holds, unread
 from warroom.incident.delivery import Audience, Channel
 from warroom.incident.delivery_events import DeliveryAdopted, DeliveryUpdated
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
@@ -78,7 +79,8 @@ class TimelineRow:
     """A row of the timeline: an entry as it reads now, after amendments and retraction.
 
     ``number`` is its place among the incident's entries, from 1. ``reference`` is the number of the update or
-    action item it is about, or of the row it amends; "" if it is about none.
+    action item it is about, or of the row it amends; "" if it is about none. ``remark`` says what two laptops
+    recorded without knowing of each other led to; "" otherwise.
     """
 
     number: int
@@ -87,6 +89,7 @@ class TimelineRow:
     words: str | None = None
     retracted: bool = False
     reference: str = ""
+    remark: str = ""
 
     @property
     def id(self) -> UUID:
@@ -103,7 +106,8 @@ class TimelineRow:
     @property
     def text(self) -> str:
         """The text as amended, or as first written."""
-        return self.original if self.words is None else self.words
+        text = self.original if self.words is None else self.words
+        return f"{text} ({self.remark})" if self.remark else text
 
     @property
     def original(self) -> str:
@@ -258,6 +262,8 @@ class Incident:
     rows: list[TimelineRow] = field(default_factory=list)
     numbers: dict[UUID, int] = field(default_factory=dict)
     """The row number of each entry."""
+    last_set: dict[str, Entry] = field(default_factory=dict)
+    """Of the status, the severity and each role the entry that set it last: a conflict is one with that."""
 
     @property
     def exists(self) -> bool:
@@ -350,6 +356,7 @@ _COLLECTIONS = (
     "runbooks",
     "rows",
     "numbers",
+    "last_set",
 )
 
 
@@ -397,6 +404,11 @@ def _end_tenure(inc: Incident, role: str, at: datetime) -> None:
 
 
 def _assigned(inc: Incident, entry: Entry, event: RoleAssigned) -> None:
+    key = f"role {event.role}"
+    held = inc.roles.get(event.role)
+    if conflict(inc.last_set.get(key), entry) and held and held.person != event.person:
+        _remark(inc, entry, f"{held.person} had it by an entry that was not read yet; this one is later and holds")
+    inc.last_set[key] = entry
     _end_tenure(inc, event.role, entry.at)
     inc.roles[event.role] = Assignment(event.role, event.title, event.person, entry.at)
     inc.tenures.append(Tenure(event.role, event.person, entry.at))
@@ -422,17 +434,44 @@ def _unchecked(inc: Incident, entry: Entry, event: ItemUnchecked) -> None:
 
 
 def _severity(inc: Incident, entry: Entry, event: SeveritySet) -> None:
+    before = inc.last_set.get("severity")
+    if severity_holds(before, entry):
+        assert before
+        _remark(
+            inc,
+            entry,
+            f"not applied: {before.by or 'someone'} had set {inc.severity} meanwhile, and the higher holds",
+        )
+        return
+    if conflict(before, entry) and before and inc.severity != event.severity:
+        _remark(inc, entry, f"{before.by or 'someone'} had set {inc.severity} meanwhile; the higher holds")
+    inc.last_set["severity"] = entry
     inc.severity = event.severity
     inc.severities.append((entry.at, event.severity))
 
 
-def _set_status(inc: Incident, at: datetime, status: Status) -> None:
+def _set_status(inc: Incident, entry: Entry, status: Status) -> bool:
+    """Set the status, and return whether it was: not by who had not read its last change."""
+    before = inc.last_set.get("status")
+    if conflict(before, entry):
+        assert before
+        if inc.status != status:
+            _remark(inc, entry, f"not applied: {before.by or 'someone'} had set {inc.status} meanwhile")
+        return False
+    inc.last_set["status"] = entry
     inc.status = status
-    inc.statuses.append((at, status))
+    inc.statuses.append((entry.at, status))
+    return True
+
+
+def _remark(inc: Incident, entry: Entry, remark: str) -> None:
+    number = inc.numbers[entry.id]
+    inc.rows[number - 1] = replace(inc.rows[number - 1], remark=remark)
 
 
 def _status(inc: Incident, entry: Entry, event: StatusSet) -> None:
-    _set_status(inc, entry.at, event.status)
+    if not _set_status(inc, entry, event.status):
+        return
     if event.status == "mitigated":
         inc.milestones["mitigated"] = entry.at
     else:
@@ -440,20 +479,24 @@ def _status(inc: Incident, entry: Entry, event: StatusSet) -> None:
 
 
 def _resolved(inc: Incident, entry: Entry, event: Resolved) -> None:
-    _set_status(inc, entry.at, "resolved")
+    if not _set_status(inc, entry, "resolved"):
+        return
+    if missed := unread(((row.number, row.entry) for row in inc.rows), entry):
+        _remark(inc, entry, missed)
     inc.milestones["resolved"] = entry.at
     # An incident that was never marked mitigated is mitigated by being resolved.
     inc.milestones.setdefault("mitigated", entry.at)
 
 
 def _reopened(inc: Incident, entry: Entry, event: Reopened) -> None:
-    _set_status(inc, entry.at, "investigating")
+    if not _set_status(inc, entry, "investigating"):
+        return
     inc.milestones.pop("resolved", None)
     inc.milestones.pop("mitigated", None)
 
 
 def _closed(inc: Incident, entry: Entry, event: Closed) -> None:
-    _set_status(inc, entry.at, "closed")
+    _set_status(inc, entry, "closed")
 
 
 def _noted(inc: Incident, entry: Entry, event: Noted) -> None:

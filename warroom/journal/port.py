@@ -9,6 +9,7 @@ from uuid import UUID
 
 from warroom.incident.delivery import Delivery, DeliveryState, OutboxItem, Receipt
 from warroom.incident.events import Entry, Event
+from warroom.journal.hub.store import HubStore
 
 
 class Journal(Protocol):
@@ -21,6 +22,11 @@ class Journal(Protocol):
     @property
     def read_only(self) -> str:
         """Why nothing can be recorded, such as "the disk is full"; "" if it can."""
+        ...
+
+    @property
+    def hub(self) -> HubStore:
+        """This laptop's side of the shared room."""
         ...
 
     def notices(self) -> tuple[str, ...]:
@@ -206,6 +212,10 @@ class Journal(Protocol):
 
     def presence(self, stream: str, now: datetime) -> list[tuple[str, str]]:
         """Return (session, text) of those in a stream that have not expired by ``now``, by session."""
+        ...
+
+    def all_presence(self, now: datetime) -> list[tuple[str, str, str]]:
+        """Return (session, stream, text) of all that have not expired by ``now``, by session."""
         ...
 
     def close(self) -> None:

@@ -384,6 +384,13 @@ class SqliteJournal:
                 (stream, to_ms(now)),
             ).fetchall()
 
+    def all_presence(self, now: datetime) -> list[tuple[str, str, str]]:
+        """See the port."""
+        with self._file.reading() as db:
+            return db.execute(
+                "SELECT session, stream, text FROM presence WHERE until > ? ORDER BY session", (to_ms(now),)
+            ).fetchall()
+
     def damage(self, stream: str) -> str:
         """See the port."""
         with self._file.reading() as db:

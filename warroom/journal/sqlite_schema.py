@@ -81,7 +81,8 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
             boot         INTEGER NOT NULL DEFAULT 0, -- when it started, by its own clock, when that was measured
             machine      TEXT NOT NULL,              -- where the file was when it joined
             problem      TEXT NOT NULL DEFAULT '',
-            devices      TEXT NOT NULL DEFAULT '[]'
+            devices      TEXT NOT NULL DEFAULT '[]',
+            leases       TEXT NOT NULL DEFAULT '{}'  -- what only this laptop does now, each with its end
         )""",
         """CREATE TABLE hub_streams (
             stream     TEXT PRIMARY KEY,

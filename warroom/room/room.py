@@ -113,6 +113,10 @@ class WarRoom:
         transaction. What one raises undoes nothing: an incident is not refused because nobody can be paged."""
         self.is_public: Callable[[str], bool] = lambda document_store: True
         """Whether customers read what is in a document store of the settings."""
+        self.new_incident: Callable[[bool], str] = lambda private: self.journal.new_incident()
+        """Gives a new incident its name, and keeps whether it is private."""
+        self.hub_word: Callable[[], str] = lambda: ""
+        """How this laptop stands with the hub, in a word; "" where no room is shared."""
         self._rota: Rota | None = None
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
@@ -282,7 +286,7 @@ class WarRoom:
             started = declare.started_at or fired
             declare = replace(declare, started_at=started, detected_at=max(fired, started))
         events = decide(Incident(""), declare, context)
-        incident_id = self.journal.new_incident()
+        incident_id = self.new_incident(declare.private)
         story = UnitOfWork(Incident(incident_id), context)
         story.add(events)
         if waiting:

@@ -44,6 +44,8 @@ class IncidentSnapshot:
     """The services that the incident's service needs and that are in trouble themselves, the nearest first."""
     escalation: EscalationState | None = None
     """Who is paged next; None where nobody will be."""
+    hub: str = ""
+    """How this laptop stands with the hub, in a word; "" where no room is shared."""
 
     def next_steps(self, now: datetime, spike: float | None = None) -> Sequence[NextStep]:
         """What to do at ``now``, the most urgent first. ``spike``: see ``advice.next_steps``."""
@@ -112,6 +114,8 @@ class HomeSnapshot:
     """When the next drill is due; None if there was none yet."""
     measured: Mapping[str, Reading] = field(default_factory=dict)
     """What the team's drills say about items of readiness, by item."""
+    hub: str = ""
+    """As in ``IncidentSnapshot``."""
 
 
 def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
@@ -126,6 +130,7 @@ def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
         room.others(incident_id),
         tuple(room.troubled_dependencies(incident.service, drill=incident.drill)),
         escalation_state(room, incident),
+        room.hub_word(),
     )
 
 
@@ -157,6 +162,7 @@ def home_snapshot(room: WarRoom) -> HomeSnapshot:
         alerts,
         next_drill_by(room, last) if last else None,
         measured,
+        room.hub_word(),
     )
 
 

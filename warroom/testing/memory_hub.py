@@ -1,9 +1,10 @@
-"""A hub in memory: the same promises as one in Postgres, without one. For tests of the protocol and of its users."""
+"""A hub in memory: the same promises as one in Postgres, without one. For tests of the protocol and of its
+users."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from warroom.journal.hub.port import (
     EntryRefused,
     HubEntry,
     HubUnreachable,
+    News,
     Welcome,
     chained,
 )
@@ -105,7 +107,7 @@ class MemoryHubConnection:
                     taken = entry.label in hub.labels.values()
                     device = hub.devices.get(entry.device)
                     letter = device.letter if device else entry.stream.hex[:8]
-                    hub.labels[entry.stream] = f"{entry.label}/{letter}" if taken else entry.label
+                    hub.labels[entry.stream] = f"{entry.label}/{letter.upper()}" if taken else entry.label
                 known[entry.id] = len(hub.entries) + 1
                 hub.entries.append(replace(entry, pos=known[entry.id]))
                 hub.chains.append(chained(hub.chains[-1], entry.id, entry.device))
@@ -166,11 +168,11 @@ class MemoryHubConnection:
                 {name: hub.leases[name][0] == session for name in wanted},
             )
 
-    def wait(self, timeout_s: float) -> bool:
+    def wait(self, timeout_s: float) -> Collection[News]:
         """See the port. Does not wait."""
         with self._hub.lock:
             self._check()
-            return len(self._hub.entries) > self._read
+            return {"entries"} if len(self._hub.entries) > self._read else set()
 
     def close(self) -> None:
         """See the port."""

@@ -33,6 +33,7 @@ KIND_STYLE = {
 @click.option("--open", "live", is_flag=True, help="Only open incidents.")
 def list_(context: CliContext, live: bool) -> None:
     """List the incidents, newest first."""
+    context.refresh()
     room = context.room
     now = room.clock()
     rows = [summary for summary in room.summaries() if summary.open or not live]
@@ -65,6 +66,7 @@ def list_(context: CliContext, live: bool) -> None:
 @click.option("--short", is_flag=True, help="One line for a status bar: the worst open incident, or nothing.")
 def status(context: CliContext, short: bool) -> None:
     """Show one incident: severity, duration, roles, what is due, readings, what to do next."""
+    context.refresh()
     if short:
         _print_short(context)
         return
@@ -191,6 +193,7 @@ def brief(context: CliContext, spoken: bool) -> None:
 @verb(SECTION, reads=True, example="warroom timeline\nwarroom timeline --incident INC-3 --json")
 def timeline(context: CliContext) -> None:
     """Show the timeline."""
+    context.refresh()
     rows = context.incident().timeline
     if context.json:
         output.data([public_row(row) for row in rows])

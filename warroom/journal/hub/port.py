@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from warroom.errors import WarroomError
@@ -18,10 +18,15 @@ FORMAT = 1
 """The version of an entry as it travels."""
 
 LARGEST_ENTRY = 64 * 1024
-"""Bytes of an entry's text, its deliveries included. A larger one stays on its laptop, and ``hub status`` names it."""
+"""Bytes of an entry's text, its deliveries included. A larger one stays on its laptop, and ``hub status`` names
+it."""
 
 BATCH_ENTRIES = 500
 BATCH_BYTES = 1024 * 1024
+
+
+News = Literal["entries", "present"]
+"""What a hub notifies of: that there are more entries, or that someone came, went or does something else."""
 
 
 def chained(previous: str, id: UUID, device: UUID) -> str:
@@ -51,8 +56,8 @@ class HubEntry:
 
     ``stream`` is the same on every laptop; ``label`` is what people call it, proposed by who shares it first.
     ``device_seq`` grows with each entry of a device. ``seen`` is the position up to which the author had read when
-    it was recorded, None if that is not known. ``orders`` are its deliveries, as JSON. ``pos`` is 0 until the hub has
-    given one.
+    it was recorded, None if that is not known. ``orders`` are its deliveries, as JSON. ``pos`` is 0 until the hub
+    has given one.
     """
 
     id: UUID
@@ -137,7 +142,8 @@ class Hub(Protocol):
         ...
 
     def pull(self, cursor: int) -> list[HubEntry]:
-        """Return entries after position ``cursor``, in order: at most ``BATCH_ENTRIES`` and about ``BATCH_BYTES``."""
+        """Return entries after position ``cursor``, in order: at most ``BATCH_ENTRIES`` and about
+        ``BATCH_BYTES``."""
         ...
 
     def chain_at(self, pos: int) -> str | None:
@@ -145,7 +151,8 @@ class Hub(Protocol):
         ...
 
     def number(self, stream: UUID) -> str:
-        """Return the name of a new incident, ``INC-1`` upwards, no one else's; the same again for the same stream."""
+        """Return the name of a new incident, ``INC-1`` upwards, no one else's; the same again for the same
+        stream."""
         ...
 
     def heartbeat(
@@ -154,8 +161,13 @@ class Hub(Protocol):
         """Say that the device is there and what its sessions do, and ask for leases of ``lease_s`` seconds."""
         ...
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for news, at most ``timeout_s`` seconds, and return whether there is any."""
+    @property
+    def wakes(self) -> bool:
+        """Whether ``wait`` is known to return when there is news: behind some poolers it is not."""
+        ...
+
+    def wait(self, timeout_s: float) -> Collection[News]:
+        """Wait for news, at most ``timeout_s`` seconds, and return of what there is some."""
         ...
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import json
 import select
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,7 @@ from warroom.journal.hub.port import (
     HubEntry,
     HubRefused,
     HubUnreachable,
+    News,
     Welcome,
 )
 from warroom.journal.hub.schema import CHANNEL, FUNCTIONS, GRANTS, MEMBER, TABLES
@@ -80,7 +81,7 @@ def check_url(url: str) -> str:
 
 def is_local(host: str) -> bool:
     """Whether ``host`` is this machine: a unix socket or a loopback address."""
-    return not host or host.startswith("/") or host in ("localhost", "::1") or host.startswith("127.")
+    return not host or host.startswith(("/", "127.")) or host in ("localhost", "::1")
 
 
 def shown_url(url: str) -> str:
@@ -204,20 +205,22 @@ class PostgresHub:
             leases=found["leases"],
         )
 
-    def wait(self, timeout_s: float) -> bool:
+    def wait(self, timeout_s: float) -> Collection[News]:
         """See the port."""
         with _reported():
-            if not self._db.pgconn.socket or not self._take_notifies():
-                readable, _, _ = select.select([self._db.fileno()], [], [], timeout_s)
-                return bool(readable) and self._take_notifies()
-        return True
+            news = self._notifies()
+            if not news:
+                select.select([self._db.fileno()], [], [], timeout_s)
+                news = self._notifies()
+        return news
 
-    def _take_notifies(self) -> bool:
+    def _notifies(self) -> set[News]:
         self._db.pgconn.consume_input()
-        news = False
+        news: set[News] = set()
         while note := self._db.pgconn.notifies():
             self._notified = True
-            news = news or bool(note.extra)
+            if note.extra:
+                news.add("present" if note.extra == b"present" else "entries")
         return news
 
     def close(self) -> None:

@@ -15,8 +15,8 @@ MEMBER = "warroom_member"
 CHANNEL = "warroom"
 """The channel of NOTIFY."""
 
-# The functions that members call. Each is created with these options: it runs as its owner, and finds nothing that a
-# member could put in the way.
+# The functions that members call. Each is created with these options: it runs as its owner, and finds nothing
+# that a member could put in the way.
 _AS_OWNER = "SECURITY DEFINER SET search_path = warroom, pg_temp"
 
 TABLES = f"""
@@ -99,7 +99,8 @@ BEGIN
         -- a to z, then aa, ab, …
         letter := CASE WHEN count < 26 THEN chr(97 + count)
                   ELSE chr(96 + count / 26) || chr(97 + count % 26) END;
-        INSERT INTO device (id, letter, name, app) VALUES (device_id, hello.letter, left(device_name, 80), left(device_app, 40));
+        INSERT INTO device (id, letter, name, app) VALUES (device_id, hello.letter, left(device_name, 80),
+        left(device_app, 40));
     ELSE
         UPDATE device d SET name = left(device_name, 80), app = left(device_app, 40), role = session_user,
             last_seen = clock_timestamp() WHERE id = device_id;
@@ -128,7 +129,7 @@ BEGIN
                 name := one->>'label';
                 IF EXISTS (SELECT 1 FROM stream s WHERE s.label = name) THEN
                     SELECT d.letter INTO owner FROM device d WHERE d.id = (one->>'device')::uuid;
-                    name := name || '/' || coalesce(owner, left(one->>'stream', 8));
+                    name := name || '/' || coalesce(upper(owner), left(one->>'stream', 8));
                 END IF;
                 INSERT INTO stream (id, label) VALUES ((one->>'stream')::uuid, name);
             END IF;
@@ -192,13 +193,22 @@ DECLARE
     present timestamptz := clock_timestamp();
     wants text;
     granted jsonb := '{{}}';
+    before text;
+    after text;
 BEGIN
     UPDATE device d SET last_seen = present WHERE d.id = device_id;
+    SELECT json_agg(json_build_array(p.session, p.stream, p.text) ORDER BY p.session)::text INTO before
+        FROM presence p WHERE p.device = device_id AND p.until >= present;
     DELETE FROM presence p WHERE p.device = device_id OR p.until < present;
     INSERT INTO presence (device, session, stream, text, until)
         SELECT device_id, left(one->>'session', 80), (one->>'stream')::uuid, left(one->>'text', 2000),
             present + make_interval(secs => stays_s)
         FROM json_array_elements(sessions) one LIMIT 50 ON CONFLICT DO NOTHING;
+    SELECT json_agg(json_build_array(p.session, p.stream, p.text) ORDER BY p.session)::text INTO after
+        FROM presence p WHERE p.device = device_id;
+    IF after IS DISTINCT FROM before THEN
+        PERFORM pg_notify('{CHANNEL}', 'present');
+    END IF;
     FOREACH wants IN ARRAY wanted LOOP
         INSERT INTO lease AS l (name, session, until)
             VALUES (wants, this_session, present + make_interval(secs => lease_s))

@@ -1,8 +1,8 @@
 """A laptop's side of the shared room, in its journal's file: what is shared, what waits, how far the hub was read.
 
-An entry that is shared has a row in ``hub_entries`` besides its own: with the position that the hub gave it, or none
-while it waits. The order of a stream is that of the positions, then of what waits as it came; entries from before
-joining come first. Thread-safe, as the journal is.
+An entry that is shared has a row in ``hub_entries`` besides its own: with the position that the hub gave it, or
+none while it waits. The order of a stream is that of the positions, then of what waits as it came; entries from
+before joining come first. Thread-safe, as the journal is.
 """
 
 from __future__ import annotations
@@ -43,12 +43,19 @@ SMALL_SKEW_MS = 2_000
 """A clock that is off by less is left as it is: a person could not tell, and the network takes its time too."""
 
 
+_LEFT = "hub left"
+
+CUT_OFF_MS = 60_000
+"""Milliseconds without the hub after which another laptop may soon take over what this one has not sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class HubState:
     """How this laptop takes part. Times are UTC.
 
     ``cursor`` is the position up to which it has read, ``head`` the last one known to exist. ``skew_ms`` is how far
-    its clock is ahead of the hub's, 0 if that is little, and ``boot_ms`` when it started, by that clock. ``problem`` is why the hub cannot be reached now.
+    its clock is ahead of the hub's, 0 if that is little, and ``boot_ms`` when it started, by that clock.
+    ``problem`` is why the hub cannot be reached now.
     """
 
     epoch: UUID
@@ -91,7 +98,8 @@ class HubStore:
         """How this laptop takes part; None if it does not."""
         with self._file.reading() as db:
             row = db.execute(
-                "SELECT epoch, device, letter, cursor, chain, head, contact, skew, boot, machine, problem, devices FROM hub"
+                "SELECT epoch, device, letter, cursor, chain, head, contact, skew, boot, machine, problem,"
+                " devices FROM hub"
             ).fetchone()
         if row is None:
             return None
@@ -129,7 +137,8 @@ class HubStore:
             )
             for name, id in SHARED_STREAMS.items():
                 db.execute(
-                    "INSERT INTO hub_streams (stream, id, label, shared) VALUES (?, ?, ?, 1) ON CONFLICT DO NOTHING",
+                    "INSERT INTO hub_streams (stream, id, label, shared) VALUES (?, ?, ?, 1)"
+                    " ON CONFLICT DO NOTHING",
                     (name, id.bytes, name),
                 )
 
@@ -154,6 +163,19 @@ class HubStore:
         """Take part no longer. What was shared stays here and there; what is recorded from now on stays here."""
         with self._file.writing() as db:
             db.execute("DELETE FROM hub")
+            db.execute("INSERT OR REPLACE INTO observations VALUES (?, 'left')", (_LEFT,))
+
+    def has_left(self) -> bool:
+        """Whether a person had this laptop leave: it does not join again by itself."""
+        with self._file.reading() as db:
+            return bool(
+                db.execute("SELECT 1 FROM observations WHERE stream = ? AND text <> ''", (_LEFT,)).fetchone()
+            )
+
+    def come_back(self) -> None:
+        """Forget that it has left: it joins when it next reaches the hub."""
+        with self._file.writing() as db:
+            db.execute("DELETE FROM observations WHERE stream = ?", (_LEFT,))
 
     def note_contact(
         self, at: datetime, head: int, *, skew_ms: int, boot_ms: int, devices: Sequence[Device] = ()
@@ -186,6 +208,28 @@ class HubStore:
         with self._file.writing() as db:
             db.execute("UPDATE hub SET problem = ? WHERE problem <> ?", (problem, problem))
 
+    def keep_leases(self, names: Iterable[str], until: datetime) -> None:
+        """Keep what only this laptop does until then, by the hub's clock."""
+        with self._file.writing() as db:
+            db.execute("UPDATE hub SET leases = ?", (json.dumps(dict.fromkeys(names, to_ms(until))),))
+
+    def holds(self, lease: str, now: datetime) -> bool:
+        """Whether this laptop is the one that does what the lease is for: so it is where it takes part in no
+        room."""
+        with self._file.reading() as db:
+            row = db.execute("SELECT leases FROM hub").fetchone()
+        return row is None or json.loads(row[0]).get(lease, 0) > to_ms(now)
+
+    def may_be_taken(self, delivery: str, now: datetime) -> bool:
+        """Whether another laptop may have taken a delivery over without this one knowing: cut off for too long."""
+        with self._file.reading() as db:
+            row = db.execute(
+                "SELECT 1 FROM hub, deliveries d JOIN hub_entries h USING (stream, seq)"
+                " WHERE d.id = ? AND h.pos IS NOT NULL AND coalesce(hub.contact, 0) < ?",
+                (delivery, to_ms(now) - CUT_OFF_MS),
+            ).fetchone()
+        return row is not None
+
     # ── sharing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def stream_id(self, stream: str) -> UUID | None:
@@ -200,17 +244,35 @@ class HubStore:
             rows = db.execute("SELECT id, stream FROM hub_streams WHERE shared").fetchall()
         return {UUID(bytes=id): stream for id, stream in rows}
 
-    def reserve(self, stream: str, id: UUID) -> None:
-        """Share the stream that will have this name under this id."""
+    def new_name(self, id: UUID, number: str, *, private: bool = False) -> str:
+        """Return the name of a new incident, and keep the id by which every laptop will know it.
+
+        ``number`` is the hub's name for it. Without one it has this laptop's letter, so that no one else's is
+        equal: names never change afterwards. A ``private`` one stays here.
+        """
         with self._file.writing() as db:
+            letter = db.execute("SELECT letter FROM hub").fetchone()[0].upper()
+            name = number
+            while (
+                not name
+                or db.execute(
+                    "SELECT 1 FROM streams WHERE stream = ?1 UNION SELECT 1 FROM hub_streams WHERE stream = ?1",
+                    (name,),
+                ).fetchone()
+            ):
+                db.execute("INSERT INTO counter VALUES ('lettered', 0) ON CONFLICT DO NOTHING")
+                db.execute("UPDATE counter SET value = value + 1 WHERE name = 'lettered'")
+                count = db.execute("SELECT value FROM counter WHERE name = 'lettered'").fetchone()[0]
+                name = f"INC-{letter}{count}"
             db.execute(
-                "INSERT INTO hub_streams (stream, id, label, shared) VALUES (?, ?, ?, 1)",
-                (stream, id.bytes, stream),
+                "INSERT INTO hub_streams (stream, id, label, shared) VALUES (?, ?, ?, ?)",
+                (name, id.bytes, name, not private),
             )
+        return name
 
     def publish(self, stream: str) -> int:
-        """Share an incident with all its entries, and return how many. Raises ``NotFound``, and ``Refusal`` if it is
-        shared already."""
+        """Share an incident with all its entries, and return how many. Raises ``NotFound``, and ``Refusal`` if it
+        is shared already."""
         with self._file.writing() as db:
             if db.execute("SELECT 1 FROM streams WHERE stream = ?", (stream,)).fetchone() is None:
                 raise NotFound(f"There is no incident {stream}", "warroom list shows the incidents there are.")
@@ -402,7 +464,8 @@ class HubStore:
         That laptop sends what follows from it, unless that has been sent from here.
         """
         db.execute(
-            "UPDATE deliveries SET device = ? WHERE stream = ? AND seq = ? AND state = 'pending' AND device IS NULL",
+            "UPDATE deliveries SET device = ?"
+            " WHERE stream = ? AND seq = ? AND state = 'pending' AND device IS NULL",
             (device, stream, seq),
         )
         db.execute(
@@ -533,8 +596,8 @@ def _new_stream(db: sqlite3.Connection, entry: HubEntry) -> str:
         devices = json.loads(db.execute("SELECT devices FROM hub").fetchone()[0])
         letter = next((one["letter"] for one in devices if one["id"] == str(entry.device)), letter)
         name = f"{name}/{letter}"
-    number = name.removeprefix("INC-")
-    number = int(number) if number.isdecimal() and len(number) <= 15 and name != number else 0
+    digits = name.removeprefix("INC-")
+    number = int(digits) if digits.isdecimal() and len(digits) <= 15 and name != digits else 0
     db.execute("INSERT INTO streams VALUES (?, ?, 0, '') ON CONFLICT DO NOTHING", (name, number))
     db.execute("UPDATE counter SET value = ? WHERE name = 'incident' AND value < ?", (number, number))
     db.execute(
@@ -556,8 +619,8 @@ def _keep_orders(db: sqlite3.Connection, stream: str, seq: int, entry: HubEntry,
         item = OutboxItem.model_validate(order["item"])
         if item.operation == "status":  # a newer one takes the place of one that still waits
             db.execute(
-                "DELETE FROM deliveries WHERE stream = ? AND destination = ? AND act = 'status' AND state = 'pending'"
-                " AND device IS NOT NULL",
+                "DELETE FROM deliveries WHERE stream = ? AND destination = ? AND act = 'status'"
+                " AND state = 'pending' AND device IS NOT NULL",
                 (stream, item.destination),
             )
         db.execute(
@@ -588,8 +651,8 @@ def _apply(db: sqlite3.Connection, entry: HubEntry, own: bytes, now: datetime) -
     elif isinstance(event, DeliveryUpdated) and entry.device.bytes != own:
         again = event.state is DeliveryState.PENDING
         db.execute(
-            "UPDATE deliveries SET state = ?, receipt = ?, error = ?, next_attempt_at = ?, holder = '', lease_until = 0"
-            " WHERE id = ? AND state <> 'delivered'",
+            "UPDATE deliveries SET state = ?, receipt = ?, error = ?, next_attempt_at = ?, holder = '',"
+            " lease_until = 0 WHERE id = ? AND state <> 'delivered'",
             (
                 event.state.value,
                 event.receipt.model_dump_json() if event.receipt else None,

@@ -1,12 +1,12 @@
-"""The protocol between a laptop's journal and the hub: join, push, pull, and agree after the hub has lost something.
+"""The protocol between a laptop's journal and the hub: join, push, pull, and agree after the hub has lost
+something.
 
-Nothing here runs by itself; ``room.hub_job`` calls it. Every step leaves both sides consistent, so a crash or a lost
-connection between any two of them costs nothing: pushing twice records once, and what was read is read again.
+Nothing here runs by itself; ``room.hub_job`` calls it. Every step leaves both sides consistent, so a crash or a
+lost connection between any two of them costs nothing: pushing twice records once, and what was read is read again.
 """
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 import uuid
@@ -25,8 +25,8 @@ LEASE_S = 30.0
 class HubSync:
     """Keeps one journal in step with a hub, over one connection. One thread at a time uses it.
 
-    ``machine`` tells where the journal's file is: if it is found elsewhere, it is a copy. Errors are the port's, and
-    those of the journal.
+    ``machine`` tells where the journal's file is: if it is found elsewhere, it is a copy. Errors are the port's,
+    and those of the journal.
     """
 
     def __init__(
@@ -123,12 +123,12 @@ class HubSync:
         self.push()
         return self.pull()
 
-    def heartbeat(self, session: str, present: Sequence[Activity], wanted: Sequence[str]) -> Beat:
-        """Tell the hub who is here, keep what it says, and return it."""
+    def heartbeat(self, present: Sequence[Activity], wanted: Sequence[str]) -> Beat:
+        """Tell the hub who is here, keep what it says, and return it. A lease is held by the device."""
         state = self._store.state()
         assert state is not None
         before = self._clock()
-        beat = self._hub.heartbeat(state.device, session, present, wanted, lease_s=LEASE_S)
+        beat = self._hub.heartbeat(state.device, str(state.device), present, wanted, lease_s=LEASE_S)
         skew = self._skew(before, beat.now)
         self._store.note_contact(beat.now, beat.head, skew_ms=skew, boot_ms=boot_ms(), devices=beat.devices)
         return beat
@@ -145,7 +145,7 @@ def this_machine(journal: Path) -> str:
             continue
     machine = machine or f"{uuid.getnode():x}"
     try:
-        status = os.stat(journal)
+        status = journal.stat()
         place = f"{status.st_ino}"
     except OSError:
         place = ""
@@ -166,6 +166,25 @@ def clock_skew(state: HubState | None) -> timedelta:
     if state is None or not state.skew_ms or abs(boot_ms() - state.boot_ms) > SMALL_SKEW_MS:
         return timedelta()
     return timedelta(milliseconds=state.skew_ms)
+
+
+class HubClock:
+    """The present by the hub's clock as far as it is known, else by this laptop's. Safe to call from any thread."""
+
+    def __init__(self, clock: Callable[[], datetime], store: HubStore) -> None:
+        self._clock = clock
+        self._store = store
+        self.skew = timedelta()
+        """How far this laptop's clock is ahead of the hub's; 0 if that is little or not known."""
+        self.update()
+
+    def update(self) -> None:
+        """Take into account what the hub said last."""
+        self.skew = clock_skew(self._store.state())
+
+    def __call__(self) -> datetime:
+        """The present, UTC."""
+        return self._clock() - self.skew
 
 
 def this_device() -> str:

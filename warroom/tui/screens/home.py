@@ -19,7 +19,7 @@ from warroom.room.snapshot import HomeSnapshot, home_snapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
-from warroom.tui.panes.headline import UNPAGED, badge
+from warroom.tui.panes.headline import UNPAGED, badge, hub_word
 from warroom.tui.panes.pane import Pane
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.next_step_screen import NextStepScreen
@@ -137,6 +137,7 @@ class HomeScreen(PaneScreen, NextStepScreen):
                 UNPAGED if any(one.problem(now) for one in over.escalations) else None,
                 literal(team) if team else None,
                 on_call,
+                hub_word(over.hub),
                 f"{now.astimezone(self.context.zone):%a %d %b  %H:%M:%S %Z}",
                 gap="   ",
             )

@@ -277,6 +277,7 @@ class WarRoomScreen(PaneScreen, RunbookActions):
             read_only=bool(self.context.room.read_only),
             unpaged=bool(snapshot.escalation and snapshot.escalation.problem(now)),
             video=self.context.room.settings.team.video,
+            hub=snapshot.hub,
         )
         tiled = self.has_class("-tiled")
         elapsed = block_text.duration(timing.elapsed(incident, now))
