@@ -234,7 +234,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     told_by = {row["by"] for row in do("timeline", "--json").json}
     assert told_by == {"Bob", ""}
     elsewhere = {"open", "demo", "logs", "help", "redact", "reset-terminal", "delivery", "resend", "connect"}
-    elsewhere |= {"watch", "runbook", "page"}
+    elsewhere |= {"watch", "runbook", "page", "hub"}
     assert VERBS - cli_harness.verbs == elsewhere, "a verb that no test runs"
 
 

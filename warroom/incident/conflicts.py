@@ -11,6 +11,9 @@ from collections.abc import Iterable
 
 from warroom.incident.events import Entry, SeveritySet
 
+CONFLICTING = frozenset({"status", "severity", "assigned", "resolved", "reopened", "closed"})
+"""The kinds of events that can conflict with what is recorded on another laptop."""
+
 
 def conflict(earlier: Entry | None, later: Entry) -> bool:
     """Whether ``later`` was recorded without having read ``earlier``, on another laptop."""

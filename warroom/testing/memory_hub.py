@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from uuid import UUID, uuid4
 
 from warroom.journal.hub.port import (
+    BATCH_BYTES,
     BATCH_ENTRIES,
     LARGEST_ENTRY,
     Activity,
@@ -119,7 +121,9 @@ class MemoryHubConnection:
         with hub.lock:
             self._check()
             self._read = len(hub.entries)
-            page = hub.entries[cursor : cursor + BATCH_ENTRIES]
+            sizes = accumulate(entry.size for entry in hub.entries[cursor : cursor + BATCH_ENTRIES])
+            count = max(1, sum(size <= BATCH_BYTES for size in sizes))
+            page = hub.entries[cursor : cursor + count]
             return [replace(entry, label=hub.labels[entry.stream]) for entry in page]
 
     def chain_at(self, pos: int) -> str | None:

@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from warroom.errors import NotFound, Refusal
+from warroom.incident.conflicts import CONFLICTING
 from warroom.incident.delivery import DeliveryState, OutboxItem
 from warroom.incident.delivery_events import DELIVERIES, DeliveryAdopted, DeliveryUpdated
 from warroom.incident.events import TEAM, Event, parse_event, serialize_event
@@ -456,6 +457,9 @@ class HubStore:
             (stream, seq, entry.pos, device, entry.device_seq, entry.seen),
         )
         _keep_orders(db, stream, seq, entry, device or own)
+        if device is not None and entry.kind in CONFLICTING:
+            # Whether its author had read this laptop's entries is told by their positions: those may be new, too.
+            _reorder(db, stream)
         return True
 
     def _give_up(self, db: sqlite3.Connection, stream: str, seq: int, entry: HubEntry, device: bytes) -> None:
