@@ -66,17 +66,26 @@ def check_url(url: str) -> str:
             "The address of the hub is not of the form postgresql://…",
             "Write postgresql://USER:PASSWORD@HOST/DATABASE, as the provider of the database shows it.",
         )
-    options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    host = options.get("host", parts.hostname or "")
-    if is_local(host):
+    if all(map(is_local, _hosts(url))):
         return url
-    mode = options.get("sslmode", "")
+    mode = parse_qs(parts.query).get("sslmode", [""])[-1]
     if mode not in ("", "require", "verify-ca", "verify-full"):
         raise SettingsError(
             f"The address of the hub asks for sslmode={mode}: passwords and incidents would travel unencrypted",
             "Remove sslmode from it, or write sslmode=verify-full.",
         )
     return url
+
+
+def _hosts(url: str) -> list[str]:
+    """Every host that the address may be connected to; "" for a unix socket."""
+    parts = urlsplit(url)
+    options = parse_qs(parts.query)
+    named = options["host"][-1] if "host" in options else parts.netloc.rpartition("@")[2]
+    hosts = [host.partition("]")[0].strip("[") if "[" in host else host for host in named.split(",")]
+    if "host" not in options:
+        hosts = [host if host.count(":") != 1 else host.partition(":")[0] for host in hosts]
+    return [*hosts, *(address for value in options.get("hostaddr", ()) for address in value.split(","))]
 
 
 def is_local(host: str) -> bool:
@@ -244,9 +253,8 @@ class PostgresHub:
 def connect(url: str, connect_s: int = CONNECT_S) -> psycopg.Connection[tuple[Any, ...]]:
     """Connect to a Postgres database. Raises ``HubUnreachable`` and ``HubRefused``; neither has the password."""
     url = check_url(url)
-    host = (parse_qs(urlsplit(url).query).get("host") or [urlsplit(url).hostname or ""])[-1]
     options: dict[str, Any] = {}
-    if not is_local(host) and "sslmode=" not in url:
+    if not all(map(is_local, _hosts(url))) and "sslmode=" not in url:
         options["sslmode"] = "require"
     with _reported(shown_url(url)):
         return psycopg.connect(
