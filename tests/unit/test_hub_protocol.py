@@ -102,6 +102,12 @@ class Laptop:
         if streams := self.streams():
             self.append(streams[pick % len(streams)], [events[pick % 3]], [(0, _post())] if pick % 2 else [])
 
+    def take(self, pick: int) -> None:
+        """Record in an incident the alert that it comes from, under the id that this has in the team's stream."""
+        if streams := self.streams():
+            event = AlertReceived(name=f"alert {pick}")
+            self.append(streams[pick % len(streams)], [event], ids=[outside_id("alert", str(pick))])
+
     def alert(self, pick: int) -> None:
         self.append(TEAM, [AlertReceived(name=f"alert {pick}")], ids=[outside_id("alert", str(pick))])
 
@@ -161,6 +167,7 @@ STEPS = st.one_of(
     st.tuples(st.just("note"), laptops, st.integers(0, 11)),
     st.tuples(st.just("note"), laptops, st.integers(0, 11)),
     st.tuples(st.just("alert"), laptops, st.integers(0, 2)),
+    st.tuples(st.just("take"), laptops, st.integers(0, 2)),
     st.tuples(st.just("sync"), laptops, st.sampled_from(FAULTS), st.integers(1, 9)),
     st.tuples(st.just("sync"), laptops, st.just("none"), st.just(0)),
     st.tuples(st.just("deliver"), laptops),

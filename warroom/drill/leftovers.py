@@ -39,11 +39,13 @@ def end_leftovers(room: WarRoom, folder: Path) -> list[str]:
                 if started is None or drill_ended(incident):
                     continue
                 age = room.clock() - incident.milestones["declared"]
+                if any(row.entry.device and row.entry.event is started for row in incident.rows):
+                    continue  # a teammate's laptop plays it, and the hub says what becomes of it
                 if started.machine == platform.node() or age > LEFT_BEHIND:
                     room.execute(summary.id, EndDrill("abandoned", "its console was gone"), by="")
                     ended.append(summary.id)
         with suppress(WarroomError):
-            waiting = [alert.id for alert in room.team().alerts.values() if alert.event.drill]
+            waiting = [alert.id for alert in room.team().alerts.values() if alert.event.drill and not alert.shared]
             if waiting:
                 room.dismiss_alert(*waiting)
     finally:

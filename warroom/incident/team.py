@@ -32,6 +32,8 @@ class Alert:
     cleared_at: datetime | None = None
     silenced_until: datetime | None = None
     """Until when somebody had its source keep quiet about it."""
+    shared: bool = False
+    """Whether it was recorded on another laptop of a shared room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
         version, event = max(version, entry.seq), entry.event
         if isinstance(event, AlertReceived) and entry.id not in received:
             received.add(entry.id)
-            alerts[entry.id] = alert = Alert(entry.id, entry.seq, entry.at, event)
+            alerts[entry.id] = alert = Alert(entry.id, entry.seq, entry.at, event, shared=entry.device is not None)
             if event.fingerprint:
                 tracked[entry.id] = TrackedAlert(alert)
         elif isinstance(event, AlertTaken):

@@ -42,8 +42,8 @@ class HubContract:
         body = '{"words":"größer \\u0000 \\ud83d\\ude00 ‹x›"}'
         sent = [an_entry(device, 1, body=body), replace(an_entry(device, 2), orders='[{"id":"x"}]', seen=None)]
         assert hub.push(sent) == [(sent[0].id, 1), (sent[1].id, 2)]
-        assert hub.pull(0) == [replace(entry, pos=pos) for pos, entry in enumerate(sent, 1)]
-        assert hub.pull(1) == [replace(sent[1], pos=2)]
+        assert hub.pull(0) == [replace(entry, pos=pos, letter="a") for pos, entry in enumerate(sent, 1)]
+        assert hub.pull(1) == [replace(sent[1], pos=2, letter="a")]
         assert hub.pull(2) == []
 
     def test_the_same_batch_again_changes_nothing(self, hub: Hub, device: UUID) -> None:
@@ -57,6 +57,12 @@ class HubContract:
         hub.push([entry])
         assert hub.push([replace(entry, by="Bob", device=uuid4())]) == [(entry.id, 1)]
         assert [one.by for one in hub.pull(0)] == ["Ada"]
+
+    def test_two_streams_may_have_the_same_fact(self, hub: Hub, device: UUID) -> None:
+        one = an_entry(device, 1)
+        two = replace(one, device_seq=2, stream=UUID(int=8), label="INC-2")
+        assert hub.push([one, two]) == [(one.id, 1), (one.id, 2)]
+        assert hub.push([two]) == [(one.id, 2)]
 
     def test_an_entry_that_is_too_large_is_refused_with_its_batch(self, hub: Hub, device: UUID) -> None:
         with pytest.raises(EntryRefused):

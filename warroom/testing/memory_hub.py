@@ -101,19 +101,19 @@ class MemoryHubConnection:
             self._check()
             if any(entry.size > LARGEST_ENTRY for entry in batch):
                 raise EntryRefused("The hub does not accept an entry")
-            known = {entry.id: entry.pos for entry in hub.entries}
+            known = {(entry.stream, entry.id): entry.pos for entry in hub.entries}
             for entry in batch:
-                if entry.id in known:
+                if (entry.stream, entry.id) in known:
                     continue
                 if entry.stream not in hub.labels:
                     taken = entry.label in hub.labels.values()
                     device = hub.devices.get(entry.device)
                     letter = device.letter if device else entry.stream.hex[:8]
                     hub.labels[entry.stream] = f"{entry.label}/{letter.upper()}" if taken else entry.label
-                known[entry.id] = len(hub.entries) + 1
-                hub.entries.append(replace(entry, pos=known[entry.id]))
+                pos = known[entry.stream, entry.id] = len(hub.entries) + 1
+                hub.entries.append(replace(entry, pos=pos))
                 hub.chains.append(chained(hub.chains[-1], entry.id, entry.device))
-            return [(entry.id, known[entry.id]) for entry in batch]
+            return [(entry.id, known[entry.stream, entry.id]) for entry in batch]
 
     def pull(self, cursor: int) -> list[HubEntry]:
         """See the port."""
@@ -124,7 +124,14 @@ class MemoryHubConnection:
             sizes = accumulate(entry.size for entry in hub.entries[cursor : cursor + BATCH_ENTRIES])
             count = max(1, sum(size <= BATCH_BYTES for size in sizes))
             page = hub.entries[cursor : cursor + count]
-            return [replace(entry, label=hub.labels[entry.stream]) for entry in page]
+            return [
+                replace(
+                    entry,
+                    label=hub.labels[entry.stream],
+                    letter=hub.devices[entry.device].letter if entry.device in hub.devices else "",
+                )
+                for entry in page
+            ]
 
     def chain_at(self, pos: int) -> str | None:
         """See the port."""

@@ -73,6 +73,7 @@ class HubEntry:
     orders: str = ""
     v: int = FORMAT
     pos: int = 0
+    letter: str = ""
 
     @property
     def size(self) -> int:
@@ -137,7 +138,8 @@ class Hub(Protocol):
     def push(self, batch: Sequence[HubEntry]) -> list[tuple[UUID, int]]:
         """Record the batch in one transaction and return each entry's id and position, in the order of the batch.
 
-        An entry whose id is known stays as it is. Raises ``EntryRefused`` with nothing recorded.
+        An entry whose id its stream has stays as it is: two streams may have the same fact. Raises
+        ``EntryRefused`` with nothing recorded.
         """
         ...
 

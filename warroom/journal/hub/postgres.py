@@ -167,8 +167,9 @@ class PostgresHub:
                 seen=seen,
                 orders=orders,
                 v=v,
+                letter=letter,
             )
-            for pos, id, device, device_seq, stream, label, at, by, kind, body, seen, orders, v in rows
+            for pos, id, device, device_seq, stream, label, at, by, kind, body, seen, orders, v, letter in rows
         ]
 
     def chain_at(self, pos: int) -> str | None:
@@ -389,7 +390,7 @@ def _refused(error: psycopg.Error, at: str) -> HubRefused:
 
 def _travelling(entry: HubEntry) -> dict[str, Any]:
     values = asdict(entry)
-    del values["pos"]
+    del values["pos"], values["letter"]
     return values | {
         "id": str(entry.id),
         "device": str(entry.device),

@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS warroom.stream (
 );
 CREATE TABLE IF NOT EXISTS warroom.entry (
     pos bigint PRIMARY KEY,
-    id uuid NOT NULL UNIQUE,
+    id uuid NOT NULL,
     device uuid NOT NULL,
     device_seq bigint NOT NULL,
     stream uuid NOT NULL REFERENCES warroom.stream,
@@ -62,6 +62,7 @@ CREATE TABLE IF NOT EXISTS warroom.entry (
     chain text NOT NULL,
     role text NOT NULL DEFAULT session_user,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (stream, id),
     CHECK (octet_length(body) + octet_length(orders) + octet_length(by) + 200 <= {LARGEST_ENTRY})
 );
 CREATE TABLE IF NOT EXISTS warroom.lease (
@@ -123,7 +124,7 @@ BEGIN
     first := last;
     FOR one IN SELECT value FROM json_array_elements(batch) LOOP
         entry_id := (one->>'id')::uuid;
-        SELECT e.pos INTO entry_pos FROM entry e WHERE e.id = entry_id;
+        SELECT e.pos INTO entry_pos FROM entry e WHERE e.stream = (one->>'stream')::uuid AND e.id = entry_id;
         IF NOT FOUND THEN
             IF NOT EXISTS (SELECT 1 FROM stream s WHERE s.id = (one->>'stream')::uuid) THEN
                 name := one->>'label';
@@ -142,7 +143,8 @@ BEGIN
                 (one->>'at')::bigint, one->>'by', one->>'kind', one->>'body', (one->>'seen')::bigint,
                 one->>'orders', (one->>'v')::int, link);
             IF one->>'scrubs' <> '' THEN
-                UPDATE entry e SET body = one->>'tombstone', orders = '' WHERE e.id = (one->>'scrubs')::uuid;
+                UPDATE entry e SET body = one->>'tombstone', orders = ''
+                    WHERE e.stream = (one->>'stream')::uuid AND e.id = (one->>'scrubs')::uuid;
             END IF;
         END IF;
         RETURN NEXT;
@@ -155,12 +157,12 @@ END $$;
 
 CREATE OR REPLACE FUNCTION warroom.pull(after bigint) RETURNS TABLE (
     pos bigint, id uuid, device uuid, device_seq bigint, stream uuid, label text, at bigint, by text, kind text,
-    body text, seen bigint, orders text, v int
+    body text, seen bigint, orders text, v int, letter text
 ) LANGUAGE sql STABLE {_AS_OWNER} AS $$
-    SELECT pos, id, device, device_seq, stream, label, at, by, kind, body, seen, orders, v FROM (
-        SELECT e.*, s.label, sum(octet_length(e.body) + octet_length(e.orders)) OVER (ORDER BY e.pos) AS total
-        FROM (SELECT * FROM entry n WHERE n.pos > after ORDER BY n.pos LIMIT {BATCH_ENTRIES}) e
-        JOIN stream s ON s.id = e.stream
+    SELECT pos, id, device, device_seq, stream, label, at, by, kind, body, seen, orders, v, letter FROM (
+        SELECT e.*, s.label, coalesce(d.letter, '') AS letter, sum(octet_length(e.body) + octet_length(e.orders))
+        OVER (ORDER BY e.pos) AS total FROM (SELECT * FROM entry n WHERE n.pos > after ORDER BY n.pos LIMIT
+        {BATCH_ENTRIES}) e JOIN stream s ON s.id = e.stream LEFT JOIN device d ON d.id = e.device
     ) page WHERE total <= {BATCH_BYTES} OR pos = after + 1 ORDER BY pos
 $$;
 

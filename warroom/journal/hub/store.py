@@ -595,11 +595,9 @@ def _end(db: sqlite3.Connection, stream: str) -> tuple[int, bytes]:
 
 def _new_stream(db: sqlite3.Connection, entry: HubEntry) -> str:
     """Make a stream for an incident that another laptop shares, and return its name here."""
-    name, letter = entry.label, entry.device.hex[:4]
+    name = entry.label
     if db.execute("SELECT 1 FROM streams WHERE stream = ?", (name,)).fetchone():
-        devices = json.loads(db.execute("SELECT devices FROM hub").fetchone()[0])
-        letter = next((one["letter"] for one in devices if one["id"] == str(entry.device)), letter)
-        name = f"{name}/{letter}"
+        name = f"{name}/{(entry.letter or entry.device.hex[:4]).upper()}"
     digits = name.removeprefix("INC-")
     number = int(digits) if digits.isdecimal() and len(digits) <= 15 and name != digits else 0
     db.execute("INSERT INTO streams VALUES (?, ?, 0, '') ON CONFLICT DO NOTHING", (name, number))
@@ -703,6 +701,7 @@ def _cleaned(entry: HubEntry) -> HubEntry:
         seen=entry.seen,
         orders=orders,
         v=entry.v,
+        letter=_name(entry.letter) if entry.letter else "",
     )
 
 

@@ -106,8 +106,8 @@ class HubSync:
         return count
 
     def _send(self, batch: Sequence[Waiting]) -> None:
-        positions = dict(self._hub.push([waiting.entry for waiting in batch]))
-        self._store.confirm((waiting, positions[waiting.entry.id]) for waiting in batch)
+        positions = self._hub.push([waiting.entry for waiting in batch])
+        self._store.confirm((waiting, pos) for waiting, (_, pos) in zip(batch, positions, strict=True))
 
     def pull(self) -> set[str]:
         """Read what the hub has and this laptop has not; the streams that changed."""
