@@ -34,7 +34,7 @@ from warroom.journal.hub.port import (
     News,
     Welcome,
 )
-from warroom.journal.hub.schema import CHANNEL, FUNCTIONS, GRANTS, MEMBER, TABLES
+from warroom.journal.hub.schema import CHANNEL, DROP_FUNCTIONS, FUNCTIONS, GRANTS, MEMBER, TABLES
 
 CONNECT_S = 5
 ANSWER_S = 10.0
@@ -287,6 +287,7 @@ def create_hub(url: str) -> bool:
                 )
         with db.transaction():
             db.execute(TABLES)
+            db.execute(DROP_FUNCTIONS.encode())
             db.execute(FUNCTIONS.encode())
         try:
             with db.transaction():

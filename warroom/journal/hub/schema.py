@@ -241,6 +241,9 @@ SIGNATURES = (
 )
 """What members may call, and nothing else."""
 
+DROP_FUNCTIONS = "\n".join(f"DROP FUNCTION IF EXISTS warroom.{one};" for one in SIGNATURES)
+"""Before they are created anew: what a function returns cannot be changed otherwise."""
+
 GRANTS = "\n".join(
     [f"GRANT USAGE ON SCHEMA warroom TO {MEMBER};"]
     + [f"REVOKE ALL ON FUNCTION warroom.{one} FROM PUBLIC;" for one in SIGNATURES]
