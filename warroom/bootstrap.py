@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from warroom.drill.clock import ScaledClock
     from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
+    from warroom.incident.incident import Incident
     from warroom.journal.hub.port import Hub
     from warroom.journal.hub.sync import HubSync
     from warroom.logs.line_count import LineCount
@@ -356,7 +357,14 @@ class AppContext:
 
             return find_drills(self.drill_folders)
 
-        return DrillOnDemand(lambda name: self.drill(folder, clock, name, pace), find, player)
+        def elsewhere(service: str) -> Incident | None:
+            from warroom.drill.leftovers import played_elsewhere
+
+            return played_elsewhere(self.room, service) if self.shared else None
+
+        return DrillOnDemand(
+            lambda name, given: self.drill(folder, clock, name, given or pace), find, player, elsewhere
+        )
 
     def drill(
         self, folder: Path, clock: ScaledClock | None = None, name: str = "", pace: float = 1.0

@@ -247,6 +247,8 @@ def test_three_laptops_run_a_drill_together_and_write_the_same_post_mortem(join:
         carol.proxy.heal()
         until(lambda: bob.has(incident, "Pool is exhausted") and carol.has(incident, "Rolled back"))
         bob.room.execute(incident, ConfirmHypothesis("H1"))
+        logs = bob.app.drill_on_demand(bob.app.drill_logs).logs_of("checkout-api")
+        assert logs and all(log.is_file() for log in logs), "each laptop writes the drill's logs"
         carol.room.execute(incident, Resolve(reason="drill"))
         until(lambda: all(one.incident(incident).status == "resolved" for one in team))
     finally:
