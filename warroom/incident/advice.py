@@ -110,6 +110,7 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
     for task in incident.open_tasks:
         if task.until <= now:
             yield NextStep("finish_task", task.id, f"{task.who}'s time is up: {task.words}", "soon")
+    yield from _planned(incident)
     update = timing.next_update(incident, playbook, now)
     number = len(incident.posts) + 1
     if update and update.urgency != "calm":
@@ -140,6 +141,11 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
     if not incident.fixes:
         yield NextStep("fix", "", "Record the fix when there is one")
     yield NextStep("update", due_template(incident, "team"), f"Post update {number}")
+
+
+def _planned(incident: Incident) -> Iterator[NextStep]:
+    for change in incident.planned_changes:
+        yield NextStep("change_made", change.id, f"{change.id} is planned: {change.words} — is it made?", "soon")
 
 
 def _severity_in_doubt(incident: Incident, playbook: Playbook, now: datetime) -> bool:
@@ -189,6 +195,7 @@ def _afterwards(incident: Incident, playbook: Playbook) -> Iterator[NextStep]:
     since = incident.milestones["resolved"]
     if not any(post.update.message == "resolution" and post.at >= since for post in incident.posts):
         yield NextStep("update", due_template(incident, "team"), "Post the all-clear", "soon")
+    yield from _planned(incident)
     if not incident.sections.get("root_cause"):
         yield NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
     else:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from warroom.errors import BadInput, JustPosted, NotFound, Refusal
 from warroom.incident.alert_events import AlertsClosed
+from warroom.incident.change_events import ChangePlanned
 from warroom.incident.chat_events import ChannelOpened, ChatMessage
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.events import (
@@ -46,6 +47,7 @@ from warroom.incident.events import (
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
 from warroom.incident.meeting_events import MeetingScheduled
+from warroom.incident.planned_changes import find_planned
 from warroom.incident.playbook import Playbook
 from warroom.incident.readings import Measured
 from warroom.incident.requests import RequestAccepted
@@ -137,6 +139,7 @@ _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
     RoleAssigned: lambda e: (f"role-assigned:{e.role}",),
     EvidencePinned: lambda e: ("evidence-pinned",),
     Noted: lambda e: (f"{e.note}-noted",),
+    ChangePlanned: lambda e: ("decision-noted",),
     FixRecorded: lambda e: ("fix-recorded",),
     ActionAdded: lambda e: ("action-added",) if e.owner else (),
     SectionWritten: lambda e: ("postmortem-written",) if e.section == "root_cause" and e.words else (),
@@ -405,31 +408,41 @@ class Note:
 class RecordFix:
     """Record a fix; a temporary one adds an action item for the permanent fix.
 
-    ``measured`` is what the probes measure before the fix shows, by their names.
+    ``measured`` is what the probes measure before the fix shows, by their names. ``planned`` is the number of the
+    planned change that the fix is, "" for none: it is made with the fix, and its rollback is the fix's unless that
+    has one. ``permanent`` is what the permanent fix is expected to be, such as "Code fix needed".
     """
 
     words: str
     temporary: bool = False
     rollback: str = ""
     measured: Mapping[str, Measured] = field(default_factory=dict)
+    planned: str = ""
+    permanent: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         words, measured = required(self.words, "The fix"), dict(self.measured)
-        rollback = self.rollback.strip()
+        plan = find_planned(incident.changes, self.planned) if self.planned else None
+        fix = FixRecorded(
+            words=words,
+            temporary=self.temporary,
+            rollback=self.rollback.strip() or (plan.rollback if plan else ""),
+            measured=measured,
+            planned=plan.entry if plan else None,
+        )
         if not self.temporary:
-            return [FixRecorded(words=words, temporary=False, rollback=rollback, measured=measured)]
-        lead = incident.roles.get("technical_lead")
+            return [fix]
+        lead, kind = incident.roles.get("technical_lead"), self.permanent.strip()
         due = context.today + timedelta(days=PERMANENT_FIX_DAYS)
         action = NewEntry(
             ActionAdded(
-                words=f"Permanent fix for: {words}",
+                words=f"Permanent fix for: {words}" + (f" — {kind[:1].lower()}{kind[1:]}" if kind else ""),
                 owner=lead.person if lead else "",
                 due=due.isoformat(),
             ),
             context.new_id(),
         )
-        fix = FixRecorded(words=words, temporary=True, rollback=rollback, action=action.id, measured=measured)
-        return [fix, action]
+        return [fix.model_copy(update={"action": action.id}), action]
 
 
 @dataclass(frozen=True, slots=True)

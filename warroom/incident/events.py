@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
+from warroom.incident.change_events import ChangeDropped, ChangePlanned
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
@@ -287,13 +288,17 @@ class StatusSet(EventBase):
 
 
 class Noted(EventBase):
-    """A note. A decision has a ``because``, a change a ``rollback``."""
+    """A note. A decision has a ``because``, a change a ``rollback``.
+
+    ``planned`` is the entry that planned the change, before it was made.
+    """
 
     kind: Literal["noted"] = "noted"
     note: NoteKind
     words: str
     because: str = ""
     rollback: str = ""
+    planned: UUID | None = None
 
     @property
     def text(self) -> str:
@@ -361,7 +366,7 @@ class FixRecorded(EventBase):
     """A fix was made. A temporary one has an ``action`` item for the permanent one.
 
     ``action`` is an entry id; in journals before version 3 the number of the action item (``A1``). ``measured`` is
-    what the probes measured just before, by their names.
+    what the probes measured just before, by their names. ``planned`` is the entry that planned it.
     """
 
     kind: Literal["fix"] = "fix"
@@ -370,6 +375,7 @@ class FixRecorded(EventBase):
     rollback: str = ""
     action: UUID | str = ""
     measured: dict[str, Measured] = Field(default_factory=dict)
+    planned: UUID | None = None
 
     def describe(self, number: str) -> str:
         sort = "temporary" if self.temporary else "permanent"
@@ -594,6 +600,8 @@ KnownEvent = Annotated[
     | SeveritySet
     | StatusSet
     | Noted
+    | ChangePlanned
+    | ChangeDropped
     | HypothesisConfirmed
     | HypothesisRuledOut
     | TaskAssigned

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from warroom.errors import NotFound
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
+from warroom.incident.change_events import ChangeDropped, ChangePlanned
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, Channel
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
@@ -60,6 +61,7 @@ from warroom.incident.events import (
 from warroom.incident.identity import short_id
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
+from warroom.incident.planned_changes import PlannedChange, add_planned, end_planned, replan
 from warroom.incident.reminder_events import ReminderPosted
 from warroom.incident.requests import RequestAccepted, RequestMade
 from warroom.incident.runbook_events import (
@@ -248,6 +250,8 @@ class Incident:
     actions: dict[str, ActionItem] = field(default_factory=dict)
     hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
+    changes: dict[str, PlannedChange] = field(default_factory=dict)
+    """The changes that were planned before they were made, by their numbers."""
     sections: dict[Section, str] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     severities: list[tuple[datetime, str]] = field(default_factory=list)
@@ -287,6 +291,11 @@ class Incident:
     def open_tasks(self) -> list[Task]:
         """The tasks that nobody has finished, the one that ends first before the others."""
         return sorted((task for task in self.tasks.values() if task.done_at is None), key=lambda task: task.until)
+
+    @property
+    def planned_changes(self) -> list[PlannedChange]:
+        """The changes that are planned and neither made nor dropped yet, the oldest first."""
+        return [change for change in self.changes.values() if change.state == "planned"]
 
     @property
     def unwritten(self) -> list[Section]:
@@ -342,6 +351,7 @@ _COLLECTIONS = (
     "actions",
     "hypotheses",
     "tasks",
+    "changes",
     "sections",
     "channels",
     "severities",
@@ -459,6 +469,16 @@ def _noted(inc: Incident, entry: Entry, event: Noted) -> None:
     if event.note == "hypothesis":
         number = f"H{len(inc.hypotheses) + 1}"
         inc.hypotheses[number] = Hypothesis(number, entry.id, event.words, entry.by, entry.at)
+    end_planned(inc.changes, event.planned, "made", entry.id)
+
+
+def _change_planned(inc: Incident, entry: Entry, event: ChangePlanned) -> None:
+    _refer(inc, entry.id, add_planned(inc.changes, entry, event).id)
+
+
+def _change_dropped(inc: Incident, entry: Entry, event: ChangeDropped) -> None:
+    if dropped := end_planned(inc.changes, event.change, "dropped", entry.id):
+        _refer(inc, entry.id, dropped.id)
 
 
 def _hypothesis_state(inc: Incident, entry: Entry, event: HypothesisConfirmed | HypothesisRuledOut) -> None:
@@ -490,6 +510,7 @@ def _task_done(inc: Incident, entry: Entry, event: TaskDone) -> None:
 
 def _fix(inc: Incident, entry: Entry, event: FixRecorded) -> None:
     inc.fixes.append((entry.id, event))
+    end_planned(inc.changes, event.planned, "made", entry.id)
     if isinstance(event.action, str):
         _refer(inc, entry.id, event.action)
 
@@ -551,6 +572,7 @@ def _retracted(inc: Incident, entry: Entry, event: EntryRetracted) -> None:
         _refer(inc, entry.id, str(row.number))
         inc.evidence = [pinned for pinned in inc.evidence if pinned[0] != event.entry]
         inc.fixes = [fix for fix in inc.fixes if fix[0] != event.entry]
+        replan(inc.changes, event.entry)
         if found := _hypothesis_of(inc, event.entry):
             inc.hypotheses[found.id] = replace(found, state="retracted")
 
@@ -613,6 +635,8 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     ChannelOpened: _channel,
     SectionWritten: _section,
     Noted: _noted,
+    ChangePlanned: _change_planned,
+    ChangeDropped: _change_dropped,
     HypothesisConfirmed: _hypothesis_state,
     HypothesisRuledOut: _hypothesis_state,
     TaskAssigned: _task,

@@ -25,6 +25,7 @@ _KINDS = {
     "hypothesis": "look",
     "decision": "act",
     "change": "act",
+    "planned": "act",
     "fix": "good",
     "update": "told",
 }

@@ -79,6 +79,12 @@ def _no_task(incident: Incident | None) -> str:
     return "No task is open; assign one first ({task})" if incident and not incident.open_tasks else ""
 
 
+def _nothing_planned(incident: Incident | None) -> str:
+    if incident and not incident.planned_changes:
+        return "No change is planned; plan one with its rollback first ({fix} or {note})"
+    return _not_closed(incident)
+
+
 def _no_hypothesis(incident: Incident | None) -> str:
     if incident and all(one.state == "retracted" for one in incident.hypotheses.values()):
         return "There is no hypothesis yet; note one first ({note})"
@@ -195,10 +201,27 @@ ACTIONS: tuple[Action, ...] = (
         "fix",
         "Record a fix",
         "f",
-        "Record a fix; a temporary one adds an action item.",
+        "Decide on a fix, or record one; a temporary one adds an action item.",
         bar="fix",
         why_off=_not_closed,
     ),
+    Action(
+        "change_made",
+        "Planned change is made",
+        "greater_than_sign",
+        "Mark a planned change as made.",
+        bar="made",
+        why_off=_nothing_planned,
+    ),
+    Action(
+        "change_dropped",
+        "Drop a planned change",
+        "less_than_sign",
+        "Drop a planned change: it is not going to be made.",
+        bar="drop",
+        why_off=_nothing_planned,
+    ),
+    Action("pitfall", "Pitfall", "comma", "Show what helps against the pitfall that is shown, and dismiss it."),
     Action(
         "resolve",
         "Resolve",
@@ -512,6 +535,9 @@ _SHOWN = {
     "number_sign": "#",
     "ampersand": "&",
     "at": "@",
+    "comma": ",",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
     "percent_sign": "%",
 }
 

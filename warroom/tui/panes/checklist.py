@@ -9,13 +9,17 @@ from textual.content import Content
 from warroom.incident import timing
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Checklist, Playbook
+from warroom.incident.step_items import findings_about, step_item_id
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
 from warroom.tui.widgets.text import literal
 
 
 def checklist_rows(incident: Incident, playbook: Playbook, now: datetime) -> list[ListRow]:
-    """The lists of the phases so far, and what comes after a fix; the present phase's list first."""
+    """The lists of the phases so far, and what comes after a fix; the present phase's list first.
+
+    The items of the timed step of this minute stand below the first list.
+    """
     present = timing.phase(incident, playbook, now)
     lists: list[Checklist] = []
     if incident.open:
@@ -38,6 +42,26 @@ def checklist_rows(incident: Incident, playbook: Playbook, now: datetime) -> lis
             glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold" if item.id == following else "")
             words = literal(item.text, "$text-quiet" if tick else "bold" if item.id == following else "")
             rows.append(ListRow(item.id, Content.assemble(glyph, words)))
+        if one is lists[0]:
+            rows += _step_rows(incident, playbook, now)
+    return rows
+
+
+def _step_rows(incident: Incident, playbook: Playbook, now: datetime) -> list[ListRow]:
+    """What the timed step asks: nothing to tick, but to answer. An item with a finding about it has its ✓."""
+    step = timing.step(incident, playbook, now)
+    if step is None:
+        return []
+    rows = [ListRow("", literal(f"{step.title} ({step.from_minute}–{step.to_minute} min)", "$text-primary bold"))]
+    for number, item in enumerate(step.items):
+        found = bool(findings_about(incident, item))
+        glyph = ("✓ ", "$text-success bold") if found else "· "
+        rows.append(
+            ListRow(
+                step_item_id(step.id, number),
+                Content.assemble(glyph, literal(item, "$text-quiet" if found else "")),
+            )
+        )
     return rows
 
 

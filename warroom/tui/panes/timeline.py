@@ -40,6 +40,7 @@ KIND_STYLE = {
     "finding": "$text-accent bold",
     "decision": "$text-accent bold",
     "change": "$text-warning bold",
+    "planned": "$text-warning bold",
     "fix": "$text-success bold",
     "resolved": "$text-success bold",
     "severity": "$text-warning bold",

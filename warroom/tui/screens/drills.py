@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
-from warroom.incident.commands import RecordFix
 from warroom.incident.drills import drill_started
 from warroom.incident.incident import Incident
 from warroom.tui.context import ScreenContext
@@ -83,11 +81,3 @@ def remedy_field(incident: Incident) -> Field | None:
     offered = [(remedy.words, remedy.words) for remedy in started.remedies]
     random.Random(incident.id).shuffle(offered)
     return Field("remedy", "What to do", choices=(("", "Something else, as described below"), *offered))
-
-
-def chosen_fix(fix: RecordFix, remedy: str) -> RecordFix:
-    """The fix as recorded: what was chosen, with what was described."""
-    words = fix.words.strip()
-    if not remedy:
-        return fix
-    return replace(fix, words=remedy if not words else f"{remedy}: {words}")

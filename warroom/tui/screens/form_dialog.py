@@ -191,10 +191,14 @@ class Form(ModalScreen[bool]):
                 if self._about:
                     yield Static(block(self._about), classes="about")
                 for field in self._fields:
-                    yield Static(literal(field.label), classes="label")
-                    yield self._widget(field, self._was.get(field.id, field.value))
+                    yield from self.compose_field(field)
                 yield Static("", id="problem", markup=False)
             yield KeyBar()
+
+    def compose_field(self, field: Field) -> ComposeResult:
+        """The label of a field and what it is filled in with."""
+        yield Static(literal(field.label), classes="label", id=f"label-{field.id}")
+        yield self._widget(field, self._was.get(field.id, field.value))
 
     def _widget(self, field: Field, value: str) -> Widget:
         name = f"field-{field.id}"

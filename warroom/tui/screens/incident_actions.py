@@ -13,6 +13,7 @@ from textual.binding import BindingType
 
 from warroom.errors import BadInput
 from warroom.incident import commands, timing
+from warroom.incident.change_commands import PlanChange
 from warroom.incident.chat import Promote
 from warroom.incident.commands import (
     Acknowledge,
@@ -22,7 +23,6 @@ from warroom.incident.commands import (
     Command,
     CompleteAction,
     Note,
-    RecordFix,
     Reopen,
     SetSeverity,
     SetStatus,
@@ -41,21 +41,24 @@ from warroom.incident.investigation import (
 from warroom.incident.quick_note import parse_quick_note
 from warroom.incident.readings import Reading
 from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release, TakeRoles
+from warroom.incident.step_items import step_item
 from warroom.room.links import incident_links
 from warroom.room.snapshot import incident_brief
 from warroom.safety import redact, sanitize
 from warroom.tui.actions import bindings, key_of
 from warroom.tui.screens.brief import BriefScreen
 from warroom.tui.screens.confirm import Confirm
-from warroom.tui.screens.drills import chosen_fix, remedy_field
-from warroom.tui.screens.follow_up_actions import FollowUpActions
 from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.form_screen import Draft
+from warroom.tui.screens.guidance_actions import GuidanceActions
 from warroom.tui.screens.line_form import DecisionPoll, LineForm, QuickNote
 from warroom.tui.screens.links import LinksScreen
 from warroom.tui.widgets.row_list import RowList
 
 NOBODY = "‹nobody›"
+
+PLANNED = "planned"
+"""The kind of note that is a change which is not made yet."""
 
 POLL = timedelta(seconds=60)
 """How long a proposal waits for objections."""
@@ -64,7 +67,7 @@ POLL = timedelta(seconds=60)
 _LINK = re.compile(r"https?://\S{1,500}")
 
 
-class IncidentActions(FollowUpActions):
+class IncidentActions(GuidanceActions):
     """A screen on which everything in the registry can be done to an incident. An action ``x`` is ``do_x``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("incident")]
@@ -137,6 +140,8 @@ class IncidentActions(FollowUpActions):
         elif isinstance(command, Note):
             values = {name: getattr(command, name) for name in ("words", "note", "because", "rollback")}
             self.ask_note(values)
+        elif isinstance(command, PlanChange):
+            self.ask_note({"words": command.words, "note": PLANNED, "because": "", "rollback": command.rollback})
 
     def ask_note(self, values: Mapping[str, str]) -> None:
         """The full form of a note, beginning with ``values``."""
@@ -146,7 +151,14 @@ class IncidentActions(FollowUpActions):
             ("hypothesis", "Hypothesis — what we suspect"),
             ("decision", "Decision — and why"),
             ("change", "Change — and how to undo it"),
+            (PLANNED, "Planned change — before it is made"),
         )
+
+        def command(v: dict[str, str]) -> Command:
+            if v["note"] == PLANNED:
+                return PlanChange(v["words"], v["rollback"])
+            return Note(v["words"], cast(NoteKind, v["note"]), v["because"], v["rollback"])
+
         self.ask(
             "add note",
             (
@@ -155,7 +167,7 @@ class IncidentActions(FollowUpActions):
                 Field("because", "Because (decisions)", hint="why this and not something else"),
                 Field("rollback", "Rollback (changes need one)", hint="how to undo it"),
             ),
-            lambda v: Note(v["words"], cast(NoteKind, v["note"]), v["because"], v["rollback"]),
+            command,
             form="note",
             begin=values,
         )
@@ -357,6 +369,8 @@ class IncidentActions(FollowUpActions):
         if not item:
             key = key_of("pane_checklist", self.context.keys)
             self.context.notify(f"Put the cursor on a checklist item first ({key})", "warning")
+        elif question := step_item(self.context.room.playbook, item):
+            self.ask_finding(question)
         elif tick is None:
             reading = self.evidence(item)
             recovery = self.context.room.playbook.checklists["recovery"].items
@@ -457,33 +471,6 @@ class IncidentActions(FollowUpActions):
             (Field("status", "Status", now, choices=choices), Field("reason", "Why", hint="optional")),
             lambda v: SetStatus(v["status"], v["reason"]),
             verb="set",
-        )
-
-    async def do_fix(self) -> None:
-        strategy = self.context.room.playbook.fix_strategy
-        at_once, for_good = strategy.immediate_actions, strategy.permanent_solution
-        about = f"Immediate: {' '.join(at_once)}\nPermanent: {' '.join(for_good)}"
-        remedies = remedy_field(self.incident)
-        self.ask(
-            "record a fix",
-            (
-                *((remedies,) if remedies else ()),
-                Field("words", "Fix applied", hint="Rolled back checkout-api to 2026.01.27"),
-                Field(
-                    "sort",
-                    "Kind",
-                    choices=(
-                        ("temporary", "Temporary — adds an action item for the permanent fix"),
-                        ("permanent", "Permanent"),
-                    ),
-                ),
-                Field("rollback", "Rollback", hint="how to undo it"),
-            ),
-            lambda v: chosen_fix(
-                RecordFix(v["words"], v["sort"] == "temporary", v["rollback"]), v.get("remedy", "")
-            ),
-            about=about,
-            form="fix",
         )
 
     async def do_action_item(self) -> None:

@@ -39,6 +39,8 @@ class IncidentScreen(NextStepScreen):
         "hand_over": "people",
         "hypothesis": "investigation",
         "finish_task": "investigation",
+        "change_made": "investigation",
+        "change_dropped": "investigation",
     }
     """The list, by its id, whose row under the cursor an action is done to while that list has the focus."""
 

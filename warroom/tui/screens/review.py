@@ -44,6 +44,7 @@ class ReviewScreen(PaneScreen, IncidentActions):
     CSS = """
     ReviewScreen #outstanding { background: $surface; padding: 0 1; }
     ReviewScreen #next { background: $surface; padding: 0 1; }
+    ReviewScreen #pitfall { display: none; background: $surface; padding: 0 1; }
     ReviewScreen #left, ReviewScreen #right { width: 1fr; }
     ReviewScreen.-tiled #left { width: 3fr; }
     ReviewScreen.-tiled #right { width: 2fr; max-width: 76; }
@@ -88,6 +89,7 @@ class ReviewScreen(PaneScreen, IncidentActions):
             with Vertical(id="right", classes="tiles"):
                 for pane in (SECTIONS_PANE, ACTION_ITEMS, FOLLOW_UP):
                     yield pane.build(self.context.keys)
+        yield Bar(id="pitfall")
         yield Bar(id="next")
         yield KeyBar()
 

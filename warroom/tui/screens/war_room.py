@@ -65,6 +65,7 @@ class WarRoomScreen(PaneScreen, RunbookActions):
     WarRoomScreen #elapsed { display: none; width: auto; margin-right: 3; }
     WarRoomScreen #upper { height: 1fr; }
     WarRoomScreen #next { padding: 0 1; background: $surface; }
+    WarRoomScreen #pitfall { display: none; padding: 0 1; background: $surface; }
 
     WarRoomScreen.-compact #upper { display: block; layout: vertical; height: 10; }
     WarRoomScreen.-compact #checklist, WarRoomScreen.-compact #timeline { display: block; height: 5; }
@@ -117,7 +118,18 @@ class WarRoomScreen(PaneScreen, RunbookActions):
         ),
         "roles": ("assign", "hand_over", "accept", "take_all", "note", "update", "palette", "help"),
         "runbook": ("check", "run_step", "pane_runbook", "note", "update", "zoom", "palette", "help"),
-        "state": ("hypothesis", "task", "finish_task", "brief", "note", "update", "palette", "help"),
+        "state": (
+            "hypothesis",
+            "task",
+            "finish_task",
+            "change_made",
+            "change_dropped",
+            "brief",
+            "note",
+            "update",
+            "palette",
+            "help",
+        ),
         "logs": (
             "search",
             "filter_in",
@@ -165,6 +177,7 @@ class WarRoomScreen(PaneScreen, RunbookActions):
                 key = key_of("pane_logs", self.context.keys)
                 yield Pane(self._box, id="logs", title="Logs", key=key, private=True)
                 yield RUNBOOK.build(self.context.keys)
+        yield Bar(id="pitfall")
         yield Bar(id="next")
         yield KeyBar()
 
