@@ -64,6 +64,7 @@ FAMILIES = (
             "task": "Give someone a task for a limited time; then the console asks how it went.",
             "undo": "Undo your last tick, note or role assignment of the last 10 seconds.",
             "pin": "Pin a log line as evidence; secrets are masked.",
+            "change": "Plan a change with its rollback before it is made; mark it made, or drop it.",
             "fix": "Record a fix.",
             "amend": "Correct the text or the time of a timeline entry; the original is kept.",
             "retract": "Retract a note, fix or piece of evidence that is wrong.",

@@ -72,12 +72,11 @@ def _triggers(incident: Incident, playbook: Playbook, now: datetime) -> Iterator
 
 
 def _alerts_within(incident: Incident, since: datetime) -> int:
-    return sum(
-        isinstance(row.entry.event, AlertReceived) and happened_at(row.entry) >= since for row in incident.rows
-    )
+    alerts = (row.entry for row in incident.rows if isinstance(row.entry.event, AlertReceived))
+    return sum(happened_at(entry) >= since for entry in alerts)
 
 
 def is_rushed(incident: Incident, playbook: Playbook, fix: str, at: datetime) -> bool:
-    """Whether a fix made at ``at`` leaves no time to assess. A rollback never does: it undoes, and needs no cause."""
+    """Whether a fix made at ``at`` left no time to assess. A rollback never is: it needs no cause to be known."""
     assess = timedelta(minutes=playbook.nudges.assess_minutes)
     return at - incident.milestones["started"] < assess and not _ROLLBACK.search(fix)

@@ -1,7 +1,7 @@
 """The items of the timed steps of an investigation, and what was found about them.
 
-A finding is about an item if it begins with the item's words and a colon: "Check recent deployments: v412 at 13:58".
-Pure.
+A finding is about an item if it begins with the item's words and a colon, such as "Check recent deployments: v412
+at 13:58". Pure.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from warroom.incident.events import Noted
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
 
-_PREFIX = "step:"
+_PREFIX = "asked:"
 
 
 def step_item_id(step: str, number: int) -> str:
-    """Return the id of an item by its step and its place there, from 0. No checklist item has such an id."""
+    """Return the id of an item by its step and its place there, from 0.
+
+    No checklist item has such an id, and no step of a runbook.
+    """
     return f"{_PREFIX}{step}:{number}"
 
 

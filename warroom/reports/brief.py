@@ -87,6 +87,8 @@ def _actions(incident: Incident, now: datetime) -> Iterator[str]:
     for sort, word in (("change", "Changed"), ("decision", "Decided")):
         for words in _notes(incident, sort)[-LAST:]:
             yield f"{word}: {words}"
+    for change in incident.planned_changes:
+        yield f"Planned: {change.id} {change.words} (rollback: {change.rollback})"
     for task in incident.open_tasks:
         yield f"{task.who}: {task.words}, {time_left(task.until, now)}"
     for progress in incident.runbooks.values():

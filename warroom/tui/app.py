@@ -348,7 +348,8 @@ class WarRoomApp(BaseApp):
             title: [action for action in ACTIONS if action.place == place]
             for place, title in (("incident", "In an incident"), ("anywhere", "Anywhere"))
         }
-        self.push_screen(HelpScreen(groups, self.context.keys), do)
+        principles = self.context.room.playbook.guidance.principles
+        self.push_screen(HelpScreen(groups, self.context.keys, principles), do)
 
     async def do_quit(self) -> None:
         await self.action_quit()

@@ -68,6 +68,7 @@ def status(context: CliContext, short: bool) -> None:
     if short:
         _print_short(context)
         return
+    from warroom.incident.pitfalls import pitfalls_seen
     from warroom.incident.summary import summarise
     from warroom.room.snapshot import incident_snapshot
 
@@ -124,7 +125,12 @@ def status(context: CliContext, short: bool) -> None:
     rows += [["Depends on", str(trouble)] for trouble in snapshot.troubles]
     if snapshot.escalation and (words := snapshot.escalation.problem(now) or snapshot.escalation.text(now)):
         rows.append(["Escalation", output.Styled.of(words, "bad" if snapshot.escalation.problem(now) else "")])
+    for change in incident.planned_changes:
+        rows.append(["Planned", f"{change.id} {change.words} (rollback: {change.rollback})"])
     rows += _observed(snapshot.observation, now)
+    for seen in pitfalls_seen(incident, playbook, now):
+        helps = f" — {seen.pitfall.solutions[0]}" if seen.pitfall.solutions else ""
+        rows.append(["Pitfall", output.Styled.of(f"{seen.trigger}{helps}", "high")])
     rows.append([output.Styled.of("Next", "strong"), output.Styled.of(steps[0].text, "strong")])
     output.table(rows)
 

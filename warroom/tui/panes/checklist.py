@@ -8,7 +8,7 @@ from textual.content import Content
 
 from warroom.incident import timing
 from warroom.incident.incident import Incident
-from warroom.incident.playbook import Checklist, Playbook
+from warroom.incident.playbook import Checklist, Playbook, Step
 from warroom.incident.step_items import findings_about, step_item_id
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
@@ -18,7 +18,7 @@ from warroom.tui.widgets.text import literal
 def checklist_rows(incident: Incident, playbook: Playbook, now: datetime) -> list[ListRow]:
     """The lists of the phases so far, and what comes after a fix; the present phase's list first.
 
-    The items of the timed step of this minute stand below the first list.
+    The items of the timed step of this minute stand below the list of its phase.
     """
     present = timing.phase(incident, playbook, now)
     lists: list[Checklist] = []
@@ -33,6 +33,8 @@ def checklist_rows(incident: Incident, playbook: Playbook, now: datetime) -> lis
         lists += [playbook.checklists[present.checklist], playbook.checklists["recovery"]]
         lists += [playbook.checklists[p.checklist] for p in playbook.phases if not p.after_resolution]
     following = next((i.id for one in lists for i in one.items if i.id not in incident.ticks), "")
+    step = timing.step(incident, playbook, now)
+    step_list = next((phase.checklist for phase in playbook.phases if step and phase.id == step.phase), "")
     rows: list[ListRow] = []
     for one in lists:
         done = sum(item.id in incident.ticks for item in one.items)
@@ -42,26 +44,18 @@ def checklist_rows(incident: Incident, playbook: Playbook, now: datetime) -> lis
             glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold" if item.id == following else "")
             words = literal(item.text, "$text-quiet" if tick else "bold" if item.id == following else "")
             rows.append(ListRow(item.id, Content.assemble(glyph, words)))
-        if one is lists[0]:
-            rows += _step_rows(incident, playbook, now)
+        if step and one.id == step_list:
+            rows += _step_rows(incident, step)
     return rows
 
 
-def _step_rows(incident: Incident, playbook: Playbook, now: datetime) -> list[ListRow]:
+def _step_rows(incident: Incident, step: Step) -> list[ListRow]:
     """What the timed step asks: nothing to tick, but to answer. An item with a finding about it has its ✓."""
-    step = timing.step(incident, playbook, now)
-    if step is None:
-        return []
     rows = [ListRow("", literal(f"{step.title} ({step.from_minute}–{step.to_minute} min)", "$text-primary bold"))]
     for number, item in enumerate(step.items):
         found = bool(findings_about(incident, item))
-        glyph = ("✓ ", "$text-success bold") if found else "· "
-        rows.append(
-            ListRow(
-                step_item_id(step.id, number),
-                Content.assemble(glyph, literal(item, "$text-quiet" if found else "")),
-            )
-        )
+        glyph, style = (("✓ ", "$text-success bold"), "$text-quiet") if found else (("· ", ""), "")
+        rows.append(ListRow(step_item_id(step.id, number), Content.assemble(glyph, literal(item, style))))
     return rows
 
 

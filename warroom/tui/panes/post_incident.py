@@ -74,7 +74,7 @@ def _finished(given: PaneInput) -> str:
 
 
 def follow_up_rows(given: PaneInput) -> list[ListRow]:
-    """The checklist for after the incident, with who ticked each item and when."""
+    """The checklist for after the incident, with who ticked each item and when, and below it the learning loop."""
     incident = given.snapshot.incident
     rows = []
     for item in given.snapshot.playbook.checklists["post_incident"].items:
@@ -83,6 +83,9 @@ def follow_up_rows(given: PaneInput) -> list[ListRow]:
         words = Content.assemble(glyph, literal(item.text, "$text-quiet" if tick else ""))
         by = literal(f"{tick.by} {tick.at.astimezone(given.zone):%d %b}", "$text-quiet") if tick else None
         rows.append(ListRow(item.id, words, by))
+    if loop := given.snapshot.playbook.guidance.learning_loop:
+        rows.append(ListRow("", literal("Learning loop", "$text-primary bold")))
+        rows += [ListRow("", literal(f"· {line}", "$text-quiet")) for line in loop]
     return rows
 
 

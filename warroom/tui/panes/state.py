@@ -29,8 +29,8 @@ def state_rows(
     readings: Sequence[tuple[str, Reading]] = (),
     troubles: Sequence[Trouble] = (),
 ) -> list[ListRow]:
-    """The impact, what the service needs that is in trouble, the hypotheses (open ones first), the planned
-    changes, the open tasks with the time left, what is measured (by the names of the probes), and who else is here."""
+    """The impact, what the service needs that is in trouble, the hypotheses (open ones first), the planned changes,
+    the open tasks with the time left, what is measured (by the names of the probes), and who else is here."""
     label, _, impact = impact_line(incident).partition(": ")
     rows = [ListRow("", literal(label, "$text-primary bold")), ListRow("", literal(f"  {impact}"))]
     if troubles:

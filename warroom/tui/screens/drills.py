@@ -10,6 +10,9 @@ from warroom.tui.context import ScreenContext
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import Field, Form
 
+OTHER_FIX = ("other", "Something else, as described below")
+"""The choice, in the form of a fix, of who does something else."""
+
 
 async def choose_drill(context: ScreenContext) -> None:
     """Ask which drill to start, and start it."""
@@ -80,4 +83,4 @@ def remedy_field(incident: Incident) -> Field | None:
         return None
     offered = [(remedy.words, remedy.words) for remedy in started.remedies]
     random.Random(incident.id).shuffle(offered)
-    return Field("remedy", "What to do", choices=(("", "Something else, as described below"), *offered))
+    return Field("remedy", "What to do", choices=(OTHER_FIX, *offered))

@@ -14,27 +14,25 @@ from warroom.incident.commands import RecordFix
 from warroom.incident.incident import Incident
 from warroom.incident.pitfalls import RUSHING
 from warroom.incident.playbook import Playbook, as_choice
-from warroom.tui.screens.drills import remedy_field
+from warroom.tui.screens.drills import OTHER_FIX, remedy_field
 from warroom.tui.screens.form_dialog import ChoiceInput, Choices, Field, Form, Submit
 from warroom.tui.screens.form_screen import Draft
 from warroom.tui.widgets.text import literal
 
 TEMPORARY, PERMANENT, PLANNED = "temporary", "permanent", "planned"
-OTHER = ""
-"""The choice of who does something else: what is typed says what."""
 
 
-def fix_fields(incident: Incident, playbook: Playbook, begin: str = OTHER) -> tuple[Field, ...]:
-    """The fields of the form: planned changes, then a drill's remedies or the questions of the fix strategy.
+def fix_fields(incident: Incident, playbook: Playbook) -> tuple[Field, ...]:
+    """The fields of the form, which begins with the only planned change, if one is.
 
-    ``begin`` is the choice it begins with; without one that is the only planned change.
+    To choose from are the planned changes, then a drill's remedies or the questions of the fix strategy.
     """
     strategy, planned = playbook.fix_strategy, incident.planned_changes
     remedies = remedy_field(incident)
     plans = [(change.id, f"{change.id} {change.words} (planned)") for change in planned]
     answers = ((answer, answer) for answer in _answers(strategy.immediate_actions))
-    offered = remedies.choices if remedies else ((OTHER, "Something else, as described below"), *answers)
-    chosen = begin or (planned[0].id if len(planned) == 1 else OTHER)
+    offered = remedies.choices if remedies else (OTHER_FIX, *answers)
+    chosen = planned[0].id if len(planned) == 1 else OTHER_FIX[0]
     kinds = (
         (TEMPORARY, "Made, temporary — adds an action item for the permanent fix"),
         (PERMANENT, "Made, permanent"),
@@ -57,9 +55,9 @@ def _answers(questions: Sequence[str]) -> list[str]:
 
 def fix_command(incident: Incident, values: Mapping[str, str]) -> RecordFix | PlanChange:
     """The command of a form that is filled in: what was chosen, with what was typed."""
-    chosen, typed = values.get("remedy", values.get("choice", OTHER)), values["words"].strip()
+    chosen, typed = values.get("remedy") or values["choice"], values["words"].strip()
     plan = incident.changes.get(chosen)
-    what = plan.words if plan else chosen
+    what = plan.words if plan else "" if chosen == OTHER_FIX[0] else chosen
     words = f"{what}: {typed}" if what and typed else what or typed
     if values["sort"] == PLANNED:
         return PlanChange(words, values["rollback"] or (plan.rollback if plan else ""))

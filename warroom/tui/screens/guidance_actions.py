@@ -7,10 +7,11 @@ from typing import Literal
 
 from textual.content import Content
 
-from warroom.errors import Refusal
+from warroom.errors import BadInput, Refusal
 from warroom.incident.advice import NextStep
 from warroom.incident.change_commands import DropChange, MakeChange
 from warroom.incident.commands import Note, RecordFix
+from warroom.incident.events import NoteKind
 from warroom.incident.pitfalls import PitfallSeen, is_rushed, pitfalls_seen
 from warroom.incident.step_items import finding_about
 from warroom.tui.actions import key_of
@@ -113,6 +114,13 @@ class GuidanceActions(FollowUpActions):
         """
         strategy = item in self.context.room.playbook.fix_strategy.immediate_actions
         kinds = (("finding", "Finding — what we know"), ("decision", "Decision — and why"))
+
+        def command(values: dict[str, str]) -> Note:
+            if values["words"].strip() == finding_about(item).strip():
+                raise BadInput("Nothing is written", f"Say what came of it: {item}")
+            sort: NoteKind = "decision" if values["note"] == "decision" else "finding"
+            return Note(values["words"], sort, values["because"])
+
         self.ask(
             item,
             (
@@ -120,7 +128,7 @@ class GuidanceActions(FollowUpActions):
                 Field("note", "Kind", "decision" if strategy else "finding", choices=kinds),
                 Field("because", "Because (decisions)", hint="why this and not something else"),
             ),
-            lambda v: Note(v["words"], "decision" if v["note"] == "decision" else "finding", v["because"]),
+            command,
         )
 
     # ── pitfalls ──────────────────────────────────────────────────────────────────────────────────────────

@@ -369,8 +369,8 @@ class IncidentActions(GuidanceActions):
         if not item:
             key = key_of("pane_checklist", self.context.keys)
             self.context.notify(f"Put the cursor on a checklist item first ({key})", "warning")
-        elif question := step_item(self.context.room.playbook, item):
-            self.ask_finding(question)
+        elif asked := step_item(self.context.room.playbook, item):
+            self.ask_finding(asked)
         elif tick is None:
             reading = self.evidence(item)
             recovery = self.context.room.playbook.checklists["recovery"].items
