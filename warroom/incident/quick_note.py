@@ -16,7 +16,7 @@ KINDS: dict[str, NoteKind] = {"f": "finding", "h": "hypothesis", "d": "decision"
 """The letter after ``!`` for each kind of note."""
 
 SYNTAX = (
-    "!f finding  !h hypothesis  !d decision | why  !c change | rollback  !p planned | rollback"
+    "!f finding  !h hypothesis  !d decision | why  !c change, !p planned | rollback"
     "  !r H1 ruled out  !y H1 confirmed  @Bob 10m task"
 )
 

@@ -150,8 +150,8 @@ class IncidentActions(GuidanceActions):
             ("finding", "Finding — what we know"),
             ("hypothesis", "Hypothesis — what we suspect"),
             ("decision", "Decision — and why"),
-            ("change", "Change — and how to undo it"),
             (PLANNED, "Planned change — before it is made"),
+            ("change", "Change — and how to undo it"),
         )
 
         def command(v: dict[str, str]) -> Command:

@@ -201,7 +201,10 @@ class RowList(Widget, can_focus=True):
             while self._top > 0 and not self._rows[self._top - 1].id:
                 self._top -= 1  # its heading with it
         else:
-            self._top = max(self._top, self._first_above(self._cursor))
+            # No row below it takes the cursor: what stands there is seen with it, or never.
+            below = range(self._cursor + 1, len(self._rows))
+            through = self._cursor if any(self._rows[place].id for place in below) else len(self._rows) - 1
+            self._top = max(self._top, min(self._cursor, self._first_above(through)))
         self._top = max(0, min(self._top, self._first_above(len(self._rows) - 1)))
 
     def _first_above(self, place: int) -> int:
