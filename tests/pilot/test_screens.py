@@ -219,6 +219,8 @@ WHILE_OPEN: dict[str, Seen] = {
     "links": says("have no links"),
     "severity": opens_form("set the severity"),
     "fix": opens_form("record a fix"),
+    **dict.fromkeys(("change_made", "change_dropped"), says("No change is planned")),
+    "pitfall": says("No pitfall to show"),
     "resolve": opens(ResolveScreen),
     "acknowledge": lambda pilot, harness, i: "acknowledged" in harness.room.incident(i).milestones,
     "status": opens_form("set the status"),

@@ -188,7 +188,14 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     do("note", "Roll back", "--decision", "--because", "It began with 412")
     do("pin", "app.log", "FATAL no slots", "--line", "7", "--at", "03:04", "--level", "fatal")
     do("update", "--impact", "One in ten fails", "--next", "+15m")
-    do("fix", "Rolled back", "--temporary", "--rollback", "deploy 412")
+    do("change", "Pool", "50→200", "--rollback", "revert it")
+    assert "C1 Pool 50→200 (rollback: revert it)" in do("status").out
+    assert "C1 Pool 50→200 — not the cause" in do("change", "--dropped", "c1", "not", "the", "cause").out
+    do("change", "Roll back", "--rollback", "deploy 412")
+    do("change", "Scale out", "--rollback", "scale in")
+    do("change", "--made", "C3")
+    fixed = do("fix", "Rolled back", "--temporary", "--change", "C2", "--permanent", "Code fix needed")
+    assert "(rollback: deploy 412)" in fixed.out and "code fix needed" in fixed.out
     do("state", "mit")
     for item in ("health checks", "journeys", "baseline", "no-new", "customer-rep"):
         do("check", item)
