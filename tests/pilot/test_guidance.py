@@ -194,6 +194,21 @@ async def test_a_fix_that_is_decided_is_planned_then_recorded_as_made(harness: A
     assert not of(harness, incident_id).planned_changes
 
 
+async def test_a_draft_of_a_fix_that_names_a_dropped_plan_falls_back_to_the_first_choice(
+    harness: AppHarness,
+) -> None:
+    incident_id = declared(harness, minutes=7)
+    harness.room.execute(incident_id, PlanChange("Pool 50→200", "undo it"))
+    async with run_console(harness, MIDDLE, incident_id=incident_id) as pilot:
+        await form(pilot, "f")
+        await type_in(pilot, "halfway")
+        await pilot.press("escape")
+        await in_war_room(pilot)
+        await pilot.press("less_than_sign")
+        await until(pilot, lambda: not of(harness, incident_id).planned_changes)
+        assert (await form(pilot, "f")).values["choice"] == "other"
+
+
 async def test_a_planned_change_is_marked_made_or_dropped_with_one_key(harness: AppHarness) -> None:
     incident_id = declared(harness)
     for words in ("Pool 50→200", "Search off"):
@@ -282,7 +297,7 @@ async def test_a_pitfall_that_has_passed_goes_and_makes_room_for_the_next(harnes
     incident_id = declared(harness, minutes=4)
     harness.room.execute(incident_id, RecordFix("Restarted"))
     async with run_console(harness, SMALL, incident_id=incident_id) as pilot:
-        await until(pilot, lambda: "A fix within 5 min of the start" in screen_text(pilot.app))
+        await until(pilot, lambda: "A fix came within 5 min of the start" in screen_text(pilot.app))
         await pilot.press("comma")
         await until(pilot, lambda: isinstance(pilot.app.screen, Detail))
         await pilot.press("escape")

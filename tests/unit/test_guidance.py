@@ -14,7 +14,7 @@ from warroom.errors import NotFound, WarroomError
 from warroom.incident.advice import next_steps
 from warroom.incident.change_commands import DropChange, MakeChange, PlanChange
 from warroom.incident.change_events import ChangeDropped
-from warroom.incident.commands import Command, Note, RecordFix, Resolve, WriteSection
+from warroom.incident.commands import Check, Command, Note, RecordFix, Resolve, WriteSection
 from warroom.incident.corrections import RetractEntry
 from warroom.incident.events import ActionAdded, AlertReceived, Entry, FixRecorded, Noted
 from warroom.incident.investigation import Undo
@@ -101,6 +101,15 @@ def test_a_change_that_was_not_made_after_all_is_planned_again(made: Command) ->
     assert states(case) == {"C1": "planned"}
 
 
+def test_a_plan_can_be_undone_with_what_it_ticked() -> None:
+    case = planning()
+    case.do(Undo())
+    assert states(case) == {"C1": "dropped"} and "fix-strategy" not in case.incident.ticks
+    case.do(POOL, MakeChange("C2"))
+    case.do(Undo())
+    assert states(case) == {"C1": "dropped", "C2": "planned"}, "what was done last is undone first"
+
+
 def test_a_fold_from_the_middle_leaves_the_incident_it_began_with_as_it_was() -> None:
     case = planning()
     before = case.incident
@@ -152,6 +161,24 @@ def test_what_is_planned_is_what_to_do_next_until_it_is_made_or_dropped() -> Non
     case.do(DropChange())
     assert ("change_made", "C1") not in asked()
     assert "Planned changes" not in [row.content.plain for row in state_rows(case.incident, case.now)]
+
+
+def test_the_item_about_the_fix_strategy_leads_to_the_form_that_decides_on_a_fix() -> None:
+    case = led().later(minutes=6)
+    before = ("detection", "investigation")
+    items = [item.id for name in before for item in PLAYBOOK.checklists[name].items if item.id != "fix-strategy"]
+    case.do(*(Check(id) for id in items if id not in case.incident.ticks))
+
+    def asked() -> list[tuple[str, str]]:
+        return [(step.action, step.target) for step in next_steps(case.incident, PLAYBOOK, (), case.now)]
+
+    assert ("fix", "") in asked() and ("check", "fix-strategy") not in asked()
+    made_at_once = Case(list(case.entries), case.now)
+    case.do(POOL, MakeChange())
+    assert ("check", "fix-strategy") not in asked()
+    made_at_once.do(RecordFix("Rolled back"))
+    steps = next_steps(made_at_once.incident, PLAYBOOK, (), case.now)
+    assert ("check", "fix-strategy") in [(step.action, step.target) for step in steps]
 
 
 def test_a_quick_note_plans_a_change() -> None:

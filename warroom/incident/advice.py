@@ -131,7 +131,9 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
         more = f" (+{len(unverified) - 1})" if len(unverified) > 1 else ""
         yield NextStep("resolve", unverified[0].id, f"Verify the recovery: {unverified[0].text}{more}")
     item = next_item(incident, playbook, now)
-    if item:
+    if item and item.done_by == "decision-noted" and not incident.fixes:
+        yield NextStep("fix", "", f"{item.text}: decide on a fix")  # planning one there ticks it
+    elif item:
         yield NextStep("check", item.id, item.text)
     for role in playbook.roles:
         if role.id not in incident.roles and role.id != "incident_commander":

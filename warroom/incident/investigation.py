@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from warroom.errors import BadInput, NotFound, Refusal
+from warroom.incident.change_events import ChangeDropped, ChangePlanned
 from warroom.incident.commands import CommandContext, required
 from warroom.incident.events import (
     EntryRetracted,
@@ -150,6 +151,10 @@ def _undoing(incident: Incident, row: TimelineRow) -> list[Event | NewEntry]:
         return [untick] if step and step.entry == row.id else []
     if isinstance(event, Noted) and not row.retracted:
         return [EntryRetracted(entry=row.id, reason="undone"), *_ticks_with(incident, row)]
+    if isinstance(event, ChangePlanned):
+        planned = any(one.entry == row.id for one in incident.planned_changes)
+        drop = ChangeDropped(change=row.id, words=event.words, reason="undone")
+        return [drop, *_ticks_with(incident, row)] if planned else []
     if isinstance(event, RoleAssigned):
         held = incident.roles.get(event.role)
         if held is None or held.person != event.person or held.since != at:

@@ -58,7 +58,7 @@ def _triggers(incident: Incident, playbook: Playbook, now: datetime) -> Iterator
         for entry, fix in incident.fixes:
             row = incident.row(entry)
             if row and is_rushed(incident, playbook, fix.words, row.at):
-                yield RUSHING, f"A fix within {limits.assess_minutes} min of the start: {fix.words}"
+                yield RUSHING, f"A fix came within {limits.assess_minutes} min of the start"
                 break
         recent = _alerts_within(incident, now - timedelta(hours=1))
         if recent >= limits.alerts_an_hour:

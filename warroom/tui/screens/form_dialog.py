@@ -98,7 +98,8 @@ class Choices(RowList):
     def __init__(self, choices: Sequence[tuple[str, str]], value: str, *, id: str) -> None:
         super().__init__(id=id)
         self._options = tuple(choices)
-        self._chosen = value or (choices[0][0] if choices else "")
+        first = choices[0][0] if choices else ""
+        self._chosen = value if value in dict(choices) else first  # a draft may name what is no longer there
         self.styles.height = min(len(choices), 8)
         self._fill()
         self.put_cursor(self._chosen)
