@@ -201,7 +201,7 @@ ACTIONS: tuple[Action, ...] = (
         "fix",
         "Record a fix",
         "f",
-        "Decide on a fix, or record one; a temporary one adds an action item.",
+        "Decide on a fix or record one, by the playbook's questions.",
         bar="fix",
         why_off=_not_closed,
     ),
@@ -221,7 +221,7 @@ ACTIONS: tuple[Action, ...] = (
         bar="drop",
         why_off=_nothing_planned,
     ),
-    Action("pitfall", "Pitfall", "comma", "Show what helps against the pitfall that is shown, and dismiss it."),
+    Action("pitfall", "Pitfall", "comma", "Show what helps against a pitfall, and dismiss it."),
     Action(
         "resolve",
         "Resolve",
