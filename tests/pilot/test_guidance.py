@@ -118,7 +118,7 @@ async def test_the_fix_form_asks_the_playbooks_questions_and_fits_a_small_screen
     [(_, fix)] = of(harness, incident_id).fixes
     assert (fix.words, fix.temporary, fix.rollback) == ("Rollback deployment: to 411", True, "deploy 412")
     [action] = of(harness, incident_id).actions.values()
-    assert action.words == "Permanent fix for: Rollback deployment: to 411 — configuration change"
+    assert action.words == "Permanent fix for: Rollback deployment: to 411 (Configuration change)"
 
 
 async def test_the_guidance_follows_the_kind_of_the_fix(harness: AppHarness) -> None:

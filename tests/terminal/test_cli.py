@@ -195,7 +195,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     do("change", "Scale out", "--rollback", "scale in")
     do("change", "--made", "C3")
     fixed = do("fix", "Rolled back", "--temporary", "--change", "C2", "--permanent", "Code fix needed")
-    assert "(rollback: deploy 412)" in fixed.out and "code fix needed" in fixed.out
+    assert "(rollback: deploy 412)" in fixed.out and "(Code fix needed)" in fixed.out
     do("state", "mit")
     for item in ("health checks", "journeys", "baseline", "no-new", "customer-rep"):
         do("check", item)

@@ -192,7 +192,7 @@ def test_the_follow_up_of_a_temporary_fix_says_what_the_permanent_one_will_be() 
     added = [
         e for e in declared().do(RecordFix("Rolled back", True, permanent=answer)) if isinstance(e, ActionAdded)
     ]
-    assert [one.words for one in added] == ["Permanent fix for: Rolled back — code fix needed"]
+    assert [one.words for one in added] == ["Permanent fix for: Rolled back (Code fix needed)"]
 
 
 @pytest.mark.parametrize(

@@ -436,7 +436,7 @@ class RecordFix:
         due = context.today + timedelta(days=PERMANENT_FIX_DAYS)
         action = NewEntry(
             ActionAdded(
-                words=f"Permanent fix for: {words}" + (f" — {kind[:1].lower()}{kind[1:]}" if kind else ""),
+                words=f"Permanent fix for: {words}" + (f" ({kind})" if kind else ""),
                 owner=lead.person if lead else "",
                 due=due.isoformat(),
             ),
