@@ -40,6 +40,7 @@ class GuardedChat:
             self.edits = self.promises.edits
             self.exclusive = bool(getattr(chat, "exclusive", False))
             self.reports_sending = bool(getattr(chat, "reports_sending", False))
+            self.takes_maintenance = bool(getattr(chat, "takes_maintenance", True))
             self.audiences: tuple[str, ...] = tuple(getattr(chat, "audiences", AUDIENCES))
         except BaseException as error:
             if is_ending(error):

@@ -120,6 +120,8 @@ def _checked_by(events: Iterable[Event], incident: Incident, playbook: Playbook)
 def _posted(event: UpdatePosted) -> tuple[str, ...]:
     if event.message == "resolution":
         return ("resolution-posted",)
+    if event.message == "maintenance":
+        return ()
     # The declaration repeats what it was declared with: nobody has assessed the impact by it.
     assessed = event.message == "update" and bool(event.fields.get("impact"))
     return ("update-posted", "impact-stated") if assessed else ("update-posted",)

@@ -416,8 +416,13 @@ class UpdatePosted(EventBase):
 
     def describe(self, number: str) -> str:
         impact = self.fields.get("impact", "")
-        past = "" if self.status == "investigating" else "impact was: "
-        what = {"customer": "customer update", "executive": "executive update"}.get(self.message, self.message)
+        past = "" if self.status == "investigating" or self.message == "maintenance" else "impact was: "
+        named = {
+            "customer": "customer update",
+            "executive": "executive update",
+            "maintenance": "maintenance notice",
+        }
+        what = named.get(self.message, self.message)
         numbered = f" #{number}" if number and self.message != "declaration" else ""
         return f"{what}{numbered}" + (f": {past}{impact}" if impact else "")
 
