@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from warroom.incident.chat_events import ChatMessage
 from warroom.incident.delivery import Message
@@ -31,7 +31,7 @@ _NOT_HOSTS = frozenset({"utf-8", "utf-16", "sha-1", "sha-256", "covid-19"})
 
 
 def find_warnings(
-    template_id: str, fields: Mapping[str, str], message: Message, incident: Incident, zone: tzinfo
+    template_id: str, fields: Mapping[str, str], message: Message, incident: Incident, zone: tzinfo = UTC
 ) -> tuple[str, ...]:
     """List what a person should check before ``message`` is sent. None of it prevents sending.
 

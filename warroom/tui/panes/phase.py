@@ -110,7 +110,7 @@ def _second(
 
 
 def _updates(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int) -> list[Content]:
-    """The countdown to each audience's next update: in full to the one that is due first and to those that are late."""
+    """The countdown to each audience's next update: in full to the first one that is due, and to those late."""
     waiting = timing.next_updates(incident, playbook, now)
     shown: list[Content] = []
     for audience, update in waiting.items():

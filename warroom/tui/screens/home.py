@@ -204,11 +204,11 @@ class HomeScreen(PaneScreen, NextStepScreen):
         if first := row.first_update_due:
             audience, moment = first
             what = "update" if audience == "team" else f"{audience} update"
-            left = timing.format_duration(abs(moment - now))
+            time = timing.format_duration(abs(moment - now))
             if moment > now and self.size.width >= ROOMY:
-                due = literal(f"{what} in {left}", "$text-quiet")
+                due = literal(f"{what} in {time}", "$text-quiet")
             elif moment <= now:
-                due = literal(f" {what} {left} LATE ", URGENCY_STYLE["overdue"])
+                due = literal(f" {what} {time} LATE ", URGENCY_STYLE["overdue"])
         leader = row.roles.get("incident_commander", "")
         tail = join(
             literal(f"IC {leader}") if leader else literal("no IC", "$text-warning"),
