@@ -24,19 +24,24 @@ TIMES = ("eta", "next_update", "window_start", "window_end")
 
 def format_moment(at: datetime, zone: tzinfo, now: datetime | None = None) -> str:
     """Format a time for readers elsewhere: ``14:28 CET (13:28 UTC)``, with the date if it is not ``now``'s."""
-    here = at.astimezone(zone)
-    there = at.astimezone(UTC)
-    day = f"{here:%Y-%m-%d} " if now and here.date() != now.astimezone(zone).date() else ""
+    dated = now is not None and at.astimezone(zone).date() != now.astimezone(zone).date()
+    return format_dated_moment(at, zone) if dated else _format_moment(at, zone)
+
+
+def format_dated_moment(at: datetime, zone: tzinfo) -> str:
+    """Format a time as ``format_moment`` does, always with the date; with UTC's date where that is another one."""
+    return _format_moment(at, zone, dated=True)
+
+
+def _format_moment(at: datetime, zone: tzinfo, *, dated: bool = False) -> str:
+    here, there = at.astimezone(zone), at.astimezone(UTC)
+    day = f"{here:%Y-%m-%d} " if dated else ""
     name = here.tzname() or ""
     if here.utcoffset() == timedelta(0):
         return f"{day}{here:%H:%M} {name or 'UTC'}"
     name = f"{name} " if name[:1].isalpha() else ""  # some zones are named by their offset only
-    return f"{day}{here:%H:%M} {name}({there:%H:%M} UTC)"
-
-
-def format_dated_moment(at: datetime, zone: tzinfo) -> str:
-    """Format a time as ``format_moment`` does, always with the date."""
-    return f"{at.astimezone(zone):%Y-%m-%d} {format_moment(at, zone)}"
+    other_day = f"{there:%Y-%m-%d} " if dated and there.date() != here.date() else ""
+    return f"{day}{here:%H:%M} {name}({other_day}{there:%H:%M} UTC)"
 
 
 _TECHNICAL = frozenset(
