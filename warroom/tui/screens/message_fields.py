@@ -84,7 +84,7 @@ def time_hint(
             return Content("as it stands")
         return Content.styled(f"✗ not a time: {_example(name)}", "$text-error")
     here = at.astimezone(zone)
-    day = "" if here.date() == now.astimezone(zone).date() else f"{here:%Y-%m-%d} "
+    day = "" if here.date() == (since or now).astimezone(zone).date() else f"{here:%Y-%m-%d} "
     moment = f"{day}{here:%H:%M} {here.tzname()}"
     if at <= now:
         return literal(f"✗ {moment} is past", "$text-error")
