@@ -474,6 +474,14 @@ def test_internal_names_typed_for_customers_are_warned_about() -> None:
     assert "checkout-api is an internal name" in text and "INC-7 is an internal name" in text
 
 
+def test_the_names_of_other_services_are_warned_about_too() -> None:
+    fields = {"impact": "search-api waits for checkout-api on the web"}
+    incident = story((0, "A", declared()))
+    message = messages.compose("customer_update", fields, incident, BOOK, at(15), CET, 3)
+    found = warnings.find_warnings("customer_update", fields, message, incident, CET, ("web", "search-api"))
+    assert [text.split()[0] for text in found if "internal name" in text] == ["checkout-api", "search-api"]
+
+
 def test_a_reference_for_customers_is_stable_and_unique_per_post() -> None:
     marks = [messages.marker(f"INC-{n}", u, "customers") for n in range(1, 9) for u in range(1, 9)]
     assert marks == [messages.marker(f"INC-{n}", u, "customers") for n in range(1, 9) for u in range(1, 9)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 
 from warroom.incident.chat_events import ChatMessage
@@ -31,11 +31,17 @@ _NOT_HOSTS = frozenset({"utf-8", "utf-16", "sha-1", "sha-256", "covid-19"})
 
 
 def find_warnings(
-    template_id: str, fields: Mapping[str, str], message: Message, incident: Incident, zone: tzinfo = UTC
+    template_id: str,
+    fields: Mapping[str, str],
+    message: Message,
+    incident: Incident,
+    zone: tzinfo = UTC,
+    services: Collection[str] = (),
 ) -> tuple[str, ...]:
     """List what a person should check before ``message`` is sent. None of it prevents sending.
 
-    ``fields`` are the ones the person edited; the others keep their draft. ``zone`` is the team's, for times.
+    ``fields`` are the ones the person edited; the others keep their draft. ``zone`` is the team's, for times;
+    ``services`` are the names of its services.
     """
     found: list[str] = []
     body = message.text.removesuffix(message.marker)
@@ -51,14 +57,15 @@ def find_warnings(
     if message.kind == "maintenance":
         found += _for_maintenance(fields, message.at, zone)
     if message.audience == "customers":
-        found += _for_customers(body, incident)
+        found += _for_customers(body, incident, services)
     return tuple(found)
 
 
-def _for_customers(body: str, incident: Incident) -> Iterable[str]:
+def _for_customers(body: str, incident: Incident, services: Collection[str]) -> Iterable[str]:
     hosts = [match[0] for match in _IP.finditer(body)]
     hosts += [match[0] for match in _HOST.finditer(body)]
     own = [incident.id, *([incident.service] if public_name(incident.service) != incident.service else [])]
+    own += [name for name in services if name not in own and re.fullmatch(r"\w+[-_][\w-]+", name)]  # no plain words
     for name in own:
         if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", body, re.IGNORECASE):
             yield f"{name} is an internal name; customers will read this"

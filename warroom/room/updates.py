@@ -171,7 +171,8 @@ class Updates:
         copies = tuple(self._copy(name, message) for name in update.destinations)
         # The window of the last notice is drafted, so it may not be among what was given.
         fields = update.fields if message.kind == "maintenance" else given
-        found = warnings.find_warnings(template, fields, message, incident, self.settings.team.zone)
+        services = [service.name for service in self.settings.services]
+        found = warnings.find_warnings(template, fields, message, incident, self.settings.team.zone, services)
         return Preview(message, copies, found)
 
     def outbox_items(
