@@ -10,7 +10,9 @@ import pytest
 from harness.case import PLAYBOOK, declared
 from pydantic import SecretStr
 
+from warroom.connect.guarded_chat import GuardedChat
 from warroom.connect.ports import Promises
+from warroom.connect.secret_mask import SecretMask
 from warroom.incident.delivery import Message
 from warroom.reports import messages
 
@@ -77,5 +79,5 @@ def test_the_mark_is_left_out_where_the_destination_tells_posts_apart_itself(nam
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_only_status_pages_take_no_maintenance_notices(name: str) -> None:
-    takes = getattr(backend(name), "takes_maintenance", True)
+    takes = GuardedChat(name, backend(name), SecretMask([])).takes_maintenance
     assert takes == (name not in ("statuspage", "cachet", "cachet-v2", "betterstack-status"))

@@ -102,6 +102,7 @@ def test_nobody_can_announce_the_same_thing_twice(team: Announcing) -> None:
         ("update", "Mitigated", SetStatus("mitigated")),
         ("update", "resolved, monitoring", OVER),
         ("resolution", "Resolved", OVER),
+        ("resolution", "All clear", OVER),
     ],
 )
 def test_what_a_person_has_told_the_team_already_is_not_announced(
@@ -119,9 +120,10 @@ def test_an_update_with_another_status_or_of_an_earlier_time_does_not_count(team
     assert team.do(SetStatus("mitigated")) == ["INC-1 · checkout-api: mitigated"]
 
 
-def test_what_customers_were_told_does_not_count(team: Announcing) -> None:
+def test_what_others_were_told_does_not_count(team: Announcing) -> None:
     team.room.execute("INC-1", Assign("incident_commander", "Alice"))
     team.room.post_update("INC-1", "customer_resolution", {}, approved_by="Alice")
+    team.room.post_update("INC-1", "executive", {"status": "Resolved"})
     assert team.do(OVER) == ["INC-1 · checkout-api: resolved"]
     assert "\nIncident commander: Alice\n" in team.announced()[-1].text
 
