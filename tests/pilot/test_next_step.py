@@ -110,6 +110,8 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.just(ConfirmHypothesis()),
     st.builds(AssignTask, st.just("Bob"), st.just("check the replicas"), st.sampled_from([1, 10])),
     st.just(Undo()),
+    st.just(PostUpdate("customer", "customer_initial", "customers", "t", "w", approved_by="Ann")),
+    st.just(PostUpdate("executive", "executive", "executives", "t", "w")),
 )
 
 

@@ -522,6 +522,14 @@ def test_an_update_that_says_it_is_over_says_what_the_impact_was_before_the_stat
     assert "Impact was: Card payments fail" in text and "\nImpact:" not in text
 
 
+def test_the_timeline_tells_the_impact_in_the_tense_of_the_update() -> None:
+    said = update(2, None, impact="Card payments fail", status="Mitigated")
+    assert said.describe("2") == "update #2: impact was: Card payments fail"
+    assert update(2, None, impact="Card payments fail").describe("2") == "update #2: Card payments fail"
+    notice = said.model_copy(update={"message": "maintenance", "status": "resolved"})
+    assert notice.describe("3") == "maintenance notice #3: Card payments fail"
+
+
 def test_customers_read_that_it_is_resolved_whatever_the_template() -> None:
     over = mitigated((40, "A", Resolved()))
     assert "We had issues with Checkout. They have been resolved." in drafted_and_composed("customer_initial", over)

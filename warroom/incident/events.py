@@ -416,7 +416,11 @@ class UpdatePosted(EventBase):
 
     def describe(self, number: str) -> str:
         impact = self.fields.get("impact", "")
-        past = "" if self.status == "investigating" or self.message == "maintenance" else "impact was: "
+        # It may say that it is over before the status is set.
+        over = self.status != "investigating" or self.fields.get("status", "").casefold().startswith(
+            ("mitigated", "resolved")
+        )
+        past = "impact was: " if over and self.message != "maintenance" else ""
         named = {
             "customer": "customer update",
             "executive": "executive update",
