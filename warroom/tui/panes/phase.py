@@ -24,7 +24,11 @@ POSTED: Mapping[MessageKind, str] = {
 }
 """What was posted last, before the time."""
 
-DUE: Mapping[Audience, str] = {"team": "Team update", "customers": "Customer update", "executives": "Exec update"}
+DUE: Mapping[Audience, str] = {
+    "team": "Team update",
+    "customers": "Customer update",
+    "executives": "Executive update",
+}
 """Whose update is due, where more than one audience waits for one."""
 
 
