@@ -47,7 +47,7 @@ def phase_lines(
     if clock:
         return Content("\n").join([first, _second(incident, playbook, now, zone, width, updates)])
     second = _second(incident, playbook, now, zone, width, updates[:1])
-    return Content("\n").join([first, second, join(*updates[1:], gap="   ")])
+    return Content("\n").join([first, second, _fitting(updates[1:], width)])
 
 
 def _rail(incident: Incident, playbook: Playbook, now: datetime, width: int) -> Content:
@@ -108,9 +108,15 @@ def _second(
     named = [literal(f"{step.title} ({step.from_minute}–{step.to_minute} min)")] if step else []
     if join(*named, *parts, gap="   ").cell_length <= width:
         return join(*named, *parts, gap="   ")
-    while len(parts) > 1 and join(*parts, gap="   ").cell_length > width:
-        parts.pop()
-    return join(*parts, gap="   ")
+    return _fitting(parts, width)
+
+
+def _fitting(parts: Sequence[Content], width: int) -> Content:
+    """As many of the parts as fit, the most important first; at least one."""
+    shown = list(parts)
+    while len(shown) > 1 and join(*shown, gap="   ").cell_length > width:
+        shown.pop()
+    return join(*shown, gap="   ")
 
 
 def _updates(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int) -> list[Content]:
