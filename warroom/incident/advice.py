@@ -65,8 +65,7 @@ def due_template(incident: Incident, audience: Audience) -> str:
         return "update" if incident.open else "resolution"
     if not incident.open:
         return "customer_resolution"
-    informed = any(post.update.audience == "customers" for post in incident.posts)
-    return "customer_update" if informed else "customer_initial"
+    return "customer_update" if incident.updates_to("customers") else "customer_initial"
 
 
 def _deliveries(deliveries: Sequence[Delivery]) -> Iterator[NextStep]:
@@ -111,12 +110,14 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
         if task.until <= now:
             yield NextStep("finish_task", task.id, f"{task.who}'s time is up: {task.words}", "soon")
     yield from _planned(incident)
-    update = timing.next_update(incident, playbook, now)
+    updates = timing.next_updates(incident, playbook, now)
     number = len(incident.posts) + 1
-    if update and update.urgency != "calm":
-        when = "now" if update.left_s <= 0 else f"in {timing.format_duration(timedelta(seconds=update.left_s))}"
-        yield NextStep("update", due_template(incident, "team"), f"Post update {number} {when}", update.urgency)
-    elif update is None:
+    for audience, update in updates.items():
+        if update.urgency != "calm":
+            what = f"Post update {number}" if audience == "team" else f"Update {audience}"
+            when = "now" if update.left_s <= 0 else f"in {timing.format_duration(update.distance)}"
+            yield NextStep("update", due_template(incident, audience), f"{what} {when}", update.urgency)
+    if "team" not in updates:
         yield NextStep(
             "update", due_template(incident, "team"), f"Post update {number}: no next update set", "soon"
         )
@@ -148,6 +149,16 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
 def _planned(incident: Incident) -> Iterator[NextStep]:
     for change in incident.planned_changes:
         yield NextStep("change_made", change.id, f"{change.id} is planned: {change.words} — is it made?", "soon")
+
+
+def _uninformed(incident: Incident, resolved: datetime) -> Iterator[NextStep]:
+    """Those outside the team who were told of the incident, and not yet that it is over."""
+    audiences: tuple[Audience, ...] = ("customers", "executives")
+    for audience in audiences:
+        posts = incident.updates_to(audience)
+        if posts and posts[-1].at < resolved and posts[-1].update.template != "customer_resolution":
+            template = due_template(incident, audience)
+            yield NextStep("update", template, f"Inform {audience} that it is resolved", "soon")
 
 
 def _severity_in_doubt(incident: Incident, playbook: Playbook, now: datetime) -> bool:
@@ -198,6 +209,7 @@ def _afterwards(incident: Incident, playbook: Playbook) -> Iterator[NextStep]:
     if not any(post.update.message == "resolution" and post.at >= since for post in incident.posts):
         yield NextStep("update", due_template(incident, "team"), "Post the all-clear", "soon")
     yield from _planned(incident)
+    yield from _uninformed(incident, since)
     if not incident.sections.get("root_cause"):
         yield NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
     else:

@@ -58,6 +58,14 @@ INCIDENT_LISTS = ("detection", "investigation", "resolution", "recovery", "post_
 JUST_POSTED = timedelta(minutes=1)
 """How long after someone else's update a second one to the same audience has to be confirmed."""
 
+MAINTENANCE_NEEDS: Mapping[str, tuple[str, str]] = {
+    "window_start": ("the start of its window", "Give it, such as 2026-01-31 22:00."),
+    "window_end": ("the end of its window", "Give it, such as 23:30, or for how long: 2h."),
+    "impact": ("its impact", "Say what customers will notice."),
+    "rollback": ("its rollback", "Say what you do if something goes wrong."),
+}
+"""The fields that a maintenance notice must not leave empty: what is missing, and what to do."""
+
 PERMANENT_FIX_DAYS = 7
 """When the permanent fix is due after a temporary one: the framework reviews action items within a week."""
 
@@ -122,6 +130,8 @@ def _checked_by(events: Iterable[Event], incident: Incident, playbook: Playbook)
 def _posted(event: UpdatePosted) -> tuple[str, ...]:
     if event.message == "resolution":
         return ("resolution-posted",)
+    if event.message == "maintenance":
+        return ()
     # The declaration repeats what it was declared with: nobody has assessed the impact by it.
     assessed = event.message == "update" and bool(event.fields.get("impact"))
     return ("update-posted", "impact-stated") if assessed else ("update-posted",)
@@ -515,6 +525,7 @@ class PostUpdate:
                 "An update needs the time of the next one",
                 "Give it, such as +15m or 14:30.",
             ).about("next_update")
+        self._complete_notice()
         if next_at is not None and next_at <= context.now:
             raise Refusal("The next update is in the past", "Give a future time, such as +15m.").about(
                 "next_update"
@@ -543,6 +554,12 @@ class PostUpdate:
                 approved_by=approved,
             )
         ]
+
+    def _complete_notice(self) -> None:
+        """Refuse a maintenance notice whose template asks for more than was given."""
+        for name, (what, remedy) in MAINTENANCE_NEEDS.items() if self.message == "maintenance" else ():
+            if name in self.fields and not self.fields[name].strip():
+                raise Refusal(f"A maintenance notice needs {what}", remedy).about(name)
 
     def _not_just_posted(self, incident: Incident, context: CommandContext) -> None:
         to_them = (post for post in reversed(incident.posts) if post.update.audience == self.audience)

@@ -422,8 +422,17 @@ class UpdatePosted(EventBase):
 
     def describe(self, number: str) -> str:
         impact = self.fields.get("impact", "")
-        past = "" if self.status == "investigating" else "impact was: "
-        what = {"customer": "customer update", "executive": "executive update"}.get(self.message, self.message)
+        # It may say that it is over before the status is set.
+        over = self.status != "investigating" or self.fields.get("status", "").casefold().startswith(
+            ("mitigated", "resolved")
+        )
+        past = "impact was: " if over and self.message != "maintenance" else ""
+        named = {
+            "customer": "customer update",
+            "executive": "executive update",
+            "maintenance": "maintenance notice",
+        }
+        what = named.get(self.message, self.message)
         numbered = f" #{number}" if number and self.message != "declaration" else ""
         return f"{what}{numbered}" + (f": {past}{impact}" if impact else "")
 

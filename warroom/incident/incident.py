@@ -292,6 +292,12 @@ class Incident:
         """The tasks that nobody has finished, the one that ends first before the others."""
         return sorted((task for task in self.tasks.values() if task.done_at is None), key=lambda task: task.until)
 
+    def updates_to(self, audience: Audience) -> list[Post]:
+        """What was posted to an audience about the course of the incident: no maintenance notices."""
+        return [
+            post for post in self.posts if post.update.audience == audience and post.update.message != "maintenance"
+        ]
+
     @property
     def planned_changes(self) -> list[PlannedChange]:
         """The changes that are planned and neither made nor dropped yet, the oldest first."""
@@ -523,6 +529,8 @@ def _update(inc: Incident, entry: Entry, event: UpdatePosted) -> None:
     number = len(inc.posts) + 1
     inc.posts.append(Post(number, inc.numbers[entry.id], entry.id, entry.at, entry.by, event))
     _refer(inc, entry.id, str(number))
+    if event.message == "maintenance":
+        return  # it tells nothing of this incident's course, so an update that was promised is still due
     if event.audience == "team" and event.fields.get("impact"):
         inc.impact = event.fields["impact"]
     if event.next_update_at:

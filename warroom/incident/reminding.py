@@ -73,26 +73,12 @@ def reminded_today(item: OpenAction, today: date) -> bool:
     return late <= DAILY_FOR or late % 7 == 1
 
 
-def update_due(incident: Incident, playbook: Playbook, audience: Audience) -> datetime | None:
-    """When the next update to ``audience`` is due; None if none is.
-
-    Customers and executives are due one as it was promised, else a cadence after the last; none before their first:
-    whether they are told at all is a decision.
-    """
-    if audience == "team":
-        due = timing.update_due(incident, playbook)
-        return due[1] if due else None
-    if audience in incident.promised:
-        return incident.promised[audience]
-    posts = [post.at for post in incident.posts if post.update.audience == audience]
-    return posts[-1] + timing.cadence(incident, playbook, audience) if posts else None
-
-
 def _late_updates(
     incident: Incident, playbook: Playbook, now: datetime, audiences: Collection[Audience]
 ) -> Iterator[Reminder]:
     for audience in AUDIENCES:
-        due = update_due(incident, playbook, audience) if audience in audiences else None
+        waits = timing.update_due(incident, playbook, audience) if audience in audiences else None
+        due = waits[1] if waits else None
         if due and now - due >= UPDATE_GRACE:
             late = timing.format_duration(now - due)
             words = f"Reminder: the update of {incident.id} to {_NAMED[audience]} is {late} overdue."

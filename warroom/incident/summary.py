@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the console lists incidents before their models are loaded
+    from warroom.incident.delivery import Audience
     from warroom.incident.events import Milestone
     from warroom.incident.incident import Incident
     from warroom.incident.playbook import Playbook
@@ -48,6 +49,8 @@ class Summary:
     postmortem: bool
     against: dict[str, str] = field(default_factory=dict)
     """Evidence that a tick overrode, by item."""
+    updates_due: dict[Audience, datetime] = field(default_factory=dict)
+    """When the next update is due, by audience, the one that is due first at the beginning."""
 
     @property
     def open(self) -> bool:
@@ -57,6 +60,14 @@ class Summary:
         """From started to resolved, or to now."""
         start = self.milestones["started"]
         return max(timedelta(0), self.milestones.get("resolved", now) - start)
+
+    @property
+    def first_update_due(self) -> tuple[Audience, datetime] | None:
+        """The audience whose next update is due first, and when; None if none waits for one."""
+        if self.updates_due:
+            return next(iter(self.updates_due.items()))
+        # Kept by an earlier version: the team's alone.
+        return ("team", self.next_update_at) if self.next_update_at else None
 
     def postmortem_due(self, hours: int) -> datetime | None:
         """When the post-mortem is due, ``hours`` after the resolution; None if none is needed, or it is written."""
@@ -81,6 +92,7 @@ class Summary:
             "roles": {role.id: self.roles.get(role.id) for role in playbook.roles},
             "checklist": {"done": sum(item in self.ticks for item in items), "total": len(items)},
             "next_update_at": self.next_update_at,
+            "updates_due": self.updates_due,
             "milestones": self.milestones,
             "drill": self.drill,
             "ticked_against": self.against,
@@ -99,16 +111,19 @@ class Summary:
         row["actions"] = tuple(OpenAction(**action) for action in row["actions"])
         if row["next_update_at"]:
             row["next_update_at"] = datetime.fromisoformat(row["next_update_at"])
+        due = row.get("updates_due", {})
+        row["updates_due"] = {audience: datetime.fromisoformat(at) for audience, at in due.items()}
         return cls(**row)
 
 
 def summarise(incident: Incident, playbook: Playbook) -> Summary:
     """The brief of an incident; what does not depend on the time of asking."""
     # These load the models, which reading a Summary must not.
+    from warroom.incident.delivery import AUDIENCES
     from warroom.incident.incident import in_order
     from warroom.incident.timing import update_due
 
-    due = update_due(incident, playbook)
+    waiting = {audience: due[1] for audience in AUDIENCES if (due := update_due(incident, playbook, audience))}
     return Summary(
         id=incident.id,
         title=incident.title,
@@ -119,7 +134,7 @@ def summarise(incident: Incident, playbook: Playbook) -> Summary:
         milestones=in_order(incident.milestones),
         roles={role.role: role.person for role in incident.roles.values()},
         ticks=tuple(incident.ticks),
-        next_update_at=due[1] if due else None,
+        next_update_at=waiting.get("team"),
         updates=len(incident.posts),
         actions=tuple(
             OpenAction(item.id, item.words, item.owner, item.due)
@@ -128,4 +143,5 @@ def summarise(incident: Incident, playbook: Playbook) -> Summary:
         ),
         postmortem=bool(incident.sections.get("root_cause")),
         against={item: tick.against for item, tick in incident.ticks.items() if tick.against},
+        updates_due=dict(sorted(waiting.items(), key=lambda one: one[1])),
     )

@@ -103,9 +103,9 @@ def status(context: CliContext, short: bool) -> None:
     response = timing.response(incident, playbook, now)
     if response:
         rows.append(["Response", _due(response, context)])
-    due = timing.next_update(incident, playbook, now)
-    if due:
-        rows.append(["Next update", _due(due, context)])
+    for audience, due in timing.next_updates(incident, playbook, now).items():
+        what = "Next update" if audience == "team" else f"Update to {audience}"
+        rows.append([what, _due(due, context)])
     for role in playbook.roles:
         held = incident.roles.get(role.id)
         offered = f" (offered to {held.offered_to})" if held and held.offered_to else ""
@@ -163,10 +163,11 @@ def _print_short(context: CliContext) -> None:
         parts.insert(0, "DRILL")
     leader = worst.roles.get("incident_commander", "")
     parts.append(f"IC {leader}" if leader else "no IC")
-    if worst.next_update_at:
-        left = worst.next_update_at - now
-        due = format_duration(abs(left))
-        parts.append(f"update in {due}" if left > timedelta(0) else f"UPDATE {due} OVERDUE")
+    if first := worst.first_update_due:
+        audience, at = first
+        due = format_duration(abs(at - now))
+        whose = "" if audience == "team" else f"{audience} "
+        parts.append(f"{whose}update in {due}" if at > now else f"{whose.upper()}UPDATE {due} OVERDUE")
     if len(live) > 1:
         parts.append(f"+{len(live) - 1}")
     output.print_out(" · ".join(parts))

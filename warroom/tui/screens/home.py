@@ -200,15 +200,15 @@ class HomeScreen(PaneScreen, NextStepScreen):
             " ",
             literal(f"{row.service} · {row.title}"),
         )
-        due = None
-        if row.next_update_at:
-            seconds = (row.next_update_at - now).total_seconds()
-            if seconds > 0 and self.size.width >= ROOMY:
-                due = literal(f"update in {timing.format_duration(timedelta(seconds=seconds))}", "$text-quiet")
-            elif seconds <= 0:
-                due = literal(
-                    f" update {timing.format_duration(timedelta(seconds=-seconds))} LATE ", URGENCY_STYLE["overdue"]
-                )
+        due: Content | None = None
+        if first := row.first_update_due:
+            audience, moment = first
+            what = "update" if audience == "team" else f"{audience} update"
+            time = timing.format_duration(abs(moment - now))
+            if moment > now and self.size.width >= ROOMY:
+                due = literal(f"{what} in {time}", "$text-quiet")
+            elif moment <= now:
+                due = literal(f" {what} {time} LATE ", URGENCY_STYLE["overdue"])
         leader = row.roles.get("incident_commander", "")
         tail = join(
             literal(f"IC {leader}") if leader else literal("no IC", "$text-warning"),

@@ -74,7 +74,7 @@ class WarRoomScreen(PaneScreen, RunbookActions):
     WarRoomScreen.-compact.-on-runbook #upper, WarRoomScreen.-compact.-on-runbook #logs { display: none; }
     WarRoomScreen.-compact.-on-side #checklist, WarRoomScreen.-compact.-on-side #timeline { display: none; }
 
-    WarRoomScreen.-tiled #phase { height: 3; }
+    WarRoomScreen.-tiled #phase, WarRoomScreen.-tiled #course { height: 3; }
     WarRoomScreen.-tiled #elapsed { display: block; }
     WarRoomScreen.-tiled #checklist { width: 28%; max-width: 44; }
     WarRoomScreen.-tiled #side { width: 22%; max-width: 36; }
