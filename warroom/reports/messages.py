@@ -186,7 +186,8 @@ def describe_action(row: TimelineRow, incident: Incident, playbook: Playbook) ->
     """
     event = row.entry.event
     if isinstance(event, ItemChecked):
-        return event.title if not event.because and event.item in incident.ticks else ""
+        tick = incident.ticks.get(event.item)
+        return event.title if not event.because and tick and not tick.not_needed else ""
     if isinstance(event, Noted):
         if event.note == "hypothesis" and not any(one.entry == row.id for one in incident.hypotheses_in("open")):
             return ""  # what became of it is an entry of its own

@@ -396,7 +396,13 @@ def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: P
             "milestones": dict(incident.milestones),
             "roles": {name: {"person": role.person, "since": role.since} for name, role in incident.roles.items()},
             "checklist": {
-                item: {"at": tick.at, "by": tick.by, "because": tick.because, "against": tick.against}
+                item: {
+                    "at": tick.at,
+                    "by": tick.by,
+                    "because": tick.because,
+                    "against": tick.against,
+                    "not_needed": tick.not_needed,
+                }
                 for item, tick in incident.ticks.items()
             },
             "actions": [
@@ -405,6 +411,8 @@ def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: P
                     "text": item.words,
                     "owner": item.owner,
                     "due": item.due,
+                    "type": item.type,
+                    "item": item.item,
                     "added_at": item.added_at,
                     "done_at": item.done_at,
                 }

@@ -7,7 +7,7 @@ from datetime import datetime
 from textual.content import Content
 
 from warroom.incident import timing
-from warroom.incident.incident import Incident
+from warroom.incident.incident import Incident, Tick
 from warroom.incident.playbook import Checklist, Playbook
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
@@ -35,10 +35,15 @@ def checklist_rows(incident: Incident, playbook: Playbook, now: datetime) -> lis
         rows.append(ListRow("", literal(f"{one.title} {done}/{len(one.items)}", "$text-primary bold")))
         for item in one.items:
             tick = incident.ticks.get(item.id)
-            glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold" if item.id == following else "")
+            glyph = tick_glyph(tick) if tick else ("○ ", "bold" if item.id == following else "")
             words = literal(item.text, "$text-quiet" if tick else "bold" if item.id == following else "")
             rows.append(ListRow(item.id, Content.assemble(glyph, words)))
     return rows
+
+
+def tick_glyph(tick: Tick) -> tuple[str, str]:
+    """The glyph of an item that nobody has to do any more, with its style: ✓ for done, – for not needed."""
+    return ("– ", "$text-quiet") if tick.not_needed else ("✓ ", "$text-success bold")
 
 
 def ticked(incident: Incident, playbook: Playbook, now: datetime) -> tuple[int, int]:
