@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from warroom.config.loading import load_playbook
 from warroom.config.settings import Destination, Reminders, Settings
 from warroom.incident.commands import AddAction, Close, CompleteAction, Declare, Resolve
-from warroom.incident.reminding import DAILY_FOR, ROLES_GRACE, UPDATE_GRACE, reminded_today
+from warroom.incident.due import ROLES_GRACE
+from warroom.incident.reminding import DAILY_FOR, UPDATE_GRACE, reminded_today
 from warroom.incident.roles import Assign
 from warroom.incident.summary import OpenAction
 from warroom.journal.sqlite import SqliteJournal

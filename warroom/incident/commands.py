@@ -5,7 +5,7 @@ A command is a frozen value and ``decide`` is pure: the same incident and contex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Protocol
@@ -594,7 +594,9 @@ class AddAction:
         words = required(self.words, "The action item")
         item = follow_up_item(context.playbook, self.item) if self.item else None
         if item and item.id in incident.ticks:
-            raise Refusal(f"“{item.text}” is already done", "Add the action item by itself, or untick the item first.")
+            raise Refusal(
+                f"“{item.text}” is already done", "Add the action item by itself, or untick the item first."
+            )
         return [
             ActionAdded(
                 words=words, owner=self.owner.strip(), due=due, type=self.type, item=item.id if item else ""

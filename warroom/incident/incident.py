@@ -533,11 +533,10 @@ def _action(inc: Incident, entry: Entry, event: ActionAdded) -> None:
 
 
 def _action_state(inc: Incident, entry: Entry, event: ActionDone | ActionReopened) -> None:
-    done = isinstance(event, ActionDone)
-    meant = event.action if done else event.entry
+    meant = event.action if isinstance(event, ActionDone) else event.entry
     item = next((item for item in inc.actions.values() if meant in (item.entry, item.id)), None)
     if item:
-        inc.actions[item.id] = replace(item, done_at=entry.at if done else None)
+        inc.actions[item.id] = replace(item, done_at=entry.at if isinstance(event, ActionDone) else None)
         _refer(inc, entry.id, item.id)
 
 

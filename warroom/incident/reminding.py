@@ -9,11 +9,14 @@ from typing import ClassVar
 from uuid import UUID
 
 from warroom.incident import timing
+from warroom.incident.action_items import open_actions
 from warroom.incident.commands import CommandContext
 from warroom.incident.delivery import AUDIENCES, Audience
+from warroom.incident.due import roles_due, update_due
 from warroom.incident.events import Event, NewEntry
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
+from warroom.incident.overdue import READERS
 from warroom.incident.playbook import Playbook
 from warroom.incident.reminder_events import ReminderPosted, ReminderSubject
 from warroom.incident.summary import OpenAction
@@ -21,16 +24,11 @@ from warroom.incident.summary import OpenAction
 UPDATE_GRACE = timedelta(minutes=2)
 """So long after the promised time nobody is reminded: the update may just be being written."""
 
-ROLES_GRACE = timedelta(minutes=10)
-"""So long after the declaration, or the reopening, roles may be without a holder."""
-
 DAILY_FOR = 7
 """An action item is reminded of on each of so many days after its due date, then once a week."""
 
 MOST_NAMED = 10
 """How many action items one reminder names; the others are counted."""
-
-_NAMED: dict[Audience, str] = {"team": "the team", "customers": "customers", "executives": "executives"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +71,6 @@ def reminded_today(item: OpenAction, today: date) -> bool:
     return late <= DAILY_FOR or late % 7 == 1
 
 
-def update_due(incident: Incident, playbook: Playbook, audience: Audience) -> datetime | None:
-    """When the next update to ``audience`` is due; None if none is.
-
-    Customers and executives are due one as it was promised, else a cadence after the last; none before their first:
-    whether they are told at all is a decision.
-    """
-    if audience == "team":
-        due = timing.update_due(incident, playbook)
-        return due[1] if due else None
-    if audience in incident.promised:
-        return incident.promised[audience]
-    posts = [post.at for post in incident.posts if post.update.audience == audience]
-    return posts[-1] + timing.cadence(incident, playbook, audience) if posts else None
-
-
 def _late_updates(
     incident: Incident, playbook: Playbook, now: datetime, audiences: Collection[Audience]
 ) -> Iterator[Reminder]:
@@ -95,24 +78,19 @@ def _late_updates(
         due = update_due(incident, playbook, audience) if audience in audiences else None
         if due and now - due >= UPDATE_GRACE:
             late = timing.format_duration(now - due)
-            words = f"Reminder: the update of {incident.id} to {_NAMED[audience]} is {late} overdue."
+            words = f"Reminder: the update of {incident.id} to {READERS[audience]} is {late} overdue."
             yield Reminder("update", f"{audience} {due.isoformat()}", words)
 
 
 def _unheld_roles(incident: Incident, playbook: Playbook, now: datetime, today: date) -> Iterator[Reminder]:
-    begun = incident.statuses[-1][0] if incident.statuses else incident.milestones["declared"]
     unheld = [role.title.lower() for role in playbook.roles if role.id not in incident.roles]
-    if unheld and now - max(begun, incident.milestones["declared"]) >= ROLES_GRACE:
+    if unheld and now >= roles_due(incident):
         words = f"Reminder: {incident.id} has no {_listed(unheld, 'or')}."
         yield Reminder("roles", today.isoformat(), words)
 
 
 def _late_actions(incident: Incident, today: date) -> Iterator[Reminder]:
-    open_items = [
-        OpenAction(item.id, item.words, item.owner, item.due)
-        for item in incident.actions.values()
-        if item.done_at is None
-    ]
+    open_items = [OpenAction(item.id, item.words, item.owner, item.due) for item in open_actions(incident)]
     late = [item for item in open_items if reminded_today(item, today)]
     if not late:
         return
