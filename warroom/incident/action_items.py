@@ -24,6 +24,18 @@ def actions_for(incident: Incident, checklist_item: str) -> list[ActionItem]:
     return [item for item in open_actions(incident) if item.item == checklist_item]
 
 
+def item_state(incident: Incident, checklist_item: str) -> tuple[str, str]:
+    """How an item of the follow-up stands: a glyph, and why it is not needed or what it waits for ("" for
+    neither)."""
+    if tick := incident.ticks.get(checklist_item):
+        return ("–", f"not needed: {tick.not_needed}") if tick.not_needed else ("✓", "")
+    waits = (
+        " ".join(filter(None, (one.id, one.owner, f"due {one.due}" if one.due else "")))
+        for one in actions_for(incident, checklist_item)
+    )
+    return "○", ", ".join(waits)
+
+
 def finished_items(incident: Incident, events: Iterable[Event]) -> dict[ActionDone, str]:
     """The checklist items that are done with the action items which ``events`` finish: by the event, their ids.
 

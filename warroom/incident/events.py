@@ -242,7 +242,7 @@ class ItemChecked(EventBase):
 
     @property
     def text(self) -> str:
-        because = f" ({self.because})" if self.because else ""
+        because = f" ({self.because.replace('_', ' ')})" if self.because else ""
         evidence = f" — {self.evidence}" if self.evidence else ""
         return f"✓ {self.title}{because}{evidence}" + (f" — although: {self.against}" if self.against else "")
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the console lists incidents before their models are loaded
+    from warroom.incident.delivery import Audience
     from warroom.incident.events import Milestone
     from warroom.incident.incident import Incident
     from warroom.incident.playbook import Playbook
@@ -50,7 +51,7 @@ class Summary:
     postmortem: bool
     against: dict[str, str] = field(default_factory=dict)
     """Evidence that a tick overrode, by item."""
-    updates_due: dict[str, datetime] = field(default_factory=dict)
+    updates_due: dict[Audience, datetime] = field(default_factory=dict)
     """When the next update is due, by audience, while it is open."""
     roles_due: datetime | None = None
     """When somebody has to hold each role; None once it is over."""
@@ -140,6 +141,6 @@ def summarise(incident: Incident, playbook: Playbook) -> Summary:
         ),
         postmortem=bool(incident.sections.get("root_cause")),
         against={item: tick.against for item, tick in incident.ticks.items() if tick.against},
-        updates_due=dict(due.items()),
+        updates_due=due,
         roles_due=roles_due(incident) if incident.open else None,
     )

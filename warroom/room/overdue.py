@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from warroom.incident.delivery import AUDIENCES
 from warroom.incident.overdue import Overdue, overdue
 from warroom.incident.playbook import Item
 from warroom.incident.summary import Summary
@@ -19,13 +20,11 @@ def overdue_of(room: WarRoom, summary: Summary, now: datetime) -> list[Overdue]:
     Left out are updates to an audience that no destination takes, and roles where the settings ask for no reminder.
     """
     takers = room.updates.destinations
+    told = {"team", *(audience for audience in AUDIENCES if takers(audience, drill=summary.drill))}
     return [
         one
         for one in overdue(summary, room.playbook, now, room.zone)
-        if not (one.kind == "roles" and not room.settings.reminders.roles)
-        and not (
-            one.kind == "update" and one.target != "team" and not takers(one.target, drill=summary.drill)  # type: ignore[arg-type]
-        )
+        if (one.kind != "roles" or room.settings.reminders.roles) and (one.kind != "update" or one.target in told)
     ]
 
 
