@@ -361,8 +361,7 @@ class Check:
             raise Refusal(f"“{item.text}” is {state}", "Nothing to do.")
         if actions := actions_for(incident, item.id):
             names = " and ".join(action.id for action in actions)
-            remedy = f"Finish that first: warroom done {actions[0].id}."
-            raise Refusal(f"“{item.text}” is done when {names} is", remedy)
+            raise Refusal(f"“{item.text}” is done when {names} is", f"Finish {names} first.")
         against = self.against.strip()
         if against and not self.anyway:
             raise Refusal(

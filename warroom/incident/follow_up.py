@@ -55,6 +55,6 @@ class ReopenAction:
         reopened: list[Event] = [ActionReopened(entry=action.entry, words=action.words)]
         tick = incident.ticks.get(action.item)
         if tick and tick.because == "action_done":
-            item = context.playbook.item(action.item)
-            reopened.append(ItemUnchecked(item=item.id, title=item.text))
+            titles = {item.id: item.text for item in context.playbook.items}  # the playbook may have changed
+            reopened.append(ItemUnchecked(item=action.item, title=titles.get(action.item, action.item)))
         return reopened

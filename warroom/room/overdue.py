@@ -36,15 +36,17 @@ def overdue_by_incident(room: WarRoom, summaries: Iterable[Summary], now: dateti
 
 def team_overdue(room: WarRoom, now: datetime) -> list[Overdue]:
     """What the team itself has let slip: reviews that have expired, and the quarterly drill."""
-    found = [
-        Overdue("review", "", item.id, item.text, since)
-        for item in reviews(room)
-        if (since := review_due(room, item)) and since < now
-    ]
+    found = reviews_due(room)
     last = last_drill(room)
-    if last and (by := next_drill_by(room, last)) < now:
-        found.append(Overdue("drill", "", "", "run a drill", by))
-    return sorted(found, key=lambda one: one.since)
+    if last:
+        found.append(Overdue("drill", "", "", "run a drill", next_drill_by(room, last)))
+    return sorted((one for one in found if one.since < now), key=lambda one: one.since)
+
+
+def reviews_due(room: WarRoom) -> list[Overdue]:
+    """Each review, overdue from when it is due on: that may be still to come."""
+    found = ((item, review_due(room, item)) for item in reviews(room))
+    return [Overdue("review", "", item.id, item.text, due) for item, due in found if due]
 
 
 def reviews(room: WarRoom) -> list[Item]:

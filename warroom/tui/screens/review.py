@@ -14,6 +14,7 @@ from textual.content import Content
 
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
+from warroom.incident.events import ACTION_TYPES
 from warroom.incident.incident import Incident
 from warroom.incident.summary import summarise
 from warroom.incident.tracking import issues
@@ -59,6 +60,7 @@ class ReviewScreen(PaneScreen, IncidentActions):
         "action_item",
         "finish_action",
         "check",
+        "not_needed",
         "track",
         "publish",
         "close",
@@ -70,9 +72,11 @@ class ReviewScreen(PaneScreen, IncidentActions):
 
     LIST_PANES = (WHOLE_TIMELINE, SECTIONS_PANE, ACTION_ITEMS, FOLLOW_UP)
 
-    def __init__(self, context: ScreenContext, incident_id: str, pane: str = "draft") -> None:
+    def __init__(self, context: ScreenContext, incident_id: str, pane: str = "draft", action: str = "") -> None:
         super().__init__(context, incident_id)
         self.active = pane
+        self._wanted = action
+        """The action item that the cursor begins on; "" once it is there, or if none was asked for."""
         self._writing = False
         self._again = False
 
@@ -95,6 +99,8 @@ class ReviewScreen(PaneScreen, IncidentActions):
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self.show_panes()
+        if self._wanted and self.query_one("#todo", RowList).put_cursor(self._wanted):
+            self._wanted = ""
         self._write()
         self.tick()
 
@@ -229,6 +235,9 @@ class ReviewScreen(PaneScreen, IncidentActions):
             owner, due = item.owner or "nobody yet", item.due or "no date yet"
             issue = issues(self.incident).get(item.entry)
             where = f"\nIssue  {issue.url or f'{issue.tracker}: not opened yet'}" if issue else ""
+            where += f"\nTo     {ACTION_TYPES[item.type]}" if item.type else ""
+            titles = {one.id: one.text for one in self.context.room.playbook.items}
+            where += f"\nFor    {titles.get(item.item, item.item)}" if item.item else ""
             self.app.push_screen(
                 Detail(f"Action item {item.id}", f"{item.words}\n\nOwner  {owner}\nDue    {due}{where}\n{state}")
             )
