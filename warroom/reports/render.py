@@ -195,14 +195,16 @@ def _milestones(document: PostMortem) -> str:
 
 
 def _actions(document: PostMortem) -> str:
-    if not document.actions:
-        return "*None yet.*"
     rows = (
         f"[{'x' if a.done else ' '}] {escape(a.id)} {escape(a.text)} - {escape(a.owner) or '*no owner*'}"
         f" - {escape(a.due) or '*no due date*'}" + (f" - {a.type}" if a.type else "")
         for a in document.actions
     )
-    return _bullet_list(rows)
+    parts = [_bullet_list(rows) or "*None yet.*"]
+    if document.not_needed:
+        parts.append("Not needed after this incident:")
+        parts.append(_bullet_list(f"{escape(one.text)}: {escape(one.reason)}" for one in document.not_needed))
+    return "\n\n".join(parts)
 
 
 def _promised_updates(document: PostMortem) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -151,7 +151,7 @@ class Updates:
         """Compose the update without posting it. Errors as ``compose``."""
         update = self.compose(incident, template, given, destinations)
         message = _message(update, incident, self.clock(), len(incident.posts) + 1)
-        copies = tuple(self._copy(name, message) for name in update.destinations)
+        copies = self.copies(update.destinations, message)
         return Preview(message, copies, warnings.find_warnings(template, dict(given), message, incident))
 
     def outbox_items(
@@ -185,6 +185,10 @@ class Updates:
                 (changed_at, OutboxItem(operation="status", destination=name, message=status)) for name in team
             ]
         return items
+
+    def copies(self, names: Iterable[str], message: Message) -> tuple[Copy, ...]:
+        """The exact text that each destination would get of a message; sends nothing."""
+        return tuple(self._copy(name, message) for name in names)
 
     def _copy(self, name: str, message: Message) -> Copy:
         """One destination's copy; a destination with wrong settings shows its problem and spoils no other copy."""
