@@ -60,7 +60,7 @@ def done(context: CliContext, item: str, undo: bool) -> None:
 @click.argument("what", required=False, type=click.Choice(["track"]), metavar="[track]")
 @click.argument("items", nargs=-1, metavar="[A1 …]")
 @click.option("--all", "everything", is_flag=True, help="Of all incidents; with track: all without an issue.")
-@click.option("--open", "waiting", is_flag=True, help="Only those still to do.")
+@click.option("--open", "to_do", is_flag=True, help="Only those still to do.")
 @click.option("--overdue", is_flag=True, help="Only those past their due date.")
 @click.option("--owner", default="", metavar="NAME", help="Only those of this person.")
 @click.option("--tracker", default="", metavar="NAME", help="track: which of several issue trackers.")
@@ -69,7 +69,7 @@ def actions(
     what: str | None,
     items: Sequence[str],
     everything: bool,
-    waiting: bool,
+    to_do: bool,
     overdue: bool,
     owner: str,
     tracker: str,
@@ -78,7 +78,7 @@ def actions(
     if what == "track":
         if everything == bool(items):
             raise click.UsageError("Name the action items, such as A1, or give --all.")
-        if waiting or overdue or owner:
+        if to_do or overdue or owner:
             raise click.UsageError("--open, --overdue and --owner are for the list.")
         _track(context, items, tracker)
         return
@@ -90,10 +90,10 @@ def actions(
     def chosen(item: ListedAction | ActionItem) -> bool:
         open_ = item.done_at is None
         late = open_ and bool(item.due) and item.due < today.isoformat()
-        return (not overdue or late) and (not waiting or open_) and (not whose or item.owner.casefold() == whose)
+        return (not overdue or late) and (not to_do or open_) and (not whose or item.owner.casefold() == whose)
 
     if everything:
-        _list_all(context, chosen, today, done=not (waiting or overdue))
+        _list_all(context, chosen, today, done=not (to_do or overdue))
     else:
         _list_actions(context, chosen)
 
