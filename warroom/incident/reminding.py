@@ -1,10 +1,10 @@
-"""What the team has to be reminded of: late updates, roles that nobody holds, late action items. Pure."""
+"""What the team has to be reminded of: late updates, roles nobody holds, late action items and follow-up. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
@@ -16,16 +16,16 @@ from warroom.incident.due import roles_due, update_due
 from warroom.incident.events import Event, NewEntry
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
-from warroom.incident.overdue import READERS
+from warroom.incident.overdue import READERS, Overdue, overdue
 from warroom.incident.playbook import Playbook
 from warroom.incident.reminder_events import ReminderPosted, ReminderSubject
-from warroom.incident.summary import OpenAction
+from warroom.incident.summary import OpenAction, Summary, summarise
 
 UPDATE_GRACE = timedelta(minutes=2)
 """So long after the promised time nobody is reminded: the update may just be being written."""
 
 DAILY_FOR = 7
-"""An action item is reminded of on each of so many days after its due date, then once a week."""
+"""What is late is reminded of on each of so many days, then once a week."""
 
 MOST_NAMED = 10
 """How many action items one reminder names; the others are counted."""
@@ -60,15 +60,29 @@ def due_reminders(
         found += _unheld_roles(incident, playbook, now, today)
     if "actions" in subjects and not incident.drill:
         found += _late_actions(incident, today)
+    if "follow-up" in subjects and not incident.open:
+        found += _late_follow_up(incident, playbook, now, today)
     return found
 
 
 def reminded_today(item: OpenAction, today: date) -> bool:
     """Whether ``today`` is a day on which this action item is reminded of."""
-    if not item.overdue(today):
-        return False
-    late = (today - date.fromisoformat(item.due)).days
-    return late <= DAILY_FOR or late % 7 == 1
+    return item.overdue(today) and reminded_after((today - date.fromisoformat(item.due)).days)
+
+
+def reminded_after(days: int) -> bool:
+    """Whether there is a reminder on the day so many days after the last one in time: daily, later weekly."""
+    return days <= DAILY_FOR or days % 7 == 1
+
+
+def late_follow_up(summary: Summary, playbook: Playbook, now: datetime, today: date) -> list[Overdue]:
+    """What of an incident's follow-up is overdue, apart from its action items, and is reminded of ``today``."""
+    late = overdue(summary, playbook, now, UTC)  # the zone matters to due dates alone
+    return [one for one in late if one.kind in ("post-mortem", "meeting") and _in_turn(one, today)]
+
+
+def _in_turn(one: Overdue, today: date) -> bool:
+    return reminded_after((today - one.since.date()).days + 1)
 
 
 def _late_updates(
@@ -101,6 +115,14 @@ def _late_actions(incident: Incident, today: date) -> Iterator[Reminder]:
     if len(late) > MOST_NAMED:
         lines.append(f"and {len(late) - MOST_NAMED} more")
     yield Reminder("actions", today.isoformat(), "\n".join([f"Reminder: {many} overdue.", *lines]))
+
+
+def _late_follow_up(incident: Incident, playbook: Playbook, now: datetime, today: date) -> Iterator[Reminder]:
+    late = late_follow_up(summarise(incident, playbook), playbook, now, today)
+    if late:
+        lines = [f"{one.text} · {one.late(now)}" for one in late]
+        words = "\n".join([f"Reminder: the follow-up of {incident.id} is overdue.", *lines])
+        yield Reminder("follow-up", today.isoformat(), words)
 
 
 def _listed(words: Sequence[str], last: str) -> str:
