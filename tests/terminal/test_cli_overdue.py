@@ -176,6 +176,13 @@ def test_an_item_of_the_follow_up_is_done_with_its_action_item_or_not_needed(des
     assert not rows["docs"]["done"] and not rows["share"]["not_needed"]
 
 
+def test_the_weekly_review_is_a_file_for_any_calendar_and_needs_no_incident(tmp_path: Path) -> None:
+    desk, file = Desk(tmp_path), tmp_path / "reviews.ics"
+    _, err = desk.do("calendar", "--weekly", "--at", "2026-02-03 14:00", "--output", str(file))
+    assert "Every week from Tue 03 Feb 2026 14:00 CET on, 13 times" in err
+    assert file.read_text().count("BEGIN:VEVENT") == 13
+
+
 # ── a better quarter ──────────────────────────────────────────────────────────────────────────────────────
 
 

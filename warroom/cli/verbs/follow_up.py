@@ -210,18 +210,32 @@ def _publish(context: CliContext, stores: Sequence[str]) -> None:
                 output.print_out(document.url)
 
 
-@verb(SECTION, posts=True, example="warroom calendar --output INC-1.ics\nwarroom calendar --at '2026-01-30 10:00'")
+@verb(
+    SECTION,
+    posts=True,
+    example="warroom calendar --output INC-1.ics\nwarroom calendar --at '2026-01-30 10:00'\n"
+    "warroom calendar --weekly --output reviews.ics",
+)
 @click.option("--output", "path", metavar="FILE", help="Write to this file instead of stdout.")
-@click.option("--at", "when", metavar="TIME", help="When the post-mortem meeting is. [default: as proposed]")
-@click.option("--minutes", type=click.IntRange(5, 480), help="How long it is. [default: 60]")
-def calendar(context: CliContext, path: str | None, when: str | None, minutes: int | None) -> None:
+@click.option("--at", "when", metavar="TIME", help="When the meeting is. [default: as proposed]")
+@click.option("--minutes", type=click.IntRange(5, 480), help="How long it is. [default: 60; a review 30]")
+@click.option("--weekly", is_flag=True, help="The team's weekly review of all action items instead, for a quarter.")
+def calendar(context: CliContext, path: str | None, when: str | None, minutes: int | None, weekly: bool) -> None:
     """Schedule the post-mortem meeting and the review of action items: a file for any calendar."""
     from warroom.incident import timing
     from warroom.incident.meetings import scheduled
-    from warroom.room import meetings
+    from warroom.room import meetings, weekly_review
 
-    room, incident = context.room, context.incident()
+    room = context.room
     at = timing.read_moment(when, room.clock(), room.zone, ahead=True) if when else None
+    if weekly:
+        first = (at or weekly_review.first_review(room)).astimezone(room.zone)
+        if not context.json:
+            output.print_err(f"Every week from {first:%a %d %b %Y %H:%M %Z} on, {weekly_review.WEEKS} times")
+        text = weekly_review.review_calendar(room, first, minutes or weekly_review.MINUTES)
+        write_output(path, text, context)
+        return
+    incident = context.incident()
     done = meetings.schedule(room, incident.id, at, minutes)
     if not context.json:
         for meeting in scheduled(done.incident).values():
