@@ -167,6 +167,7 @@ async def test_an_item_of_the_follow_up_is_not_needed_for_a_reason_and_space_tak
             rows = pilot.app.screen.query_one("#items", RowList)
             await until(pilot, lambda: rows.has_focus and bool(rows.shown))
             rows.put_cursor("docs")
+            assert "_ not needed" in screen_text(pilot.app)
             await pilot.press(NOT_NEEDED)
             await until(pilot, lambda: "why is it not needed?" in screen_text(pilot.app))
             await pilot.press(*"small", "ctrl+s")

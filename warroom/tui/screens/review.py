@@ -60,7 +60,6 @@ class ReviewScreen(PaneScreen, IncidentActions):
         "action_item",
         "finish_action",
         "check",
-        "not_needed",
         "track",
         "publish",
         "close",
@@ -69,6 +68,11 @@ class ReviewScreen(PaneScreen, IncidentActions):
         "palette",
         "help",
     )
+
+    PANE_BARS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "checklist": ("check", "action_item", "not_needed", "publish", "close", "calendar", "palette", "help"),
+    }
+    """What else the key bar shows while a pane is in front."""
 
     LIST_PANES = (WHOLE_TIMELINE, SECTIONS_PANE, ACTION_ITEMS, FOLLOW_UP)
 
@@ -96,6 +100,14 @@ class ReviewScreen(PaneScreen, IncidentActions):
         yield KeyBar()
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def bar(self) -> Sequence[str]:
+        return self.PANE_BARS.get(self.active, self.BAR)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        super().on_descendant_focus(event)
+        self.show_keys()
 
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self.show_panes()
