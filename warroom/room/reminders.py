@@ -113,8 +113,6 @@ def _remind_of_reviews(room: WarRoom, now: datetime) -> None:
     words = "\n".join(["Reminder: the team's review is overdue.", *lines, f"Action items: {count}"])
     reminder = Reminder("follow-up", today.isoformat(), words)
     entry = NewEntry(ReminderPosted(subject="follow-up", words=words), reminder_id(TEAM, reminder))
-    if entry.id in room.team().reminders:
-        return
     message = _message(entry, now)
     posts = [
         OutboxItem(operation="post", destination=name, message=post)
