@@ -15,6 +15,7 @@ from warroom.config.loading import load_playbook
 from warroom.config.settings import Destination, Reminders, Settings
 from warroom.incident.commands import AddAction, Close, CompleteAction, Declare, Resolve, WriteSection
 from warroom.incident.due import ROLES_GRACE
+from warroom.incident.events import TEAM
 from warroom.incident.follow_up import MarkNotNeeded
 from warroom.incident.reminding import DAILY_FOR, UPDATE_GRACE, reminded_today
 from warroom.incident.roles import Assign
@@ -216,6 +217,7 @@ def test_a_review_that_has_expired_is_one_reminder_a_day_by_whichever_process(te
         "Reminder: the team's review is overdue.\nReview action items weekly · 1 h overdue\nAction items: 1 open"
     ]
     assert team.posted(other) == [] == team.posted()
+    assert [entry.kind for entry in team.room.journal.read(TEAM)] == ["reminder"], "recorded once"
     team.clock.later(days=1)
     assert len(team.posted(other)) == 1
     team.room.confirm_ready("review-actions")
