@@ -176,6 +176,18 @@ def test_an_item_of_the_follow_up_is_done_with_its_action_item_or_not_needed(des
     assert not rows["docs"]["done"] and not rows["share"]["not_needed"]
 
 
+def test_cron_reminds_of_a_late_review_once_a_day(desk: Desk) -> None:
+    for incident in ("INC-1", "INC-2"):
+        desk.do("section", "root_cause", "A pool", "--incident", incident)
+        desk.do("check", "meeting", "--not-needed", "A small one", "--incident", incident)
+    desk.now += timedelta(days=8)
+    out, _ = desk.do("watch", "--once", "--wait", "5s")
+    assert "team recorded reminder: Reminder: the team's review is overdue." in out
+    text = "".join(path.read_text() for path in desk.data.glob("transcripts/*"))
+    assert text.count("Review action items weekly · ") == 1
+    assert desk.do("watch", "--once", "--wait", "5s")[0] == "", "the same day"
+
+
 def test_the_weekly_review_is_a_file_for_any_calendar_and_needs_no_incident(tmp_path: Path) -> None:
     desk, file = Desk(tmp_path), tmp_path / "reviews.ics"
     _, err = desk.do("calendar", "--weekly", "--at", "2026-02-03 14:00", "--output", str(file))
