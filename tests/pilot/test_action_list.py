@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from warroom.config.settings import IntegrationSettings
 from warroom.errors import Unconfirmed
 from warroom.incident.action_items import open_actions
-from warroom.incident.commands import AddAction, Check, CompleteAction, Declare, Resolve
+from warroom.incident.commands import AddAction, Check, CompleteAction, Declare, Resolve, WriteSection
 from warroom.incident.delivery import DeliveryState
 from warroom.incident.events import TEAM
 from warroom.room.improvement import improvement_deliveries
@@ -144,6 +144,25 @@ async def test_home_finishes_an_overdue_item_by_the_same_key(tmp_path: Path) -> 
             await until(pilot, lambda: len(open_actions(harness.room.incident(second))) == 1)
 
 
+async def test_next_at_home_goes_through_what_is_overdue_before_it_offers_a_drill(tmp_path: Path) -> None:
+    with AppHarness(tmp_path) as harness:
+        for incident in with_actions(harness):
+            harness.room.execute(incident, WriteSection("root_cause", "A pool"))
+        async with run_console(harness) as pilot:
+            await until(pilot, lambda: "Next  2 action items are overdue" in screen_text(pilot.app))
+            await pilot.press("ctrl+n")
+            await until(pilot, lambda: isinstance(pilot.app.screen, ActionListScreen))
+            await until(pilot, lambda: len(rows_of(pilot)) == 4)
+            await pilot.press(FINISH)
+            await until(pilot, lambda: len(rows_of(pilot)) == 3)
+            await pilot.press(FINISH)
+            await until(pilot, lambda: len(rows_of(pilot)) == 2)
+            await pilot.press("escape")
+            await until(pilot, lambda: "All quiet" in screen_text(pilot.app))
+            harness.clock.later(days=7, seconds=1)
+            await until(pilot, lambda: "Next  Review action items weekly: due" in screen_text(pilot.app))
+
+
 async def test_the_list_is_hidden_in_privacy_mode(tmp_path: Path) -> None:
     with AppHarness(tmp_path) as harness:
         with_actions(harness)
@@ -209,19 +228,13 @@ async def test_next_goes_on_to_the_action_item_that_is_left(tmp_path: Path) -> N
                 room.execute(incident, Check(item.id))
         room.post_update(incident, "resolution", {})
         for section in room.incident(incident).unwritten:
-            room.execute(incident, _written(section))
+            room.execute(incident, WriteSection(section, "As it was."))
         async with run_screen(harness, lambda context: ReviewScreen(context, incident), (140, 40)) as pilot:
             await until(pilot, lambda: "Finish A1: Runbook" in screen_text(pilot.app))
             await pilot.press("ctrl+n")
             await until(pilot, lambda: "finish an action item" in screen_text(pilot.app))
             await pilot.press("ctrl+s")
             await until(pilot, lambda: f"close {incident}" in screen_text(pilot.app))
-
-
-def _written(section: Any) -> Any:
-    from warroom.incident.commands import WriteSection
-
-    return WriteSection(section, "As it was.")
 
 
 # ── a better quarter ──────────────────────────────────────────────────────────────────────────────────────

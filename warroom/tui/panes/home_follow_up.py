@@ -40,6 +40,15 @@ def follow_up_rows(over: HomeSnapshot, context: ScreenContext, now: datetime) ->
     yield from _actions(over, context, now)
 
 
+def review_words(over: HomeSnapshot, context: ScreenContext, now: datetime) -> str:
+    """Why somebody should go through the action items now; "" if nothing is overdue."""
+    today = now.astimezone(context.zone).date()
+    late = sum(action.overdue(today) for row in over.summaries if not row.drill for action in row.actions)
+    if late:
+        return f"{late} action items are overdue" if late > 1 else "An action item is overdue"
+    return next((f"{one.text}: due" for one in over.reviews if one.since < now), "")
+
+
 def _late_row(one: Overdue, now: datetime) -> ListRow:
     target = {"action item": f"action:{one.incident}:{one.target}", "review": f"ready:{one.target}"}
     words = literal(f"{one.incident} {one.text}".strip(), "$text-error bold")

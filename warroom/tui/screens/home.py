@@ -20,7 +20,7 @@ from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
 from warroom.tui.panes.headline import UNPAGED, badge
-from warroom.tui.panes.home_follow_up import follow_up_rows
+from warroom.tui.panes.home_follow_up import follow_up_rows, review_words
 from warroom.tui.panes.pane import Pane
 from warroom.tui.screens.action_list import FinishesActions
 from warroom.tui.screens.confirm import Confirm
@@ -317,6 +317,8 @@ class HomeScreen(PaneScreen, NextStepScreen, FinishesActions):
         owed = next((row for row in over.summaries if row.postmortem_due(1)), None)
         if owed:
             return (NextStep("open", owed.id, f"Write the post-mortem of {owed.id}"),)
+        if words := review_words(over, self.context, self.context.now()):
+            return (NextStep("action_list", "", words),)
         return (NextStep("drill", "", "All quiet — run a drill"),)
 
     def lead(self) -> None:
