@@ -131,6 +131,29 @@ async def test_enter_opens_the_review_with_the_cursor_on_the_item_and_escape_com
             await until(pilot, lambda: not isinstance(pilot.app.screen, ReviewScreen))
 
 
+async def test_enter_at_home_opens_the_part_of_the_review_that_is_late_and_the_cursor_keeps_its_row(
+    tmp_path: Path,
+) -> None:
+    with AppHarness(tmp_path) as harness:
+        _, second = with_actions(harness)
+        harness.clock.later(hours=49)
+        async with run_console(harness) as pilot:
+            await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen))
+            await pilot.press("tab")
+            rows = pilot.app.screen.query_one("#owed", RowList)
+            await until(pilot, lambda: rows.has_focus and "Schedule post-mortem meeting" in screen_text(pilot.app))
+            rows.put_cursor(f"review:{second}:checklist")
+            harness.clock.later(minutes=5)
+            await until(pilot, lambda: "1 h 5 min OVERDUE" in screen_text(pilot.app))
+            assert rows.cursor_id == f"review:{second}:checklist" and len({row.id for row in rows.shown}) == len(
+                rows.shown
+            )
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+            items = pilot.app.screen.query_one("#items", RowList)
+            await until(pilot, lambda: items.has_focus and bool(items.shown))
+
+
 async def test_home_finishes_an_overdue_item_by_the_same_key(tmp_path: Path) -> None:
     with AppHarness(tmp_path) as harness:
         _, second = with_actions(harness)

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 from warroom.errors import WarroomError
-from warroom.incident.events import ACTION_TYPES
 from warroom.incident.incident import Incident, fold
 from warroom.room.room import WarRoom
 
@@ -30,11 +29,6 @@ class ListedAction:
 
     def overdue(self, today: date) -> bool:
         return self.done_at is None and bool(self.due) and self.due < today.isoformat()
-
-    @property
-    def purpose(self) -> str:
-        """What it is for, in words; "" if nobody said."""
-        return ACTION_TYPES.get(self.type, "") if self.type else ""  # type: ignore[call-overload]
 
     def public(self, today: date) -> dict[str, Any]:
         """The object in ``--json`` that others may rely on."""

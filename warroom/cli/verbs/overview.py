@@ -68,7 +68,8 @@ def list_(context: CliContext, live: bool) -> None:
         ]
         for row in rows
     )
-    everything = [*(one for found in late.values() for one in found), *team_overdue(room, now)]
+    everything = [*(one for found in late.values() for one in found), *(() if live else team_overdue(room, now))]
+    everything.sort(key=lambda one: one.since)
     if everything:
         output.print_out()
         output.print_parts(output.Styled.of("Overdue", "strong"))

@@ -23,9 +23,9 @@ KINDS = ("post-mortem", "meeting", "action item")
 
 
 def follow_up_rows(over: HomeSnapshot, context: ScreenContext, now: datetime) -> Iterator[ListRow]:
-    """The follow-up of all incidents. A row's id is an incident, or says by its first word what Enter does."""
+    """The follow-up of all incidents. The first word of a row's id says what Enter does."""
     for one in over.stuck:
-        target = one.incident if one.incident != TEAM else f"delivery:{one.id}"
+        target = f"open:{one.incident}:{one.id}" if one.incident != TEAM else f"delivery:{one.id}"
         words = f"{one.state.glyph} {one.incident} {one.destination}: {one.state.label}"
         yield ListRow(target, literal(words, "$text-warning"))
     late = [one for row in over.summaries for one in overdue_of(context.room, row, now) if one.kind in KINDS]
@@ -34,9 +34,8 @@ def follow_up_rows(over: HomeSnapshot, context: ScreenContext, now: datetime) ->
     for row in over.summaries:
         due = row.postmortem_due(context.room.playbook.nudges.postmortem_hours)
         if due and due >= now:
-            yield ListRow(
-                row.id, literal(f"{row.id} post-mortem"), literal(f"due in {timing.format_duration(due - now)}")
-            )
+            when = literal(f"due in {timing.format_duration(due - now)}")
+            yield ListRow(f"review:{row.id}:sections", literal(f"{row.id} post-mortem"), when)
     yield from _actions(over, context, now)
 
 
@@ -50,10 +49,15 @@ def review_words(over: HomeSnapshot, context: ScreenContext, now: datetime) -> s
 
 
 def _late_row(one: Overdue, now: datetime) -> ListRow:
-    target = {"action item": f"action:{one.incident}:{one.target}", "review": f"ready:{one.target}"}
+    target = {
+        "action item": f"action:{one.incident}:{one.target}",
+        "review": f"ready:{one.target}",
+        "post-mortem": f"review:{one.incident}:sections",
+        "meeting": f"review:{one.incident}:checklist",
+    }
     words = literal(f"{one.incident} {one.text}".strip(), "$text-error bold")
     late = one.late(now).replace("overdue", "OVERDUE")
-    return ListRow(target.get(one.kind, one.incident), words, literal(f"{one.owner} {late}".strip()))
+    return ListRow(target[one.kind], words, literal(f"{one.owner} {late}".strip()))
 
 
 def _actions(over: HomeSnapshot, context: ScreenContext, now: datetime) -> Iterator[ListRow]:

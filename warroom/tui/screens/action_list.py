@@ -92,9 +92,13 @@ class FinishesActions(BaseScreen):
 
     def open_action(self, incident_id: str, action: str) -> None:
         """Open the review of an incident at one of its action items."""
+        self.open_review(incident_id, "actions", action)
+
+    def open_review(self, incident_id: str, pane: str, action: str = "") -> None:
+        """Open the review of an incident at a pane."""
         from warroom.tui.screens.review import ReviewScreen
 
-        self.app.push_screen(ReviewScreen(self.context, incident_id, "actions", action))
+        self.app.push_screen(ReviewScreen(self.context, incident_id, pane, action))
 
 
 class ActionListScreen(FinishesActions):

@@ -368,6 +368,10 @@ class HomeScreen(PaneScreen, NextStepScreen, FinishesActions):
             self.open_action(*what.split(":"))
         elif kind == "actions":
             await self.action_do("action_list")
+        elif kind == "review":
+            self.open_review(*what.split(":"))
+        elif kind == "open":
+            self._open_incident(what.partition(":")[0])
         elif kind == "delivery":
             self._settle(what)
         elif kind == "drill":
