@@ -293,6 +293,7 @@ async def test_a_better_quarter_is_posted_once_after_its_preview_and_an_unknown_
             await until(pilot, lambda: "Post this on chat?" in screen_text(pilot.app))
             await pilot.press("down", "ctrl+s")
             await until(pilot, lambda: bool(harness.room.deliveries(TEAM)))
+            await until(pilot, lambda: "Posted 05 Jan 2026" in " ".join(screen_text(pilot.app).split()))
             harness.deliver()
             await pilot.press(BY_ID["publish"].keys)
             await until(pilot, lambda: "posted already, by Alice" in toasts(pilot.app)[-1])

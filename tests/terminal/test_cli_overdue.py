@@ -229,6 +229,8 @@ def test_what_was_posted_is_told_in_json(better: Desk) -> None:
     found = better.json("stats", "--post", "--yes")
     assert found["quarter"] == "Q4 2025" and found["text"].startswith("Q4 2025 was better")
     assert [(one["destination"], one["state"]) for one in found["deliveries"]] == [("notes", "delivered")]
+    assert better.json("stats")["improvement_posted_at"].startswith("2026-01-28T09:00:01")
+    assert "incidents. Posted 28 Jan 2026." in better.do("stats")[0]
     better.do("stats", "--yes", status=2)
 
 

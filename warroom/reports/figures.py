@@ -110,6 +110,8 @@ class IncidentFigures:
     """One line about the last quarter if it was better than the one before; "" if it was not."""
     quarter: str = ""
     """The quarter that ``improvement`` is about or would be: the last complete one, such as ``Q4 2025``."""
+    posted_at: datetime | None = None
+    """When ``improvement`` was posted to the team; None if it was not."""
     unreadable: tuple[str, ...] = field(default=())
     """Incidents that could not be read, and are in no figure."""
 

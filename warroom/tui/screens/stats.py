@@ -103,7 +103,8 @@ class StatsScreen(BaseScreen):
             "copy",
             on=bool(self._figures and self._figures.improvement),
         )
-        post = Key(key_of("publish", self.context.keys), "post it", "publish", on=copy.on)
+        postable = copy.on and not (self._figures and self._figures.posted_at)
+        post = Key(key_of("publish", self.context.keys), "post it", "publish", on=postable)
         self.show_keys((Key("tab", f"by {following}", "group(1)"), copy, post, Key("esc", "back", "back")))
 
     def action_group(self, by: int) -> None:
