@@ -66,6 +66,7 @@ from warroom.tui.panes.headline import Headline, headline
 from warroom.tui.panes.logs.pane import LogPane
 from warroom.tui.panes.logs.prompt import LogPrompt
 from warroom.tui.panes.pane import Pane
+from warroom.tui.screens.action_list import ActionListScreen
 from warroom.tui.screens.base import BaseScreen
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.declare import DeclareScreen
@@ -266,6 +267,8 @@ WHILE_OPEN: dict[str, Seen] = {
     "dismiss": says("Put the cursor on an alert"),
     "search_all": opens(SearchScreen),
     "stats": opens(StatsScreen),
+    "action_list": opens(ActionListScreen),
+    "not_needed": says("Put the cursor on an item of the follow-up first"),
     "home": opens(HomeScreen),
     "presenter": opens(PresenterScreen),
     "privacy": lambda pilot, harness, i: pilot.app.screen.has_class("-privacy"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ import click
 
 from warroom.cli import output, stdin
 from warroom.cli.context import CliContext
-from warroom.errors import SettingsError, WarroomError
+from warroom.errors import Refusal, SettingsError, WarroomError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -163,6 +164,15 @@ def print_deliveries(ours: Iterable[Delivery], everything: Iterable[Delivery]) -
 
 def in_one_line(error: str) -> str:
     return ". ".join(line.rstrip(". ") for line in error.splitlines() if line.strip())
+
+
+def confirm(preview: str, question: str, nothing: str) -> None:
+    """Show what would happen, and ask. ``Refusal`` with ``nothing`` ("nothing ran") unless somebody agrees."""
+    output.print_err(f"{preview}\n")
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise Refusal(f"Nobody can be asked here, so {nothing}", "Add --yes to do it without asking.")
+    if not click.confirm(question, err=True):
+        raise Refusal(f"{nothing[0].upper()}{nothing[1:]}", "You said no.")
 
 
 def write_output(path: str | None, text: str, context: CliContext) -> None:

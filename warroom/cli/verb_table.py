@@ -46,7 +46,7 @@ FAMILIES = (
             "release": "Release a role, leaving it unassigned.",
             "handover": "Offer a role to someone else; takes effect when they accept.",
             "accept": "Accept a role that is offered to you.",
-            "check": "Check a checklist item, by its id or a few words of it.",
+            "check": "Check a checklist item, by its id or a few words, or mark it as not needed.",
             "uncheck": "Uncheck a checklist item.",
             "severity": "Raise the severity, or lower it with a reason.",
             "state": "Set the status: investigating, mitigated or resolved.",
@@ -92,8 +92,8 @@ FAMILIES = (
         "Follow-up",
         {
             "action": "Add an action item: something to do after the incident.",
-            "done": "Mark an action item or a task done.",
-            "actions": "List the action items of the incident, or open issues for them.",
+            "done": "Mark an action item or a task done, or an action item not done after all.",
+            "actions": "List the action items of the incident or of all, or open issues for them.",
             "section": "Write a section of the post-mortem: summary, root_cause, went_well, …",
             "postmortem": "Print the post-mortem, drafted from the timeline where not yet written, or publish it.",
             "calendar": "Schedule the post-mortem meeting and the review of action items: a file for any calendar.",
@@ -105,7 +105,7 @@ FAMILIES = (
         "overview",
         "Overview",
         {
-            "list": "List the incidents, newest first.",
+            "list": "List the incidents, newest first, and everything that is overdue.",
             "status": "Show one incident: severity, duration, roles, what is due, readings, what to do next.",
             "brief": "Sum the incident up for people who join late: conditions, actions, needs.",
             "timeline": "Show the timeline.",

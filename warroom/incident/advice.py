@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from warroom.incident import timing
+from warroom.incident.action_items import actions_for, open_actions
 from warroom.incident.commands import close_blockers, resolve_blockers
 from warroom.incident.delivery import Audience, Delivery, DeliveryState, resendable
 from warroom.incident.incident import Incident
@@ -216,8 +217,12 @@ def _afterwards(incident: Incident, playbook: Playbook) -> Iterator[NextStep]:
         for section in incident.unwritten:
             yield NextStep("write", section, f"Write the post-mortem: {section.replace('_', ' ')}")
     for item in playbook.checklists["post_incident"].items:
-        if item.id not in incident.ticks:
+        if item.id not in incident.ticks and not actions_for(incident, item.id):
             yield NextStep("check", item.id, item.text)
     if not close_blockers(incident, playbook):
         yield NextStep("close", "", f"All done: close {incident.id}", "soon")
+    for action in open_actions(incident):
+        if action.item and action.item not in incident.ticks:
+            due = f", due {action.due}" if action.due else ""
+            yield NextStep("finish_action", action.id, f"Finish {action.id}: {action.words}{due}")
     yield NextStep("review", "", "Review the post-mortem")

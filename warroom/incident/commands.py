@@ -5,13 +5,14 @@ A command is a frozen value and ``decide`` is pure: the same incident and contex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Protocol
 from uuid import UUID
 
 from warroom.errors import BadInput, JustPosted, NotFound, Refusal
+from warroom.incident.action_items import actions_for, finished_items
 from warroom.incident.alert_events import AlertsClosed
 from warroom.incident.change_events import ChangePlanned
 from warroom.incident.chat_events import ChannelOpened, ChatMessage
@@ -45,10 +46,10 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.identity import outside_id
-from warroom.incident.incident import Incident
+from warroom.incident.incident import ActionItem, Incident
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.planned_changes import find_planned
-from warroom.incident.playbook import Playbook
+from warroom.incident.playbook import Item, Playbook
 from warroom.incident.readings import Measured
 from warroom.incident.requests import RequestAccepted
 
@@ -114,14 +115,16 @@ def decide(incident: Incident, command: Command, context: CommandContext) -> lis
     return new + [NewEntry(event, context.new_id()) for event in checked]
 
 
-def _checked_by(events: Iterable[Event], incident: Incident, playbook: Playbook) -> list[ItemChecked]:
+def _checked_by(events: Sequence[Event], incident: Incident, playbook: Playbook) -> list[ItemChecked]:
     done = set(incident.ticks)
+    finished = finished_items(incident, events)
     ticks: list[ItemChecked] = []
     for event in events:
         facts = _FACTS[type(event)](event) if type(event) in _FACTS else ()
+        with_action = finished.get(event, "") if isinstance(event, ActionDone) else ""
         for name in INCIDENT_LISTS:
-            for item in playbook.checklists[name].items if facts else ():
-                if item.done_by in facts and item.id not in done:
+            for item in playbook.checklists[name].items if facts or with_action else ():
+                if (item.done_by in facts or item.id == with_action) and item.id not in done:
                     done.add(item.id)
                     ticks.append(ItemChecked(item=item.id, title=item.text, because=event.kind))
     return ticks
@@ -354,7 +357,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Check a checklist item.
+    """Check a checklist item. One with an open action item is done when that is.
 
     ``evidence`` is the reading for it; ``against`` is one that contradicts it, which only ``anyway`` overrides.
     """
@@ -367,7 +370,11 @@ class Check:
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         item = context.playbook.item(self.item)
         if item.id in incident.ticks:
-            raise Refusal(f"“{item.text}” is already done", "Nothing to do.")
+            state = "not needed" if incident.ticks[item.id].not_needed else "already done"
+            raise Refusal(f"“{item.text}” is {state}", "Nothing to do.")
+        if actions := actions_for(incident, item.id):
+            names = " and ".join(action.id for action in actions)
+            raise Refusal(f"“{item.text}” is done when {names} is", f"Finish {names} first.")
         against = self.against.strip()
         if against and not self.anyway:
             raise Refusal(
@@ -595,12 +602,16 @@ class WriteSection:
 
 @dataclass(frozen=True, slots=True)
 class AddAction:
-    """Write down something to do after the incident; ``due`` is an ISO date or ""."""
+    """Write down something to do after the incident; ``due`` is an ISO date or "".
+
+    ``item`` is the item of the follow-up checklist that is done with it, by its id; "" for none.
+    """
 
     words: str
     owner: str = ""
     due: str = ""
     type: ActionType = ""
+    item: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         due = self.due.strip()
@@ -610,7 +621,16 @@ class AddAction:
             except ValueError:
                 raise BadInput(f"{due!r} is not a day", "Use a date such as 2026-02-14.") from None
         words = required(self.words, "The action item")
-        return [ActionAdded(words=words, owner=self.owner.strip(), due=due, type=self.type)]
+        item = follow_up_item(context.playbook, self.item) if self.item else None
+        if item and item.id in incident.ticks:
+            raise Refusal(
+                f"“{item.text}” is already done", "Add the action item by itself, or untick the item first."
+            )
+        return [
+            ActionAdded(
+                words=words, owner=self.owner.strip(), due=due, type=self.type, item=item.id if item else ""
+            )
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -621,13 +641,28 @@ class CompleteAction:
     after_closing: ClassVar[bool] = True
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        item = incident.actions.get(self.action.strip().upper())
-        if item is None:
-            known = ", ".join(incident.actions) or "none yet"
-            raise NotFound(f"There is no action item {self.action!r}", f"There are: {known}.")
+        item = known_action(incident, self.action)
         if item.done_at:
             raise Refusal(f"{item.id} is already done", "Nothing to do.")
         return [ActionDone(action=item.entry, words=item.words)]
+
+
+def known_action(incident: Incident, name: str) -> ActionItem:
+    """Return an action item by its number, such as ``A1``. Raises ``NotFound``."""
+    item = incident.actions.get(name.strip().upper())
+    if item is None:
+        known = ", ".join(incident.actions) or "none yet"
+        raise NotFound(f"There is no action item {name!r}", f"There are: {known}.")
+    return item
+
+
+def follow_up_item(playbook: Playbook, item_id: str) -> Item:
+    """Return an item of the follow-up checklist. Raises ``NotFound``, ``Refusal`` for one of another checklist."""
+    item, items = playbook.item(item_id), playbook.checklists["post_incident"].items
+    if item not in items:
+        known = ", ".join(one.id for one in items)
+        raise Refusal(f"“{item.text}” is not part of the follow-up", f"These are: {known}.")
+    return item
 
 
 @dataclass(frozen=True, slots=True)

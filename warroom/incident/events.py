@@ -20,6 +20,7 @@ from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostReroute
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase, Moment
+from warroom.incident.follow_up_events import ActionReopened, ImprovementPosted, ItemNotNeeded
 from warroom.incident.identity import short_id
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
@@ -242,7 +243,7 @@ class ItemChecked(EventBase):
 
     @property
     def text(self) -> str:
-        because = f" ({self.because})" if self.because else ""
+        because = f" ({self.because.replace('_', ' ')})" if self.because else ""
         evidence = f" — {self.evidence}" if self.evidence else ""
         return f"✓ {self.title}{because}{evidence}" + (f" — although: {self.against}" if self.against else "")
 
@@ -438,13 +439,17 @@ class UpdatePosted(EventBase):
 
 
 class ActionAdded(EventBase):
-    """Something to do after the incident. ``due`` is an ISO date in the team's zone."""
+    """Something to do after the incident. ``due`` is an ISO date in the team's zone.
+
+    ``item`` is the checklist item that is done with it, "" if none is.
+    """
 
     kind: Literal["action"] = "action"
     words: str
     owner: str = ""
     due: str = ""
     type: ActionType = ""
+    item: str = ""
 
     def describe(self, number: str) -> str:
         owner = f" · {self.owner}" if self.owner else ""
@@ -606,6 +611,7 @@ KnownEvent = Annotated[
     | HandoverOffered
     | ItemChecked
     | ItemUnchecked
+    | ItemNotNeeded
     | SeveritySet
     | StatusSet
     | Noted
@@ -620,6 +626,7 @@ KnownEvent = Annotated[
     | UpdatePosted
     | ActionAdded
     | ActionDone
+    | ActionReopened
     | EntryAmended
     | EntryRetracted
     | MilestoneAmended
@@ -645,7 +652,8 @@ KnownEvent = Annotated[
     | OnCallHandover
     | DrillStarted
     | HintGiven
-    | DrillEnded,
+    | DrillEnded
+    | ImprovementPosted,
     Field(discriminator="kind"),
 ]
 

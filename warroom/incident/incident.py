@@ -58,6 +58,7 @@ from warroom.incident.events import (
     UnknownEvent,
     UpdatePosted,
 )
+from warroom.incident.follow_up_events import ActionReopened, ImprovementPosted, ItemNotNeeded
 from warroom.incident.identity import short_id
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
@@ -134,13 +135,17 @@ def in_order(milestones: Mapping[Milestone, datetime]) -> dict[Milestone, dateti
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A checklist item that is done; the fields are those of ``ItemChecked``."""
+    """A checklist item that is done; the fields are those of ``ItemChecked``.
+
+    ``not_needed`` is why nobody has to do it; "" if it was done.
+    """
 
     at: datetime
     by: str
     because: str = ""
     against: str = ""
     evidence: str = ""
+    not_needed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,7 @@ class ActionItem:
     """Something to do after the incident.
 
     ``id`` is its number (``A3``), ``entry`` the id of its entry. ``due`` is an ISO date, or "" if it has none.
+    ``item`` is the checklist item that is done with it, "" if none is.
     """
 
     id: str
@@ -179,6 +185,7 @@ class ActionItem:
     added_at: datetime
     done_at: datetime | None = None
     type: ActionType = ""
+    item: str = ""
 
 
 HypothesisState = Literal["open", "confirmed", "ruled out", "retracted"]
@@ -436,6 +443,10 @@ def _unchecked(inc: Incident, entry: Entry, event: ItemUnchecked) -> None:
     inc.ticks.pop(event.item, None)
 
 
+def _not_needed(inc: Incident, entry: Entry, event: ItemNotNeeded) -> None:
+    inc.ticks[event.item] = Tick(entry.at, entry.by, not_needed=event.reason)
+
+
 def _severity(inc: Incident, entry: Entry, event: SeveritySet) -> None:
     inc.severity = event.severity
     inc.severities.append((entry.at, event.severity))
@@ -542,7 +553,7 @@ def _update(inc: Incident, entry: Entry, event: UpdatePosted) -> None:
 def _action(inc: Incident, entry: Entry, event: ActionAdded) -> None:
     number = f"A{len(inc.actions) + 1}"
     inc.actions[number] = ActionItem(
-        number, entry.id, event.words, event.owner, event.due, entry.at, type=event.type
+        number, entry.id, event.words, event.owner, event.due, entry.at, type=event.type, item=event.item
     )
     _refer(inc, entry.id, number)
     for fix_entry, fix in inc.fixes:
@@ -550,10 +561,11 @@ def _action(inc: Incident, entry: Entry, event: ActionAdded) -> None:
             _refer(inc, fix_entry, number)
 
 
-def _action_done(inc: Incident, entry: Entry, event: ActionDone) -> None:
-    item = next((item for item in inc.actions.values() if event.action in (item.entry, item.id)), None)
+def _action_state(inc: Incident, entry: Entry, event: ActionDone | ActionReopened) -> None:
+    meant = event.action if isinstance(event, ActionDone) else event.entry
+    item = next((item for item in inc.actions.values() if meant in (item.entry, item.id)), None)
     if item:
-        inc.actions[item.id] = replace(item, done_at=entry.at)
+        inc.actions[item.id] = replace(item, done_at=entry.at if isinstance(event, ActionDone) else None)
         _refer(inc, entry.id, item.id)
 
 
@@ -627,6 +639,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     HandoverOffered: _offered,
     ItemChecked: _checked,
     ItemUnchecked: _unchecked,
+    ItemNotNeeded: _not_needed,
     SeveritySet: _severity,
     StatusSet: _status,
     Resolved: _resolved,
@@ -636,7 +649,8 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     EvidencePinned: _evidence,
     UpdatePosted: _update,
     ActionAdded: _action,
-    ActionDone: _action_done,
+    ActionDone: _action_state,
+    ActionReopened: _action_state,
     EntryAmended: _amended,
     EntryRetracted: _retracted,
     MilestoneAmended: _milestone,
@@ -674,4 +688,5 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     DrillStarted: _row_only,
     HintGiven: _row_only,
     DrillEnded: _row_only,
+    ImprovementPosted: _row_only,
 }

@@ -36,6 +36,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.events import Section as SectionName
+from warroom.incident.follow_up_events import ActionReopened, ItemNotNeeded
 from warroom.incident.incident import Incident, TimelineRow, in_order
 from warroom.incident.playbook import Playbook
 from warroom.incident.requests import RequestMade
@@ -119,6 +120,14 @@ class PostMortemAction(_Frozen):
     type: str = ""
 
 
+class NotNeededItem(_Frozen):
+    """An item of the follow-up checklist that was not needed after this incident, and why."""
+
+    item: str
+    text: str = Field(serialization_alias="words")
+    reason: str
+
+
 class CustomerMessage(_Frozen):
     """A message to customers, word for word. ``time`` is in the team's zone; ``urls`` are where it was posted."""
 
@@ -166,6 +175,7 @@ class PostMortem(_Frozen):
     lucky: PostMortemSection
     customer_messages: tuple[CustomerMessage, ...]
     actions: tuple[PostMortemAction, ...]
+    not_needed: tuple[NotNeededItem, ...] = ()
 
 
 def build(
@@ -228,6 +238,11 @@ def build(
             )
             for a in incident.actions.values()
         ),
+        not_needed=tuple(
+            NotNeededItem(item=item.id, text=item.text, reason=writer.blameless(tick.not_needed, tick.at))
+            for item in playbook.checklists["post_incident"].items
+            if (tick := incident.ticks.get(item.id)) and tick.not_needed
+        ),
     )
 
 
@@ -273,6 +288,8 @@ _NOT_IN_TIMELINE = (
     SectionWritten,
     ActionAdded,
     ActionDone,
+    ActionReopened,
+    ItemNotNeeded,
     RequestMade,
 )
 """What other parts of the document show: changes to other entries, sections, action items. A request to a service

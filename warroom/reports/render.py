@@ -195,14 +195,16 @@ def _milestones(document: PostMortem) -> str:
 
 
 def _actions(document: PostMortem) -> str:
-    if not document.actions:
-        return "*None yet.*"
     rows = (
         f"[{'x' if a.done else ' '}] {escape(a.id)} {escape(a.text)} - {escape(a.owner) or '*no owner*'}"
         f" - {escape(a.due) or '*no due date*'}" + (f" - {a.type}" if a.type else "")
         for a in document.actions
     )
-    return _bullet_list(rows)
+    parts = [_bullet_list(rows) or "*None yet.*"]
+    if document.not_needed:
+        parts.append("Not needed after this incident:")
+        parts.append(_bullet_list(f"{escape(one.text)}: {escape(one.reason)}" for one in document.not_needed))
+    return "\n\n".join(parts)
 
 
 def _promised_updates(document: PostMortem) -> str:
@@ -396,7 +398,13 @@ def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: P
             "milestones": dict(incident.milestones),
             "roles": {name: {"person": role.person, "since": role.since} for name, role in incident.roles.items()},
             "checklist": {
-                item: {"at": tick.at, "by": tick.by, "because": tick.because, "against": tick.against}
+                item: {
+                    "at": tick.at,
+                    "by": tick.by,
+                    "because": tick.because,
+                    "against": tick.against,
+                    "not_needed": tick.not_needed,
+                }
                 for item, tick in incident.ticks.items()
             },
             "actions": [
@@ -405,6 +413,8 @@ def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: P
                     "text": item.words,
                     "owner": item.owner,
                     "due": item.due,
+                    "type": item.type,
+                    "item": item.item,
                     "added_at": item.added_at,
                     "done_at": item.done_at,
                 }

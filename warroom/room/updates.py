@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -168,7 +168,7 @@ class Updates:
         """Compose the update without posting it. Errors as ``compose``."""
         update = self.compose(incident, template, given, destinations)
         message = _message(update, incident, self.clock(), len(incident.posts) + 1)
-        copies = tuple(self._copy(name, message) for name in update.destinations)
+        copies = self.copies(update.destinations, message)
         # The window of the last notice is drafted, so it may not be among what was given.
         fields = update.fields if message.kind == "maintenance" else given
         services = [service.name for service in self.settings.services]
@@ -212,6 +212,10 @@ class Updates:
                 (changed_at, OutboxItem(operation="status", destination=name, message=status)) for name in team
             ]
         return items
+
+    def copies(self, names: Iterable[str], message: Message) -> tuple[Copy, ...]:
+        """The exact text that each destination would get of a message; sends nothing."""
+        return tuple(self._copy(name, message) for name in names)
 
     def _copy(self, name: str, message: Message) -> Copy:
         """One destination's copy; a destination with wrong settings shows its problem and spoils no other copy."""

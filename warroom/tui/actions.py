@@ -128,7 +128,7 @@ ACTIONS: tuple[Action, ...] = (
         "undo",
         "Undo",
         "ctrl+z",
-        "Take back your last tick, note or role of the last 10 seconds.",
+        "Take back your last tick, note, role or finished action item.",
         why_off=_not_closed,
     ),
     Action(
@@ -272,6 +272,14 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("finish_action", "Finish an action item", "I", "Mark an action item as done.", bar="finish"),
     Action(
+        "not_needed",
+        "Mark as not needed",
+        "underscore",
+        "Say why an item of the follow-up is not needed this time.",
+        bar="not needed",
+        why_off=_not_closed,
+    ),
+    Action(
         "track",
         "Open issues",
         "number_sign",
@@ -337,9 +345,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("export", "Export", "E", "Write the incident as Markdown, HTML or JSON.", bar="export"),
     Action(
         "publish",
-        "Publish the post-mortem",
+        "Publish",
         "Z",
-        "Publish to the team or to customers; asks first.",
+        "Publish the post-mortem, or a better quarter; asks first.",
         danger="posts",
         bar="publish",
         why_off=_over,
@@ -479,6 +487,14 @@ ACTIONS: tuple[Action, ...] = (
         place="anywhere",
         bar="figures",
     ),
+    Action(
+        "action_list",
+        "All action items",
+        "0",
+        "List the action items of all incidents, the overdue first.",
+        place="anywhere",
+        bar="actions",
+    ),
     Action("home", "Home", "H", "Go to the home screen.", place="anywhere"),
     Action(
         "presenter",
@@ -539,6 +555,7 @@ _SHOWN = {
     "greater_than_sign": ">",
     "less_than_sign": "<",
     "percent_sign": "%",
+    "underscore": "_",
 }
 
 

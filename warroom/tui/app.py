@@ -252,6 +252,11 @@ class WarRoomApp(BaseApp):
 
         self._push_once(SearchScreen)
 
+    async def do_action_list(self) -> None:
+        from warroom.tui.screens.action_list import ActionListScreen
+
+        self._push_once(ActionListScreen)
+
     async def do_stats(self) -> None:
         from warroom.tui.screens.stats import StatsScreen
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,12 +32,24 @@ KIND_STYLE = {
 @verb(SECTION, name="list", reads=True, example="warroom list\nwarroom list --open --json")
 @click.option("--open", "live", is_flag=True, help="Only open incidents.")
 def list_(context: CliContext, live: bool) -> None:
-    """List the incidents, newest first."""
+    """List the incidents, newest first, and everything that is overdue."""
+    from warroom.cli.follow_up_tables import overdue_rows
+    from warroom.room.overdue import overdue_by_incident, team_overdue
+
     room = context.room
     now = room.clock()
     rows = [summary for summary in room.summaries() if summary.open or not live]
+    late = overdue_by_incident(room, rows, now)
     if context.json:
-        output.data([summary.public(room.playbook, now) for summary in rows])
+        output.data(
+            [
+                {
+                    **summary.public(room.playbook, now),
+                    "overdue": [one.public() for one in late.get(summary.id, ())],
+                }
+                for summary in rows
+            ]
+        )
         return
     if not rows:
         output.print_err("No incident. Declare one: warroom declare SERVICE IMPACT")
@@ -56,6 +68,12 @@ def list_(context: CliContext, live: bool) -> None:
         ]
         for row in rows
     )
+    everything = [*(one for found in late.values() for one in found), *(() if live else team_overdue(room, now))]
+    everything.sort(key=lambda one: one.since)
+    if everything:
+        output.print_out()
+        output.print_parts(output.Styled.of("Overdue", "strong"))
+        output.table(overdue_rows(everything, now))
     waiting = sum(alert.cleared_at is None for alert in room.team().alerts.values())
     if waiting:
         output.print_err(f"Unacknowledged alerts: {waiting}. See: warroom alert")
@@ -68,24 +86,31 @@ def status(context: CliContext, short: bool) -> None:
     if short:
         _print_short(context)
         return
+    from warroom.cli.follow_up_tables import follow_up_rows, overdue_rows, public_follow_up
     from warroom.incident.pitfalls import pitfalls_seen
     from warroom.incident.summary import summarise
+    from warroom.room.overdue import overdue_by_incident, overdue_of, team_overdue
     from warroom.room.snapshot import incident_snapshot
 
     room, incident = context.room, context.incident()
     snapshot = incident_snapshot(room, incident.id)
-    steps = snapshot.next_steps(room.clock())
+    now, playbook = room.clock(), room.playbook
+    steps, summary = snapshot.next_steps(now), summarise(incident, playbook)
+    brief, late, of_team = summary.public(playbook, now), overdue_of(room, summary, now), team_overdue(room, now)
     if context.json:
-        public = summarise(incident, room.playbook).public(room.playbook, room.clock())
         observed = snapshot.observation
         output.data(
-            public
-            | {"next": [asdict(step) for step in steps], "observation": asdict(observed) if observed else None}
+            brief
+            | {
+                "overdue": [one.public() for one in late],
+                "team_overdue": [one.public() for one in of_team],
+                "follow_up": public_follow_up(incident, playbook),
+                "next": [asdict(step) for step in steps],
+                "observation": asdict(observed) if observed else None,
+            }
         )
         return
 
-    now, playbook = room.clock(), room.playbook
-    brief = summarise(incident, playbook).public(playbook, now)
     title = next((s.title for s in playbook.severities if s.id == incident.severity), incident.severity)
     drill = "  drill" if incident.drill else ""
     elapsed = timing.format_duration(timing.elapsed(incident, now))
@@ -131,8 +156,22 @@ def status(context: CliContext, short: bool) -> None:
     for seen in pitfalls_seen(incident, playbook, now):
         helps = f" — {seen.pitfall.solutions[0]}" if seen.pitfall.solutions else ""
         rows.append(["Pitfall", output.Styled.of(f"{seen.trigger}{helps}", "high")])
+    if not incident.open:
+        rows += follow_up_rows(incident, playbook)
+    rows += [["Overdue", line] for line in _in_lines(overdue_rows((*late, *of_team), now))]
+    elsewhere = overdue_by_incident(room, (one for one in room.summaries() if one.id != incident.id), now)
+    if elsewhere:
+        many = sum(map(len, elsewhere.values()))
+        rows.append(["Overdue", f"{many} more in {', '.join(elsewhere)}: warroom list"])
     rows.append([output.Styled.of("Next", "strong"), output.Styled.of(steps[0].text, "strong")])
     output.table(rows)
+
+
+def _in_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows of ``overdue_rows`` as a line each, without the incident that the verb is about."""
+    for incident, late, text in rows:
+        whose = "team: " if incident == "team" else ""
+        yield output.Styled.of(f"{whose}{text} — {late}", "bad")
 
 
 def _observed(observation: Observation | None, now: datetime) -> Iterator[list[str]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from textual.content import Content
 
 from warroom.incident import timing
-from warroom.incident.incident import Incident
+from warroom.incident.incident import Incident, Tick
 from warroom.incident.playbook import Checklist, Playbook, Step
 from warroom.incident.step_items import findings_about, step_item_id
 from warroom.tui.panes.pane import ListPane, PaneInput
@@ -41,7 +41,7 @@ def checklist_rows(incident: Incident, playbook: Playbook, now: datetime) -> lis
         rows.append(ListRow("", literal(f"{one.title} {done}/{len(one.items)}", "$text-primary bold")))
         for item in one.items:
             tick = incident.ticks.get(item.id)
-            glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold" if item.id == following else "")
+            glyph = tick_glyph(tick) if tick else ("○ ", "bold" if item.id == following else "")
             words = literal(item.text, "$text-quiet" if tick else "bold" if item.id == following else "")
             rows.append(ListRow(item.id, Content.assemble(glyph, words)))
         if step and one.id == step_list:
@@ -57,6 +57,11 @@ def _step_rows(incident: Incident, step: Step) -> list[ListRow]:
         glyph, style = (("✓ ", "$text-success bold"), "$text-quiet") if found else (("· ", ""), "")
         rows.append(ListRow(step_item_id(step.id, number), Content.assemble(glyph, literal(item, style))))
     return rows
+
+
+def tick_glyph(tick: Tick) -> tuple[str, str]:
+    """The glyph of an item that nobody has to do any more, with its style: ✓ for done, – for not needed."""
+    return ("– ", "$text-quiet") if tick.not_needed else ("✓ ", "$text-success bold")
 
 
 def ticked(incident: Incident, playbook: Playbook, now: datetime) -> tuple[int, int]:

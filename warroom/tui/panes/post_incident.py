@@ -6,9 +6,11 @@ from textwrap import wrap
 
 from textual.content import Content
 
+from warroom.incident.action_items import item_state
 from warroom.incident.events import OPTIONAL_SECTIONS, SECTIONS
 from warroom.incident.tracking import issues
 from warroom.reports import postmortem, warnings
+from warroom.tui.panes.checklist import tick_glyph
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
 from warroom.tui.widgets.text import join, literal, section_title
@@ -64,7 +66,8 @@ def action_rows(given: PaneInput) -> list[ListRow]:
             due = literal(f"due {item.due}", "$text-quiet") if item.due else literal("no date", "$text-warning")
         issue = known.get(item.entry)
         number = literal(f"#{issue.id}" if issue.id else "issue …", "$text-quiet") if issue else None
-        rows.append(ListRow(item.id, words, join(number, owner, due, gap="  ")))
+        kind = literal(item.type, "$text-quiet") if item.type else None
+        rows.append(ListRow(item.id, words, join(kind, number, owner, due, gap="  ")))
     return rows
 
 
@@ -74,15 +77,18 @@ def _finished(given: PaneInput) -> str:
 
 
 def follow_up_rows(given: PaneInput) -> list[ListRow]:
-    """The checklist for after the incident, with who ticked each item and when, and below it the learning loop."""
+    """The checklist for after the incident: who ticked each item and when, or what it waits for; the learning loop
+    below it."""
     incident = given.snapshot.incident
     rows = []
     for item in given.snapshot.playbook.checklists["post_incident"].items:
         tick = incident.ticks.get(item.id)
-        glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold")
+        glyph = tick_glyph(tick) if tick else ("○ ", "bold")
         words = Content.assemble(glyph, literal(item.text, "$text-quiet" if tick else ""))
-        by = literal(f"{tick.by} {tick.at.astimezone(given.zone):%d %b}", "$text-quiet") if tick else None
-        rows.append(ListRow(item.id, words, by))
+        _, state = item_state(incident, item.id)
+        if tick and not state:
+            state = f"{tick.by} {tick.at.astimezone(given.zone):%d %b}".lstrip()
+        rows.append(ListRow(item.id, words, literal(state, "$text-quiet") if state else None))
     if loop := given.snapshot.playbook.guidance.learning_loop:
         rows.append(ListRow("", literal("Learning loop", "$text-primary bold")))
         rows += [ListRow("", literal(f"· {line}", "$text-quiet")) for line in loop]

@@ -1,13 +1,19 @@
-"""What can be done after an incident in other tools: open issues, publish the post-mortem, schedule meetings."""
+"""What can be done after an incident: action items, issues, the post-mortem in other tools, meetings."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from warroom.config.paths import shown, write_atomically
 from warroom.errors import BadInput, Refusal
 from warroom.incident import timing
+from warroom.incident.action_items import open_actions
+from warroom.incident.commands import AddAction, CompleteAction
+from warroom.incident.events import ACTION_TYPES, ActionType
+from warroom.incident.follow_up import MarkNotNeeded
 from warroom.incident.meetings import MINUTES, scheduled
 from warroom.incident.tracking import issues, published, trackable
 from warroom.room import meetings
@@ -22,7 +28,56 @@ ALL = "all"
 
 
 class FollowUpActions(PostMortemActions):
-    """A screen about one incident on which its follow-up can be handed on."""
+    """A screen about one incident on which its follow-up can be worked on and handed on."""
+
+    async def do_action_item(self, item: str = "") -> None:
+        """Add an action item; on an item of the follow-up, one that this item is done with."""
+        today = self.context.now().astimezone(self.context.zone).date()
+        known = {one.id: one.text for one in self.context.room.playbook.checklists["post_incident"].items}
+        about_item = item in known and item not in self.incident.ticks
+        choices = (("", "by itself"), (item, f"“{known.get(item, '')}” — which is done with it"))
+        self.ask(
+            "add an action item",
+            (
+                *((Field("item", "For", item, choices=choices),) if about_item else ()),
+                Field("words", "What", hint="Alert on pool usage over 80 %"),
+                Field("owner", "Owner", suggest=tuple(self.context.room.people()), hint="a name"),
+                Field("due", "Due", (today + timedelta(days=14)).isoformat(), hint="2026-02-14"),
+                Field("type", "What for", "", choices=(("", "not said"), *ACTION_TYPES.items())),
+            ),
+            lambda v: AddAction(v["words"], v["owner"], v["due"], cast(ActionType, v["type"]), v.get("item", "")),
+            form=f"action-{item}" if about_item else "action",
+        )
+
+    async def do_finish_action(self, action: str = "") -> None:
+        """Mark an action item as done."""
+        todo = tuple((item.id, f"{item.id} {item.words}") for item in open_actions(self.incident))
+        if not todo:
+            self.context.notify("No action item is open")
+            return
+        wanted = action or self.action_under_cursor()
+        value = wanted if wanted in dict(todo) else todo[0][0]
+        self.ask(
+            "finish an action item",
+            (Field("action", "Done", value, choices=todo),),
+            lambda v: CompleteAction(v["action"]),
+            verb="done",
+        )
+
+    async def do_not_needed(self, item: str = "") -> None:
+        """Say why an item of the follow-up checklist is not needed; ticking it again takes that back."""
+        checklist = self.context.room.playbook.checklists["post_incident"]
+        chosen = next((one for one in checklist.items if one.id == item), None)
+        if chosen is None:
+            words = "Put the cursor on an item of the follow-up first ({pane_checklist})"
+            self.context.notify(self.context.with_keys(words), "warning")
+            return
+        self.ask(
+            "not needed",
+            (Field("reason", f"{chosen.text}: why is it not needed?", hint="no document describes this part"),),
+            lambda v: MarkNotNeeded(chosen.id, v["reason"]),
+            about="The post-mortem shows the reason.",
+        )
 
     async def do_track(self) -> None:
         """Which action items and which tracker: opening an issue takes this second step, for it leaves warroom."""

@@ -17,11 +17,9 @@ from warroom.incident.change_commands import PlanChange
 from warroom.incident.chat import Promote
 from warroom.incident.commands import (
     Acknowledge,
-    AddAction,
     Check,
     Close,
     Command,
-    CompleteAction,
     Note,
     Reopen,
     SetSeverity,
@@ -29,7 +27,7 @@ from warroom.incident.commands import (
     Uncheck,
 )
 from warroom.incident.corrections import AmendEntry, AmendMilestone, RetractEntry
-from warroom.incident.events import ACTION_TYPES, MILESTONES, ActionType, Milestone, NoteKind, UpdatePosted
+from warroom.incident.events import MILESTONES, Milestone, NoteKind, UpdatePosted
 from warroom.incident.incident import TimelineRow
 from warroom.incident.investigation import (
     AssignTask,
@@ -385,10 +383,11 @@ class IncidentActions(GuidanceActions):
         else:
             at = f"{tick.at.astimezone(self.context.zone):%H:%M}"
             how = f"by {tick.by}" if tick.by else "automatically"
+            was = f"Not needed: {tick.not_needed}. Marked" if tick.not_needed else "Ticked"
             question = Confirm(
                 f"{self.incident_id} · untick",
                 f"Untick “{self.context.room.playbook.item(item).text}”?",
-                about=f"Ticked {how} at {at}. The timeline records the change.",
+                about=f"{was} {how} at {at}. The timeline records the change.",
                 no="No, leave it ticked",
                 yes="Yes, untick it",
             )
@@ -471,36 +470,6 @@ class IncidentActions(GuidanceActions):
             (Field("status", "Status", now, choices=choices), Field("reason", "Why", hint="optional")),
             lambda v: SetStatus(v["status"], v["reason"]),
             verb="set",
-        )
-
-    async def do_action_item(self) -> None:
-        today = self.context.now().astimezone(self.context.zone).date()
-        self.ask(
-            "add an action item",
-            (
-                Field("words", "What", hint="Alert on pool usage over 80 %"),
-                Field("owner", "Owner", suggest=self._people(), hint="a name"),
-                Field("due", "Due", (today + timedelta(days=14)).isoformat(), hint="2026-02-14"),
-                Field("type", "What for", "", choices=(("", "not said"), *ACTION_TYPES.items())),
-            ),
-            lambda v: AddAction(v["words"], v["owner"], v["due"], cast(ActionType, v["type"])),
-            form="action",
-        )
-
-    async def do_finish_action(self) -> None:
-        todo = tuple(
-            (item.id, f"{item.id} {item.words}") for item in self.incident.actions.values() if not item.done_at
-        )
-        if not todo:
-            self.context.notify("No action item is open")
-            return
-        wanted = self.action_under_cursor()
-        value = wanted if wanted in dict(todo) else todo[0][0]
-        self.ask(
-            "finish an action item",
-            (Field("action", "Done", value, choices=todo),),
-            lambda v: CompleteAction(v["action"]),
-            verb="done",
         )
 
     def _row_under_cursor(self) -> TimelineRow | None:

@@ -35,6 +35,8 @@ class IncidentScreen(NextStepScreen):
     """The panes of rows, in the order they are filled."""
     LISTS: ClassVar[Mapping[str, str]] = {
         "check": "items",
+        "not_needed": "items",
+        "action_item": "items",
         "assign": "people",
         "hand_over": "people",
         "hypothesis": "investigation",

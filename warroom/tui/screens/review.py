@@ -14,6 +14,7 @@ from textual.content import Content
 
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
+from warroom.incident.events import ACTION_TYPES
 from warroom.incident.incident import Incident
 from warroom.incident.summary import summarise
 from warroom.incident.tracking import issues
@@ -69,11 +70,18 @@ class ReviewScreen(PaneScreen, IncidentActions):
         "help",
     )
 
+    PANE_BARS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "checklist": ("check", "action_item", "not_needed", "publish", "close", "calendar", "palette", "help"),
+    }
+    """What else the key bar shows while a pane is in front."""
+
     LIST_PANES = (WHOLE_TIMELINE, SECTIONS_PANE, ACTION_ITEMS, FOLLOW_UP)
 
-    def __init__(self, context: ScreenContext, incident_id: str, pane: str = "draft") -> None:
+    def __init__(self, context: ScreenContext, incident_id: str, pane: str = "draft", action: str = "") -> None:
         super().__init__(context, incident_id)
         self.active = pane
+        self._wanted = action
+        """The action item that the cursor begins on; "" once it is there, or if none was asked for."""
         self._writing = False
         self._again = False
 
@@ -95,8 +103,18 @@ class ReviewScreen(PaneScreen, IncidentActions):
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def bar(self) -> Sequence[str]:
+        return self.PANE_BARS.get(self.active, self.BAR)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        super().on_descendant_focus(event)
+        self.show_keys()
+
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self.show_panes()
+        if self._wanted and self.query_one("#todo", RowList).put_cursor(self._wanted):
+            self._wanted = ""
         self._write()
         self.tick()
 
@@ -231,6 +249,9 @@ class ReviewScreen(PaneScreen, IncidentActions):
             owner, due = item.owner or "nobody yet", item.due or "no date yet"
             issue = issues(self.incident).get(item.entry)
             where = f"\nIssue  {issue.url or f'{issue.tracker}: not opened yet'}" if issue else ""
+            where += f"\nTo     {ACTION_TYPES[item.type]}" if item.type else ""
+            titles = {one.id: one.text for one in self.context.room.playbook.items}
+            where += f"\nFor    {titles.get(item.item, item.item)}" if item.item else ""
             self.app.push_screen(
                 Detail(f"Action item {item.id}", f"{item.words}\n\nOwner  {owner}\nDue    {due}{where}\n{state}")
             )
