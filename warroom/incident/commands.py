@@ -550,14 +550,18 @@ class PostUpdate:
 
 @dataclass(frozen=True, slots=True)
 class WriteSection:
-    """Write a section of the post-mortem; the last one written counts. No words leave it empty on purpose."""
+    """Write a section of the post-mortem; the last one written counts. No words leave it empty on purpose.
+
+    ``settles`` names the suggestions that the person has seen in it; None means all of the section's.
+    """
 
     section: Section
     words: str
+    settles: tuple[str, ...] | None = None
     after_closing: ClassVar[bool] = True
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        return [SectionWritten(section=self.section, words=self.words.strip())]
+        return [SectionWritten(section=self.section, words=self.words.strip(), settles=self.settles)]
 
 
 # ── the follow-up ─────────────────────────────────────────────────────────────────────────────────────────

@@ -19,6 +19,7 @@ from warroom.incident.events import (
     Noted,
     RoleAssigned,
     RoleReleased,
+    SuggestionDismissed,
     TaskAssigned,
     TaskDone,
 )
@@ -150,6 +151,8 @@ def _undoing(incident: Incident, row: TimelineRow) -> list[Event | NewEntry]:
         return [untick] if step and step.entry == row.id else []
     if isinstance(event, Noted) and not row.retracted:
         return [EntryRetracted(entry=row.id, reason="undone"), *_ticks_with(incident, row)]
+    if isinstance(event, SuggestionDismissed) and not row.retracted:
+        return [EntryRetracted(entry=row.id, reason="undone")]
     if isinstance(event, RoleAssigned):
         held = incident.roles.get(event.role)
         if held is None or held.person != event.person or held.since != at:

@@ -9,14 +9,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from warroom.incident import timing
 from warroom.incident.chat import parse_chat_command
 from warroom.incident.chat_events import ChannelOpened, ChatMessage
-from warroom.incident.delivery import Delivery, DeliveryState
+from warroom.incident.delivery import Delivery
 from warroom.incident.events import (
     ActionAdded,
     ActionDone,
@@ -28,11 +28,10 @@ from warroom.incident.events import (
     ItemChecked,
     Milestone,
     MilestoneAmended,
-    Noted,
-    Resolved,
     RoleAssigned,
     RoleReleased,
     SectionWritten,
+    SuggestionDismissed,
     UpdatePosted,
 )
 from warroom.incident.events import Section as SectionName
@@ -42,10 +41,10 @@ from warroom.incident.requests import RequestMade
 from warroom.reports import metrics
 from warroom.reports.messages import format_dated_moment, format_moment
 from warroom.reports.metrics import Durations, PhaseTime, UpdatePromise
+from warroom.reports.role_times import RoleGap, RoleSummary, role_gaps, role_summaries
+from warroom.reports.suggestions import COMMANDER, Facts, Suggestion, suggest
 from warroom.reports.warnings import names_in
 from warroom.safety import redact
-
-COMMANDER = "incident_commander"
 
 
 class _Frozen(BaseModel):
@@ -69,27 +68,6 @@ class TimelineLine(_Frozen):
     data: str = ""
 
 
-class RoleGap(_Frozen):
-    """A period in which no one held a role; ``until`` is None if no one took it again."""
-
-    role: str
-    title: str
-    since: datetime
-    until: datetime | None
-    time: str
-    seconds: float
-
-
-class RoleSummary(_Frozen):
-    """Who held a role, in numbers: people, handovers, seconds."""
-
-    role: str
-    title: str
-    holders: int
-    handovers: int
-    seconds: float
-
-
 class PromisedUpdate(UpdatePromise):
     """A promised update with its due ``time`` in the team's zone."""
 
@@ -97,14 +75,9 @@ class PromisedUpdate(UpdatePromise):
 
 
 class PostMortemSection(_Frozen):
-    """A section: what people wrote, or ``suggestions`` from the timeline until they do.
-
-    Suggestions are marked as a draft wherever they are shown. ``left_empty``: a person decided that there
-    is nothing to write.
-    """
+    """A section: what people wrote. ``left_empty``: a person decided that there is nothing to write."""
 
     text: str = Field("", serialization_alias="words")
-    suggestions: tuple[str, ...] = ()
     left_empty: bool = False
 
 
@@ -166,6 +139,8 @@ class PostMortem(_Frozen):
     lucky: PostMortemSection
     customer_messages: tuple[CustomerMessage, ...]
     actions: tuple[PostMortemAction, ...]
+    suggestions: dict[SectionName, tuple[Suggestion, ...]] = Field(exclude=True)
+    """What a person may take into each section: never part of the document."""
 
 
 def build(
@@ -176,14 +151,25 @@ def build(
     timeline = tuple(writer.timeline())
     durations = metrics.durations_of(incident)
     cadence = metrics.cadence(incident, playbook, now)
-    gaps = tuple(_role_gaps(incident, playbook, now, zone))
+    gaps = tuple(role_gaps(incident, playbook, now, zone))
     start, resolved = incident.milestones.get("started"), incident.milestones.get("resolved")
     texts = {name: writer.blameless(text, now) for name, text in incident.sections.items()}
 
-    def section(name: SectionName, suggestions: Iterable[str]) -> PostMortemSection:
-        if name in texts:
-            return PostMortemSection(text=texts[name], left_empty=not texts[name])
-        return PostMortemSection(suggestions=tuple(suggestions))
+    def section(name: SectionName) -> PostMortemSection:
+        return PostMortemSection(text=texts.get(name, ""), left_empty=texts.get(name) == "")
+
+    facts = Facts(
+        incident,
+        playbook,
+        writer.deliveries,
+        now,
+        zone,
+        writer.severity,
+        durations,
+        cadence,
+        gaps,
+        writer.blameless,
+    )
 
     return PostMortem(
         id=incident.id,
@@ -196,14 +182,14 @@ def build(
         zone=str(zone),
         span=_format_span(start, resolved, zone),
         duration_s=timing.elapsed(incident, now).total_seconds(),
-        summary=section("summary", [writer.summary()]),
+        summary=section("summary"),
         timeline=timeline,
         milestones=in_order(incident.milestones),
         milestone_times={name: format_dated_moment(at, zone) for name, at in incident.milestones.items()},
         durations=durations,
         phases=metrics.phases(incident, playbook, now),
         cadence=tuple(PromisedUpdate(**dict(p), time=format_moment(p.due, zone, start)) for p in cadence),
-        roles=tuple(_role_summaries(incident, playbook, now)),
+        roles=tuple(role_summaries(incident, playbook, now)),
         gaps=gaps,
         evidence=tuple(row for row in timeline if row.kind == "evidence"),
         users_affected=texts.get("users_affected", ""),
@@ -211,11 +197,11 @@ def build(
         customer_impact=texts.get("customer_impact", ""),
         participants=tuple(writer.participants()),
         detection=writer.detection(durations),
-        root_cause=section("root_cause", writer.causes()),
-        contributing_factors=section("contributing_factors", ()),
-        went_well=section("went_well", _went_well(incident, playbook, durations, cadence, gaps)),
-        could_improve=section("could_improve", writer.could_improve(durations, cadence, gaps)),
-        lucky=section("lucky", ()),
+        root_cause=section("root_cause"),
+        contributing_factors=section("contributing_factors"),
+        went_well=section("went_well"),
+        could_improve=section("could_improve"),
+        lucky=section("lucky"),
         customer_messages=tuple(writer.customer_messages()),
         actions=tuple(
             PostMortemAction(
@@ -228,38 +214,8 @@ def build(
             )
             for a in incident.actions.values()
         ),
+        suggestions=suggest(facts),
     )
-
-
-_BLAMEFUL = {
-    r"should(?:n't| not)? have|should've": "describe what was known at the time, not what is known now",
-    r"could(?:n't| not)? have|could've": "describe what happened; improvements have their own section",
-    r"fail(?:ed|s|ing|ure) to": "describe what happened, and what made it likely",
-    r"neglect(?:ed|s)?|negligen(?:t|ce)|forgot|overlooked|ignored": "describe what made it easy to miss",
-    r"careless(?:ly|ness)?|sloppy|lazy|incompeten(?:t|ce)|stupid(?:ly)?": "judge the system, not the person",
-    r"human error|operator error|user error": "an error is where analysis starts; ask what made it possible",
-    r"(?:his|her|their|whose) (?:fault|mistake)|at fault|to blame|blamed?": "ask what and how, not who",
-    r"obviously|simply|just had to|common sense": "it was not obvious at the time",
-    r"why did(?:n't| not)": "ask what and how, not why somebody did",
-}
-_BLAME = re.compile("|".join(rf"(?P<b{n}>\b(?:{words})\b)" for n, words in enumerate(_BLAMEFUL)), re.IGNORECASE)
-
-
-def find_blame(text: str, names: Iterable[str] = ()) -> tuple[str, ...]:
-    """List the wordings in ``text`` that read as blame, each with what to write instead, in order.
-
-    ``names`` are people who may be named. Source of the rules: PagerDuty's guide to blameless post-mortems
-    (https://postmortems.pagerduty.com/culture/blameless/).
-    """
-    remedies = list(_BLAMEFUL.values())
-    found: dict[str, str] = {}
-    for match in _BLAME.finditer(text):
-        group = match.lastgroup or "b0"
-        found.setdefault(match[0].lower(), f'"{match[0]}": {remedies[int(group[1:])]}')
-    for name in names:
-        if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text):
-            found.setdefault(name, f'"{name}": name the role, not the person')
-    return tuple(found.values())
 
 
 MOST_CHAT = 40
@@ -271,6 +227,7 @@ _NOT_IN_TIMELINE = (
     EntryRetracted,
     MilestoneAmended,
     SectionWritten,
+    SuggestionDismissed,
     ActionAdded,
     ActionDone,
     RequestMade,
@@ -433,164 +390,12 @@ class _BlamelessWriter:
                     urls=tuple(dict.fromkeys(url for url in urls if url.startswith("http"))),
                 )
 
-    def summary(self) -> str:
-        incident = self.incident
-        start, resolved = incident.milestones.get("started"), incident.milestones.get("resolved")
-        took = timing.format_duration(timing.elapsed(incident, self.now))
-        text = f"{incident.service}: {incident.impact.rstrip('. ')}. {self.severity}"
-        if start:
-            text += f", from {format_dated_moment(start, self.zone)}"
-        text += (
-            f" to {format_moment(resolved, self.zone, start)}, {took}." if resolved else f", ongoing for {took}."
-        )
-        for _, fix in incident.fixes[-1:]:
-            text += f" {'A temporary' if fix.temporary else 'A permanent'} fix was made: {fix.words.rstrip('. ')}."
-        return self.blameless(text, self.now)
-
-    def causes(self) -> Iterable[str]:
-        """Yield what may have contributed: confirmed hypotheses, findings, then what is still suspected. There is
-        rarely only one cause."""
-        for one in self.incident.hypotheses_in("confirmed"):
-            yield f"Confirmed: {self.blameless(one.words, one.at)}"
-        for row in self.incident.timeline:
-            event = row.entry.event
-            if isinstance(event, Noted) and event.note == "finding" and not row.retracted:
-                yield self.blameless(row.text, row.at)
-        for one in self.incident.hypotheses_in("open"):
-            yield f"Suspected: {self.blameless(one.words, one.at)}"
-
-    def could_improve(
-        self, durations: Durations, cadence: Sequence[UpdatePromise], gaps: Sequence[RoleGap]
-    ) -> Iterable[str]:
-        incident, playbook = self.incident, self.playbook
-        target = _response_target_s(incident, playbook)
-        if durations.detect_s is not None and durations.detect_s > playbook.nudges.escalate_minutes * 60:
-            yield f"Detected after {_format_seconds(durations.detect_s)}: which alert would have caught it?"
-        if target and durations.acknowledge_s is not None and durations.acknowledge_s > target:
-            took = _format_seconds(durations.acknowledge_s)
-            yield f"Acknowledged after {took}; the target is {_format_seconds(target)}."
-        late = [promise for promise in cadence if promise.kept is False]
-        if late:
-            worst = _format_seconds(max(promise.late_s for promise in late))
-            yield f"{len(late)} of {_count_due(cadence)} promised updates were late or missing, by up to {worst}."
-        for gap in gaps:
-            if gap.role == COMMANDER and gap.seconds > playbook.nudges.commander_minutes * 60:
-                yield f"There was no incident commander for {_format_seconds(gap.seconds)}."
-        for row in incident.rows:
-            event = row.entry.event
-            if isinstance(event, Resolved) and event.overridden and not row.retracted:
-                open_items = ", ".join(event.overridden)
-                yield self.blameless(f"Resolved with open items ({open_items}): {event.reason}", row.at)
-            if isinstance(event, ItemChecked) and event.against and not row.retracted:
-                yield self.blameless(f"“{event.title}” was checked although: {event.against}.", row.at)
-        temporary = [fix for _, fix in incident.fixes if fix.temporary]
-        if temporary and not any(not fix.temporary for _, fix in incident.fixes):
-            yield "The fix is temporary; the permanent one is outstanding."
-        unproved = [fix for _, fix in incident.fixes if not fix.rollback]
-        if unproved:
-            yield f"{_count(len(unproved), 'fix', 'fixes')} had no rollback recorded."
-        lost = [d for d in self.deliveries if d.state in (DeliveryState.FAILED, DeliveryState.UNCONFIRMED)]
-        for name in dict.fromkeys(d.destination for d in lost):
-            number = sum(d.destination == name for d in lost)
-            yield f"{_count(number, 'message', 'messages')} to {_safe(name)} may not have arrived."
-        loose = [item.id for item in incident.actions.values() if not (item.owner and item.due)]
-        if loose:
-            yield f"Without an owner or a due date: {', '.join(loose)}."
-
-
-def _went_well(
-    incident: Incident,
-    playbook: Playbook,
-    durations: Durations,
-    cadence: Sequence[UpdatePromise],
-    gaps: Sequence[RoleGap],
-) -> Iterable[str]:
-    target = _response_target_s(incident, playbook)
-    if target and durations.acknowledge_s is not None and durations.acknowledge_s <= target:
-        took = _format_seconds(durations.acknowledge_s)
-        yield f"Acknowledged within {took}; the target is {_format_seconds(target)}."
-    kept = sum(promise.kept is True for promise in cadence)
-    if kept and kept == _count_due(cadence):
-        yield "Every promised update was on time." if kept > 1 else "The promised update was on time."
-    limit = playbook.nudges.commander_minutes * 60
-    led = [tenure for tenure in incident.tenures if tenure.role == COMMANDER]
-    if led and all(gap.seconds <= limit for gap in gaps if gap.role == COMMANDER):
-        yield "There was an incident commander from start to end."
-    kept_evidence = sum(row.kind == "evidence" and not row.retracted for row in incident.rows)
-    if kept_evidence:
-        yield f"{_count(kept_evidence, 'piece', 'pieces')} of evidence kept for the analysis."
-    for progress in incident.runbooks.values():
-        if progress.done:
-            yield f"A runbook was open — {progress.describe()}."
-    ready = sum(bool(fix.rollback) for _, fix in incident.fixes)
-    if ready and ready == len(incident.fixes):
-        yield "Every fix had a rollback recorded."
-    for row in incident.rows:
-        event = row.entry.event
-        overrode = any(tick.against for tick in incident.ticks.values())
-        if isinstance(event, Resolved) and not event.overridden and not row.retracted and not overrode:
-            yield "Recovery was verified before the incident was resolved."
-            break
-
-
-def _response_target_s(incident: Incident, playbook: Playbook) -> float | None:
-    """Return the response target of the severity it was declared with, in seconds."""
-    first = incident.severities[0][1] if incident.severities else ""
-    return next((s.response_minutes * 60.0 for s in playbook.severities if s.id == first), None)
-
 
 def _format_span(start: datetime | None, resolved: datetime | None, zone: tzinfo) -> str:
     if start is None:
         return ""
     end = format_moment(resolved, zone, start) if resolved else "ongoing"
     return f"{format_dated_moment(start, zone)} – {end}"
-
-
-def _count_due(cadence: Sequence[UpdatePromise]) -> int:
-    return sum(promise.kept is not None for promise in cadence)
-
-
-def _role_gaps(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -> Iterable[RoleGap]:
-    """Yield the periods without a holder, from declaration to resolution; one for a role never taken."""
-    start, end = incident.milestones.get("declared"), incident.milestones.get("resolved", now)
-    if start is None:
-        return
-    for role in playbook.roles:
-        free, stretches = start, []
-        for tenure in sorted((t for t in incident.tenures if t.role == role.id), key=lambda tenure: tenure.since):
-            if free < min(tenure.since, end):
-                stretches.append((free, min(tenure.since, end), True))
-            free = max(free, tenure.until or end)
-        if free < end:
-            stretches.append((free, end, False))
-        for since, until, taken in stretches:
-            end_time = format_moment(until, zone, start) if taken else "the end"
-            time = f"{format_moment(since, zone, start)} to {end_time}"
-            yield RoleGap(
-                role=role.id,
-                title=role.title,
-                since=since,
-                until=until if taken else None,
-                time=time,
-                seconds=(until - since).total_seconds(),
-            )
-
-
-def _role_summaries(incident: Incident, playbook: Playbook, now: datetime) -> Iterable[RoleSummary]:
-    end = incident.milestones.get("resolved", now)
-    for role in playbook.roles:
-        tenures = [tenure for tenure in incident.tenures if tenure.role == role.id]
-        if tenures:
-            spans = (min(tenure.until or end, end) - tenure.since for tenure in tenures)
-            held = sum((max(span, timedelta(0)) for span in spans), timedelta(0))
-            following = pairwise(tenures)
-            yield RoleSummary(
-                role=role.id,
-                title=role.title,
-                holders=len({tenure.person for tenure in tenures}),
-                handovers=sum(first.person != then.person for first, then in following),
-                seconds=held.total_seconds(),
-            )
 
 
 def _source_of(row: TimelineRow) -> str:

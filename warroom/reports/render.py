@@ -37,7 +37,6 @@ MAX_LENGTH = 20_000_000
 _LINK = re.compile(r"https?://[^\s<>]+")
 _NOT_WRITTEN = "*Not written yet.*"
 _LEFT_EMPTY = "*Nothing to report.*"
-_DRAFT = "*Draft from the timeline, not yet reviewed:*"
 
 
 # ── Markdown ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,7 +78,7 @@ def to_markdown(document: PostMortem, playbook: Playbook) -> str:
         "duration": escape(duration),
         "commander": "the incident commander",
         "minutes": "",
-        "summary": _summary_text(document.summary),
+        "summary": _section_text(document.summary),
         "timeline": "\n\n".join(_timeline_by_day(document.timeline)),
         "milestones": _milestones(document),
         "phases": _table(
@@ -131,16 +130,7 @@ def _bullet_list(rows: Iterable[str]) -> str:
     return "\n".join(f"- {row}" for row in rows)
 
 
-def _summary_text(section: PostMortemSection) -> str:
-    draft = "\n\n".join(escape(line) for line in section.suggestions)
-    return escape_prose(section.text) or (
-        f"{_DRAFT} {draft}" if draft else _LEFT_EMPTY if section.left_empty else _NOT_WRITTEN
-    )
-
-
 def _section_text(section: PostMortemSection, *, optional: bool = False) -> str:
-    if section.suggestions:
-        return "\n\n".join([_DRAFT, _bullet_list(escape(line) for line in section.suggestions)])
     if optional and not section.text:
         return ""
     return _prose(section.text) or (_LEFT_EMPTY if section.left_empty else _NOT_WRITTEN)
@@ -332,6 +322,8 @@ def _to_dict(document: PostMortem) -> dict[str, Any]:
     shape = document.model_dump(by_alias=True)
     shape["timeline"] = [_public_line(row) for row in shape["timeline"]]
     shape["evidence"] = [_public_line(row) for row in shape["evidence"]]
+    for name in ("summary", "root_cause", "contributing_factors", "went_well", "could_improve", "lucky"):
+        shape[name]["suggestions"] = []  # of format 1, from when suggestions were part of the document
     return shape
 
 

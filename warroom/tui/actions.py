@@ -233,9 +233,9 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "accept",
-        "Accept a handover",
+        "Accept",
         "y",
-        "Confirm that the other person has taken over the role.",
+        "Confirm a handover; in the review take in the suggestion under the cursor.",
         why_off=_offered,
         bar="accept",
     ),
@@ -260,14 +260,14 @@ ACTIONS: tuple[Action, ...] = (
         "amend",
         "Amend an entry",
         "e",
-        "Correct the timeline entry under the cursor.",
+        "Correct the timeline entry under the cursor, or edit a suggestion.",
         bar="amend",
     ),
     Action(
         "retract",
         "Retract an entry",
         "x",
-        "Strike through the timeline entry under the cursor.",
+        "Strike through the timeline entry under the cursor, or dismiss a suggestion.",
         bar="retract",
     ),
     Action(

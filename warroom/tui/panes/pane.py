@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from textual.app import ComposeResult
@@ -11,6 +11,8 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 
+from warroom.incident.events import Section
+from warroom.reports.suggestions import Suggestion
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import key_of, with_keys
 from warroom.tui.widgets.row_list import ListRow, RowList
@@ -80,6 +82,8 @@ class PaneInput:
     """How many entries there were when the person looked last; None while they look."""
     by: str = ""
     """Who looks: their own entries are not new to them."""
+    suggestions: Mapping[Section, Sequence[Suggestion]] = field(default_factory=dict)
+    """What is offered for each section of the post-mortem."""
 
 
 def _no_detail(given: PaneInput) -> str:

@@ -97,7 +97,7 @@ class FollowUpActions(PostMortemActions):
                 about.append(text)
             elif incident.unwritten:
                 missing = ", ".join(name.replace("_", " ") for name in incident.unwritten)
-                about.append(f"Not written yet: {missing}. Drafts from the timeline are published in their place.")
+                about.append(f"Not written yet: {missing}. The document says so in their place.")
 
             def answered(yes: bool | None) -> None:
                 if yes:
