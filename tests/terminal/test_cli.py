@@ -372,7 +372,7 @@ def test_an_item_that_the_log_speaks_against_is_ticked_only_with_anyway(noisy: C
     assert "although: 3 errors in the last minute" in noisy.run_ok("check", "no-new-errors", "--anyway").out
     assert noisy.status()["ticked_against"] == {"no-new-errors": "3 errors in the last minute"}
     assert "3 errors in the last minute" in noisy.run_ok("status").out
-    assert "was checked although: 3 errors" in noisy.run_ok("postmortem").out
+    assert "was checked although: 3 errors" in noisy.run_ok("postmortem", "suggestions").out
 
 
 @pytest.mark.parametrize("verb", [["resolve"], ["state", "resolved"]])

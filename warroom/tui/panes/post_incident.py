@@ -127,7 +127,14 @@ def _done(given: PaneInput) -> str:
 
 
 SECTIONS_PANE = ListPane(
-    "sections", "To write", "pane_sections", "parts", section_rows, _written, choose=lambda _: "write", private=True
+    "sections",
+    "To write",
+    "pane_sections",
+    "parts",
+    section_rows,
+    _written,
+    choose=lambda row_id: "amend" if SUGGESTION in row_id else "write",
+    private=True,
 )
 ACTION_ITEMS = ListPane(
     "actions",

@@ -133,12 +133,14 @@ class PostMortemActions(IncidentScreen):
             write_export(room, path, render.to_format(self.post_mortem(), room.playbook, form))
             return path
 
+        edited: list[tuple[ExportEdited, render.ExportFormat]] = []
+
         async def submit(values: dict[str, str]) -> None:
             form = cast(render.ExportFormat, values["form"])
             try:
                 path = await self.context.work(lambda: write(form, values["path"]))
-            except ExportEdited as edited:
-                self._ask_to_replace(edited, form)
+            except ExportEdited as error:
+                edited.append((error, form))
             else:
                 self.context.notify(f"Written to {shown(path.resolve())}")
 
@@ -155,5 +157,6 @@ class PostMortemActions(IncidentScreen):
                 verb="write",
                 about=f"Secrets are masked and names become roles. Written to {shown(Path.cwd())} "
                 "unless you name a folder; only you can read the file.",
-            )
+            ),
+            lambda _: self._ask_to_replace(*edited[0]) if edited else None,
         )
