@@ -286,7 +286,7 @@ def _executives(number: int) -> PostUpdate:
 
 def _customers(number: int) -> PostUpdate:
     text = CUSTOMERS_WERE_TOLD[min(number // 5, 3)]
-    return _update("customer", "customers", text.partition(".")[0], text, 18 + number * 21 + 20)
+    return _update("customer", "customers", text.partition(".")[0], text, 18 + number * 21 + 27)
 
 
 def _alert(name: str, number: int, chance: Random) -> NewEntry:

@@ -36,13 +36,17 @@ from warroom.incident.events import (
 )
 from warroom.incident.events import Section as SectionName
 from warroom.incident.incident import Incident, TimelineRow, in_order
+from warroom.incident.meetings import scheduled
 from warroom.incident.playbook import Playbook
 from warroom.incident.requests import RequestMade
+from warroom.incident.tracking import issues
 from warroom.reports import metrics
+from warroom.reports.course import Course
 from warroom.reports.messages import format_dated_moment, format_moment
 from warroom.reports.metrics import Durations, PhaseTime, UpdatePromise
 from warroom.reports.role_times import RoleGap, RoleSummary, role_gaps, role_summaries
 from warroom.reports.suggestions import COMMANDER, Facts, Suggestion, suggest
+from warroom.reports.timeline_parts import Line, Part, Routine, divide
 from warroom.reports.warnings import names_in
 from warroom.safety import redact
 
@@ -55,7 +59,7 @@ class TimelineLine(_Frozen):
     """A line of the timeline.
 
     ``day`` (ISO), ``time`` and ``offset`` (``CET, UTC+01:00``) are in the team's zone. ``data`` is where to look it
-    up.
+    up, ``routine`` what it is counted as in a long timeline, "" for a key event.
     """
 
     seq: int
@@ -66,6 +70,7 @@ class TimelineLine(_Frozen):
     kind: str
     text: str
     data: str = ""
+    routine: str = ""
 
 
 class PromisedUpdate(UpdatePromise):
@@ -82,7 +87,10 @@ class PostMortemSection(_Frozen):
 
 
 class PostMortemAction(_Frozen):
-    """An action item. ``due`` is an ISO date or "", ``type`` one of ``ACTION_TYPES`` or ""."""
+    """An action item. ``due`` is an ISO date or "", ``type`` one of ``ACTION_TYPES`` or "".
+
+    ``issue`` is the address of its issue, "" if it has none.
+    """
 
     id: str
     text: str = Field(serialization_alias="words")
@@ -90,6 +98,7 @@ class PostMortemAction(_Frozen):
     due: str
     done: bool
     type: str = ""
+    issue: str = ""
 
 
 class CustomerMessage(_Frozen):
@@ -117,6 +126,8 @@ class PostMortem(_Frozen):
     duration_s: float
     summary: PostMortemSection
     timeline: tuple[TimelineLine, ...]
+    parts: tuple[Part, ...] = Field(exclude=True)
+    """The timeline divided for reading; empty unless it is long."""
     milestones: dict[Milestone, datetime]
     milestone_times: dict[Milestone, str]
     durations: Durations = Field(serialization_alias="measured")
@@ -130,8 +141,18 @@ class PostMortem(_Frozen):
     customer_impact: str
     participants: tuple[str, ...]
     """Who took part, by role."""
+    trigger: str
+    """What may have set it off, in prose; "" if no change is known."""
     detection: str
     """How it was noticed, in prose."""
+    resolution: tuple[str, ...]
+    """What ended it, step by step."""
+    severities: str
+    """How long it had which severity; "" if that never changed."""
+    unwritten: tuple[SectionName, ...]
+    """The sections that are still to be written."""
+    meeting: str
+    """When the post-mortem meeting is, "" if none is scheduled."""
     root_cause: PostMortemSection
     contributing_factors: PostMortemSection
     went_well: PostMortemSection
@@ -158,6 +179,9 @@ def build(
     def section(name: SectionName) -> PostMortemSection:
         return PostMortemSection(text=texts.get(name, ""), left_empty=texts.get(name) == "")
 
+    course = Course(incident, playbook, zone, now, writer.blameless)
+    known = issues(incident)
+    phases = metrics.phases(incident, playbook, now)
     facts = Facts(
         incident,
         playbook,
@@ -184,10 +208,11 @@ def build(
         duration_s=timing.elapsed(incident, now).total_seconds(),
         summary=section("summary"),
         timeline=timeline,
+        parts=divide([Line(row.at, row.routine) for row in timeline], phases, start, zone),
         milestones=in_order(incident.milestones),
         milestone_times={name: format_dated_moment(at, zone) for name, at in incident.milestones.items()},
         durations=durations,
-        phases=metrics.phases(incident, playbook, now),
+        phases=phases,
         cadence=tuple(PromisedUpdate(**dict(p), time=format_moment(p.due, zone, start)) for p in cadence),
         roles=tuple(role_summaries(incident, playbook, now)),
         gaps=gaps,
@@ -196,7 +221,12 @@ def build(
         business_impact=texts.get("business_impact", ""),
         customer_impact=texts.get("customer_impact", ""),
         participants=tuple(writer.participants()),
-        detection=writer.detection(durations),
+        trigger=course.trigger(),
+        detection=course.detection(durations),
+        resolution=tuple(course.resolution(durations)),
+        severities=course.severities(),
+        unwritten=tuple(incident.unwritten),
+        meeting=next((one.when for name, one in scheduled(incident).items() if name == "post-mortem"), ""),
         root_cause=section("root_cause"),
         contributing_factors=section("contributing_factors"),
         went_well=section("went_well"),
@@ -211,6 +241,7 @@ def build(
                 due=a.due,
                 done=a.done_at is not None,
                 type=a.type,
+                issue=known[a.entry].url if a.entry in known else "",
             )
             for a in incident.actions.values()
         ),
@@ -281,6 +312,7 @@ class _BlamelessWriter:
             d.entry_id: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url.startswith("http")
         }
         talk = [row for row in self.incident.rows if isinstance(row.entry.event, ChatMessage)]
+        routine = Routine()
         checked: list[TimelineRow] = []  # ticks in a row are one line
         for row in self.incident.timeline:
             event = row.entry.event
@@ -298,7 +330,9 @@ class _BlamelessWriter:
                 continue
             yield from self._checked(checked)
             checked.clear()
-            yield self._line(row, self._text(row), links.get(row.id, "") or _safe(_source_of(row)))
+            text = self._text(row)
+            line = self._line(row, text, links.get(row.id, "") or _safe(_source_of(row)))
+            yield line.model_copy(update={"routine": routine(event, text)})
         yield from self._checked(checked)
 
     def _line(self, row: TimelineRow, text: str, data: str) -> TimelineLine:
@@ -318,7 +352,9 @@ class _BlamelessWriter:
         """Yield one line for items that were checked one after the other on the same day."""
         for _, group in groupby(rows, lambda row: row.at.astimezone(self.zone).date()):
             same = list(group)
-            yield self._line(same[0], "; ".join(self._text(row).removeprefix("✓ ") for row in same), "")
+            yield self._line(same[0], "; ".join(self._text(row).removeprefix("✓ ") for row in same), "").model_copy(
+                update={"routine": Routine()(same[0].entry.event, "")}
+            )
 
     def _text(self, row: TimelineRow) -> str:
         event = row.entry.event
@@ -334,8 +370,8 @@ class _BlamelessWriter:
         if isinstance(event, UpdatePosted):
             return self._update_text(event, row)
         if isinstance(event, EvidencePinned):  # without the path: the document is read on other machines
-            event = event.model_copy(update={"source": event.source.rpartition("/")[2]})
-            return self.blameless(event.text, row.at)
+            comment = f" — {event.comment}" if event.comment else ""
+            return self.blameless(f"{_source_of(row)}: {event.words}{comment}", row.at)
         return self.blameless(row.text, row.at)
 
     def _update_text(self, event: UpdatePosted, row: TimelineRow) -> str:
@@ -356,25 +392,6 @@ class _BlamelessWriter:
         others = {row.by for row in incident.rows if row.by} - leading
         if others:
             yield _count(len(others), "other responder", "other responders")
-
-    def detection(self, durations: Durations) -> str:
-        """How it was noticed and how long that took, in a sentence or two."""
-        incident = self.incident
-        detected, started = incident.milestones.get("detected"), incident.milestones.get("started")
-        if detected is None or started is None:
-            return ""
-        alert = next((row for row in incident.rows if isinstance(row.entry.event, AlertReceived)), None)
-        after = f", {_format_seconds(durations.detect_s)} after it started" if durations.detect_s else ""
-        when = format_moment(detected, self.zone, started)
-        if alert and isinstance(alert.entry.event, AlertReceived):
-            event = alert.entry.event
-            source = f" of {event.source}" if event.source else ""
-            text = f"The alert {event.name}{source} fired at {when}{after}."
-        else:
-            text = f"It was noticed at {when}{after}; no alert had fired."
-        if (took := durations.acknowledge_s) is not None:
-            text += f" It was acknowledged {_format_seconds(took)} after the declaration."
-        return self.blameless(text, detected)
 
     def customer_messages(self) -> Iterable[CustomerMessage]:
         """Yield what customers were told, word for word."""
