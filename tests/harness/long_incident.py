@@ -197,7 +197,7 @@ def _story(chance: Random) -> Iterable[Step]:
     for burst in range(6):  # a storm while the workers restart
         yield 95.5 + burst / 20, "", _alert(ALERTS[burst % 5], 40 + burst, chance)
     yield from every(20, 355, 26, lambda n: ("", _cleared(words(ALERTS, n), n)))
-    yield from every(5, 355, 4.1, lambda n: (TEAM[n % 5], Note(words(NOTES, n))))
+    yield from every(5, 355, 3.8, lambda n: (TEAM[n % 5], Note(words(NOTES, n))))
     yield from every(9, 300, 14, lambda n: (TEAM[n % 3], Note(_repeated(FINDINGS, n), "finding")))
     yield from every(14, 345, 8, lambda n: (bob, Pin(HOME, f"payment {7000 + n} timed out after 30 s", 88_000 + n)))
     yield from every(7, 355, 5.4, lambda n: ("", _chat(TEAM[n % 5], words(CHAT, n))))
@@ -286,7 +286,7 @@ def _executives(number: int) -> PostUpdate:
 
 def _customers(number: int) -> PostUpdate:
     text = CUSTOMERS_WERE_TOLD[min(number // 5, 3)]
-    return _update("customer", "customers", text.partition(".")[0], text, 18 + number * 21 + 27)
+    return _update("customer", "customers", text.partition(".")[0], text, 18 + number * 21 + 24)
 
 
 def _alert(name: str, number: int, chance: Random) -> NewEntry:

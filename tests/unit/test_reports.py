@@ -1046,7 +1046,7 @@ def test_times_in_the_post_mortem_have_date_and_zone() -> None:
     assert "2026-01-28 14:00 CET (13:00 UTC) – 15:00 CET (14:00 UTC)" in markdown.splitlines()[2]
     assert section_of(markdown, "Timeline").startswith("**2026-01-28** (CET, UTC+01:00)\n\n- **14:03** declared")
     assert "| Resolved | 2026-01-28 15:00 CET (14:00 UTC) |" in markdown
-    assert "- **2026-01-28 14:10** evidence" in section_of(markdown, "Evidence")
+    assert "**2026-01-28**\n\n- **14:10** app.log:88213: " in section_of(markdown, "Evidence")
     exported = render.export(full(), BOOK, [], at(120), CET, "markdown")
     assert "- **2026-01-28 14:03:00 CET** declared" in exported
 

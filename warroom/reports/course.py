@@ -66,19 +66,21 @@ class Course:
         return self.blameless(text, detected)
 
     def resolution(self, durations: Durations) -> Iterable[str]:
-        """Yield what was done about it, in order, and when users were no longer affected."""
+        """Yield what was done about it and when users were no longer affected, in order."""
         incident = self.incident
+        steps: list[tuple[datetime, str]] = []
         for entry, fix in incident.fixes:
-            row = incident.row(entry)
-            if row:
+            if row := incident.row(entry):
                 words, sort = row.words or fix.words.rstrip(". "), "temporary" if fix.temporary else "permanent"
-                yield self.blameless(f"{self._moment(row.at)}: {words} ({sort} fix).", row.at)
+                steps.append((row.at, self.blameless(f"{words} ({sort} fix).", row.at)))
         mitigated, resolved = incident.milestones.get("mitigated"), incident.milestones.get("resolved")
         if mitigated and durations.mitigate_s is not None:
             after = _format_seconds(durations.mitigate_s)
-            yield f"{self._moment(mitigated)}: users were no longer affected, {after} after the start."
+            steps.append((mitigated, f"Users were no longer affected, {after} after the start."))
         if resolved and resolved != mitigated:
-            yield f"{self._moment(resolved)}: resolved."
+            steps.append((resolved, "Resolved."))
+        for at, text in sorted(steps, key=lambda step: step[0]):
+            yield f"{self._moment(at)}: {text}"
 
     def severities(self) -> str:
         """How long it had which severity, if that changed: ``High for 12 min, then Critical for 6 h``."""

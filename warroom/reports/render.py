@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from warroom.incident import timing
 from warroom.incident.delivery import Delivery
-from warroom.incident.events import SECTIONS
+from warroom.incident.events import SECTIONS, Section
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
 from warroom.reports import postmortem, templates
@@ -95,9 +95,9 @@ def to_markdown(document: PostMortem, playbook: Playbook) -> str:
         "contributing_factors": _section_text(document.contributing_factors, optional=True),
         "lucky": _section_text(document.lucky, optional=True),
         "customer_messages": _customer_messages(document),
-        "users_affected": escape(document.users_affected) or _NOT_WRITTEN,
-        "business_impact": escape(document.business_impact) or _NOT_WRITTEN,
-        "customer_impact": escape(document.customer_impact),
+        "users_affected": _impact_line(document, "users_affected"),
+        "business_impact": _impact_line(document, "business_impact"),
+        "customer_impact": _impact_line(document, "customer_impact"),
         "went_well": _section_text(document.went_well),
         "could_improve": _section_text(document.could_improve),
         "action_items": _actions(document),
@@ -182,6 +182,12 @@ def _section_text(section: PostMortemSection, *, optional: bool = False) -> str:
     if optional and not section.text:
         return ""
     return _prose(section.text) or (_LEFT_EMPTY if section.left_empty else _NOT_WRITTEN)
+
+
+def _impact_line(document: PostMortem, section: Section) -> str:
+    """A section that is one line of a list."""
+    empty = _NOT_WRITTEN if section in document.unwritten else _LEFT_EMPTY
+    return escape(getattr(document, section)) or empty
 
 
 _MARKED = re.compile(r"\s*(?:[-+*]|\d{1,9}[.)])\s|\s*$|\s{2,}\S")
@@ -328,17 +334,20 @@ a {{ color: var(--link); }}
 h1 {{ font-size: 1.6rem; line-height: 1.25; }}
 h2 {{ font-size: 1.2rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }}
 h3 {{ font-size: 1rem; margin: 1.5rem 0 .5rem; }}
-table {{ border-collapse: collapse; margin: 1rem 0; }}
-th, td {{ text-align: left; padding: .25rem .75rem; border: 1px solid var(--line); vertical-align: top; }}
+table {{ border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }}
+th, td {{ text-align: left; padding: .25rem .75rem; border: 1px solid var(--line); vertical-align: top;
+  overflow-wrap: break-word; }}
+@media (min-width: 44rem) {{ td:nth-child(-n+2) {{ white-space: nowrap; }} }}
 blockquote {{ margin: 0; padding: .25rem 1rem; border-left: 4px solid var(--quiet); }}
 code {{ font: .9em/1.4 ui-monospace, monospace; }}
 li.task {{ list-style: none; margin-left: -1.4rem; }}
 svg {{ display: block; max-width: 100%; height: auto; margin: 1.5rem 0; }}
+svg .legend {{ fill: var(--quiet); }}
 svg text {{ fill: var(--text); font: 12px system-ui, sans-serif; }}
 svg line {{ stroke: var(--quiet); }}
 .p0 rect {{ fill: var(--p0); }} .p1 rect {{ fill: var(--p1); }} .p2 rect {{ fill: var(--p2); }}
-circle.bad {{ fill: var(--bad); }} circle.look {{ fill: var(--look); }} circle.act {{ fill: var(--act); }}
-circle.good {{ fill: var(--good); }} circle.told {{ fill: var(--told); }}
+.bad {{ fill: var(--bad); }} .look {{ fill: var(--look); }} .act {{ fill: var(--act); }}
+.good {{ fill: var(--good); }} .told {{ fill: var(--told); }}
 @media print {{
   :root {{ --text: #000; --quiet: #444; --page: #fff; --line: #bbb; --link: #000; --p0: #f2c4bd; --p1: #f5dfa6;
     --p2: #bfe3c6; }}
