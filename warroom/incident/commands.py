@@ -45,6 +45,7 @@ from warroom.incident.events import (
 )
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
+from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.playbook import Playbook
 from warroom.incident.readings import Measured
@@ -141,6 +142,7 @@ _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
     ActionAdded: lambda e: ("action-added",) if e.owner else (),
     SectionWritten: lambda e: ("postmortem-written",) if e.section == "root_cause" and e.words else (),
     RequestAccepted: lambda e: ("postmortem-published",) if e.request == "document" and not e.public else (),
+    LearningsShared: lambda e: ("postmortem-published",),
     MeetingScheduled: lambda e: ("meeting-scheduled",) if e.meeting == "post-mortem" else (),
 }
 """What each event makes true, in the terms of the playbook's ``done_by``."""

@@ -20,6 +20,7 @@ from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.identity import short_id
+from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.readings import Measured
@@ -641,6 +642,7 @@ KnownEvent = Annotated[
     | SectionWritten
     | SuggestionDismissed
     | MeetingScheduled
+    | LearningsShared
     | AlertTaken
     | ReadinessConfirmed
     | TurnsSwapped

@@ -59,6 +59,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.identity import short_id
+from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.reminder_events import ReminderPosted
@@ -631,6 +632,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     AlertsClosed: _row_only,
     AlertSilenced: _row_only,
     ReminderPosted: _row_only,
+    LearningsShared: _row_only,
     UnknownEvent: _row_only,
     ChatMessage: _row_only,
     PostRerouted: _row_only,

@@ -36,6 +36,7 @@ from warroom.incident.events import (
 )
 from warroom.incident.events import Section as SectionName
 from warroom.incident.incident import Incident, TimelineRow, in_order
+from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meetings import scheduled
 from warroom.incident.playbook import Playbook
 from warroom.incident.requests import RequestMade
@@ -259,6 +260,7 @@ _NOT_IN_TIMELINE = (
     MilestoneAmended,
     SectionWritten,
     SuggestionDismissed,
+    LearningsShared,
     ActionAdded,
     ActionDone,
     RequestMade,

@@ -316,7 +316,7 @@ ACTIONS: tuple[Action, ...] = (
         "publish",
         "Publish the post-mortem",
         "Z",
-        "Publish to the team or to customers; asks first.",
+        "Publish to the team or to customers, post the link; asks first.",
         danger="posts",
         bar="publish",
         why_off=_over,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from warroom.incident.events import Section
 
 SECTION = "Follow-up"
-ABOUT = ("suggestions", "accept", "dismiss", "restore", "check")
+ABOUT = ("suggestions", "accept", "dismiss", "restore", "check", "share")
 """What ``warroom postmortem`` can be about, besides the document."""
 
 
@@ -158,14 +158,15 @@ def postmortem(
 ) -> None:
     """Print, publish or check the post-mortem; accept or dismiss suggestions for it.
 
-    Suggestions are never part of the document. Accept one as it is, or with a text of your own in its place.
+    Suggestions are never part of the document. Accept one as it is, or with a text of your own in its
+    place. Share posts the summary to the team; publishing posts it with the link.
     """
     from warroom.cli import suggestions
 
     if what:
         if path or stores or overwrite:
             raise click.UsageError("These options are for the document: warroom postmortem")
-        if what in ("suggestions", "check") and suggestion:
+        if what in ("suggestions", "check", "share") and suggestion:
             raise click.UsageError(f"warroom postmortem {what} takes nothing more.")
         if words and what != "accept":
             raise click.UsageError("A text of your own goes with accept.")
@@ -173,6 +174,10 @@ def postmortem(
             suggestions.show(context)
         elif what == "check":
             suggestions.check(context)
+        elif what == "share":
+            from warroom.room.learnings import share
+
+            report_done(context, share(context.room, context.incident().id))
         else:
             suggestions.decide(context, what, suggestion, join_words(words))
         return
