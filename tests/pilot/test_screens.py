@@ -276,7 +276,7 @@ WHILE_OPEN: dict[str, Seen] = {
 WHEN_RESOLVED: dict[str, Seen] = {
     "reopen": opens_form("reopen"),
     "close": opens_form("close"),
-    "publish": says("No document store"),
+    "publish": opens_form("share the learnings"),
     "calendar": opens_form("schedule the meetings"),
 }
 

@@ -34,7 +34,7 @@ def _suggestions(given: PaneInput, section: Section) -> list[ListRow]:
     if not offered:
         return []
     keys = with_keys("{accept} accept · {amend} edit · {retract} dismiss", given.keys)
-    rows = [ListRow(f"{section}:", literal(f"  {len(offered)} suggested: {keys}", "$text-quiet"))]
+    rows = [ListRow(f"{section}:", literal(f"    {keys}", "$text-quiet"))]
     for one in offered:
         lines = wrap(one.text, max(20, given.width - 5)) or [one.text]
         id = f"{section}{SUGGESTION}{one.key}"

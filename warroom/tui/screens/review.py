@@ -54,6 +54,7 @@ class ReviewScreen(PaneScreen, IncidentActions):
     ReviewScreen.-tiled #right { width: 2fr; max-width: 76; }
     ReviewScreen.-tiled #draft { height: 3fr; }
     ReviewScreen.-tiled #timeline { height: 2fr; }
+    ReviewScreen.-tiled #sections { height: 2fr; }
     ReviewScreen.-tiled #checklist { height: auto; min-height: 8; }
     ReviewScreen.-tiled #checklist RowList { height: 6; }
     """
