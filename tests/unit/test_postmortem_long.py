@@ -114,6 +114,12 @@ def test_no_suggestion_is_in_the_document_and_the_sections_wait_for_prose() -> N
     assert "uggest" not in markdown() and "draft from" not in markdown().lower()
     assert {"root_cause", "contributing_factors", "went_well", "could_improve"} <= document().suggestions.keys()
     assert all(section in SECTIONS for section in document().suggestions)
+    improve = [one.text for one in document().suggestions["could_improve"]]
+    assert (
+        "The root cause was identified 1 h 58 min after the declaration: what would have shown it sooner?"
+        in improve
+    )
+    assert any(text.startswith("Users were affected for another 1 h 32 min once") for text in improve)
     keys = [one.key for found in document().suggestions.values() for one in found]
     assert len(keys) == len(set(keys))
 

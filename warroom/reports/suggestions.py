@@ -183,6 +183,7 @@ def _could_improve(facts: Facts) -> Iterable[tuple[str, str]]:
     if target and durations.acknowledge_s is not None and durations.acknowledge_s > target:
         took = _format_seconds(durations.acknowledge_s)
         yield "acknowledged-late", f"Acknowledged after {took}; the target is {_format_seconds(target)}."
+    yield from _slow(facts)
     late = [promise for promise in facts.cadence if promise.kept is False]
     if late:
         worst = _format_seconds(max(promise.late_s for promise in late))
@@ -209,6 +210,31 @@ def _could_improve(facts: Facts) -> Iterable[tuple[str, str]]:
     loose = [item.id for item in incident.actions.values() if not (item.owner and item.due)]
     if loose:
         yield "loose-actions", f"Without an owner or a due date: {', '.join(loose)}."
+
+
+def _slow(facts: Facts) -> Iterable[tuple[str, str]]:
+    """Yield where it took longer than the playbook's investigation to find the cause, and then to help users.
+
+    The questions are those of GitLab's incident review: how could diagnosis and mitigation have been faster?
+    """
+    milestones = facts.incident.milestones
+    limit = next((phase.to_minute for phase in facts.playbook.phases if phase.ends == "fix"), None)
+    declared, identified = milestones.get("declared"), milestones.get("identified")
+    mitigated = milestones.get("mitigated")
+    if limit is None or declared is None or identified is None:
+        return
+    if identified - declared > timedelta(minutes=limit):
+        took = timing.format_duration(identified - declared)
+        yield (
+            "identified-late",
+            f"The root cause was identified {took} after the declaration: what would have shown it sooner?",
+        )
+    if mitigated and mitigated - identified > timedelta(minutes=limit):
+        took = timing.format_duration(mitigated - identified)
+        yield (
+            "mitigated-late",
+            f"Users were affected for another {took} once the cause was known: what would have shortened that?",
+        )
 
 
 def _overrides(facts: Facts) -> Iterable[tuple[str, str]]:
