@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from harness.case import PLAYBOOK
-from harness.long_incident import CUSTOMERS_WERE_TOLD, HOME, START, TEAM, ZONE, LongIncident
+from harness.long_incident import ALERTS, CUSTOMERS_WERE_TOLD, HOME, START, TEAM, ZONE, LongIncident
 
 from warroom.incident.events import SECTIONS
 from warroom.reports import postmortem, render
@@ -51,6 +51,8 @@ def test_the_timeline_is_divided_and_has_the_key_events_only() -> None:
         assert any(f" {key}: " in line for line in lines), key
     assert not any(f" {routine}: " in line for line in lines for routine in ("note", "evidence", "checked", "task"))
     assert len(lines) == len(set(lines))
+    assert sum(" alert: " in line for line in lines) == len(ALERTS)
+    assert sum("Customers were told" in line for line in lines) == len(CUSTOMERS_WERE_TOLD)
 
 
 def test_nothing_is_left_out_of_the_timeline_without_being_counted() -> None:

@@ -24,6 +24,19 @@ SUFFIXES: dict[render.ExportFormat, str] = {"markdown": ".md", "html": ".html", 
 """What an exported file is called behind the dot, by its format."""
 
 
+ASKS: dict[Section, str] = {
+    "summary": "What happened, who was affected for how long, and what ended it?",
+    "root_cause": "Why did it happen? Ask why again until the answer is a design or a process.",
+    "contributing_factors": "What made it more likely, larger or longer?",
+    "users_affected": "Who, and how many? An estimate is fine; say what it is based on.",
+    "business_impact": "Orders, revenue, service level, support requests: in figures where you have them.",
+    "customer_impact": "What did they see, and what could they not do?",
+    "went_well": "What made it shorter or smaller, and should stay?",
+    "could_improve": "What cost time: to notice it, to find the cause, to help users, to tell people?",
+    "lucky": "What could have made it worse, and did not by chance?",
+}
+"""What each section asks its author, as the templates of Google, PagerDuty and GitLab do."""
+
 DRAFTED: frozenset[Section] = frozenset({"summary", "went_well", "could_improve"})
 """Sections whose form begins with their suggestions; those of the others are a start for them, not their text."""
 
@@ -61,7 +74,7 @@ class PostMortemActions(IncidentScreen):
             suggested = [one.text for one in offered]
             first = section not in self.incident.sections
             settles = tuple(one.key for one in offered) if first else ()
-            about = "Describe what and how, not who: roles, not names."
+            about = f"{ASKS[section]}\nDescribe what and how, not who: roles, not names."
             words = self.incident.sections.get(section, "")
             if suggested and first and section in DRAFTED:
                 words = suggested[0] if section == "summary" else "\n".join(f"- {line}" for line in suggested)
