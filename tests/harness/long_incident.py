@@ -46,7 +46,7 @@ START = datetime(2026, 3, 3, 7, 2, tzinfo=UTC)
 
 APPROVER = "the commander"
 TEAM = ("Ada Byron", "Bob Weaver", "Chen Wei", "Dana Scully", "Eve Moneypenny")
-HOME = "/home/bob/work/logs/checkout/payments.log"
+HOME = "/home/bob/checkout/payments.log"
 """A path of one person's machine: it means nothing in a document."""
 
 CUSTOMERS_WERE_TOLD = (

@@ -11,7 +11,7 @@ from harness.long_incident import ALERTS, CUSTOMERS_WERE_TOLD, HOME, START, TEAM
 from warroom.incident.events import SECTIONS
 from warroom.reports import postmortem, render
 from warroom.reports.postmortem import PostMortem
-from warroom.reports.timeline_parts import LONG, Line, divide
+from warroom.reports.timeline_parts import LONG, TimedLine, divide
 
 
 @cache
@@ -134,7 +134,7 @@ def test_the_page_is_one_file_with_a_chart_and_its_legend() -> None:
 
 
 def test_a_short_timeline_is_left_as_it_is() -> None:
-    lines = [Line(START, "note")] * LONG
+    lines = [TimedLine(START, "note")] * LONG
     assert divide(lines, (), START, ZONE) == ()
-    (part,) = divide([*lines, Line(START, "")], (), START, ZONE)
+    (part,) = divide([*lines, TimedLine(START, "")], (), START, ZONE)
     assert part.lines == (LONG,) and part.also == f"{LONG} notes"

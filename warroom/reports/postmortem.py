@@ -46,8 +46,8 @@ from warroom.reports.course import Course
 from warroom.reports.messages import format_dated_moment, format_moment
 from warroom.reports.metrics import Durations, PhaseTime, UpdatePromise
 from warroom.reports.role_times import RoleGap, RoleSummary, role_gaps, role_summaries
-from warroom.reports.suggestions import COMMANDER, Facts, Suggestion, suggest
-from warroom.reports.timeline_parts import Line, Part, Routine, divide
+from warroom.reports.suggestions import COMMANDER, Suggestion, SuggestionFacts, suggest
+from warroom.reports.timeline_parts import RoutineEvents, TimedLine, TimelinePart, divide
 from warroom.reports.warnings import names_in
 from warroom.safety import redact
 
@@ -127,7 +127,7 @@ class PostMortem(_Frozen):
     duration_s: float
     summary: PostMortemSection
     timeline: tuple[TimelineLine, ...]
-    parts: tuple[Part, ...] = Field(exclude=True)
+    parts: tuple[TimelinePart, ...] = Field(exclude=True)
     """The timeline divided for reading; empty unless it is long."""
     milestones: dict[Milestone, datetime]
     milestone_times: dict[Milestone, str]
@@ -183,7 +183,7 @@ def build(
     course = Course(incident, playbook, zone, now, writer.blameless)
     known = issues(incident)
     phases = metrics.phases(incident, playbook, now)
-    facts = Facts(
+    facts = SuggestionFacts(
         incident,
         playbook,
         writer.deliveries,
@@ -209,7 +209,7 @@ def build(
         duration_s=timing.elapsed(incident, now).total_seconds(),
         summary=section("summary"),
         timeline=timeline,
-        parts=divide([Line(row.at, row.routine) for row in timeline], phases, start, zone),
+        parts=divide([TimedLine(row.at, row.routine) for row in timeline], phases, start, zone),
         milestones=in_order(incident.milestones),
         milestone_times={name: format_dated_moment(at, zone) for name, at in incident.milestones.items()},
         durations=durations,
@@ -314,7 +314,7 @@ class _BlamelessWriter:
             d.entry_id: d.receipt.url for d in self.deliveries if d.receipt and d.receipt.url.startswith("http")
         }
         talk = [row for row in self.incident.rows if isinstance(row.entry.event, ChatMessage)]
-        routine = Routine()
+        routine = RoutineEvents()
         checked: list[TimelineRow] = []  # ticks in a row are one line
         for row in self.incident.timeline:
             event = row.entry.event
@@ -333,11 +333,11 @@ class _BlamelessWriter:
             yield from self._checked(checked)
             checked.clear()
             text = self._text(row)
-            line = self._line(row, text, links.get(row.id, "") or _safe(_source_of(row)))
-            yield line.model_copy(update={"routine": routine(event, text)})
+            data = links.get(row.id, "") or _safe(_source_of(row))
+            yield self._line(row, text, data, routine(event, text))
         yield from self._checked(checked)
 
-    def _line(self, row: TimelineRow, text: str, data: str) -> TimelineLine:
+    def _line(self, row: TimelineRow, text: str, data: str, routine: str) -> TimelineLine:
         here = row.at.astimezone(self.zone)
         return TimelineLine(
             seq=row.number,
@@ -348,15 +348,15 @@ class _BlamelessWriter:
             kind=row.kind,
             text=text,
             data=data,
+            routine=routine,
         )
 
     def _checked(self, rows: Sequence[TimelineRow]) -> Iterable[TimelineLine]:
         """Yield one line for items that were checked one after the other on the same day."""
         for _, group in groupby(rows, lambda row: row.at.astimezone(self.zone).date()):
             same = list(group)
-            yield self._line(same[0], "; ".join(self._text(row).removeprefix("✓ ") for row in same), "").model_copy(
-                update={"routine": Routine()(same[0].entry.event, "")}
-            )
+            text = "; ".join(self._text(row).removeprefix("✓ ") for row in same)
+            yield self._line(same[0], text, "", RoutineEvents()(same[0].entry.event, text))
 
     def _text(self, row: TimelineRow) -> str:
         event = row.entry.event

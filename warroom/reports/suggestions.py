@@ -38,7 +38,7 @@ class Suggestion(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class SuggestionFacts:
     """What suggestions are drawn from. ``blameless`` replaces names in a text as of a time."""
 
     incident: Incident
@@ -63,7 +63,7 @@ class Facts:
         return next((s.response_minutes * 60.0 for s in self.playbook.severities if s.id == first), None)
 
 
-def suggest(facts: Facts) -> dict[Section, tuple[Suggestion, ...]]:
+def suggest(facts: SuggestionFacts) -> dict[Section, tuple[Suggestion, ...]]:
     """Return what is offered for each section: nothing that a person has accepted, edited or dismissed."""
     decided = settled(facts.incident)
     lines: Mapping[Section, Iterable[tuple[str, str]]] = {
@@ -85,7 +85,7 @@ def suggest(facts: Facts) -> dict[Section, tuple[Suggestion, ...]]:
     return {section: found for section, found in offered.items() if found}
 
 
-def _summary(facts: Facts) -> Iterable[tuple[str, str]]:
+def _summary(facts: SuggestionFacts) -> Iterable[tuple[str, str]]:
     incident, zone = facts.incident, facts.zone
     start, resolved = incident.milestones.get("started"), incident.milestones.get("resolved")
     took = timing.format_duration(timing.elapsed(incident, facts.now))
@@ -106,7 +106,7 @@ def _notes(incident: Incident, kind: str) -> list[TimelineRow]:
     ]
 
 
-def _root_cause(facts: Facts) -> Iterable[tuple[str, str]]:
+def _root_cause(facts: SuggestionFacts) -> Iterable[tuple[str, str]]:
     """Yield what may be the cause: confirmed hypotheses, else the findings up to where it was identified, then what
     is still suspected."""
     incident = facts.incident
@@ -120,7 +120,7 @@ def _root_cause(facts: Facts) -> Iterable[tuple[str, str]]:
         yield f"hypothesis-{short_id(one.entry)}", f"Suspected: {facts.blameless(one.words, one.at)}"
 
 
-def _contributing_factors(facts: Facts) -> Iterable[tuple[str, str]]:
+def _contributing_factors(facts: SuggestionFacts) -> Iterable[tuple[str, str]]:
     """Yield the latest findings where the root cause has a confirmed hypothesis: there is rarely only one cause."""
     if facts.incident.hypotheses_in("confirmed"):
         for row in _latest_findings(facts.incident):
@@ -136,7 +136,7 @@ def _latest_findings(incident: Incident) -> list[TimelineRow]:
     return (before or findings)[-MOST_FINDINGS:]
 
 
-def _customer_impact(facts: Facts) -> Iterable[tuple[str, str]]:
+def _customer_impact(facts: SuggestionFacts) -> Iterable[tuple[str, str]]:
     """Yield what customers were last told about the impact."""
     told = [post for post in facts.incident.posts if post.update.audience == "customers"]
     impact = next((text for post in reversed(told) if (text := post.update.fields.get("impact", "").strip())), "")
@@ -144,7 +144,7 @@ def _customer_impact(facts: Facts) -> Iterable[tuple[str, str]]:
         yield "told-customers", facts.blameless(f"As customers were told: {impact}", facts.now)
 
 
-def _went_well(facts: Facts) -> Iterable[tuple[str, str]]:
+def _went_well(facts: SuggestionFacts) -> Iterable[tuple[str, str]]:
     incident, target = facts.incident, facts.response_target_s
     took = facts.durations.acknowledge_s
     if target and took is not None and took <= target:
@@ -174,7 +174,7 @@ def _went_well(facts: Facts) -> Iterable[tuple[str, str]]:
         yield "recovery-verified", "Recovery was verified before the incident was resolved."
 
 
-def _could_improve(facts: Facts) -> Iterable[tuple[str, str]]:
+def _could_improve(facts: SuggestionFacts) -> Iterable[tuple[str, str]]:
     incident, playbook, durations = facts.incident, facts.playbook, facts.durations
     if durations.detect_s is not None and durations.detect_s > playbook.nudges.escalate_minutes * 60:
         took = _format_seconds(durations.detect_s)
@@ -212,7 +212,7 @@ def _could_improve(facts: Facts) -> Iterable[tuple[str, str]]:
         yield "loose-actions", f"Without an owner or a due date: {', '.join(loose)}."
 
 
-def _slow(facts: Facts) -> Iterable[tuple[str, str]]:
+def _slow(facts: SuggestionFacts) -> Iterable[tuple[str, str]]:
     """Yield where it took longer than the playbook's investigation to find the cause, and then to help users.
 
     The questions are those of GitLab's incident review: how could diagnosis and mitigation have been faster?
@@ -237,7 +237,7 @@ def _slow(facts: Facts) -> Iterable[tuple[str, str]]:
         )
 
 
-def _overrides(facts: Facts) -> Iterable[tuple[str, str]]:
+def _overrides(facts: SuggestionFacts) -> Iterable[tuple[str, str]]:
     """Yield where somebody went on although something spoke against it."""
     for row in facts.incident.rows:
         event = row.entry.event

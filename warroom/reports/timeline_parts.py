@@ -45,7 +45,7 @@ _PLURALS = {
 }
 
 
-class Routine:
+class RoutineEvents:
     """Tells routine events from key events, in the order of the timeline: a repetition is routine."""
 
     def __init__(self) -> None:
@@ -72,14 +72,14 @@ class Routine:
         return repeated
 
 
-class Line(NamedTuple):
+class TimedLine(NamedTuple):
     """What a part needs to know of a line: when it was, and what it is counted as."""
 
     at: datetime
     routine: str
 
 
-class Part(NamedTuple):
+class TimelinePart(NamedTuple):
     """A part of a timeline.
 
     ``day`` is an ISO date, ``title`` has its times and its phase. ``lines`` are the places of its key events among
@@ -93,8 +93,8 @@ class Part(NamedTuple):
 
 
 def divide(
-    lines: Sequence[Line], phases: Sequence[PhaseTime], started: datetime | None, zone: tzinfo
-) -> tuple[Part, ...]:
+    lines: Sequence[TimedLine], phases: Sequence[PhaseTime], started: datetime | None, zone: tzinfo
+) -> tuple[TimelinePart, ...]:
     """Divide the lines of a timeline, in order, by day, phase and hour in ``zone``; a short one into nothing."""
     if len(lines) <= LONG:
         return ()
@@ -116,7 +116,7 @@ def divide(
         begin, end = (lines[number].at.astimezone(zone) for number in (numbers[0], numbers[-1]))
         routine = Counter(lines[number].routine for number in numbers if lines[number].routine)
         parts.append(
-            Part(
+            TimelinePart(
                 day,
                 " · ".join(filter(None, ("–".join(dict.fromkeys((f"{begin:%H:%M}", f"{end:%H:%M}"))), phase))),
                 tuple(number for number in numbers if not lines[number].routine),
