@@ -101,7 +101,7 @@ class AppContext:
 
             self.room.consequences.append(functools.partial(close_finished, self.room))
         if settings.documents:
-            from warroom.room.learnings import share_published  # reports; not for who publishes nothing
+            from warroom.room.learnings import share_published  # not for who publishes nothing
 
             self.room.consequences.append(functools.partial(share_published, self.room))
         if settings.paging:

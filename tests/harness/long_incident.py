@@ -104,7 +104,9 @@ class LongIncident:
         last = START + timedelta(minutes=366)
         self._correct(last)
         self._take(last, TEAM[3], Resolve())
-        self._take(last + timedelta(minutes=2), TEAM[2], _update("resolution", "team", "Card payments failed", "Resolved."))
+        self._take(
+            last + timedelta(minutes=2), TEAM[2], _update("resolution", "team", "Card payments failed", "Resolved.")
+        )
 
     @property
     def deliveries(self) -> list[Delivery]:

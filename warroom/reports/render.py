@@ -355,6 +355,7 @@ svg line {{ stroke: var(--quiet); }}
   svg {{ break-inside: avoid; }}
   body {{ font-size: 10.5pt; max-width: none; margin: 0; padding: 0; }}
   h2, h3 {{ break-after: avoid; }}
+  table {{ display: table; }}
   tr, li {{ break-inside: avoid; }}
 }}
 </style>

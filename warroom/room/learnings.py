@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from warroom.errors import Refusal
 from warroom.incident.commands import decide
 from warroom.incident.delivery import Message, OutboxItem
@@ -10,9 +12,10 @@ from warroom.incident.incident import Incident
 from warroom.incident.learning_events import LearningsShared
 from warroom.incident.learnings import ShareLearnings, is_shared
 from warroom.incident.requests import RequestAccepted
-from warroom.reports import postmortem
-from warroom.reports.postmortem import PostMortem
 from warroom.room.room import Done, UnitOfWork, WarRoom
+
+if TYPE_CHECKING:
+    from warroom.reports.postmortem import PostMortem
 
 LONGEST = 600
 """Characters of the summary and of the root cause that are posted; the document has the rest."""
@@ -38,6 +41,8 @@ def share_published(room: WarRoom, story: UnitOfWork) -> None:
 
 def text_of(room: WarRoom, incident: Incident, url: str = "") -> str:
     """What is posted: title, summary, root cause, how many action items are open, and the address."""
+    from warroom.reports import postmortem  # not for who only starts
+
     return _text(
         postmortem.build(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone), url
     )

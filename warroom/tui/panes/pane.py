@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 
-from warroom.incident.events import Section
-from warroom.reports.suggestions import Suggestion
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import key_of, with_keys
 from warroom.tui.widgets.row_list import ListRow, RowList
+
+if TYPE_CHECKING:
+    from warroom.incident.events import Section
+    from warroom.reports.suggestions import Suggestion
 
 
 class Pane(Container):
