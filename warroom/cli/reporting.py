@@ -184,8 +184,32 @@ def write_output(path: str | None, text: str, context: CliContext) -> None:
 
     from warroom.config.paths import write_document
 
+    _write_file(path, lambda: write_document(Path(path), text), context)
+
+
+def write_export_output(path: str | None, text: str, context: CliContext, *, overwrite: bool) -> None:
+    """As ``write_output``; a file that people edited is refused without ``overwrite``."""
+    if path is None or path == "-":
+        output.print_out(text.rstrip("\n"))
+        return
+    from pathlib import Path
+
+    from warroom.config.paths import write_document
+    from warroom.room.exports import ExportEdited, write_export
+
+    def write() -> None:
+        try:
+            write_export(context.room, Path(path), text, overwrite=overwrite, write=write_document)
+        except ExportEdited as edited:
+            remedy = f"Replace it with --overwrite, or name another file: --output {edited.other}"
+            raise Refusal(edited.title, remedy) from None
+
+    _write_file(path, write, context)
+
+
+def _write_file(path: str, write: Callable[[], None], context: CliContext) -> None:
     try:
-        write_document(Path(path), text)
+        write()
     except SettingsError as error:  # no settings: a file of the person's own choosing
         raise WarroomError(error.title, f"{error.remedy} Name another file with --output.") from None
     if context.json:

@@ -95,7 +95,7 @@ FAMILIES = (
             "done": "Mark an action item or a task done, or an action item not done after all.",
             "actions": "List the action items of the incident or of all, or open issues for them.",
             "section": "Write a section of the post-mortem: summary, root_cause, went_well, …",
-            "postmortem": "Print the post-mortem, drafted from the timeline where not yet written, or publish it.",
+            "postmortem": "Print, publish or check the post-mortem; accept or dismiss suggestions for it.",
             "calendar": "Schedule the post-mortem meeting and the review of action items: a file for any calendar.",
             "export": "Export the whole incident: state, timeline, deliveries, post-mortem.",
             "close": "Close the incident; refused with a list while something is outstanding.",

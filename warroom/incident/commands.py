@@ -47,6 +47,7 @@ from warroom.incident.events import (
 )
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import ActionItem, Incident
+from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.planned_changes import find_planned
 from warroom.incident.playbook import Item, Playbook
@@ -157,6 +158,7 @@ _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
     ActionAdded: lambda e: ("action-added",) if e.owner else (),
     SectionWritten: lambda e: ("postmortem-written",) if e.section == "root_cause" and e.words else (),
     RequestAccepted: lambda e: ("postmortem-published",) if e.request == "document" and not e.public else (),
+    LearningsShared: lambda e: ("postmortem-published",),
     MeetingScheduled: lambda e: ("meeting-scheduled",) if e.meeting == "post-mortem" else (),
 }
 """What each event makes true, in the terms of the playbook's ``done_by``."""
@@ -587,14 +589,18 @@ class PostUpdate:
 
 @dataclass(frozen=True, slots=True)
 class WriteSection:
-    """Write a section of the post-mortem; the last one written counts. No words leave it empty on purpose."""
+    """Write a section of the post-mortem; the last one written counts. No words leave it empty on purpose.
+
+    ``settles`` names the suggestions that the person has seen in it; None means all of the section's.
+    """
 
     section: Section
     words: str
+    settles: tuple[str, ...] | None = None
     after_closing: ClassVar[bool] = True
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        return [SectionWritten(section=self.section, words=self.words.strip())]
+        return [SectionWritten(section=self.section, words=self.words.strip(), settles=self.settles)]
 
 
 # ── the follow-up ─────────────────────────────────────────────────────────────────────────────────────────

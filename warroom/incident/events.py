@@ -22,6 +22,7 @@ from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase, Moment
 from warroom.incident.follow_up_events import ActionReopened, ImprovementPosted, ItemNotNeeded
 from warroom.incident.identity import short_id
+from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.readings import Measured
@@ -550,15 +551,34 @@ class Closed(EventBase):
 
 
 class SectionWritten(EventBase):
-    """A person wrote a section of the post-mortem. The latest version counts."""
+    """A person wrote a section of the post-mortem. The latest version counts.
+
+    ``settles`` names the suggestions that its text takes in, or leaves out on purpose; None means all of the
+    section's.
+    """
 
     kind: Literal["section"] = "section"
     section: Section
     words: str
+    settles: tuple[str, ...] | None = None
 
     @property
     def text(self) -> str:
         return f"{self.section.replace('_', ' ')}: {self.words or 'nothing to report'}"
+
+
+class SuggestionDismissed(EventBase):
+    """A person left a suggestion out of the post-mortem. ``words`` is what it said at that time."""
+
+    kind: Literal["suggestion_dismissed"] = "suggestion_dismissed"
+    label: ClassVar[str] = "dismissed"
+    section: Section
+    suggestion: str
+    words: str
+
+    @property
+    def text(self) -> str:
+        return f"suggestion for {self.section.replace('_', ' ')}: {self.words}"
 
 
 class AlertTaken(EventBase):
@@ -644,7 +664,9 @@ KnownEvent = Annotated[
     | RequestMade
     | RequestAccepted
     | SectionWritten
+    | SuggestionDismissed
     | MeetingScheduled
+    | LearningsShared
     | AlertTaken
     | ReadinessConfirmed
     | TurnsSwapped

@@ -53,6 +53,7 @@ from warroom.incident.events import (
     SeveritySet,
     Status,
     StatusSet,
+    SuggestionDismissed,
     TaskAssigned,
     TaskDone,
     UnknownEvent,
@@ -60,6 +61,7 @@ from warroom.incident.events import (
 )
 from warroom.incident.follow_up_events import ActionReopened, ImprovementPosted, ItemNotNeeded
 from warroom.incident.identity import short_id
+from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.planned_changes import PlannedChange, add_planned, end_planned, replan
@@ -656,6 +658,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     MilestoneAmended: _milestone,
     ChannelOpened: _channel,
     SectionWritten: _section,
+    SuggestionDismissed: _row_only,
     Noted: _noted,
     ChangePlanned: _change_planned,
     ChangeDropped: _change_dropped,
@@ -675,6 +678,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     AlertsClosed: _row_only,
     AlertSilenced: _row_only,
     ReminderPosted: _row_only,
+    LearningsShared: _row_only,
     UnknownEvent: _row_only,
     ChatMessage: _row_only,
     PostRerouted: _row_only,

@@ -21,6 +21,7 @@ from warroom.incident.events import (
     Noted,
     RoleAssigned,
     RoleReleased,
+    SuggestionDismissed,
     TaskAssigned,
     TaskDone,
 )
@@ -161,6 +162,8 @@ def _undoing(incident: Incident, row: TimelineRow, context: CommandContext) -> S
         planned = any(one.entry == row.id for one in incident.planned_changes)
         drop = ChangeDropped(change=row.id, words=event.words, reason="undone")
         return [drop, *_ticks_with(incident, row)] if planned else []
+    if isinstance(event, SuggestionDismissed) and not row.retracted:
+        return [EntryRetracted(entry=row.id, reason="undone")]
     if isinstance(event, RoleAssigned):
         held = incident.roles.get(event.role)
         if held is None or held.person != event.person or held.since != at:

@@ -10,7 +10,14 @@ import click
 
 from warroom.cli import output
 from warroom.cli.context import CliContext, pick, pick_item, pick_person, verb
-from warroom.cli.reporting import execute, join_words, report_done, text_argument, write_output
+from warroom.cli.reporting import (
+    execute,
+    join_words,
+    report_done,
+    text_argument,
+    write_export_output,
+    write_output,
+)
 from warroom.incident.commands import AddAction, Close, CompleteAction, WriteSection
 from warroom.incident.events import ACTION_TYPES, SECTIONS, ActionType
 
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
     from warroom.room.action_list import ListedAction
 
 SECTION = "Follow-up"
+ABOUT = ("suggestions", "accept", "dismiss", "restore", "check", "share")
+"""What ``warroom postmortem`` can be about, besides the document."""
 
 
 @verb(SECTION, example='warroom action "Alert on pool use above 80 %" --owner Bob --due 2026-02-14')
@@ -173,16 +182,58 @@ def section(context: CliContext, name: str, words: Sequence[str], empty: bool) -
     execute(context, WriteSection(which, join_words(words)))
 
 
-@verb(SECTION, posts=True, example="warroom postmortem --output INC-1.md\nwarroom postmortem --publish wiki")
+@verb(
+    SECTION,
+    posts=True,
+    example="warroom postmortem --output INC-1.md\nwarroom postmortem suggestions\n"
+    "warroom postmortem accept updates-late\nwarroom postmortem check\nwarroom postmortem --publish wiki",
+)
+@click.argument("what", required=False, type=click.Choice(list(ABOUT)), metavar=f"[{'|'.join(ABOUT)}]")
+@click.argument("suggestion", required=False, default="", metavar="[SUGGESTION]")
+@click.argument("words", nargs=-1, metavar="[TEXT]")
 @click.option("--output", "path", metavar="FILE", help="Write to this file instead of stdout.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE even if it was edited since warroom wrote it.")
 @click.option(
     "--format", "form", type=click.Choice(["markdown", "html", "json"]), default="markdown", show_default=True
 )
 @click.option(
     "--publish", "stores", multiple=True, metavar="NAME", help="Publish it to this document store instead."
 )
-def postmortem(context: CliContext, path: str | None, form: str, stores: Sequence[str]) -> None:
-    """Print the post-mortem, drafted from the timeline where not yet written, or publish it."""
+def postmortem(
+    context: CliContext,
+    what: str | None,
+    suggestion: str,
+    words: Sequence[str],
+    path: str | None,
+    overwrite: bool,
+    form: str,
+    stores: Sequence[str],
+) -> None:
+    """Print, publish or check the post-mortem; accept or dismiss suggestions for it.
+
+    Suggestions are never part of the document. Accept one as it is, or with a text of your own in its
+    place. Share posts the summary to the team; publishing posts it with the link.
+    """
+    from warroom.cli import suggestions
+
+    if what:
+        if path or stores or overwrite:
+            raise click.UsageError("These options are for the document: warroom postmortem")
+        if what in ("suggestions", "check", "share") and suggestion:
+            raise click.UsageError(f"warroom postmortem {what} takes nothing more.")
+        if words and what != "accept":
+            raise click.UsageError("A text of your own goes with accept.")
+        if what == "suggestions":
+            suggestions.show(context)
+        elif what == "check":
+            suggestions.check(context)
+        elif what == "share":
+            from warroom.room.learnings import share
+
+            report_done(context, share(context.room, context.incident().id))
+        else:
+            suggestions.decide(context, what, suggestion, join_words(words))
+        return
     if stores:
         _publish(context, stores)
         return
@@ -192,7 +243,12 @@ def postmortem(context: CliContext, path: str | None, form: str, stores: Sequenc
     room, incident = context.room, context.incident()
     written = document.build(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
     chosen = "json" if context.json and path is None else form
-    write_output(path, render.to_format(written, room.playbook, cast("render.ExportFormat", chosen)), context)
+    text = render.to_format(written, room.playbook, cast("render.ExportFormat", chosen))
+    write_export_output(path, text, context, overwrite=overwrite)
+    if written.suggestions and not context.json:
+        number = sum(map(len, written.suggestions.values()))
+        offered = "suggestion is" if number == 1 else "suggestions are"
+        output.print_err(f"{number} {offered} not in it yet: warroom postmortem suggestions")
 
 
 def _publish(context: CliContext, stores: Sequence[str]) -> None:
@@ -202,7 +258,7 @@ def _publish(context: CliContext, stores: Sequence[str]) -> None:
     room, incident = context.room, context.incident()
     if not incident.open and incident.unwritten:
         missing = ", ".join(name.replace("_", " ") for name in incident.unwritten)
-        output.print_err(f"! Not written yet: {missing}. Drafts from the timeline are published in their place.")
+        output.print_err(f"! Not written yet: {missing}. The document says so in their place.")
     report_done(context, publish(room, incident.id, tuple(dict.fromkeys(stores))))
     if not context.json:
         for store, document in published(room.incident(incident.id)).items():
@@ -246,7 +302,8 @@ def calendar(context: CliContext, path: str | None, when: str | None, minutes: i
 @verb(SECTION, reads=True, example="warroom export --format html --output INC-1.html")
 @click.option("--format", "form", type=click.Choice(["json", "markdown", "html"]), help="[default: markdown]")
 @click.option("--output", "path", metavar="FILE", help="Write to this file instead of stdout.")
-def export(context: CliContext, form: str | None, path: str | None) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace FILE even if it was edited since warroom wrote it.")
+def export(context: CliContext, form: str | None, path: str | None, overwrite: bool) -> None:
     """Export the whole incident: state, timeline, deliveries, post-mortem."""
     from warroom.reports import render
 
@@ -254,7 +311,7 @@ def export(context: CliContext, form: str | None, path: str | None) -> None:
     chosen: render.ExportFormat = form or ("json" if context.json else "markdown")  # type: ignore[assignment]
     deliveries = room.deliveries(incident.id)
     text = render.export(incident, room.playbook, deliveries, room.clock(), room.zone, chosen)
-    write_output(path, text, context)
+    write_export_output(path, text, context, overwrite=overwrite)
 
 
 @verb(SECTION, posts=True, example="warroom close")

@@ -21,6 +21,7 @@ from warroom.incident.events import (
     ItemUnchecked,
     MilestoneAmended,
     SectionWritten,
+    SuggestionDismissed,
     UpdatePosted,
 )
 from warroom.incident.incident import TimelineRow
@@ -61,6 +62,7 @@ FOLDED = (
     EntryRetracted,
     MilestoneAmended,
     SectionWritten,
+    SuggestionDismissed,
     DrillStarted,
 )
 """Events that are not key to the course of the incident: other panes or the entries they are about show them."""

@@ -14,10 +14,12 @@ from warroom.incident.action_items import open_actions
 from warroom.incident.commands import AddAction, CompleteAction
 from warroom.incident.events import ACTION_TYPES, ActionType
 from warroom.incident.follow_up import MarkNotNeeded
+from warroom.incident.learnings import is_shared
 from warroom.incident.meetings import MINUTES, scheduled
 from warroom.incident.tracking import issues, published, trackable
 from warroom.room import meetings
 from warroom.room.issue_tracking import track
+from warroom.room.learnings import share, text_of
 from warroom.room.publishing import document, publish, stores
 from warroom.room.requests import takers
 from warroom.tui.screens.confirm import Confirm
@@ -25,6 +27,7 @@ from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.postmortem_actions import PostMortemActions
 
 ALL = "all"
+SHARE = "share"
 
 
 class FollowUpActions(PostMortemActions):
@@ -115,23 +118,32 @@ class FollowUpActions(PostMortemActions):
         """Ask whether to publish to the team's stores; each store that customers read is asked about by itself."""
         room, incident = self.context.room, self.incident
 
-        def find() -> tuple[list[str], list[str]]:
-            return stores(room, incident, public=False), stores(room, incident, public=True)
+        def find() -> tuple[list[str], list[str], bool]:
+            chat = room.updates.destinations("team", drill=incident.drill)
+            team = stores(room, incident, public=False)
+            return team, stores(room, incident, public=True), bool(chat) and not is_shared(incident)
 
         found = await self.context.run_or_notify(find)
         if found is None:
             return
-        team, customers = found
+        team, customers, may_share = found
         choices = [(ALL, f"The team: {', '.join(team)}")] if team else []
+        if may_share and not team:
+            choices.append((SHARE, "The team: its summary, in chat"))
         choices += [(name, f"CUSTOMERS: {name}") for name in customers]
         if not choices:
             self.context.notify("No document store to publish to. See: warroom help follow_up", "warning")
+        elif len(choices) == 1 and choices[0][0] == SHARE:
+            self._ask_to_share()
         elif len(choices) == 1:
             self._ask_to_publish(team or customers, public=not team)
         else:
 
             async def submit(values: dict[str, str]) -> None:
                 name = values["where"]
+                if name == SHARE:
+                    self._ask_to_share()
+                    return
                 self._ask_to_publish(team if name == ALL else [name], public=name != ALL)
 
             field = Field("where", "For whom", choices[0][0], choices=tuple(choices))
@@ -148,11 +160,13 @@ class FollowUpActions(PostMortemActions):
             where = ", ".join(names)
             known = [one.url or store for store, one in published(incident).items() if store in names]
             about = [f"Replaces what was published before: {' '.join(known)}"] if known else []
+            if not public and not is_shared(incident):
+                about.append("Its summary and its address are then posted to the team.")
             if public:
                 about.append(text)
             elif incident.unwritten:
                 missing = ", ".join(name.replace("_", " ") for name in incident.unwritten)
-                about.append(f"Not written yet: {missing}. Drafts from the timeline are published in their place.")
+                about.append(f"Not written yet: {missing}. The document says so in their place.")
 
             def answered(yes: bool | None) -> None:
                 if yes:
@@ -168,6 +182,35 @@ class FollowUpActions(PostMortemActions):
             await self.app.push_screen(question, answered)
 
         self.open(show)
+
+    def _ask_to_share(self) -> None:
+        """Show what would be posted to the team's chat, and ask."""
+
+        async def show() -> None:
+            room, incident = self.context.room, self.incident
+            text = await self.context.run_or_notify(lambda: text_of(room, incident))
+            if text is None:
+                return
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self.start(self._share)
+
+            question = Confirm(
+                f"{self.incident_id} · share the learnings",
+                "Post this to the team?",
+                about=text,
+                no="No, not yet",
+                yes="Yes, post it",
+            )
+            await self.app.push_screen(question, answered)
+
+        self.open(show)
+
+    async def _share(self) -> None:
+        done = await self.context.run_or_notify(lambda: share(self.context.room, self.incident_id))
+        if done is not None:
+            self.took_effect(done.incident)
 
     async def _publish(self, names: list[str]) -> None:
         room = self.context.room
