@@ -118,6 +118,10 @@ class AppContext:
             from warroom.room.issue_tracking import close_finished
 
             self.room.consequences.append(functools.partial(close_finished, self.room))
+        if settings.documents:
+            from warroom.room.learnings import share_published  # not for who publishes nothing
+
+            self.room.consequences.append(functools.partial(share_published, self.room))
         if settings.paging:
             from warroom.room.escalation import follow  # not for who pages nobody
 

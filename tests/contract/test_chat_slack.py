@@ -284,8 +284,9 @@ async def test_in_the_shared_channel_an_incident_is_a_thread(workspace: FakeSlac
     update, resolved = message(), message(kind="resolution")
     first = await chat.post(channel, update, "k1")
     await chat.post(channel, resolved, "k2")
+    await chat.post(channel, message(kind="announcement"), "k3")
     sent = [(one["thread_ts"], one["reply_broadcast"]) for one in workspace.messages[shared][1:]]
-    assert sent == [(root["ts"], False), (root["ts"], True)]
+    assert sent == [(root["ts"], False), (root["ts"], True), (root["ts"], True)]
     assert await chat.find(channel, "k1") == first and await chat.find(channel, "k9") is None
     assert await chat.show_status(channel, update, None, "k1") == first
 

@@ -184,6 +184,8 @@ async def test_an_empty_line_is_a_gap_and_no_text_in_a_card_is_empty() -> None:
         ({"severity": "low"}, "emphasis"),
         ({"severity": "a team's own"}, "emphasis"),
         ({"severity": "critical", "kind": "resolution"}, "good"),
+        ({"severity": "critical", "kind": "announcement", "status": "resolved"}, "good"),
+        ({"severity": "critical", "kind": "announcement", "status": "investigating"}, "attention"),
         ({"severity": "critical", "kind": "customer", "audience": "customers"}, "emphasis"),
     ],
 )

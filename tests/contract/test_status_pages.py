@@ -496,6 +496,13 @@ def test_only_customers_messages_are_posted(page: Page) -> None:
     assert page.requests == []
 
 
+def test_a_maintenance_notice_is_refused_whoever_sends_it_there(page: Page) -> None:
+    chat = GuardedChat("page", page.chat(), SecretMask({TOKEN}))
+    with pytest.raises(Rejected, match="takes no maintenance notices"):
+        asked(chat, lambda chat: chat.post(HERE, message("notice", kind="maintenance"), key(1)))
+    assert page.requests == []
+
+
 TABLES = {
     "statuspage": 'token = { env = "T" }\npage = "p1"',
     "cachet": 'token = { env = "T" }\nurl = "https://status.example"',

@@ -772,3 +772,59 @@ async def test_a_destination_that_is_badly_set_up_is_said_and_does_not_cost_the_
         assert "the secret cannot be had" in copies["page"].problem
         assert copies["chat"].text.startswith("[chat]")
         assert made.count("chat") == 1, "what was set up once is not set up at every pause in typing"
+
+
+# ── the tense, maintenance, whose update is due ───────────────────────────────────────────────────────────
+
+
+async def test_the_impact_is_named_in_the_tense_of_the_status_that_is_chosen(tmp_path: Path) -> None:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing(), LARGE) as pilot:
+            assert "Impact was" not in screen_text(pilot.app)
+            await put(pilot, "status", "Mitigated")
+            await settle(pilot)
+            assert screen_text(pilot.app).count("Impact was") == 2, "the field's label and the preview"
+            await put(pilot, "status", "Identified")
+            await settle(pilot)
+            assert "Impact was" not in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_maintenance_window_is_announced_to_customers(tmp_path: Path, size: tuple[int, int]) -> None:
+    with incident(tmp_path) as harness:
+        async with run_screen(harness, composing(), size) as pilot:
+            await pilot.press("ctrl+t", "ctrl+t", "ctrl+t")
+            await until(pilot, lambda: composer(pilot.app).template == "customer_maintenance")
+            await settle(pilot)
+            text = screen_text(pilot.app)
+            assert "‹ Maintenance ›" in text and "PUBLIC · sent to customers" in text and "Impact was" not in text
+            await pilot.press("ctrl+s", "ctrl+s")
+            await settle(pilot)
+            assert "A maintenance notice needs the start of its window" in screen_text(pilot.app)
+            for name, words in (
+                ("window_start", "2026-01-31 22:00"),
+                ("window_end", "90m"),
+                ("impact", "Payments may fail"),
+                ("rollback", "We go back to the version of today"),
+            ):
+                await put(pilot, name, words)
+            await settle(pilot)
+            assert "= 23:30 CET, 1 h 30 min long" in screen_text(pilot.app)
+            await pilot.press("ctrl+s")
+            await settle(pilot)
+            assert len(posted(harness)) == 1, "once more, as with all that customers read"
+            await pilot.press("ctrl+s")
+            await settle(pilot)
+        await asyncio.to_thread(harness.deliver)
+        (notice,) = harness.chats["mail"].messages
+        assert notice.kind == "maintenance" and "Until: 23:30 CET (22:30 UTC)" in notice.text
+
+
+async def test_the_head_counts_down_to_the_update_of_whom_it_is_written_to(tmp_path: Path) -> None:
+    with incident(tmp_path) as harness:
+        harness.room.post_update("INC-1", "customer_initial", {"next_update": "+4m"})
+        async with run_screen(harness, composing()) as pilot:
+            assert "update in 9 min" in screen_lines(pilot.app)[0]
+            await pilot.press("ctrl+t")
+            await settle(pilot)
+            assert "update in 4 min" in screen_lines(pilot.app)[0]

@@ -112,6 +112,8 @@ async def test_the_fix_form_offers_the_remedies_and_the_distractors_of_a_drill(h
         while rows.value != "Restart all instances":
             await pilot.press("down")
         await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Take 5 minutes to assess" in screen_text(pilot.app))
+        await pilot.press("ctrl+s")
         await until(pilot, lambda: bool(harness.room.incident(incident_id).fixes))
     assert harness.room.incident(incident_id).fixes[0][1].words == "Restart all instances"
 

@@ -61,6 +61,7 @@ from warroom.incident.commands import (
     WriteSection,
     decide,
 )
+from warroom.incident.delivery import TEMPLATE_KINDS
 from warroom.incident.events import Entry
 from warroom.incident.incident import Incident, fold
 from warroom.incident.investigation import AssignTask, CompleteTask, ConfirmHypothesis, RuleOutHypothesis, Undo
@@ -109,6 +110,8 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.just(ConfirmHypothesis()),
     st.builds(AssignTask, st.just("Bob"), st.just("check the replicas"), st.sampled_from([1, 10])),
     st.just(Undo()),
+    st.just(PostUpdate("customer", "customer_initial", "customers", "t", "w", approved_by="Ann")),
+    st.just(PostUpdate("executive", "executive", "executives", "t", "w")),
 )
 
 
@@ -150,8 +153,9 @@ def meant(step: NextStep, incident: Incident, at: datetime) -> Command | None:
         case "resolve":  # what the screen that it opens asks for
             return Check(step.target) if step.target else Resolve()
         case "update":
-            message: Any = "resolution" if step.target == "resolution" else "update"
-            return PostUpdate(message, step.target, "team", "t", "w", next_update_at=at + timedelta(minutes=15))
+            audience, due = PLAYBOOK.templates[step.target].audience, at + timedelta(minutes=15)
+            message = TEMPLATE_KINDS[step.target]
+            return PostUpdate(message, step.target, audience, "t", "w", next_update_at=due, approved_by="Ann")
         case "review" | "write":
             return WriteSection(step.target, "the pool was too small")  # type: ignore[arg-type]
         case "close":

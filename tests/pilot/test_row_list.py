@@ -47,3 +47,31 @@ def test_the_row_under_the_cursor_is_always_in_view(lengths: list[int], moves: l
                 assert len(whole) == needed, "the whole row is in view"
 
     asyncio.run(walk())
+
+
+def test_going_on_at_an_end_of_the_list_shows_what_takes_no_cursor_there() -> None:
+    async def walk() -> None:
+        rows = RowList()
+
+        class Shell(App[None]):
+            def compose(self) -> ComposeResult:
+                yield rows
+
+        def shown() -> list[str]:
+            return [line.strip() for line in rows.render().plain.split("\n")]
+
+        async with Shell().run_test(size=(40, 4)) as pilot:
+            above, below = (
+                [ListRow("", Content(f"{where} {n}")) for n in range(3)] for where in ("above", "below")
+            )
+            rows.show([*above, ListRow("one", Content("one")), *below])
+            rows.focus()
+            await pilot.pause()
+            for key, other, first, last in (("down", "end", "▸one", "below 2"), ("up", "up", "above 0", "▸one")):
+                for pressed in (key, other):
+                    await pilot.press(pressed)
+                    assert (shown()[0], shown()[-1]) == (first, last), pressed
+            await pilot.press("pagedown")
+            assert shown()[-1] == "below 2"
+
+    asyncio.run(walk())

@@ -66,6 +66,7 @@ from warroom.tui.panes.headline import Headline, headline
 from warroom.tui.panes.logs.pane import LogPane
 from warroom.tui.panes.logs.prompt import LogPrompt
 from warroom.tui.panes.pane import Pane
+from warroom.tui.screens.action_list import ActionListScreen
 from warroom.tui.screens.base import BaseScreen
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.declare import DeclareScreen
@@ -219,6 +220,8 @@ WHILE_OPEN: dict[str, Seen] = {
     "links": says("have no links"),
     "severity": opens_form("set the severity"),
     "fix": opens_form("record a fix"),
+    **dict.fromkeys(("change_made", "change_dropped"), says("No change is planned")),
+    "pitfall": says("No pitfall to show"),
     "resolve": opens(ResolveScreen),
     "acknowledge": lambda pilot, harness, i: "acknowledged" in harness.room.incident(i).milestones,
     "status": opens_form("set the status"),
@@ -264,6 +267,8 @@ WHILE_OPEN: dict[str, Seen] = {
     "dismiss": says("Put the cursor on an alert"),
     "search_all": opens(SearchScreen),
     "stats": opens(StatsScreen),
+    "action_list": opens(ActionListScreen),
+    "not_needed": says("Put the cursor on an item of the follow-up first"),
     "home": opens(HomeScreen),
     "presenter": opens(PresenterScreen),
     "privacy": lambda pilot, harness, i: pilot.app.screen.has_class("-privacy"),
@@ -276,7 +281,7 @@ WHILE_OPEN: dict[str, Seen] = {
 WHEN_RESOLVED: dict[str, Seen] = {
     "reopen": opens_form("reopen"),
     "close": opens_form("close"),
-    "publish": says("No document store"),
+    "publish": opens_form("share the learnings"),
     "calendar": opens_form("schedule the meetings"),
 }
 
@@ -1330,7 +1335,9 @@ async def test_enter_shows_an_entry_in_full_with_how_it_was_first_written(harnes
 async def test_a_section_is_written_by_enter_with_what_the_journal_suggests(harness: AppHarness) -> None:
     incident_id = resolved(harness, Note("Connection pool exhausted", "finding"))
     async with in_review(harness, incident_id) as pilot:
-        await press(pilot, "7", "home", "down", "enter")
+        await press(pilot, "7")
+        pilot.app.screen.query_one("#parts", RowList).put_cursor("root_cause")
+        await press(pilot, "enter")
         await until(pilot, lambda: "root cause" in form_title(pilot))
         assert "Connection pool exhausted" in screen_text(pilot.app)
         await type_in(pilot, "The pool was too small.")
@@ -1341,7 +1348,9 @@ async def test_a_section_is_written_by_enter_with_what_the_journal_suggests(harn
 async def test_a_section_begins_with_a_draft_that_can_be_deleted(harness: AppHarness) -> None:
     incident_id = resolved(harness)
     async with in_review(harness, incident_id) as pilot:
-        await press(pilot, "7", "home", *["down"] * SECTIONS.index("went_well"), "enter")
+        await press(pilot, "7")
+        pilot.app.screen.query_one("#parts", RowList).put_cursor("went_well")
+        await press(pilot, "enter")
         await until(pilot, lambda: "went well" in form_title(pilot))
         assert "Drafted from the timeline" in screen_text(pilot.app)
         draft = pilot.app.screen.query_one("#field-words", TextArea)
@@ -1350,6 +1359,49 @@ async def test_a_section_begins_with_a_draft_that_can_be_deleted(harness: AppHar
         await press(pilot, "ctrl+s")
         assert harness.room.incident(incident_id).sections["went_well"] == ""
         await until(pilot, lambda: "left empty" in screen_text(pilot.app))
+
+
+def parts(pilot: Pilot[Any]) -> RowList:
+    """The list of sections in the review."""
+    return pilot.app.screen.query_one("#parts", RowList)
+
+
+def offered(pilot: Pilot[Any], section: str) -> list[str]:
+    """The rows of what is suggested for a section."""
+    return [row.id for row in parts(pilot).shown if row.id.startswith(f"{section}:?") and row.id.count(":") == 1]
+
+
+async def test_suggestions_are_accepted_edited_and_dismissed_one_by_one(harness: AppHarness) -> None:
+    incident_id = resolved(harness)
+
+    def section() -> str:
+        return harness.room.incident(incident_id).sections.get("went_well", "")
+
+    async with in_review(harness, incident_id, LARGE) as pilot:
+        await until(pilot, lambda: len(offered(pilot, "went_well")) == 4)
+        assert "y accept · e edit · x dismiss" in screen_text(pilot.app)
+        rows = offered(pilot, "went_well")
+        await press(pilot, "7")
+        parts(pilot).put_cursor(rows[0])
+        await press(pilot, "y")
+        await until(pilot, lambda: offered(pilot, "went_well") == rows[1:])
+        assert section().startswith("- ") and len(section().splitlines()) == 1
+        parts(pilot).put_cursor(rows[1])
+        await press(pilot, "e")
+        await until(pilot, lambda: "edit the suggestion" in form_title(pilot))
+        pilot.app.screen.query_one("#field-words", TextArea).text = "In words of our own."
+        await press(pilot, "ctrl+s")
+        await until(pilot, lambda: offered(pilot, "went_well") == rows[2:])
+        assert section().splitlines()[1:] == ["- In words of our own."]
+        parts(pilot).put_cursor(rows[2])
+        await press(pilot, "x")
+        await until(pilot, lambda: offered(pilot, "went_well") == rows[3:])
+        assert len(section().splitlines()) == 2
+        assert any("Dismissed" in toast for toast in toasts(pilot.app))
+        await press(pilot, "ctrl+z")
+        await until(pilot, lambda: offered(pilot, "went_well") == rows[2:])
+    async with in_review(harness, incident_id, LARGE) as pilot:  # as after a restart
+        await until(pilot, lambda: offered(pilot, "went_well") == rows[2:])
 
 
 async def test_words_that_blame_are_pointed_at_with_what_to_write_instead(harness: AppHarness) -> None:
@@ -1397,7 +1449,15 @@ async def test_export_writes_the_format_that_was_chosen_for_its_owner_alone(
         assert any(path.name in result for result in toasts(pilot.app))
 
 
-async def test_export_replaces_a_file_only_when_asked_twice(
+async def export_again(pilot: Pilot[Any]) -> None:
+    """Export once more, as the form proposes it."""
+    await until(pilot, lambda: isinstance(top(pilot), ReviewScreen))
+    await press(pilot, "E")
+    await until(pilot, lambda: isinstance(top(pilot), Form))
+    await press(pilot, "ctrl+s")
+
+
+async def test_export_asks_before_it_replaces_a_file_that_was_edited(
     harness: AppHarness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -1405,11 +1465,35 @@ async def test_export_replaces_a_file_only_when_asked_twice(
     mine.write_text("mine", encoding="utf-8")
     incident_id = resolved(harness)
     async with in_review(harness, incident_id) as pilot:
-        await press(pilot, "E", "ctrl+s")
-        assert "exists already" in screen_text(pilot.app)
+        await export_again(pilot)
+        await until(pilot, lambda: "exists already" in screen_text(pilot.app))
+        await press(pilot, "enter")  # keeps it
+        await until(pilot, lambda: any("postmortem-2.md" in toast for toast in toasts(pilot.app)))
         assert mine.read_text("utf-8") == "mine"
-        await press(pilot, "ctrl+s")
-        assert "Card payments fail" in mine.read_text("utf-8")
+        assert "Card payments fail" in (tmp_path / "INC-1-postmortem-2.md").read_text("utf-8")
+        await export_again(pilot)
+        await until(pilot, lambda: "exists already" in screen_text(pilot.app))
+        await press(pilot, "down", "enter")
+        await until(pilot, lambda: "Card payments fail" in mine.read_text("utf-8"))
+
+
+async def test_export_writes_its_own_file_anew_without_a_question(
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    incident_id = resolved(harness)
+    ours = tmp_path / "INC-1-postmortem.md"
+    async with in_review(harness, incident_id) as pilot:
+        await export_again(pilot)
+        await until(pilot, ours.exists)
+        harness.room.execute(incident_id, WriteSection("root_cause", "A pool of 50 for 80 workers"))
+        await export_again(pilot)
+        await until(pilot, lambda: "A pool of 50" in ours.read_text("utf-8"))
+        ours.write_text(ours.read_text("utf-8") + "Our own words.\n", encoding="utf-8")
+        await export_again(pilot)
+        await until(pilot, lambda: "was edited after warroom wrote it" in screen_text(pilot.app))
+        await press(pilot, "escape", "escape")
+        assert "Our own words." in ours.read_text("utf-8")
 
 
 async def test_export_to_where_one_may_not_write_says_so_and_keeps_what_was_typed(harness: AppHarness) -> None:

@@ -188,7 +188,14 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     do("note", "Roll back", "--decision", "--because", "It began with 412")
     do("pin", "app.log", "FATAL no slots", "--line", "7", "--at", "03:04", "--level", "fatal")
     do("update", "--impact", "One in ten fails", "--next", "+15m")
-    do("fix", "Rolled back", "--temporary", "--rollback", "deploy 412")
+    do("change", "Pool", "50→200", "--rollback", "revert it")
+    assert "C1 Pool 50→200 (rollback: revert it)" in do("status").out
+    assert "C1 Pool 50→200 — not the cause" in do("change", "--dropped", "c1", "not", "the", "cause").out
+    do("change", "Roll back", "--rollback", "deploy 412")
+    do("change", "Scale out", "--rollback", "scale in")
+    do("change", "--made", "C3")
+    fixed = do("fix", "Rolled back", "--temporary", "--change", "C2", "--permanent", "Code fix needed")
+    assert "(rollback: deploy 412)" in fixed.out and "(Code fix needed)" in fixed.out
     do("state", "mit")
     for item in ("health checks", "journeys", "baseline", "no-new", "customer-rep"):
         do("check", item)
@@ -215,7 +222,8 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     assert "BEGIN:VEVENT" in do("calendar").out
     assert "INC-1" in do("export", "--format", "html").out
     assert "resolution" in do("timeline").out
-    assert do("deliveries").out.count("✓") == 4, "opened, declared, updated, resolved; a file shows no status"
+    arrived = do("deliveries").out.count("✓")
+    assert arrived == 4 + 6, "opened, declared, updated, resolved; each turn announced; a file shows no status"
     found = do("search", "rolled", "back", "--json").json
     assert "fix" in {row["kind"] for row in found} and do("search", "kind:fix").out
     assert "Time to resolve (MTTR)" in do("stats").out
@@ -295,6 +303,7 @@ def test_status_json_is_the_shape_scripts_rely_on(with_incident: CliHarness) -> 
         "roles",
         "checklist",
         "next_update_at",
+        "updates_due",
         "milestones",
     }
     assert seen["id"] == "INC-1" and seen["title"] == "Card payments fail" and seen["service"] == "checkout-api"
@@ -372,7 +381,7 @@ def test_an_item_that_the_log_speaks_against_is_ticked_only_with_anyway(noisy: C
     assert "although: 3 errors in the last minute" in noisy.run_ok("check", "no-new-errors", "--anyway").out
     assert noisy.status()["ticked_against"] == {"no-new-errors": "3 errors in the last minute"}
     assert "3 errors in the last minute" in noisy.run_ok("status").out
-    assert "was checked although: 3 errors" in noisy.run_ok("postmortem").out
+    assert "was checked although: 3 errors" in noisy.run_ok("postmortem", "suggestions").out
 
 
 @pytest.mark.parametrize("verb", [["resolve"], ["state", "resolved"]])
@@ -393,7 +402,7 @@ def test_a_quiet_log_is_ticked_without_asking(noisy: CliHarness) -> None:
 
 
 def test_a_section_can_be_left_empty(with_incident: CliHarness) -> None:
-    assert "Draft from the timeline" in with_incident.run_ok("postmortem").out
+    assert "Nothing to report" not in with_incident.run_ok("postmortem").out
     with_incident.run_ok("section", "could_improve", "--empty")
     assert "Nothing to report" in with_incident.run_ok("postmortem").out
     result = with_incident.run("section", "could_improve")
@@ -687,6 +696,43 @@ def test_with_several_open_the_one_meant_is_asked_for(with_incident: CliHarness)
     assert "INC-1 (checkout-api)" in result.err and "--incident" in result.err
     with_incident.run_ok("ack", "--incident", "inc-1")
     assert "acknowledged" in with_incident.run_ok("status", "--json", "--incident", "INC-1").json["milestones"]
+
+
+def test_status_shows_when_each_audience_is_due_an_update(with_incident: CliHarness) -> None:
+    do = with_incident.run_ok
+    assert list(with_incident.status()["updates_due"]) == ["team"]
+    do("assign", "commander", "bob")
+    do("update", "--audience", "customers", "--next", "+5m")
+    do("update", "--audience", "executives", "--next", "+20m")
+    due = with_incident.status()["updates_due"]
+    assert list(due) == ["customers", "team", "executives"] and all(TIME.fullmatch(at) for at in due.values())
+    rows = [line for line in do("status").out.splitlines() if "pdate" in line.partition("  ")[0]]
+    assert [line.partition("  ")[0] for line in rows] == [
+        "Update to customers",
+        "Next update",
+        "Update to executives",
+    ]
+    assert "customers update in 4 min" in do("status", "--short").out
+    with_incident.now += timedelta(minutes=8)
+    assert re.search(r"Update to customers +3 min overdue", do("status").out)
+    assert "CUSTOMERS UPDATE 3 min OVERDUE" in do("status", "--short").out
+
+
+def test_a_maintenance_notice_is_posted_by_its_template(with_incident: CliHarness) -> None:
+    do = with_incident.run_ok
+    do("assign", "commander", "bob")
+    words = ["update", "--template", "customer_maint", "--set", "window_start=2026-01-31 22:00"]
+    words += ["--set", "window-end=2h", "--impact", "Payments may fail for a minute"]
+    seen = do(*words, "--preview", "--json").json
+    assert "From: 2026-01-31 22:00 CET (21:00 UTC)" in seen["text"]
+    assert "What to expect: Payments may fail" in seen["text"]
+    assert seen["warnings"] == ["No rollback: say what happens if something goes wrong"]
+    refused = with_incident.run(*words)
+    assert refused.status == 1 and "A maintenance notice needs its rollback" in refused.err
+    done = with_incident.run_ok(*words, "--set", "rollback=We go back to the version of today")
+    assert "✓ transcript" in done.err
+    assert "maintenance notice" in do("timeline").out
+    assert list(with_incident.status()["updates_due"]) == ["team"]
 
 
 def test_status_short_is_one_line_about_the_worst_open_incident_or_nothing(cli_harness: CliHarness) -> None:

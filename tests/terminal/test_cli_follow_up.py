@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -127,3 +128,57 @@ def test_a_mistake_is_told_by_file_line_table_and_key(desk: Desk, kind: str, wro
     line = next(number for number, text in enumerate(wrong.splitlines(), 1) if text.startswith(key))
     told = str(error.value)
     assert f"settings.toml:{line}" in told and f"[{table}] {key}" in told, told
+
+
+@pytest.fixture
+def resolved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    desk = Desk(tmp_path, "http://127.0.0.1:1", capsys)
+    desk.resolve()
+    return desk
+
+
+def test_suggestions_are_decided_on_the_command_line(resolved: Desk) -> None:
+    listed = resolved.do("postmortem", "suggestions")
+    assert "no-rollback" in listed and "1 fix had no rollback recorded." in listed
+    before = len(json.loads(resolved.do("postmortem", "suggestions", "--json")))
+    assert "suggestions are not in it yet" in resolved.do("postmortem")
+    resolved.do("postmortem", "accept", "no-rollback", "We had no way back.")
+    assert "- We had no way back." in resolved.do("postmortem")
+    resolved.do("postmortem", "dismiss", "loose-actions")
+    assert len(json.loads(resolved.do("postmortem", "suggestions", "--json"))) == before - 2
+    assert "warroom postmortem suggestions lists them" in resolved.do(
+        "postmortem", "accept", "loose-actions", status=1
+    )
+    resolved.do("postmortem", "restore", "loose")
+    assert "loose-actions" in resolved.do("postmortem", "suggestions")
+    assert "No suggestion was dismissed" in resolved.do("postmortem", "restore", "loose", status=1)
+    assert "Which suggestion?" in resolved.do("postmortem", "accept", status=1)
+    resolved.do("postmortem", "dismiss", "no-rollback", "words", status=2)
+    resolved.do("postmortem", "check", "--output", "x.md", status=2)
+
+
+def test_blame_and_weak_action_items_are_pointed_out_on_the_command_line(resolved: Desk) -> None:
+    resolved.do("section", "root_cause", "Bob should have known")
+    resolved.do("action", "Look", "into", "the", "pool")
+    text = resolved.do("postmortem", "check")
+    assert "should have" in text and "name the role" in text
+    assert "A2" in text and "“Look into” has no end" in text and "no owner" in text
+    assert "A good action item begins with a verb" in text
+    assert {row["where"] for row in json.loads(resolved.do("postmortem", "check", "--json"))} >= {
+        "root cause",
+        "A2",
+    }
+
+
+@pytest.mark.parametrize("verb", ["postmortem", "export"])
+def test_an_edited_export_is_replaced_only_with_overwrite(resolved: Desk, tmp_path: Path, verb: str) -> None:
+    path = tmp_path / "INC-1.md"
+    for _ in range(2):
+        assert f"Written: {path}" in resolved.do(verb, "--output", str(path))
+    path.write_text(path.read_text("utf-8") + "Our own words.", encoding="utf-8")
+    refused = resolved.do(verb, "--output", str(path), status=1)
+    assert "was edited after warroom wrote it" in refused and "--overwrite" in refused and "INC-1-2.md" in refused
+    assert path.read_text("utf-8").endswith("Our own words.")
+    resolved.do(verb, "--output", str(path), "--overwrite")
+    assert "Our own words." not in path.read_text("utf-8")
+    assert f"Written: {path}" in resolved.do(verb, "--output", str(path))

@@ -316,3 +316,57 @@ def test_there_is_always_something_to_say_and_the_urgent_comes_first(minutes: fl
         result = next_steps(incident, PLAYBOOK, [], T0 + timedelta(minutes=minutes))
         assert result
         assert [rank.index(a.urgency) for a in result] == sorted(rank.index(a.urgency) for a in result)
+
+
+# ── other audiences ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def told(
+    incident: Incident, audience: Audience, next_minutes: float | None, minutes: float, **more: Any
+) -> Incident:
+    message = "customer" if audience == "customers" else "executive"
+    template = "customer_update" if audience == "customers" else "executive"
+    given = {"message": message, "template": template, "audience": audience, "title": "t", "words": "w", **more}
+    due = None if next_minutes is None else T0 + timedelta(minutes=next_minutes)
+    return after(incident, PostUpdate(**given, next_update_at=due, approved_by="Alice"), minutes)
+
+
+@pytest.mark.parametrize(("audience", "template"), [("customers", "customer_update"), ("executives", "executive")])
+def test_an_update_promised_to_others_is_a_step_of_its_own_when_it_is_due(
+    audience: Audience, template: str
+) -> None:
+    incident = told(led(), audience, 12, 2)
+    assert not [step for step in steps(incident, 5) if step.target == template], "calm for now"
+    soon = next(step for step in steps(incident, 11) if step.target == template)
+    assert soon == NextStep("update", template, f"Update {audience} in 1 min", "soon")
+    late = next_thing(incident, 14.5)
+    assert late == NextStep("update", template, f"Update {audience} now", "overdue")
+
+
+def test_of_several_updates_that_are_due_the_most_urgent_is_next() -> None:
+    incident = told(told(led(), "customers", 13, 2), "executives", 14, 3)
+    due = [step.target for step in steps(incident, 18) if step.action == "update" and step.urgency != "calm"]
+    assert due == ["customer_update", "executive", "update"]
+
+
+def test_those_who_were_told_of_the_incident_are_told_that_it_is_over() -> None:
+    def open_steps(incident: Incident) -> list[str]:
+        return [step.target for step in steps(incident, 40) if step.action == "update"]
+
+    incident = told(told(led(), "customers", 30, 2), "executives", 30, 3)
+    over = after(incident, Resolve("verified by hand"), 20)
+    assert open_steps(over) == ["resolution", "customer_resolution", "executive"]
+    done = told(told(over, "customers", None, 21, template="customer_resolution"), "executives", None, 22)
+    assert open_steps(done) == ["resolution"]
+    early = told(incident, "customers", None, 19, template="customer_resolution")
+    assert open_steps(after(early, Resolve("verified by hand"), 20)) == ["resolution", "executive"]
+    assert open_steps(after(led(), Resolve("verified by hand"), 20)) == ["resolution"]
+
+
+def test_after_a_maintenance_notice_alone_customers_get_their_first_message() -> None:
+    notice = told(led(), "customers", None, 2, message="maintenance", template="customer_maintenance")
+    assert due_template(notice, "customers") == "customer_initial"
+    only = told(declared(), "customers", None, 2, message="maintenance", template="customer_maintenance")
+    assert "first-update" not in only.ticks
+    over = after(notice, Resolve("verified by hand"), 20)
+    assert [step.target for step in steps(over, 40) if step.action == "update"] == ["resolution"]

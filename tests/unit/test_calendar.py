@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,7 @@ from warroom.journal.sqlite import SqliteJournal
 from warroom.reports.calendar import Attendee, CalendarEntry, to_ics
 from warroom.room import meetings
 from warroom.room.room import WarRoom
+from warroom.room.weekly_review import WEEKS, first_review, review_calendar
 
 BERLIN = ZoneInfo("Europe/Berlin")
 PLAYBOOK = load_playbook(Settings())
@@ -203,3 +205,36 @@ def test_the_resolution_proposes_the_meeting_and_then_names_it(world: World) -> 
     meetings.schedule(world.room, world.incident, datetime(2026, 1, 30, 13, 30, tzinfo=UTC))
     steps = world.room.draft_update(world.incident, "resolution")["next_steps"]
     assert "Post-mortem meeting: Fri 30 Jan 14:30 CET" in steps
+
+
+# ── the weekly review ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_weekly_review_keeps_its_local_time_when_the_clocks_change(world: World) -> None:
+    assert first_review(world.room) == datetime(2026, 2, 2, 9, tzinfo=UTC), "the next Monday, 10:00 in Berlin"
+    events = read(review_calendar(world.room))
+    begins = [datetime.strptime(one["DTSTART"][0][1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) for one in events]
+    assert len(begins) == WEEKS
+    assert {f"{at.astimezone(BERLIN):%a %H:%M}" for at in begins} == {"Mon 10:00"}
+    assert {at.hour for at in begins} == {9, 8}, "UTC moves on 29 March"
+    description = text_of(events[0]["DESCRIPTION"][0][1])
+    assert f"{world.incident} A1 Alert on pool use · Cy" in description and "1 open" in description
+    assert [value for _, value in events[0]["ATTENDEE"]] == ["mailto:ada@example.com", "mailto:bob@example.com"]
+
+
+def test_a_weekly_review_that_is_moved_replaces_the_entries_of_its_weeks(world: World) -> None:
+    before = read(review_calendar(world.room))
+    world.clock.later(hours=1)
+    after = read(review_calendar(world.room, datetime(2026, 2, 4, 13, tzinfo=UTC), 45))
+    uids = [[one["UID"][0][1] for one in events] for events in (before, after)]
+    assert uids[0] == uids[1] and len(set(uids[0])) == WEEKS
+    assert int(after[0]["SEQUENCE"][0][1]) > int(before[0]["SEQUENCE"][0][1])
+    assert after[0]["DTSTART"][0][1] == "20260204T130000Z" and after[0]["DTEND"][0][1] == "20260204T134500Z"
+
+
+@given(moments)
+def test_the_first_review_is_the_next_monday_morning_whenever_one_asks(now: datetime) -> None:
+    room = SimpleNamespace(clock=lambda: now, zone=BERLIN)
+    first = first_review(room)  # type: ignore[arg-type]
+    assert f"{first.astimezone(BERLIN):%a %H:%M}" == "Mon 10:00"
+    assert timedelta(0) < first - now <= timedelta(days=7, hours=1)

@@ -105,6 +105,18 @@ def ticked(events: Sequence[Event]) -> dict[str, str]:
 # declare
 
 
+@pytest.mark.parametrize("missing", ["window_start", "window_end", "impact", "rollback"])
+def test_a_maintenance_notice_without_window_impact_or_rollback_is_refused(missing: str) -> None:
+    whole = {"window_start": "22:00", "window_end": "2h", "impact": "Slow", "rollback": "We go back"}
+    notice = {"message": "maintenance", "template": "customer_maintenance", "audience": "customers"}
+    case = declared()
+    error = case.refused(update(**notice, approved_by="Ada", fields=whole | {missing: " "}))
+    assert error.field == missing
+    own = {name: text for name, text in whole.items() if name != missing}  # a team's template may do without
+    for fields in (whole, own):
+        assert case.decide(update(**notice, approved_by="Ada", fields=fields, next_update_at=None))
+
+
 def test_declaring_says_what_since_when_and_how_bad() -> None:
     case = Case()
     first, *ticks = case.do(

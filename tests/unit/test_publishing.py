@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 from harness.fakes import Clock
 
 from warroom.config.loading import load_playbook
-from warroom.config.settings import IntegrationSettings, Settings
+from warroom.config.settings import Destination, IntegrationSettings, Settings
 from warroom.errors import NotFound, Refusal
 from warroom.incident.commands import Declare, Note, Resolve, WriteSection
 from warroom.incident.delivery import Receipt
@@ -18,6 +19,7 @@ from warroom.incident.requests import Document
 from warroom.incident.tracking import published
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room.integration_delivery import IntegrationDelivery
+from warroom.room.learnings import LONGEST, share, share_published
 from warroom.room.outbox import OutboxWorker
 from warroom.room.publishing import document, publish, stores
 from warroom.room.room import WarRoom
@@ -148,3 +150,51 @@ def test_stores_are_told_apart_by_who_reads_them(world: World) -> None:
     incident = world.room.incident(world.incident)
     assert stores(world.room, incident, public=False) == ["wiki"]
     assert stores(world.room, incident, public=True) == ["page"]
+
+
+def chatting(world: World) -> World:
+    """With a chat of the team, and what the bootstrap adds where there are document stores."""
+    destination = Destination(name="chat", backend="x", audiences=("team",))
+    world.room.updates.settings = world.room.settings.model_copy(update={"destinations": {"chat": destination}})
+    world.room.consequences.append(partial(share_published, world.room))
+    return world
+
+
+def posts(world: World) -> list[str]:
+    """What was posted to the team about the post-mortem."""
+    items = [one.item for one in world.room.deliveries(world.incident) if one.item.operation == "post"]
+    return [item.message.text for item in items if item.message and item.message.text.startswith("Post-mortem of")]
+
+
+def test_publishing_posts_summary_and_link_to_the_team_once(world: World) -> None:
+    chatting(world).resolve()
+    world.write(summary="Nobody could order.", root_cause="The pool was too small.")
+    assert posts(world) == []
+    world.publish("wiki")
+    (text,) = posts(world)
+    assert text.startswith(f"Post-mortem of {world.incident}: No orders (checkout-api, ")
+    assert "\nNobody could order.\nRoot cause: The pool was too small.\n" in text
+    assert text.endswith("\nhttps://wiki.example/1") and world.item()
+    world.write(summary="In other words.")
+    world.publish("wiki")
+    assert len(posts(world)) == 1 and len(world.wiki.documents) == 2
+
+
+def test_what_customers_read_is_not_posted_to_the_team(world: World) -> None:
+    chatting(world).resolve()
+    world.write(summary="Nobody could order.", root_cause="A pool.")
+    world.publish("page")
+    assert posts(world) == [] and not world.item()
+
+
+def test_the_learnings_are_shared_without_a_document_store(world: World) -> None:
+    with pytest.raises(Refusal, match="still open"):
+        share(chatting(world).room, world.incident)
+    world.resolve()
+    world.write(summary="word " * 400)
+    share(world.room, world.incident)
+    (text,) = posts(world)
+    assert "http" not in text and len(text) < LONGEST + 200 and "word …" in text and world.item()
+    with pytest.raises(Refusal, match="shared already"):
+        share(world.room, world.incident)
+    assert len(posts(world)) == 1

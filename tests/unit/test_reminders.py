@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from warroom.config.loading import load_playbook
 from warroom.config.settings import Destination, Reminders, Settings
-from warroom.incident.commands import AddAction, Close, CompleteAction, Declare, Resolve
-from warroom.incident.reminding import DAILY_FOR, ROLES_GRACE, UPDATE_GRACE, reminded_today
+from warroom.incident.commands import AddAction, Close, CompleteAction, Declare, Resolve, WriteSection
+from warroom.incident.due import ROLES_GRACE
+from warroom.incident.events import TEAM
+from warroom.incident.follow_up import MarkNotNeeded
+from warroom.incident.reminding import DAILY_FOR, UPDATE_GRACE, reminded_today
 from warroom.incident.roles import Assign
 from warroom.incident.summary import OpenAction
 from warroom.journal.sqlite import SqliteJournal
@@ -172,7 +175,58 @@ def test_two_processes_that_look_at_the_same_time_post_it_once(team: Reminded) -
     other.journal.close()
 
 
-@pytest.mark.parametrize("off", [{"updates": False, "roles": False, "actions": False}])
+def test_a_post_mortem_and_its_meeting_are_one_reminder_a_day_once_they_are_late(team: Reminded) -> None:
+    incident = team.declare()
+    team.room.execute(incident, Resolve(reason="it is over"))
+    team.clock.later(hours=48)
+    assert team.posted() == []
+    team.clock.later(hours=1)
+    assert team.posted() == [
+        f"Reminder: the follow-up of {incident} is overdue.\npost-mortem · 1 h overdue\n"
+        "Schedule post-mortem meeting · 1 h overdue"
+    ]
+    team.clock.later(hours=5)
+    assert team.posted() == [], "the same day"
+    team.room.execute(incident, WriteSection("root_cause", "A pool"))
+    team.clock.later(hours=19)
+    (text,) = team.posted()
+    assert "post-mortem ·" not in text and "Schedule post-mortem meeting · 1 d 1 h overdue" in text
+    posted = 0
+    for _ in range(28):
+        team.clock.later(days=1)
+        posted += len(team.posted())
+    assert posted == 5 + 4, "daily to the seventh day, then weekly"
+    team.room.execute(incident, Close("the rest is on the board"))
+    team.clock.later(days=7)
+    assert team.posted() == []
+
+
+def test_a_review_that_has_expired_is_one_reminder_a_day_by_whichever_process(team: Reminded) -> None:
+    incident = team.declare()
+    for command in (
+        *(AddAction("Late", "Bob"), WriteSection("root_cause", "A pool"), MarkNotNeeded("meeting", "small")),
+        Resolve(reason="it is over"),
+    ):
+        team.room.execute(incident, command)
+    team.clock.later(days=7)
+    assert team.posted() == []
+    team.clock.later(hours=1)
+    other = team.another()
+    other.team()
+    assert team.posted() == [
+        "Reminder: the team's review is overdue.\nReview action items weekly · 1 h overdue\nAction items: 1 open"
+    ]
+    assert team.posted(other) == [] == team.posted()
+    assert [entry.kind for entry in team.room.journal.read(TEAM)] == ["reminder"], "recorded once"
+    team.clock.later(days=1)
+    assert len(team.posted(other)) == 1
+    team.room.confirm_ready("review-actions")
+    team.clock.later(days=6)
+    assert team.posted() == []
+    other.journal.close()
+
+
+@pytest.mark.parametrize("off", [{"updates": False, "roles": False, "actions": False, "follow_up": False}])
 def test_what_the_settings_switch_off_is_not_reminded_of(team: Reminded, off: dict[str, bool]) -> None:
     incident = team.declare()
     team.room.execute(incident, AddAction("Late", "Bob", START.date().isoformat()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import html.parser
 import json
 import re
@@ -44,13 +45,14 @@ from warroom.incident.events import (
     Resolved,
     RoleAssigned,
     RoleReleased,
+    Section,
     SectionWritten,
     SeveritySet,
     StatusSet,
     UpdatePosted,
 )
 from warroom.incident.incident import Incident, fold
-from warroom.reports import messages, metrics, postmortem, render, templates, warnings
+from warroom.reports import messages, metrics, postmortem, render, templates, warnings, wording
 
 TEXT = (Path(playbooks.__file__).parents[1] / "playbooks" / "small-team.toml").read_text("utf-8")
 BOOK = playbooks.parse(TEXT, "small-team.toml")
@@ -241,10 +243,12 @@ def test_an_update_is_drafted_from_what_happened_since_the_last_one() -> None:
     )
     drafted = messages.draft("update", incident, BOOK, at(15), CET)
     actions = drafted["actions"].splitlines()
-    assert actions[0] == "Found: DB pool exhausted on eu-1"
-    assert actions[1:3] == ["Identify affected components", "Changed: pool 50→200 (rollback: revert env)"]
-    assert actions[3].startswith("Evidence: app.log:7 FATAL xxx") and len(actions[3]) == 200
-    assert actions[4:] == ["Temporary fix: Rolled back", "Severity Critical → High"]
+    assert actions[:2] == [
+        "Found: DB pool exhausted on eu-1",
+        "Changed: pool 50→200 (rollback: revert env)",
+    ]
+    assert actions[2].startswith("Found evidence: app.log:7 FATAL xxx") and len(actions[2]) == 200
+    assert actions[3:] == ["Applied a temporary fix: Rolled back", "Lowered the severity from Critical to High"]
     assert drafted["status"] == "Investigating"
     assert drafted["impact"] == "Card payments fail"
     assert drafted["next_update"] == "14:45"  # half an hour at High, in the team's zone
@@ -332,7 +336,7 @@ def test_promised_updates_are_praised_only_if_every_one_was_on_time(second: floa
         (second + 15, "Ann", update(3, None)),
         (60, "Ann", Resolved()),
     )
-    well = postmortem.build(told, BOOK, [], at(120), CET).went_well.suggestions
+    well = suggested(postmortem.build(told, BOOK, [], at(120), CET), "went_well")
     assert ("Every promised update was on time." in well) == said
 
 
@@ -344,7 +348,7 @@ def test_promised_updates_are_praised_only_if_every_one_was_on_time(second: floa
     ],
 )
 def test_one_update_is_praised_as_one_and_none_not_at_all(text: list[Any], praise: list[str]) -> None:
-    well = written(story((3, "Ann", declared()), *text)).went_well.suggestions
+    well = suggested(written(story((3, "Ann", declared()), *text)), "went_well")
     assert [line for line in well if "promised" in line] == praise
 
 
@@ -432,6 +436,14 @@ def test_customers_see_no_internal_names(template: str, known_as: str, incident:
     assert not [text for text in warnings.find_warnings(template, fields, message, incident) if "internal" in text]
 
 
+def test_a_teams_own_template_names_the_incident_to_customers_by_its_reference_alone() -> None:
+    own = "[templates.customer_update]\ntext = 'Subject: {{ service }} {{ incident }}'\n"
+    book = playbooks.override(TEXT, own, "team.toml")
+    incident = story((0, "A", declared()))
+    text = messages.compose("customer_update", {}, incident, book, at(9), CET, 1).text
+    assert text == f"Checkout {messages.reference(incident)}" and "INC-7" not in text
+
+
 def test_an_old_customer_post_does_not_bring_the_internal_name_back() -> None:
     old = update(1, None, "customers", service_description="checkout-api")
     assert (
@@ -464,6 +476,14 @@ def test_internal_names_typed_for_customers_are_warned_about() -> None:
     assert "checkout-api is an internal name" in text and "INC-7 is an internal name" in text
 
 
+def test_the_names_of_other_services_are_warned_about_too() -> None:
+    fields = {"impact": "search-api waits for checkout-api on the web"}
+    incident = story((0, "A", declared()))
+    message = messages.compose("customer_update", fields, incident, BOOK, at(15), CET, 3)
+    found = warnings.find_warnings("customer_update", fields, message, incident, CET, ("web", "search-api"))
+    assert [text.split()[0] for text in found if "internal name" in text] == ["checkout-api", "search-api"]
+
+
 def test_a_reference_for_customers_is_stable_and_unique_per_post() -> None:
     marks = [messages.marker(f"INC-{n}", u, "customers") for n in range(1, 9) for u in range(1, 9)]
     assert marks == [messages.marker(f"INC-{n}", u, "customers") for n in range(1, 9) for u in range(1, 9)]
@@ -478,7 +498,11 @@ def mitigated(*more: tuple[float, str, Event]) -> Incident:
     )
 
 
-@pytest.mark.parametrize("template", [id for id in BOOK.templates if id not in ("postmortem", "declaration")])
+ABOUT_NOW = [id for id in BOOK.templates if id not in ("postmortem", "declaration", "customer_maintenance")]
+"""The templates that tell where the incident stands."""
+
+
+@pytest.mark.parametrize("template", ABOUT_NOW)
 @pytest.mark.parametrize("incident", [mitigated(), mitigated((40, "A", Resolved()))])
 def test_once_users_are_no_longer_affected_the_impact_is_in_the_past_tense(
     template: str, incident: Incident
@@ -492,6 +516,32 @@ def test_once_users_are_no_longer_affected_the_impact_is_in_the_past_tense(
     if "impact" in fields:
         past = "What was affected" if template.startswith("customer") else "Impact was"
         assert f"{past}: Six in ten card payments fail" in text
+
+
+@pytest.mark.parametrize("status", ["Mitigated", "mitigated, watching", "Resolved", "Resolved, monitoring"])
+def test_an_update_that_says_it_is_over_says_what_the_impact_was_before_the_status_is_set(status: str) -> None:
+    text = composed("update", story((0, "A", declared())), status=status, impact="Card payments fail").text
+    assert "Impact was: Card payments fail" in text and "\nImpact:" not in text
+
+
+def test_the_timeline_tells_the_impact_in_the_tense_of_the_update() -> None:
+    said = update(2, None, impact="Card payments fail", status="Mitigated")
+    assert said.describe("2") == "update #2: impact was: Card payments fail"
+    assert update(2, None, impact="Card payments fail").describe("2") == "update #2: Card payments fail"
+    notice = said.model_copy(update={"message": "maintenance", "status": "resolved"})
+    assert notice.describe("3") == "maintenance notice #3: Card payments fail"
+
+
+def test_customers_read_that_it_is_resolved_whatever_the_template() -> None:
+    over = mitigated((40, "A", Resolved()))
+    assert "We had issues with Checkout. They have been resolved." in drafted_and_composed("customer_initial", over)
+    assert "The issue with Checkout has been resolved." in drafted_and_composed("customer_update", over)
+    assert "full fix" not in drafted_and_composed("customer_update", over)
+
+
+def drafted_and_composed(template: str, incident: Incident) -> str:
+    fields = messages.draft(template, incident, BOOK, at(45), CET)
+    return messages.compose(template, fields, incident, BOOK, at(45), CET, 3).text
 
 
 def test_an_update_says_when_it_was_mitigated() -> None:
@@ -614,6 +664,79 @@ def test_an_estimate_with_a_fix_and_a_resolution_without_a_next_update_need_no_w
 def test_a_first_name_of_two_letters_counts_only_as_part_of_the_full_name() -> None:
     assert warnings.names_in(story((0, "Al Jones", declared()))) == ("Al Jones", "Jones")
     assert warnings.names_in(story((0, "Bob Ray", declared()))) == ("Bob Ray", "Bob", "Ray")
+
+
+# ── maintenance ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+WINDOW = {
+    "window_start": "2026-01-31 22:00",
+    "window_end": "2h",
+    "impact": "Card payments may fail for a minute",
+    "rollback": "We go back to the version of today",
+}
+
+
+def test_a_maintenance_notice_has_the_window_the_impact_and_the_rollback() -> None:
+    message = composed("customer_maintenance", full(), company="Example Ltd", service_description="Cards", **WINDOW)
+    assert (message.kind, message.audience, message.title) == (
+        "maintenance",
+        "customers",
+        "Scheduled Maintenance - Checkout",
+    )
+    assert message.text == (
+        "Scheduled Maintenance - Checkout\n\nHi there,\n\nWe're going to carry out maintenance on Cards.\n\n"
+        "From: 2026-01-31 22:00 CET (21:00 UTC)\nUntil: 2026-02-01 00:00 CET (2026-01-31 23:00 UTC)\n"
+        "What to expect: Card payments may fail for a minute\n"
+        "If something goes wrong: We go back to the version of today\n\n"
+        "If you experience issues after the maintenance, please contact support.\n\n"
+        "Thank you for your patience.\n\nTeam Example Ltd"
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "lines"),
+    [
+        ("2026-01-31 22:00", "23:30", ["2026-01-31 22:00 CET (21:00 UTC)", "23:30 CET (22:30 UTC)"]),
+        ("2026-01-31 22:00", "2026-01-31 23:30", ["2026-01-31 22:00 CET (21:00 UTC)", "23:30 CET (22:30 UTC)"]),
+        ("+1d", "90m", ["2026-01-29 14:15 CET (13:15 UTC)", "15:45 CET (14:45 UTC)"]),
+        ("Saturday night", "an hour later", ["Saturday night", "an hour later"]),
+    ],
+)
+def test_the_window_may_be_typed_as_times_durations_or_words(start: str, end: str, lines: list[str]) -> None:
+    text = composed("customer_maintenance", window_start=start, window_end=end).text
+    assert [line.partition(": ")[2] for line in text.splitlines() if line[:5] in ("From:", "Until")] == lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        ({"window_end": ""}, "needs a start and an end"),
+        ({"window_start": "soon"}, "needs a start and an end"),
+        ({"window_end": "2026-01-31 21:00"}, "ends before it starts"),
+        ({"window_start": "2026-01-27 22:00"}, "starts in the past"),
+        ({"rollback": " "}, "No rollback"),
+    ],
+)
+def test_what_is_missing_or_wrong_in_a_maintenance_notice_is_pointed_out(
+    changes: dict[str, str], warning: str
+) -> None:
+    assert warned("customer_maintenance", None, **WINDOW) == ""
+    assert warning in warned("customer_maintenance", None, **WINDOW | changes)
+
+
+def test_a_notice_is_drafted_from_the_last_notice_and_updates_from_updates() -> None:
+    notice = update(1, None, "customers", **WINDOW).model_copy(
+        update={"message": "maintenance", "template": "customer_maintenance"}
+    )
+    incident = story(
+        (0, "A", declared()), (1, "A", update(1, 20, "customers", impact="Orders fail")), (2, "A", notice)
+    )
+    draft = messages.draft("customer_maintenance", incident, BOOK, at(9), CET)
+    assert {name: draft[name] for name in WINDOW} == WINDOW
+    assert messages.draft("customer_update", incident, BOOK, at(9), CET)["impact"] == "Orders fail"
+    first = messages.draft("customer_maintenance", story((0, "A", declared())), BOOK, at(9), CET)
+    assert first["impact"] == "", "the team's wording is not meant for customers"
 
 
 # ── figures ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -899,7 +1022,7 @@ def test_gaps_in_command_are_found() -> None:
     assert [(g.seconds, g.until) for g in document.gaps if g.role == "technical_lead"] == [(3600, None)]
     [held] = document.roles
     assert (held.role, held.holders, held.handovers, held.seconds) == ("incident_commander", 2, 1, 50 * 60)
-    text = "\n".join(document.could_improve.suggestions)
+    text = "\n".join(suggested(document, "could_improve"))
     assert "There was no incident commander for 5 min." in text
     assert "Resolved with open items (No new errors in logs): the log is down" in text
 
@@ -912,7 +1035,7 @@ def test_a_handover_leaves_no_gap() -> None:
 def reviewed(*text: tuple[float, str, Event], **more: Any) -> list[str]:
     """What the post-mortem of an incident declared at 14:03 praises, and what it finds to improve."""
     document = written(story((3, "Ann", declared(**more)), *text))
-    return [*document.went_well.suggestions, *document.could_improve.suggestions]
+    return [*suggested(document, "went_well"), *suggested(document, "could_improve")]
 
 
 @pytest.mark.parametrize(
@@ -986,26 +1109,36 @@ def full_and(*text: tuple[float, str, Event]) -> Incident:
     return story(*events, *text)
 
 
+def suggested(document: postmortem.PostMortem, section: Section) -> list[str]:
+    """What is offered for a section."""
+    return [one.text for one in document.suggestions.get(section, ())]
+
+
 def section_of(markdown: str, title: str) -> str:
     """What stands under a heading of the document."""
     return markdown.partition(f"## {title}\n")[2].partition("\n## ")[0].strip()
 
 
-def test_an_unwritten_section_has_a_draft_from_the_timeline() -> None:
+def test_an_unwritten_section_is_offered_suggestions_that_are_not_in_the_document() -> None:
     document = written(deliveries=[delivery(DeliveryState.UNCONFIRMED)])
-    assert "Acknowledged within 1 min; the target is 5 min." in document.went_well.suggestions
-    assert "Recovery was verified before the incident was resolved." in document.went_well.suggestions
-    text = "\n".join(document.could_improve.suggestions)
+    assert "Acknowledged within 1 min; the target is 5 min." in suggested(document, "went_well")
+    assert "Recovery was verified before the incident was resolved." in suggested(document, "went_well")
+    text = "\n".join(suggested(document, "could_improve"))
     assert "2 of 2 promised updates were late or missing, by up to 25 min." in text
     assert "The fix is temporary; the permanent one is outstanding." in text
     assert "1 message to slack may not have arrived." in text
-    assert document.root_cause.text == "" and "pool exhausted" in document.root_cause.suggestions[0]
+    assert document.root_cause.text == "" and "pool exhausted" in suggested(document, "root_cause")[0]
     markdown = render.to_markdown(document, BOOK)
     for title in ("Summary", "Root Cause", "What Went Well", "What Could Be Improved"):
-        assert section_of(markdown, title).startswith("*Draft from the timeline"), title
+        assert section_of(markdown, title) == "*Not written yet.*", title
+    for form in render.EXPORT_FORMATS:
+        page = render.to_format(document, BOOK, form)
+        for section in ("summary", "went_well", "could_improve"):  # the others quote the timeline
+            for line in suggested(document, section):  # type: ignore[arg-type]
+                assert line not in page and html.escape(line) not in page
 
 
-def test_a_written_section_has_no_draft() -> None:
+def test_a_section_that_was_written_in_full_is_offered_no_suggestions() -> None:
     words = {
         "summary": "Payments failed.",
         "root_cause": "The pool.",
@@ -1013,10 +1146,11 @@ def test_a_written_section_has_no_draft() -> None:
         "could_improve": "P",
     }
     sections = [(70.0, "A", SectionWritten(section=name, words=text)) for name, text in words.items()]  # type: ignore[arg-type]
-    markdown = render.to_markdown(written(full_and(*sections, (90, "A", Closed()))), BOOK)
+    document = written(full_and(*sections, (90, "A", Closed())))
+    markdown = render.to_markdown(document, BOOK)
     titles = ("Summary", "Root Cause", "What Went Well", "What Could Be Improved")
     assert [section_of(markdown, title) for title in titles] == list(words.values())
-    assert "Draft" not in markdown and "uggested" not in markdown
+    assert not {"summary", "root_cause", "went_well", "could_improve"} & document.suggestions.keys()
 
 
 def test_a_deleted_draft_is_not_in_the_document() -> None:
@@ -1033,7 +1167,7 @@ def test_times_in_the_post_mortem_have_date_and_zone() -> None:
     assert "2026-01-28 14:00 CET (13:00 UTC) – 15:00 CET (14:00 UTC)" in markdown.splitlines()[2]
     assert section_of(markdown, "Timeline").startswith("**2026-01-28** (CET, UTC+01:00)\n\n- **14:03** declared")
     assert "| Resolved | 2026-01-28 15:00 CET (14:00 UTC) |" in markdown
-    assert "- **2026-01-28 14:10** evidence" in section_of(markdown, "Evidence")
+    assert "**2026-01-28**\n\n- **14:10** app.log:88213: " in section_of(markdown, "Evidence")
     exported = render.export(full(), BOOK, [], at(120), CET, "markdown")
     assert "- **2026-01-28 14:03:00 CET** declared" in exported
 
@@ -1077,14 +1211,14 @@ def test_milestones_are_listed_by_time() -> None:
 
 
 def test_a_missing_summary_is_drafted() -> None:
-    assert written().summary.suggestions == (
+    assert suggested(written(), "summary") == [
         "checkout-api: Half of card payments fail. Critical, from 2026-01-28 14:00 CET (13:00 UTC)"
         " to 15:00 CET (14:00 UTC), 1 h. A temporary fix was made: Rolled back 4.2.",
-    )
+    ]
 
 
 def test_blame_is_found_with_what_to_write_instead() -> None:
-    text = postmortem.find_blame(
+    text = wording.find_blame(
         "Bob should have known. Human error; he failed to look. He SHOULD HAVE known.", ["Bob"]
     )
     assert [line.split(":")[0] for line in text] == ['"should have"', '"Human error"', '"failed to"', '"Bob"']
@@ -1092,7 +1226,7 @@ def test_blame_is_found_with_what_to_write_instead() -> None:
         '"Human error": an error is where analysis starts; ask what made it possible',
         '"failed to": describe what happened, and what made it likely',
     )
-    assert postmortem.find_blame("The pool was exhausted; an alert on its size would have told us.") == ()
+    assert wording.find_blame("The pool was exhausted; an alert on its size would have told us.") == ()
 
 
 # ── documents ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -634,6 +634,28 @@ def test_customers_are_written_to_where_they_are_and_with_the_commanders_ok(offi
     assert [d.item.operation for d in opened] == ["post"], "the status is the team's"
 
 
+def test_a_maintenance_notice_goes_to_customers_but_not_to_a_status_page(office: Office) -> None:
+    incident = office.declare()
+    office.room.execute(incident, Assign("incident_commander", "Ada"))
+
+    def measured(name: str) -> Chat:
+        chat = PlainChat()
+        if name == "public":
+            chat.takes_maintenance = False  # type: ignore[attr-defined]
+        return chat
+
+    office.room.updates.measures = measured
+    given = {"window_start": "22:00", "window_end": "2h", "impact": "Slow", "rollback": "We go back"}
+    preview = office.room.preview_update(incident, "customer_maintenance", given)
+    assert [copy.destination for copy in preview.copies] == ["log"] and preview.warnings == ()
+    office.room.post_update(incident, "customer_maintenance", given, destinations=["log", "public"])
+    post = posted(office.room, incident)[-1]
+    assert (post.message, post.destinations, post.next_update_at) == ("maintenance", ("log",), None)
+    office.room.post_update(incident, "customer_initial", {})
+    assert posted(office.room, incident)[-1].destinations == ("log", "public")
+    assert office.room.incident(incident).impact == "No orders"
+
+
 def test_an_update_that_was_posted_is_posted_even_if_its_draft_could_not_be_cleared(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

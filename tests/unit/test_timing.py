@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,10 +17,12 @@ from warroom.errors import BadInput
 from warroom.incident import events as ev
 from warroom.incident import playbook as playbooks
 from warroom.incident import timing
+from warroom.incident.delivery import Audience
 from warroom.incident.events import Entry, Event
 from warroom.incident.incident import Incident, fold
-from warroom.incident.summary import OpenAction, summarise
+from warroom.incident.summary import OpenAction, Summary, summarise
 from warroom.incident.timing import Countdown, read_duration, read_moment
+from warroom.reports.metrics import cadence
 
 PLAYBOOK = playbooks.parse(
     (Path(warroom.__file__).parent / "playbooks" / "small-team.toml").read_text(encoding="utf-8"), "small-team.toml"
@@ -46,7 +49,7 @@ def incident(*facts: tuple[float, Event], severity: str = "critical") -> Inciden
     )
 
 
-def post(next_minute: float | None, audience: str = "team") -> ev.UpdatePosted:
+def post(next_minute: float | None, audience: str = "team", **changes: str) -> ev.UpdatePosted:
     due = None if next_minute is None else after(minutes=next_minute)
     return ev.UpdatePosted.model_validate(
         {
@@ -58,6 +61,7 @@ def post(next_minute: float | None, audience: str = "team") -> ev.UpdatePosted:
             "title": "t",
             "words": "w",
             "next_update_at": due,
+            **changes,
         }
     )
 
@@ -145,6 +149,65 @@ def test_later_updates_are_due_when_they_were_promised() -> None:
     assert summarise(text, PLAYBOOK).next_update_at == after(minutes=12)
     for minute in (0, 2):
         assert timing.next_update(incident((minute, post(None))), PLAYBOOK, after(minutes=4)) is None
+
+
+def test_each_audience_has_its_own_countdown_and_the_first_one_that_is_due_comes_first() -> None:
+    text = incident((1, post(50)), (2, post(12, "customers")), (3, post(40, "executives")))
+    waiting = timing.next_updates(text, PLAYBOOK, after(minutes=4))
+    assert [(audience, one.due) for audience, one in waiting.items()] == [
+        ("customers", after(minutes=12)),
+        ("executives", after(minutes=40)),
+        ("team", after(minutes=50)),
+    ]
+    summary = summarise(text, PLAYBOOK)
+    assert list(summary.updates_due) == list(waiting)
+    assert summary.first_update_due == ("customers", after(minutes=12))
+    again = Summary.from_json(summary.to_json())
+    assert again == summary and list(again.updates_due) == list(waiting)
+
+
+def test_a_summary_of_an_earlier_version_is_not_taken_for_one_of_this() -> None:
+    """It does not know of the other audiences: the entries do."""
+    row = json.loads(summarise(incident((1, post(16)), (2, post(12, "customers"))), PLAYBOOK).to_json())
+    del row["updates_due"]
+    with pytest.raises(KeyError):
+        Summary.from_json(json.dumps(row))
+
+
+def test_nobody_outside_the_team_waits_for_an_update_before_the_first_one() -> None:
+    assert list(timing.next_updates(incident(), PLAYBOOK, after(minutes=90))) == ["team"]
+
+
+@pytest.mark.parametrize("audience", ["customers", "executives"])
+def test_without_a_promise_the_cadence_of_the_audience_counts(audience: Audience) -> None:
+    minutes = PLAYBOOK.severity("critical").update_minutes[audience]
+    found = timing.next_update(incident((7, post(None, audience))), PLAYBOOK, after(minutes=8), audience)
+    assert found and found.due == after(minutes=7 + minutes)
+
+
+def test_customers_wait_no_longer_once_they_have_read_that_it_is_resolved() -> None:
+    told = [(1, post(9, "customers")), (8, post(None, "customers", template="customer_resolution"))]
+    assert timing.next_update(incident(*told), PLAYBOOK, after(minutes=9), "customers") is None
+    again = incident(*told, (9, ev.Resolved()), (30, ev.Reopened(reason="back")))
+    found = timing.next_update(again, PLAYBOOK, after(minutes=31), "customers")
+    minutes = PLAYBOOK.severity("critical").update_minutes["customers"]
+    assert found and found.due == after(minutes=30 + minutes), "it is not over for them after all"
+
+
+def test_a_maintenance_notice_keeps_no_promise_and_makes_none() -> None:
+    notice = post(None, "customers", message="maintenance", template="customer_maintenance")
+    assert timing.next_update(incident((2, notice)), PLAYBOOK, after(minutes=3), "customers") is None
+    text = incident((1, post(12, "customers")), (2, notice))
+    found = timing.next_update(text, PLAYBOOK, after(minutes=3), "customers")
+    assert found and found.due == after(minutes=12)
+    (promise,) = [one for one in cadence(text, PLAYBOOK, after(minutes=30)) if one.audience == "customers"]
+    assert promise.posted_at is None and promise.kept is False
+
+
+def test_nothing_is_due_to_anybody_once_it_is_resolved() -> None:
+    text = incident((1, post(9)), (2, post(9, "customers")), (3, post(9, "executives")), (5, ev.Resolved()))
+    assert timing.next_updates(text, PLAYBOOK, after(minutes=20)) == {}
+    assert summarise(text, PLAYBOOK).first_update_due is None
 
 
 def test_the_response_target_of_the_severity_runs_until_somebody_acknowledges() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ import click
 
 from warroom.cli import output, stdin
 from warroom.cli.context import CliContext
-from warroom.errors import SettingsError, WarroomError
+from warroom.errors import Refusal, SettingsError, WarroomError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -165,6 +166,15 @@ def in_one_line(error: str) -> str:
     return ". ".join(line.rstrip(". ") for line in error.splitlines() if line.strip())
 
 
+def confirm(preview: str, question: str, nothing: str) -> None:
+    """Show what would happen, and ask. ``Refusal`` with ``nothing`` ("nothing ran") unless somebody agrees."""
+    output.print_err(f"{preview}\n")
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise Refusal(f"Nobody can be asked here, so {nothing}", "Add --yes to do it without asking.")
+    if not click.confirm(question, err=True):
+        raise Refusal(f"{nothing[0].upper()}{nothing[1:]}", "You said no.")
+
+
 def write_output(path: str | None, text: str, context: CliContext) -> None:
     """A document to a file, for its owner alone, or to stdout."""
     if path is None or path == "-":
@@ -174,8 +184,32 @@ def write_output(path: str | None, text: str, context: CliContext) -> None:
 
     from warroom.config.paths import write_document
 
+    _write_file(path, lambda: write_document(Path(path), text), context)
+
+
+def write_export_output(path: str | None, text: str, context: CliContext, *, overwrite: bool) -> None:
+    """As ``write_output``; a file that people edited is refused without ``overwrite``."""
+    if path is None or path == "-":
+        output.print_out(text.rstrip("\n"))
+        return
+    from pathlib import Path
+
+    from warroom.config.paths import write_document
+    from warroom.room.exports import ExportEdited, write_export
+
+    def write() -> None:
+        try:
+            write_export(context.room, Path(path), text, overwrite=overwrite, write=write_document)
+        except ExportEdited as edited:
+            remedy = f"Replace it with --overwrite, or name another file: --output {edited.other}"
+            raise Refusal(edited.title, remedy) from None
+
+    _write_file(path, write, context)
+
+
+def _write_file(path: str, write: Callable[[], None], context: CliContext) -> None:
     try:
-        write_document(Path(path), text)
+        write()
     except SettingsError as error:  # no settings: a file of the person's own choosing
         raise WarroomError(error.title, f"{error.remedy} Name another file with --output.") from None
     if context.json:

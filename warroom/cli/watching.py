@@ -89,7 +89,7 @@ class Watch:
 
     def _recorded(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            about = "alerts" if entry.stream == TEAM else entry.stream
+            about = "alerts" if entry.stream == TEAM and "alert" in entry.event.kind else entry.stream
             self._put(about, f"recorded {entry.kind}: {' · '.join(entry.event.text.splitlines())}")
 
     def _delivered(self, delivery: Delivery, outcome: DeliveryState, error: str) -> None:

@@ -264,13 +264,16 @@ class Reminders(Table):
     """Nobody holds a role of an open incident, once a day."""
     actions: bool = True
     """An action item is past its due date: daily in the first week, then weekly."""
+    follow_up: bool = True
+    """A post-mortem is not written or its meeting not scheduled in time, or the weekly review has expired: daily in
+    the first week, then weekly."""
     from_hour: int = Field(9, ge=0, le=23)
-    """The hour of the day, in the team's zone, from which action items are reminded of."""
+    """The hour of the day, in the team's zone, from which action items and the follow-up are reminded of."""
 
     @property
     def wanted(self) -> bool:
         """Whether there is anything to remind of."""
-        return self.updates or self.roles or self.actions
+        return self.updates or self.roles or self.actions or self.follow_up
 
 
 class ProbeSettings(Table):

@@ -40,6 +40,7 @@ class GuardedChat:
             self.edits = self.promises.edits
             self.exclusive = bool(getattr(chat, "exclusive", False))
             self.reports_sending = bool(getattr(chat, "reports_sending", False))
+            self.takes_maintenance = bool(getattr(chat, "takes_maintenance", True))
             self.audiences: tuple[str, ...] = tuple(getattr(chat, "audiences", AUDIENCES))
         except BaseException as error:
             if is_ending(error):
@@ -89,11 +90,16 @@ class GuardedChat:
 
     async def post(self, channel: Channel, message: Message, key: str) -> Receipt:
         """As the backend posts, the receipt bounded and without secrets. ``Rejected`` for an audience that does not
-        read there."""
+        read there, and for a maintenance notice where every post is an update of the incident."""
         if message.audience not in self.audiences:
             raise Rejected(
                 f"{self._guard.name} is read by {' and '.join(self.audiences)}, not by {message.audience}",
                 "Set audiences in the settings, or the destination that falls back to it.",
+            )
+        if message.kind == "maintenance" and not self.takes_maintenance:
+            raise Rejected(
+                f"{self._guard.name} takes no maintenance notices",
+                "Every post there is an update of the incident. Announce the maintenance there yourself.",
             )
         return self._guard.receipt(await self._guard.run(lambda: self.backend.post(channel, message, key), Receipt))
 

@@ -33,6 +33,9 @@ class Chat(Protocol):
     A backend that only some audiences read has ``audiences``, a tuple of them: settings that name another one are
     refused, and no message to another one is posted. Who reads a page of its customers is one such.
 
+    A backend whose posts are all updates of the incident, such as a status page, has ``takes_maintenance = False``:
+    maintenance notices are not posted there.
+
     A backend may also have ``reports_sending = True``: it then calls ``attempt.leaving()`` right before the
     first byte of a request that must not be repeated can leave (``http.HttpClient`` does so by itself). A post
     that is cut off before that is known not to be sent. With any other backend its outcome is unknown from the

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from warroom.incident import timing
+from warroom.incident.action_items import actions_for, open_actions
 from warroom.incident.commands import close_blockers, resolve_blockers
 from warroom.incident.delivery import Audience, Delivery, DeliveryState, resendable
 from warroom.incident.incident import Incident
@@ -65,8 +66,7 @@ def due_template(incident: Incident, audience: Audience) -> str:
         return "update" if incident.open else "resolution"
     if not incident.open:
         return "customer_resolution"
-    informed = any(post.update.audience == "customers" for post in incident.posts)
-    return "customer_update" if informed else "customer_initial"
+    return "customer_update" if incident.updates_to("customers") else "customer_initial"
 
 
 def _deliveries(deliveries: Sequence[Delivery]) -> Iterator[NextStep]:
@@ -110,12 +110,15 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
     for task in incident.open_tasks:
         if task.until <= now:
             yield NextStep("finish_task", task.id, f"{task.who}'s time is up: {task.words}", "soon")
-    update = timing.next_update(incident, playbook, now)
+    yield from _planned(incident)
+    updates = timing.next_updates(incident, playbook, now)
     number = len(incident.posts) + 1
-    if update and update.urgency != "calm":
-        when = "now" if update.left_s <= 0 else f"in {timing.format_duration(timedelta(seconds=update.left_s))}"
-        yield NextStep("update", due_template(incident, "team"), f"Post update {number} {when}", update.urgency)
-    elif update is None:
+    for audience, update in updates.items():
+        if update.urgency != "calm":
+            what = f"Post update {number}" if audience == "team" else f"Update {audience}"
+            when = "now" if update.left_s <= 0 else f"in {timing.format_duration(update.distance)}"
+            yield NextStep("update", due_template(incident, audience), f"{what} {when}", update.urgency)
+    if "team" not in updates:
         yield NextStep(
             "update", due_template(incident, "team"), f"Post update {number}: no next update set", "soon"
         )
@@ -130,7 +133,9 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
         more = f" (+{len(unverified) - 1})" if len(unverified) > 1 else ""
         yield NextStep("resolve", unverified[0].id, f"Verify the recovery: {unverified[0].text}{more}")
     item = next_item(incident, playbook, now)
-    if item:
+    if item and item.done_by == "decision-noted" and not incident.fixes:
+        yield NextStep("fix", "", f"{item.text}: decide on a fix")  # planning one there ticks it
+    elif item:
         yield NextStep("check", item.id, item.text)
     for role in playbook.roles:
         if role.id not in incident.roles and role.id != "incident_commander":
@@ -140,6 +145,21 @@ def _while_open(incident: Incident, playbook: Playbook, now: datetime) -> Iterat
     if not incident.fixes:
         yield NextStep("fix", "", "Record the fix when there is one")
     yield NextStep("update", due_template(incident, "team"), f"Post update {number}")
+
+
+def _planned(incident: Incident) -> Iterator[NextStep]:
+    for change in incident.planned_changes:
+        yield NextStep("change_made", change.id, f"{change.id} is planned: {change.words} — is it made?", "soon")
+
+
+def _uninformed(incident: Incident, resolved: datetime) -> Iterator[NextStep]:
+    """Those outside the team who were told of the incident, and not yet that it is over."""
+    audiences: tuple[Audience, ...] = ("customers", "executives")
+    for audience in audiences:
+        posts = incident.updates_to(audience)
+        if posts and posts[-1].at < resolved and posts[-1].update.template != "customer_resolution":
+            template = due_template(incident, audience)
+            yield NextStep("update", template, f"Inform {audience} that it is resolved", "soon")
 
 
 def _severity_in_doubt(incident: Incident, playbook: Playbook, now: datetime) -> bool:
@@ -189,14 +209,20 @@ def _afterwards(incident: Incident, playbook: Playbook) -> Iterator[NextStep]:
     since = incident.milestones["resolved"]
     if not any(post.update.message == "resolution" and post.at >= since for post in incident.posts):
         yield NextStep("update", due_template(incident, "team"), "Post the all-clear", "soon")
+    yield from _planned(incident)
+    yield from _uninformed(incident, since)
     if not incident.sections.get("root_cause"):
         yield NextStep("review", "root_cause", "Write the post-mortem: what caused it?")
     else:
         for section in incident.unwritten:
             yield NextStep("write", section, f"Write the post-mortem: {section.replace('_', ' ')}")
     for item in playbook.checklists["post_incident"].items:
-        if item.id not in incident.ticks:
+        if item.id not in incident.ticks and not actions_for(incident, item.id):
             yield NextStep("check", item.id, item.text)
     if not close_blockers(incident, playbook):
         yield NextStep("close", "", f"All done: close {incident.id}", "soon")
+    for action in open_actions(incident):
+        if action.item and action.item not in incident.ticks:
+            due = f", due {action.due}" if action.due else ""
+            yield NextStep("finish_action", action.id, f"Finish {action.id}: {action.words}{due}")
     yield NextStep("review", "", "Review the post-mortem")

@@ -5,14 +5,16 @@ A command is a frozen value and ``decide`` is pure: the same incident and contex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Protocol
 from uuid import UUID
 
 from warroom.errors import BadInput, JustPosted, NotFound, Refusal
+from warroom.incident.action_items import actions_for, finished_items
 from warroom.incident.alert_events import AlertsClosed
+from warroom.incident.change_events import ChangePlanned
 from warroom.incident.chat_events import ChannelOpened, ChatMessage
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.events import (
@@ -44,9 +46,11 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.identity import outside_id
-from warroom.incident.incident import Incident
+from warroom.incident.incident import ActionItem, Incident
+from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
-from warroom.incident.playbook import Playbook
+from warroom.incident.planned_changes import find_planned
+from warroom.incident.playbook import Item, Playbook
 from warroom.incident.readings import Measured
 from warroom.incident.requests import RequestAccepted
 
@@ -55,6 +59,14 @@ INCIDENT_LISTS = ("detection", "investigation", "resolution", "recovery", "post_
 
 JUST_POSTED = timedelta(minutes=1)
 """How long after someone else's update a second one to the same audience has to be confirmed."""
+
+MAINTENANCE_NEEDS: Mapping[str, tuple[str, str]] = {
+    "window_start": ("the start of its window", "Give it, such as 2026-01-31 22:00."),
+    "window_end": ("the end of its window", "Give it, such as 23:30, or for how long: 2h."),
+    "impact": ("its impact", "Say what customers will notice."),
+    "rollback": ("its rollback", "Say what you do if something goes wrong."),
+}
+"""The fields that a maintenance notice must not leave empty: what is missing, and what to do."""
 
 PERMANENT_FIX_DAYS = 7
 """When the permanent fix is due after a temporary one: the framework reviews action items within a week."""
@@ -104,14 +116,16 @@ def decide(incident: Incident, command: Command, context: CommandContext) -> lis
     return new + [NewEntry(event, context.new_id()) for event in checked]
 
 
-def _checked_by(events: Iterable[Event], incident: Incident, playbook: Playbook) -> list[ItemChecked]:
+def _checked_by(events: Sequence[Event], incident: Incident, playbook: Playbook) -> list[ItemChecked]:
     done = set(incident.ticks)
+    finished = finished_items(incident, events)
     ticks: list[ItemChecked] = []
     for event in events:
         facts = _FACTS[type(event)](event) if type(event) in _FACTS else ()
+        with_action = finished.get(event, "") if isinstance(event, ActionDone) else ""
         for name in INCIDENT_LISTS:
-            for item in playbook.checklists[name].items if facts else ():
-                if item.done_by in facts and item.id not in done:
+            for item in playbook.checklists[name].items if facts or with_action else ():
+                if (item.done_by in facts or item.id == with_action) and item.id not in done:
                     done.add(item.id)
                     ticks.append(ItemChecked(item=item.id, title=item.text, because=event.kind))
     return ticks
@@ -120,6 +134,8 @@ def _checked_by(events: Iterable[Event], incident: Incident, playbook: Playbook)
 def _posted(event: UpdatePosted) -> tuple[str, ...]:
     if event.message == "resolution":
         return ("resolution-posted",)
+    if event.message == "maintenance":
+        return ()
     # The declaration repeats what it was declared with: nobody has assessed the impact by it.
     assessed = event.message == "update" and bool(event.fields.get("impact"))
     return ("update-posted", "impact-stated") if assessed else ("update-posted",)
@@ -137,10 +153,12 @@ _FACTS: dict[type, Callable[..., tuple[str, ...]]] = {
     RoleAssigned: lambda e: (f"role-assigned:{e.role}",),
     EvidencePinned: lambda e: ("evidence-pinned",),
     Noted: lambda e: (f"{e.note}-noted",),
+    ChangePlanned: lambda e: ("decision-noted",),
     FixRecorded: lambda e: ("fix-recorded",),
     ActionAdded: lambda e: ("action-added",) if e.owner else (),
     SectionWritten: lambda e: ("postmortem-written",) if e.section == "root_cause" and e.words else (),
     RequestAccepted: lambda e: ("postmortem-published",) if e.request == "document" and not e.public else (),
+    LearningsShared: lambda e: ("postmortem-published",),
     MeetingScheduled: lambda e: ("meeting-scheduled",) if e.meeting == "post-mortem" else (),
 }
 """What each event makes true, in the terms of the playbook's ``done_by``."""
@@ -344,7 +362,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Check a checklist item.
+    """Check a checklist item. One with an open action item is done when that is.
 
     ``evidence`` is the reading for it; ``against`` is one that contradicts it, which only ``anyway`` overrides.
     """
@@ -357,7 +375,11 @@ class Check:
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         item = context.playbook.item(self.item)
         if item.id in incident.ticks:
-            raise Refusal(f"“{item.text}” is already done", "Nothing to do.")
+            state = "not needed" if incident.ticks[item.id].not_needed else "already done"
+            raise Refusal(f"“{item.text}” is {state}", "Nothing to do.")
+        if actions := actions_for(incident, item.id):
+            names = " and ".join(action.id for action in actions)
+            raise Refusal(f"“{item.text}” is done when {names} is", f"Finish {names} first.")
         against = self.against.strip()
         if against and not self.anyway:
             raise Refusal(
@@ -408,31 +430,41 @@ class Note:
 class RecordFix:
     """Record a fix; a temporary one adds an action item for the permanent fix.
 
-    ``measured`` is what the probes measure before the fix shows, by their names.
+    ``measured`` is what the probes measure before the fix shows, by their names. ``planned`` is the number of the
+    planned change that the fix is, "" for none: it is made with the fix, and its rollback is the fix's unless that
+    has one. ``permanent`` is what the permanent fix is expected to be, such as "Code fix needed".
     """
 
     words: str
     temporary: bool = False
     rollback: str = ""
     measured: Mapping[str, Measured] = field(default_factory=dict)
+    planned: str = ""
+    permanent: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         words, measured = required(self.words, "The fix"), dict(self.measured)
-        rollback = self.rollback.strip()
+        plan = find_planned(incident.changes, self.planned) if self.planned else None
+        fix = FixRecorded(
+            words=words,
+            temporary=self.temporary,
+            rollback=self.rollback.strip() or (plan.rollback if plan else ""),
+            measured=measured,
+            planned=plan.entry if plan else None,
+        )
         if not self.temporary:
-            return [FixRecorded(words=words, temporary=False, rollback=rollback, measured=measured)]
-        lead = incident.roles.get("technical_lead")
+            return [fix]
+        lead, kind = incident.roles.get("technical_lead"), self.permanent.strip()
         due = context.today + timedelta(days=PERMANENT_FIX_DAYS)
         action = NewEntry(
             ActionAdded(
-                words=f"Permanent fix for: {words}",
+                words=f"Permanent fix for: {words}" + (f" ({kind})" if kind else ""),
                 owner=lead.person if lead else "",
                 due=due.isoformat(),
             ),
             context.new_id(),
         )
-        fix = FixRecorded(words=words, temporary=True, rollback=rollback, action=action.id, measured=measured)
-        return [fix, action]
+        return [fix.model_copy(update={"action": action.id}), action]
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,6 +537,7 @@ class PostUpdate:
                 "An update needs the time of the next one",
                 "Give it, such as +15m or 14:30.",
             ).about("next_update")
+        self._complete_notice()
         if next_at is not None and next_at <= context.now:
             raise Refusal("The next update is in the past", "Give a future time, such as +15m.").about(
                 "next_update"
@@ -534,6 +567,12 @@ class PostUpdate:
             )
         ]
 
+    def _complete_notice(self) -> None:
+        """Refuse a maintenance notice whose template asks for more than was given."""
+        for name, (what, remedy) in MAINTENANCE_NEEDS.items() if self.message == "maintenance" else ():
+            if name in self.fields and not self.fields[name].strip():
+                raise Refusal(f"A maintenance notice needs {what}", remedy).about(name)
+
     def _not_just_posted(self, incident: Incident, context: CommandContext) -> None:
         to_them = (post for post in reversed(incident.posts) if post.update.audience == self.audience)
         last = next(to_them, None)
@@ -553,14 +592,18 @@ class PostUpdate:
 
 @dataclass(frozen=True, slots=True)
 class WriteSection:
-    """Write a section of the post-mortem; the last one written counts. No words leave it empty on purpose."""
+    """Write a section of the post-mortem; the last one written counts. No words leave it empty on purpose.
+
+    ``settles`` names the suggestions that the person has seen in it; None means all of the section's.
+    """
 
     section: Section
     words: str
+    settles: tuple[str, ...] | None = None
     after_closing: ClassVar[bool] = True
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        return [SectionWritten(section=self.section, words=self.words.strip())]
+        return [SectionWritten(section=self.section, words=self.words.strip(), settles=self.settles)]
 
 
 # ── the follow-up ─────────────────────────────────────────────────────────────────────────────────────────
@@ -568,12 +611,16 @@ class WriteSection:
 
 @dataclass(frozen=True, slots=True)
 class AddAction:
-    """Write down something to do after the incident; ``due`` is an ISO date or ""."""
+    """Write down something to do after the incident; ``due`` is an ISO date or "".
+
+    ``item`` is the item of the follow-up checklist that is done with it, by its id; "" for none.
+    """
 
     words: str
     owner: str = ""
     due: str = ""
     type: ActionType = ""
+    item: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         due = self.due.strip()
@@ -583,7 +630,16 @@ class AddAction:
             except ValueError:
                 raise BadInput(f"{due!r} is not a day", "Use a date such as 2026-02-14.") from None
         words = required(self.words, "The action item")
-        return [ActionAdded(words=words, owner=self.owner.strip(), due=due, type=self.type)]
+        item = follow_up_item(context.playbook, self.item) if self.item else None
+        if item and item.id in incident.ticks:
+            raise Refusal(
+                f"“{item.text}” is already done", "Add the action item by itself, or untick the item first."
+            )
+        return [
+            ActionAdded(
+                words=words, owner=self.owner.strip(), due=due, type=self.type, item=item.id if item else ""
+            )
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -594,13 +650,28 @@ class CompleteAction:
     after_closing: ClassVar[bool] = True
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        item = incident.actions.get(self.action.strip().upper())
-        if item is None:
-            known = ", ".join(incident.actions) or "none yet"
-            raise NotFound(f"There is no action item {self.action!r}", f"There are: {known}.")
+        item = known_action(incident, self.action)
         if item.done_at:
             raise Refusal(f"{item.id} is already done", "Nothing to do.")
         return [ActionDone(action=item.entry, words=item.words)]
+
+
+def known_action(incident: Incident, name: str) -> ActionItem:
+    """Return an action item by its number, such as ``A1``. Raises ``NotFound``."""
+    item = incident.actions.get(name.strip().upper())
+    if item is None:
+        known = ", ".join(incident.actions) or "none yet"
+        raise NotFound(f"There is no action item {name!r}", f"There are: {known}.")
+    return item
+
+
+def follow_up_item(playbook: Playbook, item_id: str) -> Item:
+    """Return an item of the follow-up checklist. Raises ``NotFound``, ``Refusal`` for one of another checklist."""
+    item, items = playbook.item(item_id), playbook.checklists["post_incident"].items
+    if item not in items:
+        known = ", ".join(one.id for one in items)
+        raise Refusal(f"“{item.text}” is not part of the follow-up", f"These are: {known}.")
+    return item
 
 
 @dataclass(frozen=True, slots=True)

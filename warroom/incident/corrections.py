@@ -19,7 +19,7 @@ from warroom.incident.events import (
 )
 from warroom.incident.incident import Incident, moved_along
 
-RETRACTABLE = ("noted", "evidence", "fix", "chat", "alert")
+RETRACTABLE = ("noted", "evidence", "fix", "chat", "alert", "suggestion_dismissed")
 
 
 @dataclass(frozen=True, slots=True)

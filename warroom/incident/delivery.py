@@ -16,7 +16,9 @@ from warroom.incident.requests import AnyRequest, Request
 Audience = Literal["team", "customers", "executives"]
 AUDIENCES: tuple[Audience, ...] = ("team", "customers", "executives")
 
-MessageKind = Literal["declaration", "update", "resolution", "customer", "executive", "note", "status"]
+MessageKind = Literal[
+    "declaration", "update", "resolution", "customer", "executive", "maintenance", "announcement", "note", "status"
+]
 
 TEMPLATE_KINDS: Mapping[str, MessageKind] = {
     "declaration": "declaration",
@@ -26,6 +28,7 @@ TEMPLATE_KINDS: Mapping[str, MessageKind] = {
     "customer_update": "customer",
     "customer_resolution": "customer",
     "executive": "executive",
+    "customer_maintenance": "maintenance",
 }
 """The playbook's message templates that can be posted, and the kind of message each makes."""
 

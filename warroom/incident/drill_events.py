@@ -36,8 +36,9 @@ class DrillStarted(EventBase):
 
     ``script`` is the script's name, ``machine`` the host that plays it. The rest is what its score is measured
     against: the ``severity`` and ``service`` that are right, the ``cause`` and the words it is recognised by
-    (``cause_match``, as ``Remedy.match``), and the remedies. None of it is in ``text``. ``pace`` is how many times as
-    fast the script runs.
+    (``cause_match``, as ``Remedy.match``), and the remedies. None of it is in ``text``.
+
+    ``pace`` is how many times as fast the script runs.
     """
 
     kind: Literal["drill_started"] = "drill_started"

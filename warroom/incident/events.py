@@ -15,12 +15,15 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
+from warroom.incident.change_events import ChangeDropped, ChangePlanned
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.delivery_events import DeliveryAdopted, DeliveryUpdated
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase, Moment
+from warroom.incident.follow_up_events import ActionReopened, ImprovementPosted, ItemNotNeeded
 from warroom.incident.identity import short_id
+from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.readings import Measured
@@ -246,7 +249,7 @@ class ItemChecked(EventBase):
 
     @property
     def text(self) -> str:
-        because = f" ({self.because})" if self.because else ""
+        because = f" ({self.because.replace('_', ' ')})" if self.because else ""
         evidence = f" — {self.evidence}" if self.evidence else ""
         return f"✓ {self.title}{because}{evidence}" + (f" — although: {self.against}" if self.against else "")
 
@@ -293,13 +296,17 @@ class StatusSet(EventBase):
 
 
 class Noted(EventBase):
-    """A note. A decision has a ``because``, a change a ``rollback``."""
+    """A note. A decision has a ``because``, a change a ``rollback``.
+
+    ``planned`` is the entry that planned the change, before it was made.
+    """
 
     kind: Literal["noted"] = "noted"
     note: NoteKind
     words: str
     because: str = ""
     rollback: str = ""
+    planned: UUID | None = None
 
     @property
     def text(self) -> str:
@@ -367,7 +374,7 @@ class FixRecorded(EventBase):
     """A fix was made. A temporary one has an ``action`` item for the permanent one.
 
     ``action`` is an entry id; in journals before version 3 the number of the action item (``A1``). ``measured`` is
-    what the probes measured just before, by their names.
+    what the probes measured just before, by their names. ``planned`` is the entry that planned it.
     """
 
     kind: Literal["fix"] = "fix"
@@ -376,6 +383,7 @@ class FixRecorded(EventBase):
     rollback: str = ""
     action: UUID | str = ""
     measured: dict[str, Measured] = Field(default_factory=dict)
+    planned: UUID | None = None
 
     def describe(self, number: str) -> str:
         sort = "temporary" if self.temporary else "permanent"
@@ -422,20 +430,33 @@ class UpdatePosted(EventBase):
 
     def describe(self, number: str) -> str:
         impact = self.fields.get("impact", "")
-        past = "" if self.status == "investigating" else "impact was: "
-        what = {"customer": "customer update", "executive": "executive update"}.get(self.message, self.message)
+        # It may say that it is over before the status is set.
+        over = self.status != "investigating" or self.fields.get("status", "").casefold().startswith(
+            ("mitigated", "resolved")
+        )
+        past = "impact was: " if over and self.message != "maintenance" else ""
+        named = {
+            "customer": "customer update",
+            "executive": "executive update",
+            "maintenance": "maintenance notice",
+        }
+        what = named.get(self.message, self.message)
         numbered = f" #{number}" if number and self.message != "declaration" else ""
         return f"{what}{numbered}" + (f": {past}{impact}" if impact else "")
 
 
 class ActionAdded(EventBase):
-    """Something to do after the incident. ``due`` is an ISO date in the team's zone."""
+    """Something to do after the incident. ``due`` is an ISO date in the team's zone.
+
+    ``item`` is the checklist item that is done with it, "" if none is.
+    """
 
     kind: Literal["action"] = "action"
     words: str
     owner: str = ""
     due: str = ""
     type: ActionType = ""
+    item: str = ""
 
     def describe(self, number: str) -> str:
         owner = f" · {self.owner}" if self.owner else ""
@@ -536,15 +557,34 @@ class Closed(EventBase):
 
 
 class SectionWritten(EventBase):
-    """A person wrote a section of the post-mortem. The latest version counts."""
+    """A person wrote a section of the post-mortem. The latest version counts.
+
+    ``settles`` names the suggestions that its text takes in, or leaves out on purpose; None means all of the
+    section's.
+    """
 
     kind: Literal["section"] = "section"
     section: Section
     words: str
+    settles: tuple[str, ...] | None = None
 
     @property
     def text(self) -> str:
         return f"{self.section.replace('_', ' ')}: {self.words or 'nothing to report'}"
+
+
+class SuggestionDismissed(EventBase):
+    """A person left a suggestion out of the post-mortem. ``words`` is what it said at that time."""
+
+    kind: Literal["suggestion_dismissed"] = "suggestion_dismissed"
+    label: ClassVar[str] = "dismissed"
+    section: Section
+    suggestion: str
+    words: str
+
+    @property
+    def text(self) -> str:
+        return f"suggestion for {self.section.replace('_', ' ')}: {self.words}"
 
 
 class AlertTaken(EventBase):
@@ -597,9 +637,12 @@ KnownEvent = Annotated[
     | HandoverOffered
     | ItemChecked
     | ItemUnchecked
+    | ItemNotNeeded
     | SeveritySet
     | StatusSet
     | Noted
+    | ChangePlanned
+    | ChangeDropped
     | HypothesisConfirmed
     | HypothesisRuledOut
     | TaskAssigned
@@ -609,6 +652,7 @@ KnownEvent = Annotated[
     | UpdatePosted
     | ActionAdded
     | ActionDone
+    | ActionReopened
     | EntryAmended
     | EntryRetracted
     | MilestoneAmended
@@ -626,7 +670,9 @@ KnownEvent = Annotated[
     | RequestMade
     | RequestAccepted
     | SectionWritten
+    | SuggestionDismissed
     | MeetingScheduled
+    | LearningsShared
     | AlertTaken
     | ReadinessConfirmed
     | TurnsSwapped
@@ -635,6 +681,7 @@ KnownEvent = Annotated[
     | DrillStarted
     | HintGiven
     | DrillEnded
+    | ImprovementPosted
     | DeliveryUpdated
     | DeliveryAdopted,
     Field(discriminator="kind"),

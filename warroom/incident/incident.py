@@ -11,6 +11,7 @@ from uuid import UUID
 
 from warroom.errors import NotFound
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
+from warroom.incident.change_events import ChangeDropped, ChangePlanned
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.conflicts import conflict, severity_holds, unread
 from warroom.incident.delivery import Audience, Channel
@@ -54,14 +55,18 @@ from warroom.incident.events import (
     SeveritySet,
     Status,
     StatusSet,
+    SuggestionDismissed,
     TaskAssigned,
     TaskDone,
     UnknownEvent,
     UpdatePosted,
 )
+from warroom.incident.follow_up_events import ActionReopened, ImprovementPosted, ItemNotNeeded
 from warroom.incident.identity import short_id
+from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
+from warroom.incident.planned_changes import PlannedChange, add_planned, end_planned, replan
 from warroom.incident.reminder_events import ReminderPosted
 from warroom.incident.requests import RequestAccepted, RequestMade
 from warroom.incident.runbook_events import (
@@ -137,13 +142,17 @@ def in_order(milestones: Mapping[Milestone, datetime]) -> dict[Milestone, dateti
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A checklist item that is done; the fields are those of ``ItemChecked``."""
+    """A checklist item that is done; the fields are those of ``ItemChecked``.
+
+    ``not_needed`` is why nobody has to do it; "" if it was done.
+    """
 
     at: datetime
     by: str
     because: str = ""
     against: str = ""
     evidence: str = ""
+    not_needed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +181,7 @@ class ActionItem:
     """Something to do after the incident.
 
     ``id`` is its number (``A3``), ``entry`` the id of its entry. ``due`` is an ISO date, or "" if it has none.
+    ``item`` is the checklist item that is done with it, "" if none is.
     """
 
     id: str
@@ -182,6 +192,7 @@ class ActionItem:
     added_at: datetime
     done_at: datetime | None = None
     type: ActionType = ""
+    item: str = ""
 
 
 HypothesisState = Literal["open", "confirmed", "ruled out", "retracted"]
@@ -253,6 +264,8 @@ class Incident:
     actions: dict[str, ActionItem] = field(default_factory=dict)
     hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
+    changes: dict[str, PlannedChange] = field(default_factory=dict)
+    """The changes that were planned before they were made, by their numbers."""
     sections: dict[Section, str] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     severities: list[tuple[datetime, str]] = field(default_factory=list)
@@ -294,6 +307,17 @@ class Incident:
     def open_tasks(self) -> list[Task]:
         """The tasks that nobody has finished, the one that ends first before the others."""
         return sorted((task for task in self.tasks.values() if task.done_at is None), key=lambda task: task.until)
+
+    def updates_to(self, audience: Audience) -> list[Post]:
+        """What was posted to an audience about the course of the incident: no maintenance notices."""
+        return [
+            post for post in self.posts if post.update.audience == audience and post.update.message != "maintenance"
+        ]
+
+    @property
+    def planned_changes(self) -> list[PlannedChange]:
+        """The changes that are planned and neither made nor dropped yet, the oldest first."""
+        return [change for change in self.changes.values() if change.state == "planned"]
 
     @property
     def unwritten(self) -> list[Section]:
@@ -349,6 +373,7 @@ _COLLECTIONS = (
     "actions",
     "hypotheses",
     "tasks",
+    "changes",
     "sections",
     "channels",
     "severities",
@@ -433,6 +458,10 @@ def _unchecked(inc: Incident, entry: Entry, event: ItemUnchecked) -> None:
     inc.ticks.pop(event.item, None)
 
 
+def _not_needed(inc: Incident, entry: Entry, event: ItemNotNeeded) -> None:
+    inc.ticks[event.item] = Tick(entry.at, entry.by, not_needed=event.reason)
+
+
 def _severity(inc: Incident, entry: Entry, event: SeveritySet) -> None:
     before = inc.last_set.get("severity")
     if severity_holds(before, entry):
@@ -503,6 +532,16 @@ def _noted(inc: Incident, entry: Entry, event: Noted) -> None:
     if event.note == "hypothesis":
         number = f"H{len(inc.hypotheses) + 1}"
         inc.hypotheses[number] = Hypothesis(number, entry.id, event.words, entry.by, entry.at)
+    end_planned(inc.changes, event.planned, "made", entry.id)
+
+
+def _change_planned(inc: Incident, entry: Entry, event: ChangePlanned) -> None:
+    _refer(inc, entry.id, add_planned(inc.changes, entry, event).id)
+
+
+def _change_dropped(inc: Incident, entry: Entry, event: ChangeDropped) -> None:
+    if dropped := end_planned(inc.changes, event.change, "dropped", entry.id):
+        _refer(inc, entry.id, dropped.id)
 
 
 def _hypothesis_state(inc: Incident, entry: Entry, event: HypothesisConfirmed | HypothesisRuledOut) -> None:
@@ -534,6 +573,7 @@ def _task_done(inc: Incident, entry: Entry, event: TaskDone) -> None:
 
 def _fix(inc: Incident, entry: Entry, event: FixRecorded) -> None:
     inc.fixes.append((entry.id, event))
+    end_planned(inc.changes, event.planned, "made", entry.id)
     if isinstance(event.action, str):
         _refer(inc, entry.id, event.action)
 
@@ -546,6 +586,8 @@ def _update(inc: Incident, entry: Entry, event: UpdatePosted) -> None:
     number = len(inc.posts) + 1
     inc.posts.append(Post(number, inc.numbers[entry.id], entry.id, entry.at, entry.by, event))
     _refer(inc, entry.id, str(number))
+    if event.message == "maintenance":
+        return  # it tells nothing of this incident's course, so an update that was promised is still due
     if event.audience == "team" and event.fields.get("impact"):
         inc.impact = event.fields["impact"]
     if event.next_update_at:
@@ -557,7 +599,7 @@ def _update(inc: Incident, entry: Entry, event: UpdatePosted) -> None:
 def _action(inc: Incident, entry: Entry, event: ActionAdded) -> None:
     number = f"A{len(inc.actions) + 1}"
     inc.actions[number] = ActionItem(
-        number, entry.id, event.words, event.owner, event.due, entry.at, type=event.type
+        number, entry.id, event.words, event.owner, event.due, entry.at, type=event.type, item=event.item
     )
     _refer(inc, entry.id, number)
     for fix_entry, fix in inc.fixes:
@@ -565,10 +607,11 @@ def _action(inc: Incident, entry: Entry, event: ActionAdded) -> None:
             _refer(inc, fix_entry, number)
 
 
-def _action_done(inc: Incident, entry: Entry, event: ActionDone) -> None:
-    item = next((item for item in inc.actions.values() if event.action in (item.entry, item.id)), None)
+def _action_state(inc: Incident, entry: Entry, event: ActionDone | ActionReopened) -> None:
+    meant = event.action if isinstance(event, ActionDone) else event.entry
+    item = next((item for item in inc.actions.values() if meant in (item.entry, item.id)), None)
     if item:
-        inc.actions[item.id] = replace(item, done_at=entry.at)
+        inc.actions[item.id] = replace(item, done_at=entry.at if isinstance(event, ActionDone) else None)
         _refer(inc, entry.id, item.id)
 
 
@@ -595,6 +638,7 @@ def _retracted(inc: Incident, entry: Entry, event: EntryRetracted) -> None:
         _refer(inc, entry.id, str(row.number))
         inc.evidence = [pinned for pinned in inc.evidence if pinned[0] != event.entry]
         inc.fixes = [fix for fix in inc.fixes if fix[0] != event.entry]
+        replan(inc.changes, event.entry)
         if found := _hypothesis_of(inc, event.entry):
             inc.hypotheses[found.id] = replace(found, state="retracted")
 
@@ -641,6 +685,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     HandoverOffered: _offered,
     ItemChecked: _checked,
     ItemUnchecked: _unchecked,
+    ItemNotNeeded: _not_needed,
     SeveritySet: _severity,
     StatusSet: _status,
     Resolved: _resolved,
@@ -650,13 +695,17 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     EvidencePinned: _evidence,
     UpdatePosted: _update,
     ActionAdded: _action,
-    ActionDone: _action_done,
+    ActionDone: _action_state,
+    ActionReopened: _action_state,
     EntryAmended: _amended,
     EntryRetracted: _retracted,
     MilestoneAmended: _milestone,
     ChannelOpened: _channel,
     SectionWritten: _section,
+    SuggestionDismissed: _row_only,
     Noted: _noted,
+    ChangePlanned: _change_planned,
+    ChangeDropped: _change_dropped,
     HypothesisConfirmed: _hypothesis_state,
     HypothesisRuledOut: _hypothesis_state,
     TaskAssigned: _task,
@@ -673,6 +722,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     AlertsClosed: _row_only,
     AlertSilenced: _row_only,
     ReminderPosted: _row_only,
+    LearningsShared: _row_only,
     UnknownEvent: _row_only,
     ChatMessage: _row_only,
     PostRerouted: _row_only,
@@ -688,4 +738,5 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     DrillEnded: _row_only,
     DeliveryUpdated: _row_only,
     DeliveryAdopted: _row_only,
+    ImprovementPosted: _row_only,
 }

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from warroom.errors import BadInput, NotFound, Refusal
+from warroom.incident.change_events import ChangeDropped, ChangePlanned
 from warroom.incident.commands import CommandContext, required
 from warroom.incident.events import (
+    ActionDone,
     EntryRetracted,
     Event,
     HypothesisConfirmed,
@@ -19,9 +21,12 @@ from warroom.incident.events import (
     Noted,
     RoleAssigned,
     RoleReleased,
+    SuggestionDismissed,
     TaskAssigned,
     TaskDone,
 )
+from warroom.incident.follow_up import ReopenAction
+from warroom.incident.follow_up_events import ItemNotNeeded
 from warroom.incident.incident import Hypothesis, HypothesisState, Incident, TimelineRow
 from warroom.incident.runbook_events import RunbookStepDone, RunbookStepUndone
 
@@ -128,19 +133,22 @@ class Undo:
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         for row in reversed(incident.rows):
             recent = row.by == context.by and context.now - row.entry.at <= UNDO_WITHIN
-            if recent and (undone := _undoing(incident, row)):
+            if recent and (undone := _undoing(incident, row, context)):
                 return undone
         seconds = int(UNDO_WITHIN.total_seconds())
         raise Refusal(
-            f"You have not ticked, noted or assigned anything in the last {seconds} s",
+            f"You have not ticked, noted, assigned or finished anything in the last {seconds} s",
             "Untick an item, retract a note or release a role instead.",
         )
 
 
-def _undoing(incident: Incident, row: TimelineRow) -> list[Event | NewEntry]:
+def _undoing(incident: Incident, row: TimelineRow, context: CommandContext) -> Sequence[Event | NewEntry]:
     """Return the events that take back what ``row`` did; none if it cannot be taken back, or was already."""
     event, at = row.entry.event, row.entry.at
-    if isinstance(event, ItemChecked) and not event.because:
+    if isinstance(event, ActionDone) and not event.via:
+        done = next((one for one in incident.actions.values() if one.entry == event.action), None)
+        return ReopenAction(done.id).decide(incident, context) if done and done.done_at == at else []
+    if (isinstance(event, ItemChecked) and not event.because) or isinstance(event, ItemNotNeeded):
         tick = incident.ticks.get(event.item)
         return [ItemUnchecked(item=event.item, title=event.title)] if tick and tick.at == at else []
     if isinstance(event, RunbookStepDone) and not event.because:
@@ -150,6 +158,12 @@ def _undoing(incident: Incident, row: TimelineRow) -> list[Event | NewEntry]:
         return [untick] if step and step.entry == row.id else []
     if isinstance(event, Noted) and not row.retracted:
         return [EntryRetracted(entry=row.id, reason="undone"), *_ticks_with(incident, row)]
+    if isinstance(event, ChangePlanned):
+        planned = any(one.entry == row.id for one in incident.planned_changes)
+        drop = ChangeDropped(change=row.id, words=event.words, reason="undone")
+        return [drop, *_ticks_with(incident, row)] if planned else []
+    if isinstance(event, SuggestionDismissed) and not row.retracted:
+        return [EntryRetracted(entry=row.id, reason="undone")]
     if isinstance(event, RoleAssigned):
         held = incident.roles.get(event.role)
         if held is None or held.person != event.person or held.since != at:

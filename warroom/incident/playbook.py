@@ -169,10 +169,15 @@ class Alerts(_Value):
 
 
 class FixStrategy(_Value):
-    """The questions to ask when a fix is chosen."""
+    """The questions to ask when a fix is chosen. ``as_choice`` makes an answer of one."""
 
     immediate_actions: tuple[Words, ...]
     permanent_solution: tuple[Words, ...]
+
+
+def as_choice(question: str) -> str:
+    """Return a question of the fix strategy as something to choose: "Restart services?" as "Restart services"."""
+    return question.strip().removesuffix("?").rstrip()
 
 
 class Pitfall(_Value):
@@ -212,6 +217,8 @@ class Nudges(_Value):
     actions_review_days: Span = 7
     drill_days: Span = 90
     readiness_days: Span = 90
+    assess_minutes: Span = 5
+    alerts_an_hour: Span = 10
 
 
 class Playbook(_Value):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from warroom.errors import BadInput
+from warroom.incident.change_commands import PlanChange
 from warroom.incident.commands import Command, Note
 from warroom.incident.events import NoteKind
 from warroom.incident.investigation import TASK_MINUTES, AssignTask, ConfirmHypothesis, RuleOutHypothesis
@@ -15,7 +16,7 @@ KINDS: dict[str, NoteKind] = {"f": "finding", "h": "hypothesis", "d": "decision"
 """The letter after ``!`` for each kind of note."""
 
 SYNTAX = (
-    "!f finding  !h hypothesis  !d decision | why  !c change | rollback"
+    "!f finding  !h hypothesis  !d decision | why  !c change, !p planned | rollback"
     "  !r H1 ruled out  !y H1 confirmed  @Bob 10m task"
 )
 
@@ -41,6 +42,9 @@ def parse_quick_note(text: str, people: Sequence[str] = ()) -> Command:
         named = _NUMBER.fullmatch(rest)
         number, reason = (named[1], named[2]) if named else ("", rest)
         return RuleOutHypothesis(number, reason) if letter == "r" else ConfirmHypothesis(number, reason)
+    if letter == "p":
+        words, _, rollback = (part.strip() for part in rest.partition("|"))
+        return PlanChange(words, rollback)
     if letter not in KINDS:
         raise BadInput(f"There is no !{letter}", f"Use one of: {SYNTAX}.")
     words, _, more = (part.strip() for part in rest.partition("|"))
@@ -72,6 +76,10 @@ def describe_quick_note(text: str, people: Sequence[str] = ()) -> str:
             return f"Rule out {command.hypothesis or 'the open hypothesis'}"
         case ConfirmHypothesis():
             return f"Confirm {command.hypothesis or 'the open hypothesis'}"
+        case PlanChange(rollback=""):
+            return "Planned change; add | and how to undo it"
+        case PlanChange():
+            return "Planned change"
         case Note(note="change", rollback=""):
             return "Change; add | and how to undo it"
         case Note():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the console lists incidents before their models are loaded
+    from warroom.incident.delivery import Audience
     from warroom.incident.events import Milestone
     from warroom.incident.incident import Incident
     from warroom.incident.playbook import Playbook
@@ -18,12 +19,14 @@ WORKED_LISTS = ("detection", "investigation", "resolution", "recovery")
 
 @dataclass(frozen=True, slots=True)
 class OpenAction:
-    """An action item not yet done; ``due`` is an ISO date or ""."""
+    """An action item not yet done; ``due`` is an ISO date or "", ``item`` the checklist item it is for or ""."""
 
     id: str
     words: str
     owner: str
     due: str
+    type: str = ""
+    item: str = ""
 
     def overdue(self, today: date) -> bool:
         return bool(self.due) and self.due < today.isoformat()
@@ -48,6 +51,10 @@ class Summary:
     postmortem: bool
     against: dict[str, str] = field(default_factory=dict)
     """Evidence that a tick overrode, by item."""
+    updates_due: dict[Audience, datetime] = field(default_factory=dict)
+    """When the next update is due, by audience, while it is open; the one that is due first at the beginning."""
+    roles_due: datetime | None = None
+    """When somebody has to hold each role; None once it is over."""
 
     @property
     def open(self) -> bool:
@@ -57,6 +64,14 @@ class Summary:
         """From started to resolved, or to now."""
         start = self.milestones["started"]
         return max(timedelta(0), self.milestones.get("resolved", now) - start)
+
+    @property
+    def first_update_due(self) -> tuple[Audience, datetime] | None:
+        """The audience whose next update is due first, and when; None if none waits for one."""
+        if self.updates_due:
+            return next(iter(self.updates_due.items()))
+        # Kept by an earlier version: the team's alone.
+        return ("team", self.next_update_at) if self.next_update_at else None
 
     def postmortem_due(self, hours: int) -> datetime | None:
         """When the post-mortem is due, ``hours`` after the resolution; None if none is needed, or it is written."""
@@ -81,6 +96,7 @@ class Summary:
             "roles": {role.id: self.roles.get(role.id) for role in playbook.roles},
             "checklist": {"done": sum(item in self.ticks for item in items), "total": len(items)},
             "next_update_at": self.next_update_at,
+            "updates_due": self.updates_due,
             "milestones": self.milestones,
             "drill": self.drill,
             "ticked_against": self.against,
@@ -97,18 +113,24 @@ class Summary:
         row["milestones"] = {name: datetime.fromisoformat(at) for name, at in row["milestones"].items()}
         row["ticks"] = tuple(row["ticks"])
         row["actions"] = tuple(OpenAction(**action) for action in row["actions"])
-        if row["next_update_at"]:
-            row["next_update_at"] = datetime.fromisoformat(row["next_update_at"])
-        return cls(**row)
+        for name in ("next_update_at", "roles_due"):
+            if row.get(name):
+                row[name] = datetime.fromisoformat(row[name])
+        summary = cls(**row)
+        if summary.open and "updates_due" not in row:
+            raise KeyError("updates_due")
+        due = {audience: datetime.fromisoformat(at) for audience, at in row.get("updates_due", {}).items()}
+        return replace(summary, updates_due=due) if due else summary
 
 
 def summarise(incident: Incident, playbook: Playbook) -> Summary:
     """The brief of an incident; what does not depend on the time of asking."""
     # These load the models, which reading a Summary must not.
+    from warroom.incident.action_items import open_actions
+    from warroom.incident.due import roles_due, updates_due
     from warroom.incident.incident import in_order
-    from warroom.incident.timing import update_due
 
-    due = update_due(incident, playbook)
+    due = updates_due(incident, playbook)
     return Summary(
         id=incident.id,
         title=incident.title,
@@ -119,13 +141,14 @@ def summarise(incident: Incident, playbook: Playbook) -> Summary:
         milestones=in_order(incident.milestones),
         roles={role.role: role.person for role in incident.roles.values()},
         ticks=tuple(incident.ticks),
-        next_update_at=due[1] if due else None,
+        next_update_at=due.get("team"),
         updates=len(incident.posts),
         actions=tuple(
-            OpenAction(item.id, item.words, item.owner, item.due)
-            for item in incident.actions.values()
-            if item.done_at is None
+            OpenAction(item.id, item.words, item.owner, item.due, item.type, item.item)
+            for item in open_actions(incident)
         ),
         postmortem=bool(incident.sections.get("root_cause")),
         against={item: tick.against for item, tick in incident.ticks.items() if tick.against},
+        updates_due=due,
+        roles_due=roles_due(incident) if incident.open else None,
     )

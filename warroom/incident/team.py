@@ -10,8 +10,10 @@ from uuid import UUID
 from warroom.errors import NotFound
 from warroom.incident.alert_events import AlertSilenced
 from warroom.incident.events import AlertCleared, AlertReceived, AlertTaken, Entry, ReadinessConfirmed
+from warroom.incident.follow_up_events import ImprovementPosted
 from warroom.incident.identity import short_id
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
+from warroom.incident.reminder_events import ReminderPosted
 
 CLEARED_SHOWN = timedelta(minutes=15)
 """How long a waiting alert that has cleared is still shown: people who saw it should see what became of it."""
@@ -68,6 +70,10 @@ class TeamState:
     tracked: dict[UUID, TrackedAlert] = field(default_factory=dict)
     on_call: tuple[TurnsSwapped | OnCallTaken, ...] = ()
     handovers: tuple[UUID, ...] = ()
+    improvements: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    """The quarters of which the team was told that they were better: when, and by whom."""
+    reminders: tuple[UUID, ...] = ()
+    """The entries of the reminders of reviews, in order."""
 
     def shown(self, now: datetime) -> dict[UUID, Alert]:
         """Return the waiting alerts to show at ``now``: one that has cleared goes after ``CLEARED_SHOWN``."""
@@ -114,6 +120,7 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
     version, alerts, ready, received = start.version, dict(start.alerts), dict(start.ready), set(start.received)
     tracked = dict(start.tracked)
     on_call, handovers = list(start.on_call), list(start.handovers)
+    improvements, reminders = dict(start.improvements), list(start.reminders)
     for entry in entries:
         version, event = max(version, entry.seq), entry.event
         if isinstance(event, AlertReceived) and entry.id not in received:
@@ -137,8 +144,22 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
             on_call.append(event)
         elif isinstance(event, OnCallHandover):
             handovers.append(entry.id)
+        elif isinstance(event, ImprovementPosted):
+            improvements.setdefault(event.quarter, (entry.at, entry.by))
+        elif isinstance(event, ReminderPosted):
+            reminders.append(entry.id)
     alerts = _without_old(alerts, entry.at) if version > start.version else alerts
-    return TeamState(version, alerts, ready, frozenset(received), tracked, tuple(on_call), tuple(handovers))
+    return TeamState(
+        version,
+        alerts,
+        ready,
+        frozenset(received),
+        tracked,
+        tuple(on_call),
+        tuple(handovers),
+        improvements,
+        tuple(reminders),
+    )
 
 
 def _without_old(alerts: dict[UUID, Alert], now: datetime) -> dict[UUID, Alert]:

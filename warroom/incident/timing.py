@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Literal
 
 from warroom.errors import BadInput
-from warroom.incident.delivery import Audience
+from warroom.incident.delivery import AUDIENCES, Audience
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Phase, Playbook, Step
 
@@ -72,28 +72,48 @@ def cadence(incident: Incident, playbook: Playbook, audience: Audience = "team")
     return timedelta(minutes=playbook.severity(incident.severity).update_minutes[audience])
 
 
-def update_due(incident: Incident, playbook: Playbook) -> tuple[datetime, datetime] | None:
-    """Since when the team waits for its next update, and when that is due.
+def update_due(
+    incident: Incident, playbook: Playbook, audience: Audience = "team"
+) -> tuple[datetime, datetime] | None:
+    """Since when an audience waits for its next update, and when that is due. None once resolved.
 
-    None once resolved, or when the last post promised none. Before the first post, and after a reopening that
+    The team: as the last post promised, None if it promised none. Before the first post, and after a reopening that
     found no promise, it is due a cadence later.
+
+    Customers and executives: as it was promised, else a cadence after the last post. None before their first one:
+    whether they are informed at all is a decision. None once customers have read that it is resolved.
     """
     if not incident.open:
         return None
-    posts = [post.at for post in incident.posts if post.update.audience == "team"]
-    if "team" in incident.promised:
-        return posts[-1], incident.promised["team"]
+    posts = incident.updates_to(audience)
+    if audience in incident.promised:
+        return posts[-1].at, incident.promised[audience]
     begun = incident.milestones["declared"]
     for (_, before), (at, _) in itertools.pairwise(incident.statuses):
         if before in ("resolved", "closed"):
             begun = at
-    return None if posts and posts[-1] >= begun else (begun, begun + cadence(incident, playbook))
+    if audience == "team":
+        return None if posts and posts[-1].at >= begun else (begun, begun + cadence(incident, playbook))
+    if not posts or (posts[-1].update.template == "customer_resolution" and posts[-1].at >= begun):
+        return None
+    since = max(posts[-1].at, begun)
+    return since, since + cadence(incident, playbook, audience)
 
 
-def next_update(incident: Incident, playbook: Playbook, now: datetime) -> Countdown | None:
-    """The countdown to the team's next update; None if none is due."""
-    due = update_due(incident, playbook)
+def next_update(
+    incident: Incident, playbook: Playbook, now: datetime, audience: Audience = "team"
+) -> Countdown | None:
+    """The countdown to an audience's next update; None if none is due."""
+    due = update_due(incident, playbook, audience)
     return Countdown(due[1], (due[1] - now).total_seconds(), (due[1] - due[0]).total_seconds()) if due else None
+
+
+def next_updates(incident: Incident, playbook: Playbook, now: datetime) -> dict[Audience, Countdown]:
+    """The countdowns to the next update of each audience that waits for one, the one that is due first at the
+    beginning."""
+    found = {audience: next_update(incident, playbook, now, audience) for audience in AUDIENCES}
+    waiting = {audience: countdown for audience, countdown in found.items() if countdown}
+    return dict(sorted(waiting.items(), key=lambda one: one[1].due))
 
 
 def response(incident: Incident, playbook: Playbook, now: datetime) -> Countdown | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+from warroom.incident.action_items import is_to_do, open_actions
 from warroom.incident.commands import CommandContext
 from warroom.incident.events import ActionDone, Event, NewEntry
 from warroom.incident.identity import outside_id
@@ -59,13 +60,7 @@ def published(incident: Incident) -> dict[str, Published]:
 def trackable(incident: Incident) -> list[ActionItem]:
     """The action items that are still to do and have no issue; one that was retracted needs none."""
     known = issues(incident)
-    return [item for item in incident.actions.values() if is_to_do(incident, item) and item.entry not in known]
-
-
-def is_to_do(incident: Incident, item: ActionItem) -> bool:
-    """Whether an action item is neither done nor retracted."""
-    row = incident.row(item.entry)
-    return item.done_at is None and not (row and row.retracted)
+    return [item for item in open_actions(incident) if item.entry not in known]
 
 
 @dataclass(frozen=True, slots=True)

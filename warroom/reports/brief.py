@@ -87,6 +87,8 @@ def _actions(incident: Incident, now: datetime) -> Iterator[str]:
     for sort, word in (("change", "Changed"), ("decision", "Decided")):
         for words in _notes(incident, sort)[-LAST:]:
             yield f"{word}: {words}"
+    for change in incident.planned_changes:
+        yield f"Planned: {change.id} {change.words} (rollback: {change.rollback})"
     for task in incident.open_tasks:
         yield f"{task.who}: {task.words}, {time_left(task.until, now)}"
     for progress in incident.runbooks.values():
@@ -109,10 +111,10 @@ def _needs(
             if role.id not in incident.roles:
                 article = "An" if role.title[:1] in "AEIOU" else "A"
                 yield f"{article} {role.title.lower()} (backup: {role.backup})"
-        due = timing.next_update(incident, playbook, now)
-        if due:
+        for audience, due in timing.next_updates(incident, playbook, now).items():
+            what = f"Update {len(incident.posts) + 1}" if audience == "team" else f"Update to {audience}"
             word = "overdue since" if due.left_s < 0 else "due"
-            yield f"Update {len(incident.posts) + 1}, {word} {format_moment(due.due, zone, now)}"
+            yield f"{what}, {word} {format_moment(due.due, zone, now)}"
     for step in steps[:1]:
         if step.action not in ("assign", "update"):
             yield f"Next: {step.text}"
@@ -126,7 +128,8 @@ def _spoken(incident: Incident, playbook: Playbook, severity: str, now: datetime
         yield f"{incident.id} is {incident.status}. It was {severity.lower()}, on {incident.service}: {impact}."
         yield f"It took {took}."
         return
-    yield f"{incident.id}, {severity.lower()}, on {incident.service}: {impact}."
+    was = "the impact was: " if incident.impact_ended else ""
+    yield f"{incident.id}, {severity.lower()}, on {incident.service}: {was}{impact}."
     mitigated = " Users are no longer affected." if incident.impact_ended else ""
     yield f"We are {took} in.{mitigated}"
     yield f"{incident.commander} leads." if incident.commander else "Nobody leads yet."

@@ -14,18 +14,11 @@ from warroom.incident.drill_events import DrillStarted
 from warroom.incident.drills import drill_ended, drill_started, hints_given, judged_fixes, mentions
 from warroom.incident.events import HypothesisConfirmed, Noted, Resolved, SectionWritten
 from warroom.incident.incident import Incident
+from warroom.incident.pitfalls import COMMUNICATION, NO_COMMANDER, NO_POSTMORTEM, RUSHING
 from warroom.incident.playbook import Pitfall, Playbook
 from warroom.reports import metrics
 
 NEXT = "Next: warroom init writes your own settings; D in the console runs a drill with your team."
-
-NO_COMMANDER, COMMUNICATION, RUSHING, NO_POSTMORTEM = (
-    "no-commander",
-    "poor-communication",
-    "rushing",
-    "no-postmortem",
-)
-"""The pitfalls of the shipped playbook, by their ids. One that a team has removed is not named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +178,10 @@ def _fixing(incident: Incident, started: DrillStarted | None) -> Iterator[ScoreL
         yield ScoreLine("The right fix", value, helped and not wrong, reason, RUSHING)
     rollback = bool(incident.fixes) and all(fix.rollback for _, fix in incident.fixes)
     missing = "no fix" if not incident.fixes else "not named"
+    planned = rollback and all(fix.planned for _, fix in incident.fixes)
+    named = "named before the fix, in its plan" if planned else "named"
     reason = "When a fix makes it worse, the way back has to be known already."
-    yield ScoreLine("Rollback of the fix", "named" if rollback else missing, rollback, reason, RUSHING)
+    yield ScoreLine("Rollback of the fix", named if rollback else missing, rollback, reason, RUSHING)
 
 
 def _ending(incident: Incident, started: DrillStarted | None, now: datetime) -> Iterator[ScoreLine]:

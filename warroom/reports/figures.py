@@ -12,7 +12,7 @@ from uuid import UUID
 from warroom.incident.playbook import Playbook
 from warroom.reports import metrics
 from warroom.reports.cases import Case, Fired
-from warroom.reports.improvement import improvement_line
+from warroom.reports.improvement import Quarter, improvement_line
 from warroom.reports.metrics import Average
 from warroom.reports.repeated_causes import DEFINITION as CAUSES_DEFINITION
 from warroom.reports.repeated_causes import Cause, RepeatedCause, repeated_causes
@@ -108,6 +108,10 @@ class IncidentFigures:
     causes: tuple[RepeatedCause, ...]
     improvement: str = ""
     """One line about the last quarter if it was better than the one before; "" if it was not."""
+    quarter: str = ""
+    """The quarter that ``improvement`` is about or would be: the last complete one, such as ``Q4 2025``."""
+    posted_at: datetime | None = None
+    """When ``improvement`` was posted to the team; None if it was not."""
     unreadable: tuple[str, ...] = field(default=())
     """Incidents that could not be read, and are in no figure."""
 
@@ -146,6 +150,7 @@ def figures_of(
         actions=_actions(real, now.astimezone(zone).date()),
         causes=_causes(real),
         improvement=improvement_line([case for case in cases if not case.drill], now, zone),
+        quarter=str(Quarter.of(now, zone).before),
         unreadable=unreadable,
     )
 

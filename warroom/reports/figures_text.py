@@ -67,7 +67,8 @@ def figure_lines(figures: IncidentFigures, zone: tzinfo, width: int = WIDE) -> I
     count = figures.all.incidents
     yield TextLine(f"{count} incident{'s' * (count != 1)}, {period(figures, zone)}", "title")
     if figures.improvement:
-        yield TextLine(f"★ {figures.improvement}", "good")
+        posted = f" Posted {figures.posted_at.astimezone(zone):%d %b %Y}." if figures.posted_at else ""
+        yield TextLine(f"★ {figures.improvement}{posted}", "good")
     for id in figures.unreadable:
         yield TextLine(f"! {id} cannot be read and is left out; warroom doctor says why", "note")
     yield from _durations(figures, width)
@@ -238,6 +239,7 @@ def public(figures: IncidentFigures) -> dict[str, Any]:
         ],
         "drills": _public_group(figures.drills),
         "improvement": figures.improvement or None,
+        "improvement_posted_at": figures.posted_at,
         "unreadable": list(figures.unreadable),
         "definitions": {**DEFINITIONS, "improvement": IMPROVEMENT_DEFINITION},
     }

@@ -11,40 +11,37 @@ from hashlib import sha256
 from warroom.errors import BadInput
 from warroom.incident import timing
 from warroom.incident.delivery import TEMPLATE_KINDS, Audience, Message
-from warroom.incident.events import (
-    EvidencePinned,
-    FixRecorded,
-    HypothesisConfirmed,
-    HypothesisRuledOut,
-    ItemChecked,
-    Noted,
-    SeveritySet,
-)
-from warroom.incident.incident import Incident, Post, TimelineRow
+from warroom.incident.incident import Incident, Post
 from warroom.incident.meetings import proposed, scheduled
 from warroom.incident.playbook import Playbook, Template
-from warroom.incident.runbook_events import RunbookStepDone
 from warroom.reports import templates
+from warroom.reports.actions_taken import actions_taken, severity_title
 from warroom.safety import redact, sanitize
 
-_MAX_ACTION = 200  # characters of one drafted action
+TIMES = ("eta", "next_update", "window_start", "window_end")
+"""The fields that are a time: in the text they stand in the team's zone and UTC if they can be read as one."""
 
 
 def format_moment(at: datetime, zone: tzinfo, now: datetime | None = None) -> str:
     """Format a time for readers elsewhere: ``14:28 CET (13:28 UTC)``, with the date if it is not ``now``'s."""
-    here = at.astimezone(zone)
-    there = at.astimezone(UTC)
-    day = f"{here:%Y-%m-%d} " if now and here.date() != now.astimezone(zone).date() else ""
+    dated = now is not None and at.astimezone(zone).date() != now.astimezone(zone).date()
+    return format_dated_moment(at, zone) if dated else _format_moment(at, zone)
+
+
+def format_dated_moment(at: datetime, zone: tzinfo) -> str:
+    """Format a time as ``format_moment`` does, always with the date; with UTC's date where that is another one."""
+    return _format_moment(at, zone, dated=True)
+
+
+def _format_moment(at: datetime, zone: tzinfo, *, dated: bool = False) -> str:
+    here, there = at.astimezone(zone), at.astimezone(UTC)
+    day = f"{here:%Y-%m-%d} " if dated else ""
     name = here.tzname() or ""
     if here.utcoffset() == timedelta(0):
         return f"{day}{here:%H:%M} {name or 'UTC'}"
     name = f"{name} " if name[:1].isalpha() else ""  # some zones are named by their offset only
-    return f"{day}{here:%H:%M} {name}({there:%H:%M} UTC)"
-
-
-def format_dated_moment(at: datetime, zone: tzinfo) -> str:
-    """Format a time as ``format_moment`` does, always with the date."""
-    return f"{at.astimezone(zone):%Y-%m-%d} {format_moment(at, zone)}"
+    other_day = f"{there:%Y-%m-%d} " if dated and there.date() != here.date() else ""
+    return f"{day}{here:%H:%M} {name}({other_day}{there:%H:%M} UTC)"
 
 
 _TECHNICAL = frozenset(
@@ -127,7 +124,7 @@ def _draft_field(
         # The team's own wording is not meant for customers.
         return before.get("impact", "") if template.audience == "customers" else incident.impact
     if name == "actions":
-        return "\n".join(_actions(incident, playbook, last.row if last else 0))
+        return "\n".join(actions_taken(incident, playbook, last.row if last else 0, zone))
     if name == "eta":
         return "" if over or last is None else _estimate_ahead(last, now, zone)
     if name == "next_update":
@@ -151,7 +148,12 @@ def _draft_field(
 
 
 def _last_post(incident: Incident, template: Template) -> Post | None:
-    return next((post for post in reversed(incident.posts) if post.update.audience == template.audience), None)
+    """The last post to the template's audience; of a maintenance notice the last notice, of others no notice."""
+    if TEMPLATE_KINDS.get(template.id) == "maintenance":
+        notices = (post for post in reversed(incident.posts) if post.update.message == "maintenance")
+        return next(notices, None)
+    posts = incident.updates_to(template.audience)
+    return posts[-1] if posts else None
 
 
 def _format_for_editing(at: datetime, now: datetime, zone: tzinfo) -> str:
@@ -170,48 +172,6 @@ def _estimate_ahead(post: Post, now: datetime, zone: tzinfo) -> str:
     except BadInput:
         return eta
     return _format_for_editing(at, now, zone) if at > now else ""
-
-
-def _actions(incident: Incident, playbook: Playbook, after: int) -> Iterable[str]:
-    for row in incident.timeline:
-        if row.number > after and not row.retracted and (action := describe_action(row, incident, playbook)):
-            one = " ".join(action.split())
-            yield one if len(one) <= _MAX_ACTION else one[: _MAX_ACTION - 1] + "…"
-
-
-def describe_action(row: TimelineRow, incident: Incident, playbook: Playbook) -> str:
-    """Return what a row of the timeline adds to "what we've done"; "" if nothing.
-
-    An item that was checked automatically or unchecked since adds nothing.
-    """
-    event = row.entry.event
-    if isinstance(event, ItemChecked):
-        return event.title if not event.because and event.item in incident.ticks else ""
-    if isinstance(event, Noted):
-        if event.note == "hypothesis" and not any(one.entry == row.id for one in incident.hypotheses_in("open")):
-            return ""  # what became of it is an entry of its own
-        word = {"finding": "Found", "change": "Changed", "decision": "Decided", "hypothesis": "Suspected"}
-        return f"{word[event.note]}: {row.text}" if event.note in word else ""
-    if isinstance(event, HypothesisConfirmed):
-        return f"Confirmed: {event.words}"
-    if isinstance(event, HypothesisRuledOut):
-        return f"Ruled out: {event.words}"
-    if isinstance(event, FixRecorded):
-        return f"{'Temporary' if event.temporary else 'Permanent'} fix: {row.words or event.words}"
-    if isinstance(event, EvidencePinned):
-        return f"Evidence: {row.text}"
-    if isinstance(event, RunbookStepDone):
-        progress = incident.runbooks.get(event.runbook)
-        return event.title if progress and event.step in progress.done else ""
-    if isinstance(event, SeveritySet):
-        before, after = (_severity(playbook, id) for id in (event.before, event.severity))
-        return f"Severity {before} → {after}"
-    return ""
-
-
-def _severity(playbook: Playbook, id: str) -> str:
-    """Return the severity's title, or its id if the playbook no longer has it."""
-    return next((severity.title for severity in playbook.severities if severity.id == id), id.capitalize())
 
 
 def _next_steps(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo) -> Iterable[str]:
@@ -254,23 +214,26 @@ def compose(
 ) -> Message:
     """Compose the message: the template filled with ``fields``, sanitized and redacted, the marker as last line.
 
-    Customers see neither the marker nor the service's internal name; ``service_name`` is its name for them.
-    ``number`` counts the incident's posts. Missing fields are empty. ``eta`` and ``next_update`` are written in the
-    team's zone and UTC if they can be read as times. Raises ``SettingsError`` as ``templates.render`` does, and
-    ``NotFound`` for an unknown template.
+    Customers see neither the marker nor an internal name: ``service_name`` is the service's name for them, and
+    ``{{ incident }}`` in a team's own template is the incident's ``reference``. ``number`` counts the incident's
+    posts. Missing fields are empty. Those of ``TIMES`` are written in the team's zone and UTC if they can be read
+    as times. Raises ``SettingsError`` as ``templates.render`` does, and ``NotFound`` for an unknown template.
     """
     template = playbook.template(template_id)
     values = _common_fields(template, incident, playbook, now, zone)
     public = template.audience == "customers"
     if public:
         values["service"] = sanitize(service_name or public_name(incident.service))
+        values["incident"] = reference(incident)
     values |= {name: sanitize(fields.get(name, "")).strip() for name in template.fields}
     if values["status"].casefold().startswith(("mitigated", "resolved", "closed")):
         # The message is written before the status is set; the impact has ended either way.
         values["mitigated"] = values["mitigated"] or format_moment(now, zone)
-    for name in ("eta", "next_update"):
-        if values.get(name):
-            values[name] = _format_typed_time(values[name], now, zone)
+    for name in TIMES:
+        if typed := values.get(name):
+            values[name] = _format_typed_time(typed, now, zone)
+    if values.get("window_start"):
+        values |= _format_window(fields, now, zone)
     text = templates.render(template.text, values, name=template_id)
     text = redact(text, personal=public).text.strip()
     title, _, rest = text.removeprefix("Subject: ").partition("\n")
@@ -361,7 +324,7 @@ def _common_fields(
         "incident": incident.id,
         "title": incident.title,
         "service": incident.service,
-        "severity": _severity(playbook, incident.severity),
+        "severity": severity_title(playbook, incident.severity),
         "status": incident.status.capitalize(),
         "time": format_moment(now, zone),
         "started": format_moment(start, zone, now) if start else "",
@@ -372,6 +335,33 @@ def _common_fields(
         "minutes": str(int(minutes.total_seconds() // 60)) if minutes else "",
     }
     return {name: sanitize(value) for name, value in facts.items()}
+
+
+def maintenance_window(
+    fields: Mapping[str, str], now: datetime, zone: tzinfo
+) -> tuple[datetime | None, datetime | None]:
+    """Return from when to when maintenance lasts; None for what is missing or cannot be read as a time.
+
+    The end is typed as a time, or as a duration from the start: ``2h``.
+    """
+    start = _read_time(fields.get("window_start", ""), now, zone)
+    return start, _read_time(fields.get("window_end", ""), start or now, zone)
+
+
+def _read_time(typed: str, now: datetime, zone: tzinfo) -> datetime | None:
+    if not typed.strip():
+        return None
+    try:
+        return timing.read_moment(typed, now, zone, ahead=True)
+    except BadInput:
+        return None
+
+
+def _format_window(fields: Mapping[str, str], now: datetime, zone: tzinfo) -> dict[str, str]:
+    """Format the window for customers: the start with its date, the end with its date if it is another day."""
+    start, end = maintenance_window(fields, now, zone)
+    window = {"window_start": format_dated_moment(start, zone)} if start else {}
+    return window | ({"window_end": format_moment(end, zone, start or now)} if end else {})
 
 
 def _format_typed_time(typed: str, now: datetime, zone: tzinfo) -> str:

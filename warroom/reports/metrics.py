@@ -143,9 +143,7 @@ def cadence(incident: Incident, playbook: Playbook, now: datetime) -> tuple[Upda
         if audience == "team" and incident.severities:
             first = next((s for s in playbook.severities if s.id == incident.severities[0][1]), None)
             due = declared + timedelta(minutes=first.update_minutes["team"]) if first else None
-        for post in incident.posts:
-            if post.update.audience != audience:
-                continue
+        for post in incident.updates_to(audience):
             opening = since == declared and (post.at - declared).total_seconds() <= GRACE_S
             if due is not None and not opening:
                 promises.append(_promise(audience, due, post.at, since, incident, now))

@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from warroom.incident import timing
 from warroom.incident.delivery import Delivery
-from warroom.incident.events import SECTIONS
+from warroom.incident.events import SECTIONS, Section
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
 from warroom.reports import postmortem, templates
-from warroom.reports.postmortem import PostMortem, PostMortemSection, TimelineLine
+from warroom.reports.postmortem import PostMortem, PostMortemSection, PromisedUpdate, TimelineLine
 from warroom.reports.timeline_chart import timeline_chart
 from warroom.safety import redact, sanitize
 
@@ -37,7 +37,6 @@ MAX_LENGTH = 20_000_000
 _LINK = re.compile(r"https?://[^\s<>]+")
 _NOT_WRITTEN = "*Not written yet.*"
 _LEFT_EMPTY = "*Nothing to report.*"
-_DRAFT = "*Draft from the timeline, not yet reviewed:*"
 
 
 # ── Markdown ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,34 +78,61 @@ def to_markdown(document: PostMortem, playbook: Playbook) -> str:
         "duration": escape(duration),
         "commander": "the incident commander",
         "minutes": "",
-        "summary": _summary_text(document.summary),
-        "timeline": "\n\n".join(_timeline_by_day(document.timeline)),
+        "summary": _section_text(document.summary),
+        "timeline": _timeline(document),
         "milestones": _milestones(document),
         "phases": _table(
             ("Phase", "Time"),
             ((p.title, _format_seconds(p.seconds) + (" so far" * p.running)) for p in document.phases),
         ),
         "participants": escape(", ".join(document.participants)),
+        "state": escape(_state(document)),
+        "trigger": escape(document.trigger),
         "detection": escape(document.detection),
+        "resolution": _bullet_list(escape(line) for line in document.resolution),
+        "severities": escape(document.severities),
         "root_cause": _section_text(document.root_cause),
         "contributing_factors": _section_text(document.contributing_factors, optional=True),
         "lucky": _section_text(document.lucky, optional=True),
         "customer_messages": _customer_messages(document),
-        "users_affected": escape(document.users_affected) or _NOT_WRITTEN,
-        "business_impact": escape(document.business_impact) or _NOT_WRITTEN,
-        "customer_impact": escape(document.customer_impact),
+        "users_affected": _impact_line(document, "users_affected"),
+        "business_impact": _impact_line(document, "business_impact"),
+        "customer_impact": _impact_line(document, "customer_impact"),
         "went_well": _section_text(document.went_well),
         "could_improve": _section_text(document.could_improve),
         "action_items": _actions(document),
         "cadence": _promised_updates(document),
         "roles": _roles(document),
-        "evidence": _bullet_list(_timeline_item(row, f"{row.day} {row.time}") for row in document.evidence)
-        or "*None pinned.*",
+        "evidence": "\n\n".join(_evidence(document.evidence)) or "*None pinned.*",
     }
     template = playbook.template("postmortem")
     named = {name: values.get(name, "") for name in {*templates.COMMON_FIELDS, *template.fields}}
     drill = "> This was a drill.\n\n" if document.drill else ""
     return drill + templates.render(template.text, named, name="postmortem", max_length=MAX_LENGTH) + "\n"
+
+
+def _timeline(document: PostMortem) -> str:
+    """The whole timeline by day; of a long one the key events by phase and hour, the others counted."""
+    if not document.parts:
+        return "\n\n".join(_timeline_by_day(document.timeline))
+    counted = sum(bool(row.routine) for row in document.timeline)
+    blocks = [
+        f"Key events. {counted} others are counted below each part;"
+        f" `warroom timeline --incident {document.id}` lists everything."
+    ]
+    day = ""
+    for part in document.parts:
+        rows = [document.timeline[number] for number in part.lines]
+        if part.day != day:
+            day = part.day
+            offsets = dict.fromkeys(row.offset for row in document.timeline if row.day == day)
+            blocks.append(f"**{escape(day)}** ({escape(' then '.join(offsets))})")
+        blocks.append(f"### {escape(part.title)}")
+        if rows:
+            blocks.append(_bullet_list(_timeline_item(row, row.time) for row in rows))
+        if part.also:
+            blocks.append(f"*{'Also' if rows else 'Only'} {escape(part.also)}.*")
+    return "\n\n".join(blocks)
 
 
 def _timeline_by_day(rows: Iterable[TimelineLine]) -> Iterator[str]:
@@ -127,23 +153,41 @@ def _timeline_item(row: TimelineLine, time: str) -> str:
     return f"**{escape(time)}** {escape(row.kind)}: {escape(row.text)}{data}"
 
 
+def _evidence(rows: Sequence[TimelineLine]) -> Iterator[str]:
+    """Yield the evidence of each day as a list."""
+    for day, group in groupby(rows, key=lambda row: row.day):
+        yield f"**{escape(day)}**"
+        yield _bullet_list(f"**{row.time}** {escape(row.text)}" for row in group)
+
+
+def _state(document: PostMortem) -> str:
+    """How far the document is, in one line."""
+    if document.status not in ("resolved", "closed"):
+        return "Draft, the incident is still open"
+    missing = len(document.unwritten)
+    todo = sum(not action.done for action in document.actions)
+    parts = [f"Draft, {missing} {'section' if missing == 1 else 'sections'} to write" if missing else "Complete"]
+    if document.actions:
+        parts.append(f"{todo} of {len(document.actions)} action items open" if todo else "every action item done")
+    if document.meeting:
+        parts.append(f"meeting {document.meeting}")
+    return " · ".join(parts)
+
+
 def _bullet_list(rows: Iterable[str]) -> str:
     return "\n".join(f"- {row}" for row in rows)
 
 
-def _summary_text(section: PostMortemSection) -> str:
-    draft = "\n\n".join(escape(line) for line in section.suggestions)
-    return escape_prose(section.text) or (
-        f"{_DRAFT} {draft}" if draft else _LEFT_EMPTY if section.left_empty else _NOT_WRITTEN
-    )
-
-
 def _section_text(section: PostMortemSection, *, optional: bool = False) -> str:
-    if section.suggestions:
-        return "\n\n".join([_DRAFT, _bullet_list(escape(line) for line in section.suggestions)])
     if optional and not section.text:
         return ""
     return _prose(section.text) or (_LEFT_EMPTY if section.left_empty else _NOT_WRITTEN)
+
+
+def _impact_line(document: PostMortem, section: Section) -> str:
+    """A section that is one line of a list."""
+    empty = _NOT_WRITTEN if section in document.unwritten else _LEFT_EMPTY
+    return escape(getattr(document, section)) or empty
 
 
 _MARKED = re.compile(r"\s*(?:[-+*]|\d{1,9}[.)])\s|\s*$|\s{2,}\S")
@@ -158,15 +202,18 @@ def _prose(text: str) -> str:
 
 
 def _customer_messages(document: PostMortem) -> str:
-    """Each message as a quotation, with its time and links."""
+    """Each message as a quotation, with its times and links; one that was repeated in a row stands once."""
     parts = []
-    for message in document.customer_messages:
-        links = "".join(f" <{url}>" for url in message.urls if _LINK.fullmatch(url))
+    for text, group in groupby(document.customer_messages, key=lambda message: message.text):
+        told = [
+            f"**{escape(message.time)}**" + "".join(f" <{url}>" for url in message.urls if _LINK.fullmatch(url))
+            for message in group
+        ]
         body = "\n>\n".join(
             "  \n".join(f"> {escape(line)}" for line in paragraph.splitlines() if line.strip())
-            for paragraph in re.split(r"\n\s*\n", message.text.strip())
+            for paragraph in re.split(r"\n\s*\n", text.strip())
         )
-        parts.append(f"**{escape(message.time)}**{links}\n\n{body}")
+        parts.append(f"{', '.join(told)}\n\n{body}")
     return "\n\n".join(parts)
 
 
@@ -195,19 +242,44 @@ def _milestones(document: PostMortem) -> str:
 
 
 def _actions(document: PostMortem) -> str:
-    if not document.actions:
-        return "*None yet.*"
     rows = (
         f"[{'x' if a.done else ' '}] {escape(a.id)} {escape(a.text)} - {escape(a.owner) or '*no owner*'}"
-        f" - {escape(a.due) or '*no due date*'}" + (f" - {a.type}" if a.type else "")
+        f" - {escape(a.due) or '*no due date*'}"
+        + (f" - {a.type}" if a.type else "")
+        + (f" - <{a.issue}>" if _LINK.fullmatch(a.issue) else "")
         for a in document.actions
     )
-    return _bullet_list(rows)
+    parts = [_bullet_list(rows) or "*None yet.*"]
+    if document.not_needed:
+        parts.append("Not needed after this incident:")
+        parts.append(_bullet_list(f"{escape(one.text)}: {escape(one.reason)}" for one in document.not_needed))
+    return "\n\n".join(parts)
+
+
+MOST_PROMISES = 8
+"""A document with more promised updates than this lists the latest ones, and counts all for each audience."""
 
 
 def _promised_updates(document: PostMortem) -> str:
+    if len(document.cadence) <= MOST_PROMISES:
+        return _promises(document, document.cadence)
     rows = []
-    for promise in document.cadence:
+    for audience in dict.fromkeys(promise.audience for promise in document.cadence):
+        due = [one for one in document.cadence if one.audience == audience and one.kept is not None]
+        worst = max((one.late_s for one in due), default=0.0)
+        kept = sum(one.kept is True for one in due)
+        rows.append((audience, f"{kept} of {len(due)}", _format_seconds(worst) if kept < len(due) else ""))
+    late = [promise for promise in document.cadence if promise.kept is False]
+    shown = sorted(sorted(late, key=lambda one: -one.late_s)[:MOST_PROMISES], key=lambda one: one.due)
+    parts = [_table(("Update for", "On time", "Latest by"), rows)]
+    if len(late) > len(shown):
+        parts.append(f"The {len(shown)} latest of {len(late)} that were late or missed:")
+    return "\n\n".join([*parts, _promises(document, shown)]).strip()
+
+
+def _promises(document: PostMortem, promises: Iterable[PromisedUpdate]) -> str:
+    rows = []
+    for promise in promises:
         if promise.kept is None:
             kept = "not needed" if promise.posted_at or document.status in ("resolved", "closed") else "pending"
         else:
@@ -224,9 +296,12 @@ def _roles(document: PostMortem) -> str:
         + (f", {role.handovers} handover{'s' * (role.handovers != 1)}" if role.handovers else "")
         for role in document.roles
     ]
+    free: dict[tuple[str, float], list[str]] = {}
+    for gap in document.gaps:
+        free.setdefault((gap.time, gap.seconds), []).append(gap.title)
     rows += [
-        f"{escape(gap.title)}: nobody for {_format_seconds(gap.seconds)}, {escape(gap.time)}"
-        for gap in document.gaps
+        f"{escape(', '.join(titles))}: nobody for {_format_seconds(seconds)}, {escape(time)}"
+        for (time, seconds), titles in free.items()
     ]
     return _bullet_list(rows)
 
@@ -260,24 +335,29 @@ body {{ font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: va
 a {{ color: var(--link); }}
 h1 {{ font-size: 1.6rem; line-height: 1.25; }}
 h2 {{ font-size: 1.2rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }}
-table {{ border-collapse: collapse; margin: 1rem 0; }}
-th, td {{ text-align: left; padding: .25rem .75rem; border: 1px solid var(--line); vertical-align: top; }}
+h3 {{ font-size: 1rem; margin: 1.5rem 0 .5rem; }}
+table {{ border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }}
+th, td {{ text-align: left; padding: .25rem .75rem; border: 1px solid var(--line); vertical-align: top;
+  overflow-wrap: break-word; }}
+@media (min-width: 44rem) {{ td:nth-child(-n+2) {{ white-space: nowrap; }} }}
 blockquote {{ margin: 0; padding: .25rem 1rem; border-left: 4px solid var(--quiet); }}
 code {{ font: .9em/1.4 ui-monospace, monospace; }}
 li.task {{ list-style: none; margin-left: -1.4rem; }}
 svg {{ display: block; max-width: 100%; height: auto; margin: 1.5rem 0; }}
+svg .legend {{ fill: var(--quiet); }}
 svg text {{ fill: var(--text); font: 12px system-ui, sans-serif; }}
 svg line {{ stroke: var(--quiet); }}
 .p0 rect {{ fill: var(--p0); }} .p1 rect {{ fill: var(--p1); }} .p2 rect {{ fill: var(--p2); }}
-circle.bad {{ fill: var(--bad); }} circle.look {{ fill: var(--look); }} circle.act {{ fill: var(--act); }}
-circle.good {{ fill: var(--good); }} circle.told {{ fill: var(--told); }}
+.bad {{ fill: var(--bad); }} .look {{ fill: var(--look); }} .act {{ fill: var(--act); }}
+.good {{ fill: var(--good); }} .told {{ fill: var(--told); }}
 @media print {{
   :root {{ --text: #000; --quiet: #444; --page: #fff; --line: #bbb; --link: #000; --p0: #f2c4bd; --p1: #f5dfa6;
     --p2: #bfe3c6; }}
   svg rect, svg circle {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
   svg {{ break-inside: avoid; }}
   body {{ font-size: 10.5pt; max-width: none; margin: 0; padding: 0; }}
-  h2 {{ break-after: avoid; }}
+  h2, h3 {{ break-after: avoid; }}
+  table {{ display: table; }}
   tr, li {{ break-inside: avoid; }}
 }}
 </style>
@@ -332,6 +412,8 @@ def _to_dict(document: PostMortem) -> dict[str, Any]:
     shape = document.model_dump(by_alias=True)
     shape["timeline"] = [_public_line(row) for row in shape["timeline"]]
     shape["evidence"] = [_public_line(row) for row in shape["evidence"]]
+    for name in ("summary", "root_cause", "contributing_factors", "went_well", "could_improve", "lucky"):
+        shape[name]["suggestions"] = []  # of format 1, from when suggestions were part of the document
     return shape
 
 
@@ -396,7 +478,13 @@ def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: P
             "milestones": dict(incident.milestones),
             "roles": {name: {"person": role.person, "since": role.since} for name, role in incident.roles.items()},
             "checklist": {
-                item: {"at": tick.at, "by": tick.by, "because": tick.because, "against": tick.against}
+                item: {
+                    "at": tick.at,
+                    "by": tick.by,
+                    "because": tick.because,
+                    "against": tick.against,
+                    "not_needed": tick.not_needed,
+                }
                 for item, tick in incident.ticks.items()
             },
             "actions": [
@@ -405,6 +493,8 @@ def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: P
                     "text": item.words,
                     "owner": item.owner,
                     "due": item.due,
+                    "type": item.type,
+                    "item": item.item,
                     "added_at": item.added_at,
                     "done_at": item.done_at,
                 }

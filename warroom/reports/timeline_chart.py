@@ -25,10 +25,19 @@ _KINDS = {
     "hypothesis": "look",
     "decision": "act",
     "change": "act",
+    "planned": "act",
     "fix": "good",
     "update": "told",
 }
 """The events that have a dot, and the class of its colour; all others would be noise here."""
+
+_LEGEND = {
+    "bad": "alert",
+    "look": "finding or evidence",
+    "act": "decision or change",
+    "good": "fix",
+    "told": "update",
+}
 
 
 def timeline_chart(document: PostMortem) -> str:
@@ -41,8 +50,8 @@ def timeline_chart(document: PostMortem) -> str:
         share = (at - start).total_seconds() / document.duration_s
         return round(min(max(share, 0.0), 1.0) * WIDTH, 1)
 
-    parts = [*_phases(document), *_milestones(document, x_of=x), *_events(document, x_of=x)]
-    height = DOTS_TOP + 20
+    parts = [*_phases(document), *_milestones(document, x_of=x), *_events(document, x_of=x), *_legend(document)]
+    height = DOTS_TOP + 40
     took = timing.format_duration(timedelta(seconds=document.duration_s))
     return (
         f'<svg class="course" role="img" aria-label="{_text(f"The course of the incident, {took}")}"'
@@ -95,6 +104,17 @@ def _events(document: PostMortem, x_of: Callable[[datetime], float]) -> Iterable
                 f'<circle class="{_KINDS[row.kind]}" cx="{x_of(row.at)}" cy="{DOTS_TOP}" r="4">'
                 f"<title>{_text(words)}</title></circle>"
             )
+
+
+def _legend(document: PostMortem) -> Iterable[str]:
+    """Yield what the colours of the dots mean, of those that are there."""
+    there = {_KINDS[row.kind] for row in document.timeline if row.kind in _KINDS}
+    left = 4
+    for name, words in _LEGEND.items():
+        if name in there:
+            yield f'<rect class="{name}" x="{left - 4}" y="{DOTS_TOP + 22}" width="8" height="8" rx="4"/>'
+            yield f'<text class="legend" x="{left + 10}" y="{DOTS_TOP + 30}">{words}</text>'
+            left += 34 + 7 * len(words)
 
 
 def _text(text: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, tzinfo
 
 from warroom.incident.chat_events import ChatMessage
 from warroom.incident.delivery import Message
 from warroom.incident.events import Acknowledged, HandoverOffered
 from warroom.incident.incident import Incident
-from warroom.reports.messages import public_name
+from warroom.reports.messages import maintenance_window, public_name
 
 _GROUP_MENTION = re.compile(
     r"(?<!\w)@(?:here|everyone|channel|all|room)\b|<!(?:here|channel|everyone)[^>\s]{0,40}>", re.IGNORECASE
@@ -30,11 +31,17 @@ _NOT_HOSTS = frozenset({"utf-8", "utf-16", "sha-1", "sha-256", "covid-19"})
 
 
 def find_warnings(
-    template_id: str, fields: Mapping[str, str], message: Message, incident: Incident
+    template_id: str,
+    fields: Mapping[str, str],
+    message: Message,
+    incident: Incident,
+    zone: tzinfo = UTC,
+    services: Collection[str] = (),
 ) -> tuple[str, ...]:
     """List what a person should check before ``message`` is sent. None of it prevents sending.
 
-    ``fields`` are the ones the person edited; the others keep their draft.
+    ``fields`` are the ones the person edited; the others keep their draft. ``zone`` is the team's, for times;
+    ``services`` are the names of its services.
     """
     found: list[str] = []
     body = message.text.removesuffix(message.marker)
@@ -47,15 +54,18 @@ def find_warnings(
     resolving = template_id in ("resolution", "customer_resolution") or not incident.open
     if not resolving and "next_update" in fields and not fields["next_update"].strip():
         found.append("No time for the next update")
+    if message.kind == "maintenance":
+        found += _for_maintenance(fields, message.at, zone)
     if message.audience == "customers":
-        found += _for_customers(body, incident)
+        found += _for_customers(body, incident, services)
     return tuple(found)
 
 
-def _for_customers(body: str, incident: Incident) -> Iterable[str]:
+def _for_customers(body: str, incident: Incident, services: Collection[str]) -> Iterable[str]:
     hosts = [match[0] for match in _IP.finditer(body)]
     hosts += [match[0] for match in _HOST.finditer(body)]
     own = [incident.id, *([incident.service] if public_name(incident.service) != incident.service else [])]
+    own += [name for name in services if name not in own and re.fullmatch(r"\w+[-_][\w-]+", name)]  # no plain words
     for name in own:
         if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", body, re.IGNORECASE):
             yield f"{name} is an internal name; customers will read this"
@@ -64,6 +74,18 @@ def _for_customers(body: str, incident: Incident) -> Iterable[str]:
     for name in names_in(incident):
         if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", body):
             yield f"names {name}; customers will read this"
+
+
+def _for_maintenance(fields: Mapping[str, str], now: datetime, zone: tzinfo) -> Iterable[str]:
+    start, end = maintenance_window(fields, now, zone)
+    if start is None or end is None:
+        yield "The window needs a start and an end, such as 2026-01-31 22:00 and 2h"
+    elif end <= start:
+        yield "The window ends before it starts"
+    if start is not None and start < now:
+        yield "The window starts in the past"
+    if not fields.get("rollback", "").strip():
+        yield "No rollback: say what happens if something goes wrong"
 
 
 def names_in(incident: Incident) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -36,9 +37,11 @@ class FiguresReader:
             unreadable = self._refresh(now)
             cases = [case for _, case in self._cases.values()]
             fired = dict(self._fired)
-        return figures_of(
+        figures = figures_of(
             cases, fired, room.playbook, now, room.zone, since=since, until=until, by=by, unreadable=unreadable
         )
+        posted = room.team().improvements.get(figures.quarter)
+        return replace(figures, posted_at=posted[0]) if posted else figures
 
     def _refresh(self, now: datetime) -> tuple[str, ...]:
         journal, playbook = self._room.journal, self._room.playbook

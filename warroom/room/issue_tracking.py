@@ -15,10 +15,11 @@ from typing import Protocol
 from uuid import UUID
 
 from warroom.errors import NotFound, NotSent, Refusal, WarroomError
+from warroom.incident.action_items import is_to_do
 from warroom.incident.events import ActionDone
 from warroom.incident.incident import ActionItem, Incident
 from warroom.incident.requests import Issue
-from warroom.incident.tracking import RecordIssuesClosed, is_to_do, issues, published, trackable
+from warroom.incident.tracking import RecordIssuesClosed, issues, published, trackable
 from warroom.room.jobs import Wakeup
 from warroom.room.requests import add_request, takers
 from warroom.room.room import Done, UnitOfWork, WarRoom

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from warroom.errors import Refusal
+from warroom.incident.action_items import open_actions
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
 from warroom.incident.meeting_events import Meeting, MeetingScheduled
@@ -16,7 +17,7 @@ from warroom.incident.meetings import (
     scheduled,
     times_scheduled,
 )
-from warroom.incident.tracking import is_to_do, published
+from warroom.incident.tracking import published
 from warroom.reports.calendar import Attendee, CalendarEntry, to_ics
 from warroom.room.room import Done, WarRoom
 
@@ -77,7 +78,7 @@ def _uid(incident: Incident, meeting: Meeting) -> UUID:
 def _description(incident: Incident, meeting: Meeting) -> str:
     lines = [f"{incident.service}: {incident.title}"]
     if meeting == "action review":
-        todo = [item for item in incident.actions.values() if is_to_do(incident, item)]
+        todo = open_actions(incident)
         lines += [" · ".join(filter(None, (f"{item.id} {item.words}", item.owner, item.due))) for item in todo]
     else:
         lines.append("Blameless: what happened, why, and what makes it less likely.")

@@ -1,7 +1,8 @@
 """Whether the team is ready: when each readiness item was last confirmed, until when that holds, what is measured.
 
-Built in are ``on-call``, ``contacts``, ``templates``, ``alerts``, ``status-page``, ``runbooks``, ``drills`` and
-``training``. A probe of the settings with one of these names, or that verifies one, replaces it.
+Built in are ``on-call``, ``contacts``, ``templates``, ``alerts``, ``status-page``, ``runbooks``, ``drills``,
+``training`` and ``action-review``. A probe of the settings with one of these names, or that verifies one, replaces
+it.
 """
 
 from __future__ import annotations
@@ -154,6 +155,17 @@ def _runbooks(room: WarRoom, item: Item) -> Reading:
     return judged(True, f"{count} {'runbooks' if count != 1 else 'runbook'}, every service has one")
 
 
+def action_review(room: WarRoom, item: Item) -> Reading:
+    """How many action items are open: without any there is nothing to review. With some, only people can say."""
+    summaries = [one for one in room.summaries() if not one.drill]
+    today = room.clock().astimezone(room.zone).date()
+    actions = [action for one in summaries for action in one.actions]
+    late = sum(action.overdue(today) for action in actions)
+    if not actions:
+        return judged(True, "no action item is open", 0.0, " open")
+    return judged(None, f"{len(actions)} open, {late} overdue", float(len(actions)), " open")
+
+
 _MEASURES: Mapping[str, Callable[[WarRoom, Item], Reading]] = {
     "on-call": _on_call,
     "contacts": _contacts,
@@ -161,5 +173,6 @@ _MEASURES: Mapping[str, Callable[[WarRoom, Item], Reading]] = {
     "alerts": _alerts,
     "status-page": _status_page,
     "runbooks": _runbooks,
+    "action-review": action_review,
     **DRILL_MEASURES,
 }

@@ -11,6 +11,7 @@ from warroom.incident.advice import NextStep, next_steps
 from warroom.incident.alerting import AlertGroup, group_alerts
 from warroom.incident.delivery import Delivery
 from warroom.incident.incident import Incident
+from warroom.incident.overdue import Overdue
 from warroom.incident.playbook import Item, Playbook
 from warroom.incident.presence import Presence
 from warroom.incident.readings import Observation, Reading, worse_than, worst_of
@@ -21,6 +22,8 @@ from warroom.incident.topology import Trouble
 from warroom.reports.brief import Brief, brief
 from warroom.room.drill_readiness import DRILL_MEASURES, last_drill, next_drill_by
 from warroom.room.escalation import EscalationState, escalation_state
+from warroom.room.overdue import reviews_due
+from warroom.room.readiness import action_review
 from warroom.room.room import WarRoom
 
 AFTER_FIX = timedelta(minutes=15)
@@ -113,7 +116,9 @@ class HomeSnapshot:
     drill_due: datetime | None = None
     """When the next drill is due; None if there was none yet."""
     measured: Mapping[str, Reading] = field(default_factory=dict)
-    """What the team's drills say about items of readiness, by item."""
+    """What warroom itself measures about items of readiness, by item: drills, open action items."""
+    reviews: tuple[Overdue, ...] = ()
+    """The team's reviews, overdue from when they are due on: that may be still to come."""
     hub: str = ""
     """As in ``IncidentSnapshot``."""
 
@@ -146,11 +151,8 @@ def home_snapshot(room: WarRoom) -> HomeSnapshot:
     summaries = tuple(room.summaries())
     alerts = tuple(group_alerts(team, room.source_reports(), now))
     last = last_drill(room)
-    measured = {
-        item.id: DRILL_MEASURES[item.probe](room, item)
-        for item in room.playbook.items
-        if item.probe in DRILL_MEASURES
-    }
+    measures = {**DRILL_MEASURES, "action-review": action_review}
+    measured = {item.id: measures[item.probe](room, item) for item in room.playbook.items if item.probe in measures}
     return HomeSnapshot(
         summaries,
         team,
@@ -162,6 +164,7 @@ def home_snapshot(room: WarRoom) -> HomeSnapshot:
         alerts,
         next_drill_by(room, last) if last else None,
         measured,
+        tuple(reviews_due(room)),
         room.hub_word(),
     )
 

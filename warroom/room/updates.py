@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from warroom.incident.events import Declared, NewEntry, UpdatePosted
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Playbook
 from warroom.reports import messages, warnings
+from warroom.reports.announcements import announce
 from warroom.room import message_parts as parts
 from warroom.safety import redact
 
@@ -86,6 +87,22 @@ class Updates:
             if audience in destination.audiences and (not drill or destination.drills)
         )
 
+    def takers(self, incident: Incident, template: str) -> tuple[str, ...]:
+        """Return the destinations that take a template's messages about the incident.
+
+        A status page takes no maintenance notice: there it would be an update of the incident.
+        """
+        found = self.destinations(self.playbook.templates[template].audience, drill=incident.drill)
+        if TEMPLATE_KINDS.get(template) != "maintenance":
+            return found
+        return tuple(name for name in found if self._takes_maintenance(name))
+
+    def _takes_maintenance(self, name: str) -> bool:
+        try:
+            return self.measures is None or bool(getattr(self.measures(name), "takes_maintenance", True))
+        except WarroomError:  # its settings are wrong: it is shown with its problem
+            return True
+
     def draft(self, incident: Incident, template: str) -> dict[str, str]:
         """Return the template's fields, filled in from what happened since the last update."""
         drafted = messages.draft(
@@ -133,7 +150,7 @@ class Updates:
         next_at = None
         if promised and incident.open and message.kind != "resolution":
             next_at = timing.read_moment(promised, now, zone, ahead=True)
-        takers = self.destinations(audience, drill=incident.drill)
+        takers = self.takers(incident, template)
         return PostUpdate(
             message=message.kind,
             template=template,
@@ -151,8 +168,12 @@ class Updates:
         """Compose the update without posting it. Errors as ``compose``."""
         update = self.compose(incident, template, given, destinations)
         message = _message(update, incident, self.clock(), len(incident.posts) + 1)
-        copies = tuple(self._copy(name, message) for name in update.destinations)
-        return Preview(message, copies, warnings.find_warnings(template, dict(given), message, incident))
+        copies = self.copies(update.destinations, message)
+        # The window of the last notice is drafted, so it may not be among what was given.
+        fields = update.fields if message.kind == "maintenance" else given
+        services = [service.name for service in self.settings.services]
+        found = warnings.find_warnings(template, fields, message, incident, self.settings.team.zone, services)
+        return Preview(message, copies, found)
 
     def outbox_items(
         self, incident: Incident, entries: Sequence[NewEntry], now: datetime
@@ -176,6 +197,12 @@ class Updates:
                     for name in event.destinations
                     for post in self.posts(name, message)
                 ]
+            elif news := announce(entry, incident, self.playbook, now, self.settings.team.zone):
+                items += [
+                    (index, OutboxItem(operation="post", destination=name, message=post))
+                    for name in team
+                    for post in self.posts(name, news)
+                ]
             if event.kind in STATUS_KINDS:
                 changed_at = index
         if changed_at is not None:
@@ -185,6 +212,10 @@ class Updates:
                 (changed_at, OutboxItem(operation="status", destination=name, message=status)) for name in team
             ]
         return items
+
+    def copies(self, names: Iterable[str], message: Message) -> tuple[Copy, ...]:
+        """The exact text that each destination would get of a message; sends nothing."""
+        return tuple(self._copy(name, message) for name in names)
 
     def _copy(self, name: str, message: Message) -> Copy:
         """One destination's copy; a destination with wrong settings shows its problem and spoils no other copy."""
@@ -204,14 +235,15 @@ class Updates:
     def posts(self, name: str, message: Message) -> Sequence[Message]:
         """The posts a destination gets the message in. ``BadInput`` if it is too long for that.
 
-        A declaration is never refused: what is too long is cut, and the timeline keeps the whole of it.
+        A declaration or an announcement is never refused: what is too long is cut, and the timeline keeps the whole
+        of it.
         """
         if self.measures is None:
             return (message,)
         try:
             chat = self.measures(name)
             posts = parts.split(chat, message)
-            if not posts and message.kind == "declaration":
+            if not posts and message.kind in ("declaration", "announcement"):
                 posts = (parts.cut(chat, message),)
         except WarroomError:  # its settings are wrong: recorded as it is, and not sent before they are right
             return (message,)

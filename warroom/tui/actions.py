@@ -79,6 +79,12 @@ def _no_task(incident: Incident | None) -> str:
     return "No task is open; assign one first ({task})" if incident and not incident.open_tasks else ""
 
 
+def _nothing_planned(incident: Incident | None) -> str:
+    if incident and not incident.planned_changes:
+        return "No change is planned; plan one with its rollback first ({fix} or {note})"
+    return _not_closed(incident)
+
+
 def _no_hypothesis(incident: Incident | None) -> str:
     if incident and all(one.state == "retracted" for one in incident.hypotheses.values()):
         return "There is no hypothesis yet; note one first ({note})"
@@ -122,7 +128,7 @@ ACTIONS: tuple[Action, ...] = (
         "undo",
         "Undo",
         "ctrl+z",
-        "Take back your last tick, note or role of the last 10 seconds.",
+        "Take back your last tick, note, role or finished action item.",
         why_off=_not_closed,
     ),
     Action(
@@ -195,10 +201,27 @@ ACTIONS: tuple[Action, ...] = (
         "fix",
         "Record a fix",
         "f",
-        "Record a fix; a temporary one adds an action item.",
+        "Decide on a fix or record one, by the playbook's questions.",
         bar="fix",
         why_off=_not_closed,
     ),
+    Action(
+        "change_made",
+        "Planned change is made",
+        "greater_than_sign",
+        "Mark a planned change as made.",
+        bar="made",
+        why_off=_nothing_planned,
+    ),
+    Action(
+        "change_dropped",
+        "Drop a planned change",
+        "less_than_sign",
+        "Drop a planned change: it is not going to be made.",
+        bar="drop",
+        why_off=_nothing_planned,
+    ),
+    Action("pitfall", "Pitfall", "comma", "Show what helps against a pitfall, and dismiss it."),
     Action(
         "resolve",
         "Resolve",
@@ -233,9 +256,9 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "accept",
-        "Accept a handover",
+        "Accept",
         "y",
-        "Confirm that the other person has taken over the role.",
+        "Confirm a handover; in the review accept a suggestion.",
         why_off=_offered,
         bar="accept",
     ),
@@ -249,6 +272,14 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("finish_action", "Finish an action item", "I", "Mark an action item as done.", bar="finish"),
     Action(
+        "not_needed",
+        "Mark as not needed",
+        "underscore",
+        "Say why an item of the follow-up is not needed this time.",
+        bar="not needed",
+        why_off=_not_closed,
+    ),
+    Action(
         "track",
         "Open issues",
         "number_sign",
@@ -260,14 +291,14 @@ ACTIONS: tuple[Action, ...] = (
         "amend",
         "Amend an entry",
         "e",
-        "Correct the timeline entry under the cursor.",
+        "Correct a timeline entry, or edit a suggestion.",
         bar="amend",
     ),
     Action(
         "retract",
         "Retract an entry",
         "x",
-        "Strike through the timeline entry under the cursor.",
+        "Strike through a timeline entry, or dismiss a suggestion.",
         bar="retract",
     ),
     Action(
@@ -314,9 +345,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("export", "Export", "E", "Write the incident as Markdown, HTML or JSON.", bar="export"),
     Action(
         "publish",
-        "Publish the post-mortem",
+        "Publish",
         "Z",
-        "Publish to the team or to customers; asks first.",
+        "Publish the post-mortem with its link, or a better quarter; asks.",
         danger="posts",
         bar="publish",
         why_off=_over,
@@ -456,6 +487,14 @@ ACTIONS: tuple[Action, ...] = (
         place="anywhere",
         bar="figures",
     ),
+    Action(
+        "action_list",
+        "All action items",
+        "0",
+        "List the action items of all incidents, the overdue first.",
+        place="anywhere",
+        bar="actions",
+    ),
     Action("home", "Home", "H", "Go to the home screen.", place="anywhere"),
     Action(
         "presenter",
@@ -512,7 +551,11 @@ _SHOWN = {
     "number_sign": "#",
     "ampersand": "&",
     "at": "@",
+    "comma": ",",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
     "percent_sign": "%",
+    "underscore": "_",
 }
 
 

@@ -252,6 +252,11 @@ class WarRoomApp(BaseApp):
 
         self._push_once(SearchScreen)
 
+    async def do_action_list(self) -> None:
+        from warroom.tui.screens.action_list import ActionListScreen
+
+        self._push_once(ActionListScreen)
+
     async def do_stats(self) -> None:
         from warroom.tui.screens.stats import StatsScreen
 
@@ -348,7 +353,8 @@ class WarRoomApp(BaseApp):
             title: [action for action in ACTIONS if action.place == place]
             for place, title in (("incident", "In an incident"), ("anywhere", "Anywhere"))
         }
-        self.push_screen(HelpScreen(groups, self.context.keys), do)
+        principles = self.context.room.playbook.guidance.principles
+        self.push_screen(HelpScreen(groups, self.context.keys, principles), do)
 
     async def do_quit(self) -> None:
         await self.action_quit()

@@ -94,6 +94,8 @@ class ScreenContext:
         self._attach_logs = deps.watch_logs
         self._logs: LogWatches | None = None
         self._runbook_runs: RunbookRuns | None = None
+        self.pitfalls_shown: dict[str, dict[str, Literal["shown", "over"]]] = {}
+        """The pitfalls that were shown in each incident, by their ids: still there, or dismissed or past."""
         self.presence = PresenceReporter(deps.room, deps.jobs)
         """Tells other consoles what this one shows."""
         # Room calls wait for the disk; two threads, so that a slow one does not hold up the next form.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from warroom.cli import output
@@ -9,6 +11,9 @@ from warroom.cli.context import CliContext, usage, verb
 from warroom.cli.reporting import deliver, in_one_line
 from warroom.errors import BadInput
 from warroom.incident.timing import read_duration
+
+if TYPE_CHECKING:
+    from warroom.incident.delivery import Delivery
 
 SECTION = "Updates"
 
@@ -32,7 +37,7 @@ def deliveries(context: CliContext, every: bool, waiting: str | None) -> None:
         known = room.summaries()
         # With none open, the latest incident is what is asked about, as with other verbs.
         live = {one.id for one in known if every or one.status != "closed"} or {one.id for one in known[:1]}
-        rows = [delivery for delivery in room.deliveries() if delivery.incident in live]
+        rows = [one for one in room.deliveries() if one.incident in live or _waits_for_team(one)]
     if context.json:
         output.data([output.delivery(delivery) for delivery in rows])
         return
@@ -48,6 +53,14 @@ def deliveries(context: CliContext, every: bool, waiting: str | None) -> None:
         details = ", ".join(filter(None, (in_one_line(one.error), again))) or url
         table.append([one.state.glyph, one.id, one.state.label, f"{one.attempts}×", details])
     output.table(table)
+
+
+def _waits_for_team(delivery: Delivery) -> bool:
+    """Whether it is a post of no incident that has not arrived."""
+    from warroom.incident.delivery import DeliveryState
+    from warroom.incident.events import TEAM
+
+    return delivery.incident == TEAM and delivery.state is not DeliveryState.DELIVERED
 
 
 @verb(SECTION, posts=True, example="warroom delivery INC-1.7.webhook.post --sent")

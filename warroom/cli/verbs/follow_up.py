@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, cast
 
 import click
 
 from warroom.cli import output
-from warroom.cli.context import CliContext, pick, pick_person, verb
-from warroom.cli.reporting import execute, join_words, report_done, text_argument, write_output
+from warroom.cli.context import CliContext, pick, pick_item, pick_person, verb
+from warroom.cli.reporting import (
+    execute,
+    join_words,
+    report_done,
+    text_argument,
+    write_export_output,
+    write_output,
+)
 from warroom.incident.commands import AddAction, Close, CompleteAction, WriteSection
 from warroom.incident.events import ACTION_TYPES, SECTIONS, ActionType
 
 if TYPE_CHECKING:
     from warroom.incident.events import Section
+    from warroom.incident.incident import ActionItem
+    from warroom.room.action_list import ListedAction
 
 SECTION = "Follow-up"
+ABOUT = ("suggestions", "accept", "dismiss", "restore", "check", "share")
+"""What ``warroom postmortem`` can be about, besides the document."""
 
 
 @verb(SECTION, example='warroom action "Alert on pool use above 80 %" --owner Bob --due 2026-02-14')
@@ -24,40 +36,90 @@ SECTION = "Follow-up"
 @click.option("--owner", default="", metavar="NAME", help="Who will do it.")
 @click.option("--due", default="", metavar="DATE", help="Due date: 2026-02-14.")
 @click.option("--type", "kind", type=click.Choice(list(ACTION_TYPES)), default=None, help="What it is for.")
-def action(context: CliContext, words: Sequence[str], owner: str, due: str, kind: ActionType | None) -> None:
+@click.option("--for", "item", default="", metavar="ITEM", help="The checklist item that is done with it.")
+def action(
+    context: CliContext, words: Sequence[str], owner: str, due: str, kind: ActionType | None, item: str
+) -> None:
     """Add an action item: something to do after the incident."""
     who = pick_person(context.room, owner) if owner else ""
-    execute(context, AddAction(join_words(words), who, due, kind or ""))
+    chosen = pick_item(context.room, item) if item else ""
+    execute(context, AddAction(join_words(words), who, due, kind or "", chosen))
 
 
-@verb(SECTION, example="warroom done A1\nwarroom done T1")
+@verb(SECTION, example="warroom done A1\nwarroom done T1\nwarroom done A1 --undo")
 @click.argument("item", metavar="A1|T1")
-def done(context: CliContext, item: str) -> None:
-    """Mark an action item or a task done."""
+@click.option("--undo", is_flag=True, help="The action item is not done after all.")
+def done(context: CliContext, item: str, undo: bool) -> None:
+    """Mark an action item or a task done, or an action item not done after all."""
+    from warroom.incident.follow_up import ReopenAction
     from warroom.incident.investigation import CompleteTask
 
-    execute(context, CompleteTask(item) if item[:1] in "tT" else CompleteAction(item))
+    task = item[:1] in "tT"
+    if task and undo:
+        raise click.UsageError("--undo is for action items, such as A1.")
+    execute(context, CompleteTask(item) if task else ReopenAction(item) if undo else CompleteAction(item))
 
 
 @verb(
     SECTION,
     posts=True,
-    example="warroom actions\nwarroom actions track A1\nwarroom actions track --all --tracker github",
+    example="warroom actions\nwarroom actions --all --overdue\nwarroom actions track A1\n"
+    "warroom actions track --all --tracker github",
 )
 @click.argument("what", required=False, type=click.Choice(["track"]), metavar="[track]")
 @click.argument("items", nargs=-1, metavar="[A1 …]")
-@click.option("--all", "everything", is_flag=True, help="track: every action item that has no issue yet.")
+@click.option("--all", "everything", is_flag=True, help="Of all incidents; with track: all without an issue.")
+@click.option("--open", "to_do", is_flag=True, help="Only those still to do.")
+@click.option("--overdue", is_flag=True, help="Only those past their due date.")
+@click.option("--owner", default="", metavar="NAME", help="Only those of this person.")
 @click.option("--tracker", default="", metavar="NAME", help="track: which of several issue trackers.")
-def actions(context: CliContext, what: str | None, items: Sequence[str], everything: bool, tracker: str) -> None:
-    """List the action items of the incident, or open issues for them."""
+def actions(
+    context: CliContext,
+    what: str | None,
+    items: Sequence[str],
+    everything: bool,
+    to_do: bool,
+    overdue: bool,
+    owner: str,
+    tracker: str,
+) -> None:
+    """List the action items of the incident or of all, or open issues for them."""
     if what == "track":
         if everything == bool(items):
             raise click.UsageError("Name the action items, such as A1, or give --all.")
+        if to_do or overdue or owner:
+            raise click.UsageError("--open, --overdue and --owner are for the list.")
         _track(context, items, tracker)
-    elif everything or tracker:
-        raise click.UsageError("These options are for the issues: warroom actions track")
+        return
+    if tracker:
+        raise click.UsageError("--tracker is for the issues: warroom actions track")
+    today = context.room.clock().astimezone(context.room.zone).date()
+    whose = pick_person(context.room, owner).casefold() if owner else ""
+
+    def chosen(item: ListedAction | ActionItem) -> bool:
+        open_ = item.done_at is None
+        late = open_ and bool(item.due) and item.due < today.isoformat()
+        return (not overdue or late) and (not to_do or open_) and (not whose or item.owner.casefold() == whose)
+
+    if everything:
+        _list_all(context, chosen, today, done=not (to_do or overdue))
     else:
-        _list_actions(context)
+        _list_actions(context, chosen)
+
+
+def _list_all(context: CliContext, chosen: Callable[[ListedAction], bool], today: date, *, done: bool) -> None:
+    from warroom.cli.follow_up_tables import print_actions
+    from warroom.room.action_list import all_actions, count_of, open_actions
+
+    found, unreadable = all_actions(context.room) if done else (open_actions(context.room), ())
+    rows = [one for one in found if chosen(one)]
+    for incident in unreadable:
+        output.print_err(f"! {incident} cannot be read; what is done of it is left out. warroom doctor says why")
+    if context.json:
+        output.data([one.public(today) for one in rows])
+        return
+    print_actions(rows, today)
+    output.print_err(count_of(rows, today) if rows else "No such action item. Add one: warroom action TEXT")
 
 
 def _track(context: CliContext, items: Sequence[str], tracker: str) -> None:
@@ -74,23 +136,23 @@ def _track(context: CliContext, items: Sequence[str], tracker: str) -> None:
                 output.print_out(issue.url)
 
 
-def _list_actions(context: CliContext) -> None:
+def _list_actions(context: CliContext, chosen: Callable[[ActionItem], bool]) -> None:
     from warroom.incident.tracking import TrackedIssue, issues
 
     incident = context.incident()
-    known, items = issues(incident), list(incident.actions.values())
+    known, items = issues(incident), [item for item in incident.actions.values() if chosen(item)]
     if context.json:
         rows = []
         for a in items:
             issue = known.get(a.entry, TrackedIssue(""))
             row = {"id": a.id, "text": a.words, "owner": a.owner, "due": a.due, "done_at": a.done_at}
-            rows.append(
-                {**row, "type": a.type, "tracker": issue.tracker, "issue": issue.id, "issue_url": issue.url}
-            )
+            row |= {"type": a.type, "item": a.item}
+            rows.append({**row, "tracker": issue.tracker, "issue": issue.id, "issue_url": issue.url})
         output.data(rows)
         return
     if not items:
-        output.print_err("No action items yet. Add one: warroom action TEXT")
+        none = "No such action item" if incident.actions else "No action items yet"
+        output.print_err(f"{none}. Add one: warroom action TEXT")
     output.table(
         [
             "✓" if a.done_at else "○",
@@ -120,16 +182,58 @@ def section(context: CliContext, name: str, words: Sequence[str], empty: bool) -
     execute(context, WriteSection(which, join_words(words)))
 
 
-@verb(SECTION, posts=True, example="warroom postmortem --output INC-1.md\nwarroom postmortem --publish wiki")
+@verb(
+    SECTION,
+    posts=True,
+    example="warroom postmortem --output INC-1.md\nwarroom postmortem suggestions\n"
+    "warroom postmortem accept updates-late\nwarroom postmortem check\nwarroom postmortem --publish wiki",
+)
+@click.argument("what", required=False, type=click.Choice(list(ABOUT)), metavar=f"[{'|'.join(ABOUT)}]")
+@click.argument("suggestion", required=False, default="", metavar="[SUGGESTION]")
+@click.argument("words", nargs=-1, metavar="[TEXT]")
 @click.option("--output", "path", metavar="FILE", help="Write to this file instead of stdout.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE even if it was edited since warroom wrote it.")
 @click.option(
     "--format", "form", type=click.Choice(["markdown", "html", "json"]), default="markdown", show_default=True
 )
 @click.option(
     "--publish", "stores", multiple=True, metavar="NAME", help="Publish it to this document store instead."
 )
-def postmortem(context: CliContext, path: str | None, form: str, stores: Sequence[str]) -> None:
-    """Print the post-mortem, drafted from the timeline where not yet written, or publish it."""
+def postmortem(
+    context: CliContext,
+    what: str | None,
+    suggestion: str,
+    words: Sequence[str],
+    path: str | None,
+    overwrite: bool,
+    form: str,
+    stores: Sequence[str],
+) -> None:
+    """Print, publish or check the post-mortem; accept or dismiss suggestions for it.
+
+    Suggestions are never part of the document. Accept one as it is, or with a text of your own in its
+    place. Share posts the summary to the team; publishing posts it with the link.
+    """
+    from warroom.cli import suggestions
+
+    if what:
+        if path or stores or overwrite:
+            raise click.UsageError("These options are for the document: warroom postmortem")
+        if what in ("suggestions", "check", "share") and suggestion:
+            raise click.UsageError(f"warroom postmortem {what} takes nothing more.")
+        if words and what != "accept":
+            raise click.UsageError("A text of your own goes with accept.")
+        if what == "suggestions":
+            suggestions.show(context)
+        elif what == "check":
+            suggestions.check(context)
+        elif what == "share":
+            from warroom.room.learnings import share
+
+            report_done(context, share(context.room, context.incident().id))
+        else:
+            suggestions.decide(context, what, suggestion, join_words(words))
+        return
     if stores:
         _publish(context, stores)
         return
@@ -139,7 +243,12 @@ def postmortem(context: CliContext, path: str | None, form: str, stores: Sequenc
     room, incident = context.room, context.incident()
     written = document.build(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
     chosen = "json" if context.json and path is None else form
-    write_output(path, render.to_format(written, room.playbook, cast("render.ExportFormat", chosen)), context)
+    text = render.to_format(written, room.playbook, cast("render.ExportFormat", chosen))
+    write_export_output(path, text, context, overwrite=overwrite)
+    if written.suggestions and not context.json:
+        number = sum(map(len, written.suggestions.values()))
+        offered = "suggestion is" if number == 1 else "suggestions are"
+        output.print_err(f"{number} {offered} not in it yet: warroom postmortem suggestions")
 
 
 def _publish(context: CliContext, stores: Sequence[str]) -> None:
@@ -149,7 +258,7 @@ def _publish(context: CliContext, stores: Sequence[str]) -> None:
     room, incident = context.room, context.incident()
     if not incident.open and incident.unwritten:
         missing = ", ".join(name.replace("_", " ") for name in incident.unwritten)
-        output.print_err(f"! Not written yet: {missing}. Drafts from the timeline are published in their place.")
+        output.print_err(f"! Not written yet: {missing}. The document says so in their place.")
     report_done(context, publish(room, incident.id, tuple(dict.fromkeys(stores))))
     if not context.json:
         for store, document in published(room.incident(incident.id)).items():
@@ -157,18 +266,32 @@ def _publish(context: CliContext, stores: Sequence[str]) -> None:
                 output.print_out(document.url)
 
 
-@verb(SECTION, posts=True, example="warroom calendar --output INC-1.ics\nwarroom calendar --at '2026-01-30 10:00'")
+@verb(
+    SECTION,
+    posts=True,
+    example="warroom calendar --output INC-1.ics\nwarroom calendar --at '2026-01-30 10:00'\n"
+    "warroom calendar --weekly --output reviews.ics",
+)
 @click.option("--output", "path", metavar="FILE", help="Write to this file instead of stdout.")
-@click.option("--at", "when", metavar="TIME", help="When the post-mortem meeting is. [default: as proposed]")
-@click.option("--minutes", type=click.IntRange(5, 480), help="How long it is. [default: 60]")
-def calendar(context: CliContext, path: str | None, when: str | None, minutes: int | None) -> None:
+@click.option("--at", "when", metavar="TIME", help="When the meeting is. [default: as proposed]")
+@click.option("--minutes", type=click.IntRange(5, 480), help="How long it is. [default: 60; a review 30]")
+@click.option("--weekly", is_flag=True, help="The team's weekly review of all action items instead, for a quarter.")
+def calendar(context: CliContext, path: str | None, when: str | None, minutes: int | None, weekly: bool) -> None:
     """Schedule the post-mortem meeting and the review of action items: a file for any calendar."""
     from warroom.incident import timing
     from warroom.incident.meetings import scheduled
-    from warroom.room import meetings
+    from warroom.room import meetings, weekly_review
 
-    room, incident = context.room, context.incident()
+    room = context.room
     at = timing.read_moment(when, room.clock(), room.zone, ahead=True) if when else None
+    if weekly:
+        first = (at or weekly_review.first_review(room)).astimezone(room.zone)
+        if not context.json:
+            output.print_err(f"Every week from {first:%a %d %b %Y %H:%M %Z} on, {weekly_review.WEEKS} times")
+        text = weekly_review.review_calendar(room, first, minutes or weekly_review.MINUTES)
+        write_output(path, text, context)
+        return
+    incident = context.incident()
     done = meetings.schedule(room, incident.id, at, minutes)
     if not context.json:
         for meeting in scheduled(done.incident).values():
@@ -179,7 +302,8 @@ def calendar(context: CliContext, path: str | None, when: str | None, minutes: i
 @verb(SECTION, reads=True, example="warroom export --format html --output INC-1.html")
 @click.option("--format", "form", type=click.Choice(["json", "markdown", "html"]), help="[default: markdown]")
 @click.option("--output", "path", metavar="FILE", help="Write to this file instead of stdout.")
-def export(context: CliContext, form: str | None, path: str | None) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace FILE even if it was edited since warroom wrote it.")
+def export(context: CliContext, form: str | None, path: str | None, overwrite: bool) -> None:
     """Export the whole incident: state, timeline, deliveries, post-mortem."""
     from warroom.reports import render
 
@@ -187,7 +311,7 @@ def export(context: CliContext, form: str | None, path: str | None) -> None:
     chosen: render.ExportFormat = form or ("json" if context.json else "markdown")  # type: ignore[assignment]
     deliveries = room.deliveries(incident.id)
     text = render.export(incident, room.playbook, deliveries, room.clock(), room.zone, chosen)
-    write_output(path, text, context)
+    write_export_output(path, text, context, overwrite=overwrite)
 
 
 @verb(SECTION, posts=True, example="warroom close")

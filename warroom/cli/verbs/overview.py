@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,13 +32,25 @@ KIND_STYLE = {
 @verb(SECTION, name="list", reads=True, example="warroom list\nwarroom list --open --json")
 @click.option("--open", "live", is_flag=True, help="Only open incidents.")
 def list_(context: CliContext, live: bool) -> None:
-    """List the incidents, newest first."""
+    """List the incidents, newest first, and everything that is overdue."""
+    from warroom.cli.follow_up_tables import overdue_rows
+    from warroom.room.overdue import overdue_by_incident, team_overdue
+
     context.refresh()
     room = context.room
     now = room.clock()
     rows = [summary for summary in room.summaries() if summary.open or not live]
+    late = overdue_by_incident(room, rows, now)
     if context.json:
-        output.data([summary.public(room.playbook, now) for summary in rows])
+        output.data(
+            [
+                {
+                    **summary.public(room.playbook, now),
+                    "overdue": [one.public() for one in late.get(summary.id, ())],
+                }
+                for summary in rows
+            ]
+        )
         return
     if not rows:
         output.print_err("No incident. Declare one: warroom declare SERVICE IMPACT")
@@ -57,6 +69,12 @@ def list_(context: CliContext, live: bool) -> None:
         ]
         for row in rows
     )
+    everything = [*(one for found in late.values() for one in found), *(() if live else team_overdue(room, now))]
+    everything.sort(key=lambda one: one.since)
+    if everything:
+        output.print_out()
+        output.print_parts(output.Styled.of("Overdue", "strong"))
+        output.table(overdue_rows(everything, now))
     waiting = sum(alert.cleared_at is None for alert in room.team().alerts.values())
     if waiting:
         output.print_err(f"Unacknowledged alerts: {waiting}. See: warroom alert")
@@ -70,23 +88,31 @@ def status(context: CliContext, short: bool) -> None:
     if short:
         _print_short(context)
         return
+    from warroom.cli.follow_up_tables import follow_up_rows, overdue_rows, public_follow_up
+    from warroom.incident.pitfalls import pitfalls_seen
     from warroom.incident.summary import summarise
+    from warroom.room.overdue import overdue_by_incident, overdue_of, team_overdue
     from warroom.room.snapshot import incident_snapshot
 
     room, incident = context.room, context.incident()
     snapshot = incident_snapshot(room, incident.id)
-    steps = snapshot.next_steps(room.clock())
+    now, playbook = room.clock(), room.playbook
+    steps, summary = snapshot.next_steps(now), summarise(incident, playbook)
+    brief, late, of_team = summary.public(playbook, now), overdue_of(room, summary, now), team_overdue(room, now)
     if context.json:
-        public = summarise(incident, room.playbook).public(room.playbook, room.clock())
         observed = snapshot.observation
         output.data(
-            public
-            | {"next": [asdict(step) for step in steps], "observation": asdict(observed) if observed else None}
+            brief
+            | {
+                "overdue": [one.public() for one in late],
+                "team_overdue": [one.public() for one in of_team],
+                "follow_up": public_follow_up(incident, playbook),
+                "next": [asdict(step) for step in steps],
+                "observation": asdict(observed) if observed else None,
+            }
         )
         return
 
-    now, playbook = room.clock(), room.playbook
-    brief = summarise(incident, playbook).public(playbook, now)
     title = next((s.title for s in playbook.severities if s.id == incident.severity), incident.severity)
     drill = "  drill" if incident.drill else ""
     elapsed = timing.format_duration(timing.elapsed(incident, now))
@@ -104,9 +130,9 @@ def status(context: CliContext, short: bool) -> None:
     response = timing.response(incident, playbook, now)
     if response:
         rows.append(["Response", _due(response, context)])
-    due = timing.next_update(incident, playbook, now)
-    if due:
-        rows.append(["Next update", _due(due, context)])
+    for audience, due in timing.next_updates(incident, playbook, now).items():
+        what = "Next update" if audience == "team" else f"Update to {audience}"
+        rows.append([what, _due(due, context)])
     for role in playbook.roles:
         held = incident.roles.get(role.id)
         offered = f" (offered to {held.offered_to})" if held and held.offered_to else ""
@@ -126,9 +152,28 @@ def status(context: CliContext, short: bool) -> None:
     rows += [["Depends on", str(trouble)] for trouble in snapshot.troubles]
     if snapshot.escalation and (words := snapshot.escalation.problem(now) or snapshot.escalation.text(now)):
         rows.append(["Escalation", output.Styled.of(words, "bad" if snapshot.escalation.problem(now) else "")])
+    for change in incident.planned_changes:
+        rows.append(["Planned", f"{change.id} {change.words} (rollback: {change.rollback})"])
     rows += _observed(snapshot.observation, now)
+    for seen in pitfalls_seen(incident, playbook, now):
+        helps = f" — {seen.pitfall.solutions[0]}" if seen.pitfall.solutions else ""
+        rows.append(["Pitfall", output.Styled.of(f"{seen.trigger}{helps}", "high")])
+    if not incident.open:
+        rows += follow_up_rows(incident, playbook)
+    rows += [["Overdue", line] for line in _in_lines(overdue_rows((*late, *of_team), now))]
+    elsewhere = overdue_by_incident(room, (one for one in room.summaries() if one.id != incident.id), now)
+    if elsewhere:
+        many = sum(map(len, elsewhere.values()))
+        rows.append(["Overdue", f"{many} more in {', '.join(elsewhere)}: warroom list"])
     rows.append([output.Styled.of("Next", "strong"), output.Styled.of(steps[0].text, "strong")])
     output.table(rows)
+
+
+def _in_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows of ``overdue_rows`` as a line each, without the incident that the verb is about."""
+    for incident, late, text in rows:
+        whose = "team: " if incident == "team" else ""
+        yield output.Styled.of(f"{whose}{text} — {late}", "bad")
 
 
 def _observed(observation: Observation | None, now: datetime) -> Iterator[list[str]]:
@@ -159,10 +204,11 @@ def _print_short(context: CliContext) -> None:
         parts.insert(0, "DRILL")
     leader = worst.roles.get("incident_commander", "")
     parts.append(f"IC {leader}" if leader else "no IC")
-    if worst.next_update_at:
-        left = worst.next_update_at - now
-        due = format_duration(abs(left))
-        parts.append(f"update in {due}" if left > timedelta(0) else f"UPDATE {due} OVERDUE")
+    if first := worst.first_update_due:
+        audience, at = first
+        due = format_duration(abs(at - now))
+        whose = "" if audience == "team" else f"{audience} "
+        parts.append(f"{whose}update in {due}" if at > now else f"{whose.upper()}UPDATE {due} OVERDUE")
     if len(live) > 1:
         parts.append(f"+{len(live) - 1}")
     output.print_out(" · ".join(parts))

@@ -161,15 +161,23 @@ def accept(context: CliContext, role: str) -> None:
     execute(context, AcceptHandover(pick_role(context.room, role)))
 
 
-@verb(SECTION, example="warroom check health")
+@verb(SECTION, example='warroom check health\nwarroom check docs --not-needed "No runbook is affected"')
 @text_argument("item", "ITEM")
 @click.option(
     "--anyway", is_flag=True, help="Check it even if it is contradicted; the timeline records the evidence."
 )
 @click.option("--seen", default="", metavar="TEXT", help="How you know; the timeline records it.")
-def check(context: CliContext, item: Sequence[str], anyway: bool, seen: str) -> None:
-    """Check a checklist item, by its id or a few words of it."""
+@click.option("--not-needed", default="", metavar="REASON", help="Follow-up: it is not needed this time, and why.")
+def check(context: CliContext, item: Sequence[str], anyway: bool, seen: str, not_needed: str) -> None:
+    """Check a checklist item, by its id or a few words, or mark it as not needed."""
     chosen = pick_item(context.room, join_words(item))
+    if not_needed:
+        from warroom.incident.follow_up import MarkNotNeeded
+
+        if anyway or seen:
+            raise click.UsageError("--not-needed stands alone: nothing was checked.")
+        execute(context, MarkNotNeeded(chosen, not_needed))
+        return
     reading = _readings(context, [context.room.playbook.item(chosen)]).get(chosen)
     said = {reading.speaks: reading.text} if reading else {}
     execute(context, Check(chosen, said.get("against", ""), anyway, seen or said.get("for", "")))

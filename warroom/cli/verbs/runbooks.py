@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from warroom.cli import output
 from warroom.cli.context import CliContext, verb
+from warroom.cli.reporting import confirm
 from warroom.config.paths import shown
 from warroom.errors import NotFound, Refusal
 from warroom.incident.incident import Incident
@@ -151,7 +151,7 @@ def _run(context: CliContext, file: RunbookFile, step: RunbookStep, block: int, 
         return
     prepared = prepare_run(context.room, incident.id, file, step.id, block)
     if not yes:
-        _ask(f"Step {prepared.title}\n\n{preview_text(prepared)}")
+        confirm(f"Step {prepared.title}\n\n{preview_text(prepared)}", "Run it?", "nothing ran")
     runs = RunbookRuns(context.room, context.environ)
     run = runs.start(prepared)
     try:
@@ -177,17 +177,8 @@ def _start_workflow(
 
     prepared = prepare_workflow(context.room, incident.id, file, step.id, block)
     if not yes:
-        _ask(f"Step {prepared.title}\n\n{workflow_preview(prepared)}")
+        confirm(f"Step {prepared.title}\n\n{workflow_preview(prepared)}", "Run it?", "nothing ran")
     report_done(context, start_workflow(context.room, prepared))
-
-
-def _ask(preview: str) -> None:
-    """Show what would run, and ask. ``Refusal`` unless somebody agrees."""
-    output.print_err(f"{preview}\n")
-    if not (sys.stdin and sys.stdin.isatty()):
-        raise Refusal("Nobody can be asked here, so nothing ran", "Add --yes to run it without asking.")
-    if not click.confirm("Run it?", err=True):
-        raise Refusal("Nothing ran", "You said no.")
 
 
 def _indented(text: str) -> str:

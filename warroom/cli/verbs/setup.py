@@ -92,7 +92,9 @@ def _ready_row(ready: ReadyItem, now: datetime, zone: tzinfo) -> Iterator[str]:
     yield "!" if against else "✓" if ready.holds(now) else "○"
     yield ready.item.id
     last = f"{ready.confirmed_at.astimezone(zone):%Y-%m-%d}" if ready.confirmed_at else "never"
-    yield f"{last}, expired" if ready.holds_until and ready.holds_until <= now else last
+    until = ready.holds_until
+    again = f", again by {until.astimezone(zone):%Y-%m-%d}" if until and ready.item.valid_days else ""
+    yield f"{last}, expired" if until and until <= now else f"{last}{again}"
     yield f"{ready.item.text} — {ready.reading.text}" if ready.reading else ready.item.text
 
 

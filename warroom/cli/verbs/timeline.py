@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from warroom.cli import output
 from warroom.cli.context import CliContext, pick, pick_person, verb
 from warroom.cli.reporting import execute, join_words, text_argument
+from warroom.incident.change_commands import DropChange, MakeChange, PlanChange
 from warroom.incident.commands import Note, Pin, RecordFix
 from warroom.incident.corrections import AmendEntry, AmendMilestone, RetractEntry
 from warroom.incident.events import MILESTONES
@@ -89,13 +91,49 @@ def pin(
     execute(context, Pin(source, text, line, context.moment(at, "--at"), level, comment))
 
 
+@verb(
+    SECTION,
+    example='warroom change "Pool 50 → 200" --rollback "revert the variable"\n'
+    'warroom change --made C1\nwarroom change --dropped C1 "The pool is not the cause"',
+)
+@text_argument(required=False)
+@click.option("--rollback", default="", metavar="TEXT", help="How to undo it; a plan needs it.")
+@click.option("--made", default="", metavar="C1", help="Mark this planned change made.")
+@click.option("--dropped", default="", metavar="C1", help="Drop this planned change; the text says why.")
+def change(context: CliContext, words: Sequence[str], rollback: str, made: str, dropped: str) -> None:
+    """Plan a change with its rollback before it is made; mark it made, or drop it."""
+    if bool(made) + bool(dropped) + bool(rollback) > 1:
+        raise click.UsageError("Use one of --rollback, --made and --dropped.")
+    if made:
+        execute(context, MakeChange(made))
+    elif dropped:
+        execute(context, DropChange(dropped, join_words(words)))
+    else:
+        execute(context, PlanChange(join_words(words), rollback))
+
+
 @verb(SECTION, example='warroom fix "Rolled back to 4.2.1" --temporary --rollback "deploy 4.3.0 again"')
 @text_argument()
 @click.option("--temporary", is_flag=True, help="Temporary; adds an action item for the permanent fix.")
 @click.option("--rollback", default="", metavar="TEXT", help="How to undo it.")
-def fix(context: CliContext, words: Sequence[str], temporary: bool, rollback: str) -> None:
+@click.option("--change", "planned", default="", metavar="C1", help="The planned change that it is.")
+@click.option(
+    "--permanent", default="", metavar="TEXT", help="What the permanent fix will be, after a temporary one."
+)
+def fix(
+    context: CliContext, words: Sequence[str], temporary: bool, rollback: str, planned: str, permanent: str
+) -> None:
     """Record a fix."""
-    execute(context, RecordFix(join_words(words), temporary, rollback))
+    from warroom.incident.pitfalls import is_rushed
+
+    if permanent and not temporary:
+        raise click.UsageError("--permanent goes with --temporary.")
+    room, text = context.room, join_words(words)
+    rushed = is_rushed(context.incident(), room.playbook, text, room.clock())
+    execute(context, RecordFix(text, temporary, rollback, planned=planned, permanent=permanent))
+    if rushed and not context.json:
+        minutes = room.playbook.nudges.assess_minutes
+        output.print_err(f"! Recorded within {minutes} minutes of the start: did you take the time to assess?")
 
 
 @verb(SECTION, example='warroom amend 12 --text "Pool raised to 200, not 20"\nwarroom amend 12 --at 14:03')

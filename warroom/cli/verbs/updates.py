@@ -25,7 +25,9 @@ SECTION = "Updates"
     SECTION,
     posts=True,
     example='warroom update --impact "One in ten payments fails" --next +15m\n'
-    "warroom update --audience customers --eta 15:30 --approved-by Alice\nwarroom update --preview",
+    "warroom update --audience customers --eta 15:30 --approved-by Alice\nwarroom update --preview\n"
+    "warroom update --template customer_maintenance --set window_start=22:00 --set window_end=2h "
+    '--impact "Payments may fail for a minute" --set rollback="We restore the version of today"',
 )
 @click.option("--impact", metavar="TEXT", help="What users notice; once mitigated, what they noticed.")
 @click.option("--actions", multiple=True, metavar="TEXT", help="An action taken. Repeatable.")
@@ -77,7 +79,8 @@ def update(
     for name in fields:
         if name not in known:
             raise click.UsageError(f"The template {chosen} has no field {name}. It has: {', '.join(known)}.")
-    takers = room.updates.destinations(room.playbook.template(chosen).audience, drill=incident.drill)
+    wanted = room.playbook.template(chosen).audience
+    takers = room.updates.takers(incident, chosen)
     for name in to:
         if name in room.settings.destinations and name not in takers:
             raise Refusal(
@@ -103,7 +106,7 @@ def update(
     if not takers:
         output.print_err(
             f"! No destination takes messages to {wanted}: it stands in the timeline only. "
-            f"To send it by hand: warroom update --audience {wanted} --preview"
+            f"To send it by hand: warroom update --template {chosen} --preview"
         )
     report_done(context, done)
 

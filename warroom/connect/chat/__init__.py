@@ -23,7 +23,8 @@ _LINK_TARGET = re.compile(r"^(\s*\[[^\]\n]*\]):", re.MULTILINE)
 def message_lines(message: Message, *, recognises: bool = False) -> tuple[MessageLine, ...]:
     """The lines of a post: the message's own, and its marker last unless they end with it already.
 
-    ``recognises``: the destination identifies a post by its key, so customers need no marker.
+    ``recognises``: the destination identifies a post by its key, or the backend ends it with a code of its own, so
+    customers need no marker.
 
     Control characters and the like were taken out when the text was written; this does it again, as a backend
     is the last place where it can be done.

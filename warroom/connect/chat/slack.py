@@ -747,7 +747,7 @@ def _shown(mark: str, label: str) -> str:
     return f"{label} ({mark})" if label and label != mark else mark
 
 
-_BROADCAST = ("declaration", "resolution")
+_BROADCAST = ("declaration", "resolution", "announcement")
 
 _QUIET = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none", "mrkdwn": True}
 

@@ -206,7 +206,7 @@ def _run(text: str, **more: Any) -> dict[str, Any]:
 
 
 def _header_style(message: Message) -> str:
-    if message.kind == "resolution":
+    if message.kind == "resolution" or (message.kind == "announcement" and message.status == "resolved"):
         return "good"
     if message.audience == "customers":  # to whom the team's severity is not told
         return "emphasis"

@@ -191,7 +191,7 @@ class Zulip:
         """The Markdown that is sent, but for the code at its end: labels bold, everything else neutralized."""
         lines = (
             f"**{_inline(line.label)}:** {_inline(line.text)}" if line.label else _line(line.text)
-            for line in message_lines(message)
+            for line in message_lines(message, recognises=True)  # by the code at its end
         )
         return _without_command("\n".join(lines))
 

@@ -161,6 +161,7 @@ class StatusPage:
     """What the backends have in common as a ``Chat``."""
 
     audiences: ClassVar[tuple[Audience, ...]] = ("customers",)
+    takes_maintenance = False
     dedupes = False
     reports_sending = True
     status_words: ClassVar[Mapping[PageStatus, str]] = {

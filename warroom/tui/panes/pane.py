@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -14,6 +15,10 @@ from textual.widget import Widget
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import key_of, with_keys
 from warroom.tui.widgets.row_list import ListRow, RowList
+
+if TYPE_CHECKING:
+    from warroom.incident.events import Section
+    from warroom.reports.suggestions import Suggestion
 
 
 class Pane(Container):
@@ -80,6 +85,8 @@ class PaneInput:
     """How many entries there were when the person looked last; None while they look."""
     by: str = ""
     """Who looks: their own entries are not new to them."""
+    suggestions: Mapping[Section, Sequence[Suggestion]] = field(default_factory=dict)
+    """What is offered for each section of the post-mortem."""
 
 
 def _no_detail(given: PaneInput) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from textual.content import Content
 
 from warroom.incident import timing
-from warroom.incident.delivery import MessageKind
+from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.incident import Incident
 from warroom.incident.playbook import Phase, Playbook
 from warroom.incident.timing import Countdown
@@ -20,18 +20,34 @@ POSTED: Mapping[MessageKind, str] = {
     "resolution": "All-clear posted",
     "customer": "Customers updated",
     "executive": "Executives updated",
+    "maintenance": "Maintenance announced",
 }
 """What was posted last, before the time."""
+
+DUE: Mapping[Audience, str] = {
+    "team": "Team update",
+    "customers": "Customer update",
+    "executives": "Executive update",
+}
+"""Whose update is due, where more than one audience waits for one."""
 
 
 def phase_lines(
     incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int, *, clock: bool
 ) -> Content:
-    """Two lines: which phase (after how long, with ``clock``); the step, the next update, the response target."""
+    """Two lines: which phase (after how long, with ``clock``); the step, the next update, the response target.
+
+    Without ``clock`` there is room for a third one, beside the large digits: when the other audiences' updates are
+    due. With it they stand on the second line as far as they fit.
+    """
     elapsed = timing.format_duration(timing.elapsed(incident, now))
     front = Content.assemble((f" {elapsed} ", "bold reverse"), "  ") if clock else Content("")
     first = front + _rail(incident, playbook, now, width - front.cell_length)
-    return Content("\n").join([first, _second(incident, playbook, now, zone, width)])
+    updates = _updates(incident, playbook, now, zone, width)
+    if clock:
+        return Content("\n").join([first, _second(incident, playbook, now, zone, width, updates)])
+    second = _second(incident, playbook, now, zone, width, updates[:1])
+    return Content("\n").join([first, second, _fitting(updates[1:], width)])
 
 
 def _rail(incident: Incident, playbook: Playbook, now: datetime, width: int) -> Content:
@@ -71,17 +87,15 @@ def _stretch(phase: Phase, present: Phase, minutes: float, cells: int) -> Conten
     return Content.assemble(("━" * at, "$primary"), ("●", "$primary bold"), ("─" * (cells - at - 1), "$text-quiet"))
 
 
-def _second(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int) -> Content:
-    parts: list[Content | None] = []
+def _second(
+    incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int, updates: Sequence[Content]
+) -> Content:
+    parts: list[Content] = []
     step = timing.step(incident, playbook, now)
     response = timing.response(incident, playbook, now)
     if response:
         parts.append(_countdown("Acknowledge", response, zone))
-    update = timing.next_update(incident, playbook, now)
-    if update:
-        parts.append(_countdown("Next update", update, zone, bar=width >= 100))
-    elif incident.open:
-        parts.append(Content.styled("No next update set", "$text-warning"))
+    parts += updates
     resolved = incident.milestones.get("resolved")
     if resolved:
         parts.append(literal(f"Resolved {resolved.astimezone(zone):%H:%M}"))
@@ -91,11 +105,35 @@ def _second(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo,
         parts.append(literal(posted, "$text-quiet"))
     else:
         parts.append(literal("No update posted yet", "$text-quiet"))
-    if step:
-        parts.insert(0, literal(f"{step.title} ({step.from_minute}–{step.to_minute} min)"))
-    while len(parts) > 1 and join(*parts, gap="   ").cell_length > width:
-        parts.pop(0 if step and len(parts) > 2 else -1)
-    return join(*parts, gap="   ")
+    named = [literal(f"{step.title} ({step.from_minute}–{step.to_minute} min)")] if step else []
+    if join(*named, *parts, gap="   ").cell_length <= width:
+        return join(*named, *parts, gap="   ")
+    return _fitting(parts, width)
+
+
+def _fitting(parts: Sequence[Content], width: int) -> Content:
+    """As many of the parts as fit, the most important first; at least one."""
+    shown = list(parts)
+    while len(shown) > 1 and join(*shown, gap="   ").cell_length > width:
+        shown.pop()
+    return join(*shown, gap="   ")
+
+
+def _updates(incident: Incident, playbook: Playbook, now: datetime, zone: tzinfo, width: int) -> list[Content]:
+    """The countdown to each audience's next update: in full to the first one that is due, and to those late."""
+    waiting = timing.next_updates(incident, playbook, now)
+    shown: list[Content] = []
+    for audience, update in waiting.items():
+        what = "Next update" if list(waiting) == ["team"] else DUE[audience]
+        if not shown or update.left_s <= 0:
+            shown.append(_countdown(what, update, zone, bar=not shown and width >= 100))
+        else:
+            style = "$text-warning" if update.urgency == "soon" else "$text-quiet"
+            time = timing.format_duration(update.distance)
+            shown.append(literal(f"{audience} in {time} · {update.due.astimezone(zone):%H:%M}", style))
+    if incident.open and "team" not in waiting:
+        shown.append(Content.styled("No next update set", "$text-warning"))
+    return shown
 
 
 def _countdown(what: str, countdown: Countdown, zone: tzinfo, *, bar: bool = False) -> Content:

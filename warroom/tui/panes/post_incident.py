@@ -2,52 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
 
 from textual.content import Content
 
-from warroom.incident.events import OPTIONAL_SECTIONS, SECTIONS
+from warroom.incident.action_items import item_state
+from warroom.incident.events import OPTIONAL_SECTIONS, SECTIONS, Section
 from warroom.incident.tracking import issues
-from warroom.reports import postmortem, warnings
+from warroom.reports import warnings
+from warroom.reports.wording import GOOD_ACTION_ITEM, find_blame, find_weak_points
+from warroom.tui.actions import with_keys
+from warroom.tui.panes.checklist import tick_glyph
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
 from warroom.tui.widgets.text import join, literal, section_title
 
+SUGGESTION = ":?"
+"""What stands between the section and the key in the id of a suggestion's row."""
+
 
 def section_rows(given: PaneInput) -> list[ListRow]:
-    """Each section with its state, and below it what sounds like blame."""
-    incident = given.snapshot.incident
-    names = warnings.names_in(incident)
+    """Each section with its state, and below it what sounds like blame and what is suggested for it."""
     rows: list[ListRow] = []
     for name in SECTIONS:
-        words = incident.sections.get(name, "")
-        if name in incident.unwritten:
-            todo = Content.assemble("○ ", literal(section_title(name), "bold"))
-            rows.append(ListRow(name, todo, literal("to write")))
-            continue
-        if name in OPTIONAL_SECTIONS and name not in incident.sections:
-            rows.append(ListRow(name, literal(f"○ {section_title(name)}", "$text-quiet"), literal("optional")))
-            continue
-        done = Content.assemble(("✓ ", "$text-success bold"), literal(section_title(name), "$text-quiet"))
-        hints = postmortem.find_blame(words, names)
-        note = literal(f"! {len(hints)} to rephrase", "$text-warning") if hints else None
-        rows.append(ListRow(name, done, note or (None if words else literal("left empty", "$text-quiet"))))
-        for n, hint in enumerate(hints):
-            lines = wrap(hint, max(20, given.width - 5)) or [hint]
-            rows += [
-                ListRow(f"{name}:{n}.{m}", literal(("  ! " if m == 0 else "    ") + line, "$text-warning"))
-                for m, line in enumerate(lines)
-            ]
+        rows += [*_section(given, name), *_suggestions(given, name)]
+    return rows
+
+
+def _suggestions(given: PaneInput, section: Section) -> list[ListRow]:
+    """The suggestions for a section, above them the keys that decide about them."""
+    offered = given.suggestions.get(section, ())
+    if not offered:
+        return []
+    keys = with_keys("{accept} accept · {amend} edit · {retract} dismiss", given.keys)
+    rows = [ListRow(f"{section}:", literal(f"    {keys}", "$text-quiet"))]
+    for one in offered:
+        lines = wrap(one.text, max(20, given.width - 5)) or [one.text]
+        id = f"{section}{SUGGESTION}{one.key}"
+        rows.append(ListRow(id, Content.assemble(("  + ", "$text-accent bold"), literal(lines[0]))))
+        rows += [ListRow(f"{id}:{n}", literal(f"    {line}")) for n, line in enumerate(lines[1:])]
+    return rows
+
+
+def _section(given: PaneInput, name: Section) -> list[ListRow]:
+    """A section with its state, and what sounds like blame in it."""
+    incident = given.snapshot.incident
+    words = incident.sections.get(name, "")
+    if name in incident.unwritten:
+        return [ListRow(name, Content.assemble("○ ", literal(section_title(name), "bold")), literal("to write"))]
+    if name in OPTIONAL_SECTIONS and name not in incident.sections:
+        return [ListRow(name, literal(f"○ {section_title(name)}", "$text-quiet"), literal("optional"))]
+    done = Content.assemble(("✓ ", "$text-success bold"), literal(section_title(name), "$text-quiet"))
+    hints = find_blame(words, warnings.names_in(incident))
+    note = literal(f"! {len(hints)} to rephrase", "$text-warning") if hints else None
+    empty = None if words else literal("left empty", "$text-quiet")
+    return [ListRow(name, done, note or empty), *_hints(given, name, hints)]
+
+
+def _hints(given: PaneInput, row_id: str, hints: Sequence[str]) -> list[ListRow]:
+    """What to change about the row above, broken to the width of the pane."""
+    rows = []
+    for n, hint in enumerate(hints):
+        lines = wrap(hint, max(20, given.width - 5)) or [hint]
+        rows += [
+            ListRow(f"{row_id}:{n}.{m}", literal(("  ! " if m == 0 else "    ") + line, "$text-warning"))
+            for m, line in enumerate(lines)
+        ]
     return rows
 
 
 def _written(given: PaneInput) -> str:
     needed = len(SECTIONS) - len(OPTIONAL_SECTIONS)
-    return f"{needed - len(given.snapshot.incident.unwritten)}/{needed}"
+    offered = sum(map(len, given.suggestions.values()))
+    suggested = f" · {offered} suggested" if offered else ""
+    return f"{needed - len(given.snapshot.incident.unwritten)}/{needed}{suggested}"
 
 
 def action_rows(given: PaneInput) -> list[ListRow]:
-    """The action items, those to do first, with owner and due date."""
+    """The action items, those to do first, with owner and due date; below each what it lacks to be done."""
     today = given.now.astimezone(given.zone).date().isoformat()
     known = issues(given.snapshot.incident)
     rows: list[ListRow] = []
@@ -64,7 +97,12 @@ def action_rows(given: PaneInput) -> list[ListRow]:
             due = literal(f"due {item.due}", "$text-quiet") if item.due else literal("no date", "$text-warning")
         issue = known.get(item.entry)
         number = literal(f"#{issue.id}" if issue.id else "issue …", "$text-quiet") if issue else None
-        rows.append(ListRow(item.id, words, join(number, owner, due, gap="  ")))
+        kind = literal(item.type, "$text-quiet") if item.type else None
+        rows.append(ListRow(item.id, words, join(kind, number, owner, due, gap="  ")))
+        rows += _hints(given, item.id, find_weak_points(item))
+    if any(":" in row.id for row in rows):
+        lines = wrap(GOOD_ACTION_ITEM, max(20, given.width - 2))
+        rows += [ListRow("", literal(f" {line}", "$text-quiet")) for line in lines]
     return rows
 
 
@@ -74,15 +112,21 @@ def _finished(given: PaneInput) -> str:
 
 
 def follow_up_rows(given: PaneInput) -> list[ListRow]:
-    """The checklist for after the incident, with who ticked each item and when."""
+    """The checklist for after the incident: who ticked each item and when, or what it waits for; the learning loop
+    below it."""
     incident = given.snapshot.incident
     rows = []
     for item in given.snapshot.playbook.checklists["post_incident"].items:
         tick = incident.ticks.get(item.id)
-        glyph = ("✓ ", "$text-success bold") if tick else ("○ ", "bold")
+        glyph = tick_glyph(tick) if tick else ("○ ", "bold")
         words = Content.assemble(glyph, literal(item.text, "$text-quiet" if tick else ""))
-        by = literal(f"{tick.by} {tick.at.astimezone(given.zone):%d %b}", "$text-quiet") if tick else None
-        rows.append(ListRow(item.id, words, by))
+        _, state = item_state(incident, item.id)
+        if tick and not state:
+            state = f"{tick.by} {tick.at.astimezone(given.zone):%d %b}".lstrip()
+        rows.append(ListRow(item.id, words, literal(state, "$text-quiet") if state else None))
+    if loop := given.snapshot.playbook.guidance.learning_loop:
+        rows.append(ListRow("", literal("Learning loop", "$text-primary bold")))
+        rows += [ListRow("", literal(f"· {line}", "$text-quiet")) for line in loop]
     return rows
 
 
@@ -92,7 +136,14 @@ def _done(given: PaneInput) -> str:
 
 
 SECTIONS_PANE = ListPane(
-    "sections", "To write", "pane_sections", "parts", section_rows, _written, choose=lambda _: "write", private=True
+    "sections",
+    "To write",
+    "pane_sections",
+    "parts",
+    section_rows,
+    _written,
+    choose=lambda row_id: "amend" if SUGGESTION in row_id else "write",
+    private=True,
 )
 ACTION_ITEMS = ListPane(
     "actions",

@@ -29,8 +29,8 @@ def state_rows(
     readings: Sequence[tuple[str, Reading]] = (),
     troubles: Sequence[Trouble] = (),
 ) -> list[ListRow]:
-    """The impact, what the service needs that is in trouble, the hypotheses (open ones first), the open tasks with
-    the time left, what is measured (by the names of the probes), and who else is here."""
+    """The impact, what the service needs that is in trouble, the hypotheses (open ones first), the planned changes,
+    the open tasks with the time left, what is measured (by the names of the probes), and who else is here."""
     label, _, impact = impact_line(incident).partition(": ")
     rows = [ListRow("", literal(label, "$text-primary bold")), ListRow("", literal(f"  {impact}"))]
     if troubles:
@@ -47,6 +47,11 @@ def state_rows(
         rows.append(ListRow(one.id, Content.assemble(glyph, literal(f"{one.id} {one.words}", style))))
     if not known:
         rows.append(ListRow("", literal("  none yet", "$text-quiet")))
+    if incident.planned_changes:
+        rows.append(ListRow("", literal("Planned changes", "$text-primary bold")))
+        for change in incident.planned_changes:
+            rows.append(ListRow(change.id, literal(f"{change.id} {change.words}")))
+            rows.append(ListRow("", literal(f"   rollback: {change.rollback}", "$text-quiet")))
     rows.append(ListRow("", literal("In progress", "$text-primary bold")))
     for task in incident.open_tasks:
         over = task.until <= now
@@ -85,7 +90,7 @@ def _rows(given: PaneInput) -> list[ListRow]:
 
 
 def _choose(row_id: str) -> str:
-    return "finish_task" if row_id.startswith("T") else "hypothesis"
+    return {"T": "finish_task", "C": "change_made"}.get(row_id[:1], "hypothesis")
 
 
 STATE = ListPane(

@@ -21,6 +21,7 @@ from warroom.incident.events import (
     ItemUnchecked,
     MilestoneAmended,
     SectionWritten,
+    SuggestionDismissed,
     UpdatePosted,
 )
 from warroom.incident.incident import TimelineRow
@@ -40,6 +41,7 @@ KIND_STYLE = {
     "finding": "$text-accent bold",
     "decision": "$text-accent bold",
     "change": "$text-warning bold",
+    "planned": "$text-warning bold",
     "fix": "$text-success bold",
     "resolved": "$text-success bold",
     "severity": "$text-warning bold",
@@ -60,6 +62,7 @@ FOLDED = (
     EntryRetracted,
     MilestoneAmended,
     SectionWritten,
+    SuggestionDismissed,
     DrillStarted,
 )
 """Events that are not key to the course of the incident: other panes or the entries they are about show them."""

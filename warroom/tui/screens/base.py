@@ -14,7 +14,7 @@ from textual.worker import WorkType
 from warroom.errors import WarroomError
 from warroom.incident import timing
 from warroom.incident.incident import Incident
-from warroom.tui.actions import ACTIONS, BY_ID, bindings, key_of
+from warroom.tui.actions import ACTIONS, BY_ID, Action, bindings, key_of
 from warroom.tui.base import BaseApp
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import LoadFailed
@@ -106,9 +106,13 @@ class BaseScreen(Screen[None]):
         """The incident this screen is about, once it is loaded; None if there is none."""
         return None
 
+    def why_off(self, action: Action) -> str:
+        """Why an action cannot be done now, "" if it can."""
+        return action.why_off(self.subject)
+
     async def action_do(self, action_id: str, target: str = "") -> None:
         """Run an action of the registry, on ``target`` if it has one; or show why not."""
-        why = BY_ID[action_id].why_off(self.subject)
+        why = self.why_off(BY_ID[action_id])
         if why:
             self.context.notify(self.context.with_keys(why), "warning")
             return
@@ -153,7 +157,7 @@ class BaseScreen(Screen[None]):
                         key_of(action.id, own),
                         action.bar or action.title.lower(),
                         action.id,
-                        on=not action.why_off(self.subject),
+                        on=not self.why_off(action),
                     )
                     for action in chosen
                 ),

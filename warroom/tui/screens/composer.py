@@ -24,6 +24,7 @@ from warroom.incident.advice import due_template
 from warroom.incident.delivery import TEMPLATE_KINDS, Audience
 from warroom.incident.incident import Incident
 from warroom.incident.presence import composing
+from warroom.reports.messages import maintenance_window
 from warroom.room.snapshot import IncidentSnapshot, incident_snapshot
 from warroom.room.updates import Preview
 from warroom.safety import sanitize
@@ -210,6 +211,7 @@ class ComposerScreen(FormScreen):
         wanted = [(due_template(incident, audience), word) for audience, word in audiences]
         if not incident.open:
             wanted.append(("update", "Update"))
+        wanted.append(("customer_maintenance", "Maintenance"))
         if self.template in templates and self.template not in (name for name, _ in wanted):
             wanted.append((self.template, templates[self.template].title))
         return [(name, word) for name, word in wanted if name in templates and name in TEMPLATE_KINDS]
@@ -267,7 +269,7 @@ class ComposerScreen(FormScreen):
         await fields.remove_children()
         await fields.mount(*(self._row(name, values[name]) for name in drafted), *self._approval(kept))
         where = self.query_one(DestinationList)
-        where.names = room.updates.destinations(self.audience, drill=self.incident.drill)
+        where.names = room.updates.takers(self.incident, template)
         where.off = {name for name in kept.get("off", "").split("\n") if name in where.names}
         where.styles.height = min(max(1, len(where.names)), 6 if self.has_class("-wide") else 3)
         where.display = bool(where.names)
@@ -285,8 +287,7 @@ class ComposerScreen(FormScreen):
         self._preview_soon()
 
     def _row(self, name: str, value: str) -> Widget:
-        past = name == "impact" and (self.incident.impact_ended or self.template == "resolution")
-        label = Static("Impact was" if past else field_label(name), classes="label", markup=False)
+        label = Static(field_label(name), id=f"label-{name}", classes="label", markup=False)
         if name in LONG or "\n" in value:
             area = FieldArea(value, id=f"field-{name}", placeholder=field_hint(name))
             area.add_class("-two" if name in ("impact", "timeline") else "-tall" if name == "actions" else "-some")
@@ -303,6 +304,15 @@ class ComposerScreen(FormScreen):
         if name not in TIMES:
             return Horizontal(label, field, classes="row")
         return Horizontal(label, field, Bar(id=f"hint-{name}", classes="hint"), classes="row -hinted")
+
+    def _label_impact(self) -> None:
+        """Name the impact in the tense of the text: it follows the status that is chosen."""
+        if not self.query("#label-impact"):
+            return
+        chosen = self._text("status").strip().casefold().startswith(("mitigated", "resolved"))
+        past = chosen or self.incident.impact_ended or self.template == "resolution"
+        past = past and self.template != "customer_maintenance"
+        self.query_one("#label-impact", Static).update("Impact was" if past else field_label("impact"))
 
     def _approval(self, kept: Mapping[str, str]) -> list[Widget]:
         """The commander's ok, for words that the public reads."""
@@ -437,7 +447,8 @@ class ComposerScreen(FormScreen):
             if incident.commander
             else (Content.styled(" no commander ", "bold reverse"))
         )
-        due = timing.next_update(incident, playbook, self.context.now())
+        audience = self.audience if self.template in playbook.templates else "team"
+        due = timing.next_update(incident, playbook, self.context.now(), audience)
         if due:
             time = timing.format_duration(due.distance)
             words = f"update in {time}" if due.left_s > 0 else f"update {time} {URGENCY_WORD[due.urgency]}"
@@ -492,13 +503,15 @@ class ComposerScreen(FormScreen):
         self.query_one(KeyBar).show(keys)
 
     def _show_hints(self) -> None:
+        if not self.ready:
+            return
+        now, zone = self.context.now(), self.context.zone
         for name in TIMES:
-            found = self.query(f"#hint-{name}")
-            if found and self.ready:
-                context = self.context
-                found.first(Bar).set_content(
-                    time_hint(name, self._text(name), self.audience, context.now(), context.zone)
-                )
+            if found := self.query(f"#hint-{name}"):
+                since = maintenance_window(self.values, now, zone)[0] if name == "window_end" else None
+                hint = time_hint(name, self._text(name), self.audience, now, zone, since)
+                found.first(Bar).set_content(hint)
+        self._label_impact()
 
     def complain(self, text: str) -> None:
         problem = self.query_one("#problem", Static)

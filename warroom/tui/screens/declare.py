@@ -166,6 +166,8 @@ class DeclareScreen(FormScreen):
     DeclareScreen SeverityTable { width: 1fr; background: $surface; }
     DeclareScreen #similar { height: auto; margin-top: 1; display: none; }
     DeclareScreen.-short #similar { max-height: 1; margin-top: 0; }
+    DeclareScreen #first-response { height: auto; margin-top: 1; color: $text-quiet; }
+    DeclareScreen.-short #first-response { display: none; }
     DeclareScreen.-privacy #similar { visibility: hidden; }
     DeclareScreen #problem { height: auto; color: $text-error; margin-top: 1; display: none; }
     DeclareScreen KeyBar { margin-top: 1; background: $panel; padding: 0; }
@@ -206,8 +208,14 @@ class DeclareScreen(FormScreen):
                 yield from self._row("started", "Started", "now, -10m, 13:50", (), hint=True)
                 yield from self._row("leads", "Leads", "a name, or nobody yet", self._people, hint=True)
                 yield Static("", id="similar", markup=False)
+                yield Static(self._first_response(), id="first-response", markup=False)
                 yield Static("", id="problem", markup=False)
             yield KeyBar()
+
+    def _first_response(self) -> Content:
+        """What the playbook asks for as soon as the incident is declared."""
+        lines = self.context.room.playbook.guidance.first_response
+        return Content("\n").join([Content("Once it is declared"), *(literal(f"  · {line}") for line in lines)])
 
     def _row(
         self, name: str, label: str, placeholder: str, suggest: Sequence[str], *, hint: bool = False

@@ -16,7 +16,7 @@ from warroom.incident.delivery import Delivery, DeliveryState, resendable
 from warroom.room.snapshot import IncidentSnapshot
 from warroom.tui.actions import shown
 from warroom.tui.context import ScreenContext
-from warroom.tui.screens.form_dialog import Field, Form, Submit
+from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.incident_actions import IncidentActions
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.row_list import ListRow, RowList
@@ -234,21 +234,7 @@ class DeliveriesScreen(IncidentActions):
             arrived = delivery.state is DeliveryState.DELIVERED
             self.context.notify("It arrived" if arrived else "It is being sent; there is nothing to confirm")
             return
-        choices = (
-            (LEAVE, "Do nothing"),
-            (ARRIVED, "It arrived — I have seen it"),
-            (AGAIN, "It did not arrive — send it again"),
-        )
-        self.app.push_screen(
-            Form(
-                f"{delivery.destination} · {what(delivery)} is {delivery.state.label}",
-                (Field("answer", "Did it arrive?", choices=choices),),
-                self._answering(delivery),
-                verb="confirm",
-                about=f"Look for {delivery.item.message.marker if delivery.item.message else 'the channel'} "
-                f"on {delivery.destination}. {delivery.error}",
-            )
-        )
+        self.app.push_screen(settle_form(self.context, delivery))
 
     def action_resend(self) -> None:
         """Send everything again that was refused, once the person has seen how much that is and where it goes."""
@@ -274,18 +260,32 @@ class DeliveriesScreen(IncidentActions):
             room = self.context.room
             await self.context.work(lambda: room.resend_failed(self.incident_id))
 
-    def _answering(self, delivery: Delivery) -> Submit:
-        async def submit(values: dict[str, str]) -> None:
-            answer = values["answer"]
-            if answer != LEAVE:
-                room = self.context.room
-                await self.context.work(lambda: room.confirm_delivery(delivery.id, sent=answer == ARRIVED))
-
-        return submit
-
     async def do_deliveries(self, delivery: str = "") -> None:
         """These are they."""
         self.query_one("#list").focus()
+
+
+def settle_form(context: ScreenContext, delivery: Delivery) -> Form:
+    """The question what became of a delivery that is unconfirmed or failed."""
+    choices = (
+        (LEAVE, "Do nothing"),
+        (ARRIVED, "It arrived — I have seen it"),
+        (AGAIN, "It did not arrive — send it again"),
+    )
+
+    async def submit(values: dict[str, str]) -> None:
+        answer = values["answer"]
+        if answer != LEAVE:
+            await context.work(lambda: context.room.confirm_delivery(delivery.id, sent=answer == ARRIVED))
+
+    return Form(
+        f"{delivery.destination} · {what(delivery)} is {delivery.state.label}",
+        (Field("answer", "Did it arrive?", choices=choices),),
+        submit,
+        verb="confirm",
+        about=f"Look for {delivery.item.message.marker if delivery.item.message else 'the channel'} "
+        f"on {delivery.destination}. {delivery.error}",
+    )
 
 
 def _cell(text: str, width: int) -> Content:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
-from warroom.incident.commands import RecordFix
 from warroom.incident.drills import drill_started
 from warroom.incident.incident import Incident
 from warroom.tui.context import ScreenContext
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import Field, Form
+
+OTHER_FIX = ("other", "Something else, as described below")
+"""The choice, in the form of a fix, of who does something else."""
 
 
 async def choose_drill(context: ScreenContext) -> None:
@@ -82,12 +83,4 @@ def remedy_field(incident: Incident) -> Field | None:
         return None
     offered = [(remedy.words, remedy.words) for remedy in started.remedies]
     random.Random(incident.id).shuffle(offered)
-    return Field("remedy", "What to do", choices=(("", "Something else, as described below"), *offered))
-
-
-def chosen_fix(fix: RecordFix, remedy: str) -> RecordFix:
-    """The fix as recorded: what was chosen, with what was described."""
-    words = fix.words.strip()
-    if not remedy:
-        return fix
-    return replace(fix, words=remedy if not words else f"{remedy}: {words}")
+    return Field("remedy", "What to do", choices=(OTHER_FIX, *offered))

@@ -1,17 +1,25 @@
-"""What can be done after an incident in other tools: open issues, publish the post-mortem, schedule meetings."""
+"""What can be done after an incident: action items, issues, the post-mortem in other tools, meetings."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from warroom.config.paths import shown, write_atomically
 from warroom.errors import BadInput, Refusal
 from warroom.incident import timing
+from warroom.incident.action_items import open_actions
+from warroom.incident.commands import AddAction, CompleteAction
+from warroom.incident.events import ACTION_TYPES, ActionType
+from warroom.incident.follow_up import MarkNotNeeded
+from warroom.incident.learnings import is_shared
 from warroom.incident.meetings import MINUTES, scheduled
 from warroom.incident.tracking import issues, published, trackable
 from warroom.room import meetings
 from warroom.room.issue_tracking import track
+from warroom.room.learnings import share, text_of
 from warroom.room.publishing import document, publish, stores
 from warroom.room.requests import takers
 from warroom.tui.screens.confirm import Confirm
@@ -19,10 +27,60 @@ from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.postmortem_actions import PostMortemActions
 
 ALL = "all"
+SHARE = "share"
 
 
 class FollowUpActions(PostMortemActions):
-    """A screen about one incident on which its follow-up can be handed on."""
+    """A screen about one incident on which its follow-up can be worked on and handed on."""
+
+    async def do_action_item(self, item: str = "") -> None:
+        """Add an action item; on an item of the follow-up, one that this item is done with."""
+        today = self.context.now().astimezone(self.context.zone).date()
+        known = {one.id: one.text for one in self.context.room.playbook.checklists["post_incident"].items}
+        about_item = item in known and item not in self.incident.ticks
+        choices = (("", "by itself"), (item, f"“{known.get(item, '')}” — which is done with it"))
+        self.ask(
+            "add an action item",
+            (
+                *((Field("item", "For", item, choices=choices),) if about_item else ()),
+                Field("words", "What", hint="Alert on pool usage over 80 %"),
+                Field("owner", "Owner", suggest=tuple(self.context.room.people()), hint="a name"),
+                Field("due", "Due", (today + timedelta(days=14)).isoformat(), hint="2026-02-14"),
+                Field("type", "What for", "", choices=(("", "not said"), *ACTION_TYPES.items())),
+            ),
+            lambda v: AddAction(v["words"], v["owner"], v["due"], cast(ActionType, v["type"]), v.get("item", "")),
+            form=f"action-{item}" if about_item else "action",
+        )
+
+    async def do_finish_action(self, action: str = "") -> None:
+        """Mark an action item as done."""
+        todo = tuple((item.id, f"{item.id} {item.words}") for item in open_actions(self.incident))
+        if not todo:
+            self.context.notify("No action item is open")
+            return
+        wanted = action or self.action_under_cursor()
+        value = wanted if wanted in dict(todo) else todo[0][0]
+        self.ask(
+            "finish an action item",
+            (Field("action", "Done", value, choices=todo),),
+            lambda v: CompleteAction(v["action"]),
+            verb="done",
+        )
+
+    async def do_not_needed(self, item: str = "") -> None:
+        """Say why an item of the follow-up checklist is not needed; ticking it again takes that back."""
+        checklist = self.context.room.playbook.checklists["post_incident"]
+        chosen = next((one for one in checklist.items if one.id == item), None)
+        if chosen is None:
+            words = "Put the cursor on an item of the follow-up first ({pane_checklist})"
+            self.context.notify(self.context.with_keys(words), "warning")
+            return
+        self.ask(
+            "not needed",
+            (Field("reason", f"{chosen.text}: why is it not needed?", hint="no document describes this part"),),
+            lambda v: MarkNotNeeded(chosen.id, v["reason"]),
+            about="The post-mortem shows the reason.",
+        )
 
     async def do_track(self) -> None:
         """Which action items and which tracker: opening an issue takes this second step, for it leaves warroom."""
@@ -60,23 +118,32 @@ class FollowUpActions(PostMortemActions):
         """Ask whether to publish to the team's stores; each store that customers read is asked about by itself."""
         room, incident = self.context.room, self.incident
 
-        def find() -> tuple[list[str], list[str]]:
-            return stores(room, incident, public=False), stores(room, incident, public=True)
+        def find() -> tuple[list[str], list[str], bool]:
+            chat = room.updates.destinations("team", drill=incident.drill)
+            team = stores(room, incident, public=False)
+            return team, stores(room, incident, public=True), bool(chat) and not is_shared(incident)
 
         found = await self.context.run_or_notify(find)
         if found is None:
             return
-        team, customers = found
+        team, customers, may_share = found
         choices = [(ALL, f"The team: {', '.join(team)}")] if team else []
+        if may_share and not team:
+            choices.append((SHARE, "The team: its summary, in chat"))
         choices += [(name, f"CUSTOMERS: {name}") for name in customers]
         if not choices:
             self.context.notify("No document store to publish to. See: warroom help follow_up", "warning")
+        elif len(choices) == 1 and choices[0][0] == SHARE:
+            self._ask_to_share()
         elif len(choices) == 1:
             self._ask_to_publish(team or customers, public=not team)
         else:
 
             async def submit(values: dict[str, str]) -> None:
                 name = values["where"]
+                if name == SHARE:
+                    self._ask_to_share()
+                    return
                 self._ask_to_publish(team if name == ALL else [name], public=name != ALL)
 
             field = Field("where", "For whom", choices[0][0], choices=tuple(choices))
@@ -93,11 +160,13 @@ class FollowUpActions(PostMortemActions):
             where = ", ".join(names)
             known = [one.url or store for store, one in published(incident).items() if store in names]
             about = [f"Replaces what was published before: {' '.join(known)}"] if known else []
+            if not public and not is_shared(incident):
+                about.append("Its summary and its address are then posted to the team.")
             if public:
                 about.append(text)
             elif incident.unwritten:
                 missing = ", ".join(name.replace("_", " ") for name in incident.unwritten)
-                about.append(f"Not written yet: {missing}. Drafts from the timeline are published in their place.")
+                about.append(f"Not written yet: {missing}. The document says so in their place.")
 
             def answered(yes: bool | None) -> None:
                 if yes:
@@ -113,6 +182,35 @@ class FollowUpActions(PostMortemActions):
             await self.app.push_screen(question, answered)
 
         self.open(show)
+
+    def _ask_to_share(self) -> None:
+        """Show what would be posted to the team's chat, and ask."""
+
+        async def show() -> None:
+            room, incident = self.context.room, self.incident
+            text = await self.context.run_or_notify(lambda: text_of(room, incident))
+            if text is None:
+                return
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self.start(self._share)
+
+            question = Confirm(
+                f"{self.incident_id} · share the learnings",
+                "Post this to the team?",
+                about=text,
+                no="No, not yet",
+                yes="Yes, post it",
+            )
+            await self.app.push_screen(question, answered)
+
+        self.open(show)
+
+    async def _share(self) -> None:
+        done = await self.context.run_or_notify(lambda: share(self.context.room, self.incident_id))
+        if done is not None:
+            self.took_effect(done.incident)
 
     async def _publish(self, names: list[str]) -> None:
         room = self.context.room

@@ -98,7 +98,8 @@ class Choices(RowList):
     def __init__(self, choices: Sequence[tuple[str, str]], value: str, *, id: str) -> None:
         super().__init__(id=id)
         self._options = tuple(choices)
-        self._chosen = value or (choices[0][0] if choices else "")
+        first = choices[0][0] if choices else ""
+        self._chosen = value if value in dict(choices) else first  # a draft may name what is no longer there
         self.styles.height = min(len(choices), 8)
         self._fill()
         self.put_cursor(self._chosen)
@@ -191,10 +192,14 @@ class Form(ModalScreen[bool]):
                 if self._about:
                     yield Static(block(self._about), classes="about")
                 for field in self._fields:
-                    yield Static(literal(field.label), classes="label")
-                    yield self._widget(field, self._was.get(field.id, field.value))
+                    yield from self.compose_field(field)
                 yield Static("", id="problem", markup=False)
             yield KeyBar()
+
+    def compose_field(self, field: Field) -> ComposeResult:
+        """The label of a field and what it is filled in with."""
+        yield Static(literal(field.label), classes="label", id=f"label-{field.id}")
+        yield self._widget(field, self._was.get(field.id, field.value))
 
     def _widget(self, field: Field, value: str) -> Widget:
         name = f"field-{field.id}"

@@ -31,8 +31,10 @@ WITHIN = (
 
 
 class HelpScreen(ModalScreen[str]):
-    """The keys of these actions, by title of their group; ``keys`` are the person's own. Enter on a row leaves with
-    its action's id, escape with none."""
+    """The keys of these actions, by title of their group, and the playbook's ``principles`` below them.
+
+    ``keys`` are the person's own. Enter on a row leaves with its action's id, escape with none.
+    """
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
@@ -44,8 +46,11 @@ class HelpScreen(ModalScreen[str]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Leave", show=False)]
 
-    def __init__(self, groups: Mapping[str, Sequence[Action]], keys: Mapping[str, str]) -> None:
+    def __init__(
+        self, groups: Mapping[str, Sequence[Action]], keys: Mapping[str, str], principles: Sequence[str] = ()
+    ) -> None:
         super().__init__()
+        self._principles = principles
         self._groups = groups
         self._keys = keys
         self._filter = ""
@@ -108,6 +113,9 @@ class HelpScreen(ModalScreen[str]):
         rows.append(ListRow("", literal("Within a screen", "$text-primary bold")))
         for key_names, words_ in WITHIN:
             rows.append(ListRow("", Content.assemble((f"{key_names:<16}", "$key bold"), literal(words_))))
+        if self._principles:
+            rows.append(ListRow("", literal("Principles of incident response", "$text-primary bold")))
+            rows += [ListRow("", literal(f"· {principle}")) for principle in self._principles]
         return rows
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:

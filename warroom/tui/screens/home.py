@@ -20,7 +20,9 @@ from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
 from warroom.tui.panes.headline import UNPAGED, badge, hub_word
+from warroom.tui.panes.home_follow_up import follow_up_rows, review_words
 from warroom.tui.panes.pane import Pane
+from warroom.tui.screens.action_list import FinishesActions
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.next_step_screen import NextStepScreen
 from warroom.tui.screens.pane_screen import PaneScreen
@@ -41,7 +43,7 @@ READY_LISTS = ("preparation", "improvement")
 """The team's own checklists; each item shows when it last held true."""
 
 
-class HomeScreen(PaneScreen, NextStepScreen):
+class HomeScreen(PaneScreen, NextStepScreen, FinishesActions):
     """The ground floor. Opening an incident goes up from here; escape comes back."""
 
     CSS = """
@@ -56,6 +58,7 @@ class HomeScreen(PaneScreen, NextStepScreen):
     BAR: ClassVar[tuple[str, ...]] = (
         "declare",
         "drill",
+        "action_list",
         "search_all",
         "stats",
         "theme",
@@ -201,15 +204,15 @@ class HomeScreen(PaneScreen, NextStepScreen):
             " ",
             literal(f"{row.service} · {row.title}"),
         )
-        due = None
-        if row.next_update_at:
-            seconds = (row.next_update_at - now).total_seconds()
-            if seconds > 0 and self.size.width >= ROOMY:
-                due = literal(f"update in {timing.format_duration(timedelta(seconds=seconds))}", "$text-quiet")
-            elif seconds <= 0:
-                due = literal(
-                    f" update {timing.format_duration(timedelta(seconds=-seconds))} LATE ", URGENCY_STYLE["overdue"]
-                )
+        due: Content | None = None
+        if first := row.first_update_due:
+            audience, moment = first
+            what = "update" if audience == "team" else f"{audience} update"
+            time = timing.format_duration(abs(moment - now))
+            if moment > now and self.size.width >= ROOMY:
+                due = literal(f"{what} in {time}", "$text-quiet")
+            elif moment <= now:
+                due = literal(f" {what} {time} LATE ", URGENCY_STYLE["overdue"])
         leader = row.roles.get("incident_commander", "")
         tail = join(
             literal(f"IC {leader}") if leader else literal("no IC", "$text-warning"),
@@ -245,31 +248,7 @@ class HomeScreen(PaneScreen, NextStepScreen):
         return ListRow(row.id, left, join(elapsed, state, gap="  "))
 
     def _owed(self, over: HomeSnapshot, now: datetime) -> list[ListRow]:
-        rows: list[ListRow] = []
-        today = now.astimezone(self.context.zone).date()
-        limits = self.context.room.playbook.nudges
-        rows += [
-            ListRow(
-                d.incident,
-                literal(f"{d.state.glyph} {d.incident} {d.destination}: {d.state.label}", "$text-warning"),
-            )
-            for d in over.stuck
-        ]
-        for row in over.summaries:
-            due = row.postmortem_due(limits.postmortem_hours)
-            if due:
-                late = due < now
-                when = "OVERDUE" if late else f"due in {timing.format_duration(due - now)}"
-                rows.append(
-                    ListRow(
-                        row.id, literal(f"{row.id} post-mortem", "$text-error bold" if late else ""), literal(when)
-                    )
-                )
-            for action in row.actions if not row.open else ():
-                late = action.overdue(today)
-                words = literal(f"{row.id} {action.id} {action.words}", "$text-error bold" if late else "")
-                when = "OVERDUE" if late else action.due
-                rows.append(ListRow(row.id, words, literal(f"{action.owner} {when}".strip())))
+        rows = list(follow_up_rows(over, self.context, now))
         if self.context.drill_running and not any(row.drill and not row.open for row in over.summaries[:1]):
             rows.append(ListRow("", literal("drill in progress", "$text-warning")))
             return rows
@@ -310,7 +289,9 @@ class HomeScreen(PaneScreen, NextStepScreen):
                 at, reading = over.team.ready.get(item.id), over.measured.get(item.id)
                 holds = at is not None and now < self.context.room.playbook.ready_until(item, at)
                 last = f"{at.astimezone(self.context.zone):%d %b}" if at else "never"
-                since = literal(f"{last}, expired" if at and not holds else last, "$text-quiet")
+                until = self.context.room.playbook.ready_until(item, at) if at and item.valid_days else None
+                again = f", again by {until.astimezone(self.context.zone):%d %b}" if until else ""
+                since = literal(f"{last}, expired" if at and not holds else f"{last}{again}", "$text-quiet")
                 if reading is not None and reading.speaks != "neither":
                     short = f"{reading.value:g}{reading.unit}" if reading.value is not None else "none yet"
                     holds, since = not reading.against, literal(short, "$text-quiet")
@@ -337,6 +318,8 @@ class HomeScreen(PaneScreen, NextStepScreen):
         owed = next((row for row in over.summaries if row.postmortem_due(1)), None)
         if owed:
             return (NextStep("open", owed.id, f"Write the post-mortem of {owed.id}"),)
+        if words := review_words(over, self.context, self.context.now()):
+            return (NextStep("action_list", "", words),)
         return (NextStep("drill", "", "All quiet — run a drill"),)
 
     def lead(self) -> None:
@@ -357,12 +340,14 @@ class HomeScreen(PaneScreen, NextStepScreen):
 
     def _show_keys(self) -> None:
         row_id = self._rows.cursor_id
-        words = {"alert": "declare", "ready": "confirm", "drill": "start a drill"}
+        words = {"alert": "declare", "ready": "confirm", "drill": "start a drill", "delivery": "confirm"}
         word = words.get(row_id.partition(":")[0], "open")
         enter = Key("↵", word, "open", on=bool(row_id))
         dismiss = Key(key_of("dismiss", self.context.keys), "dismiss", "dismiss")
         silence = Key(key_of("silence", self.context.keys), "silence", "silence")
-        self.show_keys((enter, silence, dismiss) if row_id.startswith("alert:") else (enter,))
+        done = Key(key_of("finish_action", self.context.keys), "done", "finish_action")
+        alert, action = row_id.startswith("alert:"), row_id.startswith("action:")
+        self.show_keys((enter, silence, dismiss) if alert else (enter, done) if action else (enter,))
 
     @property
     def _rows(self) -> RowList:
@@ -380,6 +365,16 @@ class HomeScreen(PaneScreen, NextStepScreen):
             await self._declare_from(what)
         elif kind == "ready":
             await self._confirm_ready(what)
+        elif kind == "action":
+            self.open_action(*what.split(":"))
+        elif kind == "actions":
+            await self.action_do("action_list")
+        elif kind == "review":
+            self.open_review(*what.split(":"))
+        elif kind == "open":
+            self._open_incident(what.partition(":")[0])
+        elif kind == "delivery":
+            self._settle(what)
         elif kind == "drill":
             await self.action_do("drill")
         else:
@@ -423,6 +418,20 @@ class HomeScreen(PaneScreen, NextStepScreen):
         opener: Callable[[str], None] | None = getattr(self.app, "open_incident", None)
         if opener:
             opener(incident_id)
+
+    def action_at_cursor(self) -> tuple[str, str] | None:
+        kind, _, what = self._rows.cursor_id.partition(":")
+        incident, _, action = what.partition(":")
+        return (incident, action) if kind == "action" else None
+
+    def _settle(self, delivery_id: str) -> None:
+        """Ask what became of a post that belongs to no incident."""
+        from warroom.tui.screens.deliveries import settle_form
+
+        stuck = self._overview.stuck if self._overview else ()
+        found = next((one for one in stuck if one.id == delivery_id), None)
+        if found is not None:
+            self.app.push_screen(settle_form(self.context, found))
 
     async def do_dismiss(self) -> None:
         """Dismiss the alert under the cursor, and those that say the same, after a question."""

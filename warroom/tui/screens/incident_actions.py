@@ -13,23 +13,21 @@ from textual.binding import BindingType
 
 from warroom.errors import BadInput
 from warroom.incident import commands, timing
+from warroom.incident.change_commands import PlanChange
 from warroom.incident.chat import Promote
 from warroom.incident.commands import (
     Acknowledge,
-    AddAction,
     Check,
     Close,
     Command,
-    CompleteAction,
     Note,
-    RecordFix,
     Reopen,
     SetSeverity,
     SetStatus,
     Uncheck,
 )
 from warroom.incident.corrections import AmendEntry, AmendMilestone, RetractEntry
-from warroom.incident.events import ACTION_TYPES, MILESTONES, ActionType, Milestone, NoteKind, UpdatePosted
+from warroom.incident.events import MILESTONES, Milestone, NoteKind, UpdatePosted
 from warroom.incident.incident import TimelineRow
 from warroom.incident.investigation import (
     AssignTask,
@@ -41,21 +39,24 @@ from warroom.incident.investigation import (
 from warroom.incident.quick_note import parse_quick_note
 from warroom.incident.readings import Reading
 from warroom.incident.roles import AcceptHandover, Assign, HandOver, Release, TakeRoles
+from warroom.incident.step_items import step_item
 from warroom.room.links import incident_links
 from warroom.room.snapshot import incident_brief
 from warroom.safety import redact, sanitize
 from warroom.tui.actions import bindings, key_of
 from warroom.tui.screens.brief import BriefScreen
 from warroom.tui.screens.confirm import Confirm
-from warroom.tui.screens.drills import chosen_fix, remedy_field
-from warroom.tui.screens.follow_up_actions import FollowUpActions
 from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.form_screen import Draft
+from warroom.tui.screens.guidance_actions import GuidanceActions
 from warroom.tui.screens.line_form import DecisionPoll, LineForm, QuickNote
 from warroom.tui.screens.links import LinksScreen
 from warroom.tui.widgets.row_list import RowList
 
 NOBODY = "‹nobody›"
+
+PLANNED = "planned"
+"""The kind of note that is a change which is not made yet."""
 
 POLL = timedelta(seconds=60)
 """How long a proposal waits for objections."""
@@ -64,7 +65,7 @@ POLL = timedelta(seconds=60)
 _LINK = re.compile(r"https?://\S{1,500}")
 
 
-class IncidentActions(FollowUpActions):
+class IncidentActions(GuidanceActions):
     """A screen on which everything in the registry can be done to an incident. An action ``x`` is ``do_x``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("incident")]
@@ -137,6 +138,8 @@ class IncidentActions(FollowUpActions):
         elif isinstance(command, Note):
             values = {name: getattr(command, name) for name in ("words", "note", "because", "rollback")}
             self.ask_note(values)
+        elif isinstance(command, PlanChange):
+            self.ask_note({"words": command.words, "note": PLANNED, "because": "", "rollback": command.rollback})
 
     def ask_note(self, values: Mapping[str, str]) -> None:
         """The full form of a note, beginning with ``values``."""
@@ -145,8 +148,15 @@ class IncidentActions(FollowUpActions):
             ("finding", "Finding — what we know"),
             ("hypothesis", "Hypothesis — what we suspect"),
             ("decision", "Decision — and why"),
+            (PLANNED, "Planned change — before it is made"),
             ("change", "Change — and how to undo it"),
         )
+
+        def command(v: dict[str, str]) -> Command:
+            if v["note"] == PLANNED:
+                return PlanChange(v["words"], v["rollback"])
+            return Note(v["words"], cast(NoteKind, v["note"]), v["because"], v["rollback"])
+
         self.ask(
             "add note",
             (
@@ -155,7 +165,7 @@ class IncidentActions(FollowUpActions):
                 Field("because", "Because (decisions)", hint="why this and not something else"),
                 Field("rollback", "Rollback (changes need one)", hint="how to undo it"),
             ),
-            lambda v: Note(v["words"], cast(NoteKind, v["note"]), v["because"], v["rollback"]),
+            command,
             form="note",
             begin=values,
         )
@@ -357,6 +367,8 @@ class IncidentActions(FollowUpActions):
         if not item:
             key = key_of("pane_checklist", self.context.keys)
             self.context.notify(f"Put the cursor on a checklist item first ({key})", "warning")
+        elif asked := step_item(self.context.room.playbook, item):
+            self.ask_finding(asked)
         elif tick is None:
             reading = self.evidence(item)
             recovery = self.context.room.playbook.checklists["recovery"].items
@@ -371,10 +383,11 @@ class IncidentActions(FollowUpActions):
         else:
             at = f"{tick.at.astimezone(self.context.zone):%H:%M}"
             how = f"by {tick.by}" if tick.by else "automatically"
+            was = f"Not needed: {tick.not_needed}. Marked" if tick.not_needed else "Ticked"
             question = Confirm(
                 f"{self.incident_id} · untick",
                 f"Untick “{self.context.room.playbook.item(item).text}”?",
-                about=f"Ticked {how} at {at}. The timeline records the change.",
+                about=f"{was} {how} at {at}. The timeline records the change.",
                 no="No, leave it ticked",
                 yes="Yes, untick it",
             )
@@ -457,63 +470,6 @@ class IncidentActions(FollowUpActions):
             (Field("status", "Status", now, choices=choices), Field("reason", "Why", hint="optional")),
             lambda v: SetStatus(v["status"], v["reason"]),
             verb="set",
-        )
-
-    async def do_fix(self) -> None:
-        strategy = self.context.room.playbook.fix_strategy
-        at_once, for_good = strategy.immediate_actions, strategy.permanent_solution
-        about = f"Immediate: {' '.join(at_once)}\nPermanent: {' '.join(for_good)}"
-        remedies = remedy_field(self.incident)
-        self.ask(
-            "record a fix",
-            (
-                *((remedies,) if remedies else ()),
-                Field("words", "Fix applied", hint="Rolled back checkout-api to 2026.01.27"),
-                Field(
-                    "sort",
-                    "Kind",
-                    choices=(
-                        ("temporary", "Temporary — adds an action item for the permanent fix"),
-                        ("permanent", "Permanent"),
-                    ),
-                ),
-                Field("rollback", "Rollback", hint="how to undo it"),
-            ),
-            lambda v: chosen_fix(
-                RecordFix(v["words"], v["sort"] == "temporary", v["rollback"]), v.get("remedy", "")
-            ),
-            about=about,
-            form="fix",
-        )
-
-    async def do_action_item(self) -> None:
-        today = self.context.now().astimezone(self.context.zone).date()
-        self.ask(
-            "add an action item",
-            (
-                Field("words", "What", hint="Alert on pool usage over 80 %"),
-                Field("owner", "Owner", suggest=self._people(), hint="a name"),
-                Field("due", "Due", (today + timedelta(days=14)).isoformat(), hint="2026-02-14"),
-                Field("type", "What for", "", choices=(("", "not said"), *ACTION_TYPES.items())),
-            ),
-            lambda v: AddAction(v["words"], v["owner"], v["due"], cast(ActionType, v["type"])),
-            form="action",
-        )
-
-    async def do_finish_action(self) -> None:
-        todo = tuple(
-            (item.id, f"{item.id} {item.words}") for item in self.incident.actions.values() if not item.done_at
-        )
-        if not todo:
-            self.context.notify("No action item is open")
-            return
-        wanted = self.action_under_cursor()
-        value = wanted if wanted in dict(todo) else todo[0][0]
-        self.ask(
-            "finish an action item",
-            (Field("action", "Done", value, choices=todo),),
-            lambda v: CompleteAction(v["action"]),
-            verb="done",
         )
 
     def _row_under_cursor(self) -> TimelineRow | None:

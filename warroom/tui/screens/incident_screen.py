@@ -35,10 +35,14 @@ class IncidentScreen(NextStepScreen):
     """The panes of rows, in the order they are filled."""
     LISTS: ClassVar[Mapping[str, str]] = {
         "check": "items",
+        "not_needed": "items",
+        "action_item": "items",
         "assign": "people",
         "hand_over": "people",
         "hypothesis": "investigation",
         "finish_task": "investigation",
+        "change_made": "investigation",
+        "change_dropped": "investigation",
     }
     """The list, by its id, whose row under the cursor an action is done to while that list has the focus."""
 

@@ -19,8 +19,11 @@ LONG = ("impact", "actions", "timeline", "next_steps", "root_cause", "customer_i
 LISTS = ("actions", "next_steps")
 """Fields with one thing per line."""
 
-TIMES = ("eta", "next_update")
+TIMES = ("eta", "next_update", "window_start", "window_end")
 """Fields that are a time, shown as it will be read."""
+
+WINDOW = ("window_start", "window_end")
+"""The fields of a maintenance window."""
 
 STATUSES = ("Investigating", "Identified", "Monitoring", "Mitigated")
 """What an update usually says about the status, the words of the common status pages."""
@@ -48,6 +51,7 @@ def rendered(text: str) -> Content:
 def field_label(name: str) -> str:
     """What a field is called."""
     own = {"eta": "ETA", "service_description": "Service"}
+    own |= {"window_start": "From", "window_end": "Until"}
     return own.get(name) or name.replace("_", " ").capitalize()
 
 
@@ -59,27 +63,39 @@ def field_hint(name: str) -> str:
         "actions": "one action per line",
         "next_steps": "one step per line",
         "impact": "what readers notice",
+        "window_start": "2026-01-31 22:00",
+        "window_end": "2h or 23:30",
+        "rollback": "what you do if it goes wrong",
     }.get(name, "")
 
 
-def time_hint(name: str, typed: str, audience: Audience, now: datetime, zone: tzinfo) -> Content:
-    """What a time that was typed means, or what is wrong with it."""
+def time_hint(
+    name: str, typed: str, audience: Audience, now: datetime, zone: tzinfo, since: datetime | None = None
+) -> Content:
+    """What a time that was typed means, or what is wrong with it. A duration is counted from ``since``, or now."""
     typed = typed.strip()
-    needed = name == "next_update" and audience == "team"
+    needed = (name == "next_update" and audience == "team") or name in WINDOW
     if not typed:
-        return Content.styled("✗ needed: +15m or 14:30", "$text-error") if needed else Content("")
+        return Content.styled(f"✗ needed: {_example(name)}", "$text-error") if needed else Content("")
     try:
-        at = timing.read_moment(typed, now, zone, ahead=True)
+        at = timing.read_moment(typed, since or now, zone, ahead=True)
     except BadInput:
         if name == "eta":
             return Content("as it stands")
-        return Content.styled("✗ not a time: +15m or 14:30", "$text-error")
+        return Content.styled(f"✗ not a time: {_example(name)}", "$text-error")
     here = at.astimezone(zone)
-    day = "" if here.date() == now.astimezone(zone).date() else f"{here:%Y-%m-%d} "
+    day = "" if here.date() == (since or now).astimezone(zone).date() else f"{here:%Y-%m-%d} "
     moment = f"{day}{here:%H:%M} {here.tzname()}"
     if at <= now:
         return literal(f"✗ {moment} is past", "$text-error")
-    return literal(f"= {moment}, in {timing.format_duration(max(timedelta(seconds=1), at - now))}")
+    if since and at <= since:
+        return literal(f"✗ {moment} is before the start", "$text-error")
+    left = timing.format_duration(max(timedelta(seconds=1), at - (since or now)))
+    return literal(f"= {moment}, {left} long" if since else f"= {moment}, in {left}")
+
+
+def _example(name: str) -> str:
+    return field_hint(name) if name in WINDOW else "+15m or 14:30"
 
 
 def caught_up(typed: str, base: str, drafted: str) -> str:

@@ -5,20 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from warroom.config.paths import shown, write_atomically
-from warroom.errors import BadInput, Refusal
+from warroom.config.paths import shown
+from warroom.errors import BadInput
 from warroom.incident.commands import (
     WriteSection,
 )
 from warroom.incident.events import SECTIONS, Section
+from warroom.incident.suggestions import AcceptSuggestion
 from warroom.reports import postmortem, render
 from warroom.reports.postmortem import PostMortem
+from warroom.reports.suggestions import Suggestion
+from warroom.room.exports import ExportEdited, write_export
 from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.incident_screen import IncidentScreen
 from warroom.tui.widgets.text import section_title
 
 SUFFIXES: dict[render.ExportFormat, str] = {"markdown": ".md", "html": ".html", "json": ".json"}
 """What an exported file is called behind the dot, by its format."""
+
+
+ASKS: dict[Section, str] = {
+    "summary": "What happened, who was affected for how long, and what ended it?",
+    "root_cause": "Why did it happen? Ask why again until the answer is a design or a process.",
+    "contributing_factors": "What made it more likely, larger or longer?",
+    "users_affected": "Who, and how many? An estimate is fine; say what it is based on.",
+    "business_impact": "Orders, revenue, service level, support requests: in figures where you have them.",
+    "customer_impact": "What did they see, and what could they not do?",
+    "went_well": "What made it shorter or smaller, and should stay?",
+    "could_improve": "What cost time: to notice it, to find the cause, to help users, to tell people?",
+    "lucky": "What could have made it worse, and did not by chance?",
+}
+"""What each section asks its author, as the templates of Google, PagerDuty and GitLab do."""
+
+DRAFTED: frozenset[Section] = frozenset({"summary", "went_well", "could_improve"})
+"""Sections whose form begins with their suggestions; those of the others are a start for them, not their text."""
 
 
 class PostMortemActions(IncidentScreen):
@@ -50,29 +70,69 @@ class PostMortemActions(IncidentScreen):
 
         async def show() -> None:
             written = await self.context.run_or_notify(self.post_mortem)
-            part = getattr(written, section, None)
-            suggested = part.suggestions if isinstance(part, postmortem.PostMortemSection) else ()
-            about = "Describe what and how, not who: roles, not names."
+            offered = written.suggestions.get(section, ()) if written else ()
+            suggested = [one.text for one in offered]
+            first = section not in self.incident.sections
+            settles = tuple(one.key for one in offered) if first else ()
+            about = f"{ASKS[section]}\nDescribe what and how, not who: roles, not names."
             words = self.incident.sections.get(section, "")
-            if suggested and section == "root_cause":  # findings are a start for it, not its text
-                about += "\nFrom the timeline:\n" + "\n".join(f"  · {line}" for line in suggested)
-            elif suggested:
+            if suggested and first and section in DRAFTED:
                 words = suggested[0] if section == "summary" else "\n".join(f"- {line}" for line in suggested)
                 about += "\nDrafted from the timeline. Edit it, or delete it to leave the section empty."
+            elif suggested:
+                about += "\nSuggested from the timeline:\n" + "\n".join(f"  · {line}" for line in suggested)
             self.ask(
                 section_title(section).lower(),
                 (Field("words", section_title(section), words, long=True, hint="In a few sentences."),),
-                lambda v: WriteSection(section, v["words"]),
+                lambda v: WriteSection(section, v["words"], settles),
                 about=about,
                 form=f"section-{section}",
             )
 
         self.open(show)
 
+    def edit_suggestion(self, one: Suggestion) -> None:
+        """Ask for other words for a suggestion; saving takes them into its section."""
+        self.ask(
+            f"{section_title(one.section).lower()} · edit the suggestion",
+            (Field("words", section_title(one.section), one.text, long=True),),
+            lambda v: AcceptSuggestion(one.section, one.key, v["words"]),
+            verb="accept",
+            about="Describe what and how, not who: roles, not names.",
+            form=f"suggestion-{one.key}",
+        )
+
+    def _ask_to_replace(self, edited: ExportEdited, form: render.ExportFormat) -> None:
+        """Ask what to do about a file that people may have edited. Enter and Escape keep it."""
+        room = self.context.room
+
+        async def submit(values: dict[str, str]) -> None:
+            path = edited.path if values["where"] == "replace" else edited.other
+
+            def write() -> None:
+                write_export(
+                    room, path, render.to_format(self.post_mortem(), room.playbook, form), overwrite=edited.digest
+                )
+
+            await self.context.work(write)
+            self.context.notify(f"Written to {shown(path.resolve())}")
+
+        choices = (
+            ("other", f"Keep it, and write {edited.other.name}"),
+            ("replace", f"Replace {edited.path.name}: what was edited in it is lost"),
+        )
+        self.app.push_screen(
+            Form(
+                f"{self.incident_id} · export the post-mortem",
+                (Field("where", f"{edited.title}.", "other", choices=choices),),
+                submit,
+                verb="write",
+            )
+        )
+
     async def do_export(self) -> None:
         room, incident_id = self.context.room, self.incident_id
         default = f"{incident_id}-postmortem.md"
-        asked: set[Path] = set()
 
         def write(form: render.ExportFormat, typed: str) -> Path:
             try:
@@ -83,16 +143,19 @@ class PostMortemActions(IncidentScreen):
                 path = path.with_suffix(SUFFIXES[form])
             if path.is_dir():
                 path /= Path(default).with_suffix(SUFFIXES[form]).name
-            if path.exists() and path not in asked:
-                asked.add(path)
-                raise Refusal(f"{shown(path)} exists already", "Save again to replace it, or choose another name.")
-            written = self.post_mortem()
-            write_atomically(path, render.to_format(written, room.playbook, form))
+            write_export(room, path, render.to_format(self.post_mortem(), room.playbook, form))
             return path
 
+        edited: list[tuple[ExportEdited, render.ExportFormat]] = []
+
         async def submit(values: dict[str, str]) -> None:
-            path = await self.context.work(lambda: write(cast(render.ExportFormat, values["form"]), values["path"]))
-            self.context.notify(f"Written to {shown(path.resolve())}")
+            form = cast(render.ExportFormat, values["form"])
+            try:
+                path = await self.context.work(lambda: write(form, values["path"]))
+            except ExportEdited as error:
+                edited.append((error, form))
+            else:
+                self.context.notify(f"Written to {shown(path.resolve())}")
 
         formats = (
             ("markdown", "Markdown — for a wiki or a repository"),
@@ -107,5 +170,6 @@ class PostMortemActions(IncidentScreen):
                 verb="write",
                 about=f"Secrets are masked and names become roles. Written to {shown(Path.cwd())} "
                 "unless you name a folder; only you can read the file.",
-            )
+            ),
+            lambda _: self._ask_to_replace(*edited[0]) if edited else None,
         )

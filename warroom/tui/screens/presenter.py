@@ -148,13 +148,14 @@ class PresenterScreen(IncidentActions):
     def _side(self, snapshot: IncidentSnapshot) -> Content:
         """When the next update is due, and who leads."""
         incident, playbook, now = snapshot.incident, self.context.room.playbook, self.context.now()
-        update = timing.next_update(incident, playbook, now)
+        audience, update = next(iter(timing.next_updates(incident, playbook, now).items()), ("team", None))
         name = incident.commander.split()[0] if incident.commander else "nobody"
         scale = self._side_scale(*([block_text.duration(update.distance)] if update else []), name)
         large = partial(block_text.content, scale=scale)
         resolved = incident.milestones.get("resolved")
         if update:
-            caption = "Next update in" if update.left_s > 0 else f"Next update {URGENCY_WORD[update.urgency]} by"
+            what = "Next update" if audience == "team" else f"Next update to {audience}"
+            caption = f"{what} in" if update.left_s > 0 else f"{what} {URGENCY_WORD[update.urgency]} by"
             left = block_text.duration(update.distance)
             due = f"due {update.due.astimezone(self.context.zone):%H:%M}"
             style = "$text-error" if update.left_s <= 0 else "$text-warning" if update.urgency == "soon" else "bold"
@@ -190,8 +191,7 @@ class PresenterScreen(IncidentActions):
             ("Status", literal(incident.status.capitalize(), "bold")),
             ("Phase", join(literal(phase, "bold"), bar, literal(f"{done} of {total} done"), gap="  ")),
         ]
-        public = [post for post in incident.posts if post.update.audience == "customers"]
-        team = [post for post in incident.posts if post.update.audience == "team"]
+        public, team = incident.updates_to("customers"), incident.updates_to("team")
         parts = [Content.assemble((f"{name:<8} ", "$text-quiet"), value) for name, value in rows]
         for who, posts in (("Customers", public), ("Team", team)):
             if posts:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, cast
 from uuid import UUID
 
 from textual import events
@@ -14,17 +15,21 @@ from textual.content import Content
 
 from warroom.incident import timing
 from warroom.incident.advice import NextStep
-from warroom.incident.incident import Incident
+from warroom.incident.events import ACTION_TYPES, Section
+from warroom.incident.incident import ActionItem, Incident
+from warroom.incident.suggestions import AcceptSuggestion, DismissSuggestion, settled
 from warroom.incident.summary import summarise
 from warroom.incident.tracking import issues
 from warroom.reports import render
+from warroom.reports.suggestions import Suggestion
+from warroom.reports.wording import GOOD_ACTION_ITEM, find_weak_points
 from warroom.room.requests import takers
 from warroom.room.snapshot import IncidentSnapshot
-from warroom.tui.actions import key_of
+from warroom.tui.actions import Action, key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.panes.headline import Headline
-from warroom.tui.panes.pane import Pane
-from warroom.tui.panes.post_incident import ACTION_ITEMS, FOLLOW_UP, SECTIONS_PANE
+from warroom.tui.panes.pane import Pane, PaneInput
+from warroom.tui.panes.post_incident import ACTION_ITEMS, FOLLOW_UP, SECTIONS_PANE, SUGGESTION
 from warroom.tui.panes.timeline import WHOLE_TIMELINE
 from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.incident_actions import IncidentActions
@@ -44,11 +49,13 @@ class ReviewScreen(PaneScreen, IncidentActions):
     CSS = """
     ReviewScreen #outstanding { background: $surface; padding: 0 1; }
     ReviewScreen #next { background: $surface; padding: 0 1; }
+    ReviewScreen #pitfall { display: none; background: $surface; padding: 0 1; }
     ReviewScreen #left, ReviewScreen #right { width: 1fr; }
     ReviewScreen.-tiled #left { width: 3fr; }
     ReviewScreen.-tiled #right { width: 2fr; max-width: 76; }
     ReviewScreen.-tiled #draft { height: 3fr; }
     ReviewScreen.-tiled #timeline { height: 2fr; }
+    ReviewScreen.-tiled #sections { height: 2fr; }
     ReviewScreen.-tiled #checklist { height: auto; min-height: 8; }
     ReviewScreen.-tiled #checklist RowList { height: 6; }
     """
@@ -68,13 +75,21 @@ class ReviewScreen(PaneScreen, IncidentActions):
         "help",
     )
 
+    PANE_BARS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "checklist": ("check", "action_item", "not_needed", "publish", "close", "calendar", "palette", "help"),
+    }
+    """What else the key bar shows while a pane is in front."""
+
     LIST_PANES = (WHOLE_TIMELINE, SECTIONS_PANE, ACTION_ITEMS, FOLLOW_UP)
 
-    def __init__(self, context: ScreenContext, incident_id: str, pane: str = "draft") -> None:
+    def __init__(self, context: ScreenContext, incident_id: str, pane: str = "draft", action: str = "") -> None:
         super().__init__(context, incident_id)
         self.active = pane
+        self._wanted = action
+        """The action item that the cursor begins on; "" once it is there, or if none was asked for."""
         self._writing = False
         self._again = False
+        self._suggestions: Mapping[Section, Sequence[Suggestion]] = {}
 
     def compose(self) -> ComposeResult:
         yield Headline(id="headline")
@@ -88,13 +103,24 @@ class ReviewScreen(PaneScreen, IncidentActions):
             with Vertical(id="right", classes="tiles"):
                 for pane in (SECTIONS_PANE, ACTION_ITEMS, FOLLOW_UP):
                     yield pane.build(self.context.keys)
+        yield Bar(id="pitfall")
         yield Bar(id="next")
         yield KeyBar()
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def bar(self) -> Sequence[str]:
+        return self.PANE_BARS.get(self.active, self.BAR)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        super().on_descendant_focus(event)
+        self.show_keys()
+
     def show_snapshot(self, snapshot: IncidentSnapshot) -> None:
         self.show_panes()
+        if self._wanted and self.query_one("#todo", RowList).put_cursor(self._wanted):
+            self._wanted = ""
         self._write()
         self.tick()
 
@@ -112,12 +138,19 @@ class ReviewScreen(PaneScreen, IncidentActions):
 
     async def _draft(self) -> None:
         playbook = self.context.room.playbook
+
+        def write() -> tuple[str, Mapping[Section, Sequence[Suggestion]]]:
+            written = self.post_mortem()
+            return render.to_markdown(written, playbook), written.suggestions
+
         try:
-            text = await self.context.run_or_notify(lambda: render.to_markdown(self.post_mortem(), playbook))
+            drafted = await self.context.run_or_notify(write)
         finally:
             self._writing = False
-        if text is not None and self.is_attached:
+        if drafted is not None and self.is_attached:
+            text, self._suggestions = drafted
             self.query_one("#paper", MarkdownView).show(text)
+            self.show_panes()
         if self._again:
             self._write()
 
@@ -192,17 +225,57 @@ class ReviewScreen(PaneScreen, IncidentActions):
     def target_in(self, rows: RowList) -> str:
         return rows.cursor_id.partition(":")[0]  # a hint below a section acts on the section
 
+    def pane_input(self, snapshot: IncidentSnapshot, width: int) -> PaneInput:
+        decided = settled(snapshot.incident)  # what was just decided is gone before the draft is written anew
+        left = {
+            section: [one for one in offered if not decided.covers(section, one.key)]
+            for section, offered in self._suggestions.items()
+        }
+        return replace(super().pane_input(snapshot, width), suggestions=left)
+
+    def suggestion_under_cursor(self) -> Suggestion | None:
+        """The suggestion that accepting, editing and dismissing mean."""
+        section, is_one, key = self._cursor("parts").partition(SUGGESTION)
+        if not is_one:
+            return None
+        offered = self._suggestions.get(cast(Section, section), ())
+        return next((one for one in offered if one.key == key.partition(":")[0]), None)
+
+    def why_off(self, action: Action) -> str:
+        if action.id == "accept" and self.suggestion_under_cursor():
+            return ""
+        return super().why_off(action)
+
     def entry_under_cursor(self) -> UUID | None:
         # Only where one sees the cursor: what is struck out must be meant.
         return entry_of(self._cursor("entries"))
 
     def action_under_cursor(self) -> str:
-        return self._cursor("todo")
+        return self._cursor("todo").partition(":")[0]  # a hint below an item acts on the item
 
     # ── actions ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def do_review(self, section: str = "") -> None:
         self.go("sections" if section else "draft")
+
+    async def do_accept(self, role: str = "") -> None:
+        if one := self.suggestion_under_cursor():
+            await self.run_command(AcceptSuggestion(one.section, one.key, one.text))
+        else:
+            await super().do_accept(role)
+
+    async def do_amend(self) -> None:
+        if one := self.suggestion_under_cursor():
+            self.edit_suggestion(one)
+        else:
+            await super().do_amend()
+
+    async def do_retract(self) -> None:
+        if one := self.suggestion_under_cursor():
+            if await self.run_command(DismissSuggestion(one.section, one.key, one.text)):
+                self.context.notify(self.context.with_keys("Dismissed; {undo} takes it back for 10 s"))
+        else:
+            await super().do_retract()
 
     async def do_pane_checklist(self) -> None:
         self.go("checklist")
@@ -224,11 +297,20 @@ class ReviewScreen(PaneScreen, IncidentActions):
         if event.rows.id != "todo":
             await super().choose_row(event)
         else:
-            item = self.incident.actions[event.row_id]
-            state = "Done" if item.done_at else f"Open; {key_of('finish_action', self.context.keys)} finishes it"
-            owner, due = item.owner or "nobody yet", item.due or "no date yet"
-            issue = issues(self.incident).get(item.entry)
-            where = f"\nIssue  {issue.url or f'{issue.tracker}: not opened yet'}" if issue else ""
-            self.app.push_screen(
-                Detail(f"Action item {item.id}", f"{item.words}\n\nOwner  {owner}\nDue    {due}{where}\n{state}")
-            )
+            item = self.incident.actions.get(event.row_id.partition(":")[0])
+            if item is not None:
+                self._show_action_item(item)
+
+    def _show_action_item(self, item: ActionItem) -> None:
+        """An action item in full, with what it lacks."""
+        key = key_of("finish_action", self.context.keys)
+        issue = issues(self.incident).get(item.entry)
+        lines = [item.words, "", f"Owner  {item.owner or 'nobody yet'}", f"Due    {item.due or 'no date yet'}"]
+        lines += [f"Issue  {issue.url or f'{issue.tracker}: not opened yet'}"] if issue else []
+        lines += [f"To     {ACTION_TYPES[item.type]}"] if item.type else []
+        titles = {one.id: one.text for one in self.context.room.playbook.items}
+        lines += [f"For    {titles.get(item.item, item.item)}"] if item.item else []
+        lines.append("Done" if item.done_at else f"Open; {key} finishes it")
+        if hints := find_weak_points(item):
+            lines += ["", *(f"! {hint}" for hint in hints), "", GOOD_ACTION_ITEM]
+        self.app.push_screen(Detail(f"Action item {item.id}", "\n".join(lines)))

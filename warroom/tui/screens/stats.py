@@ -1,7 +1,8 @@
-"""The figures over all incidents, beside their definitions. Computes and changes nothing."""
+"""The figures over all incidents, beside their definitions. Computes nothing; posts a better quarter when asked."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,10 +14,12 @@ from textual.widgets import Static
 from warroom.reports.figures import GROUPINGS, GroupBy, IncidentFigures
 from warroom.reports.figures_text import figure_lines
 from warroom.room.figures_reader import FiguresReader
+from warroom.room.improvement import ImprovementPost, post_improvement, prepare_improvement
 from warroom.tui.actions import BY_ID, key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
 from warroom.tui.screens.base import BaseScreen
+from warroom.tui.screens.confirm import Confirm
 from warroom.tui.widgets.bars import Bar, Key, KeyBar
 from warroom.tui.widgets.text import literal
 
@@ -35,6 +38,7 @@ class StatsScreen(BaseScreen):
         Binding("tab", "group(1)", "Group by the next", show=False, priority=True),
         Binding("shift+tab", "group(-1)", "Group by the previous", show=False, priority=True),
         Binding(BY_ID["copy"].keys, "do('copy')", "Copy the line about the last quarter", id="copy", show=False),
+        Binding(BY_ID["publish"].keys, "do('publish')", "Post that line to the team", id="publish", show=False),
     ]
     BAR: ClassVar[tuple[str, ...]] = ("search_all", "palette", "help")
 
@@ -99,12 +103,46 @@ class StatsScreen(BaseScreen):
             "copy",
             on=bool(self._figures and self._figures.improvement),
         )
-        self.show_keys((Key("tab", f"by {following}", "group(1)"), copy, Key("esc", "back", "back")))
+        postable = copy.on and not (self._figures and self._figures.posted_at)
+        post = Key(key_of("publish", self.context.keys), "post it", "publish", on=postable)
+        self.show_keys((Key("tab", f"by {following}", "group(1)"), copy, post, Key("esc", "back", "back")))
 
     def action_group(self, by: int) -> None:
         """Group the incidents by the next thing, round and round."""
         self._by = GROUPINGS[(GROUPINGS.index(self._by) + by) % len(GROUPINGS)]
         self._load()
+
+    async def do_publish(self) -> None:
+        """Show what would be posted to the team about a better quarter, and ask."""
+        figures = self._figures
+        if figures is None:
+            return
+        room = self.context.room
+        prepared = await self.context.run_or_notify(lambda: prepare_improvement(room, figures))
+        if prepared is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.start(partial(self._publish, prepared))
+
+        where = ", ".join(copy.destination for copy in prepared.copies)
+        question = Confirm(
+            f"{prepared.quarter} · post to the team",
+            f"Post this on {where}?",
+            about=prepared.preview(),
+            no="No, not now",
+            yes=f"Yes, post it on {where}",
+        )
+        self.app.push_screen(question, answered)
+
+    async def _publish(self, post: ImprovementPost) -> None:
+        def record() -> bool:
+            post_improvement(self.context.room, post)
+            return True
+
+        if await self.context.run_or_notify(record):
+            self.context.notify("Being posted; home shows it if it does not arrive")
 
     async def do_copy(self) -> None:
         """Copy the line about a better quarter, to post it."""

@@ -65,6 +65,7 @@ class WarRoomScreen(PaneScreen, RunbookActions):
     WarRoomScreen #elapsed { display: none; width: auto; margin-right: 3; }
     WarRoomScreen #upper { height: 1fr; }
     WarRoomScreen #next { padding: 0 1; background: $surface; }
+    WarRoomScreen #pitfall { display: none; padding: 0 1; background: $surface; }
 
     WarRoomScreen.-compact #upper { display: block; layout: vertical; height: 10; }
     WarRoomScreen.-compact #checklist, WarRoomScreen.-compact #timeline { display: block; height: 5; }
@@ -73,7 +74,7 @@ class WarRoomScreen(PaneScreen, RunbookActions):
     WarRoomScreen.-compact.-on-runbook #upper, WarRoomScreen.-compact.-on-runbook #logs { display: none; }
     WarRoomScreen.-compact.-on-side #checklist, WarRoomScreen.-compact.-on-side #timeline { display: none; }
 
-    WarRoomScreen.-tiled #phase { height: 3; }
+    WarRoomScreen.-tiled #phase, WarRoomScreen.-tiled #course { height: 3; }
     WarRoomScreen.-tiled #elapsed { display: block; }
     WarRoomScreen.-tiled #checklist { width: 28%; max-width: 44; }
     WarRoomScreen.-tiled #side { width: 22%; max-width: 36; }
@@ -117,7 +118,18 @@ class WarRoomScreen(PaneScreen, RunbookActions):
         ),
         "roles": ("assign", "hand_over", "accept", "take_all", "note", "update", "palette", "help"),
         "runbook": ("check", "run_step", "pane_runbook", "note", "update", "zoom", "palette", "help"),
-        "state": ("hypothesis", "task", "finish_task", "brief", "note", "update", "palette", "help"),
+        "state": (
+            "hypothesis",
+            "task",
+            "finish_task",
+            "change_made",
+            "change_dropped",
+            "brief",
+            "note",
+            "update",
+            "palette",
+            "help",
+        ),
         "logs": (
             "search",
             "filter_in",
@@ -165,6 +177,7 @@ class WarRoomScreen(PaneScreen, RunbookActions):
                 key = key_of("pane_logs", self.context.keys)
                 yield Pane(self._box, id="logs", title="Logs", key=key, private=True)
                 yield RUNBOOK.build(self.context.keys)
+        yield Bar(id="pitfall")
         yield Bar(id="next")
         yield KeyBar()
 

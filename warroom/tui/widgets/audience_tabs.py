@@ -52,10 +52,12 @@ class AudienceTabs(Widget, can_focus=True):
             if self.has_focus
             else ("$chip-text on $chip bold")
         )
+        needed = sum(len(words) + 4 for _, words in self._names)
+        gap = "  " if needed <= self.size.width else " "  # on a narrow screen the last one must not be cut off
         return [
             Content.styled(f"‹ {words} ›", chosen)
             if value == self._chosen
-            else Content.styled(f"  {words}  ", "$text-quiet")
+            else Content.styled(f"{gap}{words}{gap}", "$text-quiet")
             for value, words in self._names
         ]
 

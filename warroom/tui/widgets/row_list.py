@@ -169,12 +169,23 @@ class RowList(Widget, can_focus=True):
         elif by < 0:  # the heading above the first row comes into view
             self._top = 0
             self.refresh()
+        else:
+            self._show_end()
 
     def action_page(self, by: int) -> None:
         self._go(self._nearest(min(max(0, self._cursor + by * max(1, self.size.height - 1)), len(self._rows))))
+        if by > 0 and self._cursor == self._last():
+            self._show_end()
 
     def action_go(self, place: int) -> None:
         self._go(self._last() if place < 0 else self._nearest(0))
+        if place < 0:
+            self._show_end()
+
+    def _show_end(self) -> None:
+        """Bring what stands below the last row that takes the cursor into view, without losing the cursor."""
+        self._top = max(self._top, min(self._cursor, self._first_above(len(self._rows) - 1)))
+        self.refresh()
 
     def action_choose(self) -> None:
         if self.cursor_id:
