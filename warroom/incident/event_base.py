@@ -8,14 +8,15 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
-def _utc(value: datetime) -> datetime:
+def to_moment(value: datetime) -> datetime:
+    """Return the time in UTC, truncated to milliseconds. Raises ``ValueError`` without a zone."""
     if value.tzinfo is None:
         raise ValueError("a time needs a zone")
     value = value.astimezone(UTC)
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
-Moment = Annotated[datetime, AfterValidator(_utc)]
+Moment = Annotated[datetime, AfterValidator(to_moment)]
 """A time: UTC, truncated to milliseconds."""
 
 
