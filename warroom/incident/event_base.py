@@ -1,7 +1,5 @@
 """What every event of the journal has, and the type of its times."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 

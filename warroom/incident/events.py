@@ -5,8 +5,6 @@ that every journal can still be read; ``journal/codec.py`` upcasts what earlier 
 and redacted before it gets here. Times are UTC, in milliseconds.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

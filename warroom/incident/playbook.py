@@ -4,8 +4,6 @@ Everything a team may tune is here and comes from TOML; a team's file is laid ov
 incident, no clock and no file.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterable, Mapping

@@ -3,8 +3,6 @@
 Names of people become roles ("the incident commander", "a responder") everywhere but in the owners of action items.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
