@@ -5,7 +5,6 @@ that every journal can still be read; ``journal/codec.py`` upcasts what earlier 
 and redacted before it gets here. Times are UTC, in milliseconds.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, cast, get_args
 from uuid import UUID
 
 from pydantic import Field
+from pydantic_core import from_json
 
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
 from warroom.incident.change_events import ChangeDropped, ChangePlanned
@@ -698,13 +698,17 @@ def parse_event(body: str) -> Event:
     """
     # By its kind, not by a validator of the whole union: that would build the models of all kinds at each start.
     start = _KIND.match(body)
-    kind = start[1] if start else _read_kind(body)
-    model = EVENT_KINDS.get(kind)
-    return cast("Event", model.model_validate_json(body)) if model else UnknownEvent(kind=kind, body=body)
+    model = EVENT_KINDS.get(start[1]) if start else None
+    if model is None:
+        kind = _read_kind(body)
+        model = EVENT_KINDS.get(kind)
+        if model is None:
+            return UnknownEvent(kind=kind, body=body)
+    return cast("Event", model.model_validate_json(body))
 
 
 def _read_kind(body: str) -> str:
-    event = json.loads(body)
+    event = from_json(body)
     kind = event.get("kind") if isinstance(event, dict) else None
     if not isinstance(kind, str):
         raise ValueError("an event needs a kind")
