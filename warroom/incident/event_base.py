@@ -1,7 +1,7 @@
 """What every event of the journal has, and the type of its times.
 
-This and the other modules with many models do without ``from __future__ import annotations``: pydantic would have to
-compile each annotation from its text again, nearly half of the time it takes to make a class.
+This and the other modules with many models do without ``from __future__ import annotations``: pydantic would have
+to compile each annotation from its text again, which is nearly half of the time it takes to make a class.
 """
 
 from datetime import UTC, datetime
