@@ -21,7 +21,7 @@ from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostReroute
 from warroom.incident.delivery import Audience, MessageKind
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase, Moment, to_moment
-from warroom.incident.follow_up_events import ActionReopened, ImprovementPosted, ItemNotNeeded
+from warroom.incident.follow_up_events import ActionChanged, ActionReopened, ImprovementPosted, ItemNotNeeded
 from warroom.incident.identity import short_id
 from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
@@ -648,6 +648,7 @@ KnownEvent = Annotated[
     | ActionAdded
     | ActionDone
     | ActionReopened
+    | ActionChanged
     | EntryAmended
     | EntryRetracted
     | MilestoneAmended
