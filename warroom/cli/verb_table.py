@@ -91,7 +91,7 @@ FAMILIES = (
         "follow_up",
         "Follow-up",
         {
-            "action": "Add an action item: something to do after the incident.",
+            "action": "Add an action item, or change the owner, date or type of one, such as A3.",
             "done": "Mark an action item or a task done, or an action item not done after all.",
             "actions": "List the action items of the incident or of all, or open issues for them.",
             "section": "Write a section of the post-mortem: summary, root_cause, went_well, …",

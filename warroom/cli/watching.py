@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from warroom import diagnostics
+from warroom import collector, diagnostics
 from warroom.cli import output
 from warroom.errors import WarroomError
 from warroom.incident.delivery import Delivery, DeliveryState
@@ -58,6 +58,7 @@ class Watch:
         before = [(number, signal.signal(number, self._end)) for number in (signal.SIGTERM, signal.SIGINT)]
         self._put("watch", f"started as {self._app.room.by}: {', '.join(job.name for job in jobs)}")
         self._app.jobs.start(*jobs)
+        collector.loaded()
         try:
             while True:
                 with suppress(queue.Empty):

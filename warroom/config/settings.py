@@ -3,8 +3,6 @@
 The docstring under each key is its manual: ``manual.py`` writes the settings file of ``warroom init`` from them.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple

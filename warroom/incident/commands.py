@@ -623,12 +623,7 @@ class AddAction:
     item: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        due = self.due.strip()
-        if due:
-            try:
-                due = date.fromisoformat(due).isoformat()
-            except ValueError:
-                raise BadInput(f"{due!r} is not a day", "Use a date such as 2026-02-14.") from None
+        due = iso_day(self.due)
         words = required(self.words, "The action item")
         item = follow_up_item(context.playbook, self.item) if self.item else None
         if item and item.id in incident.ticks:
@@ -654,6 +649,15 @@ class CompleteAction:
         if item.done_at:
             raise Refusal(f"{item.id} is already done", "Nothing to do.")
         return [ActionDone(action=item.entry, words=item.words)]
+
+
+def iso_day(text: str) -> str:
+    """Return a day as an ISO date; "" for "". Raises ``BadInput`` for anything else."""
+    text = text.strip()
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise BadInput(f"{text!r} is not a day", "Use a date such as 2026-02-14.") from None
 
 
 def known_action(incident: Incident, name: str) -> ActionItem:

@@ -1,7 +1,5 @@
 """Outgoing messages as values: the text, where it goes and the state of its delivery. Never sends anything."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta

@@ -3,8 +3,6 @@
 They are recorded with the drill's incident, so that its score can be computed on any machine, without the script.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from warroom.errors import NotFound
@@ -19,6 +19,7 @@ from warroom.incident.delivery_events import DeliveryAdopted, DeliveryUpdated
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase
 from warroom.incident.events import (
+    ACTION_TYPES,
     MILESTONES,
     OPTIONAL_SECTIONS,
     SECTIONS,
@@ -61,7 +62,7 @@ from warroom.incident.events import (
     UnknownEvent,
     UpdatePosted,
 )
-from warroom.incident.follow_up_events import ActionReopened, ImprovementPosted, ItemNotNeeded
+from warroom.incident.follow_up_events import ActionChanged, ActionReopened, ImprovementPosted, ItemNotNeeded
 from warroom.incident.identity import short_id
 from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
@@ -615,6 +616,14 @@ def _action_state(inc: Incident, entry: Entry, event: ActionDone | ActionReopene
         _refer(inc, entry.id, item.id)
 
 
+def _action_changed(inc: Incident, entry: Entry, event: ActionChanged) -> None:
+    item = next((item for item in inc.actions.values() if item.entry == event.entry), None)
+    if item:
+        kind = event.type if event.type in ACTION_TYPES else ""
+        inc.actions[item.id] = replace(item, owner=event.owner, due=event.due, type=cast("ActionType", kind))
+        _refer(inc, entry.id, item.id)
+
+
 def _refer(inc: Incident, entry: UUID, reference: str) -> None:
     number = inc.numbers[entry]
     # A new row: the old one is shared with every earlier fold of this incident.
@@ -697,6 +706,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     ActionAdded: _action,
     ActionDone: _action_state,
     ActionReopened: _action_state,
+    ActionChanged: _action_changed,
     EntryAmended: _amended,
     EntryRetracted: _retracted,
     MilestoneAmended: _milestone,

@@ -3,8 +3,6 @@
 Names of people become roles ("the incident commander", "a responder") everywhere but in the owners of action items.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -35,7 +33,7 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.events import Section as SectionName
-from warroom.incident.follow_up_events import ActionReopened, ItemNotNeeded
+from warroom.incident.follow_up_events import ActionChanged, ActionReopened, ItemNotNeeded
 from warroom.incident.incident import Incident, TimelineRow, in_order
 from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meetings import scheduled
@@ -278,6 +276,7 @@ _NOT_IN_TIMELINE = (
     LearningsShared,
     ActionAdded,
     ActionDone,
+    ActionChanged,
     ActionReopened,
     ItemNotNeeded,
     RequestMade,

@@ -13,7 +13,8 @@ from warroom.incident import timing
 from warroom.incident.action_items import open_actions
 from warroom.incident.commands import AddAction, CompleteAction
 from warroom.incident.events import ACTION_TYPES, ActionType
-from warroom.incident.follow_up import MarkNotNeeded
+from warroom.incident.follow_up import ChangeAction, MarkNotNeeded
+from warroom.incident.incident import ActionItem
 from warroom.incident.learnings import is_shared
 from warroom.incident.meetings import MINUTES, scheduled
 from warroom.incident.tracking import issues, published, trackable
@@ -65,6 +66,19 @@ class FollowUpActions(PostMortemActions):
             (Field("action", "Done", value, choices=todo),),
             lambda v: CompleteAction(v["action"]),
             verb="done",
+        )
+
+    def change_action(self, item: ActionItem) -> None:
+        """Ask for the owner, the due date and the type that an action item has from now on."""
+        self.ask(
+            f"change {item.id}",
+            (
+                Field("owner", "Owner", item.owner, suggest=tuple(self.context.room.people()), hint="a name"),
+                Field("due", "Due", item.due, hint="2026-02-14"),
+                Field("type", "What for", item.type, choices=(("", "not said"), *ACTION_TYPES.items())),
+            ),
+            lambda v: ChangeAction(item.id, v["owner"], v["due"], cast(ActionType, v["type"])),
+            about=item.words,
         )
 
     async def do_not_needed(self, item: str = "") -> None:
