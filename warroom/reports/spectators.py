@@ -105,7 +105,7 @@ class SpectatorPage:
     unreadable: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """The page as JSON; its shape is documented in ``docs/spectators.md``. Times are UTC."""
+        """The page as JSON; its shape is documented in ``docs/watch.md``. Times are UTC."""
         shape = {**asdict(self), "stale_after_s": int(STALE_AFTER.total_seconds())}
         return json.dumps(shape, default=_rfc3339, ensure_ascii=False, indent=2) + "\n"
 

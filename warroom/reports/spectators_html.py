@@ -70,7 +70,7 @@ p { margin: .25rem 0; }
   padding: .5rem .75rem; margin: .75rem 0; font-weight: 600; }
 article { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem;
   margin: 1rem 0; }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .5rem 1rem;
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); gap: .5rem 1rem;
   margin: .75rem 0; }
 dt { color: var(--quiet); font-size: .85rem; }
 dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -79,6 +79,7 @@ ol { list-style: none; margin: 0; padding: 0; }
 li { display: grid; grid-template-columns: 11.5rem 5.5rem 1fr; gap: 0 .75rem; padding: .2rem 0;
   border-top: 1px solid var(--line); font-size: .95rem; }
 li time, li span { color: var(--quiet); }
+li p { margin: 0; }
 @media (max-width: 40rem) { li { grid-template-columns: 1fr auto; } li p { grid-column: 1 / -1; } }
 @media print {
   :root { --text: #000; --quiet: #444; --page: #fff; --card: #fff; --line: #bbb; --bad: #000; --good: #000;
