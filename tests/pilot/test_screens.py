@@ -264,6 +264,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "dismiss": says("Put the cursor on an alert"),
     "search_all": opens(SearchScreen),
     "stats": opens(StatsScreen),
+    "close": opens_form("close"),
     "home": opens(HomeScreen),
     "presenter": opens(PresenterScreen),
     "privacy": lambda pilot, harness, i: pilot.app.screen.has_class("-privacy"),
@@ -275,7 +276,6 @@ WHILE_OPEN: dict[str, Seen] = {
 }
 WHEN_RESOLVED: dict[str, Seen] = {
     "reopen": opens_form("reopen"),
-    "close": opens_form("close"),
     "publish": says("No document store"),
     "calendar": opens_form("schedule the meetings"),
 }

@@ -519,14 +519,16 @@ class Reopened(EventBase):
 
 
 class Closed(EventBase):
-    """The follow-up is finished."""
+    """The follow-up is finished, or the incident is a duplicate of another one, ``duplicate_of`` ("" if not)."""
 
     kind: Literal["closed"] = "closed"
     reason: str = ""
+    duplicate_of: str = ""
 
     @property
     def text(self) -> str:
-        return "Closed" + (f": {self.reason}" if self.reason else "")
+        duplicate = f" as a duplicate of {self.duplicate_of}" if self.duplicate_of else ""
+        return f"Closed{duplicate}" + (f": {self.reason}" if self.reason else "")
 
 
 class SectionWritten(EventBase):

@@ -237,6 +237,8 @@ class Incident:
     severity: str = ""
     status: Status = "investigating"
     drill: bool = False
+    duplicate_of: str = ""
+    """The incident that this one was closed as a duplicate of, "" if it was not."""
     milestones: dict[Milestone, datetime] = field(default_factory=dict)
     roles: dict[str, Assignment] = field(default_factory=dict)
     tenures: list[Tenure] = field(default_factory=list)
@@ -267,6 +269,11 @@ class Incident:
     def open(self) -> bool:
         """True while it is neither resolved nor closed."""
         return self.exists and self.status not in ("resolved", "closed")
+
+    @property
+    def state(self) -> str:
+        """The status for people: "duplicate of INC-7" where it was closed as one."""
+        return f"duplicate of {self.duplicate_of}" if self.duplicate_of else self.status
 
     @property
     def impact_ended(self) -> bool:
@@ -447,12 +454,16 @@ def _resolved(inc: Incident, entry: Entry, event: Resolved) -> None:
 
 def _reopened(inc: Incident, entry: Entry, event: Reopened) -> None:
     _set_status(inc, entry.at, "investigating")
+    inc.duplicate_of = ""
     inc.milestones.pop("resolved", None)
     inc.milestones.pop("mitigated", None)
 
 
 def _closed(inc: Incident, entry: Entry, event: Closed) -> None:
     _set_status(inc, entry.at, "closed")
+    inc.duplicate_of = event.duplicate_of
+    if event.duplicate_of:  # its clocks stop, also if nobody resolved it: the original's go on
+        inc.milestones.setdefault("resolved", entry.at)
 
 
 def _noted(inc: Incident, entry: Entry, event: Noted) -> None:

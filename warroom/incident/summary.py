@@ -48,10 +48,17 @@ class Summary:
     postmortem: bool
     against: dict[str, str] = field(default_factory=dict)
     """Evidence that a tick overrode, by item."""
+    duplicate_of: str = ""
+    """The incident that this one was closed as a duplicate of."""
 
     @property
     def open(self) -> bool:
         return self.status not in ("resolved", "closed")
+
+    @property
+    def state(self) -> str:
+        """The status for people: "duplicate of INC-7" where it was closed as one."""
+        return f"duplicate of {self.duplicate_of}" if self.duplicate_of else self.status
 
     def elapsed(self, now: datetime) -> timedelta:
         """From started to resolved, or to now."""
@@ -84,6 +91,7 @@ class Summary:
             "milestones": self.milestones,
             "drill": self.drill,
             "ticked_against": self.against,
+            "duplicate_of": self.duplicate_of or None,
         }
 
     def to_json(self) -> str:
@@ -128,4 +136,5 @@ def summarise(incident: Incident, playbook: Playbook) -> Summary:
         ),
         postmortem=bool(incident.sections.get("root_cause")),
         against={item: tick.against for item, tick in incident.ticks.items() if tick.against},
+        duplicate_of=incident.duplicate_of,
     )

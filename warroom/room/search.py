@@ -106,7 +106,9 @@ class IncidentSearch:
         for incident, name in self._with_index(alerts):
             names.setdefault(incident, set()).add(name)
         summaries = {
-            one.id: one for one in self._room.summaries() if one.drill == drill and one.id != without.upper()
+            one.id: one
+            for one in self._room.summaries()
+            if one.drill == drill and one.id != without.upper() and not one.duplicate_of
         }
         past = (
             ComparedIncident(

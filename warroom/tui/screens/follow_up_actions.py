@@ -1,4 +1,4 @@
-"""What can be done after an incident in other tools: open issues, publish the post-mortem, schedule meetings."""
+"""What can be done after an incident: open issues, publish the post-mortem, schedule meetings, close it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from pathlib import Path
 from warroom.config.paths import shown, write_atomically
 from warroom.errors import BadInput, Refusal
 from warroom.incident import timing
+from warroom.incident.commands import Close, close_blockers
 from warroom.incident.meetings import MINUTES, scheduled
 from warroom.incident.tracking import issues, published, trackable
 from warroom.room import meetings
+from warroom.room.duplicates import close_as_duplicate
 from warroom.room.issue_tracking import track
 from warroom.room.publishing import document, publish, stores
 from warroom.room.requests import takers
+from warroom.room.room import Done
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.postmortem_actions import PostMortemActions
@@ -22,7 +25,35 @@ ALL = "all"
 
 
 class FollowUpActions(PostMortemActions):
-    """A screen about one incident on which its follow-up can be handed on."""
+    """A screen about one incident on which its follow-up can be handed on, and the incident closed."""
+
+    async def do_close(self, original: str = "") -> None:
+        """Close it; asks where something is outstanding, and while it is open, when only a duplicate is closed."""
+        incident, room = self.incident, self.context.room
+        owed = close_blockers(incident, room.playbook)
+        if not (owed or incident.open):
+            await self.run_command(Close())
+            return
+        others = [row.id for row in (await self.context.work(room.summaries)) if row.id != incident.id]
+        duplicate = Field("original", "Duplicate of", original, hint="INC-7", suggest=tuple(others))
+        if incident.open:
+            about = f"{incident.id} is not resolved: it can only be closed as a duplicate."
+            fields = [duplicate, Field("reason", "Why", hint="optional")]
+        else:
+            about = "Outstanding:\n" + "\n".join(f"  ○ {item}" for item in owed)
+            fields = [Field("reason", "Close anyway — reason", hint="moved to the team's board"), duplicate]
+
+        async def submit(values: dict[str, str]) -> None:
+            duplicate_of, reason = values["original"].strip(), values["reason"]
+
+            def close() -> Done:
+                if duplicate_of:
+                    return close_as_duplicate(room, incident.id, duplicate_of, reason)
+                return room.execute(incident.id, Close(reason))
+
+            self.took_effect((await self.context.work(close)).incident)
+
+        self.app.push_screen(Form(f"{incident.id} · close", fields, submit, verb="close", about=about))
 
     async def do_track(self) -> None:
         """Which action items and which tracker: opening an issue takes this second step, for it leaves warroom."""
