@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.app import LARGE, AppHarness, run_screen, screen_text, until
+from harness.app import LARGE, AppHarness, run_console, screen_text, until
 
 from warroom.incident.commands import Declare
 from warroom.tui.screens.form_dialog import Form
-from warroom.tui.screens.war_room import WarRoomScreen
 
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +24,7 @@ def harness(tmp_path: Path) -> Iterator[AppHarness]:
 async def test_the_form_of_an_open_incident_closes_it_only_as_a_duplicate(harness: AppHarness) -> None:
     harness.room.declare(Declare("checkout-api", "Card payments fail"))
     second = harness.room.declare(Declare("checkout-api", "Card payments fail")).incident.id
-    async with run_screen(harness, lambda context: WarRoomScreen(context, second), LARGE) as pilot:
+    async with run_console(harness, LARGE, incident_id=second) as pilot:
         await pilot.press("C")
         await until(pilot, lambda: isinstance(pilot.app.screen, Form))
         assert "INC-2 is not resolved: it can only be closed as a duplicate." in screen_text(pilot.app)
