@@ -11,7 +11,6 @@ from harness.app import LARGE, AppHarness, run_console, screen_text, until
 from warroom.incident.commands import Declare
 from warroom.tui.screens.form_dialog import Form
 
-
 pytestmark = pytest.mark.anyio
 
 

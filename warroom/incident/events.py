@@ -32,6 +32,7 @@ from warroom.incident.runbook_events import (
     StepRunStarted,
     WorkflowEnded,
 )
+from warroom.incident.scrub_events import EntryScrubbed
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
 Milestone = Literal["started", "detected", "declared", "acknowledged", "identified", "mitigated", "resolved"]
@@ -607,6 +608,7 @@ KnownEvent = Annotated[
     | ActionDone
     | EntryAmended
     | EntryRetracted
+    | EntryScrubbed
     | MilestoneAmended
     | Resolved
     | Reopened

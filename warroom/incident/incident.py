@@ -70,6 +70,8 @@ from warroom.incident.runbook_events import (
     WorkflowEnded,
 )
 from warroom.incident.runbook_progress import RunbookProgress, fold_runbook
+from warroom.incident.scrub_events import EntryScrubbed
+from warroom.incident.scrubbed import scrub_targets, without_scrubbed
 
 
 @dataclass(slots=True)
@@ -85,6 +87,7 @@ class TimelineRow:
     at: datetime
     words: str | None = None
     retracted: bool = False
+    scrubbed: bool = False
     reference: str = ""
 
     @property
@@ -111,7 +114,7 @@ class TimelineRow:
 
     @property
     def amended(self) -> bool:
-        return self.words is not None or self.at != happened_at(self.entry)
+        return not self.scrubbed and (self.words is not None or self.at != happened_at(self.entry))
 
 
 def happened_at(entry: Entry) -> datetime:
@@ -361,7 +364,11 @@ _COLLECTIONS = (
 
 def fold(stream: str, entries: Iterable[Entry], base: Incident | None = None) -> Incident:
     """Fold ``entries`` into an incident, starting from ``base`` (unchanged) if given. An entry seen before is
-    skipped."""
+    skipped. Entries that were scrubbed are folded without their words, and what is folded on them too."""
+    entries = list(entries)
+    if scrub_targets(entries):
+        entries = without_scrubbed([*(row.entry for row in base.rows), *entries] if base else entries)
+        base = None
     incident = base.fresh_copy() if base else Incident(stream)
     for entry in entries:
         incident.version = entry.seq
@@ -566,6 +573,14 @@ def _retracted(inc: Incident, entry: Entry, event: EntryRetracted) -> None:
             inc.hypotheses[found.id] = replace(found, state="retracted")
 
 
+def _scrubbed(inc: Incident, entry: Entry, event: EntryScrubbed) -> None:
+    row = inc.row(event.entry)
+    if row:
+        words = f"scrubbed by {entry.by or 'warroom'}, {entry.at:%Y-%m-%d %H:%M} UTC"
+        inc.rows[row.number - 1] = replace(row, words=words, scrubbed=True)
+        _refer(inc, entry.id, str(row.number))
+
+
 def moved_along(
     milestones: Mapping[Milestone, datetime], amended: Milestone, at: datetime
 ) -> dict[Milestone, datetime]:
@@ -620,6 +635,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     ActionDone: _action_done,
     EntryAmended: _amended,
     EntryRetracted: _retracted,
+    EntryScrubbed: _scrubbed,
     MilestoneAmended: _milestone,
     ChannelOpened: _channel,
     SectionWritten: _section,

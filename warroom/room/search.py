@@ -75,6 +75,11 @@ class IncidentSearch:
         """Close the index."""
         self._index.close()
 
+    def begin_anew(self) -> None:
+        """Delete the index and what it holds; the next search makes a new one."""
+        with self._lock:
+            self._index.reset()
+
     def find(self, text: str, limit: int = LIMIT) -> SearchResult:
         """Return what matches ``text``, whatever characters it has. Raises ``JournalError`` if nothing can be
         read."""
@@ -196,6 +201,7 @@ class IncidentSearch:
         rows = incident.rows
         # The journal may have been restored from a copy: then the stream is not what was indexed.
         whole = at is None or not (0 < at.rows <= len(rows) and rows[at.rows - 1].id == at.last)
+        whole = whole or any(row.kind == "scrubbed" for row in rows[at.rows if at else 0 :])
         self._index.store(
             incident.id,
             IndexedStream(version, len(rows), rows[-1].id if rows else None),
