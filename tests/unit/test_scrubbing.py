@@ -11,17 +11,23 @@ from uuid import UUID
 
 import pytest
 from harness.app import AppHarness
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from warroom.errors import Refusal
 from warroom.incident.alerts import ReceiveAlert
+from warroom.incident.chat import RecordIncoming
 from warroom.incident.commands import AddAction, Command, CompleteAction, Declare, Note, Pin
 from warroom.incident.corrections import AmendEntry
 from warroom.incident.delivery import SCRUBBED, DeliveryState
-from warroom.incident.events import TEAM, Event, KnownEvent, parse_event, serialize_event
+from warroom.incident.events import TEAM, Entry, Event, KnownEvent, parse_event, serialize_event
 from warroom.incident.incident import TimelineRow, fold
+from warroom.incident.incoming import IncomingMessage
 from warroom.incident.investigation import ConfirmHypothesis
+from warroom.incident.scrub_events import EntryScrubbed
 from warroom.incident.scrubbed import scrub_changes, scrub_event, words_of
+from warroom.incident.team import fold_team
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room.outbox import OutboxWorker
 from warroom.room.scrubbing import plan_scrub, scrub
@@ -112,6 +118,29 @@ def test_what_is_left_of_any_event_is_one_and_holds_none_of_its_words(kind: type
     assert scrub_changes(left) == {} and words_of(left) == set(), "and is scrubbed once and for all"
 
 
+@given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=12), st.data())
+def test_wherever_it_is_read_from_a_scrubbed_entry_is_folded_without_its_words(
+    kinds: list[type[Event]], data: st.DataObject
+) -> None:
+    events = [filled(kind) for kind in kinds]
+    target = data.draw(st.integers(0, len(events) - 1))
+    events.insert(data.draw(st.integers(target + 1, len(events))), EntryScrubbed(entry=UUID(int=100 + target)))
+    ids = [UUID(int=100 + number) for number in range(len(kinds))]
+    ids.insert(
+        next(n for n, one in enumerate(events) if isinstance(one, EntryScrubbed) and one.reason == ""), UUID(int=1)
+    )
+    entries = [
+        Entry(stream="INC-1", seq=seq, id=id, at=NOW, by="Ada", event=event)
+        for seq, (id, event) in enumerate(zip(ids, events, strict=True), 1)
+    ]
+    cut = data.draw(st.integers(0, len(entries)))
+    whole = fold("INC-1", entries)
+    assert fold("INC-1", entries[cut:], fold("INC-1", entries[:cut])) == whole
+    row = whole.row(UUID(int=100 + target))
+    assert row and row.scrubbed and words_of(row.entry.event) == set()
+    assert fold_team(entries[cut:], fold_team(entries[:cut])) == fold_team(entries)
+
+
 def test_names_times_and_references_stay(harness: AppHarness) -> None:
     incident = declare(harness)
     action = recorded(harness, incident, AddAction(SECRET, "Bob", "2026-02-14"))
@@ -173,12 +202,37 @@ def test_an_alert_is_removed_from_the_teams_entries_too(harness: AppHarness) -> 
     room.receive_alert(ReceiveAlert("Errors", "prom", detail=SECRET, fingerprint="f", labels={"customer": SECRET}))
     [alert] = room.team().alerts
     incident = room.declare(Declare("checkout-api", "Card payments fail"), alert=alert).incident
+    with AppHarness(harness.folder, by="Bob", clock=harness.clock) as other:
+        assert other.search.find("Jane").found
+        scrub(room, incident.id, str(alert))
+        assert other.search.find("Jane").found == ()
     scrub(room, incident.id, str(alert))
-    scrub(room, incident.id, str(alert))
+    harness.search.begin_anew()
     assert SECRET not in str(room.team()) and room.team().tracked[alert].alert.event.fingerprint == "f"
     assert sum(entry.event.kind == "scrubbed" for entry in harness.journal.read(TEAM)) == 1
     harness.close()
     assert holding(harness.folder) == []
+
+
+def test_what_the_chat_still_says_does_not_come_back(harness: AppHarness) -> None:
+    incident, room = declare(harness), harness.room
+    message = IncomingMessage(id="m1", at=harness.clock(), author_id="u7", author="Bob", text=SECRET, pinned=True)
+    heard = RecordIncoming(message, via="slack", channel="C1", who="Bob")
+    done = room.execute(incident, heard)
+    for entry in done.entries:
+        if entry.kind in ("chat", "evidence"):
+            scrub(room, incident, str(entry.id))
+    room.execute(incident, heard)
+    assert SECRET not in str(room.incident(incident))
+
+
+def test_no_update_is_drafted_from_it_and_no_post_mortem_names_it(harness: AppHarness) -> None:
+    incident, room = declare(harness), harness.room
+    row = recorded(harness, incident, Note(SECRET, "finding"))
+    assert SECRET in room.draft_update(incident, "update")["actions"]
+    scrub(room, incident, str(row.id))
+    drafted = room.draft_update(incident, "update")
+    assert "scrubbed" not in str(drafted).lower() and SECRET not in str(drafted)
 
 
 # ── deliveries ────────────────────────────────────────────────────────────────────────────────────────────

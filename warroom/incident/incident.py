@@ -103,6 +103,11 @@ class TimelineRow:
         return self.entry.by
 
     @property
+    def withdrawn(self) -> bool:
+        """Whether it was retracted or scrubbed: then its text says nothing about the incident."""
+        return self.retracted or self.scrubbed
+
+    @property
     def text(self) -> str:
         """The text as amended, or as first written."""
         return self.original if self.words is None else self.words

@@ -174,7 +174,7 @@ def _estimate_ahead(post: Post, now: datetime, zone: tzinfo) -> str:
 
 def _actions(incident: Incident, playbook: Playbook, after: int) -> Iterable[str]:
     for row in incident.timeline:
-        if row.number > after and not row.retracted and (action := describe_action(row, incident, playbook)):
+        if row.number > after and not row.withdrawn and (action := describe_action(row, incident, playbook)):
             one = " ".join(action.split())
             yield one if len(one) <= _MAX_ACTION else one[: _MAX_ACTION - 1] + "…"
 

@@ -39,6 +39,7 @@ from warroom.incident.events import Section as SectionName
 from warroom.incident.incident import Incident, TimelineRow, in_order
 from warroom.incident.playbook import Playbook
 from warroom.incident.requests import RequestMade
+from warroom.incident.scrub_events import EntryScrubbed
 from warroom.reports import metrics
 from warroom.reports.messages import format_dated_moment, format_moment
 from warroom.reports.metrics import Durations, PhaseTime, UpdatePromise
@@ -269,6 +270,7 @@ pinned, or made a finding or a decision. The journal keeps them all."""
 _NOT_IN_TIMELINE = (
     EntryAmended,
     EntryRetracted,
+    EntryScrubbed,
     MilestoneAmended,
     SectionWritten,
     ActionAdded,
@@ -328,7 +330,7 @@ class _BlamelessWriter:
         for row in self.incident.timeline:
             event = row.entry.event
             if (
-                row.retracted
+                row.withdrawn
                 or isinstance(event, _NOT_IN_TIMELINE)
                 or (isinstance(event, ItemChecked) and event.because)
                 or (isinstance(event, ChatMessage) and (len(talk) > MOST_CHAT or parse_chat_command(event.words)))
@@ -454,7 +456,7 @@ class _BlamelessWriter:
             yield f"Confirmed: {self.blameless(one.words, one.at)}"
         for row in self.incident.timeline:
             event = row.entry.event
-            if isinstance(event, Noted) and event.note == "finding" and not row.retracted:
+            if isinstance(event, Noted) and event.note == "finding" and not row.withdrawn:
                 yield self.blameless(row.text, row.at)
         for one in self.incident.hypotheses_in("open"):
             yield f"Suspected: {self.blameless(one.words, one.at)}"

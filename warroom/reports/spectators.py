@@ -169,7 +169,7 @@ def _next_updates(incident: Incident, playbook: Playbook) -> Iterable[DueUpdate]
 
 
 def _key_events(incident: Incident) -> list[KeyEvent]:
-    rows = [row for row in incident.timeline if row.kind in KEY_EVENTS and not row.retracted]
+    rows = [row for row in incident.timeline if row.kind in KEY_EVENTS and not row.withdrawn]
     return [KeyEvent(row.at, row.kind, _clean(row.text)) for row in rows[-EVENTS:]]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from warroom.incident.corrections import ScrubEntry
 from warroom.incident.delivery import Delivery, DeliveryState
-from warroom.incident.events import TEAM, NewEntry, serialize_event
+from warroom.incident.events import TEAM, NewEntry
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident, TimelineRow
 from warroom.incident.scrub_events import EntryScrubbed
@@ -76,9 +75,12 @@ def _has_words(delivery: Delivery) -> bool:
 
 
 def _repeats(incident: Incident, reached: set[UUID]) -> Iterable[TimelineRow]:
-    """The rows beside ``reached`` in which a text of those is found again."""
-    texts = {text.strip() for id in reached if (row := incident.row(id)) for text in words_of(row.entry.event)}
-    long = [json.dumps(text, ensure_ascii=False)[1:-1] for text in texts if len(text) >= SHORTEST]
+    """The rows beside ``reached`` that hold a text of those, or of whose texts those hold one."""
+    texts = set().union(*(_long_words(row) for row in incident.rows if row.id in reached))
     for row in incident.rows:
-        if row.id not in reached and any(text in serialize_event(row.entry.event) for text in long):
+        if row.id not in reached and any(own in text or text in own for own in _long_words(row) for text in texts):
             yield row
+
+
+def _long_words(row: TimelineRow) -> set[str]:
+    return {text.strip() for text in words_of(row.entry.event) if len(text.strip()) >= SHORTEST}

@@ -77,6 +77,8 @@ class SpectatorPageWriter:
 
 def _is_shown(summary: Summary, now: datetime) -> bool:
     resolved = summary.milestones.get("resolved")
+    if summary.duplicate_of:
+        return False  # the original is there
     return summary.open or (resolved is not None and now - resolved < SHOWN_AFTER_RESOLUTION)
 
 
