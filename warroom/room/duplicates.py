@@ -1,5 +1,4 @@
-"""Closes an incident as a duplicate of another, and finds the incident that another one came from the same alert
-as."""
+"""Closes an incident as a duplicate of another, and finds the one that came from the same alert."""
 
 from __future__ import annotations
 
