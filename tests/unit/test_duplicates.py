@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from harness.app import AppHarness
 from harness.case import declared
 
+from warroom.config.settings import AlertSourceSettings
 from warroom.errors import NotFound, Refusal
 from warroom.incident.alerts import ReceiveAlert
-from warroom.incident.commands import Declare, Note, Reopen
+from warroom.incident.commands import Acknowledge, Declare, Note, Reopen, Resolve
 from warroom.incident.duplicates import CloseAsDuplicate
 from warroom.incident.events import Closed, parse_event
 from warroom.room.duplicates import close_as_duplicate
 from warroom.room.figures_reader import FiguresReader
 from warroom.room.snapshot import incident_snapshot
+from warroom.room.source_teller import GuardedSource, SourceTeller
 
 
 @pytest.fixture
@@ -90,6 +94,44 @@ def test_what_would_leave_no_incident_open_is_refused(harness: AppHarness) -> No
     assert refused(third, second) == "INC-2 is itself a duplicate of INC-1"
     assert refused(second, first) == "INC-2 is already closed as a duplicate of INC-1"
     assert room.incident(first).open
+
+
+class Source:
+    """An alert source that notes what it is told."""
+
+    ends_alerts = True
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.closed: list[str] = []
+
+    async def acknowledge(self, key: str, comment: str) -> str:
+        self.told.append(key)
+        return "acknowledged"
+
+    async def resolve(self, key: str, comment: str) -> str:
+        self.closed.append(key)
+        return "closed"
+
+
+def test_its_alerts_are_the_originals_from_then_on(tmp_path: Path) -> None:
+    table = AlertSourceSettings.model_validate({"name": "prom", "backend": "fake"})
+    with AppHarness(tmp_path, alerts={"prom": table}) as harness:
+        room = harness.room
+        for key in ("a", "b"):
+            room.receive_alert(ReceiveAlert("Errors", "prom", fingerprint=key))
+            [alert] = room.team().alerts
+            room.declare(Declare("checkout-api", "Card payments fail"), alert=alert)
+        close_as_duplicate(room, "INC-2", "INC-1")
+        source, teller = Source(), SourceTeller(room, "prom")
+        asyncio.run(teller.resolve(cast(GuardedSource, source)))
+        assert source.closed == [], "one of two incidents was closed: nothing is over"
+        room.execute("INC-1", Acknowledge())
+        asyncio.run(teller.acknowledge(cast(GuardedSource, source)))
+        assert source.told == ["a", "b"]
+        room.execute("INC-1", Resolve("Rolled back"))
+        asyncio.run(teller.resolve(cast(GuardedSource, source)))
+        assert source.closed == ["a", "b"]
 
 
 def test_one_that_was_closed_before_can_still_be_called_a_duplicate() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -19,7 +20,7 @@ from warroom.errors import Refusal
 from warroom.incident.alerts import ReceiveAlert
 from warroom.incident.chat import RecordIncoming
 from warroom.incident.commands import AddAction, Command, CompleteAction, Declare, Note, Pin
-from warroom.incident.corrections import AmendEntry
+from warroom.incident.corrections import AmendEntry, ScrubEntry
 from warroom.incident.delivery import SCRUBBED, DeliveryState
 from warroom.incident.events import TEAM, Entry, Event, KnownEvent, parse_event, serialize_event
 from warroom.incident.incident import TimelineRow, fold
@@ -28,6 +29,7 @@ from warroom.incident.investigation import ConfirmHypothesis
 from warroom.incident.scrub_events import EntryScrubbed
 from warroom.incident.scrubbed import scrub_changes, scrub_event, words_of
 from warroom.incident.team import fold_team
+from warroom.journal.loss_detection import LossDetector
 from warroom.journal.sqlite import SqliteJournal
 from warroom.room.outbox import OutboxWorker
 from warroom.room.scrubbing import plan_scrub, scrub
@@ -306,11 +308,28 @@ def test_no_file_holds_its_bytes_and_the_journal_is_whole(harness: AppHarness) -
     assert holding(folder) == []
     assert harness.search.find("Jane").found == () and harness.search.find("filler 7").found
     assert room.damage(incident) == "" and "OK" in harness.journal.check()
+    saved = LossDetector(folder / "journal.sqlite").last_saved()
+    assert saved[incident][0] == harness.journal.version(incident), "a loss after this one is still noticed"
     room.execute(incident, Note("goes on"))
     harness.close()
     with SqliteJournal(folder / "journal.sqlite") as journal:
         assert journal.notices() == () and "OK" in journal.check()
         assert fold(incident, journal.read(incident)).rows[row.number - 1].scrubbed
+
+
+def test_what_sqlite_left_of_earlier_copies_is_gone_too(harness: AppHarness) -> None:
+    incident = declare(harness)
+    row = recorded(harness, incident, Note("Jane"))
+    with closing(sqlite3.connect(harness.folder / "journal.sqlite")) as db:
+        db.execute("PRAGMA secure_delete = OFF")  # as SQLite is built in most places
+        with db:
+            db.execute("INSERT INTO drafts VALUES ('note', ?)", (SECRET,))
+        with db:
+            db.execute("DELETE FROM drafts WHERE key = 'note'")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert holding(harness.folder) == ["journal.sqlite"], "deleted, and still there"
+    scrub(harness.room, incident, str(row.id))
+    assert holding(harness.folder) == []
 
 
 def test_a_kill_in_between_shows_it_nowhere_and_a_second_time_removes_it(harness: AppHarness) -> None:
@@ -322,6 +341,19 @@ def test_a_kill_in_between_shows_it_nowhere_and_a_second_time_removes_it(harness
     room.journal.scrub = erase  # type: ignore[method-assign]
     done, problem = scrub(room, incident, str(row.number))
     assert done.entries == [] and problem == "" and holding(harness.folder) == []
+
+
+def test_a_kill_before_the_new_checksums_are_noted_raises_no_false_alarm(
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = declare(harness)
+    row = recorded(harness, incident, Note(SECRET))
+    harness.room.execute(incident, ScrubEntry(str(row.number)))
+    monkeypatch.setattr(LossDetector, "record", lambda *_: None)
+    harness.journal.scrub(incident)
+    harness.close()
+    with SqliteJournal(harness.folder / "journal.sqlite") as journal:
+        assert journal.notices() == ()
 
 
 def test_a_reader_that_keeps_old_bytes_alive_is_told(harness: AppHarness, tmp_path: Path) -> None:
