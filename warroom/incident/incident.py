@@ -264,6 +264,8 @@ class Incident:
     statuses: list[tuple[datetime, Status]] = field(default_factory=list)
     runbooks: dict[str, RunbookProgress] = field(default_factory=dict)
     """By name, the one worked on last at the end."""
+    scrubbed: frozenset[UUID] = frozenset()
+    """The entries whose words were removed for good, also those that have not arrived yet."""
     rows: list[TimelineRow] = field(default_factory=list)
     numbers: dict[UUID, int] = field(default_factory=dict)
     """The row number of each entry."""
@@ -371,10 +373,13 @@ def fold(stream: str, entries: Iterable[Entry], base: Incident | None = None) ->
     """Fold ``entries`` into an incident, starting from ``base`` (unchanged) if given. An entry seen before is
     skipped. Entries that were scrubbed are folded without their words, and what is folded on them too."""
     entries = list(entries)
-    if scrub_targets(entries):
-        entries = without_scrubbed([*(row.entry for row in base.rows), *entries] if base else entries)
-        base = None
+    known = base.scrubbed if base else frozenset()
+    scrubbed = known | scrub_targets(entries)
+    if base and scrubbed != known:
+        entries, base = [*(row.entry for row in base.rows), *entries], None
+    entries = without_scrubbed(entries, scrubbed)
     incident = base.fresh_copy() if base else Incident(stream)
+    incident.scrubbed = scrubbed
     for entry in entries:
         incident.version = entry.seq
         if entry.id in incident.numbers:

@@ -7,7 +7,7 @@ event is scrubbed whole until somebody decides otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -186,9 +186,8 @@ def _repeated(event: Event) -> UUID | None:
     return None
 
 
-def without_scrubbed(entries: Sequence[Entry]) -> Sequence[Entry]:
+def without_scrubbed(entries: list[Entry], targets: frozenset[UUID]) -> list[Entry]:
     """Return the entries in their order, those that were scrubbed without their words, whatever is on the disk."""
-    targets = scrub_targets(entries)
     if not targets:
         return entries
     return [
