@@ -303,7 +303,15 @@ class AppContext:
         hub = open_hub(self.settings, self.environ)
         name = f"{self.room.by} ({this_device()})"
         machine = this_machine(self.places.journal)
-        return hub, HubSync(self.journal.hub, hub, name=name, app=__version__, machine=machine, clock=utc_now)
+        return hub, HubSync(
+            self.journal.hub,
+            hub,
+            name=name,
+            app=__version__,
+            machine=machine,
+            clock=utc_now,
+            scrub=self.journal.scrub,
+        )
 
     def hook_server(self, address: str) -> tuple[HookServer, str]:
         """A job that receives webhooks on ``HOST:PORT`` for the alert sources, and the address it listens on.

@@ -269,6 +269,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "stats": opens(StatsScreen),
     "action_list": opens(ActionListScreen),
     "not_needed": says("Put the cursor on an item of the follow-up first"),
+    "close": opens_form("close"),
     "home": opens(HomeScreen),
     "presenter": opens(PresenterScreen),
     "privacy": lambda pilot, harness, i: pilot.app.screen.has_class("-privacy"),
@@ -280,7 +281,6 @@ WHILE_OPEN: dict[str, Seen] = {
 }
 WHEN_RESOLVED: dict[str, Seen] = {
     "reopen": opens_form("reopen"),
-    "close": opens_form("close"),
     "publish": opens_form("share the learnings"),
     "calendar": opens_form("schedule the meetings"),
 }

@@ -73,7 +73,12 @@ class Laptop:
         self.clock = NOW
         self.recorded: list[UUID] = []
         self.journal = SqliteJournal(self.path)
-        HubSync(self.journal.hub, hub.connect(), name=name, app="1", machine=name, clock=self.now).connect()
+        HubSync(
+            self.journal.hub, hub.connect(), name=name, app="1", machine=name, clock=self.now, scrub=self.scrub
+        ).connect()
+
+    def scrub(self, stream: str) -> None:
+        self.journal.scrub(stream)
 
     def now(self) -> datetime:
         self.clock += timedelta(seconds=1)
@@ -115,7 +120,13 @@ class Laptop:
         connection = FaultyConnection(self.hub.connect(), fault, at)
         try:
             sync = HubSync(
-                self.journal.hub, connection, name=self.name, app="1", machine=self.machine, clock=self.now
+                self.journal.hub,
+                connection,
+                name=self.name,
+                app="1",
+                machine=self.machine,
+                clock=self.now,
+                scrub=self.scrub,
             )
             sync.connect()
             sync.round()

@@ -68,6 +68,7 @@ FAMILIES = (
             "fix": "Record a fix.",
             "amend": "Correct the text or the time of a timeline entry; the original is kept.",
             "retract": "Retract a note, fix or piece of evidence that is wrong.",
+            "scrub": "Remove the text of timeline entries for good, from the journal and its search.",
             "milestone": "Correct when it started, was detected, acknowledged, mitigated or resolved.",
         },
     ),

@@ -37,6 +37,7 @@ from warroom.incident.runbook_events import (
     StepRunStarted,
     WorkflowEnded,
 )
+from warroom.incident.scrub_events import EntryScrubbed
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
 Milestone = Literal["started", "detected", "declared", "acknowledged", "identified", "mitigated", "resolved"]
@@ -547,14 +548,16 @@ class Reopened(EventBase):
 
 
 class Closed(EventBase):
-    """The follow-up is finished."""
+    """The follow-up is finished, or the incident is a duplicate of another one, ``duplicate_of`` ("" if not)."""
 
     kind: Literal["closed"] = "closed"
     reason: str = ""
+    duplicate_of: str = ""
 
     @property
     def text(self) -> str:
-        return "Closed" + (f": {self.reason}" if self.reason else "")
+        duplicate = f" as a duplicate of {self.duplicate_of}" if self.duplicate_of else ""
+        return f"Closed{duplicate}" + (f": {self.reason}" if self.reason else "")
 
 
 class SectionWritten(EventBase):
@@ -657,6 +660,7 @@ KnownEvent = Annotated[
     | ActionChanged
     | EntryAmended
     | EntryRetracted
+    | EntryScrubbed
     | MilestoneAmended
     | Resolved
     | Reopened

@@ -78,6 +78,8 @@ from warroom.incident.runbook_events import (
     WorkflowEnded,
 )
 from warroom.incident.runbook_progress import RunbookProgress, fold_runbook
+from warroom.incident.scrub_events import EntryScrubbed
+from warroom.incident.scrubbed import scrub_targets, without_scrubbed
 
 
 @dataclass(slots=True)
@@ -94,6 +96,7 @@ class TimelineRow:
     at: datetime
     words: str | None = None
     retracted: bool = False
+    scrubbed: bool = False
     reference: str = ""
     remark: str = ""
 
@@ -110,6 +113,11 @@ class TimelineRow:
         return self.entry.by
 
     @property
+    def withdrawn(self) -> bool:
+        """Whether it was retracted or scrubbed: then its text says nothing about the incident."""
+        return self.retracted or self.scrubbed
+
+    @property
     def text(self) -> str:
         """The text as amended, or as first written."""
         text = self.original if self.words is None else self.words
@@ -122,7 +130,7 @@ class TimelineRow:
 
     @property
     def amended(self) -> bool:
-        return self.words is not None or self.at != happened_at(self.entry)
+        return not self.scrubbed and (self.words is not None or self.at != happened_at(self.entry))
 
 
 def happened_at(entry: Entry) -> datetime:
@@ -254,6 +262,8 @@ class Incident:
     severity: str = ""
     status: Status = "investigating"
     drill: bool = False
+    duplicate_of: str = ""
+    """The incident that this one was closed as a duplicate of, "" if it was not."""
     milestones: dict[Milestone, datetime] = field(default_factory=dict)
     roles: dict[str, Assignment] = field(default_factory=dict)
     tenures: list[Tenure] = field(default_factory=list)
@@ -273,6 +283,8 @@ class Incident:
     statuses: list[tuple[datetime, Status]] = field(default_factory=list)
     runbooks: dict[str, RunbookProgress] = field(default_factory=dict)
     """By name, the one worked on last at the end."""
+    scrubbed: frozenset[UUID] = frozenset()
+    """The entries whose words were removed for good, also those that have not arrived yet."""
     rows: list[TimelineRow] = field(default_factory=list)
     numbers: dict[UUID, int] = field(default_factory=dict)
     """The row number of each entry."""
@@ -288,6 +300,11 @@ class Incident:
     def open(self) -> bool:
         """True while it is neither resolved nor closed."""
         return self.exists and self.status not in ("resolved", "closed")
+
+    @property
+    def state(self) -> str:
+        """The status for people: "duplicate of INC-7" where it was closed as one."""
+        return f"duplicate of {self.duplicate_of}" if self.duplicate_of else self.status
 
     @property
     def impact_ended(self) -> bool:
@@ -388,8 +405,15 @@ _COLLECTIONS = (
 
 def fold(stream: str, entries: Iterable[Entry], base: Incident | None = None) -> Incident:
     """Fold ``entries`` into an incident, starting from ``base`` (unchanged) if given. An entry seen before is
-    skipped."""
+    skipped. Entries that were scrubbed are folded without their words, and what is folded on them too."""
+    entries = list(entries)
+    known = base.scrubbed if base else frozenset()
+    scrubbed = known | scrub_targets(entries)
+    if base and scrubbed != known:
+        entries, base = [*(row.entry for row in base.rows), *entries], None
+    entries = without_scrubbed(entries, scrubbed)
     incident = base.fresh_copy() if base else Incident(stream)
+    incident.scrubbed = scrubbed
     for entry in entries:
         incident.version = max(incident.version, entry.seq)  # a shared room orders them otherwise than they came
         if entry.id in incident.numbers:
@@ -521,12 +545,17 @@ def _resolved(inc: Incident, entry: Entry, event: Resolved) -> None:
 def _reopened(inc: Incident, entry: Entry, event: Reopened) -> None:
     if not _set_status(inc, entry, "investigating"):
         return
+    inc.duplicate_of = ""
     inc.milestones.pop("resolved", None)
     inc.milestones.pop("mitigated", None)
 
 
 def _closed(inc: Incident, entry: Entry, event: Closed) -> None:
-    _set_status(inc, entry, "closed")
+    if not _set_status(inc, entry, "closed"):
+        return
+    inc.duplicate_of = event.duplicate_of
+    if event.duplicate_of:  # its clocks stop, also if nobody resolved it: the original's go on
+        inc.milestones.setdefault("resolved", entry.at)
 
 
 def _noted(inc: Incident, entry: Entry, event: Noted) -> None:
@@ -652,6 +681,14 @@ def _retracted(inc: Incident, entry: Entry, event: EntryRetracted) -> None:
             inc.hypotheses[found.id] = replace(found, state="retracted")
 
 
+def _scrubbed(inc: Incident, entry: Entry, event: EntryScrubbed) -> None:
+    row = inc.row(event.entry)
+    if row:
+        words = f"scrubbed by {entry.by or 'warroom'}, {entry.at:%Y-%m-%d %H:%M} UTC"
+        inc.rows[row.number - 1] = replace(row, words=words, scrubbed=True)
+        _refer(inc, entry.id, str(row.number))
+
+
 def moved_along(
     milestones: Mapping[Milestone, datetime], amended: Milestone, at: datetime
 ) -> dict[Milestone, datetime]:
@@ -709,6 +746,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     ActionChanged: _action_changed,
     EntryAmended: _amended,
     EntryRetracted: _retracted,
+    EntryScrubbed: _scrubbed,
     MilestoneAmended: _milestone,
     ChannelOpened: _channel,
     SectionWritten: _section,

@@ -14,6 +14,8 @@ from warroom.incident.follow_up_events import ImprovementPosted
 from warroom.incident.identity import short_id
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.reminder_events import ReminderPosted
+from warroom.incident.scrub_events import EntryScrubbed
+from warroom.incident.scrubbed import scrub_alert
 
 CLEARED_SHOWN = timedelta(minutes=15)
 """How long a waiting alert that has cleared is still shown: people who saw it should see what became of it."""
@@ -138,6 +140,12 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
                 alerts[event.alert] = replace(alerts[event.alert], cleared_at=event.cleared_at or entry.at)
         elif isinstance(event, AlertSilenced) and event.alert in alerts:
             alerts[event.alert] = replace(alerts[event.alert], silenced_until=event.until)
+        elif isinstance(event, EntryScrubbed):
+            if waiting := alerts.get(event.entry):
+                alerts[event.entry] = replace(waiting, event=scrub_alert(waiting.event))
+            if known := tracked.get(event.entry):
+                alert = replace(known.alert, event=scrub_alert(known.alert.event))
+                tracked[event.entry] = replace(known, alert=alert)
         elif isinstance(event, ReadinessConfirmed):
             ready[event.item] = entry.at
         elif isinstance(event, TurnsSwapped | OnCallTaken):

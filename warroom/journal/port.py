@@ -99,6 +99,15 @@ class Journal(Protocol):
         """
         ...
 
+    def scrub(self, stream: str) -> str:
+        """Remove for good the words of the entries that an ``EntryScrubbed`` of the stream names.
+
+        Of the entries that repeat them and of the deliveries of all these, too. Deliveries that wait are cancelled
+        (``failed``); one that is being sent is left to whoever sends it. The stream's version stays. Returns "", or
+        why old bytes may remain on the disk: then call it again. Called twice it changes nothing more.
+        """
+        ...
+
     def version(self, stream: str) -> int:
         """Return the stream's version, which changes with every append; 0 for an empty stream."""
         ...

@@ -23,6 +23,7 @@ from warroom.journal.codec import DELIVERY_COLUMNS, ENTRY_COLUMNS, ENTRY_ORDER, 
 from warroom.journal.hub.store import HubStore, record_delivery, share
 from warroom.journal.loss_detection import LossDetector
 from warroom.journal.outbox_policy import Candidate, Choice, choose
+from warroom.journal.scrubbing import is_scrubbed, scrub_rows
 from warroom.journal.sqlite_file import FAULTS, SqliteFile, explain, restore_hint
 from warroom.journal.sqlite_schema import OPEN_DELIVERIES
 
@@ -176,6 +177,18 @@ class SqliteJournal:
             ).fetchall()
         return [to_entry(self._read_id, stream, row) for row in rows]
 
+    def scrub(self, stream: str) -> str:
+        """See the port."""
+        entries = self.read(stream)
+        with self._file.writing() as db:
+            self._losses.forget(stream)  # first: a kill in between must not raise a false alarm
+            scrub_rows(db, stream, entries)
+            length = db.execute("SELECT length FROM streams WHERE stream = ?", (stream,)).fetchone()
+            chain = last_link(db, stream, length[0]) if length else b""
+        if length:
+            self._losses.record(stream, length[0], chain)
+        return self._file.rewrite()
+
     def version(self, stream: str) -> int:
         """See the port."""
         with self._file.reading() as db:
@@ -296,12 +309,14 @@ class SqliteJournal:
     def confirm(self, delivery_id: str, *, sent: bool, now: datetime) -> Delivery:
         """See the port. Ends the claim of a process that is looking into the delivery."""
         with self._file.writing() as db:
-            row = db.execute("SELECT state FROM deliveries WHERE id = ?", (delivery_id,)).fetchone()
+            row = db.execute("SELECT state, body FROM deliveries WHERE id = ?", (delivery_id,)).fetchone()
             if row is None:
                 raise NotFound(f"There is no delivery {delivery_id}", "warroom deliveries lists them.")
-            state = DeliveryState(row[0])
+            state, body = DeliveryState(row[0]), row[1]
             if state not in (DeliveryState.UNCONFIRMED, DeliveryState.FAILED):
                 raise Refusal(f"{delivery_id} is {DeliveryState(state).label}: there is nothing to confirm")
+            if not sent and is_scrubbed(body):
+                raise Refusal(f"The entry of {delivery_id} was scrubbed", "There is nothing left to send.")
             newer = db.execute(
                 "SELECT b.id FROM deliveries a JOIN deliveries b USING (stream, destination)"
                 " WHERE a.id = ? AND a.act = 'status' AND b.act = 'status' AND b.n > a.n ORDER BY b.n DESC",

@@ -89,7 +89,8 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
             id         BLOB NOT NULL UNIQUE,         -- the same on every laptop
             label      TEXT NOT NULL,                -- its name in the hub
             shared     INTEGER NOT NULL,
-            generation INTEGER NOT NULL DEFAULT 0    -- changes when entries known before come in another order
+            generation INTEGER NOT NULL DEFAULT 0,   -- changes when entries known before come in another order
+            scrub      INTEGER NOT NULL DEFAULT 0    -- words that were removed elsewhere are still here
         ) WITHOUT ROWID""",
         """CREATE TABLE hub_entries (
             n          INTEGER PRIMARY KEY AUTOINCREMENT, -- the order in which this laptop came by them

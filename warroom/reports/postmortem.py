@@ -39,6 +39,7 @@ from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meetings import scheduled
 from warroom.incident.playbook import Playbook
 from warroom.incident.requests import RequestMade
+from warroom.incident.scrub_events import EntryScrubbed
 from warroom.incident.tracking import issues
 from warroom.reports import metrics
 from warroom.reports.course import Course
@@ -270,6 +271,7 @@ pinned, or made a finding or a decision. The journal keeps them all."""
 _NOT_IN_TIMELINE = (
     EntryAmended,
     EntryRetracted,
+    EntryScrubbed,
     MilestoneAmended,
     SectionWritten,
     SuggestionDismissed,
@@ -335,7 +337,7 @@ class _BlamelessWriter:
         for row in self.incident.timeline:
             event = row.entry.event
             if (
-                row.retracted
+                row.withdrawn
                 or isinstance(event, _NOT_IN_TIMELINE)
                 or (isinstance(event, ItemChecked) and event.because)
                 or (isinstance(event, ChatMessage) and (len(talk) > MOST_CHAT or parse_chat_command(event.words)))

@@ -230,6 +230,8 @@ class OutboxWorker:
         outcome, receipt, error, again, attempted = DeliveryState.DELIVERED, None, "", None, True
         able = True
         try:
+            if delivery.scrubbed:  # while it was claimed or being sent
+                raise WarroomError("Its entry was scrubbed: there is nothing left to send")
             async with asyncio.timeout(ATTEMPT_S):
                 if in_doubt:
                     receipt = await self._find_outcome(delivery, attempt)

@@ -245,7 +245,8 @@ class WarRoom:
         return [
             one
             for one in found
-            if one.lacks_settings or (one.state is not DeliveryState.PENDING and one.id not in replaced)
+            if not one.scrubbed
+            and (one.lacks_settings or (one.state is not DeliveryState.PENDING and one.id not in replaced))
         ]
 
     def rota(self) -> Rota:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from warroom.journal.hub.port import BATCH_ENTRIES, LARGEST_ENTRY, Activity, EntryRefused, Hub, HubEntry, chained
+from warroom.journal.hub.schema import SCRUBBED
 
 Connect = Callable[[], Hub]
 
@@ -63,6 +65,18 @@ class HubContract:
         two = replace(one, device_seq=2, stream=UUID(int=8), label="INC-2")
         assert hub.push([one, two]) == [(one.id, 1), (one.id, 2)]
         assert hub.push([two]) == [(one.id, 2)]
+
+    def test_words_that_are_removed_are_gone_and_the_entry_stays(self, hub: Hub, device: UUID) -> None:
+        entry, other = an_entry(device, 1, body='{"words":"hunter2"}'), an_entry(device, 2, body='{"words":"kept"}')
+        hub.push([replace(entry, orders='[{"id":"x","text":"hunter2"}]'), other])
+        left_over = json.dumps([{"id": str(entry.id), "body": '{"words":"[scrubbed]"}'}])
+        hub.push([replace(an_entry(device, 3), kind="note", scrubs=left_over)])
+        assert hub.pull(0)[0].body == '{"words":"hunter2"}', "only an entry that says so removes words"
+        hub.push([replace(an_entry(device, 4), kind=SCRUBBED, scrubs=left_over)])
+        page = hub.pull(0)
+        assert [one.body for one in page[:2]] == ['{"words":"[scrubbed]"}', '{"words":"kept"}']
+        assert page[0].orders == "" and [one.pos for one in page] == [1, 2, 3, 4]
+        assert not any(one.scrubs for one in page)
 
     def test_an_entry_that_is_too_large_is_refused_with_its_batch(self, hub: Hub, device: UUID) -> None:
         with pytest.raises(EntryRefused):

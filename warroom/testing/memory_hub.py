@@ -3,6 +3,7 @@ users."""
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
@@ -25,6 +26,7 @@ from warroom.journal.hub.port import (
     Welcome,
     chained,
 )
+from warroom.journal.hub.schema import SCRUBBED
 
 PRESENT_S = 30.0
 
@@ -111,7 +113,15 @@ class MemoryHubConnection:
                     letter = device.letter if device else entry.stream.hex[:8]
                     hub.labels[entry.stream] = f"{entry.label}/{letter.upper()}" if taken else entry.label
                 pos = known[entry.stream, entry.id] = len(hub.entries) + 1
-                hub.entries.append(replace(entry, pos=pos))
+                hub.entries.append(replace(entry, pos=pos, scrubs=""))
+                if entry.kind == SCRUBBED and entry.scrubs:
+                    left_over = {UUID(one["id"]): one["body"] for one in json.loads(entry.scrubs)}
+                    hub.entries = [
+                        replace(old, body=left_over[old.id], orders="")
+                        if old.stream == entry.stream and old.id in left_over
+                        else old
+                        for old in hub.entries
+                    ]
                 hub.chains.append(chained(hub.chains[-1], entry.id, entry.device))
             return [(entry.id, known[entry.stream, entry.id]) for entry in batch]
 

@@ -325,8 +325,16 @@ def export(context: CliContext, form: str | None, path: str | None, overwrite: b
     write_export_output(path, text, context, overwrite=overwrite)
 
 
-@verb(SECTION, posts=True, example="warroom close")
+@verb(SECTION, posts=True, example="warroom close\nwarroom close --incident INC-8 --duplicate-of INC-7")
 @click.option("--reason", default="", metavar="TEXT", help="Close anyway, with this reason.")
-def close(context: CliContext, reason: str) -> None:
+@click.option(
+    "--duplicate-of", "original", default="", metavar="INC-N", help="Close it as a duplicate of that one."
+)
+def close(context: CliContext, reason: str, original: str) -> None:
     """Close the incident; refused with a list while something is outstanding."""
-    execute(context, Close(reason))
+    if not original:
+        execute(context, Close(reason))
+        return
+    from warroom.room.duplicates import close_as_duplicate
+
+    report_done(context, close_as_duplicate(context.room, context.incident().id, original, reason))

@@ -61,7 +61,7 @@ def list_(context: CliContext, live: bool) -> None:
                 (row.severity.upper() if row.open else row.severity) + (" drill" if row.drill else ""),
                 row.severity if row.open else "quiet",
             ),
-            output.Styled.of(row.status, "" if row.open else "good"),
+            output.Styled.of(row.state, "" if row.open else "good"),
             f"{row.milestones['started'].astimezone(room.zone):%Y-%m-%d %H:%M}",
             format_duration(row.elapsed(now)),
             row.roles.get("incident_commander", "nobody leads") if row.open else "",
@@ -116,7 +116,7 @@ def status(context: CliContext, short: bool) -> None:
     title = next((s.title for s in playbook.severities if s.id == incident.severity), incident.severity)
     drill = "  drill" if incident.drill else ""
     elapsed = timing.format_duration(timing.elapsed(incident, now))
-    state = f"{title.upper()}  {incident.status}" if incident.open else f"{incident.status.upper()}  was {title}"
+    state = f"{title.upper()}  {incident.status}" if incident.open else f"{incident.state.upper()}  was {title}"
     look = "good" if not incident.open else incident.severity if incident.status == "investigating" else "strong"
     output.print_parts(
         output.Styled.of(incident.id, "strong"), "  ", output.Styled.of(state, look), f"{drill}  {elapsed}"
@@ -149,6 +149,8 @@ def status(context: CliContext, short: bool) -> None:
     if snapshot.others:
         present = (f"{one.by} ({one.doing})" if one.doing else one.by for one in snapshot.others)
         rows.append(["Has it open", ", ".join(present)])
+    if snapshot.duplicates:
+        rows.append(["Duplicates", ", ".join(snapshot.duplicates)])
     rows += [["Depends on", str(trouble)] for trouble in snapshot.troubles]
     if snapshot.escalation and (words := snapshot.escalation.problem(now) or snapshot.escalation.text(now)):
         rows.append(["Escalation", output.Styled.of(words, "bad" if snapshot.escalation.problem(now) else "")])

@@ -56,8 +56,9 @@ class HubEntry:
 
     ``stream`` is the same on every laptop; ``label`` is what people call it, proposed by who shares it first.
     ``device_seq`` grows with each entry of a device. ``seen`` is the position up to which the author had read when
-    it was recorded, None if that is not known. ``orders`` are its deliveries, as JSON. ``pos`` is 0 until the hub
-    has given one.
+    it was recorded, None if that is not known. ``orders`` are its deliveries, as JSON. ``scrubs``, of an entry
+    that says that the words of others were removed, are what is left of those, as JSON: the hub keeps that in
+    their place. ``pos`` is 0 until the hub has given one.
     """
 
     id: UUID
@@ -71,6 +72,7 @@ class HubEntry:
     body: str
     seen: int | None = None
     orders: str = ""
+    scrubs: str = ""
     v: int = FORMAT
     pos: int = 0
     letter: str = ""

@@ -399,6 +399,7 @@ def _travelling(entry: HubEntry) -> dict[str, Any]:
         "by": _text(entry.by),
         "body": _text(entry.body),
         "orders": _text(entry.orders),
+        "scrubs": _text(entry.scrubs),
         "label": _text(entry.label),
     }
 

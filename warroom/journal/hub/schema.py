@@ -12,6 +12,9 @@ from warroom.journal.hub.port import BATCH_BYTES, BATCH_ENTRIES, LARGEST_ENTRY, 
 MEMBER = "warroom_member"
 """The role whose members may call the functions."""
 
+SCRUBBED = "scrubbed"
+"""The kind of the entry that removes the words of others."""
+
 CHANNEL = "warroom"
 """The channel of NOTIFY."""
 
@@ -142,9 +145,10 @@ BEGIN
             VALUES (last, entry_id, (one->>'device')::uuid, (one->>'device_seq')::bigint, (one->>'stream')::uuid,
                 (one->>'at')::bigint, one->>'by', one->>'kind', one->>'body', (one->>'seen')::bigint,
                 one->>'orders', (one->>'v')::int, link);
-            IF one->>'scrubs' <> '' THEN
-                UPDATE entry e SET body = one->>'tombstone', orders = ''
-                    WHERE e.stream = (one->>'stream')::uuid AND e.id = (one->>'scrubs')::uuid;
+            IF one->>'kind' = '{SCRUBBED}' AND one->>'scrubs' <> '' THEN
+                UPDATE entry e SET body = left_over->>'body', orders = ''
+                    FROM json_array_elements((one->>'scrubs')::json) left_over
+                    WHERE e.stream = (one->>'stream')::uuid AND e.id = (left_over->>'id')::uuid;
             END IF;
         END IF;
         RETURN NEXT;

@@ -21,8 +21,9 @@ from warroom.errors import NotFound, Refusal
 from warroom.incident.conflicts import CONFLICTING
 from warroom.incident.delivery import DeliveryState, OutboxItem
 from warroom.incident.delivery_events import DELIVERIES, DeliveryAdopted, DeliveryUpdated
-from warroom.incident.events import TEAM, Event, parse_event, serialize_event
+from warroom.incident.events import TEAM, Entry, Event, parse_event, serialize_event
 from warroom.incident.identity import OUTSIDE, legacy_id, uuid7
+from warroom.incident.scrubbed import concerns, scrub_event, scrub_targets
 from warroom.journal.checksums import chain_stream, last_link, link
 from warroom.journal.codec import from_ms, to_ms, upcast
 from warroom.journal.hub.port import (
@@ -34,6 +35,7 @@ from warroom.journal.hub.port import (
     HubEntry,
     chained,
 )
+from warroom.journal.hub.schema import SCRUBBED
 from warroom.journal.sqlite_file import SqliteFile
 from warroom.safety import redact
 
@@ -323,7 +325,8 @@ class HubStore:
             ).fetchall()
             if row is None:
                 return []
-            orders = {n: _orders(db, stream, seq) for n, stream, seq, device, *_ in rows}
+            orders = {n: _orders(db, stream, seq) for n, stream, seq, *_ in rows}
+            scrubs = {row[0]: _left_over(db, row[1]) for row in rows if row[-2] == SCRUBBED}
         own = UUID(bytes=row[0])
         batch: list[Waiting] = []
         size, too_large = 0, []
@@ -342,6 +345,7 @@ class HubStore:
                 body=body,
                 seen=seen,
                 orders=orders[n],
+                scrubs=scrubs.get(n, ""),
             )
             if one.size > LARGEST_ENTRY:
                 too_large.append(n)
@@ -457,6 +461,8 @@ class HubStore:
             (stream, seq, entry.pos, device, entry.device_seq, entry.seen),
         )
         _keep_orders(db, stream, seq, entry, device or own)
+        if entry.kind == SCRUBBED:
+            db.execute("UPDATE hub_streams SET scrub = 1 WHERE stream = ?", (stream,))
         if device is not None and entry.kind in CONFLICTING:
             # Whether its author had read this laptop's entries is told by their positions: those may be new, too.
             _reorder(db, stream)
@@ -519,6 +525,16 @@ class HubStore:
             for (stream,) in db.execute("SELECT DISTINCT stream FROM hub_entries WHERE pos IS NULL").fetchall():
                 _reorder(db, stream)
         return changed
+
+    def to_scrub(self) -> list[str]:
+        """The streams from which words are to be removed that were removed on another laptop."""
+        with self._file.reading() as db:
+            return [stream for (stream,) in db.execute("SELECT stream FROM hub_streams WHERE scrub")]
+
+    def scrubbed(self, stream: str) -> None:
+        """Keep that they were removed."""
+        with self._file.writing() as db:
+            db.execute("UPDATE hub_streams SET scrub = 0 WHERE stream = ?", (stream,))
 
     # ── deliveries ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -614,6 +630,23 @@ def _orders(db: sqlite3.Connection, stream: str, seq: int) -> str:
         "SELECT id, body FROM deliveries WHERE stream = ? AND seq = ? ORDER BY n", (stream, seq)
     ).fetchall()
     return json.dumps([{"id": id, "item": json.loads(body)} for id, body in rows]) if rows else ""
+
+
+def _left_over(db: sqlite3.Connection, stream: str) -> str:
+    """What is left of the entries of a stream whose words were removed, as JSON: their ids and bodies."""
+    query = "SELECT seq, at, by, body, id FROM entries WHERE stream = ? AND id IS NOT NULL"
+    entries = [
+        Entry(stream=stream, seq=seq, id=UUID(bytes=id), at=from_ms(at), by=by, event=parse_event(body))
+        for seq, at, by, body, id in db.execute(query, (stream,)).fetchall()
+    ]
+    targets = scrub_targets(entries)
+    return json.dumps(
+        [
+            {"id": str(entry.id), "body": serialize_event(scrub_event(entry.event))}
+            for entry in entries
+            if concerns(entry, targets) and entry.event.kind != SCRUBBED
+        ]
+    )
 
 
 def _keep_orders(db: sqlite3.Connection, stream: str, seq: int, entry: HubEntry, device: bytes) -> None:

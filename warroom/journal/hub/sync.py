@@ -30,7 +30,15 @@ class HubSync:
     """
 
     def __init__(
-        self, store: HubStore, hub: Hub, *, name: str, app: str, machine: str, clock: Callable[[], datetime]
+        self,
+        store: HubStore,
+        hub: Hub,
+        *,
+        name: str,
+        app: str,
+        machine: str,
+        clock: Callable[[], datetime],
+        scrub: Callable[[str], object],
     ) -> None:
         self._store = store
         self._hub = hub
@@ -38,6 +46,7 @@ class HubSync:
         self._app = app
         self._machine = machine
         self._clock = clock
+        self._scrub = scrub
         self._skew_ms = 0
 
     def connect(self) -> HubState:
@@ -115,8 +124,12 @@ class HubSync:
         while True:
             state = self._store.state()
             if state is None or not (page := self._hub.pull(state.cursor)):
-                return touched
+                break
             touched |= self._store.absorb(page, self._clock())
+        for stream in self._store.to_scrub():
+            self._scrub(stream)
+            self._store.scrubbed(stream)
+        return touched
 
     def round(self) -> set[str]:
         """Push, then pull; the streams that changed. Afterwards this laptop has what the hub has."""

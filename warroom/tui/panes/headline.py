@@ -119,7 +119,7 @@ def headline(
     unsaved = READ_ONLY if read_only else None
     silent = UNPAGED if unpaged else None
     left = join(
-        badge(incident.severity, incident.status, playbook), drill, unsaved, silent, literal(incident.id, "bold")
+        badge(incident.severity, incident.state, playbook), drill, unsaved, silent, literal(incident.id, "bold")
     )
     name = incident.commander if width >= FULL_NAMES else incident.commander.partition(" ")[0]
     leader = literal(name, "bold") if name else literal(" nobody ", "bold reverse")

@@ -234,7 +234,9 @@ class HomeScreen(PaneScreen, NextStepScreen, FinishesActions):
         due = row.postmortem_due(self.context.room.playbook.nudges.postmortem_hours)
         state = (
             literal("drill", "$text-quiet")
-            if row.drill
+            if row.drill and not row.duplicate_of
+            else literal(row.state, "$text-quiet")
+            if row.duplicate_of
             else literal("post-mortem ✓", "$text-success")
             if row.postmortem
             else literal(
@@ -242,7 +244,7 @@ class HomeScreen(PaneScreen, NextStepScreen, FinishesActions):
                 "$text-error bold" if due < now else "$text-warning",
             )
             if due
-            else literal(row.status, "$text-quiet")
+            else literal(row.state, "$text-quiet")
         )
         elapsed = literal(timing.format_duration(row.elapsed(now)), "$text-quiet")
         return ListRow(row.id, left, join(elapsed, state, gap="  "))
