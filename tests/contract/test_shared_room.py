@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from harness.monitoring import until
 from harness.postgres import new_hub, shared_postgres
@@ -29,6 +30,7 @@ from warroom.incident.investigation import ConfirmHypothesis
 from warroom.incident.roles import Assign
 from warroom.reports import postmortem, render
 from warroom.room.room import WarRoom
+from warroom.room.scrubbing import scrub
 
 SETTINGS = """
 [team]
@@ -50,6 +52,7 @@ class Laptop:
 
     def __init__(self, folder: Path, name: str, url: str) -> None:
         self.proxy = Proxy(shared_postgres().port)
+        self.hub = url
         self.url = url.replace(f":{shared_postgres().port}/", f":{self.proxy.port}/")
         settings = folder / "settings.toml"
         settings.write_text(SETTINGS, encoding="utf-8")
@@ -74,6 +77,10 @@ class Laptop:
         if not any(row.id == id for row in self.app.room.summaries()):
             return False
         return any(words in row.text for row in self.incident(id).rows)
+
+    def files(self) -> list[Path]:
+        """The files of its journal."""
+        return list(self.app.places.data.glob("journal*"))
 
     def state(self) -> str:
         assert self.app.shared
@@ -286,3 +293,17 @@ def test_a_hub_that_never_answers_holds_up_nothing(tmp_path: Path) -> None:
         threading.Thread(target=act, daemon=True).start()
         assert done.wait(5), "an action waits for the hub"
     listener.close()
+
+
+def test_what_is_scrubbed_is_gone_from_the_hub_and_from_every_laptop(join: Callable[..., Laptop]) -> None:
+    ada, bob = join("Ada"), join("Bob")
+    incident = declare(ada)
+    note(ada, incident, "the customer is Jane Roe")
+    until(lambda: bob.has(incident, "Jane Roe"))
+    row = next(row for row in ada.incident(incident).rows if "Jane Roe" in row.text)
+    scrub(ada.room, incident, str(row.id), "a name")
+    until(lambda: bob.has(incident, "scrubbed: a name") and not bob.has(incident, "Jane Roe"))
+    until(lambda: b"Jane Roe" not in b"".join(file.read_bytes() for file in bob.files()))
+    with psycopg.connect(bob.hub) as db:
+        assert not db.execute("SELECT 1 FROM warroom.entry WHERE body LIKE '%Jane Roe%'").fetchall()
+    assert ada.app.journal.check() and bob.app.journal.check()

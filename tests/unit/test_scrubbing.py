@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 from uuid import UUID
@@ -101,6 +102,8 @@ def sample(annotation: Any) -> Any:
         return sample(next((one for one in arguments if one is str), arguments[0]))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return filled(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return next(iter(annotation))
     values = {str: SECRET, int: 1, float: 1.5, bool: True, UUID: UUID(int=7), datetime: NOW}
     return values[annotation]
 
