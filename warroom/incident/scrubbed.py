@@ -14,6 +14,7 @@ from uuid import UUID
 
 from warroom.incident.chat_events import ChannelOpened
 from warroom.incident.delivery import SCRUBBED, OutboxItem
+from warroom.incident.delivery_events import DeliveryUpdated
 from warroom.incident.drill_events import DrillStarted
 from warroom.incident.event_base import EventBase
 from warroom.incident.events import (
@@ -33,6 +34,7 @@ from warroom.incident.events import (
     TaskDone,
     UnknownEvent,
 )
+from warroom.incident.follow_up_events import ActionChanged
 from warroom.incident.meeting_events import MeetingScheduled
 from warroom.incident.requests import RequestAccepted
 from warroom.incident.runbook_events import RunbookStepDone
@@ -81,7 +83,9 @@ _KEPT = frozenset(
 """Fields of text that hold no words in any event: names of people, services and places, and ids."""
 
 _KEPT_OF: Mapping[type[EventBase], frozenset[str]] = {
+    ActionChanged: frozenset({"type"}),
     ChannelOpened: frozenset({"name", "url"}),
+    DeliveryUpdated: frozenset({"state"}),
     DrillStarted: frozenset({"title", "cause", "cause_match", "remedies"}),
     ItemChecked: frozenset({"title", "because"}),
     MeetingScheduled: frozenset({"when"}),
