@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from warroom import __version__, diagnostics, toml
 from warroom.config.escalation import WHO
+from warroom.config.hub import HubSettings
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, SEARCH_INDEX, AppPaths, chosen, shipped, shown
+from warroom.config.secrets import Secret
 from warroom.config.settings import (
     AlertSourceSettings,
     Destination,
@@ -59,6 +61,9 @@ if TYPE_CHECKING:
     from warroom.room.outbox import OutboxWorker
     from warroom.room.search import IncidentSearch
     from warroom.room.shared_room import SharedRoom
+
+HUB_VARIABLE = "WARROOM_HUB"
+"""The environment variable that holds the address of the hub where the settings name none."""
 
 TRANSCRIPT = "transcript"
 """The backend that needs no account: if no destination is configured it takes every message, drills included."""
@@ -615,6 +620,8 @@ def read_settings(
         "as": by or None,
     }
     chosen = Settings() if ignored else load(None, environ, flags, key_check)
+    if chosen.hub is None and environ.get(HUB_VARIABLE):
+        chosen = chosen.model_copy(update={"hub": HubSettings(url=Secret(env=HUB_VARIABLE))})
     return AppPaths.find(environ, flags), with_defaults(chosen), flags
 
 

@@ -46,10 +46,11 @@ def _init(context: CliContext) -> None:
             "! This user may not create roles there: teammates need an address of its own rights."
             " warroom help hub says what that means."
         )
-    output.print_out("\nIn each teammate's settings:")
-    output.print_out('  [hub]\n  url = { env = "WARROOM_HUB" }')
-    output.print_out("and on their laptop, with their name and password:")
+    output.print_out("\nOn each teammate's laptop, with their name and password:")
     output.print_out("  export WARROOM_HUB=postgresql://bob:…@HOST/DATABASE")
+    output.print_out(
+        'or where the address is kept, in the settings: [hub] url = { command = ["pass", "show", "hub"] }'
+    )
     _status(context)
 
 
