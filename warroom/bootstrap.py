@@ -619,10 +619,10 @@ def read_settings(
         "data": str(data) if data else None,
         "as": by or None,
     }
-    chosen = Settings() if ignored else load(None, environ, flags, key_check)
-    if chosen.hub is None and environ.get(HUB_VARIABLE):
-        chosen = chosen.model_copy(update={"hub": HubSettings(url=Secret(env=HUB_VARIABLE))})
-    return AppPaths.find(environ, flags), with_defaults(chosen), flags
+    configured = Settings() if ignored else load(None, environ, flags, key_check)
+    if not configured.hub and chosen("hub", environ, {})[0]:
+        configured = configured.model_copy(update={"hub": HubSettings(url=Secret(env=HUB_VARIABLE))})
+    return AppPaths.find(environ, flags), with_defaults(configured), flags
 
 
 def use_redaction(settings: Settings) -> None:
