@@ -33,6 +33,9 @@ WAIT_S = 10.0
 REFRESH_S = 0.5
 """How long a verb that shows incidents waits for the hub, in seconds."""
 
+JOIN_S = 5.0
+"""The same the first time: there is nothing to show without it."""
+
 PUSH_S = 3.0
 """How long a verb that has recorded something waits for the hub, in seconds, after everything is printed."""
 
@@ -119,10 +122,13 @@ class CliContext:
         """In a shared room, read what is new in the hub, or say how old the picture is. Waits ``REFRESH_S`` at
         most."""
         shared = self.app.shared
-        if shared is None or shared.sync(REFRESH_S):
+        if shared is None:
+            return
+        joined = shared.standing().state != "not joined"
+        if shared.sync(REFRESH_S if joined else JOIN_S):
             return
         standing = shared.standing()
-        if standing.state == "offline":
+        if standing.state in ("offline", "not joined"):
             from warroom.cli import output
 
             contact, room = standing.contact, self.room
