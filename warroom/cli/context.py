@@ -243,11 +243,12 @@ def _wait_options() -> list[click.Parameter]:
 class Verb(click.Command):
     """A command with a section in the help, an example, and the global options after its name."""
 
-    def __init__(self, *args: Any, section: str, example: str, posts: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, section: str, example: str, posts: bool, has_json: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
         self.example = example
         self.posts = posts
+        self.has_json = has_json
         self._shared: list[click.Parameter] | None = None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -373,12 +374,14 @@ def verb(
     example: str,
     posts: bool = False,
     reads: bool = False,
+    has_json: bool = True,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Verb]:
     """Make a function a verb. It is given the ``CliContext`` first, and its docstring is the help.
 
     ``posts`` adds --wait and --no-wait; ``reads`` promises that nothing will be posted, so that the application is
-    opened without trying out templates.
+    opened without trying out templates. With ``has_json`` its --json has a schema in ``json_schema.py``; without,
+    --json is a usage error, so that no script takes text for JSON.
     """
 
     def decorate(function: Callable[..., Any]) -> Verb:
@@ -386,6 +389,8 @@ def verb(
         def run(**arguments: Any) -> Any:
             context = click.get_current_context().ensure_object(CliContext)
             context.reads = reads
+            if context.json and not has_json:
+                raise click.UsageError("It prints no JSON. Leave --json out.")
             if context.debug:
                 from warroom import diagnostics
 
@@ -396,7 +401,9 @@ def verb(
                 output.print_err(f"! {WITHOUT_SETTINGS}")
             return function(context, **arguments)
 
-        made: Verb = click.command(name, cls=Verb, section=section, example=example, posts=posts)(run)
+        made: Verb = click.command(
+            name, cls=Verb, section=section, example=example, posts=posts, has_json=has_json
+        )(run)
         return made
 
     return decorate

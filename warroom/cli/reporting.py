@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from warroom.incident.readings import Reading
     from warroom.room.room import Done
 
+STDOUT = (None, "-")
+"""What ``--output`` may be to print on stdout."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -167,7 +170,7 @@ def in_one_line(error: str) -> str:
 
 def write_output(path: str | None, text: str, context: CliContext) -> None:
     """A document to a file, for its owner alone, or to stdout."""
-    if path is None or path == "-":
+    if path is None or path in STDOUT:
         output.print_out(text.rstrip("\n"))
         return
     from pathlib import Path

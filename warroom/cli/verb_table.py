@@ -162,5 +162,12 @@ FAMILIES = (
             "doctor": "Check settings, journal, destinations, probes, log files and terminal.",
         },
     ),
+    Family(
+        "shell",
+        "Setup",
+        {
+            "schema": "Print the JSON Schema of what a verb prints with --json; without a name, all of them.",
+        },
+    ),
 )
 """All families in the order of the help. A test holds it against the modules."""

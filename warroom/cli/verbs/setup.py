@@ -209,7 +209,7 @@ def alert(
         output.print_err("Declare from one: warroom declare SERVICE IMPACT --alert N")
 
 
-@verb(SECTION, name="redact", example="kubectl logs checkout-1 | warroom redact > safe.log")
+@verb(SECTION, name="redact", has_json=False, example="kubectl logs checkout-1 | warroom redact > safe.log")
 def redact_(context: CliContext) -> None:
     """Copy stdin to stdout with secrets and personal data masked.
 
@@ -224,7 +224,7 @@ def redact_(context: CliContext) -> None:
     copy_redacted()
 
 
-@verb(SECTION, name="reset-terminal", example="warroom reset-terminal")
+@verb(SECTION, name="reset-terminal", has_json=False, example="warroom reset-terminal")
 def reset_terminal(context: CliContext) -> None:
     """Restore a terminal that a killed program left unusable."""
     output.reset_terminal()
@@ -243,7 +243,11 @@ def help_(context: CliContext, topic: str) -> None:
         output.table([name, text] for name, text in topics.items())
         output.print_err("warroom help TOPIC prints a page; warroom VERB --help explains a verb.")
     else:
-        manual.show(pick("page of the manual", topic, [(name, name) for name in topics]))
+        chosen = pick("page of the manual", topic, [(name, name) for name in topics])
+        if context.json:
+            output.data({"topic": chosen, "markdown": manual.page(chosen)})
+        else:
+            manual.show(chosen)
 
 
 @verb(SECTION, reads=True, example="warroom doctor\nwarroom doctor --log")

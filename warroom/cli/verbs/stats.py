@@ -8,7 +8,7 @@ import click
 
 from warroom.cli import output
 from warroom.cli.context import CliContext, verb
-from warroom.cli.reporting import write_output
+from warroom.cli.reporting import STDOUT, write_output
 
 SECTION = "Overview"
 
@@ -51,7 +51,7 @@ def stats(
             output.print_err(
                 "The last complete quarter was not better than the one before, or had too few incidents"
             )
-    elif html is not None:
+    elif html is not None and not (context.json and html in STDOUT):
         from warroom.reports.figures_html import to_html
 
         write_output(html, to_html(figures, room.settings.team.name, room.clock(), room.zone), context)
