@@ -254,8 +254,13 @@ class Verb(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Its own parameters and the shared ones; those are made for the one verb that is called."""
         if self._shared is None:
-            self._shared = [*(_wait_options() if self.posts else ()), *_global_options()]
+            self._shared = [*self.wait_options, *_global_options()]
         return [*super().get_params(ctx), *self._shared]
+
+    @property
+    def wait_options(self) -> list[click.Parameter]:
+        """What a verb that posts takes besides its own options."""
+        return _wait_options() if self.posts else []
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, but words that only begin with a dash (``- item``, ``-20m``, ``-5 %``) are arguments.
@@ -272,7 +277,7 @@ class Verb(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verb's own options; of the globals only their names, they are explained once."""
-        own = [*self.params, *(_wait_options() if self.posts else ())]
+        own = [*self.params, *self.wait_options]
         rows = [row for param in own if isinstance(param, click.Option) and (row := param.get_help_record(ctx))]
         with formatter.section("Options"):
             formatter.write_dl([*rows, ("-h, --help", "Show this.")])

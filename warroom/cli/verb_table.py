@@ -167,6 +167,7 @@ FAMILIES = (
         "Setup",
         {
             "schema": "Print the JSON Schema of what a verb prints with --json; without a name, all of them.",
+            "completion": "Print the script by which a shell completes verbs, options, incidents, people and more.",
         },
     ),
 )

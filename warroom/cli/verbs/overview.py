@@ -21,6 +21,8 @@ from warroom.incident.timing import format_duration
 
 SECTION = "Overview"
 
+PLAYBOOK_PARTS = ("checklists", "phases", "severities", "roles", "templates", "guidance", "check")
+
 KIND_STYLE = {
     **dict.fromkeys(("alert", "declared", "reopened"), "bad"),
     **dict.fromkeys(("change", "severity"), "high"),
@@ -221,8 +223,7 @@ def timeline(context: CliContext) -> None:
 @click.argument("part", default="checklists")
 def playbook(context: CliContext, part: str) -> None:
     """Show or check the playbook: checklists, phases, severities, roles, templates, guidance."""
-    parts = ("checklists", "phases", "severities", "roles", "templates", "guidance", "check")
-    chosen = pick("part of the playbook", part, [(name, name) for name in parts])
+    chosen = pick("part of the playbook", part, [(name, name) for name in PLAYBOOK_PARTS])
     book = context.app.playbook
     if chosen == "check":
         from warroom.bootstrap import check_playbook

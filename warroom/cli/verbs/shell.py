@@ -8,6 +8,7 @@ from warroom.cli import output
 from warroom.cli.context import CliContext, pick, verb
 
 SECTION = "Setup"
+SHELLS = ("bash", "zsh", "fish")
 
 
 @verb(
@@ -24,3 +25,16 @@ def schema(context: CliContext, name: str) -> None:
         output.data(json_schema.schema(chosen))
     else:
         output.data(json_schema.schemas())
+
+
+@verb(
+    SECTION,
+    has_json=False,
+    example='eval "$(warroom completion bash)"\nwarroom completion fish > ~/.config/fish/completions/warroom.fish',
+)
+@click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
+def completion(context: CliContext, shell: str) -> None:
+    """Print the script by which a shell completes verbs, options, incidents, people and more."""
+    from warroom.cli.completion import FOLDER
+
+    output.print_out((FOLDER / f"warroom.{shell}").read_text(encoding="utf-8"), end="")
