@@ -230,12 +230,18 @@ def reset_terminal(context: CliContext) -> None:
     output.reset_terminal()
 
 
-@verb(SECTION, name="help", reads=True, example="warroom help\nwarroom help logs")
+@verb(SECTION, name="help", reads=True, example="warroom help\nwarroom help logs\nwarroom help --man | man -l -")
 @click.argument("topic", default="")
-def help_(context: CliContext, topic: str) -> None:
+@click.option("--man", is_flag=True, help="Print the man page, in the format of man.")
+def help_(context: CliContext, topic: str, man: bool) -> None:
     """Print a page of the manual; without a topic, list the pages."""
     from warroom.cli import manual
 
+    if man:
+        if topic or context.json:
+            raise click.UsageError("--man takes nothing else: warroom help --man")
+        output.print_out(manual.man_page(), end="")
+        return
     topics = manual.topics()
     if not topic and context.json:
         output.data([{"topic": name, "explains": text} for name, text in topics.items()])
