@@ -140,5 +140,10 @@ def text() -> str:
     return json.dumps(build(), ensure_ascii=False, indent=1) + "\n"
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Write the file that is shipped."""
     GRAMMAR.write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

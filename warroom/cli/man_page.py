@@ -130,7 +130,12 @@ def exit_statuses() -> list[tuple[str, str]]:
     return [(status, meaning) for status, _, meaning in (one.partition(" ") for one in found)]
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Write the file that is installed."""
     from warroom.cli.main import cli
 
     (shipped("docs") / NAME).write_text(man_page(cli), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
