@@ -230,7 +230,7 @@ def reset_terminal(context: CliContext) -> None:
     output.reset_terminal()
 
 
-@verb(SECTION, name="help", reads=True, example="warroom help\nwarroom help logs\nwarroom help --man | man -l -")
+@verb(SECTION, name="help", reads=True, example="warroom help\nwarroom help logs\nwarroom help --man > warroom.1")
 @click.argument("topic", default="")
 @click.option("--man", is_flag=True, help="Print the man page, in the format of man.")
 def help_(context: CliContext, topic: str, man: bool) -> None:

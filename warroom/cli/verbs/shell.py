@@ -30,7 +30,8 @@ def schema(context: CliContext, name: str) -> None:
 @verb(
     SECTION,
     has_json=False,
-    example='eval "$(warroom completion bash)"\nwarroom completion fish > ~/.config/fish/completions/warroom.fish',
+    example="warroom completion bash > ~/.local/share/bash-completion/completions/warroom\n"
+    "warroom completion fish > ~/.config/fish/completions/warroom.fish",
 )
 @click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
 def completion(context: CliContext, shell: str) -> None:
