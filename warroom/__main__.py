@@ -13,6 +13,10 @@ VALUES = ("--settings", "--data", "--as", "--incident")
 """The options before a verb that take a value."""
 
 
+COMPLETE = "__complete"
+"""What a shell's script calls to complete a word. It is no verb: a Tab waits for no more than it needs."""
+
+
 def opens_console(arguments: Sequence[str]) -> bool:
     """Whether a screen is likely to be opened: what is typed from now on is for it."""
     words = iter(arguments)
@@ -29,6 +33,11 @@ def main() -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda number, _: watchdog.end_now(128 + number))
+    if sys.argv[1:2] == [COMPLETE]:
+        from warroom.cli.completion.answer import main as complete
+
+        complete(sys.argv[2:])
+        return
     screen = opens_console(sys.argv[1:]) and os.isatty(0) and os.isatty(1)
     with watchdog.screen() if screen else contextlib.nullcontext():
         from warroom.cli.main import main as start

@@ -410,7 +410,11 @@ def alone(svg: str) -> str:
 
 
 def main() -> None:
-    """Write the blocks and the picture anew."""
+    """Write the blocks, the man page, what completion knows and the picture anew."""
+    from warroom.cli import grammar, man_page
+
+    man_page.write()
+    grammar.write()
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
     for name, (topic, make) in BLOCKS.items():
         old, new = (f"<!-- {name} -->\n{text}\n<!--" for text in (block(name), make()))

@@ -56,7 +56,7 @@ VERBS = {name: readme.command_of(name) for name in cli.list_commands(click.Conte
 
 def commands(block: str) -> Iterator[list[str]]:
     """The words after ``warroom`` in each command of a shell block."""
-    for command in re.split(r"\n|&&|\|", block):
+    for command in re.findall(r"""(?:'[^']*'|"(?:\\.|[^"])*"|[^'"\n|&])+""", block):
         words = shlex.split(command, comments=True)
         if words[:1] == ["warroom"]:
             yield words[1:]

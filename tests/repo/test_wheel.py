@@ -114,3 +114,16 @@ def test_its_first_verbs_need_no_set_up(installed: Path, tmp_path: Path, home: P
     run(installed / "warroom", "list", cwd=tmp_path)
     run(installed / "warroom", "init", cwd=tmp_path)
     assert "[team]" in (home / ".config/warroom/settings.toml").read_text()
+
+
+def test_a_shell_completes_with_it(installed: Path, tmp_path: Path, home: Path) -> None:
+    answer = run(installed / "warroom", "__complete", "fish", "warroom assign inc", cwd=tmp_path)
+    assert answer == "words\nincident_commander\tIncident commander\n"
+    assert (installed.parent / "share/man/man1/warroom.1").read_text().startswith(".TH WARROOM 1")
+    for shell, place in {
+        "bash": "bash-completion/completions/warroom",
+        "zsh": "zsh/site-functions/_warroom",
+        "fish": "fish/vendor_completions.d/warroom.fish",
+    }.items():
+        script = (installed.parent / "share" / place).read_text()
+        assert run(installed / "warroom", "completion", shell, cwd=tmp_path) == script

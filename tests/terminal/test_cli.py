@@ -243,7 +243,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     told_by = {row["by"] for row in do("timeline", "--json").json}
     assert told_by == {"Bob", ""}
     elsewhere = {"open", "demo", "logs", "help", "redact", "reset-terminal", "delivery", "resend", "connect"}
-    elsewhere |= {"watch", "runbook", "page", "hub"}
+    elsewhere |= {"watch", "runbook", "page", "hub", "schema", "completion"}
     assert VERBS - cli_harness.verbs == elsewhere, "a verb that no test runs"
 
 
@@ -611,7 +611,12 @@ def test_a_refusal_says_why_and_writes_nothing(
         (["alert", "--source", "x", "--detail", "y"], "name is missing"),
         (["alert", "--fired", "-1m"], "name is missing"),
         (["alert", "--aside", "1", "slow"], "--aside takes nothing else"),
-        (["note", "Pool is full", "--fidning"], "Did you mean '--finding'"),
+        (["note", "Pool is full", "--fidning"], "There is no option --fidning. Did you mean --finding?\n"),
+        (["list", "--jsn"], "There is no option --jsn. Did you mean --json?\n"),
+        (["list", "--inc", "INC-1"], "Did you mean --incident?\n"),
+        (["--setings", "x", "list"], "There is no option --setings. Did you mean --settings"),
+        (["--nope", "list"], "There is no option --nope. warroom --help lists them."),
+        (["stauts"], "Did you mean stats or status?"),
         (["note", "Pool is full", "-finding"], "put -- before it"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

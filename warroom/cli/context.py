@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -284,18 +284,24 @@ def _wait_options() -> list[click.Parameter]:
 class Verb(click.Command):
     """A command with a section in the help, an example, and the global options after its name."""
 
-    def __init__(self, *args: Any, section: str, example: str, posts: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, section: str, example: str, posts: bool, has_json: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
         self.example = example
         self.posts = posts
+        self.has_json = has_json
         self._shared: list[click.Parameter] | None = None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Its own parameters and the shared ones; those are made for the one verb that is called."""
         if self._shared is None:
-            self._shared = [*(_wait_options() if self.posts else ()), *_global_options()]
+            self._shared = [*self.wait_options, *_global_options()]
         return [*super().get_params(ctx), *self._shared]
+
+    @property
+    def wait_options(self) -> list[click.Parameter]:
+        """What a verb that posts takes besides its own options."""
+        return _wait_options() if self.posts else []
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, but words that only begin with a dash (``- item``, ``-20m``, ``-5 %``) are arguments.
@@ -305,14 +311,11 @@ class Verb(click.Command):
         try:
             return super().parse_args(ctx, _arguments_after_options(self.get_params(ctx), args))
         except click.NoSuchOption as error:
-            hint = (
-                f'To begin an argument with a dash, put -- before it: {ctx.command_path} … -- "{error.option_name}"'
-            )
-            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from None
+            raise _unknown_option(error, self.get_params(ctx), ctx) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verb's own options; of the globals only their names, they are explained once."""
-        own = [*self.params, *(_wait_options() if self.posts else ())]
+        own = [*self.params, *self.wait_options]
         rows = [row for param in own if isinstance(param, click.Option) and (row := param.get_help_record(ctx))]
         with formatter.section("Options"):
             formatter.write_dl([*rows, ("-h, --help", "Show this.")])
@@ -327,6 +330,28 @@ class Verb(click.Command):
         with formatter.section("Example" if "\n" not in self.example else "Examples"):
             for line in self.example.splitlines():
                 formatter.write(f"{'':>{formatter.current_indent}}{line.strip()}\n")
+
+
+def _unknown_option(
+    error: click.NoSuchOption, params: Iterable[click.Parameter], ctx: click.Context
+) -> click.UsageError:
+    """What is said about an option that is not there: which may be meant, else how text begins with a dash."""
+    names = [name for param in params if isinstance(param, click.Option) for name in param.opts]
+    near = _near(error.option_name.lstrip("-"), [name.lstrip("-") for name in names if name.startswith("--")])
+    sentence = f"There is no option {error.option_name}."
+    if near:
+        return click.UsageError(f"{sentence} Did you mean {' or '.join(f'--{name}' for name in near)}?", ctx)
+    path = ctx.command_path
+    dash = f'To begin an argument with a dash, put -- before it: {path} … -- "{error.option_name}"'
+    return click.UsageError(f"{sentence} {dash if ctx.parent else f'{path} --help lists them.'}", ctx)
+
+
+def _near(typed: str, known: Sequence[str]) -> list[str]:
+    """The words that a mistyped one may stand for: those it begins, else the most similar first."""
+    import difflib
+
+    begun = [word for word in known if len(typed) > 1 and word.startswith(typed)]
+    return begun[:3] or difflib.get_close_matches(typed, known, n=3, cutoff=0.75)
 
 
 def _arguments_after_options(params: Sequence[click.Parameter], args: Sequence[str]) -> list[str]:
@@ -369,6 +394,13 @@ class Verbs(click.Group):
         super().__init__(*args, **kwargs)
         self.params += _global_options()
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; an unknown option is reported as that of a verb is."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise _unknown_option(error, self.get_params(ctx), ctx) from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
         return [name for family in FAMILIES for name in family.verbs]
@@ -400,9 +432,7 @@ class Verbs(click.Group):
         """Return the verb that was typed. For an unknown one, fail with what may be meant."""
         names = self.list_commands(ctx)
         if args and args[0] not in names and not args[0].startswith("-"):
-            import difflib
-
-            near = difflib.get_close_matches(args[0], names, n=3, cutoff=0.6)
+            near = _near(args[0], names)
             guess = f"Did you mean {' or '.join(near)}?" if near else "warroom --help lists them all."
             ctx.fail(f"There is no verb {args[0]!a}. {guess}")
         return super().resolve_command(ctx, args)
@@ -414,12 +444,14 @@ def verb(
     example: str,
     posts: bool = False,
     reads: bool = False,
+    has_json: bool = True,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Verb]:
     """Make a function a verb. It is given the ``CliContext`` first, and its docstring is the help.
 
     ``posts`` adds --wait and --no-wait; ``reads`` promises that nothing will be posted, so that the application is
-    opened without trying out templates.
+    opened without trying out templates. With ``has_json`` its --json has a schema in ``json_schema.py``; without,
+    --json is a usage error, so that no script takes text for JSON.
     """
 
     def decorate(function: Callable[..., Any]) -> Verb:
@@ -427,6 +459,8 @@ def verb(
         def run(**arguments: Any) -> Any:
             context = click.get_current_context().ensure_object(CliContext)
             context.reads = reads
+            if context.json and not has_json:
+                raise click.UsageError("It prints no JSON. Leave --json out.")
             if context.debug:
                 from warroom import diagnostics
 
@@ -437,13 +471,19 @@ def verb(
                 output.print_err(f"! {WITHOUT_SETTINGS}")
             return function(context, **arguments)
 
-        made: Verb = click.command(name, cls=Verb, section=section, example=example, posts=posts)(run)
+        made: Verb = click.command(
+            name, cls=Verb, section=section, example=example, posts=posts, has_json=has_json
+        )(run)
         return made
 
     return decorate
 
 
 # ── picking one of several by name ────────────────────────────────────────────────────────────────────────
+
+
+LONG_LIST = 300
+"""A list of names longer than this, in characters, is not shown beside a guess."""
 
 
 def pick(
@@ -483,7 +523,11 @@ def pick(
         if found:
             raise BadInput(f"{plain(typed)} may be {' or '.join(found)}", "Type more letters.")
     known = ", ".join(id for id, _ in things)
-    raise NotFound(f"There is no {what} {plain(typed) or '“”'}", f"There are: {known}.{where and ' ' + where}")
+    remedy = f"There are: {known}.{where and ' ' + where}"
+    if near := _near(typed.strip().casefold(), [id for id, _ in things]):
+        guess = f"Did you mean {' or '.join(near)}?"
+        remedy = f"{guess} {remedy}" if len(known) <= LONG_LIST else guess
+    raise NotFound(f"There is no {what} {plain(typed) or '“”'}", remedy)
 
 
 def _is_abbreviation(part: str, word: str) -> bool:

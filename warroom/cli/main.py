@@ -70,8 +70,6 @@ def main() -> None:
                 signal.signal(number, _exit_on_signal)
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        if "_WARROOM_COMPLETE" in os.environ:
-            cli.main(prog_name="warroom")  # the shell asks how a word may go on
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:  # before or after the command line is carried out
         sys.exit(INTERRUPTED)

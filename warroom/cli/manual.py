@@ -25,6 +25,11 @@ def page(topic: str) -> str:
     return re.sub(r"^<!-- .*? -->\n", "", text, flags=re.MULTILINE)
 
 
+def man_page() -> str:
+    """The man page as it is installed."""
+    return (shipped("docs") / "warroom.1").read_text(encoding="utf-8")
+
+
 def show(topic: str) -> None:
     """Print a page: laid out on a terminal, as Markdown in a pipe."""
     text = page(topic)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from warroom.incident.readings import Reading
     from warroom.room.room import Done
 
+STDOUT = (None, "-")
+"""What ``--output`` may be to print on stdout."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -177,7 +180,7 @@ def confirm(preview: str, question: str, nothing: str) -> None:
 
 def write_output(path: str | None, text: str, context: CliContext) -> None:
     """A document to a file, for its owner alone, or to stdout."""
-    if path is None or path == "-":
+    if path is None or path in STDOUT:
         output.print_out(text.rstrip("\n"))
         return
     from pathlib import Path

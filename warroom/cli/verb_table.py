@@ -169,5 +169,13 @@ FAMILIES = (
             "doctor": "Check settings, journal, destinations, probes, log files and terminal.",
         },
     ),
+    Family(
+        "shell",
+        "Setup",
+        {
+            "schema": "Print the JSON Schema of what a verb prints with --json; without a name, all of them.",
+            "completion": "Print the script by which a shell completes verbs, options, incidents, people and more.",
+        },
+    ),
 )
 """All families in the order of the help. A test holds it against the modules."""

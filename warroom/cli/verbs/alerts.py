@@ -125,6 +125,9 @@ def _print_rules(context: CliContext, metrics: Metrics) -> None:
     room = context.room
     book, services = room.playbook.alerts, [service.name for service in room.settings.services]
     rules = prometheus_rules(book.critical, book.warning, services, metrics)
-    output.print_out(rules.text, end="")
+    if context.json:
+        output.data({"rules": rules.text, "unknown": rules.unknown})
+    else:
+        output.print_out(rules.text, end="")
     for name in rules.unknown:
         output.print_err(f"! {name}: no form of rule is known by this name; it is left out")

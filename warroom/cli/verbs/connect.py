@@ -61,7 +61,11 @@ def connect(
     made = connecting.begin(service, name or service, options, _named(known))
     made.audiences = tuple(audiences) or made.audiences
     if steps:
-        output.print_out("\n".join(connecting.steps(made.setup)))
+        lines = connecting.steps(made.setup)
+        if context.json:
+            output.data({"service": service, "steps": lines})
+        else:
+            output.print_out("\n".join(lines))
         return
     missing = connecting.missing(made, needed_only=bool(given))
     if missing:

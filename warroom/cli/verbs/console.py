@@ -33,6 +33,7 @@ SECTION = "Console"
 @verb(
     SECTION,
     name="open",
+    has_json=False,
     example="warroom open INC-7 --log /var/log/checkout.log\nkubectl logs -f checkout | warroom open --log -",
 )
 @click.argument("incident", required=False, metavar="[INC-n]")

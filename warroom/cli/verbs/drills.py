@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,7 +173,11 @@ def _history(context: CliContext, incident_id: str) -> None:
         incident = room.the_incident(incident_id)
         if not incident.drill:
             raise BadInput(f"{incident.id} is not a drill", "warroom drill history lists the drills.")
-        output.print_out(debrief_text(debrief(incident, room.playbook, room.clock())))
+        told = debrief(incident, room.playbook, room.clock())
+        if context.json:
+            output.data(asdict(told) | {"pitfalls": [one.model_dump(mode="json") for one in told.pitfalls]})
+        else:
+            output.print_out(debrief_text(told))
         return
     past = _past(context)
     found = trends(past)

@@ -12,6 +12,7 @@ import click
 from warroom.cli import output
 from warroom.cli.context import CliContext, pick, pick_item, pick_person, verb
 from warroom.cli.reporting import (
+    STDOUT,
     execute,
     join_words,
     report_done,
@@ -253,7 +254,7 @@ def postmortem(
 
     room, incident = context.room, context.incident()
     written = document.build(incident, room.playbook, room.deliveries(incident.id), room.clock(), room.zone)
-    chosen = "json" if context.json and path is None else form
+    chosen = "json" if context.json and path in STDOUT else form
     text = render.to_format(written, room.playbook, cast("render.ExportFormat", chosen))
     write_export_output(path, text, context, overwrite=overwrite)
     if written.suggestions and not context.json:
@@ -307,7 +308,11 @@ def calendar(context: CliContext, path: str | None, when: str | None, minutes: i
     if not context.json:
         for meeting in scheduled(done.incident).values():
             output.print_err(meeting.text)
-    write_output(path, meetings.calendar(room, done.incident), context)
+    text = meetings.calendar(room, done.incident)
+    if context.json and path in STDOUT:
+        output.data({"calendar": text})
+    else:
+        write_output(path, text, context)
 
 
 @verb(SECTION, reads=True, example="warroom export --format html --output INC-1.html")
@@ -319,7 +324,9 @@ def export(context: CliContext, form: str | None, path: str | None, overwrite: b
     from warroom.reports import render
 
     room, incident = context.room, context.incident()
-    chosen: render.ExportFormat = form or ("json" if context.json else "markdown")  # type: ignore[assignment]
+    chosen = cast("render.ExportFormat", form or "markdown")
+    if context.json and (path in STDOUT or form is None):
+        chosen = "json"
     deliveries = room.deliveries(incident.id)
     text = render.export(incident, room.playbook, deliveries, room.clock(), room.zone, chosen)
     write_export_output(path, text, context, overwrite=overwrite)

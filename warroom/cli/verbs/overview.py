@@ -21,6 +21,8 @@ from warroom.incident.timing import format_duration
 
 SECTION = "Overview"
 
+PLAYBOOK_PARTS = ("checklists", "phases", "severities", "roles", "templates", "guidance", "check")
+
 KIND_STYLE = {
     **dict.fromkeys(("alert", "declared", "reopened"), "bad"),
     **dict.fromkeys(("change", "severity"), "high"),
@@ -195,10 +197,19 @@ def _observed(observation: Observation | None, now: datetime) -> Iterator[list[s
 
 def _print_short(context: CliContext) -> None:
     """One line about the worst open incident, without folding any: a status bar asks every few seconds."""
+    line = _short_line(context)
+    if context.json:
+        output.data({"text": line or None})
+    elif line:
+        output.print_out(line)
+
+
+def _short_line(context: CliContext) -> str:
+    """The line of ``status --short``; "" where no incident is open."""
     room, now = context.room, context.room.clock()
     live = [row for row in room.summaries() if row.open and context.incident_id in (None, row.id)]
     if not live:
-        return
+        return ""
     worst = min(live, key=lambda row: (room.playbook.rank(row.severity), row.milestones["started"]))
     glyph = room.playbook.severity(worst.severity).glyph
     parts = [f"{glyph} {worst.severity.upper()} {worst.id} {format_duration(worst.elapsed(now))}"]
@@ -213,7 +224,7 @@ def _print_short(context: CliContext) -> None:
         parts.append(f"{whose}update in {due}" if at > now else f"{whose.upper()}UPDATE {due} OVERDUE")
     if len(live) > 1:
         parts.append(f"+{len(live) - 1}")
-    output.print_out(" · ".join(parts))
+    return " · ".join(parts)
 
 
 def _due(countdown: Any, context: CliContext) -> str:
@@ -263,14 +274,16 @@ def timeline(context: CliContext) -> None:
 @click.argument("part", default="checklists")
 def playbook(context: CliContext, part: str) -> None:
     """Show or check the playbook: checklists, phases, severities, roles, templates, guidance."""
-    parts = ("checklists", "phases", "severities", "roles", "templates", "guidance", "check")
-    chosen = pick("part of the playbook", part, [(name, name) for name in parts])
+    chosen = pick("part of the playbook", part, [(name, name) for name in PLAYBOOK_PARTS])
     book = context.app.playbook
     if chosen == "check":
         from warroom.bootstrap import check_playbook
 
         check_playbook(context.app.settings, book)
-        output.print_out(f"OK: {book.name}")
+        if context.json:
+            output.data({"name": book.name})
+        else:
+            output.print_out(f"OK: {book.name}")
     elif context.json:
         output.data(book.model_dump(mode="json")[chosen])
     elif chosen == "checklists":

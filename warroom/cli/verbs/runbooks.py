@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -82,6 +83,8 @@ def runbook(
         _run(context, file, found, block, yes)
     elif tick:
         _tick(context, file.runbook, found, done=tick == "done")
+    elif context.json:
+        output.data(_public(file, [found], _progress(context, file.runbook)))
     else:
         output.print_out(f"{found.number}  {_safe(found.title)}")
         for passage in found.passages:
@@ -112,6 +115,9 @@ def _about(runbook: Runbook) -> str:
 
 def _print(context: CliContext, file: RunbookFile) -> None:
     progress = _progress(context, file.runbook)
+    if context.json:
+        output.data(_public(file, file.runbook.steps, progress))
+        return
     output.print_out(f"{_safe(file.runbook.title)}  ({shown(file.path)})")
     for section in file.runbook.sections:
         if section.title:
@@ -126,6 +132,24 @@ def _print(context: CliContext, file: RunbookFile) -> None:
                 output.print_out(_indented(f"{mark}{passage.text}"))
 
 
+def _public(file: RunbookFile, steps: Sequence[RunbookStep], progress: RunbookProgress | None) -> dict[str, Any]:
+    """The shape that ``runbook --json`` promises, with these of its steps."""
+    return {
+        "name": file.name,
+        "title": _safe(file.runbook.title),
+        "path": str(file.path),
+        "steps": [
+            {
+                "step": step.number,
+                "title": _safe(step.title),
+                "done": bool(progress and step.id in progress.done),
+                "passages": [{"kind": one.kind, "text": _safe(one.text)} for one in step.passages],
+            }
+            for step in steps
+        ],
+    }
+
+
 def _progress(context: CliContext, runbook: Runbook) -> RunbookProgress | None:
     """How far the incident is with the runbook; None where there is no incident."""
     if not context.incident_id and not any(row.open for row in context.room.summaries()):
@@ -138,7 +162,12 @@ def _tick(context: CliContext, runbook: Runbook, step: RunbookStep, *, done: boo
     tick = TickStep(runbook.name, runbook.title, step.id, step.title, step.number, len(runbook.steps))
     result = context.room.execute(incident.id, tick if done else UntickStep(runbook.name, step.id, step.title))
     progress = result.incident.runbooks[runbook.name]
-    output.print_out(f"{incident.id}  {progress.describe()}")
+    if context.json:
+        output.data(
+            {"id": incident.id, "runbook": runbook.name, "done": len(progress.done), "steps": progress.steps}
+        )
+    else:
+        output.print_out(f"{incident.id}  {progress.describe()}")
 
 
 def _run(context: CliContext, file: RunbookFile, step: RunbookStep, block: int, yes: bool) -> None:
@@ -162,7 +191,12 @@ def _run(context: CliContext, file: RunbookFile, step: RunbookStep, block: int, 
         raise run.problem
     if run.result is None:
         raise Refusal("It was not ended in time", "warroom timeline shows whether it has ended.")
-    if run.result.output:
+    if context.json:
+        ended = run.result
+        output.data(
+            {"id": incident.id, "succeeded": ended.succeeded, "result": ended.result, "output": ended.output}
+        )
+    elif run.result.output:
         output.print_out(run.result.output)
     output.print_err(f"{incident.id}  {run.result.result}")
     if not run.result.succeeded:

@@ -211,7 +211,7 @@ def alert(
         output.print_err("Declare from one: warroom declare SERVICE IMPACT --alert N")
 
 
-@verb(SECTION, name="redact", example="kubectl logs checkout-1 | warroom redact > safe.log")
+@verb(SECTION, name="redact", has_json=False, example="kubectl logs checkout-1 | warroom redact > safe.log")
 def redact_(context: CliContext) -> None:
     """Copy stdin to stdout with secrets and personal data masked.
 
@@ -226,18 +226,24 @@ def redact_(context: CliContext) -> None:
     copy_redacted()
 
 
-@verb(SECTION, name="reset-terminal", example="warroom reset-terminal")
+@verb(SECTION, name="reset-terminal", has_json=False, example="warroom reset-terminal")
 def reset_terminal(context: CliContext) -> None:
     """Restore a terminal that a killed program left unusable."""
     output.reset_terminal()
 
 
-@verb(SECTION, name="help", reads=True, example="warroom help\nwarroom help logs")
+@verb(SECTION, name="help", reads=True, example="warroom help\nwarroom help logs\nwarroom help --man > warroom.1")
 @click.argument("topic", default="")
-def help_(context: CliContext, topic: str) -> None:
+@click.option("--man", is_flag=True, help="Print the man page, in the format of man.")
+def help_(context: CliContext, topic: str, man: bool) -> None:
     """Print a page of the manual; without a topic, list the pages."""
     from warroom.cli import manual
 
+    if man:
+        if topic or context.json:
+            raise click.UsageError("--man takes nothing else: warroom help --man")
+        output.print_out(manual.man_page(), end="")
+        return
     topics = manual.topics()
     if not topic and context.json:
         output.data([{"topic": name, "explains": text} for name, text in topics.items()])
@@ -245,7 +251,11 @@ def help_(context: CliContext, topic: str) -> None:
         output.table([name, text] for name, text in topics.items())
         output.print_err("warroom help TOPIC prints a page; warroom VERB --help explains a verb.")
     else:
-        manual.show(pick("page of the manual", topic, [(name, name) for name in topics]))
+        chosen = pick("page of the manual", topic, [(name, name) for name in topics])
+        if context.json:
+            output.data({"topic": chosen, "markdown": manual.page(chosen)})
+        else:
+            manual.show(chosen)
 
 
 @verb(SECTION, reads=True, example="warroom doctor\nwarroom doctor --log")

@@ -9,7 +9,7 @@ import click
 
 from warroom.cli import output
 from warroom.cli.context import CliContext, verb
-from warroom.cli.reporting import confirm, deliver, warn_of_unknown_person, write_output
+from warroom.cli.reporting import STDOUT, confirm, deliver, warn_of_unknown_person, write_output
 
 if TYPE_CHECKING:
     from warroom.reports.figures import IncidentFigures
@@ -69,7 +69,7 @@ def stats(
             output.print_err(
                 "The last complete quarter was not better than the one before, or had too few incidents"
             )
-    elif html is not None:
+    elif html is not None and not (context.json and html in STDOUT):
         from warroom.reports.figures_html import to_html
 
         write_output(html, to_html(figures, room.settings.team.name, room.clock(), room.zone), context)
