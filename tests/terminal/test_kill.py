@@ -456,7 +456,7 @@ class MailServer:
 
 
 def _markers(text: str) -> set[str]:
-    return set(re.findall(r"INC-\d+·u\d+", text))
+    return set(re.findall(r"INC-\d+·(?:u\d+|[0-9a-f]{4})\b", text))
 
 
 def _assert_once_or_asked(posts: list[Delivery], seen: Counter[str], destination: str, story: Story) -> None:
@@ -563,7 +563,7 @@ def test_killed_at_any_moment_a_real_homeserver_has_every_post_once(
     arrived: Counter[str] = Counter()
     for room in rooms:
         for event in synapse.messages(room, token):
-            arrived.update(re.findall(r"INC-\d+·u\d+\Z", event["content"]["body"]))
+            arrived.update(re.findall(r"INC-\d+·(?:u\d+|[0-9a-f]{4})\Z", event["content"]["body"]))
     wanted = Counter(d.item.message.marker for d in posts if d.destination == "matrix" and d.item.message)
     assert arrived == wanted, f"{arrived - wanted} too many, {wanted - arrived} missing; {story.history()}"
     incidents = {d.incident for d in posts}
