@@ -6,6 +6,7 @@ or reported is computed from those events.
     errors.py        the tree of errors, each with a title and a remedy
     toml.py          reads TOML and reports where each mistake is
     incident/        the domain, pure: events, commands, the Incident, time, advice, the playbook. No clock, no I/O
+    collector.py     when Python's garbage collector runs: not while modules load
     watchdog.py      ends the process in time after a signal or a quit, with the terminal restored
     safety/          text from outside: sanitizes it and masks secrets before it is drawn, kept, posted or printed
     config/          settings and their manual, secrets by reference, the on-call rota, where files lie
@@ -26,7 +27,7 @@ or reported is computed from those events.
 
 Imports point down, and siblings do not import each other:
 cli → tui | bootstrap → drill → room → journal | connect | logs | reports → diagnostics → config → safety →
-watchdog → incident → toml → errors.
+watchdog | collector → incident → toml → errors.
 
 Where does a new thing go? A fact: incident/events.py. A rule: incident/commands.py. "What next":
 incident/advice.py. A vendor: one file in connect/<kind>/ and one entry point. A pane: one file in tui/panes/.

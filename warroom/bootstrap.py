@@ -15,10 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from warroom import diagnostics, toml
+from warroom import __version__, diagnostics, toml
 from warroom.config.escalation import WHO
+from warroom.config.hub import HubSettings
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, SEARCH_INDEX, AppPaths, chosen, shipped, shown
+from warroom.config.secrets import Secret
 from warroom.config.settings import (
     AlertSourceSettings,
     Destination,
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
     from warroom.drill.clock import ScaledClock
     from warroom.drill.on_demand import DrillOnDemand
     from warroom.drill.player import DrillPlayer
+    from warroom.incident.incident import Incident
+    from warroom.journal.hub.port import Hub
+    from warroom.journal.hub.sync import HubSync
     from warroom.logs.line_count import LineCount
     from warroom.logs.sources.source import Source
     from warroom.logs.view import LogView
@@ -55,6 +60,10 @@ if TYPE_CHECKING:
     from warroom.room.jobs import Job, JobRunner
     from warroom.room.outbox import OutboxWorker
     from warroom.room.search import IncidentSearch
+    from warroom.room.shared_room import SharedRoom
+
+HUB_VARIABLE = "WARROOM_HUB"
+"""The environment variable that holds the address of the hub where the settings name none."""
 
 TRANSCRIPT = "transcript"
 """The backend that needs no account: if no destination is configured it takes every message, drills included."""
@@ -93,7 +102,21 @@ class AppContext:
         self.journal = journal
         self.environ = environ
         diagnostics.keep_log(places.data)
+        self.shared: SharedRoom | None = None
+        """The room that this laptop shares with others; None where the settings name no hub."""
+        self._leases: list[str] = []
+        shared_clock = None
+        if settings.hub:
+            from warroom.journal.hub.sync import HubClock
+
+            clock = shared_clock = HubClock(clock, journal.hub)
         self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat, measures=self.measure)
+        if shared_clock:
+            from warroom.room.shared_room import SharedRoom
+
+            self.shared = shared = SharedRoom(self.room, places.journal, self.connect_hub, shared_clock)
+            self.room.new_incident = lambda private: shared.new_incident(private=private)
+            self.room.hub_word = lambda: shared.standing().word(settings.team.zone)
         self.room.alert_sources = self.alert_source
         self.room.is_public = self.is_public_store
         if settings.trackers:
@@ -199,19 +222,20 @@ class AppContext:
         if any(one.backend != TRANSCRIPT for one in settings.destinations.values()):
             from warroom.room.inbox import ChatInbox
 
-            jobs.append(ChatInbox(self.room))
+            jobs.append(self._alone(lambda: ChatInbox(self.room)))
         if any(one.fallback for one in settings.destinations.values()):
             from warroom.room.fallback import fallback_job
 
-            jobs.append(fallback_job(self.room))
+            jobs.append(self._alone(lambda: fallback_job(self.room)))
         if settings.reminders.wanted:
             from warroom.room.reminders import reminder_job
 
-            jobs.append(reminder_job(self.room))
+            jobs.append(self._alone(lambda: reminder_job(self.room)))
         if settings.alerts:
             from warroom.room.alert_watch import alert_watches
 
-            jobs += alert_watches(self.room, self.alert_source)
+            watches = alert_watches(self.room, self.alert_source)
+            jobs += (self._alone(make, without_hub=True) for make in watches)
         if settings.probes:
             from warroom.room.probe_watch import ProbeWatch
 
@@ -219,7 +243,8 @@ class AppContext:
         if settings.workflows:
             from warroom.room.workflow_watch import WorkflowWatch
 
-            jobs.append(WorkflowWatch(self.room, functools.partial(self.integration, "workflow")))
+            workflow = functools.partial(self.integration, "workflow")
+            jobs.append(self._alone(lambda: WorkflowWatch(self.room, workflow), without_hub=True))
         if any(service.changes for service in settings.services):
             from warroom.room.changes import ChangesRecorder
 
@@ -227,9 +252,27 @@ class AppContext:
         if settings.trackers:
             from warroom.room.issue_tracking import issue_syncs
 
-            jobs += issue_syncs(self.room, functools.partial(self.integration, "issue"))
+            jobs += map(self._alone, issue_syncs(self.room, functools.partial(self.integration, "issue")))
         jobs += self._on_call_jobs()
+        if self.shared:
+            jobs.insert(0, self.shared.job(wanted=self._leases, can_send=self.settings.destinations))
         return tuple(jobs)
+
+    def _alone(self, make: Callable[[], Job], *, without_hub: bool = False) -> Job:
+        """A job that one laptop of a shared room does: two would answer, remind or page twice.
+
+        ``without_hub``: every laptop that is cut off from the hub does it, because doing it twice does no harm.
+        """
+        if self.shared is None:
+            return make()
+        from warroom.room.exclusive import ExclusiveJob
+
+        holds = self.journal.hub.holds
+        job = ExclusiveJob(
+            make, lambda name: holds(name, self.room.clock()), self.shared.cut_off, without_hub=without_hub
+        )
+        self._leases.append(job.name)
+        return job
 
     def _on_call_jobs(self) -> list[Job]:
         """The jobs that page, tell of handovers and follow a paging service's schedule."""
@@ -238,11 +281,12 @@ class AppContext:
         if self.settings.escalation:
             from warroom.room.escalation import escalation_job
 
-            jobs.append(escalation_job(self.room))
+            keyed = all(self.integration("page", name).dedupes for name in self.settings.paging)
+            jobs.append(self._alone(lambda: escalation_job(self.room), without_hub=keyed))
         if table:
             from warroom.room.rota_watch import ScheduleWatch, rota_job
 
-            jobs.append(rota_job(self.room))
+            jobs.append(self._alone(lambda: rota_job(self.room)))
             if table.schedule:
                 jobs.append(ScheduleWatch(self.room, table.schedule, functools.partial(self.integration, "page")))
         return jobs
@@ -256,6 +300,23 @@ class AppContext:
         if table is None:
             raise NotFound(f"There is no alert source {toml.plain(name)}", "warroom alerts lists them.")
         return make_alert_source(table, self.places, self.environ)
+
+    def connect_hub(self) -> tuple[Hub, HubSync]:
+        """Connect to the hub, its address looked up now. ``SettingsError``, ``HubUnreachable``, ``HubRefused``."""
+        from warroom.journal.hub.sync import HubSync, this_device, this_machine
+
+        hub = open_hub(self.settings, self.environ)
+        name = f"{self.room.by} ({this_device()})"
+        machine = this_machine(self.places.journal)
+        return hub, HubSync(
+            self.journal.hub,
+            hub,
+            name=name,
+            app=__version__,
+            machine=machine,
+            clock=utc_now,
+            scrub=self.journal.scrub,
+        )
 
     def hook_server(self, address: str) -> tuple[HookServer, str]:
         """A job that receives webhooks on ``HOST:PORT`` for the alert sources, and the address it listens on.
@@ -313,7 +374,14 @@ class AppContext:
 
             return find_drills(self.drill_folders)
 
-        return DrillOnDemand(lambda name: self.drill(folder, clock, name, pace), find, player)
+        def elsewhere(service: str) -> Incident | None:
+            from warroom.drill.leftovers import played_elsewhere
+
+            return played_elsewhere(self.room, service) if self.shared else None
+
+        return DrillOnDemand(
+            lambda name, given: self.drill(folder, clock, name, given or pace), find, player, elsewhere
+        )
 
     def drill(
         self, folder: Path, clock: ScaledClock | None = None, name: str = "", pace: float = 1.0
@@ -551,8 +619,10 @@ def read_settings(
         "data": str(data) if data else None,
         "as": by or None,
     }
-    chosen = Settings() if ignored else load(None, environ, flags, key_check)
-    return AppPaths.find(environ, flags), with_defaults(chosen), flags
+    configured = Settings() if ignored else load(None, environ, flags, key_check)
+    if not configured.hub and chosen("hub", environ, {})[0]:
+        configured = configured.model_copy(update={"hub": HubSettings(url=Secret(env=HUB_VARIABLE))})
+    return AppPaths.find(environ, flags), with_defaults(configured), flags
 
 
 def use_redaction(settings: Settings) -> None:
@@ -628,6 +698,30 @@ def escalation_mistakes(settings: Settings, playbook: Playbook) -> list[toml.Mis
                     toml.Mistake(("escalation", "steps", number, "page", place), wrong, toml.allowed(known, name))
                 )
     return found
+
+
+def hub_url(settings: Settings, environ: Mapping[str, str]) -> str:
+    """The address of the hub, looked up now. ``SettingsError`` if it cannot be, or if it is none."""
+    from warroom.config.secrets import resolve
+    from warroom.journal.hub.postgres import check_url
+
+    if settings.hub is None:
+        raise SettingsError("The settings name no hub", "Add [hub] with url: see warroom help hub.")
+    try:
+        return check_url(resolve(settings.hub.url, environ))
+    except SettingsError as error:
+        raise SettingsError(f"[hub] url: {error.title}", error.remedy) from None
+
+
+def open_hub(settings: Settings, environ: Mapping[str, str]) -> Hub:
+    """Connect to the hub. ``SettingsError``, ``HubUnreachable``, ``HubRefused``."""
+    try:
+        from warroom.journal.hub.postgres import PostgresHub
+    except ImportError:
+        raise SettingsError(
+            "The hub needs psycopg, which is not installed", "Install it: pip install 'warroom[hub]'"
+        ) from None
+    return PostgresHub(hub_url(settings, environ))
 
 
 def make_chat(

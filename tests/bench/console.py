@@ -25,6 +25,7 @@ from pathlib import Path
 
 from warroom.bootstrap import open_context
 from warroom.config.loading import load_playbook
+from warroom.config.paths import shipped
 from warroom.incident.commands import Acknowledge, Declare
 from warroom.incident.events import Declared, Noted
 from warroom.incident.incident import fold
@@ -142,6 +143,8 @@ def main() -> None:
         os.environ.update(environ)
         for name in ("WARROOM_SETTINGS", "WARROOM_DATA", "WARROOM_THEME", "WARROOM_PLAYBOOK"):
             os.environ.pop(name, None)
+        # What is installed has its bytecode beside it; the round that does not count writes ours.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
         zero = Path(folder) / "zero"
         fill(full)
@@ -180,6 +183,7 @@ def main() -> None:
                 "status": verb("status"),
                 "note": verb("note", "pool exhausted"),
                 "ack": verb("ack"),
+                "list, with settings": verb("--settings", str(shipped("sample_data") / "settings.toml"), "list"),
             }
         )
         for name, seconds in lasting.items():

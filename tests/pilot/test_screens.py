@@ -269,6 +269,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "stats": opens(StatsScreen),
     "action_list": opens(ActionListScreen),
     "not_needed": says("Put the cursor on an item of the follow-up first"),
+    "close": opens_form("close"),
     "home": opens(HomeScreen),
     "presenter": opens(PresenterScreen),
     "privacy": lambda pilot, harness, i: pilot.app.screen.has_class("-privacy"),
@@ -280,7 +281,6 @@ WHILE_OPEN: dict[str, Seen] = {
 }
 WHEN_RESOLVED: dict[str, Seen] = {
     "reopen": opens_form("reopen"),
-    "close": opens_form("close"),
     "publish": opens_form("share the learnings"),
     "calendar": opens_form("schedule the meetings"),
 }
@@ -1369,6 +1369,22 @@ def parts(pilot: Pilot[Any]) -> RowList:
 def offered(pilot: Pilot[Any], section: str) -> list[str]:
     """The rows of what is suggested for a section."""
     return [row.id for row in parts(pilot).shown if row.id.startswith(f"{section}:?") and row.id.count(":") == 1]
+
+
+async def test_the_owner_of_an_action_item_is_changed_in_the_review(harness: AppHarness) -> None:
+    incident_id = resolved(harness)
+    harness.room.execute(incident_id, AddAction("Alert on the pool"))
+    async with in_review(harness, incident_id, LARGE) as pilot:
+        todo = pilot.app.screen.query_one("#todo", RowList)
+        await until(pilot, lambda: any("Alert on the pool" in row.content.plain for row in todo.shown))
+        todo.focus()
+        item = next(iter(harness.room.incident(incident_id).actions))
+        todo.put_cursor(item)
+        await press(pilot, "e")
+        await until(pilot, lambda: f"change {item}" in form_title(pilot))
+        pilot.app.screen.query_one("#field-owner", Input).value = "Bob"
+        await press(pilot, "ctrl+s")
+        await until(pilot, lambda: harness.room.incident(incident_id).actions[item].owner == "Bob")
 
 
 async def test_suggestions_are_accepted_edited_and_dismissed_one_by_one(harness: AppHarness) -> None:

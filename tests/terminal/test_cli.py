@@ -204,6 +204,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     timeline = {row["text"]: row["seq"] for row in do("timeline", "--json").json}
     do("amend", str(timeline["Pool exhausted"]), "--text", "Pool of 20 exhausted")
     do("retract", str(timeline["Two\nlines"]), "--reason", "noise")
+    do("scrub", str(timeline["Two\nlines"]), "--yes")
     do("milestone", "detected", "-9m")
     do("resolve")
     assert cli_harness.status()["status"] == "resolved"
@@ -242,7 +243,7 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     told_by = {row["by"] for row in do("timeline", "--json").json}
     assert told_by == {"Bob", ""}
     elsewhere = {"open", "demo", "logs", "help", "redact", "reset-terminal", "delivery", "resend", "connect"}
-    elsewhere |= {"watch", "runbook", "page"}
+    elsewhere |= {"watch", "runbook", "page", "hub"}
     assert VERBS - cli_harness.verbs == elsewhere, "a verb that no test runs"
 
 
@@ -333,6 +334,32 @@ def test_an_amended_entry_reads_as_amended_and_a_struck_out_one_says_so(with_inc
     row = next(r for r in with_incident.run_ok("timeline", "--json").json if str(r["seq"]) == seq)
     assert row["retracted"] is True
     assert "(retracted) right" in with_incident.run_ok("timeline").out
+
+
+def test_a_scrubbed_entry_says_who_did_it_and_what_cannot_be_recalled(with_incident: CliHarness) -> None:
+    with_incident.run_ok("update", "--impact", "Jane Doe cannot pay", "--wait", "10s")
+    rows = with_incident.run_ok("timeline", "--json").json
+    seq = str(next(row["seq"] for row in rows if "Jane Doe" in row["text"]))
+    refused = with_incident.run("scrub", seq)
+    assert refused.status == 1 and "Add --yes" in refused.err and "Jane Doe" in with_incident.run_ok("timeline").out
+    done = with_incident.run_ok("scrub", seq, "--yes", "--reason", "a customer's name", "--no-wait")
+    assert f"entry {seq} scrubbed: a customer's name" in done.out
+    assert "Cannot be recalled: posted to" in done.err
+    seen = with_incident.run_ok("timeline", "--json").json[int(seq) - 1]
+    assert seen["scrubbed"] is True and seen["text"].startswith("scrubbed by Bob, 2026-")
+    assert with_incident.run_ok("search", "Jane").out == ""
+    [again] = with_incident.run_ok("scrub", seq, "--yes", "--json").json
+    assert again["seq"] == int(seq) and again["repeats"] == [] and again["problem"] is None
+    assert with_incident.run("scrub", "99", "--yes").status == 1
+
+
+def test_a_duplicate_says_so_in_the_list_and_in_its_status(with_incident: CliHarness) -> None:
+    with_incident.run_ok("declare", "checkout-api", "Orders fail")
+    with_incident.run_ok("close", "--incident", "INC-2", "--duplicate-of", "inc-1")
+    assert "duplicate of INC-1" in with_incident.run_ok("list").out
+    assert "DUPLICATE OF INC-1" in with_incident.run_ok("status", "--incident", "INC-2").out
+    assert "Duplicates  " in with_incident.run_ok("status").out and with_incident.status()["duplicate_of"] is None
+    assert with_incident.run("close", "--incident", "INC-1", "--duplicate-of", "INC-2").status == 1
 
 
 def test_deliveries_json_is_the_shape_scripts_rely_on(with_incident: CliHarness) -> None:
@@ -1455,6 +1482,26 @@ def on_terminal(harness: CliHarness, *arguments: str, columns: int = 80, **envir
 
 
 PLAIN = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.mark.parametrize("answer", ["n", "y"])
+def test_on_a_terminal_scrubbing_asks_first(with_incident: CliHarness, answer: str) -> None:
+    seq = str(with_incident.run_ok("note", "Jane Doe", "--json").json["entries"][0]["seq"])
+    leader, follower = os.openpty()
+    os.write(leader, f"{answer}\n".encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "warroom", "scrub", seq, "--no-wait"],
+        stdin=follower,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **with_incident.environ},
+        timeout=60,
+    )
+    os.close(follower)
+    os.close(leader)
+    assert "Jane Doe" in done.stderr and "Remove this text for good?" in done.stderr
+    assert done.returncode == (0 if answer == "y" else 1), done
+    assert ("Jane Doe" in with_incident.run_ok("timeline").out) is (answer == "n")
 
 
 def test_a_terminal_gets_colours_and_lines_that_fit_and_a_pipe_gets_neither(with_incident: CliHarness) -> None:

@@ -168,6 +168,8 @@ def test_blame_and_weak_action_items_are_pointed_out_on_the_command_line(resolve
         "root cause",
         "A2",
     }
+    assert "A2" in resolved.do("action", "A2", "--owner", "Bob", "--due", "2026-02-14")
+    assert resolved.do("postmortem", "check").count("no owner") == text.count("no owner") - 1
 
 
 @pytest.mark.parametrize("verb", ["postmortem", "export"])

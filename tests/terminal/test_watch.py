@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from harness import servers
+from harness.monitoring import until
 
 SETTINGS = """
 [alerts.own]
@@ -121,7 +122,32 @@ def test_once_fails_where_something_cannot_be_done(watching: WatchHarness) -> No
     assert status == 1 and "alerts cmd ! cmd is not read" in out
 
 
+def test_a_page_follows_what_happens_while_it_runs(watching: WatchHarness) -> None:
+    page = watching.folder / "incidents.html"
+    process = watching.start("watch", "--page", str(page))
+    try:
+        line_with(process, "watch started as Ada")
+        assert "No open incidents" in page.read_text()
+        assert watching.run("declare", "checkout", "No orders", "--no-wait")[0] == 0
+        line_with(process, "to log: delivered")
+        until(lambda: "No orders" in page.read_text())
+        assert json.loads(page.with_suffix(".json").read_text())["incidents"][0]["id"] == "INC-1"
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_once_writes_the_page_with_what_was_sent_by_then(watching: WatchHarness) -> None:
+    assert watching.run("declare", "checkout", "No orders", "--no-wait")[0] == 0
+    page = watching.folder / "incidents.html"
+    assert watching.run("watch", "--once", "--page", str(page))[0] == 0
+    assert "No orders" in page.read_text()
+
+
 def test_a_mistake_ends_it_before_it_starts(watching: WatchHarness) -> None:
+    status, _, err = watching.run("watch", "--once", "--page", str(watching.folder / "none" / "page.html"))
+    assert status == 1 and "cannot be written: No such file or directory" in err
+    assert watching.run("watch", "--once", "--page", str(watching.folder / "data" / "journal.sqlite"))[0] != 0
     assert watching.run("watch", "--once", "--listen", "127.0.0.1:0")[0] == 2
     port = servers.free_port()
     status, _, err = watching.run("watch", "--listen", f"0.0.0.0:{port}")

@@ -6,7 +6,7 @@ from harness.case import PLAYBOOK, Case, declared
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warroom.errors import BadInput, WarroomError
+from warroom.errors import BadInput, NotFound, WarroomError
 from warroom.incident.action_items import actions_for, is_to_do, item_state, open_actions
 from warroom.incident.advice import next_steps
 from warroom.incident.commands import (
@@ -21,7 +21,7 @@ from warroom.incident.commands import (
     close_blockers,
 )
 from warroom.incident.events import EntryRetracted, ItemChecked
-from warroom.incident.follow_up import MarkNotNeeded, ReopenAction
+from warroom.incident.follow_up import ChangeAction, MarkNotNeeded, ReopenAction
 from warroom.incident.incident import apply
 from warroom.incident.investigation import Undo
 from warroom.incident.requests import RequestMade
@@ -45,6 +45,21 @@ def test_an_item_is_ticked_when_the_last_of_its_action_items_is_done() -> None:
     assert item_state(case.incident, "docs") == ("○", "A2")
     _, ticked = case.do(CompleteAction("A2"))
     assert ticked == ItemChecked(item="docs", title="Update documentation and runbooks", because="action_done")
+
+
+def test_owner_date_and_type_of_an_action_item_can_be_changed_also_after_closing() -> None:
+    case = resolved()
+    case.do(AddAction("Alert on the pool", "Bob", "2026-02-14", "detect"), Close("the rest is on the board"))
+    case.do(ChangeAction("a1", owner="Carol"))
+    item = case.incident.actions["A1"]
+    assert (item.owner, item.due, item.type) == ("Carol", "2026-02-14", "detect"), "what was not given stays"
+    case.do(ChangeAction("A1", due="", type="prevent"))
+    item = case.incident.actions["A1"]
+    assert (item.owner, item.due, item.type) == ("Carol", "", "prevent")
+    assert case.incident.rows[-1].text == "A1 Alert on the pool: now Carol · no date · prevent"
+    case.refused(ChangeAction("A1", owner=" Carol "))
+    case.refused(ChangeAction("A1", due="soon"), BadInput)
+    case.refused(ChangeAction("A9", owner="Bob"), NotFound)
 
 
 def test_an_action_item_that_was_added_by_itself_ticks_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import typing
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -98,7 +99,7 @@ def numbered(facts: Sequence[Event], after: int = 0) -> list[Entry]:
 
 def test_every_kind_of_fact_is_in_the_union_and_can_be_folded() -> None:
     kinds = [kind.model_fields["kind"].default for kind in KINDS]
-    assert len(kinds) == len(set(kinds)) == 58
+    assert len(kinds) == len(set(kinds)) == 62
     defined = {
         c
         for c in vars(ev).values()
@@ -140,7 +141,7 @@ def test_folding_in_two_parts_is_folding_at_once_and_leaves_the_first_part_alone
 def test_every_fact_survives_the_way_through_json(event: Event) -> None:
     body = event.model_dump_json()
     assert parse_event(body) == event
-    assert parse_event(body.encode()).model_dump_json() == body
+    assert parse_event(body).model_dump_json() == body
     with pytest.raises(ValidationError):
         event.kind = "declared"  # type: ignore[assignment]
 
@@ -164,8 +165,9 @@ def test_a_fact_of_a_later_version_is_told_apart_and_its_new_keys_are_let_be() -
     later = '{"kind": "teleported", "to": "mars"}'
     unknown = parse_event(later)
     assert unknown == ev.UnknownEvent(kind="teleported", body=later) and ev.serialize_event(unknown) == later
-    for body in ("{}", "[]", "", "nonsense"):
-        with pytest.raises(ValidationError):
+    broken = ('{"kind":', '{"kind": 7}', '{"kind": "reopened"}', '{"kind":"reopened"}')
+    for body in ("{}", "[]", "", "nonsense", *broken):
+        with pytest.raises(ValueError):
             parse_event(body)
 
 
@@ -400,7 +402,7 @@ def test_the_team_knows_which_alerts_wait_and_what_was_ready_when() -> None:
 def test_the_same_fact_from_outside_is_folded_once() -> None:
     alert = ev.AlertReceived(name="down", source="prometheus", fingerprint="f1")
     first, second = numbered([alert, alert])
-    twice = second.model_copy(update={"id": first.id})
+    twice = replace(second, id=first.id)
     team = fold_team([first, twice, *numbered([ev.AlertTaken(alert=first.id)], after=2)])
     assert team.alerts == {} and team.received == {first.id}
     incident = fold("INC-1", [first, twice])
@@ -416,7 +418,7 @@ def test_a_cleared_alert_is_still_waiting_and_says_since_when_it_is_over() -> No
 def test_an_entry_is_found_by_its_number_its_id_or_the_beginning_of_it() -> None:
     ids = [UUID("018f0000-0000-7000-8000-00000000aaaa"), UUID("018f0000-0000-7000-8000-00001234bbbb")]
     notes = [ev.Noted(note="note", words=words) for words in ("one", "two")]
-    entries = [entry.model_copy(update={"id": id}) for entry, id in zip(numbered(notes), ids, strict=True)]
+    entries = [replace(entry, id=id) for entry, id in zip(numbered(notes), ids, strict=True)]
     incident = fold("INC-1", entries)
     assert [incident.find_row(text).number for text in ("1", "2", str(ids[1]), "1234bbbb", ids[0].hex)] == [
         1,

@@ -77,7 +77,7 @@ def refused(path: Path) -> SettingsError:
 def keys(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
     for key, field in model.model_fields.items():
         inner = manual._model_in(field.annotation)
-        if inner:
+        if inner and inner is not Secret:
             yield from keys(inner)
         elif toml.TABLE_NAME not in field.metadata:
             yield model.__name__, key

@@ -30,6 +30,16 @@ WAIT_S = 10.0
 """How long a verb that posts waits for delivery by default, in seconds."""
 
 
+REFRESH_S = 0.5
+"""How long a verb that shows incidents waits for the hub, in seconds."""
+
+JOIN_S = 5.0
+"""The same the first time: there is nothing to show without it."""
+
+PUSH_S = 3.0
+"""How long a verb that has recorded something waits for the hub, in seconds, after everything is printed."""
+
+
 class CliContext:
     """One run of the program: the global options, and the application once a verb needs it."""
 
@@ -77,6 +87,8 @@ class CliContext:
                 raise
             self._app = bootstrap.open_with(configuration, self.environ, self._clock or bootstrap.utc_now)
             click.get_current_context().find_root().call_on_close(self._app.close)
+            if self._app.shared and not self.opens_screen:
+                click.get_current_context().find_root().call_on_close(self._push)  # before it is closed
             if not self.opens_screen:
                 self._warn(*self._app.room.notices())
         return self._app
@@ -105,6 +117,35 @@ class CliContext:
     def room(self) -> WarRoom:
         """The application's room."""
         return self.app.room
+
+    def refresh(self) -> None:
+        """In a shared room, read what is new in the hub, or say how old the picture is. Waits ``REFRESH_S`` at
+        most."""
+        shared = self.app.shared
+        if shared is None:
+            return
+        joined = shared.standing().state != "not joined"
+        if shared.sync(REFRESH_S if joined else JOIN_S):
+            return
+        standing = shared.standing()
+        if standing.state in ("offline", "not joined"):
+            from warroom.cli import output
+
+            contact, room = standing.contact, self.room
+            since = f"as of {output.when(contact, room.zone, room.clock())}" if contact else "nothing was read yet"
+            self._warn(f"The hub did not answer: {since}")
+
+    def _push(self) -> None:
+        """Send what was recorded to the hub, once everything is printed, unless another process does."""
+        shared = self._app.shared if self._app else None
+        if shared is None or shared.standing().pending == 0 or shared.sync(PUSH_S):
+            return
+        standing = shared.standing()
+        if standing.pending:
+            words = f": {standing.problem}" if standing.problem else ""
+            self._warn(
+                f"{standing.pending} entries wait for the hub{words}. They are saved here, and go with the next."
+            )
 
     def incident(self) -> Incident:
         """The incident meant: by --incident, or the one that is open. Says so if its entries are damaged."""

@@ -61,6 +61,7 @@ def examine(context: CliContext) -> list[Finding]:
     found += _team(settings)
     found.append(_try("playbook", lambda: _playbook(settings)))
     found += _journal(places)
+    found += _hub(settings, context)
     found += background.start(lambda: _destinations(places, settings, context)).result()
     found += background.start(lambda: _alert_sources(places, settings, context)).result()
     found += background.start(lambda: _integrations(places, settings, context)).result()
@@ -175,6 +176,17 @@ def _journal(places: AppPaths) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     if free < 100 << 20:
         yield Finding("disk", "look", f"{free >> 20} MB free on the journal's disk")
+
+
+def _hub(settings: Settings, context: CliContext) -> Iterator[Finding]:
+    if settings.hub is None:
+        return
+    try:
+        bootstrap.open_hub(settings, context.environ).close()
+    except WarroomError as error:
+        yield _wrong("hub", error)
+    else:
+        yield Finding("hub", "fine", "answers; warroom hub status has details")
 
 
 class _Checked(Protocol):

@@ -7,7 +7,6 @@ delivered does not change the status of a decision that was recorded: it waits i
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from warroom import __version__
+from warroom import __version__, collector
 from warroom.cli import output
 from warroom.cli.context import WITHOUT_SETTINGS, CliContext, Verbs, data_folder
 from warroom.errors import WarroomError
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 128 + signal.SIGINT
 OUTPUT_CLOSED = 128 + signal.SIGPIPE
-GC_THRESHOLDS = (50_000, 20, 20)
-"""Loading modules makes some 300,000 objects that all stay: Python's own threshold of 700 would look through them
-hundreds of times, which takes a tenth of the start-up time."""
 
 
 @click.group(
@@ -63,7 +59,7 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """The program: ends the process with its exit status, whatever happens."""
-    gc.set_threshold(*GC_THRESHOLDS)
+    collector.loading()
     watchdog.start()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # closed, or not a text stream of Python's
@@ -81,6 +77,7 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     finally:
         _discard_unwritable_output()
+        collector.ending()
 
 
 def run(arguments: Sequence[str], context: CliContext | None = None) -> int:

@@ -219,6 +219,7 @@ def _write_file(path: str, write: Callable[[], None], context: CliContext) -> No
 
 
 def public_row(row: TimelineRow) -> dict[str, Any]:
-    """The shape that ``timeline --json`` guarantees, with the entry as it is now, retracted or not."""
+    """The shape that ``timeline --json`` guarantees, with the entry as it is now; a mark where it was changed."""
     shape = {"seq": row.number, "id": str(row.id), "at": row.at, "kind": row.kind, "by": row.by, "text": row.text}
-    return {**shape, "retracted": True} if row.retracted else shape
+    marks = {"retracted": row.retracted, "scrubbed": row.scrubbed}
+    return shape | {name: True for name, marked in marks.items() if marked}

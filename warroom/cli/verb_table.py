@@ -68,6 +68,7 @@ FAMILIES = (
             "fix": "Record a fix.",
             "amend": "Correct the text or the time of a timeline entry; the original is kept.",
             "retract": "Retract a note, fix or piece of evidence that is wrong.",
+            "scrub": "Remove the text of timeline entries for good, from the journal and its search.",
             "milestone": "Correct when it started, was detected, acknowledged, mitigated or resolved.",
         },
     ),
@@ -91,7 +92,7 @@ FAMILIES = (
         "follow_up",
         "Follow-up",
         {
-            "action": "Add an action item: something to do after the incident.",
+            "action": "Add an action item, or change the owner, date or type of one, such as A3.",
             "done": "Mark an action item or a task done, or an action item not done after all.",
             "actions": "List the action items of the incident or of all, or open issues for them.",
             "section": "Write a section of the post-mortem: summary, root_cause, went_well, …",
@@ -143,6 +144,11 @@ FAMILIES = (
         "connect",
         "Setup",
         {"connect": "Connect a chat service: ask the least, send a test message, write the settings."},
+    ),
+    Family(
+        "hub",
+        "Setup",
+        {"hub": "Share incidents with teammates' laptops: create a hub, show its state, publish, leave, join."},
     ),
     Family(
         "alerts",

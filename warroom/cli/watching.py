@@ -7,9 +7,10 @@ import queue
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from warroom import diagnostics
+from warroom import collector, diagnostics
 from warroom.cli import output
 from warroom.errors import WarroomError
 from warroom.incident.delivery import Delivery, DeliveryState
@@ -20,6 +21,7 @@ from warroom.room.outbox import OutboxWorker
 
 if TYPE_CHECKING:
     from warroom.bootstrap import AppContext
+    from warroom.room.spectator_page import SpectatorPageWriter
 
 LOOK_S = 0.5
 """How often it is looked how the jobs are doing, in seconds."""
@@ -34,15 +36,21 @@ class Line(NamedTuple):
 
 
 class Watch:
-    """The watch of one process. Lines come from any thread and are printed by the one that waits for them."""
+    """The watch of one process. Lines come from any thread and are printed by the one that waits for them.
 
-    def __init__(self, app: AppContext, *, json: bool = False) -> None:
+    ``page`` is the spectators' page to keep, "" for none. Raises ``WarroomError`` if it cannot be written.
+    """
+
+    def __init__(self, app: AppContext, *, json: bool = False, page: str = "") -> None:
         self._app = app
         self._json = json
         self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
         self._health: dict[str, str] = {}
         self._bad = 0
         self._jobs = app.background_jobs()
+        self._page = _page(app, page) if page else None
+        if self._page:
+            self._jobs = (*self._jobs, self._page.job())
         app.room.on_recorded(self._recorded)
         for job in self._jobs:
             if isinstance(job, OutboxWorker):
@@ -58,6 +66,7 @@ class Watch:
         before = [(number, signal.signal(number, self._end)) for number in (signal.SIGTERM, signal.SIGINT)]
         self._put("watch", f"started as {self._app.room.by}: {', '.join(job.name for job in jobs)}")
         self._app.jobs.start(*jobs)
+        collector.loaded()
         try:
             while True:
                 with suppress(queue.Empty):
@@ -82,6 +91,8 @@ class Watch:
             if delivery.state in (DeliveryState.PENDING, DeliveryState.SENDING):
                 words = f"{_what(delivery)} to {delivery.destination} is still {delivery.state.label}"
                 self._put(delivery.incident, f"{words}: {delivery.error}" if delivery.error else words, bad=True)
+        if self._page:
+            self._page.write_if_due()  # what was sent meanwhile
         self._print_waiting()
         return not self._bad
 
@@ -132,7 +143,9 @@ class Watch:
         output.flush()
 
     async def _round(self, jobs: Sequence[Any]) -> None:
-        await asyncio.gather(*(self._once(job) for job in jobs))
+        hubs = [job for job in jobs if job.name == "hub"]  # first: it says what this laptop does; last, what it did
+        for part in (hubs, [job for job in jobs if job not in hubs], hubs):
+            await asyncio.gather(*(self._once(job) for job in part))
 
     async def _once(self, job: Any) -> None:
         try:
@@ -142,6 +155,14 @@ class Watch:
         except Exception as error:  # noqa: BLE001 — one job's bug must not end the others
             diagnostics.log_failure(f"job {job.name}", error)
             self._put(job.name, f"crashed ({type(error).__name__}); the diagnostic log has details", bad=True)
+
+
+def _page(app: AppContext, path: str) -> SpectatorPageWriter:
+    from warroom.room.spectator_page import SpectatorPageWriter
+
+    page = SpectatorPageWriter(app.room, Path(path).expanduser())
+    page.write_if_due()  # a path that is wrong ends the watch before it starts
+    return page
 
 
 _UNDONE = (DeliveryState.FAILED, DeliveryState.UNCONFIRMED)

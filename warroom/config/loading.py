@@ -39,9 +39,9 @@ def load(
     flags = flags or {}
     places = AppPaths.find(environ, flags)
     file = path or places.settings
-    settings = Settings()
-    if path or places.named or _there(file):
-        settings = _read(file, key_check)
+    there = path or places.named or _there(file)
+    # The defaults need no validation: that of all tables would be built for it, at every start.
+    settings = _read(file, key_check) if there else Settings.model_construct()
     theme, where = chosen("theme", environ, flags)
     if theme:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", theme):

@@ -20,7 +20,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from warroom import toml
-from warroom.config import escalation, rota, settings
+from warroom.config import escalation, hub, rota, settings
+from warroom.config.secrets import Secret
 from warroom.config.settings import Settings
 
 _EXAMPLE: dict[str, Any] = {
@@ -66,6 +67,7 @@ _EXAMPLE: dict[str, Any] = {
         "handover": "09:00",
         "overrides": [{"person": "Bob", "from": date(2026, 12, 24), "until": date(2026, 12, 26)}],
     },
+    "hub": {"url": {"env": "WARROOM_HUB"}},
     "escalation": {
         "severities": ["critical"],
         "steps": [
@@ -143,7 +145,7 @@ def commented_toml() -> str:
             if toml.TABLE_NAME in field.metadata:
                 continue
             inner = _model_in(field.annotation)
-            if inner:
+            if inner and inner is not Secret:
                 below.append((key, inner))
                 continue
             if key == "options":
@@ -178,7 +180,7 @@ def _manual() -> dict[tuple[str, str], str]:
     """The docstrings of the settings' tables and keys, by (class, key); the class's own under ""."""
     found: dict[tuple[str, str], str] = {}
     source = inspect.getsource(settings)
-    for module in (rota, escalation):
+    for module in (rota, escalation, hub):
         source += inspect.getsource(module).partition("import annotations")[2]
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef):

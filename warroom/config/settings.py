@@ -3,8 +3,6 @@
 The docstring under each key is its manual: ``manual.py`` writes the settings file of ``warroom init`` from them.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
@@ -15,6 +13,7 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from warroom import toml
 from warroom.config.escalation import Escalation
 from warroom.config.fields import Key, Link, Name, Table, Text, not_empty, one_line
+from warroom.config.hub import HubSettings
 from warroom.config.rota import OnCall, Rota
 from warroom.incident.delivery import Audience
 from warroom.incident.requests import RequestKind
@@ -444,6 +443,7 @@ class Settings(Table):
     reminders: Reminders = Field(default_factory=Reminders)
     log_services: dict[Key, LogServiceSettings] = Field(default_factory=dict)
     drills: DrillSettings = Field(default_factory=DrillSettings)
+    hub: HubSettings | None = None
     redaction: Redaction = Field(default_factory=Redaction)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
 

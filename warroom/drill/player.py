@@ -46,9 +46,11 @@ from warroom.incident.drills import (
     GiveHint,
     SayInDrill,
     StartDrill,
+    drill_ended,
     drill_started,
     find_remedy,
 )
+from warroom.incident.events import AlertReceived
 from warroom.incident.incident import Incident
 from warroom.room.jobs import JobRunner, Wakeup
 from warroom.room.room import WarRoom
@@ -110,12 +112,14 @@ class DrillPlayer:
         self._steps: list[ResponderStep] = []
         self._replies: list[ScriptedReply] = []
         self._teammates = Teammates(script, pace)
+        self._follows = False
         self._last_round = clock()
         self._lock = DrillLock(folder)
         self._started = DrillStarted(
             script=name,
             title=script.title,
             machine=platform.node(),
+            pace=pace,
             service=script.service,
             severity=script.severity,
             cause=script.cause,
@@ -164,6 +168,25 @@ class DrillPlayer:
         self._playing = _Playing(self, self._ended)
         self._jobs.start(self._playing)
 
+    def follow(self, incident: Incident) -> None:
+        """Write the logs of a drill that a teammate's console plays, as a job, until it ends there; nothing else.
+
+        Raises ``WarroomError`` as ``start``.
+        """
+        fired = [row.at for row in incident.rows if isinstance(row.entry.event, AlertReceived)]
+        first = min((alert.at for alert in self.script.alerts if alert.after == "start"), default=0.0)
+        began = min([*fired, incident.milestones["declared"]]) - self._span(first)
+        self._lock_folder()
+        try:
+            self._follows = True
+            self._begin(max(timedelta(0), self.clock() - began))
+        except WarroomError:
+            self._lock.release()
+            raise
+        self._injects, self.incident_id = [], incident.id
+        self._playing = _Playing(self, self._ended)
+        self._jobs.start(self._playing)
+
     def stop(self) -> None:
         """End it. Its unacknowledged alerts are dismissed, and an incident people still work on is closed.
 
@@ -174,9 +197,10 @@ class DrillPlayer:
             self._jobs.end(self._playing)
             self._playing.idle.wait(STOP_S)
         self._ended.set()
-        if was_running:
-            self._end("finished" if "resolved" in self._anchors else "abandoned")
-        self._dismiss_alerts()
+        if not self._follows:
+            if was_running:
+                self._end("finished" if "resolved" in self._anchors else "abandoned")
+            self._dismiss_alerts()
         self._lock.release()
 
     def _lock_folder(self) -> None:
@@ -232,8 +256,9 @@ class DrillPlayer:
         except WarroomError as error:
             self.problem = error
         if outcome := self._outcome():
-            self._end(outcome)
-            self._dismiss_alerts()
+            if not self._follows:
+                self._end(outcome)
+                self._dismiss_alerts()
             self._ended.set()
             self._lock.release()
         return due
@@ -248,6 +273,9 @@ class DrillPlayer:
 
     def _outcome(self) -> DrillOutcome | None:
         """How the drill has ended by its own rule; None while it goes on."""
+        if self._follows:
+            incident = self._incident()
+            return "finished" if drill_ended(incident) or incident.status == "closed" else None
         now, resolved, ends = self.clock(), self._anchors.get("resolved"), self.script.ends
         if "declared" not in self._anchors:
             return "abandoned" if now >= self._anchors["start"] + DECLARE_TIMEOUT else None
@@ -379,7 +407,8 @@ class DrillPlayer:
                 self._fixes.setdefault(remedy.id, at)
             helps = not self.script.remedies or (remedy is not None and remedy.effect == "helps")
             self._anchors.setdefault("fix" if helps else "wrong_fix", at)
-        self._replies += self._teammates.hear(incident)
+        if not self._follows:  # where it is played, teammates answer
+            self._replies += self._teammates.hear(incident)
 
     def _say(self, who: str, words: str, key: str, via: str) -> None:
         who = self._teammate(who)

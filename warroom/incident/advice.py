@@ -40,19 +40,24 @@ def next_steps(
     now: datetime,
     spike: float | None = None,
     worse: Sequence[str] = (),
+    original: str = "",
 ) -> list[NextStep]:
     """All that is worth doing now, most urgent first; the first is the ``Next`` line. Never empty.
 
     ``spike``: how many times their usual rate the errors in a log have reached, if no one has looked yet.
     ``worse``: what is worse than it was before the last fix.
+    ``original``: the open incident that this one came from the same alert as.
     """
     if incident.status == "closed":
-        return [NextStep("home", "", f"{incident.id} is closed")]
+        duplicate = f" as a duplicate of {incident.duplicate_of}" if incident.duplicate_of else ""
+        return [NextStep("home", "", f"{incident.id} is closed{duplicate}")]
     steps = list(_deliveries(deliveries))
     if spike:
         steps.append(NextStep("pane_logs", "", f"Check the log: errors are at {spike:.0f}× the last hour", "soon"))
     if worse and incident.open:
         steps.append(NextStep("pane_state", "", f"Worse since the fix — {'; '.join(worse)}", "late"))
+    if original and incident.open:
+        steps.append(NextStep("close", original, f"Same alert as {original}: close as a duplicate?", "soon"))
     steps += _while_open(incident, playbook, now) if incident.open else _afterwards(incident, playbook)
     rank = {"overdue": 0, "late": 1, "soon": 2, "calm": 3}
     return sorted(steps, key=lambda step: rank[step.urgency])  # stable: within an urgency in the order above

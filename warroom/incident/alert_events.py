@@ -1,7 +1,5 @@
 """The events about what was done to alerts at their source beside acknowledging them: silenced, closed there."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 from uuid import UUID
 

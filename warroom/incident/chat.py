@@ -90,6 +90,8 @@ class RecordIncoming:
             return []
         entry = entry_id(self.via, self.channel, self.message.id)
         known = incident.row(entry)
+        if known and known.scrubbed:
+            return []  # what the chat still says must not come back
         words = _cut(self.message.text.strip())
         if self.message.deleted:
             gone = outside_id("chat deleted", str(entry))
@@ -130,8 +132,9 @@ class Promote:
         event = row.entry.event
         if not isinstance(event, ChatMessage):
             raise Refusal(f"Entry {row.number} is not a chat message", "Choose one whose kind is chat.")
-        if row.retracted:
-            raise NotFound(f"Entry {row.number} was deleted in the chat", "Write a note instead.")
+        if row.withdrawn:
+            what = "scrubbed" if row.scrubbed else "deleted in the chat"
+            raise NotFound(f"Entry {row.number} was {what}", "Write a note instead.")
         said = f"{event.who} in {event.via}"
         because = said if self.note == "decision" else ""
         words = chat_words(row) if because else f"{chat_words(row)} ({said})"

@@ -1,7 +1,5 @@
 """The events about where the incident is talked about: channels, what people write there, posts sent elsewhere."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from warroom.incident.event_base import EventBase, Moment

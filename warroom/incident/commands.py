@@ -185,7 +185,7 @@ def not_in_future(at: datetime, context: CommandContext, what: str, field: str =
 
 @dataclass(frozen=True, slots=True)
 class Declare:
-    """Declare the incident."""
+    """Declare the incident. A ``private`` one stays on this laptop until it is published."""
 
     service: str
     impact: str
@@ -194,6 +194,7 @@ class Declare:
     detected_at: datetime | None = None
     drill: bool = False
     source: str = ""
+    private: bool = False
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         if incident.exists:
@@ -215,6 +216,7 @@ class Declare:
                 detected_at=detected,
                 drill=self.drill,
                 source=self.source,
+                private=self.private,
             )
         ]
 
@@ -250,7 +252,8 @@ class SetSeverity:
                 f"Lowering the severity to {severity.title} needs a reason",
                 "Say why it is less severe than thought; the timeline records it.",
             )
-        return [SeveritySet(severity=severity.id, before=incident.severity, reason=self.reason.strip())]
+        rank = context.playbook.rank(severity.id)
+        return [SeveritySet(severity=severity.id, before=incident.severity, reason=self.reason.strip(), rank=rank)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -620,12 +623,7 @@ class AddAction:
     item: str = ""
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
-        due = self.due.strip()
-        if due:
-            try:
-                due = date.fromisoformat(due).isoformat()
-            except ValueError:
-                raise BadInput(f"{due!r} is not a day", "Use a date such as 2026-02-14.") from None
+        due = iso_day(self.due)
         words = required(self.words, "The action item")
         item = follow_up_item(context.playbook, self.item) if self.item else None
         if item and item.id in incident.ticks:
@@ -651,6 +649,15 @@ class CompleteAction:
         if item.done_at:
             raise Refusal(f"{item.id} is already done", "Nothing to do.")
         return [ActionDone(action=item.entry, words=item.words)]
+
+
+def iso_day(text: str) -> str:
+    """Return a day as an ISO date; "" for "". Raises ``BadInput`` for anything else."""
+    text = text.strip()
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise BadInput(f"{text!r} is not a day", "Use a date such as 2026-02-14.") from None
 
 
 def known_action(incident: Incident, name: str) -> ActionItem:

@@ -16,8 +16,11 @@ from warroom.incident.events import (
     Milestone,
     MilestoneAmended,
     NewEntry,
+    UnknownEvent,
 )
 from warroom.incident.incident import Incident, moved_along
+from warroom.incident.scrub_events import EntryScrubbed
+from warroom.incident.scrubbed import scrub_changes
 
 RETRACTABLE = ("noted", "evidence", "fix", "chat", "alert", "suggestion_dismissed")
 
@@ -33,8 +36,9 @@ class AmendEntry:
 
     def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
         row = incident.find_row(self.entry)
-        if row.retracted:
-            raise Refusal(f"Entry {row.number} is retracted", "Write a new note instead.")
+        if row.retracted or row.scrubbed:
+            what = "retracted" if row.retracted else "scrubbed"
+            raise Refusal(f"Entry {row.number} is {what}", "Write a new note instead.")
         words = None if self.words is None else required(self.words, "The text")
         at = not_in_future(self.at, context, "The time") if self.at else None
         if (words is None or words == row.text) and (at is None or at == row.at):
@@ -63,6 +67,28 @@ class RetractEntry:
                 "Undo it with its own command, or amend its text or time.",
             )
         return [EntryRetracted(entry=row.id, reason=self.reason.strip())]
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubEntry:
+    """Remove the text of an entry for good. ``entry`` is a row number, an id or the beginning of one.
+
+    An entry that was scrubbed before is scrubbed again without a new event: the first time may have been cut off.
+    """
+
+    entry: str
+    reason: str = ""
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        row = incident.find_row(self.entry)
+        if row.scrubbed:
+            return []
+        if isinstance(row.entry.event, UnknownEvent):
+            raise Refusal(f"Entry {row.number} is from a newer warroom", "Upgrade warroom here, then scrub it.")
+        if not scrub_changes(row.entry.event):
+            raise Refusal(f"Entry {row.number} has no text of its own", "Nothing to do.")
+        return [EntryScrubbed(entry=row.id, reason=self.reason.strip())]
 
 
 @dataclass(frozen=True, slots=True)

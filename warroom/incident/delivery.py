@@ -1,7 +1,5 @@
 """Outgoing messages as values: the text, where it goes and the state of its delivery. Never sends anything."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -37,6 +35,9 @@ LONGEST_RETRY_S = 375.0
 
 CANNOT_SEND = "The process that tried cannot send it: "
 """In the error of a delivery that waits for a process with the settings and secrets it needs."""
+
+SCRUBBED = "[scrubbed]"
+"""What stands in the place of each text that was removed for good."""
 
 _LABEL = re.compile(r"([A-Z][A-Za-z ]{0,24}): (.*)")
 
@@ -208,6 +209,12 @@ class Delivery(BaseModel):
         return self.item.destination
 
     @property
+    def scrubbed(self) -> bool:
+        """Whether its words were removed for good: there is nothing to send."""
+        message, request = self.item.message, self.item.request
+        return SCRUBBED in (message.text if message else "", request.what if request else "")
+
+    @property
     def lacks_settings(self) -> bool:
         """Whether it waits because no process that tried has the settings and secrets to send it."""
         return self.state in (DeliveryState.PENDING, DeliveryState.UNCONFIRMED) and CANNOT_SEND in self.error
@@ -237,7 +244,8 @@ def superseded(deliveries: Iterable[Delivery]) -> set[str]:
 def resendable(deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Those that were refused and can be sent again: not a status message that a newer one has replaced."""
     replaced = superseded(deliveries)
-    return [one for one in deliveries if one.state is DeliveryState.FAILED and one.id not in replaced]
+    failed = (one for one in deliveries if one.state is DeliveryState.FAILED)
+    return [one for one in failed if one.id not in replaced and not one.scrubbed]
 
 
 def delivery_id(incident: str, entry: str, destination: str, operation: Operation) -> str:

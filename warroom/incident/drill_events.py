@@ -3,8 +3,6 @@
 They are recorded with the drill's incident, so that its score can be computed on any machine, without the script.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -37,6 +35,8 @@ class DrillStarted(EventBase):
     ``script`` is the script's name, ``machine`` the host that plays it. The rest is what its score is measured
     against: the ``severity`` and ``service`` that are right, the ``cause`` and the words it is recognised by
     (``cause_match``, as ``Remedy.match``), and the remedies. None of it is in ``text``.
+
+    ``pace`` is how many times as fast the script runs.
     """
 
     kind: Literal["drill_started"] = "drill_started"
@@ -44,6 +44,7 @@ class DrillStarted(EventBase):
     script: str
     title: str
     machine: str = ""
+    pace: float = 1.0
     service: str = ""
     severity: str = ""
     cause: str = ""

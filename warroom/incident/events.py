@@ -5,22 +5,24 @@ that every journal can still be read; ``journal/codec.py`` upcasts what earlier 
 and redacted before it gets here. Times are UTC, in milliseconds.
 """
 
-from __future__ import annotations
-
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal, cast, get_args
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
+from pydantic_core import from_json
 
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
 from warroom.incident.change_events import ChangeDropped, ChangePlanned
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
 from warroom.incident.delivery import Audience, MessageKind
+from warroom.incident.delivery_events import DeliveryAdopted, DeliveryUpdated
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
-from warroom.incident.event_base import EventBase, Moment
-from warroom.incident.follow_up_events import ActionReopened, ImprovementPosted, ItemNotNeeded
+from warroom.incident.event_base import EventBase, Moment, to_moment
+from warroom.incident.follow_up_events import ActionChanged, ActionReopened, ImprovementPosted, ItemNotNeeded
 from warroom.incident.identity import short_id
 from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
@@ -35,6 +37,7 @@ from warroom.incident.runbook_events import (
     StepRunStarted,
     WorkflowEnded,
 )
+from warroom.incident.scrub_events import EntryScrubbed
 
 Status = Literal["investigating", "mitigated", "resolved", "closed"]
 Milestone = Literal["started", "detected", "declared", "acknowledged", "identified", "mitigated", "resolved"]
@@ -84,7 +87,10 @@ ACTION_TYPES: Mapping[ActionType, str] = {
 
 
 class Declared(EventBase):
-    """The incident was declared. A ``drill`` posts only to destinations meant for drills."""
+    """The incident was declared. A ``drill`` posts only to destinations meant for drills.
+
+    In a shared room a ``private`` one stays on the laptop where it was declared, until it is published.
+    """
 
     kind: Literal["declared"] = "declared"
     service: str
@@ -94,6 +100,7 @@ class Declared(EventBase):
     detected_at: Moment | None = None
     drill: bool = False
     source: str = ""
+    private: bool = False
 
     @property
     def text(self) -> str:
@@ -262,12 +269,13 @@ class ItemUnchecked(EventBase):
 
 
 class SeveritySet(EventBase):
-    """The severity changed. Lowering it has a reason."""
+    """The severity changed. Lowering it has a reason. ``rank`` is its place in the playbook, 0 for the highest."""
 
     kind: Literal["severity"] = "severity"
     severity: str
     before: str
     reason: str = ""
+    rank: int = -1
 
     @property
     def text(self) -> str:
@@ -540,14 +548,16 @@ class Reopened(EventBase):
 
 
 class Closed(EventBase):
-    """The follow-up is finished."""
+    """The follow-up is finished, or the incident is a duplicate of another one, ``duplicate_of`` ("" if not)."""
 
     kind: Literal["closed"] = "closed"
     reason: str = ""
+    duplicate_of: str = ""
 
     @property
     def text(self) -> str:
-        return "Closed" + (f": {self.reason}" if self.reason else "")
+        duplicate = f" as a duplicate of {self.duplicate_of}" if self.duplicate_of else ""
+        return f"Closed{duplicate}" + (f": {self.reason}" if self.reason else "")
 
 
 class SectionWritten(EventBase):
@@ -647,8 +657,10 @@ KnownEvent = Annotated[
     | ActionAdded
     | ActionDone
     | ActionReopened
+    | ActionChanged
     | EntryAmended
     | EntryRetracted
+    | EntryScrubbed
     | MilestoneAmended
     | Resolved
     | Reopened
@@ -675,13 +687,21 @@ KnownEvent = Annotated[
     | DrillStarted
     | HintGiven
     | DrillEnded
-    | ImprovementPosted,
+    | ImprovementPosted
+    | DeliveryUpdated
+    | DeliveryAdopted,
     Field(discriminator="kind"),
 ]
 
 Event = KnownEvent | UnknownEvent
 
-_adapter: TypeAdapter[KnownEvent] | None = None
+EVENT_KINDS: Mapping[str, type[EventBase]] = {
+    model.model_fields["kind"].default: model for model in get_args(get_args(KnownEvent)[0])
+}
+"""The models of the events by their kinds. Each is built when its first event is made or read."""
+
+_KIND = re.compile(r'\{"kind":"([^"\\]*)"')
+"""How a serialized event begins: the kind is its first field."""
 
 
 def parse_event(body: str) -> Event:
@@ -689,16 +709,23 @@ def parse_event(body: str) -> Event:
 
     Raises ``ValueError`` for anything else (pydantic's ``ValidationError`` is one).
     """
-    global _adapter  # built on first use: half of this module's import time
-    if _adapter is None:
-        _adapter = TypeAdapter(KnownEvent)
-    try:
-        return _adapter.validate_json(body)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        if problem["type"] != "union_tag_invalid":
-            raise
-        return UnknownEvent(kind=problem["ctx"]["tag"], body=body)
+    # By its kind, not by a validator of the whole union: that would build the models of all kinds at each start.
+    start = _KIND.match(body)
+    model = EVENT_KINDS.get(start[1]) if start else None
+    if model is None:
+        kind = _read_kind(body)
+        model = EVENT_KINDS.get(kind)
+        if model is None:
+            return UnknownEvent(kind=kind, body=body)
+    return cast("Event", model.model_validate_json(body))
+
+
+def _read_kind(body: str) -> str:
+    event = from_json(body)
+    kind = event.get("kind") if isinstance(event, dict) else None
+    if not isinstance(kind, str):
+        raise ValueError("an event needs a kind")
+    return kind
 
 
 def serialize_event(event: Event) -> str:
@@ -714,21 +741,30 @@ class NewEntry:
     id: UUID
 
 
-class Entry(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
     """An event in the journal.
 
     ``id`` never changes and is unique in its stream; ``seq`` is its position in this journal, from 1 without gaps.
-    ``stream`` is an incident's id (``INC-7``) or ``team``. ``by`` is who did it, "" for warroom itself.
-    """
+    ``stream`` is an incident's id (``INC-7``) or ``team``. ``by`` is who did it, "" for warroom itself. ``at`` is
+    UTC, truncated to milliseconds as the journal keeps it; ``ValueError`` without a zone.
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
+    In a shared room ``pos`` is its position in the hub, None while the hub does not have it; ``device`` is the
+    laptop it comes from, and ``seen`` the position up to which its author had read.
+    """
 
     stream: str
     seq: int
     id: UUID
-    at: Moment
+    at: datetime
     by: str
     event: Event
+    pos: int | None = None
+    device: UUID | None = None
+    seen: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at", to_moment(self.at))
 
     @property
     def kind(self) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from warroom.errors import Refusal
-from warroom.incident.commands import CommandContext, follow_up_item, known_action, required
-from warroom.incident.events import Event, ItemUnchecked, NewEntry
-from warroom.incident.follow_up_events import ActionReopened, ItemNotNeeded
+from warroom.incident.commands import CommandContext, follow_up_item, iso_day, known_action, required
+from warroom.incident.events import ActionType, Event, ItemUnchecked, NewEntry
+from warroom.incident.follow_up_events import ActionChanged, ActionReopened, ItemNotNeeded
 from warroom.incident.incident import Incident
 from warroom.incident.tracking import issues
 
@@ -36,6 +36,29 @@ class MarkNotNeeded:
             raise Refusal(f"“{item.text}” is already done", "Untick it first: warroom uncheck.")
         reason = required(self.reason, "The reason", "Say why it is not needed; the post-mortem shows it.")
         return [ItemNotNeeded(item=item.id, title=item.text, reason=reason)]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAction:
+    """Give an action item another owner, due date (ISO) or type. None keeps what it has, "" takes it away."""
+
+    action: str
+    owner: str | None = None
+    due: str | None = None
+    type: ActionType | None = None
+    after_closing: ClassVar[bool] = True
+
+    def decide(self, incident: Incident, context: CommandContext) -> Sequence[Event | NewEntry]:
+        action = known_action(incident, self.action)
+        now = (
+            action.owner if self.owner is None else self.owner.strip(),
+            action.due if self.due is None else iso_day(self.due),
+            action.type if self.type is None else self.type,
+        )
+        if now == (action.owner, action.due, action.type):
+            raise Refusal(f"{action.id} is like that already", "Nothing to do.")
+        owner, due, type = now
+        return [ActionChanged(entry=action.entry, words=action.words, owner=owner, due=due, type=type)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,22 @@ class ActionReopened(EventBase):
         return f"{number} ○ {self.words} (not done after all)".lstrip()
 
 
+class ActionChanged(EventBase):
+    """Owner, due date or type of an action item changed; all three as they are now. ``entry`` as above."""
+
+    kind: Literal["action_changed"] = "action_changed"
+    label: ClassVar[str] = "action"
+    entry: UUID
+    words: str
+    owner: str = ""
+    due: str = ""
+    type: str = ""
+
+    def describe(self, number: str) -> str:
+        facts = " · ".join(filter(None, (self.owner or "no owner", self.due or "no date", self.type)))
+        return f"{number} {self.words}: now {facts}".lstrip()
+
+
 class ImprovementPosted(EventBase):
     """The team's chat was told that a quarter was better than the one before (team stream).
 

@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from warroom.errors import NotFound
 from warroom.incident.alert_events import AlertsClosed, AlertSilenced
 from warroom.incident.change_events import ChangeDropped, ChangePlanned
 from warroom.incident.chat_events import ChannelOpened, ChatMessage, PostRerouted
+from warroom.incident.conflicts import conflict, severity_holds, unread
 from warroom.incident.delivery import Audience, Channel
+from warroom.incident.delivery_events import DeliveryAdopted, DeliveryUpdated
 from warroom.incident.drill_events import DrillEnded, DrillStarted, HintGiven
 from warroom.incident.event_base import EventBase
 from warroom.incident.events import (
+    ACTION_TYPES,
     MILESTONES,
     OPTIONAL_SECTIONS,
     SECTIONS,
@@ -59,7 +62,7 @@ from warroom.incident.events import (
     UnknownEvent,
     UpdatePosted,
 )
-from warroom.incident.follow_up_events import ActionReopened, ImprovementPosted, ItemNotNeeded
+from warroom.incident.follow_up_events import ActionChanged, ActionReopened, ImprovementPosted, ItemNotNeeded
 from warroom.incident.identity import short_id
 from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meeting_events import MeetingScheduled
@@ -75,6 +78,8 @@ from warroom.incident.runbook_events import (
     WorkflowEnded,
 )
 from warroom.incident.runbook_progress import RunbookProgress, fold_runbook
+from warroom.incident.scrub_events import EntryScrubbed
+from warroom.incident.scrubbed import scrub_targets, without_scrubbed
 
 
 @dataclass(slots=True)
@@ -82,7 +87,8 @@ class TimelineRow:
     """A row of the timeline: an entry as it reads now, after amendments and retraction.
 
     ``number`` is its place among the incident's entries, from 1. ``reference`` is the number of the update or
-    action item it is about, or of the row it amends; "" if it is about none.
+    action item it is about, or of the row it amends; "" if it is about none. ``remark`` says what two laptops
+    recorded without knowing of each other led to; "" otherwise.
     """
 
     number: int
@@ -90,7 +96,9 @@ class TimelineRow:
     at: datetime
     words: str | None = None
     retracted: bool = False
+    scrubbed: bool = False
     reference: str = ""
+    remark: str = ""
 
     @property
     def id(self) -> UUID:
@@ -105,9 +113,15 @@ class TimelineRow:
         return self.entry.by
 
     @property
+    def withdrawn(self) -> bool:
+        """Whether it was retracted or scrubbed: then its text says nothing about the incident."""
+        return self.retracted or self.scrubbed
+
+    @property
     def text(self) -> str:
         """The text as amended, or as first written."""
-        return self.original if self.words is None else self.words
+        text = self.original if self.words is None else self.words
+        return f"{text} ({self.remark})" if self.remark else text
 
     @property
     def original(self) -> str:
@@ -116,7 +130,7 @@ class TimelineRow:
 
     @property
     def amended(self) -> bool:
-        return self.words is not None or self.at != happened_at(self.entry)
+        return not self.scrubbed and (self.words is not None or self.at != happened_at(self.entry))
 
 
 def happened_at(entry: Entry) -> datetime:
@@ -248,6 +262,8 @@ class Incident:
     severity: str = ""
     status: Status = "investigating"
     drill: bool = False
+    duplicate_of: str = ""
+    """The incident that this one was closed as a duplicate of, "" if it was not."""
     milestones: dict[Milestone, datetime] = field(default_factory=dict)
     roles: dict[str, Assignment] = field(default_factory=dict)
     tenures: list[Tenure] = field(default_factory=list)
@@ -267,9 +283,13 @@ class Incident:
     statuses: list[tuple[datetime, Status]] = field(default_factory=list)
     runbooks: dict[str, RunbookProgress] = field(default_factory=dict)
     """By name, the one worked on last at the end."""
+    scrubbed: frozenset[UUID] = frozenset()
+    """The entries whose words were removed for good, also those that have not arrived yet."""
     rows: list[TimelineRow] = field(default_factory=list)
     numbers: dict[UUID, int] = field(default_factory=dict)
     """The row number of each entry."""
+    last_set: dict[str, Entry] = field(default_factory=dict)
+    """Of the status, the severity and each role the entry that set it last: a conflict is one with that."""
 
     @property
     def exists(self) -> bool:
@@ -280,6 +300,11 @@ class Incident:
     def open(self) -> bool:
         """True while it is neither resolved nor closed."""
         return self.exists and self.status not in ("resolved", "closed")
+
+    @property
+    def state(self) -> str:
+        """The status for people: "duplicate of INC-7" where it was closed as one."""
+        return f"duplicate of {self.duplicate_of}" if self.duplicate_of else self.status
 
     @property
     def impact_ended(self) -> bool:
@@ -374,15 +399,23 @@ _COLLECTIONS = (
     "runbooks",
     "rows",
     "numbers",
+    "last_set",
 )
 
 
 def fold(stream: str, entries: Iterable[Entry], base: Incident | None = None) -> Incident:
     """Fold ``entries`` into an incident, starting from ``base`` (unchanged) if given. An entry seen before is
-    skipped."""
+    skipped. Entries that were scrubbed are folded without their words, and what is folded on them too."""
+    entries = list(entries)
+    known = base.scrubbed if base else frozenset()
+    scrubbed = known | scrub_targets(entries)
+    if base and scrubbed != known:
+        entries, base = [*(row.entry for row in base.rows), *entries], None
+    entries = without_scrubbed(entries, scrubbed)
     incident = base.fresh_copy() if base else Incident(stream)
+    incident.scrubbed = scrubbed
     for entry in entries:
-        incident.version = entry.seq
+        incident.version = max(incident.version, entry.seq)  # a shared room orders them otherwise than they came
         if entry.id in incident.numbers:
             continue
         number = len(incident.rows) + 1
@@ -421,6 +454,11 @@ def _end_tenure(inc: Incident, role: str, at: datetime) -> None:
 
 
 def _assigned(inc: Incident, entry: Entry, event: RoleAssigned) -> None:
+    key = f"role {event.role}"
+    held = inc.roles.get(event.role)
+    if conflict(inc.last_set.get(key), entry) and held and held.person != event.person:
+        _remark(inc, entry, f"{held.person} had it by an entry that was not read yet; this one is later and holds")
+    inc.last_set[key] = entry
     _end_tenure(inc, event.role, entry.at)
     inc.roles[event.role] = Assignment(event.role, event.title, event.person, entry.at)
     inc.tenures.append(Tenure(event.role, event.person, entry.at))
@@ -450,17 +488,44 @@ def _not_needed(inc: Incident, entry: Entry, event: ItemNotNeeded) -> None:
 
 
 def _severity(inc: Incident, entry: Entry, event: SeveritySet) -> None:
+    before = inc.last_set.get("severity")
+    if severity_holds(before, entry):
+        assert before
+        _remark(
+            inc,
+            entry,
+            f"not applied: {before.by or 'someone'} had set {inc.severity} meanwhile, and the higher holds",
+        )
+        return
+    if conflict(before, entry) and before and inc.severity != event.severity:
+        _remark(inc, entry, f"{before.by or 'someone'} had set {inc.severity} meanwhile; the higher holds")
+    inc.last_set["severity"] = entry
     inc.severity = event.severity
     inc.severities.append((entry.at, event.severity))
 
 
-def _set_status(inc: Incident, at: datetime, status: Status) -> None:
+def _set_status(inc: Incident, entry: Entry, status: Status) -> bool:
+    """Set the status, and return whether it was: not by who had not read its last change."""
+    before = inc.last_set.get("status")
+    if conflict(before, entry):
+        assert before
+        if inc.status != status:
+            _remark(inc, entry, f"not applied: {before.by or 'someone'} had set {inc.status} meanwhile")
+        return False
+    inc.last_set["status"] = entry
     inc.status = status
-    inc.statuses.append((at, status))
+    inc.statuses.append((entry.at, status))
+    return True
+
+
+def _remark(inc: Incident, entry: Entry, remark: str) -> None:
+    number = inc.numbers[entry.id]
+    inc.rows[number - 1] = replace(inc.rows[number - 1], remark=remark)
 
 
 def _status(inc: Incident, entry: Entry, event: StatusSet) -> None:
-    _set_status(inc, entry.at, event.status)
+    if not _set_status(inc, entry, event.status):
+        return
     if event.status == "mitigated":
         inc.milestones["mitigated"] = entry.at
     else:
@@ -468,20 +533,29 @@ def _status(inc: Incident, entry: Entry, event: StatusSet) -> None:
 
 
 def _resolved(inc: Incident, entry: Entry, event: Resolved) -> None:
-    _set_status(inc, entry.at, "resolved")
+    if not _set_status(inc, entry, "resolved"):
+        return
+    if missed := unread(((row.number, row.entry) for row in inc.rows), entry):
+        _remark(inc, entry, missed)
     inc.milestones["resolved"] = entry.at
     # An incident that was never marked mitigated is mitigated by being resolved.
     inc.milestones.setdefault("mitigated", entry.at)
 
 
 def _reopened(inc: Incident, entry: Entry, event: Reopened) -> None:
-    _set_status(inc, entry.at, "investigating")
+    if not _set_status(inc, entry, "investigating"):
+        return
+    inc.duplicate_of = ""
     inc.milestones.pop("resolved", None)
     inc.milestones.pop("mitigated", None)
 
 
 def _closed(inc: Incident, entry: Entry, event: Closed) -> None:
-    _set_status(inc, entry.at, "closed")
+    if not _set_status(inc, entry, "closed"):
+        return
+    inc.duplicate_of = event.duplicate_of
+    if event.duplicate_of:  # its clocks stop, also if nobody resolved it: the original's go on
+        inc.milestones.setdefault("resolved", entry.at)
 
 
 def _noted(inc: Incident, entry: Entry, event: Noted) -> None:
@@ -571,6 +645,14 @@ def _action_state(inc: Incident, entry: Entry, event: ActionDone | ActionReopene
         _refer(inc, entry.id, item.id)
 
 
+def _action_changed(inc: Incident, entry: Entry, event: ActionChanged) -> None:
+    item = next((item for item in inc.actions.values() if item.entry == event.entry), None)
+    if item:
+        kind = event.type if event.type in ACTION_TYPES else ""
+        inc.actions[item.id] = replace(item, owner=event.owner, due=event.due, type=cast("ActionType", kind))
+        _refer(inc, entry.id, item.id)
+
+
 def _refer(inc: Incident, entry: UUID, reference: str) -> None:
     number = inc.numbers[entry]
     # A new row: the old one is shared with every earlier fold of this incident.
@@ -597,6 +679,14 @@ def _retracted(inc: Incident, entry: Entry, event: EntryRetracted) -> None:
         replan(inc.changes, event.entry)
         if found := _hypothesis_of(inc, event.entry):
             inc.hypotheses[found.id] = replace(found, state="retracted")
+
+
+def _scrubbed(inc: Incident, entry: Entry, event: EntryScrubbed) -> None:
+    row = inc.row(event.entry)
+    if row:
+        words = f"scrubbed by {entry.by or 'warroom'}, {entry.at:%Y-%m-%d %H:%M} UTC"
+        inc.rows[row.number - 1] = replace(row, words=words, scrubbed=True)
+        _refer(inc, entry.id, str(row.number))
 
 
 def moved_along(
@@ -653,8 +743,10 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     ActionAdded: _action,
     ActionDone: _action_state,
     ActionReopened: _action_state,
+    ActionChanged: _action_changed,
     EntryAmended: _amended,
     EntryRetracted: _retracted,
+    EntryScrubbed: _scrubbed,
     MilestoneAmended: _milestone,
     ChannelOpened: _channel,
     SectionWritten: _section,
@@ -692,5 +784,7 @@ _FOLDS: dict[type[EventBase], Callable[[Incident, Entry, Any], None]] = {
     DrillStarted: _row_only,
     HintGiven: _row_only,
     DrillEnded: _row_only,
+    DeliveryUpdated: _row_only,
+    DeliveryAdopted: _row_only,
     ImprovementPosted: _row_only,
 }

@@ -1,7 +1,5 @@
 """What people write in an incident's channel, as values. Nothing here is sanitized: it comes from outside."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict

@@ -1,7 +1,5 @@
 """The event of a meeting after an incident: part of the union in ``events``."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from warroom.incident.event_base import EventBase, Moment

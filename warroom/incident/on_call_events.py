@@ -1,7 +1,5 @@
 """The events about who is on call: turns that two people swap, an hour that somebody takes, and each handover."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from warroom.incident.event_base import EventBase, Moment

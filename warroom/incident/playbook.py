@@ -4,8 +4,6 @@ Everything a team may tune is here and comes from TOML; a team's file is laid ov
 incident, no clock and no file.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterable, Mapping
@@ -362,12 +360,13 @@ def _build(table: dict[str, Any], text: str, source: str) -> Playbook:
     if mistakes := list(_mistakes(file)):
         raise toml.refuse(mistakes, text, source)
     guidance = {name: getattr(file.guidance, name) for name in Guidance.model_fields}
-    return Playbook(
+    # Constructed without validation: every value in it has been validated as part of the file.
+    return Playbook.model_construct(
         name=file.name,
         phases=tuple(sorted(file.phases.values(), key=lambda p: (p.after_resolution, p.from_minute))),
         steps=tuple(sorted(file.steps.values(), key=lambda s: s.from_minute)),
         checklists={
-            id: Checklist(id=id, title=c.title, when=c.when, items=tuple(c.items.values()))
+            id: Checklist.model_construct(id=id, title=c.title, when=c.when, items=tuple(c.items.values()))
             for id, c in file.checklists.items()
         },
         # What must be answered sooner is worse: a severity a team adds finds its own place.
@@ -376,7 +375,7 @@ def _build(table: dict[str, Any], text: str, source: str) -> Playbook:
         templates=file.templates,
         alerts=file.alerts,
         fix_strategy=file.fix_strategy,
-        guidance=Guidance(**guidance | {"pitfalls": tuple(file.guidance.pitfalls.values())}),
+        guidance=Guidance.model_construct(**guidance | {"pitfalls": tuple(file.guidance.pitfalls.values())}),
         nudges=file.nudges,
     )
 

@@ -1,7 +1,5 @@
 """The event of a reminder that was posted to the team."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from warroom.incident.event_base import EventBase

@@ -5,8 +5,6 @@ A request is made once (``RequestMade``, with an outbox item), and what came of 
 (``RequestAccepted``). Its text is sanitized and redacted.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 

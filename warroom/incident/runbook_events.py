@@ -1,7 +1,5 @@
 """The events about runbooks: steps that were ticked, commands and workflows of steps that were run."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 from uuid import UUID
 

@@ -43,6 +43,6 @@ def findings_about(incident: Incident, item: str) -> list[str]:
         for row in incident.rows
         if isinstance(row.entry.event, Noted)
         and row.entry.event.note in ("finding", "decision")
-        and not row.retracted
+        and not row.withdrawn
         and row.text.casefold().startswith(begin)
     ]

@@ -55,10 +55,17 @@ class Summary:
     """When the next update is due, by audience, while it is open; the one that is due first at the beginning."""
     roles_due: datetime | None = None
     """When somebody has to hold each role; None once it is over."""
+    duplicate_of: str = ""
+    """The incident that this one was closed as a duplicate of."""
 
     @property
     def open(self) -> bool:
         return self.status not in ("resolved", "closed")
+
+    @property
+    def state(self) -> str:
+        """The status for people: "duplicate of INC-7" where it was closed as one."""
+        return f"duplicate of {self.duplicate_of}" if self.duplicate_of else self.status
 
     def elapsed(self, now: datetime) -> timedelta:
         """From started to resolved, or to now."""
@@ -100,6 +107,7 @@ class Summary:
             "milestones": self.milestones,
             "drill": self.drill,
             "ticked_against": self.against,
+            "duplicate_of": self.duplicate_of or None,
         }
 
     def to_json(self) -> str:
@@ -151,4 +159,5 @@ def summarise(incident: Incident, playbook: Playbook) -> Summary:
         against={item: tick.against for item, tick in incident.ticks.items() if tick.against},
         updates_due=due,
         roles_due=roles_due(incident) if incident.open else None,
+        duplicate_of=incident.duplicate_of,
     )

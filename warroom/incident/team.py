@@ -14,6 +14,8 @@ from warroom.incident.follow_up_events import ImprovementPosted
 from warroom.incident.identity import short_id
 from warroom.incident.on_call_events import OnCallHandover, OnCallTaken, TurnsSwapped
 from warroom.incident.reminder_events import ReminderPosted
+from warroom.incident.scrub_events import EntryScrubbed
+from warroom.incident.scrubbed import scrub_alert
 
 CLEARED_SHOWN = timedelta(minutes=15)
 """How long a waiting alert that has cleared is still shown: people who saw it should see what became of it."""
@@ -34,6 +36,8 @@ class Alert:
     cleared_at: datetime | None = None
     silenced_until: datetime | None = None
     """Until when somebody had its source keep quiet about it."""
+    shared: bool = False
+    """Whether it was recorded on another laptop of a shared room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +124,10 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
     on_call, handovers = list(start.on_call), list(start.handovers)
     improvements, reminders = dict(start.improvements), list(start.reminders)
     for entry in entries:
-        version, event = entry.seq, entry.event
+        version, event = max(version, entry.seq), entry.event
         if isinstance(event, AlertReceived) and entry.id not in received:
             received.add(entry.id)
-            alerts[entry.id] = alert = Alert(entry.id, entry.seq, entry.at, event)
+            alerts[entry.id] = alert = Alert(entry.id, entry.seq, entry.at, event, shared=entry.device is not None)
             if event.fingerprint:
                 tracked[entry.id] = TrackedAlert(alert)
         elif isinstance(event, AlertTaken):
@@ -136,6 +140,12 @@ def fold_team(entries: Iterable[Entry], base: TeamState | None = None) -> TeamSt
                 alerts[event.alert] = replace(alerts[event.alert], cleared_at=event.cleared_at or entry.at)
         elif isinstance(event, AlertSilenced) and event.alert in alerts:
             alerts[event.alert] = replace(alerts[event.alert], silenced_until=event.until)
+        elif isinstance(event, EntryScrubbed):
+            if waiting := alerts.get(event.entry):
+                alerts[event.entry] = replace(waiting, event=scrub_alert(waiting.event))
+            if known := tracked.get(event.entry):
+                alert = replace(known.alert, event=scrub_alert(known.alert.event))
+                tracked[event.entry] = replace(known, alert=alert)
         elif isinstance(event, ReadinessConfirmed):
             ready[event.item] = entry.at
         elif isinstance(event, TurnsSwapped | OnCallTaken):

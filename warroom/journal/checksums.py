@@ -50,11 +50,16 @@ _ROWS = (
 def chain_all(db: sqlite3.Connection) -> None:
     """Give every entry its checksum: the step that brings an older journal up to date."""
     for (stream,) in db.execute("SELECT stream FROM streams").fetchall():
-        previous, links = b"", []
-        for seq, at, by, kind, body, _ in db.execute(_ROWS.format(id=""), (stream,)):
-            previous = link(previous, stream, seq, at, by, kind, body)
-            links.append((previous, stream, seq))
-        db.executemany("UPDATE entries SET chain = ? WHERE stream = ? AND seq = ?", links)
+        chain_stream(db, stream, with_ids=False)
+
+
+def chain_stream(db: sqlite3.Connection, stream: str, *, with_ids: bool = True) -> None:
+    """Give the entries of a stream their checksums anew, after one of them was replaced."""
+    previous, links = b"", []
+    for seq, at, by, kind, body, _, *ids in db.execute(_ROWS.format(id=", id" if with_ids else ""), (stream,)):
+        previous = link(previous, stream, seq, at, by, kind, body, *ids)
+        links.append((previous, stream, seq))
+    db.executemany("UPDATE entries SET chain = ? WHERE stream = ? AND seq = ?", links)
 
 
 def last_link(db: sqlite3.Connection, stream: str, length: int) -> bytes:

@@ -13,10 +13,17 @@ from warroom.incident.delivery import Delivery, DeliveryState, OutboxItem, Recei
 from warroom.incident.events import TEAM, Entry, parse_event
 from warroom.incident.identity import legacy_id
 
-EntryRow = tuple[int, int, str, str, str, bytes | None]
+EntryRow = tuple[int, int, str, str, str, bytes | None, int | None, bytes | None, int | None]
 """The columns of ``ENTRY_COLUMNS``."""
 
-ENTRY_COLUMNS = "seq, at, by, kind, body, id"
+ENTRY_COLUMNS = (
+    "e.seq, e.at, e.by, e.kind, e.body, e.id, h.pos, h.device, h.seen"
+    " FROM entries e LEFT JOIN hub_entries h ON h.stream = e.stream AND h.seq = e.seq"
+)
+"""The columns of an ``EntryRow`` and where they come from."""
+
+ENTRY_ORDER = "h.n IS NOT NULL, h.pos IS NULL, h.pos, e.seq"
+"""The order of a stream: what is not shared, then by the hub's positions, then what waits to be sent."""
 
 DeliveryRow = tuple[str, str, int, str, str, int, int | None, str | None, str, bytes | None]
 
@@ -33,10 +40,10 @@ _MILLISECOND = timedelta(milliseconds=1)
 def to_entry(journal: Callable[[], UUID], stream: str, row: EntryRow) -> Entry:
     """Return the entry in ``row``. ``journal`` returns the journal's id. Raises ``JournalError`` if it cannot be
     read."""
-    seq, at, by, kind, body, entry_id = row
+    seq, at, by, kind, body, entry_id, pos, device, seen = row
     try:
         if entry_id is None:  # written before version 3
-            body = _upcast(journal(), stream, kind, body)
+            body = upcast(journal(), stream, kind, body)
         return Entry(
             stream=stream,
             seq=seq,
@@ -44,6 +51,9 @@ def to_entry(journal: Callable[[], UUID], stream: str, row: EntryRow) -> Entry:
             at=from_ms(at),
             by=by,
             event=parse_event(body),
+            pos=pos,
+            device=None if device is None else UUID(bytes=device),
+            seen=seen,
         )
     except (ValueError, TypeError, OverflowError) as error:  # a ValidationError is a ValueError
         raise JournalError(
@@ -92,8 +102,8 @@ def _to_id(journal: Callable[[], UUID], stream: str, seq: int, stored: bytes | N
     return UUID(bytes=stored) if stored else legacy_id(journal(), stream, seq)
 
 
-def _upcast(journal: UUID, stream: str, kind: str, body: str) -> str:
-    """Upcast the event of an earlier version: chat was called ``heard``, references were numbers."""
+def upcast(journal: UUID, stream: str, kind: str, body: str) -> str:
+    """Upcast the body of an event of an earlier version: chat was called ``heard``, references were numbers."""
     if kind not in ("heard", "amended", "retracted", "alert_taken"):
         return body
     event: dict[str, Any] = json.loads(body)

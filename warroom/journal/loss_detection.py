@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +47,11 @@ class LossDetector:
                 os.close(file)
             if size > LONGEST:
                 self._shorten()
+
+    def forget(self, stream: str) -> None:
+        """Forget the last entry of a stream: its checksums are about to be made anew."""
+        with suppress(OSError):
+            self._write([one for one in self.last_saved().items() if one[0] != stream])
 
     def last_saved(self) -> dict[str, tuple[int, bytes]]:
         """Return the last entry known to have been saved of each stream, the latest at the end."""
@@ -98,7 +104,9 @@ class LossDetector:
         return tuple(dict.fromkeys([*self.reported(), *lost]))
 
     def _shorten(self) -> None:
-        kept = list(self.last_saved().items())[-STREAMS:]
+        self._write(list(self.last_saved().items())[-STREAMS:])
+
+    def _write(self, kept: Sequence[tuple[str, tuple[int, bytes]]]) -> None:
         text = "".join(f"{stream}\t{seq}\t{chain.hex()}\n" for stream, (seq, chain) in kept)
         temporary = self._saved.with_name(f"{self._saved.name}.{os.getpid()}")
         with suppress(FileNotFoundError):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from warroom.incident.delivery import Delivery, DeliveryState, OutboxItem, Receipt
 from warroom.incident.events import Entry, Event
+from warroom.journal.hub.store import HubStore
 
 
 class Journal(Protocol):
@@ -21,6 +22,11 @@ class Journal(Protocol):
     @property
     def read_only(self) -> str:
         """Why nothing can be recorded, such as "the disk is full"; "" if it can."""
+        ...
+
+    @property
+    def hub(self) -> HubStore:
+        """This laptop's side of the shared room."""
         ...
 
     def notices(self) -> tuple[str, ...]:
@@ -69,7 +75,21 @@ class Journal(Protocol):
         ...
 
     def read(self, stream: str, after: int = 0) -> list[Entry]:
-        """Return the stream's entries with ``seq > after``, in order."""
+        """Return the stream's entries with ``seq > after``, in order.
+
+        That is the order of ``seq``, and in a shared room that of the hub: it may change, see ``generation``.
+        """
+        ...
+
+    def generation(self, stream: str) -> int:
+        """Return a number that changes when entries which were read before come in another order now.
+
+        In a shared room entries of other laptops arrive that belong before some of this one's.
+        """
+        ...
+
+    def save_summary(self, stream: str, version: int, summary: str) -> None:
+        """Keep the summary of an incident that has none, if its version is still ``version``."""
         ...
 
     def damage(self, stream: str) -> str:
@@ -79,12 +99,24 @@ class Journal(Protocol):
         """
         ...
 
+    def scrub(self, stream: str) -> str:
+        """Remove for good the words of the entries that an ``EntryScrubbed`` of the stream names.
+
+        Of the entries that repeat them and of the deliveries of all these, too. Deliveries that wait are cancelled
+        (``failed``); one that is being sent is left to whoever sends it. The stream's version stays. Returns "", or
+        why old bytes may remain on the disk: then call it again. Called twice it changes nothing more.
+        """
+        ...
+
     def version(self, stream: str) -> int:
         """Return the stream's version, which changes with every append; 0 for an empty stream."""
         ...
 
     def summaries(self) -> list[tuple[str, int, str]]:
-        """Return (stream, version, summary) of every incident, newest incident first."""
+        """Return (stream, version, summary) of every incident, newest incident first.
+
+        The summary is "" after entries of other laptops have arrived: it has to be computed anew.
+        """
         ...
 
     def deliveries(
@@ -189,6 +221,10 @@ class Journal(Protocol):
 
     def presence(self, stream: str, now: datetime) -> list[tuple[str, str]]:
         """Return (session, text) of those in a stream that have not expired by ``now``, by session."""
+        ...
+
+    def all_presence(self, now: datetime) -> list[tuple[str, str, str]]:
+        """Return (session, stream, text) of all that have not expired by ``now``, by session."""
         ...
 
     def close(self) -> None:

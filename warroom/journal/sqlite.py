@@ -15,12 +15,15 @@ from uuid import UUID
 
 from warroom.errors import Conflict, JournalError, NotFound, Refusal
 from warroom.incident.delivery import Delivery, DeliveryState, OutboxItem, Receipt, delivery_id
+from warroom.incident.delivery_events import DELIVERIES, DeliveryUpdated
 from warroom.incident.events import TEAM, Entry, Event, serialize_event
 from warroom.incident.identity import short_id, uuid7
 from warroom.journal.checksums import Damage, find_damage, last_link, link
-from warroom.journal.codec import DELIVERY_COLUMNS, ENTRY_COLUMNS, to_delivery, to_entry, to_ms
+from warroom.journal.codec import DELIVERY_COLUMNS, ENTRY_COLUMNS, ENTRY_ORDER, to_delivery, to_entry, to_ms
+from warroom.journal.hub.store import HubStore, record_delivery, share
 from warroom.journal.loss_detection import LossDetector
 from warroom.journal.outbox_policy import Candidate, Choice, choose
+from warroom.journal.scrubbing import is_scrubbed, scrub_rows
 from warroom.journal.sqlite_file import FAULTS, SqliteFile, explain, restore_hint
 from warroom.journal.sqlite_schema import OPEN_DELIVERIES
 
@@ -46,6 +49,8 @@ class SqliteJournal:
         self._file = SqliteFile(self.path, wait_s=wait_s, reads_anyway=reads_anyway)
         with self._file.reading(keep=False) as db:
             self.lost = self._losses.find(db)
+        self.hub = HubStore(self._file, self._read_id, self._losses.record)
+        """This laptop's side of the shared room."""
 
     @property
     def read_only(self) -> str:
@@ -122,6 +127,8 @@ class SqliteJournal:
             # An incident that came with its number (an import) must stay the only one of that number.
             db.execute("UPDATE counter SET value = ? WHERE name = 'incident' AND value < ?", (number, number))
             db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            private = any(getattr(event, "private", False) for event in events[:1])
+            share(db, stream, version + 1, len(rows), new=version == 0, private=private)
             self._write_items(db, [(entries[index], item) for index, item in items if index in entries])
         if rows:
             self._losses.record(stream, version + len(rows), chain)
@@ -165,10 +172,22 @@ class SqliteJournal:
         """See the port. Raises ``JournalError`` that names an entry which cannot be read."""
         with self._file.reading() as db:
             rows = db.execute(
-                f"SELECT {ENTRY_COLUMNS} FROM entries WHERE stream = ? AND seq > ? ORDER BY seq",
+                f"SELECT {ENTRY_COLUMNS} WHERE e.stream = ? AND e.seq > ? ORDER BY {ENTRY_ORDER}",
                 (stream, after),
             ).fetchall()
         return [to_entry(self._read_id, stream, row) for row in rows]
+
+    def scrub(self, stream: str) -> str:
+        """See the port."""
+        entries = self.read(stream)
+        with self._file.writing() as db:
+            self._losses.forget(stream)  # first: a kill in between must not raise a false alarm
+            scrub_rows(db, stream, entries)
+            length = db.execute("SELECT length FROM streams WHERE stream = ?", (stream,)).fetchone()
+            chain = last_link(db, stream, length[0]) if length else b""
+        if length:
+            self._losses.record(stream, length[0], chain)
+        return self._file.rewrite()
 
     def version(self, stream: str) -> int:
         """See the port."""
@@ -176,12 +195,27 @@ class SqliteJournal:
             row = db.execute("SELECT length FROM streams WHERE stream = ?", (stream,)).fetchone()
         return row[0] if row else 0
 
+    def generation(self, stream: str) -> int:
+        """See the port."""
+        with self._file.reading() as db:
+            row = db.execute("SELECT generation FROM hub_streams WHERE stream = ?", (stream,)).fetchone()
+        return row[0] if row else 0
+
+    def save_summary(self, stream: str, version: int, summary: str) -> None:
+        """See the port."""
+        with self._file.writing() as db:
+            db.execute(
+                "UPDATE streams SET summary = ? WHERE stream = ? AND length = ? AND summary = ''",
+                (summary, stream, version),
+            )
+
     def summaries(self) -> list[tuple[str, int, str]]:
         """See the port."""
         with self._file.reading() as db:
             return db.execute(
-                "SELECT stream, length, summary FROM streams WHERE stream <> ? ORDER BY number DESC, rowid DESC",
-                (TEAM,),
+                "SELECT stream, length, summary FROM streams WHERE stream NOT IN (?, ?)"
+                " ORDER BY number DESC, rowid DESC",
+                (TEAM, DELIVERIES),
             ).fetchall()
 
     def deliveries(
@@ -267,17 +301,22 @@ class SqliteJournal:
                     owner,
                 ),
             )
+            if changed.rowcount == 1 and outcome is not DeliveryState.PENDING:
+                update = DeliveryUpdated(delivery=delivery_id, state=outcome, receipt=receipt, error=error)
+                record_delivery(db, update, datetime.now(UTC))
             return changed.rowcount == 1
 
     def confirm(self, delivery_id: str, *, sent: bool, now: datetime) -> Delivery:
         """See the port. Ends the claim of a process that is looking into the delivery."""
         with self._file.writing() as db:
-            row = db.execute("SELECT state FROM deliveries WHERE id = ?", (delivery_id,)).fetchone()
+            row = db.execute("SELECT state, body FROM deliveries WHERE id = ?", (delivery_id,)).fetchone()
             if row is None:
                 raise NotFound(f"There is no delivery {delivery_id}", "warroom deliveries lists them.")
-            state = DeliveryState(row[0])
+            state, body = DeliveryState(row[0]), row[1]
             if state not in (DeliveryState.UNCONFIRMED, DeliveryState.FAILED):
                 raise Refusal(f"{delivery_id} is {DeliveryState(state).label}: there is nothing to confirm")
+            if not sent and is_scrubbed(body):
+                raise Refusal(f"The entry of {delivery_id} was scrubbed", "There is nothing left to send.")
             newer = db.execute(
                 "SELECT b.id FROM deliveries a JOIN deliveries b USING (stream, destination)"
                 " WHERE a.id = ? AND a.act = 'status' AND b.act = 'status' AND b.n > a.n ORDER BY b.n DESC",
@@ -293,6 +332,8 @@ class SqliteJournal:
                 " WHERE id = ?",
                 ("delivered", None, delivery_id) if sent else ("pending", to_ms(now), delivery_id),
             )
+            found = DeliveryState.DELIVERED if sent else DeliveryState.PENDING
+            record_delivery(db, DeliveryUpdated(delivery=delivery_id, state=found), now)
             row = db.execute(f"SELECT {DELIVERY_COLUMNS} WHERE d.id = ?", (delivery_id,)).fetchone()
             return to_delivery(self._read_id, row)
 
@@ -356,6 +397,13 @@ class SqliteJournal:
             return db.execute(
                 "SELECT session, text FROM presence WHERE stream = ? AND until > ? ORDER BY session",
                 (stream, to_ms(now)),
+            ).fetchall()
+
+    def all_presence(self, now: datetime) -> list[tuple[str, str, str]]:
+        """See the port."""
+        with self._file.reading() as db:
+            return db.execute(
+                "SELECT session, stream, text FROM presence WHERE until > ? ORDER BY session", (to_ms(now),)
             ).fetchall()
 
     def damage(self, stream: str) -> str:
@@ -423,7 +471,7 @@ class SqliteJournal:
 def _candidates(db: sqlite3.Connection) -> list[Candidate]:
     rows = db.execute(
         "SELECT n, stream, destination, state, next_attempt_at, holder, lease_until FROM deliveries"
-        f" WHERE {OPEN_DELIVERIES} ORDER BY n"
+        f" WHERE {OPEN_DELIVERIES} AND device IS NULL ORDER BY n"  # another laptop sends the others
     )
     found = [Candidate(*row) for row in rows]
     for one in found:

@@ -201,6 +201,26 @@ class SqliteFile:
                     raise NotSaved(f"Not saved: {what}", remedy) from error
                 raise
 
+    def rewrite(self) -> str:
+        """Rewrite the file without what was deleted or replaced, and empty the write-ahead log.
+
+        Returns "", or why old bytes may remain. Takes seconds for a journal of hundreds of megabytes.
+        """
+        with self._lock:
+            self._check_open()
+            try:
+                if self._writer is None:
+                    self._writer = self._connect("rw")
+                self._writer.execute("VACUUM")
+                give_up = time.monotonic() + self._wait_s
+                while self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    if time.monotonic() > give_up:
+                        return "another process is reading the journal"
+                    time.sleep(0.01)
+            except FAULTS as error:
+                return explain(error, self.path)[0]
+        return ""
+
     def _roll_back(self) -> None:
         if self._writer is None:
             return

@@ -66,6 +66,47 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
         "CREATE TABLE presence (session TEXT PRIMARY KEY, stream TEXT NOT NULL, until INTEGER NOT NULL,"
         " text TEXT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # How this journal takes part in a shared room; no row if it does not.
+        """CREATE TABLE hub (
+            one          INTEGER PRIMARY KEY CHECK (one = 1),
+            epoch        BLOB NOT NULL,              -- of the hub; another hub has another
+            device       BLOB NOT NULL,
+            letter       TEXT NOT NULL,
+            cursor       INTEGER NOT NULL,           -- the position up to which it was read
+            chain        TEXT NOT NULL DEFAULT '',   -- the checksum of the ids up to there
+            head         INTEGER NOT NULL,           -- the last position known
+            contact      INTEGER,                    -- when it answered last, by this machine's clock
+            skew         INTEGER NOT NULL DEFAULT 0, -- milliseconds this machine's clock is ahead of the hub's
+            boot         INTEGER NOT NULL DEFAULT 0, -- when it started, by its own clock, when that was measured
+            machine      TEXT NOT NULL,              -- where the file was when it joined
+            problem      TEXT NOT NULL DEFAULT '',
+            devices      TEXT NOT NULL DEFAULT '[]',
+            leases       TEXT NOT NULL DEFAULT '{}'  -- what only this laptop does now, each with its end
+        )""",
+        """CREATE TABLE hub_streams (
+            stream     TEXT PRIMARY KEY,
+            id         BLOB NOT NULL UNIQUE,         -- the same on every laptop
+            label      TEXT NOT NULL,                -- its name in the hub
+            shared     INTEGER NOT NULL,
+            generation INTEGER NOT NULL DEFAULT 0,   -- changes when entries known before come in another order
+            scrub      INTEGER NOT NULL DEFAULT 0    -- words that were removed elsewhere are still here
+        ) WITHOUT ROWID""",
+        """CREATE TABLE hub_entries (
+            n          INTEGER PRIMARY KEY AUTOINCREMENT, -- the order in which this laptop came by them
+            stream     TEXT NOT NULL,
+            seq        INTEGER NOT NULL,
+            pos        INTEGER UNIQUE,               -- in the hub; NULL while it does not have it
+            device     BLOB,                         -- NULL for this laptop's own
+            device_seq INTEGER,
+            seen       INTEGER,                      -- the cursor when it was recorded
+            refused    TEXT NOT NULL DEFAULT '',     -- why the hub does not accept it
+            UNIQUE (stream, seq)
+        )""",
+        "CREATE INDEX hub_entries_waiting ON hub_entries (n) WHERE pos IS NULL",
+        "ALTER TABLE deliveries ADD COLUMN device BLOB",  # which laptop sends it; NULL for this one
+        "ALTER TABLE deliveries ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",  # how often it was taken over
+    ),
 )
 
 OPEN_DELIVERIES = "state IN ('pending', 'sending', 'uncertain')"

@@ -35,7 +35,7 @@ def actions_taken(incident: Incident, playbook: Playbook, after: int, zone: tzin
     ``zone`` is the team's, for times of day.
     """
     for row in incident.timeline:
-        if row.number > after and not row.retracted and (action := describe_action(row, incident, playbook, zone)):
+        if row.number > after and not row.withdrawn and (action := describe_action(row, incident, playbook, zone)):
             line = " ".join(action.split())
             yield line if len(line) <= MAX_LENGTH else line[: MAX_LENGTH - 1] + "…"
 

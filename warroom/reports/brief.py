@@ -99,7 +99,7 @@ def _notes(incident: Incident, sort: str) -> list[str]:
     return [
         row.text
         for row in incident.timeline
-        if isinstance(row.entry.event, Noted) and row.entry.event.note == sort and not row.retracted
+        if isinstance(row.entry.event, Noted) and row.entry.event.note == sort and not row.withdrawn
     ]
 
 

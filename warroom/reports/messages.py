@@ -262,14 +262,15 @@ def compose_status(incident: Incident, playbook: Playbook, now: datetime, zone: 
     drill = "DRILL · " if incident.drill else ""
     title = f"{glyph}{drill}{incident.id} · {name} · {incident.service} · {incident.status.capitalize()}"
     if not incident.open:
-        title = f"✓ {drill}{incident.id} · {incident.status.capitalize()} · {incident.service} · was {name}"
+        state = incident.state[:1].upper() + incident.state[1:]
+        title = f"✓ {drill}{incident.id} · {state} · {incident.service} · was {name}"
     rows = [title, "", impact_line(incident)]
     start, resolved = incident.milestones.get("started"), incident.milestones.get("resolved")
     if start:
         rows.append(f"Started: {format_moment(start, zone, now)}")
     if incident.status == "mitigated":
         rows.append(f"Mitigated: {format_moment(incident.milestones['mitigated'], zone, now)}")
-    if resolved:
+    if resolved and not incident.duplicate_of:
         after = timing.format_duration(timing.elapsed(incident, now))
         rows.append(f"Resolved: {format_moment(resolved, zone, now)}, after {after}")
     for role in playbook.roles:

@@ -4,8 +4,6 @@ A duration is the difference of two milestones, and None while one of them is mi
 before its predecessor, the duration is 0, not negative.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta

@@ -3,8 +3,6 @@
 Names of people become roles ("the incident commander", "a responder") everywhere but in the owners of action items.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -35,12 +33,13 @@ from warroom.incident.events import (
     UpdatePosted,
 )
 from warroom.incident.events import Section as SectionName
-from warroom.incident.follow_up_events import ActionReopened, ItemNotNeeded
+from warroom.incident.follow_up_events import ActionChanged, ActionReopened, ItemNotNeeded
 from warroom.incident.incident import Incident, TimelineRow, in_order
 from warroom.incident.learning_events import LearningsShared
 from warroom.incident.meetings import scheduled
 from warroom.incident.playbook import Playbook
 from warroom.incident.requests import RequestMade
+from warroom.incident.scrub_events import EntryScrubbed
 from warroom.incident.tracking import issues
 from warroom.reports import metrics
 from warroom.reports.course import Course
@@ -272,12 +271,14 @@ pinned, or made a finding or a decision. The journal keeps them all."""
 _NOT_IN_TIMELINE = (
     EntryAmended,
     EntryRetracted,
+    EntryScrubbed,
     MilestoneAmended,
     SectionWritten,
     SuggestionDismissed,
     LearningsShared,
     ActionAdded,
     ActionDone,
+    ActionChanged,
     ActionReopened,
     ItemNotNeeded,
     RequestMade,
@@ -336,7 +337,7 @@ class _BlamelessWriter:
         for row in self.incident.timeline:
             event = row.entry.event
             if (
-                row.retracted
+                row.withdrawn
                 or isinstance(event, _NOT_IN_TIMELINE)
                 or (isinstance(event, ItemChecked) and event.because)
                 or (isinstance(event, ChatMessage) and (len(talk) > MOST_CHAT or parse_chat_command(event.words)))

@@ -513,6 +513,7 @@ def _export_dict(incident: Incident, deliveries: Sequence[Delivery], document: P
                 "text": row.text,
                 "amended": row.amended,
                 "retracted": row.retracted,
+                "scrubbed": row.scrubbed,
             }
             for row in incident.timeline
         ],

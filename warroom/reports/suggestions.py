@@ -102,7 +102,7 @@ def _notes(incident: Incident, kind: str) -> list[TimelineRow]:
     return [
         row
         for row in incident.timeline
-        if isinstance(row.entry.event, Noted) and row.entry.event.note == kind and not row.retracted
+        if isinstance(row.entry.event, Noted) and row.entry.event.note == kind and not row.withdrawn
     ]
 
 
@@ -159,7 +159,7 @@ def _went_well(facts: SuggestionFacts) -> Iterable[tuple[str, str]]:
     led = [tenure for tenure in incident.tenures if tenure.role == COMMANDER]
     if led and all(gap.seconds <= facts.commander_limit_s for gap in facts.gaps if gap.role == COMMANDER):
         yield "commander-throughout", "There was an incident commander from start to end."
-    pinned = sum(row.kind == "evidence" and not row.retracted for row in incident.rows)
+    pinned = sum(row.kind == "evidence" and not row.withdrawn for row in incident.rows)
     if pinned:
         yield "evidence-kept", f"{_count(pinned, 'piece', 'pieces')} of evidence kept for the analysis."
     for name, progress in incident.runbooks.items():
@@ -241,7 +241,7 @@ def _overrides(facts: SuggestionFacts) -> Iterable[tuple[str, str]]:
     """Yield where somebody went on although something spoke against it."""
     for row in facts.incident.rows:
         event = row.entry.event
-        if row.retracted:
+        if row.withdrawn:
             continue
         if isinstance(event, Resolved) and event.overridden:
             text = f"Resolved with open items ({', '.join(event.overridden)}): {event.reason}"

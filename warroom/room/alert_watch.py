@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from warroom.errors import NotSent, WarroomError
 from warroom.incident.alerting import RECORDED_OF_GROUP, Firing, SourceReport, group_sizes
@@ -159,9 +160,11 @@ class AlertWatch:
             await source.close()
 
 
-def alert_watches(room: WarRoom, make: Callable[[str], GuardedSource]) -> tuple[AlertWatch, ...]:
-    """One job for each alert source of the settings that is polled: a source that hangs holds up no other."""
-    return tuple(AlertWatch(room, source, make) for source, table in room.settings.alerts.items() if table.polled)
+def alert_watches(room: WarRoom, make: Callable[[str], GuardedSource]) -> tuple[Callable[[], AlertWatch], ...]:
+    """What makes a job for each alert source of the settings that is polled: a source that hangs holds up no
+    other."""
+    polled = [source for source, table in room.settings.alerts.items() if table.polled]
+    return tuple(partial(AlertWatch, room, source, make) for source in polled)
 
 
 def _seconds_until(at: datetime | None, now: datetime) -> float:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from warroom.config.escalation import EVERYONE, NEXT, ON_CALL, EscalationStep
 from warroom.errors import NotFound, Refusal
-from warroom.incident.events import Acknowledged, Resolved
+from warroom.incident.events import Acknowledged, Closed, Resolved
 from warroom.incident.identity import outside_id
 from warroom.incident.incident import Incident
 from warroom.incident.requests import Page
@@ -77,7 +77,7 @@ def follow(room: WarRoom, story: UnitOfWork) -> None:
     events = [entry.event for entry in story.entries]
     if any(isinstance(event, Acknowledged) for event in events):
         _tell_paged(room, story, "acknowledge", "stop paging: acknowledged")
-    if any(isinstance(event, Resolved) for event in events):
+    if any(isinstance(event, Resolved) or (isinstance(event, Closed) and event.duplicate_of) for event in events):
         _tell_paged(room, story, "resolve", "stop paging: resolved")
 
 

@@ -53,12 +53,14 @@ class FiguresReader:
             try:
                 # Folded anew and dropped: the room keeps what it folds, which would be the whole journal.
                 incident = fold(stream, journal.read(stream))
-                if incident.exists:
+                if incident.duplicate_of:  # the original is what happened
+                    self._cases.pop(stream, None)
+                elif incident.exists:
                     self._cases[stream] = (version, case_of(incident, playbook, now))
             except (WarroomError, LookupError, ValueError, TypeError, AttributeError):
                 unreadable.append(stream)
         entries = journal.read(TEAM, self._team_version)
         add_team_alerts(self._fired, entries)
         if entries:
-            self._team_version = entries[-1].seq
+            self._team_version = max(entry.seq for entry in entries)
         return tuple(unreadable)

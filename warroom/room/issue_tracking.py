@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -255,6 +256,6 @@ class IssueSync:
             await tracker.close()
 
 
-def issue_syncs(room: WarRoom, make: Callable[[str], Tracker]) -> tuple[IssueSync, ...]:
-    """One job for each tracker of the settings: one that hangs holds up no other."""
-    return tuple(IssueSync(room, tracker, make) for tracker in room.settings.trackers)
+def issue_syncs(room: WarRoom, make: Callable[[str], Tracker]) -> tuple[Callable[[], IssueSync], ...]:
+    """What makes a job for each tracker of the settings: one that hangs holds up no other."""
+    return tuple(partial(IssueSync, room, tracker, make) for tracker in room.settings.trackers)

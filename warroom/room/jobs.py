@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from warroom import diagnostics
 from warroom.errors import WarroomError
@@ -96,6 +96,7 @@ class Job(Protocol):
         ...
 
 
+@runtime_checkable
 class RoundJob(Job, Protocol):
     """A job that can also do what is due once, for ``warroom watch --once``."""
 

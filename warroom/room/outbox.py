@@ -62,6 +62,9 @@ UNABLE_S = 15.0
 """How long this process leaves a destination to others once its settings or secrets do not do; twice as long after
 each further try, up to ``LONGEST_WAIT_S``."""
 
+HUB_LOOK_S = 10.0
+"""How long a delivery that a teammate's console may have taken over is put off, in seconds."""
+
 GRACE_S = 0.5
 """How long a request under way may still take after ``stop``, in seconds."""
 
@@ -227,10 +230,13 @@ class OutboxWorker:
         outcome, receipt, error, again, attempted = DeliveryState.DELIVERED, None, "", None, True
         able = True
         try:
+            if delivery.scrubbed:  # while it was claimed or being sent
+                raise WarroomError("Its entry was scrubbed: there is nothing left to send")
             async with asyncio.timeout(ATTEMPT_S):
                 if in_doubt:
                     receipt = await self._find_outcome(delivery, attempt)
                 else:
+                    await self._wait_for_hub(delivery)
                     receipt = await self._handler(delivery).perform(delivery, attempt)
         except asyncio.CancelledError:  # the work ends before the answer is here
             left = attempt.end()
@@ -321,6 +327,12 @@ class OutboxWorker:
             if self.on_outcome is not None:
                 self.on_outcome(delivery, outcome, error)
         self.room.notify()
+
+    async def _wait_for_hub(self, delivery: Delivery) -> None:
+        """Put off what a teammate's console may have taken over meanwhile, unless the service recognises it."""
+        taken = await asyncio.to_thread(self.journal.hub.may_be_taken, delivery.id, self.room.clock())
+        if taken and self._handler(delivery).known_recovery(delivery) != "repeat":
+            raise NotSent("Waits for the hub: a teammate's console may have sent it", retry_after=HUB_LOOK_S)
 
     def _next_look(self, delivery: Delivery) -> datetime | None:
         """When an unconfirmed delivery is looked into next; None if only a person can find out."""

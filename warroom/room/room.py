@@ -97,8 +97,9 @@ class WarRoom:
         self.updates = Updates(playbook, settings, lambda: self.clock(), lambda name: self.chats(name), measures)
         self.journal = journal
         self._drafts = Drafts(journal, by)
-        self._folded: dict[str, Incident] = {}
-        self._team = TeamState()
+        self._folded: dict[str, tuple[int, Incident]] = {}
+        """Each incident as it was folded last, with the generation of its stream."""
+        self._team = (0, TeamState())
         self._summaries: tuple[int, list[Summary]] | None = None
         self._lock = threading.RLock()
         self._write_lock = (
@@ -112,6 +113,10 @@ class WarRoom:
         transaction. What one raises undoes nothing: an incident is not refused because nobody can be paged."""
         self.is_public: Callable[[str], bool] = lambda document_store: True
         """Whether customers read what is in a document store of the settings."""
+        self.new_incident: Callable[[bool], str] = lambda private: self.journal.new_incident()
+        """Gives a new incident its name, and keeps whether it is private."""
+        self.hub_word: Callable[[], str] = lambda: ""
+        """How this laptop stands with the hub, in a word; "" where no room is shared."""
         self._rota: Rota | None = None
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
@@ -123,7 +128,8 @@ class WarRoom:
 
     def incident(self, incident_id: str) -> Incident:
         """The incident as it is in the journal now. NotFound if there is none."""
-        known = self._folded.get(incident_id)
+        generation = self.journal.generation(incident_id)
+        known = self._known(incident_id, generation)
         entries = self.journal.read(incident_id, known.version if known else 0)
         try:
             incident = fold(incident_id, entries, known) if entries or not known else known
@@ -134,16 +140,21 @@ class WarRoom:
             raise JournalError(damage, "Run warroom doctor, and restore the journal from a backup.") from error
         if not incident.exists:
             raise NotFound(f"There is no incident {incident_id}", "warroom list shows the incidents there are.")
-        return self._remember(incident)
+        return self._remember(incident, generation)
 
-    def _remember(self, incident: Incident) -> Incident:
+    def _known(self, incident_id: str, generation: int) -> Incident | None:
+        """The incident as it was folded last, if its entries are still in that order."""
+        known = self._folded.get(incident_id)
+        return known[1] if known and known[0] == generation else None
+
+    def _remember(self, incident: Incident, generation: int) -> Incident:
         """Keep the incident as it is now, unless another thread has read a newer one; the newer of the two."""
         with self._lock:
             known = self._folded.get(incident.id)
-            if known is None or known.version < incident.version:
-                self._folded[incident.id] = incident
+            if known is None or (known[0], known[1].version) < (generation, incident.version):
+                self._folded[incident.id] = generation, incident
                 return incident
-            return known
+            return known[1]
 
     def damage(self, incident_id: str) -> str:
         """What in the incident's entries is not as it was written, and from where on; "" if all is sound."""
@@ -169,12 +180,20 @@ class WarRoom:
 
     def _read_summaries(self) -> list[Summary]:
         rows = []
-        for stream, _, text in self.journal.summaries():
+        for stream, version, text in self.journal.summaries():
             try:
                 rows.append(Summary.from_json(text))
-            except (ValueError, KeyError, TypeError):  # kept by another version: the entries know better
-                rows.append(summarise(self.incident(stream), self.playbook))
+            except (ValueError, KeyError, TypeError):
+                # Kept by another version, or entries of another laptop have arrived: the entries know better.
+                with suppress(NotFound):  # its declaration has not arrived
+                    rows.append(self._summarise(stream, version))
         return rows
+
+    def _summarise(self, stream: str, version: int) -> Summary:
+        summary = summarise(self.incident(stream), self.playbook)
+        with suppress(JournalError):  # it is computed again, then
+            self.journal.save_summary(stream, version, summary.to_json())
+        return summary
 
     def the_incident(self, incident_id: str | None) -> Incident:
         """The incident named, or the one that is open. Refusal if several are, NotFound if none is."""
@@ -197,12 +216,13 @@ class WarRoom:
 
     def team(self) -> TeamState:
         """Unacknowledged alerts, and readiness."""
-        known = self._team
+        generation = self.journal.generation(TEAM)
+        known = self._team[1] if self._team[0] == generation else TeamState()
         team = fold_team(self.journal.read(TEAM, known.version), known)
         with self._lock:
-            if team.version > self._team.version:
-                self._team = team
-            return self._team
+            if (generation, team.version) > (self._team[0], self._team[1].version):
+                self._team = generation, team
+            return self._team[1]
 
     def deliveries(self, incident_id: str | None = None) -> list[Delivery]:
         """The outbox of one incident or of all, in the order it was written.
@@ -225,7 +245,8 @@ class WarRoom:
         return [
             one
             for one in found
-            if one.lacks_settings or (one.state is not DeliveryState.PENDING and one.id not in replaced)
+            if not one.scrubbed
+            and (one.lacks_settings or (one.state is not DeliveryState.PENDING and one.id not in replaced))
         ]
 
     def rota(self) -> Rota:
@@ -266,7 +287,7 @@ class WarRoom:
             started = declare.started_at or fired
             declare = replace(declare, started_at=started, detected_at=max(fired, started))
         events = decide(Incident(""), declare, context)
-        incident_id = self.journal.new_incident()
+        incident_id = self.new_incident(declare.private)
         story = UnitOfWork(Incident(incident_id), context)
         story.add(events)
         if waiting:
@@ -555,7 +576,8 @@ class WarRoom:
             summary=summarise(story.incident, self.playbook).to_json(),
             ids=[entry.id for entry in story.entries],
         )
-        self._remember(story.incident)  # not read anew: what is written must not turn into an error
+        generation = self._folded.get(story.incident.id, (0, None))[0]
+        self._remember(story.incident, generation)  # not read anew: what is written must not turn into an error
         self._recorded(entries)
         return Done(story.incident, entries)
 

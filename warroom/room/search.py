@@ -11,6 +11,7 @@ from typing import TypeVar
 from warroom.errors import WarroomError
 from warroom.incident.events import TEAM, AlertTaken
 from warroom.incident.incident import Incident, fold
+from warroom.incident.scrub_events import EntryScrubbed
 from warroom.incident.search import (
     Found,
     incident_records,
@@ -75,6 +76,11 @@ class IncidentSearch:
         """Close the index."""
         self._index.close()
 
+    def begin_anew(self) -> None:
+        """Delete the index and what it holds; the next search makes a new one."""
+        with self._lock:
+            self._index.reset()
+
     def find(self, text: str, limit: int = LIMIT) -> SearchResult:
         """Return what matches ``text``, whatever characters it has. Raises ``JournalError`` if nothing can be
         read."""
@@ -106,7 +112,9 @@ class IncidentSearch:
         for incident, name in self._with_index(alerts):
             names.setdefault(incident, set()).add(name)
         summaries = {
-            one.id: one for one in self._room.summaries() if one.drill == drill and one.id != without.upper()
+            one.id: one
+            for one in self._room.summaries()
+            if one.drill == drill and one.id != without.upper() and not one.duplicate_of
         }
         past = (
             ComparedIncident(
@@ -194,6 +202,7 @@ class IncidentSearch:
         rows = incident.rows
         # The journal may have been restored from a copy: then the stream is not what was indexed.
         whole = at is None or not (0 < at.rows <= len(rows) and rows[at.rows - 1].id == at.last)
+        whole = whole or any(isinstance(row.entry.event, EntryScrubbed) for row in rows[at.rows if at else 0 :])
         self._index.store(
             incident.id,
             IndexedStream(version, len(rows), rows[-1].id if rows else None),
@@ -209,11 +218,13 @@ class IncidentSearch:
             return
         entries = journal.read(TEAM, max(0, at.version - 1) if at else 0)
         whole = at is None or not entries or entries[0].id != at.last
+        whole = whole or any(isinstance(entry.event, EntryScrubbed) for entry in entries[1:])
         if whole and at is not None:
             entries = journal.read(TEAM)
         new = entries if whole else entries[1:]
         if entries:
-            end = IndexedStream(entries[-1].seq, entries[-1].seq, entries[-1].id)
+            last = max(entry.seq for entry in entries)
+            end = IndexedStream(last, last, entries[-1].id)
             self._index.store(TEAM, end, team_records(new), whole=whole)
             events = [entry.event for entry in new]
             self._index.mark_taken(

@@ -21,6 +21,7 @@ from warroom.incident.timing import format_duration
 from warroom.incident.topology import Trouble
 from warroom.reports.brief import Brief, brief
 from warroom.room.drill_readiness import DRILL_MEASURES, last_drill, next_drill_by
+from warroom.room.duplicates import duplicates_of, original_of
 from warroom.room.escalation import EscalationState, escalation_state
 from warroom.room.overdue import reviews_due
 from warroom.room.readiness import action_review
@@ -47,10 +48,17 @@ class IncidentSnapshot:
     """The services that the incident's service needs and that are in trouble themselves, the nearest first."""
     escalation: EscalationState | None = None
     """Who is paged next; None where nobody will be."""
+    hub: str = ""
+    """How this laptop stands with the hub, in a word; "" where no room is shared."""
+    original: str = ""
+    """The older open incident that came from the same alert, "" if there is none."""
+    duplicates: tuple[str, ...] = ()
+    """The incidents that were closed as duplicates of this one."""
 
     def next_steps(self, now: datetime, spike: float | None = None) -> Sequence[NextStep]:
         """What to do at ``now``, the most urgent first. ``spike``: see ``advice.next_steps``."""
-        return next_steps(self.incident, self.playbook, self.deliveries, now, spike, self.worse_since_fix(now))
+        worse = self.worse_since_fix(now)
+        return next_steps(self.incident, self.playbook, self.deliveries, now, spike, worse, self.original)
 
     def worse_since_fix(self, now: datetime) -> list[str]:
         """What is measured worse than before the last fix, in words; [] once that is ``AFTER_FIX`` ago."""
@@ -117,6 +125,8 @@ class HomeSnapshot:
     """What warroom itself measures about items of readiness, by item: drills, open action items."""
     reviews: tuple[Overdue, ...] = ()
     """The team's reviews, overdue from when they are due on: that may be still to come."""
+    hub: str = ""
+    """As in ``IncidentSnapshot``."""
 
 
 def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
@@ -131,6 +141,9 @@ def incident_snapshot(room: WarRoom, incident_id: str) -> IncidentSnapshot:
         room.others(incident_id),
         tuple(room.troubled_dependencies(incident.service, drill=incident.drill)),
         escalation_state(room, incident),
+        room.hub_word(),
+        original_of(room, incident),
+        duplicates_of(room, incident_id),
     )
 
 
@@ -160,6 +173,7 @@ def home_snapshot(room: WarRoom) -> HomeSnapshot:
         next_drill_by(room, last) if last else None,
         measured,
         tuple(reviews_due(room)),
+        room.hub_word(),
     )
 
 

@@ -107,18 +107,23 @@ class SourceTeller:
         tracked, now = self._tracked(), self._room.clock()
         for summary in self._room.summaries():
             resolved = summary.milestones.get("resolved")
-            if summary.open or resolved is None or now - resolved > RESOLVED_WITHIN:
+            if summary.open or summary.duplicate_of or resolved is None or now - resolved > RESOLVED_WITHIN:
                 continue
             incident = self._room.incident(summary.id)
             alerts = tracked.get(incident.id, {}) if ends_alerts else acknowledged_at(self._source, incident)
             yield from _some(incident.id, alerts, closed_alerts(incident))
 
     def _tracked(self) -> Mapping[str, Mapping[UUID, str]]:
-        """The alerts of the source that fire and are part of an incident, by incident."""
+        """The alerts of the source that fire and are part of an incident, by incident.
+
+        Those of a duplicate are the original's: they are not over because one of two incidents was closed.
+        """
+        originals = {row.id: row.duplicate_of for row in self._room.summaries() if row.duplicate_of}
         by_incident: dict[str, dict[UUID, str]] = {}
         for id, known in self._room.team().tracked.items():
             if known.source == self._source and known.incident:
-                by_incident.setdefault(known.incident, {})[id] = known.alert.event.fingerprint
+                incident = originals.get(known.incident, known.incident)
+                by_incident.setdefault(incident, {})[id] = known.alert.event.fingerprint
         return by_incident
 
     def _none_open(self, incident: str, over: Sequence[UUID]) -> bool:

@@ -22,7 +22,18 @@ from warroom.room import message_parts as parts
 from warroom.safety import redact
 
 STATUS_KINDS = frozenset(
-    {"declared", "severity", "status", "resolved", "reopened", "closed", "assigned", "released", "update"}
+    {
+        "declared",
+        "severity",
+        "status",
+        "resolved",
+        "reopened",
+        "closed",
+        "assigned",
+        "released",
+        "update",
+        "scrubbed",
+    }
 )
 """Kinds of events that change what the one status message in the chat shows."""
 

@@ -95,10 +95,6 @@ def _over(incident: Incident | None) -> str:
     return f"{incident.id} is still open; resolve it first ({{resolve}})" if incident and incident.open else ""
 
 
-def _resolved(incident: Incident | None) -> str:
-    return _over(incident) or _not_closed(incident)
-
-
 ACTIONS: tuple[Action, ...] = (
     Action(
         "next",
@@ -365,10 +361,10 @@ ACTIONS: tuple[Action, ...] = (
         "close",
         "Close",
         "C",
-        "Close the incident once the follow-up is done.",
+        "Close the incident once the follow-up is done, or as a duplicate of another one.",
         danger="ends",
         bar="close",
-        why_off=_resolved,
+        why_off=_not_closed,
     ),
     Action(
         "search",

@@ -20,6 +20,7 @@ from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 from textual.widget import Widget
 
+from warroom import collector
 from warroom.tui.base import BaseApp
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def _theme_search() -> type[Provider]:
 def _load_war_room() -> None:
     """Import what the first incident opened needs, so that it opens without a pause."""
     from warroom.tui.screens import war_room  # noqa: F401
+
+    collector.loaded()
 
 
 class Palette(CommandPalette):

@@ -6,7 +6,6 @@ Importing this loads Textual and little else: settings and themes are read once 
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -18,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.theme import Theme
 from textual.widgets import Static
 
+from warroom import collector
 from warroom.logs.view import MAX_BYTES, LogView
 from warroom.tui.actions import BY_ID, LOG_ACTIONS, key_of
 from warroom.tui.base import BaseApp
@@ -110,9 +110,7 @@ class LogViewerApp(BaseApp):
             self.set_keymap({action: key for action, key in deps.keys.items() if action in _KEYS})
             self.use_themes(deps.themes, deps.theme)
             self._show_keys()
-        # What exists now stays: without this the collector goes through all of it now and then, for 30 ms.
-        gc.collect()
-        gc.freeze()
+        collector.loaded()
 
     def _show_keys(self) -> None:
         self.query_one(KeyBar).show(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, cast
@@ -31,7 +32,11 @@ ABOUT = ("suggestions", "accept", "dismiss", "restore", "check", "share")
 """What ``warroom postmortem`` can be about, besides the document."""
 
 
-@verb(SECTION, example='warroom action "Alert on pool use above 80 %" --owner Bob --due 2026-02-14')
+@verb(
+    SECTION,
+    example='warroom action "Alert on pool use above 80 %" --owner Bob --due 2026-02-14\n'
+    "warroom action A1 --owner Carol",
+)
 @text_argument()
 @click.option("--owner", default="", metavar="NAME", help="Who will do it.")
 @click.option("--due", default="", metavar="DATE", help="Due date: 2026-02-14.")
@@ -40,7 +45,13 @@ ABOUT = ("suggestions", "accept", "dismiss", "restore", "check", "share")
 def action(
     context: CliContext, words: Sequence[str], owner: str, due: str, kind: ActionType | None, item: str
 ) -> None:
-    """Add an action item: something to do after the incident."""
+    """Add an action item, or change the owner, date or type of one, such as A3."""
+    if len(words) == 1 and re.fullmatch(r"[Aa]\d{1,4}", words[0]) and (owner or due or kind):
+        from warroom.incident.follow_up import ChangeAction
+
+        person = pick_person(context.room, owner) if owner else None
+        execute(context, ChangeAction(words[0], person, due or None, kind))
+        return
     who = pick_person(context.room, owner) if owner else ""
     chosen = pick_item(context.room, item) if item else ""
     execute(context, AddAction(join_words(words), who, due, kind or "", chosen))
@@ -314,8 +325,16 @@ def export(context: CliContext, form: str | None, path: str | None, overwrite: b
     write_export_output(path, text, context, overwrite=overwrite)
 
 
-@verb(SECTION, posts=True, example="warroom close")
+@verb(SECTION, posts=True, example="warroom close\nwarroom close --incident INC-8 --duplicate-of INC-7")
 @click.option("--reason", default="", metavar="TEXT", help="Close anyway, with this reason.")
-def close(context: CliContext, reason: str) -> None:
+@click.option(
+    "--duplicate-of", "original", default="", metavar="INC-N", help="Close it as a duplicate of that one."
+)
+def close(context: CliContext, reason: str, original: str) -> None:
     """Close the incident; refused with a list while something is outstanding."""
-    execute(context, Close(reason))
+    if not original:
+        execute(context, Close(reason))
+        return
+    from warroom.room.duplicates import close_as_duplicate
+
+    report_done(context, close_as_duplicate(context.room, context.incident().id, original, reason))

@@ -36,6 +36,7 @@ def list_(context: CliContext, live: bool) -> None:
     from warroom.cli.follow_up_tables import overdue_rows
     from warroom.room.overdue import overdue_by_incident, team_overdue
 
+    context.refresh()
     room = context.room
     now = room.clock()
     rows = [summary for summary in room.summaries() if summary.open or not live]
@@ -60,7 +61,7 @@ def list_(context: CliContext, live: bool) -> None:
                 (row.severity.upper() if row.open else row.severity) + (" drill" if row.drill else ""),
                 row.severity if row.open else "quiet",
             ),
-            output.Styled.of(row.status, "" if row.open else "good"),
+            output.Styled.of(row.state, "" if row.open else "good"),
             f"{row.milestones['started'].astimezone(room.zone):%Y-%m-%d %H:%M}",
             format_duration(row.elapsed(now)),
             row.roles.get("incident_commander", "nobody leads") if row.open else "",
@@ -83,6 +84,7 @@ def list_(context: CliContext, live: bool) -> None:
 @click.option("--short", is_flag=True, help="One line for a status bar: the worst open incident, or nothing.")
 def status(context: CliContext, short: bool) -> None:
     """Show one incident: severity, duration, roles, what is due, readings, what to do next."""
+    context.refresh()
     if short:
         _print_short(context)
         return
@@ -114,7 +116,7 @@ def status(context: CliContext, short: bool) -> None:
     title = next((s.title for s in playbook.severities if s.id == incident.severity), incident.severity)
     drill = "  drill" if incident.drill else ""
     elapsed = timing.format_duration(timing.elapsed(incident, now))
-    state = f"{title.upper()}  {incident.status}" if incident.open else f"{incident.status.upper()}  was {title}"
+    state = f"{title.upper()}  {incident.status}" if incident.open else f"{incident.state.upper()}  was {title}"
     look = "good" if not incident.open else incident.severity if incident.status == "investigating" else "strong"
     output.print_parts(
         output.Styled.of(incident.id, "strong"), "  ", output.Styled.of(state, look), f"{drill}  {elapsed}"
@@ -147,6 +149,8 @@ def status(context: CliContext, short: bool) -> None:
     if snapshot.others:
         present = (f"{one.by} ({one.doing})" if one.doing else one.by for one in snapshot.others)
         rows.append(["Has it open", ", ".join(present)])
+    if snapshot.duplicates:
+        rows.append(["Duplicates", ", ".join(snapshot.duplicates)])
     rows += [["Depends on", str(trouble)] for trouble in snapshot.troubles]
     if snapshot.escalation and (words := snapshot.escalation.problem(now) or snapshot.escalation.text(now)):
         rows.append(["Escalation", output.Styled.of(words, "bad" if snapshot.escalation.problem(now) else "")])
@@ -237,6 +241,7 @@ def brief(context: CliContext, spoken: bool) -> None:
 @verb(SECTION, reads=True, example="warroom timeline\nwarroom timeline --incident INC-3 --json")
 def timeline(context: CliContext) -> None:
     """Show the timeline."""
+    context.refresh()
     rows = context.incident().timeline
     if context.json:
         output.data([public_row(row) for row in rows])

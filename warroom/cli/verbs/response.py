@@ -39,6 +39,7 @@ SECTION = "Run the incident"
 @click.option("--commander", metavar="NAME", help="The incident commander.")
 @click.option("--drill", is_flag=True, help="A drill: posts only to drill destinations.")
 @click.option("--alert", metavar="N", help="The waiting alert it comes from; a drill's alert makes it a drill.")
+@click.option("--private", is_flag=True, help="In a shared room: keep it on this laptop until it is published.")
 def declare(
     context: CliContext,
     service: str,
@@ -49,6 +50,7 @@ def declare(
     commander: str | None,
     drill: bool,
     alert: str | None,
+    private: bool,
 ) -> None:
     """Declare an incident: start its clocks, open its channel, post the declaration."""
     room = context.room
@@ -65,6 +67,7 @@ def declare(
         detected_at=context.moment(detected, "--detected"),
         drill=drill,
         source=source,
+        private=private,
     )
     leader = pick_person(room, commander) if commander else ""
     done = room.declare(command, commander=leader, alert=kept.id if kept else None)

@@ -155,6 +155,17 @@ def retract(context: CliContext, entry: str, reason: str) -> None:
     execute(context, RetractEntry(entry, reason))
 
 
+@verb(SECTION, posts=True, example="warroom scrub 14\nwarroom scrub 14 15 --reason 'a password' --yes")
+@click.argument("entries", metavar="ENTRY …", nargs=-1, required=True)
+@click.option("--reason", default="", metavar="TEXT", help="Why; recorded, so do not repeat what it said.")
+@click.option("--yes", is_flag=True, help="Scrub without asking, for scripts.")
+def scrub(context: CliContext, entries: Sequence[str], reason: str, yes: bool) -> None:
+    """Remove the text of timeline entries for good, from the journal and its search."""
+    from warroom.cli.scrubbing import scrub_entries
+
+    scrub_entries(context, entries, reason, yes=yes)
+
+
 @verb(
     SECTION,
     example='warroom milestone started -20m\nwarroom milestone detected 13:42 --reason "First alert"',

@@ -13,11 +13,13 @@ SECTION = "Console"
 @verb(
     SECTION,
     posts=True,
-    example="warroom watch\nwarroom watch --listen 127.0.0.1:9095\nwarroom watch --once --wait 30s",
+    example="warroom watch\nwarroom watch --listen 127.0.0.1:9095\nwarroom watch --page /srv/www/incidents.html\n"
+    "warroom watch --once --wait 30s",
 )
 @click.option("--once", is_flag=True, help="Do what is due, send for --wait, and exit: for cron.")
 @click.option("--listen", metavar="ADDR:PORT", help="Receive the webhooks of the alert sources there.")
-def watch(context: CliContext, once: bool, listen: str | None) -> None:
+@click.option("--page", metavar="FILE.html", help="Keep a page of the open incidents there, as HTML and JSON.")
+def watch(context: CliContext, once: bool, listen: str | None, page: str | None) -> None:
     """Send, read chat, poll alerts, run probes and remind, without a screen.
 
     Prints a line for each thing it does. Runs until SIGTERM or ^C.
@@ -29,7 +31,7 @@ def watch(context: CliContext, once: bool, listen: str | None) -> None:
         raise JournalError(f"Nothing can be recorded: {why}", "Run warroom doctor.")
     from warroom.cli.watching import Watch
 
-    work = Watch(app, json=context.json)
+    work = Watch(app, json=context.json, page=page or "")
     if not once:
         work.run(listen or "")
     elif not work.once(context.wait_s):

@@ -25,6 +25,9 @@ from warroom.tui.widgets.text import (
 UNPAGED = Content.styled(" NOBODY PAGED ", "bold reverse")
 """The settings page people, and no console or watch was running to do it."""
 
+IN_SYNC = "hub ✓"
+"""The word for a laptop that is in sync with the hub."""
+
 FULL_NAMES = 98
 """Columns from which on the commander is named in full; below, by the first name."""
 
@@ -64,14 +67,24 @@ class Headline(Bar):
         read_only: bool = False,
         unpaged: bool = False,
         video: str = "",
+        hub: str = "",
     ) -> None:
         """Show the incident as it is ``now``; with ``read_only`` that nothing can be recorded, with ``unpaged``
         that nobody is paged although the settings say so. Of ``video``, the address of the call, the host is
-        shown."""
+        shown; ``hub`` is how this laptop stands with the hub, in a word."""
         width = max(20, self.screen.size.width - 2)
         host = urlsplit(video).hostname or "" if video else ""
         line = headline(
-            incident, deliveries, playbook, now, zone, width, read_only=read_only, unpaged=unpaged, host=host
+            incident,
+            deliveries,
+            playbook,
+            now,
+            zone,
+            width,
+            read_only=read_only,
+            unpaged=unpaged,
+            host=host,
+            hub=hub,
         )
         self.set_content(line)
         self.colour(incident, playbook)
@@ -96,6 +109,7 @@ def headline(
     read_only: bool = False,
     unpaged: bool = False,
     host: str = "",
+    hub: str = "",
 ) -> Content:
     """How bad, which, what, who leads, where we talk, what time it is: one line, cut in the middle if need be.
 
@@ -105,20 +119,26 @@ def headline(
     unsaved = READ_ONLY if read_only else None
     silent = UNPAGED if unpaged else None
     left = join(
-        badge(incident.severity, incident.status, playbook), drill, unsaved, silent, literal(incident.id, "bold")
+        badge(incident.severity, incident.state, playbook), drill, unsaved, silent, literal(incident.id, "bold")
     )
     name = incident.commander if width >= FULL_NAMES else incident.commander.partition(" ")[0]
     leader = literal(name, "bold") if name else literal(" nobody ", "bold reverse")
     clock = f"{now.astimezone(zone):%H:%M:%S %Z}"
     commander = Content.assemble("IC ", leader)
     call = literal(host) if host else None
-    right = join(commander, call, _channels(incident, deliveries), clock, gap="   ")
+    shared = hub_word(hub)
+    right = join(commander, call, _channels(incident, deliveries), shared, clock, gap="   ")
     space = width - left.cell_length - right.cell_length - 4
     if space < 12:  # a narrow screen: what it is matters more than where we talk
-        right = join(commander, clock, gap="  ")
+        right = join(commander, shared if hub != IN_SYNC else None, clock, gap="  ")
         space = width - left.cell_length - right.cell_length - 4
     what = literal(f"{incident.service} · {incident.title}").truncate(max(1, space), ellipsis=True)
     return left + "  " + what.pad_right(max(0, space - what.cell_length)) + "  " + right
+
+
+def hub_word(hub: str) -> Content | None:
+    """How this laptop stands with the hub: plain while it is in sync, else marked."""
+    return literal(hub, "" if hub == IN_SYNC else "bold reverse") if hub else None
 
 
 def _channels(incident: Incident, deliveries: Sequence[Delivery]) -> Content:

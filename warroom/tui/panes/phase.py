@@ -54,7 +54,7 @@ def _rail(incident: Incident, playbook: Playbook, now: datetime, width: int) -> 
     present = timing.phase(incident, playbook, now)
     phases = [phase for phase in playbook.phases if not phase.after_resolution]
     if not incident.open:
-        return Content.assemble(literal(present.title, "bold"), "   ", (f"{incident.status}", "$text-success bold"))
+        return Content.assemble(literal(present.title, "bold"), "   ", (incident.state, "$text-success bold"))
     minutes = timing.elapsed(incident, now).total_seconds() / 60
     bounds = [f" {phase.to_minute} " if phase.to_minute else "" for phase in phases]
     fixed = sum(len(phase.title) + 1 for phase in phases) + sum(len(b) for b in bounds) + len(phases)

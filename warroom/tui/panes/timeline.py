@@ -26,6 +26,7 @@ from warroom.incident.events import (
 )
 from warroom.incident.incident import TimelineRow
 from warroom.incident.requests import RequestAccepted
+from warroom.incident.scrub_events import EntryScrubbed
 from warroom.tui.actions import key_of
 from warroom.tui.panes.pane import ListPane, PaneInput
 from warroom.tui.widgets.row_list import ListRow
@@ -60,6 +61,7 @@ FOLDED = (
     ChannelOpened,
     EntryAmended,
     EntryRetracted,
+    EntryScrubbed,
     MilestoneAmended,
     SectionWritten,
     SuggestionDismissed,

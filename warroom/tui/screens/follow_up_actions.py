@@ -1,4 +1,4 @@
-"""What can be done after an incident: action items, issues, the post-mortem in other tools, meetings."""
+"""What can be done after an incident: action items, issues, the post-mortem elsewhere, meetings, closing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from warroom.config.paths import shown, write_atomically
 from warroom.errors import BadInput, Refusal
 from warroom.incident import timing
 from warroom.incident.action_items import open_actions
-from warroom.incident.commands import AddAction, CompleteAction
+from warroom.incident.commands import AddAction, Close, CompleteAction, close_blockers
 from warroom.incident.events import ACTION_TYPES, ActionType
-from warroom.incident.follow_up import MarkNotNeeded
+from warroom.incident.follow_up import ChangeAction, MarkNotNeeded
+from warroom.incident.incident import ActionItem
 from warroom.incident.learnings import is_shared
 from warroom.incident.meetings import MINUTES, scheduled
 from warroom.incident.tracking import issues, published, trackable
 from warroom.room import meetings
+from warroom.room.duplicates import close_as_duplicate
 from warroom.room.issue_tracking import track
 from warroom.room.learnings import share, text_of
 from warroom.room.publishing import document, publish, stores
 from warroom.room.requests import takers
+from warroom.room.room import Done
 from warroom.tui.screens.confirm import Confirm
 from warroom.tui.screens.form_dialog import Field, Form
 from warroom.tui.screens.postmortem_actions import PostMortemActions
@@ -31,7 +34,7 @@ SHARE = "share"
 
 
 class FollowUpActions(PostMortemActions):
-    """A screen about one incident on which its follow-up can be worked on and handed on."""
+    """A screen about one incident on which its follow-up can be worked on, handed on and closed."""
 
     async def do_action_item(self, item: str = "") -> None:
         """Add an action item; on an item of the follow-up, one that this item is done with."""
@@ -67,6 +70,19 @@ class FollowUpActions(PostMortemActions):
             verb="done",
         )
 
+    def change_action(self, item: ActionItem) -> None:
+        """Ask for the owner, the due date and the type that an action item has from now on."""
+        self.ask(
+            f"change {item.id}",
+            (
+                Field("owner", "Owner", item.owner, suggest=tuple(self.context.room.people()), hint="a name"),
+                Field("due", "Due", item.due, hint="2026-02-14"),
+                Field("type", "What for", item.type, choices=(("", "not said"), *ACTION_TYPES.items())),
+            ),
+            lambda v: ChangeAction(item.id, v["owner"], v["due"], cast(ActionType, v["type"])),
+            about=item.words,
+        )
+
     async def do_not_needed(self, item: str = "") -> None:
         """Say why an item of the follow-up checklist is not needed; ticking it again takes that back."""
         checklist = self.context.room.playbook.checklists["post_incident"]
@@ -81,6 +97,34 @@ class FollowUpActions(PostMortemActions):
             lambda v: MarkNotNeeded(chosen.id, v["reason"]),
             about="The post-mortem shows the reason.",
         )
+
+    async def do_close(self, original: str = "") -> None:
+        """Close it; asks where something is outstanding, and while it is open, when only a duplicate is closed."""
+        incident, room = self.incident, self.context.room
+        owed = close_blockers(incident, room.playbook)
+        if not (owed or incident.open):
+            await self.run_command(Close())
+            return
+        others = [row.id for row in (await self.context.work(room.summaries)) if row.id != incident.id]
+        duplicate = Field("original", "Duplicate of", original, hint="INC-7", suggest=tuple(others))
+        if incident.open:
+            about = f"{incident.id} is not resolved: it can only be closed as a duplicate."
+            fields = [duplicate, Field("reason", "Why", hint="optional")]
+        else:
+            about = "Outstanding:\n" + "\n".join(f"  ○ {item}" for item in owed)
+            fields = [Field("reason", "Close anyway — reason", hint="moved to the team's board"), duplicate]
+
+        async def submit(values: dict[str, str]) -> None:
+            duplicate_of, reason = values["original"].strip(), values["reason"]
+
+            def close() -> Done:
+                if duplicate_of:
+                    return close_as_duplicate(room, incident.id, duplicate_of, reason)
+                return room.execute(incident.id, Close(reason))
+
+            self.took_effect((await self.context.work(close)).incident)
+
+        self.app.push_screen(Form(f"{incident.id} · close", fields, submit, verb="close", about=about))
 
     async def do_track(self) -> None:
         """Which action items and which tracker: opening an issue takes this second step, for it leaves warroom."""

@@ -19,7 +19,7 @@ from warroom.room.snapshot import HomeSnapshot, home_snapshot
 from warroom.tui.actions import key_of
 from warroom.tui.context import ScreenContext
 from warroom.tui.feed import Updated
-from warroom.tui.panes.headline import UNPAGED, badge
+from warroom.tui.panes.headline import UNPAGED, badge, hub_word
 from warroom.tui.panes.home_follow_up import follow_up_rows, review_words
 from warroom.tui.panes.pane import Pane
 from warroom.tui.screens.action_list import FinishesActions
@@ -140,6 +140,7 @@ class HomeScreen(PaneScreen, NextStepScreen, FinishesActions):
                 UNPAGED if any(one.problem(now) for one in over.escalations) else None,
                 literal(team) if team else None,
                 on_call,
+                hub_word(over.hub),
                 f"{now.astimezone(self.context.zone):%a %d %b  %H:%M:%S %Z}",
                 gap="   ",
             )
@@ -233,7 +234,9 @@ class HomeScreen(PaneScreen, NextStepScreen, FinishesActions):
         due = row.postmortem_due(self.context.room.playbook.nudges.postmortem_hours)
         state = (
             literal("drill", "$text-quiet")
-            if row.drill
+            if row.drill and not row.duplicate_of
+            else literal(row.state, "$text-quiet")
+            if row.duplicate_of
             else literal("post-mortem ✓", "$text-success")
             if row.postmortem
             else literal(
@@ -241,7 +244,7 @@ class HomeScreen(PaneScreen, NextStepScreen, FinishesActions):
                 "$text-error bold" if due < now else "$text-warning",
             )
             if due
-            else literal(row.status, "$text-quiet")
+            else literal(row.state, "$text-quiet")
         )
         elapsed = literal(timing.format_duration(row.elapsed(now)), "$text-quiet")
         return ListRow(row.id, left, join(elapsed, state, gap="  "))

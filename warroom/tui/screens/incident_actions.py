@@ -12,13 +12,12 @@ from textual import events
 from textual.binding import BindingType
 
 from warroom.errors import BadInput
-from warroom.incident import commands, timing
+from warroom.incident import timing
 from warroom.incident.change_commands import PlanChange
 from warroom.incident.chat import Promote
 from warroom.incident.commands import (
     Acknowledge,
     Check,
-    Close,
     Command,
     Note,
     Reopen,
@@ -569,20 +568,6 @@ class IncidentActions(GuidanceActions):
             (Field("reason", "Why", hint="errors rise again on eu-1"),),
             lambda v: Reopen(v["reason"]),
             verb="reopen",
-        )
-
-    async def do_close(self) -> None:
-        owed = commands.close_blockers(self.incident, self.context.room.playbook)
-        if not owed:
-            await self.run_command(Close())
-            return
-        about = "Outstanding:\n" + "\n".join(f"  ○ {item}" for item in owed)
-        self.ask(
-            "close",
-            (Field("reason", "Close anyway — reason", hint="moved to the team's board"),),
-            lambda v: Close(v["reason"]),
-            verb="close",
-            about=about,
         )
 
 

@@ -168,7 +168,7 @@ class IncidentScreen(NextStepScreen):
         return self.snapshot.next_steps(self.context.now())
 
     def before(self, step: NextStep) -> Confirm | None:
-        if step.action != "close":
+        if step.action != "close" or step.target:  # a duplicate is closed by a form
             return None
         return Confirm(f"{self.incident_id} · close", step.text, yes="Yes, close it", no="No, leave it resolved")
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.widget import Widget
 
 from warroom.tui.panes.pane import Pane
 from warroom.tui.screens.base import BaseScreen
@@ -76,14 +77,21 @@ class PaneScreen(BaseScreen):
     def _lay_out(self) -> None:
         if not self.is_attached:
             return  # a resize can still come in while the screen is taken down
-        width, height = self.TILED_FROM
-        tiled = self.size.width >= width and self.size.height >= height and not self._zoomed
-        self.set_class(tiled, "-tiled")
-        for name in self.panes:
-            self.pane(name).set_class(self.active == name, "-active")
-        for container in self.query(".tiles"):
-            container.set_class(bool(container.query(f"#{self.active}")), "-holds")
+        wanted: list[tuple[Widget, bool, str]] = [(self, on, name) for name, on in self.layout_classes().items()]
+        wanted += [(self.pane(name), self.active == name, "-active") for name in self.panes]
+        wanted += [(tiles, bool(tiles.query(f"#{self.active}")), "-holds") for tiles in self.query(".tiles")]
+        # Textual works out the styles of a whole subtree at each change: here once, after all of them.
+        changed = dict.fromkeys(node for node, on, name in wanted if node.has_class(name) != on)
+        for node, on, name in wanted:
+            node.set_class(on, name, update=False)
+        for node in [self] if self in changed else changed:
+            node.update_node_styles()
         self.show_tabs()
+
+    def layout_classes(self) -> dict[str, bool]:
+        """The screen's own CSS classes, and whether it has them now."""
+        width, height = self.TILED_FROM
+        return {"-tiled": self.size.width >= width and self.size.height >= height and not self._zoomed}
 
     def show_tabs(self) -> None:
         """Bring the tabs up to date with the panes' titles, and privacy mode with itself."""

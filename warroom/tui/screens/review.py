@@ -267,6 +267,8 @@ class ReviewScreen(PaneScreen, IncidentActions):
     async def do_amend(self) -> None:
         if one := self.suggestion_under_cursor():
             self.edit_suggestion(one)
+        elif item := self.incident.actions.get(self.action_under_cursor()):
+            self.change_action(item)
         else:
             await super().do_amend()
 

@@ -203,14 +203,17 @@ class WarRoomScreen(PaneScreen, RunbookActions):
     async def do_pane_logs(self) -> None:
         self.go("logs")
 
-    def _lay_out(self) -> None:
-        self.set_class(self.size.width >= self.WIDE, "-broad")
-        self.set_class(self.active == "state", "-on-state")
-        self.set_class(self.active in ("roles", "state"), "-on-side")
-        self.set_class(self.active == "runbook", "-on-runbook")
-        super()._lay_out()
-        small = not self.has_class("-tiled") and not self._zoomed
-        self.set_class(small and self.size.height >= self.COMPACT_FROM, "-compact")
+    def layout_classes(self) -> dict[str, bool]:
+        classes = super().layout_classes()
+        small = not classes["-tiled"] and not self._zoomed
+        return {
+            **classes,
+            "-broad": self.size.width >= self.WIDE,
+            "-on-state": self.active == "state",
+            "-on-side": self.active in ("roles", "state"),
+            "-on-runbook": self.active == "runbook",
+            "-compact": small and self.size.height >= self.COMPACT_FROM,
+        }
 
     @property
     def bar(self) -> Sequence[str]:
@@ -290,6 +293,7 @@ class WarRoomScreen(PaneScreen, RunbookActions):
             read_only=bool(self.context.room.read_only),
             unpaged=bool(snapshot.escalation and snapshot.escalation.problem(now)),
             video=self.context.room.settings.team.video,
+            hub=snapshot.hub,
         )
         tiled = self.has_class("-tiled")
         elapsed = block_text.duration(timing.elapsed(incident, now))
