@@ -10,6 +10,7 @@ import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +34,7 @@ from warroom.config.settings import (
 )
 from warroom.config.state import choose_theme, chosen_theme
 from warroom.connect.ports import Chat, LogProbe, Probe
-from warroom.errors import BadInput, NotFound, Refusal, SettingsError
+from warroom.errors import BadInput, NotFound, NotSaved, Refusal, SettingsError
 from warroom.incident.delivery import AUDIENCES
 from warroom.incident.playbook import Playbook
 from warroom.incident.requests import REQUEST_KINDS, RequestKind
@@ -107,7 +108,7 @@ class AppContext:
         self._leases: list[str] = []
         shared_clock = None
         if settings.hub:
-            from warroom.journal.hub.sync import HubClock
+            from warroom.journal.hub.sync import HubClock, this_machine
 
             clock = shared_clock = HubClock(clock, journal.hub)
         self.room = WarRoom(journal, playbook, settings, by=by, clock=clock, chats=self.chat, measures=self.measure)
@@ -116,6 +117,8 @@ class AppContext:
 
             self.shared = shared = SharedRoom(self.room, places.journal, self.connect_hub, shared_clock)
             self.room.new_incident = lambda private: shared.new_incident(private=private)
+            with suppress(NotSaved):  # read-only: there is nothing to share from here
+                journal.hub.prepare(this_machine(places.journal))
             self.room.hub_word = lambda: shared.standing().word(settings.team.zone)
         self.room.alert_sources = self.alert_source
         self.room.is_public = self.is_public_store

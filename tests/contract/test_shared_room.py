@@ -109,7 +109,11 @@ def join(tmp_path: Path) -> Iterator[Callable[..., Laptop]]:
 
 
 def declare(laptop: Laptop, impact: str = "Payments fail") -> str:
-    return laptop.room.declare(Declare("checkout-api", impact, "high")).incident.id
+    return declare_in(laptop.room, impact)
+
+
+def declare_in(room: WarRoom, impact: str) -> str:
+    return room.declare(Declare("checkout-api", impact, "high")).incident.id
 
 
 def note(laptop: Laptop, incident: str, words: str) -> None:
@@ -180,11 +184,24 @@ def test_a_private_incident_stays_until_it_is_published(join: Callable[..., Lapt
     assert private == "INC-A1", "the name never changes"
 
 
+def test_what_is_declared_before_the_hub_is_first_reached_is_shared_as_well(join: Callable[..., Laptop]) -> None:
+    ada, bob = join("Ada", works=False), join("Bob")
+    ada.proxy.cut()
+    incident = declare(ada)
+    assert incident.startswith("INC-X"), "no hub has given a letter yet"
+    ada.work()
+    ada.proxy.heal()
+    until(lambda: bob.has(incident, "Payments fail"))
+
+
 def test_incidents_from_before_joining_stay_and_never_share_a_name(
     join: Callable[..., Laptop], tmp_path: Path
 ) -> None:
+    for name in ("Ada", "Bob"):
+        environ = {"HOME": str(tmp_path)}
+        with open_context(None, tmp_path / f"data of {name}", name, environ=environ) as alone:
+            assert declare_in(alone.room, f"{name}'s") == "INC-1"
     ada, bob = join("Ada", works=False), join("Bob", works=False)
-    assert declare(ada, "Ada's") == declare(bob, "Bob's") == "INC-1"
     for one in (ada, bob):
         one.work()
         until(lambda: ada.state() == "in sync")

@@ -124,11 +124,11 @@ class CliContext:
         shared = self.app.shared
         if shared is None:
             return
-        joined = shared.standing().state != "not joined"
+        joined = shared.standing().contact is not None
         if shared.sync(REFRESH_S if joined else JOIN_S):
             return
         standing = shared.standing()
-        if standing.state in ("offline", "not joined"):
+        if standing.state == "offline":
             from warroom.cli import output
 
             contact, room = standing.contact, self.room

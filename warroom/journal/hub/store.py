@@ -130,6 +130,20 @@ class HubStore:
         with self._file.reading() as db:
             return int(db.execute("SELECT value FROM counter WHERE name = 'incident'").fetchone()[0])
 
+    def prepare(self, machine: str) -> None:
+        """Take part from now on, although no hub was reached yet: incidents declared until then are shared, too.
+
+        Until the hub gives a letter, names begin with ``X`` and two digits of the device's id.
+        """
+        if self.state() is None and not self.has_left():
+            device = uuid4()
+            self.join(device, UUID(int=0), f"x{device.hex[:2]}", machine)
+
+    def rename(self, letter: str) -> None:
+        """Keep the letter that the hub has given to this laptop."""
+        with self._file.writing() as db:
+            db.execute("UPDATE hub SET letter = ? WHERE letter <> ?", (letter, letter))
+
     def join(self, device: UUID, epoch: UUID, letter: str, machine: str) -> None:
         """Take part from now on: what is recorded before stays here, until it is published."""
         with self._file.writing() as db:

@@ -61,6 +61,7 @@ class HubSync:
             self._store.join(device, welcome.epoch, welcome.letter, self._machine)
         elif moved:
             self._store.become(device, welcome.letter, self._machine)
+        self._store.rename(welcome.letter)
         state = self._store.state()
         assert state is not None
         if welcome.epoch != state.epoch or self._hub_chain(state.cursor) != state.chain:
