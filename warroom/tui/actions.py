@@ -343,7 +343,7 @@ ACTIONS: tuple[Action, ...] = (
         "publish",
         "Publish",
         "Z",
-        "Publish the post-mortem with its link, or a better quarter; asks.",
+        "Publish the post-mortem, or a better quarter; asks first.",
         danger="posts",
         bar="publish",
         why_off=_over,
