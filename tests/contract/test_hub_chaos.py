@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -51,24 +51,28 @@ class Laptop:
 
 
 class Team:
-    """Four laptops, the chat services that they post to, and a hub."""
+    """Laptops with their options, the chat services that they post to, and a hub."""
 
-    def __init__(self, stack: ExitStack, folder: Path, **options: Any) -> None:
+    def __init__(self, stack: ExitStack, folder: Path, laptops: Mapping[str, Mapping[str, Any]]) -> None:
         self.folder = folder
         self.chance = random.Random(12)
+        self.lost, self.pause_s = 0.0, 0.0
         self.matrix, self.plain = MatrixService(shared=True), WebhookService()
-        chat = stack.enter_context(ChatServer(self.matrix, self.plain, fault=self._fault))
+        chat = stack.enter_context(ChatServer(self.matrix, self.plain, fault=self._fault, pause_s=self._pause))
         self.hub = new_hub()
         (folder / "settings.toml").write_text(_settings(chat, self.matrix, self.plain), encoding="utf-8")
         server = stack.enter_context(LaptopServer())
-        self.laptops = [Laptop(server, folder, name, self.hub, **options) for name in PEOPLE]
+        self.laptops = [Laptop(server, folder, name, self.hub, **options) for name, options in laptops.items()]
         for one in self.laptops:
             stack.callback(one.network.close)
             one.start()
 
     def _fault(self, asked: Asked) -> Fault | None:
-        """One post of ten is carried out and its answer lost."""
-        return Fault(done=True) if asked.method != "GET" and self.chance.random() < 0.1 else None
+        """Of what is posted, this share is carried out and its answer lost."""
+        return Fault(done=True) if asked.method != "GET" and self.chance.random() < self.lost else None
+
+    def _pause(self, asked: Asked) -> float:
+        return self.pause_s if asked.service == "plain" or "m.room.message" in asked.path else 0.0
 
     def finished(self) -> int:
         for errors in self.folder.glob("*.err"):
@@ -144,7 +148,8 @@ def stack() -> Iterator[ExitStack]:
 def test_whatever_is_killed_and_cut_all_laptops_end_with_the_same(
     stack: ExitStack, tmp_path: Path, actions: int, between: int
 ) -> None:
-    team = Team(stack, tmp_path, actions=actions, pause_s=0.5)
+    team = Team(stack, tmp_path, {name: {"actions": actions, "pause_s": 0.5} for name in PEOPLE})
+    team.lost = 0.1
     for n, trouble in enumerate(itertools.cycle(TROUBLES), 1):
         until(lambda n=n: team.finished() >= min(n * between, 4 * actions), 60)  # type: ignore[misc]
         if team.finished() >= 4 * actions:
@@ -182,8 +187,8 @@ def check(team: Team) -> None:
 
 
 def _room(journal: SqliteJournal) -> dict[Any, Any]:
-    """What a laptop shows, by stream. A status message is left out that a newer one has replaced before it was sent:
-    which those are depends on when a laptop hears of them."""
+    """What a laptop shows, by stream. Status messages are left out: whether a newer one has replaced another before
+    that was sent depends on when a laptop hears of it."""
     deliveries = [one for one in journal.deliveries() if one.item.operation != "status"]
     found: dict[Any, Any] = {"deliveries": {(one.id, one.destination): one.state for one in deliveries}}
     for id, stream in journal.hub.streams().items():
@@ -193,3 +198,36 @@ def _room(journal: SqliteJournal) -> dict[Any, Any]:
             incident = fold(stream, entries)
             found[id] += [incident.status, incident.severity, incident.roles, [row.text for row in incident.rows]]
     return found
+
+
+# ── a laptop that falls silent ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("sends", [True, False], ids=["while sending", "before sending"])
+def test_what_a_killed_laptop_has_not_sent_is_sent_by_another_once(
+    stack: ExitStack, tmp_path: Path, sends: bool
+) -> None:
+    """A service that does not recognise the same post twice gets nothing: there a person is asked."""
+    quick = {"silent_s": 2.0, "beat_s": 0.3, "pause_s": 0.3}
+    team = Team(stack, tmp_path, {"Ada": {**quick, "actions": 1, "sends": sends}, "Bob": quick})
+    ada, bob = team.laptops
+    team.pause_s = 60.0  # the services carry it out, and Ada never hears of it
+    until(lambda: team.finished() == 1)
+    journal = stack.enter_context(bob.journal())
+    until(lambda: len(_posts(journal)) == 2)
+    if sends:
+        until(lambda: bool(team.matrix.rows and team.plain.rows))
+    ada.kill()
+    team.pause_s = 0.0
+    until(lambda: _posts(journal) == {"matrix": DeliveryState.DELIVERED, "plain": DeliveryState.UNCONFIRMED})
+    assert [row.own for row in team.matrix.rows if str(row.key).endswith(".post")] == [True]
+    assert len(team.plain.rows) == int(sends)
+    ada.start()  # it hears that Bob has taken it over before it sends anything
+    team.heal()
+    assert set(Counter(row.key for row in team.matrix.rows).values()) == {1}
+    assert set(Counter(row.key for row in team.plain.rows).values()) <= {1}
+
+
+def _posts(journal: SqliteJournal) -> dict[str, DeliveryState]:
+    found = [one for one in journal.deliveries() if one.item.operation == "post"]
+    return {one.destination: one.state for one in found if not one.next_attempt_at}

@@ -66,17 +66,16 @@ class BadNetwork:
                 threading.Thread(target=self._forward, args=(client,), daemon=True).start()
 
     def _forward(self, client: socket.socket) -> None:
-        with contextlib.closing(client), contextlib.suppress(OSError):
-            with socket.create_connection(("127.0.0.1", self._target)) as server:
-                pair = {client, server}
-                with self._lock:
-                    self._open |= pair
-                back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
-                back.start()
-                self._pump(client, server)
-                back.join()
-                with self._lock:
-                    self._open -= pair
+        with contextlib.suppress(OSError), client, socket.create_connection(("127.0.0.1", self._target)) as server:
+            pair = {client, server}
+            with self._lock:
+                self._open |= pair
+            back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
+            back.start()
+            self._pump(client, server)
+            back.join()
+            with self._lock:
+                self._open -= pair
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         """Pass on what one side says, and that it has ended."""

@@ -1,8 +1,8 @@
 """Laptops of a shared room as processes that can be killed at any instruction; no test.
 
-A server has warroom imported and forks one process for each start. The process opens the laptop's data folder, does
-in the background what a console does, and acts as a busy responder. What the journal has acknowledged it writes to a
-log: an entry named there must never be lost.
+A server has warroom imported and forks one process for each start. The process opens the laptop's data folder,
+does in the background what a console does, and acts as a busy responder. It writes down what the journal has
+acknowledged: an entry named there must never be lost.
 """
 
 from __future__ import annotations
@@ -109,12 +109,12 @@ def work(
     silent_s: float = 120.0,
     pause_s: float = 30.0,
     beat_s: float = 10.0,
-    busy: str = "",
+    sends: bool = True,
 ) -> None:
     """Act until ``actions`` are done by this laptop, with those before it was killed, and stay there.
 
-    ``silent_s``, ``pause_s`` and ``beat_s`` replace the constants of ``room.hub_job``. ``busy`` is a file; while it
-    is there the outbox sends nothing.
+    ``silent_s``, ``pause_s`` and ``beat_s`` replace the constants of ``room.hub_job``. Unless it ``sends``, its
+    posts stay in the outbox.
     """
     from datetime import timedelta
 
@@ -130,7 +130,7 @@ def work(
     app = open_context(place / "settings.toml", place / name, name, environ={"HUB": hub, "HOME": folder})
     with (place / f"{name}.log").open("ab", buffering=0) as log:
         _acknowledge(app.journal, log)
-        jobs = [one for one in app.background_jobs() if not (busy and one.name == "outbox")]
+        jobs = [one for one in app.background_jobs() if sends or one.name != "outbox"]
         app.jobs.start(*jobs)
         while app.journal.hub.state() is None:  # what is recorded before joining stays here
             threading.Event().wait(0.05)
