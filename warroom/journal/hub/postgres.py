@@ -12,7 +12,7 @@ import select
 import socket
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -395,10 +395,11 @@ def _refused(error: psycopg.Error, at: str) -> HubRefused:
             return HubRefused(f"The database{at} is no hub yet", "Run warroom hub init once, as its owner.")
 
 
+_TRAVELLING = [field.name for field in fields(HubEntry) if field.name not in ("pos", "letter")]
+
+
 def _travelling(entry: HubEntry) -> dict[str, Any]:
-    values = asdict(entry)
-    del values["pos"], values["letter"]
-    return values | {
+    return {name: getattr(entry, name) for name in _TRAVELLING} | {
         "id": str(entry.id),
         "device": str(entry.device),
         "stream": str(entry.stream),
