@@ -206,7 +206,7 @@ TROUBLES = {
     "read-only": (
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',"
         " current_database()); END $$",
-        "SET default_transaction_read_only = off; DO $$ BEGIN EXECUTE format("
+        "SET TRANSACTION READ WRITE; DO $$ BEGIN EXECUTE format("
         "'ALTER DATABASE %I RESET default_transaction_read_only', current_database()); END $$",
         "The hub takes no entries: its database is read-only",
     ),
