@@ -123,6 +123,8 @@ class SharedRoom:
         number = ""
         if not private and not state.problem:
             number = self._job.number(id) if self._job else self._ask_number(id)
+            if not number:
+                id = uuid4()  # an answer that comes too late must not name this one
         return self._store.new_name(id, number, private=private)
 
     def _ask_number(self, id: UUID) -> str:
