@@ -24,6 +24,9 @@ from warroom.room.room import WarRoom
 FRESH = timedelta(seconds=25)
 """For how long after the hub has answered this laptop counts as connected."""
 
+FIRST_S = 3.0
+"""How long the first incident of a laptop waits for its number, in seconds: it has no letter of its own yet."""
+
 State = Literal["not joined", "left", "in sync", "waiting", "offline"]
 
 
@@ -114,7 +117,8 @@ class SharedRoom:
     def new_incident(self, *, private: bool) -> str:
         """Return the name of a new incident: the hub's number for it, or one with this laptop's letter.
 
-        Waits for the hub for ``NUMBER_S`` seconds at the most, and not at all if it was not reached last time.
+        Waits for the hub for ``NUMBER_S`` seconds at the most (the first time ``FIRST_S``), and not at all if it was
+        not reached last time.
         """
         state = self._store.state()
         if state is None:
@@ -122,12 +126,14 @@ class SharedRoom:
         id = uuid4()
         number = ""
         if not private and not state.problem:
-            number = self._job.number(id) if self._job else self._ask_number(id)
+            number = (
+                self._job.number(id) if self._job else self._ask_number(id, NUMBER_S if state.contact else FIRST_S)
+            )
             if not number:
                 id = uuid4()  # an answer that comes too late must not name this one
         return self._store.new_name(id, number, private=private)
 
-    def _ask_number(self, id: UUID) -> str:
+    def _ask_number(self, id: UUID, wait_s: float) -> str:
         def ask() -> str:
             hub, _ = self._connect()
             try:
@@ -136,7 +142,7 @@ class SharedRoom:
                 hub.close()
 
         try:
-            return DaemonExecutor().submit(ask).result(NUMBER_S)
+            return DaemonExecutor().submit(ask).result(wait_s)
         except (TimeoutError, WarroomError):
             return ""
 
