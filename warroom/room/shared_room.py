@@ -117,8 +117,8 @@ class SharedRoom:
     def new_incident(self, *, private: bool) -> str:
         """Return the name of a new incident: the hub's number for it, or one with this laptop's letter.
 
-        Waits for the hub for ``NUMBER_S`` seconds at the most (the first time ``FIRST_S``), and not at all if it was
-        not reached last time.
+        Waits for the hub for ``NUMBER_S`` seconds at the most (the first time ``FIRST_S``), and not at all if it
+        was not reached last time.
         """
         state = self._store.state()
         if state is None:
