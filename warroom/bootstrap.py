@@ -110,7 +110,7 @@ class AppContext:
 
             self.shared = shared = SharedRoom(self.room, places.journal, self.connect_hub, shared_clock)
             self.room.new_incident = lambda private: shared.new_incident(private=private)
-            self.room.hub_word = lambda: shared.standing().word(settings.team.zone)
+            self.room.hub_word = lambda: shared.word(settings.team.zone)
         self.room.alert_sources = self.alert_source
         self.room.is_public = self.is_public_store
         if settings.trackers:
