@@ -96,9 +96,8 @@ class SharedRoom:
         if state is None:
             return HubStanding("left" if self._store.has_left() else "not joined")
         pending = self._store.pending_count()
-        fresh = state.contact is not None and self._room.clock() - state.contact < FRESH
         return HubStanding(
-            "offline" if state.problem or not fresh else "waiting" if pending else "in sync",
+            self._connected(state.problem, state.contact, pending),
             pending,
             state.cursor,
             state.head,
@@ -109,6 +108,18 @@ class SharedRoom:
             tuple(f"entry {seq} of {stream}: {why}" for stream, seq, why in self._store.set_aside()),
             state.devices,
         )
+
+    def word(self, zone: tzinfo) -> str:
+        """Its word, see ``HubStanding``: every screen asks for it at each change."""
+        found = self._store.in_brief()
+        if found is None:
+            return ""
+        problem, contact, pending = found
+        return HubStanding(self._connected(problem, contact, pending), pending, contact=contact).word(zone)
+
+    def _connected(self, problem: str, contact: datetime | None, pending: int) -> State:
+        fresh = contact is not None and self._room.clock() - contact < FRESH
+        return "offline" if problem or not fresh else "waiting" if pending else "in sync"
 
     def cut_off(self) -> bool:
         """Whether the hub cannot be reached now, so that nobody knows which laptop does what only one should."""

@@ -125,6 +125,15 @@ class HubStore:
             ),
         )
 
+    def in_brief(self) -> tuple[str, datetime | None, int] | None:
+        """Of the state the ``problem`` and the ``contact``, and how many entries wait; None as ``state``."""
+        with self._file.reading() as db:
+            row = db.execute(
+                "SELECT problem, contact,"
+                " (SELECT count(*) FROM hub_entries WHERE pos IS NULL AND refused = '') FROM hub"
+            ).fetchone()
+        return row and (row[0], None if row[1] is None else from_ms(row[1]), row[2])
+
     def highest(self) -> int:
         """The highest number of an incident here: the hub's numbers begin above it."""
         with self._file.reading() as db:
