@@ -1,5 +1,4 @@
-"""The shared room as a person and the rest of the program see it: how it stands, naming, publishing, one-off
-syncs."""
+"""The shared room as the rest of the program sees it: how it stands, naming, publishing, one-off syncs."""
 
 from __future__ import annotations
 
