@@ -12,7 +12,7 @@ or reported is computed from those events.
     config/          settings and their manual, secrets by reference, the on-call rota, where files lie
     diagnostics.py   crash reports, redacted
     journal/         where events are kept: port.py says what is asked, sqlite.py is the embedded default;
-                     search_index.py is a copy to search, made anew at any time
+                     search_index.py is a copy to search, made anew at any time; hub/ shares with other laptops
     connect/         the outside world: ports.py, plugins.py, http.py (the only import of httpx), chat/, alerts/
     logs/            reads logs: sources, blocks, filter, finder, merge, statistics, view
     reports/         pure functions of incidents: messages, the post-mortem, figures, their rendering

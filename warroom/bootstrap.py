@@ -119,7 +119,7 @@ class AppContext:
             self.room.new_incident = lambda private: shared.new_incident(private=private)
             with suppress(NotSaved):  # read-only: there is nothing to share from here
                 journal.hub.prepare(this_machine(places.journal))
-            self.room.hub_word = lambda: shared.standing().word(settings.team.zone)
+            self.room.hub_word = lambda: shared.word(settings.team.zone)
         self.room.alert_sources = self.alert_source
         self.room.is_public = self.is_public_store
         if settings.trackers:

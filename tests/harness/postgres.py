@@ -63,6 +63,15 @@ class Postgres:
         """End the server as a power cut would."""
         self._run("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop")
 
+    def ask_for_password(self, role: str) -> None:
+        """From now on let a role in with its password only."""
+        import psycopg
+
+        file = self.data / "pg_hba.conf"
+        file.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n{file.read_text()}")
+        with psycopg.connect(self.url(), autocommit=True) as db:
+            db.execute("SELECT pg_reload_conf()")
+
     def url(self, database: str = "postgres", user: str = "postgres", port: int | None = None) -> str:
         """The address of a database, through the loopback port, or ``port`` in front of it."""
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}"

@@ -72,7 +72,7 @@ async def test_a_drill_that_was_named_starts_with_the_console(harness: AppHarnes
 
 
 async def test_a_real_drill_is_played_and_closed_when_the_console_is_left(harness: AppHarness) -> None:
-    def build(name: str) -> DrillPlayer:
+    def build(name: str, pace: float | None) -> DrillPlayer:
         chosen = pick_drill(find_drills([]), name)
         assert chosen.script
         script = give_parts(chosen.script, harness.room)

@@ -195,10 +195,10 @@ def test_a_resolved_incident_cannot_be_acknowledged() -> None:
 
 def test_raising_the_severity_is_one_word_lowering_it_asks_why() -> None:
     case = declared("medium")
-    assert case.do(SetSeverity("critical"))[0] == SeveritySet(severity="critical", before="medium")
+    assert case.do(SetSeverity("critical"))[0] == SeveritySet(severity="critical", before="medium", rank=0)
     assert "needs a reason" in case.refused(SetSeverity("low", "  ")).title
     assert case.do(SetSeverity("low", "Only the old page"))[0] == SeveritySet(
-        severity="low", before="critical", reason="Only the old page"
+        severity="low", before="critical", reason="Only the old page", rank=3
     )
     assert "already" in case.refused(SetSeverity("low")).title
     assert "critical" in case.refused(SetSeverity("dire"), NotFound).remedy

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.case import PLAYBOOK, Case, declared
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,9 +97,8 @@ def test_a_retracted_action_item_holds_nothing_up() -> None:
     case = resolved()
     case.do(AddAction("Update the runbook", item="docs"))
     (action,) = actions_for(case.incident, "docs")
-    later = case.entries[-1].model_copy(
-        update={"seq": 99, "id": case.context.new_id(), "event": EntryRetracted(entry=action.entry)}
-    )
+    retracted = EntryRetracted(entry=action.entry)
+    later = replace(case.entries[-1], seq=99, id=case.context.new_id(), event=retracted)
     incident = apply(case.incident, later)
     assert actions_for(incident, "docs") == [] and not is_to_do(incident, action)
 

@@ -1,5 +1,4 @@
-"""The shared room as a person and the rest of the program see it: how it stands, naming, publishing, one-off
-syncs."""
+"""The shared room as the rest of the program sees it: how it stands, naming, publishing, one-off syncs."""
 
 from __future__ import annotations
 
@@ -23,6 +22,9 @@ from warroom.room.room import WarRoom
 
 FRESH = timedelta(seconds=25)
 """For how long after the hub has answered this laptop counts as connected."""
+
+FIRST_S = 3.0
+"""How long the first incident of a laptop waits for its number, in seconds: it has no letter of its own yet."""
 
 State = Literal["not joined", "left", "in sync", "waiting", "offline"]
 
@@ -93,9 +95,8 @@ class SharedRoom:
         if state is None:
             return HubStanding("left" if self._store.has_left() else "not joined")
         pending = self._store.pending_count()
-        fresh = state.contact is not None and self._room.clock() - state.contact < FRESH
         return HubStanding(
-            "offline" if state.problem or not fresh else "waiting" if pending else "in sync",
+            self._connected(state.problem, state.contact, pending),
             pending,
             state.cursor,
             state.head,
@@ -107,6 +108,18 @@ class SharedRoom:
             state.devices,
         )
 
+    def word(self, zone: tzinfo) -> str:
+        """Its word, see ``HubStanding``: every screen asks for it at each change."""
+        found = self._store.in_brief()
+        if found is None:
+            return ""
+        problem, contact, pending = found
+        return HubStanding(self._connected(problem, contact, pending), pending, contact=contact).word(zone)
+
+    def _connected(self, problem: str, contact: datetime | None, pending: int) -> State:
+        fresh = contact is not None and self._room.clock() - contact < FRESH
+        return "offline" if problem or not fresh else "waiting" if pending else "in sync"
+
     def cut_off(self) -> bool:
         """Whether the hub cannot be reached now, so that nobody knows which laptop does what only one should."""
         return self.standing().state == "offline"
@@ -114,7 +127,8 @@ class SharedRoom:
     def new_incident(self, *, private: bool) -> str:
         """Return the name of a new incident: the hub's number for it, or one with this laptop's letter.
 
-        Waits for the hub for ``NUMBER_S`` seconds at the most, and not at all if it was not reached last time.
+        Waits for the hub for ``NUMBER_S`` seconds at the most (the first time ``FIRST_S``), and not at all if it
+        was not reached last time.
         """
         state = self._store.state()
         if state is None:
@@ -122,10 +136,14 @@ class SharedRoom:
         id = uuid4()
         number = ""
         if not private and not state.problem:
-            number = self._job.number(id) if self._job else self._ask_number(id)
+            number = (
+                self._job.number(id) if self._job else self._ask_number(id, NUMBER_S if state.contact else FIRST_S)
+            )
+            if not number:
+                id = uuid4()  # an answer that comes too late must not name this one
         return self._store.new_name(id, number, private=private)
 
-    def _ask_number(self, id: UUID) -> str:
+    def _ask_number(self, id: UUID, wait_s: float) -> str:
         def ask() -> str:
             hub, _ = self._connect()
             try:
@@ -134,7 +152,7 @@ class SharedRoom:
                 hub.close()
 
         try:
-            return DaemonExecutor().submit(ask).result(NUMBER_S)
+            return DaemonExecutor().submit(ask).result(wait_s)
         except (TimeoutError, WarroomError):
             return ""
 

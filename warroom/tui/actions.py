@@ -361,7 +361,7 @@ ACTIONS: tuple[Action, ...] = (
         "close",
         "Close",
         "C",
-        "Close the incident once the follow-up is done, or as a duplicate of another one.",
+        "Close it: follow-up done, or a duplicate.",
         danger="ends",
         bar="close",
         why_off=_not_closed,

@@ -12,7 +12,7 @@ import select
 import socket
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -113,6 +113,7 @@ class PostgresHub:
         self._closed = False
         self._db = connect(url, connect_s)
         self._notified = False
+        self._news: set[News] = set()
         try:
             with self._answering():
                 found = self._one("SELECT warroom.version()")[0]
@@ -121,9 +122,11 @@ class PostgresHub:
                         f"The hub is at version {found}, this warroom knows {SCHEMA}",
                         "Upgrade warroom here. The hub is left as it is, and nothing is lost on this laptop.",
                     )
+                self._db.add_notify_handler(lambda note: self._hear(note.payload))  # what comes during a call
                 self._db.execute(f"LISTEN {CHANNEL}")
-                # Behind a pooler in transaction mode LISTEN succeeds and never wakes: this shows which it is.
-                self._db.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
+                # Behind a pooler in transaction mode LISTEN succeeds and never wakes. A pooler has process ids of
+                # its own; one that passes notifications on is recognised by the first.
+                self._notified = self._one("SELECT pg_backend_pid()")[0] == self._db.info.backend_pid
         except BaseException:
             self.close()
             raise
@@ -150,6 +153,7 @@ class PostgresHub:
 
     def pull(self, cursor: int) -> list[HubEntry]:
         """See the port."""
+        self._news.discard("entries")  # those that were announced until now are read
         with self._answering():
             rows = self._db.execute("SELECT * FROM warroom.pull(%s)", (cursor,)).fetchall()
         return [
@@ -187,6 +191,7 @@ class PostgresHub:
         self, device: UUID, session: str, present: Sequence[Activity], wanted: Sequence[str], *, lease_s: float
     ) -> Beat:
         """See the port."""
+        self._news.discard("present")
         sessions = [{"session": one.session, "stream": str(one.stream), "text": _text(one.text)} for one in present]
         with self._answering():
             found = self._one(
@@ -218,20 +223,21 @@ class PostgresHub:
     def wait(self, timeout_s: float) -> Collection[News]:
         """See the port."""
         with _reported():
-            news = self._notifies()
-            if not news:
+            self._listen()
+            if not self._news:
                 select.select([self._db.fileno()], [], [], timeout_s)
-                news = self._notifies()
+                self._listen()
+        news, self._news = self._news, set()
         return news
 
-    def _notifies(self) -> set[News]:
+    def _listen(self) -> None:
         self._db.pgconn.consume_input()
-        news: set[News] = set()
         while note := self._db.pgconn.notifies():
-            self._notified = True
-            if note.extra:
-                news.add("present" if note.extra == b"present" else "entries")
-        return news
+            self._notified = True  # between calls: within one, a pooler passes them on, too
+            self._hear(note.extra.decode())
+
+    def _hear(self, payload: str) -> None:
+        self._news.add("present" if payload == "present" else "entries")
 
     def close(self) -> None:
         """See the port."""
@@ -389,10 +395,11 @@ def _refused(error: psycopg.Error, at: str) -> HubRefused:
             return HubRefused(f"The database{at} is no hub yet", "Run warroom hub init once, as its owner.")
 
 
+_TRAVELLING = [field.name for field in fields(HubEntry) if field.name not in ("pos", "letter")]
+
+
 def _travelling(entry: HubEntry) -> dict[str, Any]:
-    values = asdict(entry)
-    del values["pos"], values["letter"]
-    return values | {
+    return {name: getattr(entry, name) for name in _TRAVELLING} | {
         "id": str(entry.id),
         "device": str(entry.device),
         "stream": str(entry.stream),

@@ -11,7 +11,7 @@ import functools
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -124,6 +124,15 @@ class HubStore:
                 for one in json.loads(devices)
             ),
         )
+
+    def in_brief(self) -> tuple[str, datetime | None, int] | None:
+        """Of the state the ``problem`` and the ``contact``, and how many entries wait; None as ``state``."""
+        with self._file.reading() as db:
+            row = db.execute(
+                "SELECT problem, contact,"
+                " (SELECT count(*) FROM hub_entries WHERE pos IS NULL AND refused = '') FROM hub"
+            ).fetchone()
+        return row and (row[0], None if row[1] is None else from_ms(row[1]), row[2])
 
     def highest(self) -> int:
         """The highest number of an incident here: the hub's numbers begin above it."""
@@ -394,7 +403,9 @@ class HubStore:
         """
         if not page:
             return set()
-        clean = [_cleaned(entry) for entry in page]
+        # A page has the same names and keys over and over: each is looked at once.
+        clean_text = functools.cache(lambda text: redact(text, personal=False).text)
+        clean = [_cleaned(entry, clean_text) for entry in page]
         touched: dict[str, int] = {}
         ends: dict[str, tuple[int, bytes]] = {}
         with self._file.writing() as db:
@@ -403,11 +414,12 @@ class HubStore:
                 return set()  # another process has read it meanwhile
             known = db.execute("SELECT coalesce(max(n), 0) FROM hub_entries").fetchone()[0]
             names = {id: stream for stream, id in db.execute("SELECT stream, id FROM hub_streams")}
+            legacy = functools.cache(lambda stream: self._legacy(db, stream))
             for entry in clean:
                 stream = names.get(entry.stream.bytes)
                 if stream is None:
                     stream = names[entry.stream.bytes] = _new_stream(db, entry)
-                if self._take(db, stream, entry, own[0], ends):
+                if self._take(db, stream, entry, own[0], ends, legacy):
                     touched[stream] = min(entry.pos, touched.get(stream, entry.pos))
                 if stream == DELIVERIES:
                     _apply(db, entry, own[0], now)
@@ -427,16 +439,23 @@ class HubStore:
         return set(touched)
 
     def _take(
-        self, db: sqlite3.Connection, stream: str, entry: HubEntry, own: bytes, ends: dict[str, tuple[int, bytes]]
+        self,
+        db: sqlite3.Connection,
+        stream: str,
+        entry: HubEntry,
+        own: bytes,
+        ends: dict[str, tuple[int, bytes]],
+        legacy: Callable[[str], Mapping[UUID, int]],
     ) -> bool:
-        """Record one entry of the hub; whether anything changed in its stream."""
+        """Record one entry of the hub; whether anything changed in its stream. ``legacy`` as the method."""
         device = None if entry.device.bytes == own else entry.device.bytes
-        known = db.execute(
+        found = db.execute(
             "SELECT seq FROM entries WHERE stream = ? AND id = ?", (stream, entry.id.bytes)
-        ).fetchone() or self._legacy(db, stream, entry.id)
-        if known:
+        ).fetchone()
+        known = found[0] if found else legacy(stream).get(entry.id)
+        if known is not None:
             row = db.execute(
-                "SELECT pos, device FROM hub_entries WHERE stream = ? AND seq = ?", (stream, known[0])
+                "SELECT pos, device FROM hub_entries WHERE stream = ? AND seq = ?", (stream, known)
             ).fetchone()
             if row == (entry.pos, device):
                 return False
@@ -444,10 +463,10 @@ class HubStore:
                 "INSERT INTO hub_entries (stream, seq, pos, device, device_seq, seen)"
                 " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (stream, seq) DO UPDATE SET pos = excluded.pos,"
                 " device = excluded.device, device_seq = excluded.device_seq, seen = excluded.seen, refused = ''",
-                (stream, known[0], entry.pos, device, entry.device_seq, entry.seen),
+                (stream, known, entry.pos, device, entry.device_seq, entry.seen),
             )
             if device is not None and (row is None or row[1] != device):
-                self._give_up(db, stream, known[0], entry, device)
+                self._give_up(db, stream, known, entry, device)
                 last = (ends.get(stream) or _end(db, stream))[0]
                 ends[stream] = last, last_link(db, stream, last)
             return True
@@ -499,10 +518,10 @@ class HubStore:
         chain_stream(db, stream)
         _reorder(db, stream)
 
-    def _legacy(self, db: sqlite3.Connection, stream: str, id: UUID) -> tuple[int] | None:
-        """The entry of an earlier version, whose id follows from its place."""
+    def _legacy(self, db: sqlite3.Connection, stream: str) -> dict[UUID, int]:
+        """The entries of an earlier version, by their ids, which follow from their places."""
         rows = db.execute("SELECT seq FROM entries WHERE stream = ? AND id IS NULL", (stream,))
-        return next((row for row in rows if legacy_id(self._journal_id(), stream, row[0]) == id), None)
+        return {legacy_id(self._journal_id(), stream, seq): seq for (seq,) in rows}
 
     def chains(self) -> list[str]:
         """The checksums of the entries up to each position that was read, from none on. Reads every id."""
@@ -719,11 +738,11 @@ def _event(body: str) -> Event | None:
         return None
 
 
-def _cleaned(entry: HubEntry) -> HubEntry:
+def _cleaned(entry: HubEntry, clean_text: Callable[[str], str]) -> HubEntry:
     """The entry with every text in it sanitized and redacted, as if it had been typed here."""
     try:
-        body = json.dumps(_clean(json.loads(entry.body)), ensure_ascii=False, separators=(",", ":"))
-        orders = entry.orders and json.dumps(_clean(json.loads(entry.orders)), ensure_ascii=False)
+        body = json.dumps(_clean(json.loads(entry.body), clean_text), ensure_ascii=False, separators=(",", ":"))
+        orders = entry.orders and json.dumps(_clean(json.loads(entry.orders), clean_text), ensure_ascii=False)
         event = parse_event(body)
         kind = event.kind
         for order in json.loads(orders) if orders else ():
@@ -742,7 +761,7 @@ def _cleaned(entry: HubEntry) -> HubEntry:
         stream=entry.stream,
         label=_name(entry.label),
         at=min(max(entry.at, 0), 253_402_300_799_000),
-        by=redact(entry.by, personal=False).text[:200],
+        by=clean_text(entry.by)[:200],
         kind=kind,
         body=body,
         seen=entry.seen,
@@ -752,14 +771,14 @@ def _cleaned(entry: HubEntry) -> HubEntry:
     )
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: Any, clean_text: Callable[[str], str]) -> Any:
     match value:
         case str():
-            return redact(value, personal=False).text
+            return clean_text(value)
         case list():
-            return [_clean(one) for one in value]
+            return [_clean(one, clean_text) for one in value]
         case dict():
-            return {redact(str(key), personal=False).text: _clean(one) for key, one in value.items()}
+            return {clean_text(str(key)): _clean(one, clean_text) for key, one in value.items()}
         case _:
             return value
 

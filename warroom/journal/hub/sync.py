@@ -1,5 +1,4 @@
-"""The protocol between a laptop's journal and the hub: join, push, pull, and agree after the hub has lost
-something.
+"""The protocol between a laptop's journal and the hub: join, push, pull, agree after the hub has lost something.
 
 Nothing here runs by itself; ``room.hub_job`` calls it. Every step leaves both sides consistent, so a crash or a
 lost connection between any two of them costs nothing: pushing twice records once, and what was read is read again.
