@@ -96,6 +96,43 @@ def services() -> list[tuple[str, Setup, Promises | None]]:
     return found
 
 
+def team_chats() -> dict[str, str]:
+    """The backends that can be connected and that the team reads, by name, with what people call the service."""
+    return {
+        name: setup.service
+        for name, setup, _ in services()
+        if "team" in getattr(plugins.load(plugins.CHAT, name).build, "audiences", ("team",))
+    }
+
+
+def connect(
+    made: NewDestination,
+    places: AppPaths,
+    environ: Mapping[str, str],
+    *,
+    needed_only: bool = False,
+    post: bool = True,
+    drills: bool = False,
+) -> tuple[list[str], list[Path]]:
+    """Ask for what is missing, try the destination out and save it: what was found, and the files written."""
+    keys = missing(made, needed_only=needed_only)
+    if keys:
+        output.print_err(f"Connecting {made.setup.service}:")
+        output.print_err("\n".join(steps(made.setup)))
+        ask(made, keys)
+    while True:
+        try:
+            found = try_out(made, places, environ, post=post)
+            break
+        except WarroomError as error:
+            correct(made, error)
+    for line in found:
+        output.print_err(f"✓ {line}")
+    written = save(made, places.settings, drills=drills)
+    check_saved(places.settings, environ)
+    return found, written
+
+
 def begin(service: str, name: str, given: Mapping[str, str], known: Collection[str]) -> NewDestination:
     """Return the destination to set up. Raises ``SettingsError`` for an unknown service, ``BadInput`` for an option
     it does not have, and ``Refusal`` if the settings have a destination of that name."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import click
 from warroom.cli import output, stdin
 from warroom.cli.context import CliContext, data_folder, pick, verb
 from warroom.cli.reporting import join_words, measured_now, text_argument
-from warroom.config.paths import AppPaths, write_atomically
+from warroom.config.paths import AppPaths, expanded, write_atomically
 from warroom.errors import BadInput, Refusal, SettingsError, WarroomError
 from warroom.incident.alerts import ReceiveAlert
 
@@ -21,19 +23,24 @@ if TYPE_CHECKING:
 SECTION = "Setup"
 
 
-@verb(SECTION, example="warroom init\nwarroom init --path team/settings.toml")
+@verb(SECTION, example="warroom init\nwarroom init --path team/settings.toml\nwarroom init --commented")
 @click.option("--path", metavar="FILE", help="Where to write it instead of the usual place.")
-def init(context: CliContext, path: str | None) -> None:
-    """Write a settings file that explains every key; never overwrites one."""
-    from pathlib import Path
+@click.option("--commented", is_flag=True, help="Ask nothing: write a file that explains every key.")
+def init(context: CliContext, path: str | None, commented: bool) -> None:
+    """Write a settings file, on a terminal by five questions; never overwrites one.
 
+    In a pipe, and with --commented, it is a file in which every key is explained and commented out.
+    """
+    from warroom.cli import first_settings
+
+    places = context.find_paths()
+    place = expanded(path) if path else places.settings
+    first_settings.refuse_existing(place)
+    if not (commented or context.json) and sys.stdin.isatty() and sys.stdout.isatty():
+        _interview(context, dataclasses.replace(places, settings=place.absolute()))
+        return
     from warroom.config.manual import commented_toml
 
-    place = (
-        Path(path).expanduser() if path else AppPaths.find(context.environ, {"settings": context.settings}).settings
-    )
-    if place.exists() or place.is_symlink():
-        raise Refusal(f"{place} already exists", "Edit it, or choose another with --path.")
     try:
         write_atomically(place, commented_toml())
     except SettingsError as error:
@@ -43,6 +50,42 @@ def init(context: CliContext, path: str | None) -> None:
     else:
         output.print_out(str(place))
         output.print_err("Uncomment what you need. Then: warroom doctor")
+
+
+def _interview(context: CliContext, places: AppPaths) -> None:
+    from warroom.cli import connecting, first_settings, interview
+
+    chats = connecting.team_chats()
+    output.print_err(first_settings.INTRODUCTION)
+    try:
+        answers = interview.ask(first_settings.questions(places, context.environ, chats))
+    except click.Abort:
+        output.print_err("\nNothing was written.")
+        raise
+    usual = AppPaths.find({"WARROOM_PERSONAL": context.environ.get("WARROOM_PERSONAL", "")}).settings
+    written = first_settings.write(answers, places, default=usual)
+    output.print_out(str(written.settings))
+    if written.personal:
+        output.print_out(str(written.personal))
+    for line in first_settings.summary(written, places):
+        output.print_err(line)
+    connected = not answers["chat"] or _connect_first(answers["chat"], places, context.environ)
+    output.print_err(first_settings.next_step(written, places, usual, "" if connected else answers["chat"]))
+
+
+def _connect_first(service: str, places: AppPaths, environ: Mapping[str, str]) -> bool:
+    """Connect the chat that was named, now; False if the person leaves that for later."""
+    from warroom.cli import connecting
+
+    output.print_err(f"\nctrl+c leaves this for later: warroom connect {service}\n")
+    try:
+        connecting.connect(connecting.begin(service, service, {}, ()), places, environ)
+    except (click.Abort, KeyboardInterrupt):
+        return False
+    except WarroomError as error:
+        output.print_error(error)
+        return False
+    return True
 
 
 @verb(SECTION, reads=True, example="warroom ready\nwarroom ready runbooks")
