@@ -130,6 +130,9 @@ def connect(
         output.print_err(f"✓ {line}")
     written = save(made, places.settings, drills=drills)
     check_saved(places.settings, environ)
+    if made.pasted and any((folder / ".git").exists() for folder in places.settings.parents):
+        files = ", ".join(made.secret_file(key) for key in made.pasted)
+        output.print_err(f"! The settings are in a git repository. Add to .gitignore: {files}")
     return found, written
 
 

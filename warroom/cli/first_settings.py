@@ -63,7 +63,8 @@ def questions(places: AppPaths, environ: Mapping[str, str], chats: Mapping[str, 
         ),
         Question(
             "chat",
-            "5/5  The chat your team uses; it is connected next. Without one, messages go to a file on this machine."
+            "5/5  The chat your team uses; it is connected next. Without one, messages go to a file on this"
+            " machine."
             f"\n     {', '.join(chats)}",
             lambda text: _chat(text, chats),
         ),
@@ -110,7 +111,8 @@ def _people(text: str) -> Checked:
 
 
 def members(text: str) -> tuple[Member, ...]:
-    """The people of ``Alice <alice@example.com>, Bob``. ``BadInput`` for what is no name with or without an e-mail."""
+    """The people of ``Alice <alice@example.com>, Bob``. ``BadInput`` for anything but names with or without an
+    e-mail address."""
     found = []
     for one in re.split(r"[,;]", text):
         if not one.strip():
@@ -199,9 +201,9 @@ def system_zone(environ: Mapping[str, str]) -> str:
 
     By TZ (POSIX), /etc/localtime (a link into the zone database, man 5 localtime), /etc/timezone (Debian).
     """
-    for found in (lambda: environ.get("TZ", "").lstrip(":"), _linked_zone, _debian_zone):
+    for find in (_linked_zone, _debian_zone):
         try:
-            name = found()
+            name = environ.get("TZ", "").lstrip(":") or find()
             if name and ZoneInfo(name):
                 return name
         except (OSError, ValueError, LookupError):
@@ -246,10 +248,11 @@ def starter(answers: Answers) -> Starter:
     return Starter(answers["team"], answers["zone"], people, answers["service"], log_of(log) if log else "")
 
 
-def write(answers: Answers, places: AppPaths, *, default: Path) -> Written:
+def write(answers: Answers, places: AppPaths, *, found_at: Path) -> Written:
     """Write the team's settings, and the personal ones if there are none. Replaces no file.
 
-    ``default`` is where the team's settings are looked for without being told. Raises ``Refusal`` for a file that
+    ``found_at`` is where warroom looks for the team's settings until now: the personal settings name another place.
+    Raises ``Refusal`` for a file that
     is there by now, and ``SettingsError`` if one cannot be written.
     """
     made = starter(answers)
@@ -257,7 +260,7 @@ def write(answers: Answers, places: AppPaths, *, default: Path) -> Written:
     toml.parse(text, Settings, shown(places.settings))  # nothing is written that no verb could read
     refuse_existing(places.settings)
     write_atomically(places.settings, text)
-    named = places.settings if places.settings != default else None
+    named = places.settings if places.settings != found_at else None
     if is_there(places.personal) or not (made.people or named):
         return Written(places.settings, None)
     write_atomically(places.personal, personal_toml(made.people[0].name if made.people else "", named))
@@ -274,9 +277,10 @@ def summary(written: Written, places: AppPaths) -> list[str]:
     return lines
 
 
-def next_step(written: Written, places: AppPaths, default: Path, chat: str) -> str:
-    """The next thing to do; ``chat`` is the service that is still to be connected, "" for none."""
-    if written.settings != default and written.personal is None and not places.named:
+def next_step(written: Written, found_at: Path, chat: str) -> str:
+    """The next thing to do. ``found_at`` is where warroom looks for the team's settings from now on, ``chat`` the
+    service that is still to be connected, "" for none."""
+    if written.settings != found_at:
         return f"Next: export WARROOM_SETTINGS={shlex.quote(str(written.settings))}"
     return f"Next: warroom connect {chat}" if chat else "Next: warroom doctor"
 

@@ -1,4 +1,4 @@
-"""Asks questions in turn on the terminal. Each answer is checked at once, can be left out, and can be gone back on."""
+"""Asks questions in turn on the terminal. Each answer is checked at once, may be left out, and can be changed."""
 
 from __future__ import annotations
 

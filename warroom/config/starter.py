@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,25 +40,19 @@ class Starter:
 
 def team_toml(starter: Starter) -> str:
     """Return the text of the team's settings file."""
+    team = _table("[team]", {"name": starter.team, "timezone": starter.timezone})
+    people = [_table("[[team.people]]", {"name": one.name, "email": one.email}) for one in starter.people]
+    logs = [starter.log if isinstance(starter.log, str) else {"command": list(starter.log)}]
+    service = _table("[[services]]", {"name": starter.service, "logs": logs if starter.log else []})
+    return "\n".join(part for part in (TEAM_HEADER, team, *people, service if starter.service else "") if part)
+
+
+def _table(header: str, values: Mapping[str, Any]) -> str:
+    """A table without its empty values; "" if all are empty."""
     import tomli_w
 
-    team: dict[str, Any] = {"name": starter.team, "timezone": starter.timezone}
-    team = {key: value for key, value in team.items() if value}
-    people = [
-        {"name": one.name, "email": one.email} if one.email else {"name": one.name} for one in starter.people
-    ]
-    if people:
-        team["people"] = people
-    tables: dict[str, Any] = {"team": team} if team else {}
-    if starter.service:
-        tables["services"] = [{"name": starter.service, **_logs(starter.log)}]
-    return f"{TEAM_HEADER}\n{tomli_w.dumps(tables)}" if tables else TEAM_HEADER
-
-
-def _logs(log: str | Sequence[str]) -> dict[str, Any]:
-    if not log:
-        return {}
-    return {"logs": [log if isinstance(log, str) else {"command": list(log)}]}
+    given = {key: value for key, value in values.items() if value}
+    return f"{header}\n{tomli_w.dumps(given)}" if given else ""
 
 
 def personal_toml(name: str, settings: Path | None) -> str:

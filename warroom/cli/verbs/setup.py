@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -33,11 +33,10 @@ def init(context: CliContext, path: str | None, commented: bool) -> None:
     """
     from warroom.cli import first_settings
 
-    places = context.find_paths()
-    place = expanded(path) if path else places.settings
+    place = expanded(path).absolute() if path else context.find_paths().settings
     first_settings.refuse_existing(place)
     if not (commented or context.json) and sys.stdin.isatty() and sys.stdout.isatty():
-        _interview(context, dataclasses.replace(places, settings=place.absolute()))
+        _interview(context, place)
         return
     from warroom.config.manual import commented_toml
 
@@ -52,9 +51,13 @@ def init(context: CliContext, path: str | None, commented: bool) -> None:
         output.print_err("Uncomment what you need. Then: warroom doctor")
 
 
-def _interview(context: CliContext, places: AppPaths) -> None:
+def _interview(context: CliContext, place: Path) -> None:
+    """Ask, write the settings to ``place``, and connect the chat that was named."""
     from warroom.cli import connecting, first_settings, interview
+    from warroom.config import personal
 
+    places = AppPaths.find(context.environ, {"settings": str(place), "data": context.data})
+    found_at = personal.find_paths(context.environ, {}).settings
     chats = connecting.team_chats()
     output.print_err(first_settings.INTRODUCTION)
     try:
@@ -62,15 +65,12 @@ def _interview(context: CliContext, places: AppPaths) -> None:
     except click.Abort:
         output.print_err("\nNothing was written.")
         raise
-    usual = AppPaths.find({"WARROOM_PERSONAL": context.environ.get("WARROOM_PERSONAL", "")}).settings
-    written = first_settings.write(answers, places, default=usual)
-    output.print_out(str(written.settings))
-    if written.personal:
-        output.print_out(str(written.personal))
+    written = first_settings.write(answers, places, found_at=found_at)
     for line in first_settings.summary(written, places):
-        output.print_err(line)
+        output.print_out(line)
     connected = not answers["chat"] or _connect_first(answers["chat"], places, context.environ)
-    output.print_err(first_settings.next_step(written, places, usual, "" if connected else answers["chat"]))
+    found_at = personal.find_paths(context.environ, {}).settings
+    output.print_err(first_settings.next_step(written, found_at, "" if connected else answers["chat"]))
 
 
 def _connect_first(service: str, places: AppPaths, environ: Mapping[str, str]) -> bool:
@@ -292,8 +292,9 @@ def help_(context: CliContext, topic: str) -> None:
 @verb(SECTION, reads=True, example="warroom doctor\nwarroom doctor --log")
 @click.option("--log", is_flag=True, help="Show the diagnostic log: where it is, and its last errors.")
 def doctor(context: CliContext, log: bool) -> None:
-    """Check settings, journal, destinations, probes, log files and terminal. Posts nothing."""
+    """Check everything that an incident needs, and say what to do next. Posts nothing."""
     from warroom.cli.doctor import examine
+    from warroom.cli.findings import next_step
 
     if log:
         from warroom.diagnostics import read_log
@@ -308,7 +309,9 @@ def doctor(context: CliContext, log: bool) -> None:
 
     rows = examine(context)
     if context.json:
-        output.data([{"check": row.what, "state": row.state, "text": row.text} for row in rows])
+        shapes = [{"check": row.what, "state": row.state, "text": row.text} for row in rows]
+        output.data([*shapes, {"check": "next", "state": "fine", "text": next_step(rows)}])
     else:
         output.table([row.glyph, row.what, row.text] for row in rows)
+        output.print_out(next_step(rows))
     click.get_current_context().exit(max(row.status for row in rows))
