@@ -18,6 +18,7 @@ from warroom import bootstrap as bootstrap
 from warroom.cli import doctor_files
 from warroom.cli.context import CliContext
 from warroom.cli.findings import Finding, wrong
+from warroom.config import personal
 from warroom.config.loading import is_there, load_playbook, who
 from warroom.config.paths import AppPaths, shown
 from warroom.config.settings import Settings
@@ -35,10 +36,14 @@ def examine(context: CliContext) -> list[Finding]:
     """All checks; those that depend on something broken are left out."""
     found = [Finding("warroom", "fine", f"{__version__}, Python {sys.version.split()[0]}")]
     found += _terminal(context)
+    what = "personal"
     try:
+        if not context.no_settings:
+            personal.read(context.environ)
+        what = "settings"
         places, settings, flags = context.read_settings()
     except WarroomError as error:
-        return [*found, wrong("settings", error)]
+        return [*found, wrong(what, error)]
     found.append(_settings(places, context))
     found += _personal(places, context)
     found.append(_you(settings, context, flags))
@@ -54,7 +59,7 @@ def examine(context: CliContext) -> list[Finding]:
     found += background.start(lambda: _log_services(places, settings, context)).result()
     found += _logs(settings)
     found += background.start(lambda: doctor_files.changes(settings, bootstrap.utc_now(), CHECK_S)).result()
-    found += doctor_files.runbooks(settings)
+    found += doctor_files.runbooks(places, settings)
     found += doctor_files.drills(places, settings)
     found += _theme(places, settings)
     found += doctor_files.diagnostics(places, bootstrap.utc_now())
@@ -75,7 +80,7 @@ def _personal(places: AppPaths, context: CliContext) -> Iterator[Finding]:
     if context.no_settings:
         return
     there = is_there(places.personal)
-    yield Finding("personal", "fine", f"{shown(places.personal)}{'' if there else ' does not exist; it need not'}")
+    yield Finding("personal", "fine", f"{shown(places.personal)}{'' if there else ', optional, does not exist'}")
 
 
 def _you(settings: Settings, context: CliContext, flags: Mapping[str, str | None]) -> Finding:

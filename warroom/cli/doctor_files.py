@@ -17,12 +17,15 @@ RECENT = timedelta(days=1)
 """How long a survived error in the diagnostic log is worth a look."""
 
 
-def runbooks(settings: Settings) -> Iterator[Finding]:
-    """Every mistake in the runbooks, by file and line."""
+def runbooks(places: AppPaths, settings: Settings) -> Iterator[Finding]:
+    """Every mistake in the runbooks, by file and line. The usual folder need not be there."""
     from warroom.room.runbooks import read_library
 
     library = read_library(settings.runbooks.folders)
+    usual = places.settings.absolute().parent / "runbooks"
     for problem in library.problems:
+        if problem.path == usual and not usual.exists():
+            continue
         yield Finding("runbooks", "look", str(problem))
     if library.files:
         yield Finding("runbooks", "fine", f"{len(library.files)} to follow")

@@ -5,6 +5,8 @@ Nothing is written before the last question is answered, and no file that is the
 
 from __future__ import annotations
 
+import difflib
+import functools
 import os
 import re
 import shlex
@@ -86,14 +88,23 @@ def _text(text: str) -> Checked:
 
 
 def _zone(text: str, now: datetime) -> Checked:
-    known = {name.casefold(): name for name in available_timezones()}
+    known = _zones()
     wanted = text.casefold().replace(" ", "_")
     found = [known[wanted]] if wanted in known else _zones_of_city(wanted, known)
     if len(found) != 1:
-        many = f"{toml.plain(text)} may be {' or '.join(found)}" if found else "There is no such time zone"
-        guess = "" if found else toml.allowed(known.values(), wanted.title())
-        raise BadInput(many, guess or "Write it as Region/City: Europe/Berlin, America/New_York.")
+        if found:
+            raise BadInput(f"{toml.plain(text)} may be {' or '.join(found)}", "Write the whole name.")
+        cities = {folded.rpartition("/")[2]: name for folded, name in known.items()}
+        near = difflib.get_close_matches(wanted.rpartition("/")[2], cities, n=1, cutoff=0.75)
+        guess = f'Did you mean "{cities[near[0]]}"?' if near else "Write it as Region/City, such as Asia/Tokyo."
+        raise BadInput("There is no such time zone", guess)
     return Checked(found[0], f"✓ {found[0]}, where it is {now.astimezone(ZoneInfo(found[0])):%H:%M} now")
+
+
+@functools.cache
+def _zones() -> dict[str, str]:
+    """Every time zone by its name in small letters; reads some 600 files."""
+    return {name.casefold(): name for name in available_timezones()}
 
 
 def _zones_of_city(city: str, known: Mapping[str, str]) -> list[str]:

@@ -58,8 +58,16 @@ class PersonalFile:
             changes["keys"] = {**settings.console.keys, **own.keys}
             mistakes = key_check(changes["keys"]) if key_check else ()
             if mistakes:
-                raise toml.refuse(mistakes, self.text, shown(self.path))
+                raise toml.refuse([self._placed(one) for one in mistakes], self.text, shown(self.path))
         return settings.model_copy(update={"console": settings.console.model_copy(update=changes)})
+
+    def _placed(self, mistake: toml.Mistake) -> toml.Mistake:
+        """The mistake as one of this file: an action that only the team's file gives keys is in no line of it."""
+        action = str(mistake.path[-1])
+        if action in self.settings.console.keys:
+            return mistake
+        wrong = f"{toml.plain(action)} has its keys from the team's settings: {mistake.what}"
+        return toml.Mistake(mistake.path[:-1], wrong, mistake.remedy, table=True)
 
 
 def read(environ: Mapping[str, str]) -> PersonalFile:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from warroom.config.manual import toml_value
+
 TEAM_HEADER = """\
 # The team's settings of warroom. Keep this file in git: it holds no secret.
 # Every key, explained: warroom help settings. A chat service: warroom connect.
@@ -49,15 +51,12 @@ def team_toml(starter: Starter) -> str:
 
 def _table(header: str, values: Mapping[str, Any]) -> str:
     """A table without its empty values; "" if all are empty."""
-    import tomli_w
-
-    given = {key: value for key, value in values.items() if value}
-    return f"{header}\n{tomli_w.dumps(given)}" if given else ""
+    lines = [f"{key} = {toml_value(value)}\n" for key, value in values.items() if value]
+    return "".join([f"{header}\n", *lines]) if lines else ""
 
 
 def personal_toml(name: str, settings: Path | None) -> str:
     """Return the text of the personal settings file; ``settings`` is the team's file if it is not beside it."""
-    import tomli_w
-
     given = {"name": name, "settings": str(settings) if settings else ""}
-    return f"{PERSONAL_HEADER}\n{tomli_w.dumps({key: value for key, value in given.items() if value})}"
+    lines = [f"{key} = {toml_value(value)}\n" for key, value in given.items() if value]
+    return "".join([f"{PERSONAL_HEADER}\n", *lines])
