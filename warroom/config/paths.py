@@ -46,7 +46,7 @@ class AppPaths:
         platform. What the personal settings name is found by ``personal.find_paths``."""
         named, _ = chosen("settings", environ, flags or {})
         data, _ = chosen("data", environ, flags or {})
-        own = environ.get("WARROOM_PERSONAL", "")
+        own, _ = chosen("personal", environ, flags or {})
         folder = platformdirs.user_config_path("warroom", appauthor=False)
         settings = expanded(named).absolute() if named else folder / "settings.toml"
         personal = expanded(own).absolute() if own else folder / "personal.toml"
