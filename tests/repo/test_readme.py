@@ -254,7 +254,7 @@ def test_the_personal_settings_that_are_shown_are_accepted(tmp_path: Path) -> No
     (block,) = [b for b in TOML if b.startswith("# personal.toml")]
     (tmp_path / "personal.toml").write_text(block)
     found = personal.read({"WARROOM_PERSONAL": str(tmp_path / "personal.toml")})
-    assert found.settings.name == "Alice"
+    assert found.settings and found.settings.name == "Alice"
     assert found.override(Settings(), key_mistakes).console.keys == {"update": "u,f5"}
 
 

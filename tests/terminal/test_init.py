@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -161,6 +162,17 @@ def test_doctor_ends_with_ready_or_the_next_thing(folder: Path, settings: str, l
     folder.mkdir(parents=True)
     (folder / "settings.toml").write_text(settings)
     assert last_line(WARROOM_AS="Alice").startswith(last)
+
+
+@pytest.mark.parametrize(
+    ("settings", "state"),
+    [(PEOPLE + SERVICE, "fine"), (SERVICE, "look"), ('[console]\ntheme = "mauve"\n', "wrong")],
+)
+def test_in_json_the_last_row_has_the_worst_state(folder: Path, settings: str, state: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "settings.toml").write_text(settings)
+    last = json.loads(warroom("doctor", "--json", WARROOM_AS="Alice")[1])[-1]
+    assert (last["check"], last["state"]) == ("next", state)
 
 
 def test_without_settings_the_next_thing_is_to_write_them(folder: Path) -> None:

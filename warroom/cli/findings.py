@@ -51,13 +51,16 @@ def wrong(what: str, error: WarroomError) -> Finding:
     return Finding(what, "wrong", str(error), error.exit_status)
 
 
-def next_step(findings: Sequence[Finding]) -> str:
-    """Return that everything is ready, or the one thing to do next: first what is wrong, then what matters most."""
+def next_step(findings: Sequence[Finding]) -> Finding:
+    """Return that everything is ready, or the one thing to do next: first what is wrong, then what matters most.
+
+    Its state is the worst of all.
+    """
     open_ones = [one for one in findings if one.state != "fine"]
     if not open_ones:
-        return READY
+        return Finding("next", "fine", READY)
     first = min(open_ones, key=lambda one: (one.state != "wrong", one.state == "look" and _rank(one.what)))
-    return f"Next: {first.what} — {first.remedy or ' '.join(first.text.split())}"
+    return Finding("next", first.state, f"Next: {first.what} — {first.remedy or ' '.join(first.text.split())}")
 
 
 def _rank(what: str) -> int:

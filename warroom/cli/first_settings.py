@@ -33,6 +33,9 @@ Enter takes what is in [brackets], - leaves an answer out, < goes back, ctrl+c e
 NAME_LENGTH = 80
 """The most characters of a name in the settings."""
 
+TEXT_LENGTH = 500
+"""The most characters of an e-mail address or a log there."""
+
 _PERSON = re.compile(r"(?P<name>[^<>@]+?)\s*(?:<\s*(?P<email>[^<>\s@]+@[^<>\s@]+)\s*>)?")
 
 
@@ -77,13 +80,13 @@ def questions(places: AppPaths, environ: Mapping[str, str], chats: Mapping[str, 
 # ── what is checked ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _text(text: str) -> Checked:
+def _text(text: str, most: int = NAME_LENGTH) -> Checked:
     try:
         text = not_empty(one_line(text))
     except ValueError as error:
         raise BadInput(f"It {error}", "Type it again.") from None
-    if len(text) > NAME_LENGTH:
-        raise BadInput(f"It has {len(text)} characters; at most {NAME_LENGTH} fit", "Shorten it.")
+    if len(text) > most:
+        raise BadInput(f"It has {len(text)} characters; at most {most} fit", "Shorten it.")
     return Checked(text)
 
 
@@ -112,9 +115,12 @@ def _zones_of_city(city: str, known: Mapping[str, str]) -> list[str]:
 
 
 def _people(text: str) -> Checked:
-    names = [one.name for one in members(text)]
+    people = members(text)
+    names = [one.name for one in people]
     for number, name in enumerate(names):
         _text(name)
+        if people[number].email:
+            _text(people[number].email, TEXT_LENGTH)
         if name.casefold() in map(str.casefold, names[:number]):
             raise BadInput(f"{toml.plain(name)} appears twice", "Give each their own name.")
     others = f" and {len(names) - 1} more" if len(names) > 1 else ""
@@ -141,17 +147,20 @@ def members(text: str) -> tuple[Member, ...]:
 def _log(text: str) -> Checked:
     from warroom.logs.sources.discovery import command_of, files, kind_refused
 
-    _text_of_log(text)
+    text = _text(text, TEXT_LENGTH).value
+    if text.startswith("run:"):
+        raise BadInput("A command is written after a dollar sign", f"Write: $ {text[4:].strip()}")
     try:
         log = log_of(text)
         command = list(log) if isinstance(log, tuple) else command_of(log)
     except ValueError as error:
-        raise BadInput(f"The command cannot be read: {error}".lower().capitalize(), "Close every quote.") from None
+        raise BadInput(f"It cannot be read: {str(error).lower()}", "Complete it, and close every quote.") from None
     if command is not None:
         if not shutil.which(command[0]):
             return Checked(text, f"! There is no program {toml.plain(command[0])} on this machine. < corrects it.")
         return Checked(text, "✓ It is run while an incident of the service is open.")
     assert isinstance(log, str)
+    _text(log, TEXT_LENGTH)
     path = str(expanded(log))
     if kind := kind_refused(path):
         raise BadInput(f"It is {kind}, not a log", "Name a file, a pattern or a folder.")
@@ -162,17 +171,6 @@ def _log(text: str) -> Checked:
     if unreadable:
         return Checked(text, f"! You may not read {shown(unreadable[0])}: change its permissions. < corrects it.")
     return Checked(text, f"✓ {len(found)} {'file' if len(found) == 1 else 'files'} to read")
-
-
-def _text_of_log(text: str) -> None:
-    try:
-        one_line(text)
-    except ValueError as error:
-        raise BadInput(f"It {error}", "Type it again.") from None
-    if len(text) > 500:
-        raise BadInput(f"It has {len(text)} characters; at most 500 fit", "Put the command into a script.")
-    if text.startswith("run:"):
-        raise BadInput("A command is written after a dollar sign", f"Write: $ {text[4:].strip()}")
 
 
 def log_of(text: str) -> str | tuple[str, ...]:

@@ -7,7 +7,7 @@ configuration folder, or what WARROOM_PERSONAL names. Precedence: flag, environm
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
@@ -32,15 +32,17 @@ class PersonalSettings(Table):
 
 @dataclass(frozen=True, slots=True)
 class PersonalFile:
-    """The personal settings as read; ``text`` is the file's, to name the line of a mistake."""
+    """The personal settings as read, None if there is no file; ``text`` is the file's, to name a mistake's line."""
 
     path: Path
     text: str = ""
-    settings: PersonalSettings = field(default_factory=PersonalSettings)
+    settings: PersonalSettings | None = None
 
     def fill_in(self, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> dict[str, str | None]:
         """Return ``flags`` with "as" and "settings" from here where neither a flag nor the environment has them."""
         filled = dict(flags)
+        if self.settings is None:
+            return filled
         if not chosen("as", environ, flags)[0]:
             filled["as"] = self.settings.name.strip() or None
         if self.settings.settings and not chosen("settings", environ, flags)[0]:
@@ -52,6 +54,8 @@ class PersonalFile:
 
         Raises ``SettingsError`` with the place in this file if the keys together contradict each other.
         """
+        if self.settings is None:
+            return settings
         own = self.settings.console
         changes = {name: getattr(own, name) for name in own.model_fields_set}
         if own.keys:
@@ -64,7 +68,7 @@ class PersonalFile:
     def _placed(self, mistake: toml.Mistake) -> toml.Mistake:
         """The mistake as one of this file: an action that only the team's file gives keys is in no line of it."""
         action = str(mistake.path[-1])
-        if action in self.settings.console.keys:
+        if self.settings and action in self.settings.console.keys:
             return mistake
         wrong = f"{toml.plain(action)} has its keys from the team's settings: {mistake.what}"
         return toml.Mistake(mistake.path[:-1], wrong, mistake.remedy, table=True)

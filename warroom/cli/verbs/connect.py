@@ -69,6 +69,7 @@ def connect(
     else:
         for path in written:
             output.print_out(str(path))
+        output.print_err("Next: warroom doctor")
 
 
 def _list(context: CliContext) -> None:

@@ -62,7 +62,7 @@ def _interview(context: CliContext, place: Path) -> None:
     output.print_err(first_settings.INTRODUCTION)
     try:
         answers = interview.ask(first_settings.questions(places, context.environ, chats))
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         output.print_err("\nNothing was written.")
         raise
     written = first_settings.write(answers, places, found_at=found_at)
@@ -308,10 +308,10 @@ def doctor(context: CliContext, log: bool) -> None:
         return
 
     rows = examine(context)
+    step = next_step(rows)
     if context.json:
-        shapes = [{"check": row.what, "state": row.state, "text": row.text} for row in rows]
-        output.data([*shapes, {"check": "next", "state": "fine", "text": next_step(rows)}])
+        output.data([{"check": row.what, "state": row.state, "text": row.text} for row in (*rows, step)])
     else:
         output.table([row.glyph, row.what, row.text] for row in rows)
-        output.print_out(next_step(rows))
+        output.print_out(step.text)
     click.get_current_context().exit(max(row.status for row in rows))
