@@ -59,12 +59,15 @@ def next_step(findings: Sequence[Finding]) -> Finding:
     open_ones = [one for one in findings if one.state != "fine"]
     if not open_ones:
         return Finding("next", "fine", READY)
-    first = min(open_ones, key=lambda one: (one.state != "wrong", one.state == "look" and _rank(one.what)))
+    first = min(open_ones, key=_rank)
     return Finding("next", first.state, f"Next: {first.what} — {first.remedy or ' '.join(first.text.split())}")
 
 
-def _rank(what: str) -> int:
+def _rank(finding: Finding) -> int:
+    """Where it stands in the order of what is to be done; of several in one place the first found counts."""
+    if finding.state == "wrong":
+        return -1
     for number, name in enumerate(_FIRST):
-        if what.startswith(name):
+        if finding.what.startswith(name):
             return number
-    return len(_FIRST) + (1 + _LAST.index(what) if what in _LAST else 0)
+    return len(_FIRST) + (1 + _LAST.index(finding.what) if finding.what in _LAST else 0)

@@ -27,8 +27,9 @@ from warroom.config.starter import Member, Starter, personal_toml, team_toml
 from warroom.errors import BadInput, Refusal
 
 INTRODUCTION = """\
-Five questions, and warroom is set up. Every answer can be changed later in the files.
-Enter takes what is in [brackets], - leaves an answer out, < goes back, ctrl+c ends and writes nothing."""
+Five questions, and warroom is set up. You can change every answer later.
+Enter takes what is in [brackets], - leaves an answer out, < goes back, and
+ctrl+c ends without writing anything."""
 
 NAME_LENGTH = 80
 """The most characters of a name in the settings."""
