@@ -230,9 +230,11 @@ def _debian_zone() -> str:
 
 
 def account_holder() -> str:
-    """The full name of this account's holder, "" if the system does not say."""
+    """The full name of this account's holder, "" if the system does not say or it is root's."""
     import pwd
 
+    if os.getuid() == 0:
+        return ""
     try:
         name = pwd.getpwuid(os.getuid()).pw_gecos.partition(",")[0].strip()
         return name if name and members(name) else ""

@@ -81,10 +81,10 @@ def _ask(question: Question, before: str | None, read: Read) -> str | None:
         try:
             checked = question.check(text)
         except BadInput as error:
-            output.print_err(f"  ✗ {error.title}. {error.remedy}".rstrip())
+            output.print_err(_filled(f"  ✗ {error.title}. {error.remedy}".rstrip()))
             continue
         if checked.note:
-            output.print_err(f"  {checked.note}")
+            output.print_err(_filled(f"  {checked.note}"))
         return checked.value
 
 
