@@ -124,7 +124,7 @@ def test_a_wrong_answer_is_told_at_once_with_what_to_do(
         *(right[id] for id in order[order.index(at) :]),
     ]
     asked(places, [*lines, ""])
-    said = capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
     assert told.casefold() in said.casefold() and "\x1b" not in said and "secret" not in said
 
 
@@ -165,6 +165,12 @@ def test_a_command_is_written_word_by_word(places: AppPaths) -> None:
 )
 def test_a_zone_may_be_named_by_its_city(places: AppPaths, typed: str, zone: str) -> None:
     assert asked(places, ["-", typed, "-", "-", "-", ""])["zone"] == zone
+
+
+@pytest.mark.parametrize("variable", ["CET-1CEST", ":/etc/localtime", "../etc/passwd", ""])
+def test_what_is_no_name_of_a_zone_is_not_suggested(variable: str) -> None:
+    assert first_settings.system_zone({"TZ": variable}) == first_settings.system_zone({})
+    assert first_settings.system_zone({"TZ": ":Asia/Tokyo"}) == "Asia/Tokyo"
 
 
 def test_nothing_that_is_there_is_replaced(places: AppPaths) -> None:

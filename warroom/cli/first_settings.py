@@ -11,7 +11,8 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -211,22 +212,19 @@ def system_zone(environ: Mapping[str, str]) -> str:
 
     By TZ (POSIX), /etc/localtime (a link into the zone database, man 5 localtime), /etc/timezone (Debian).
     """
-    for find in (_linked_zone, _debian_zone):
-        try:
-            name = environ.get("TZ", "").lstrip(":") or find()
+    for name in _zone_names(environ):
+        with suppress(OSError, ValueError, LookupError):
             if name and ZoneInfo(name):
                 return name
-        except (OSError, ValueError, LookupError):
-            continue
     return ""
 
 
-def _linked_zone() -> str:
-    return str(Path("/etc/localtime").readlink()).partition("zoneinfo/")[2]
-
-
-def _debian_zone() -> str:
-    return Path("/etc/timezone").read_text(encoding="utf-8").strip()
+def _zone_names(environ: Mapping[str, str]) -> Iterator[str]:
+    yield environ.get("TZ", "").lstrip(":")
+    with suppress(OSError):
+        yield str(Path("/etc/localtime").readlink()).partition("zoneinfo/")[2]
+    with suppress(OSError, ValueError):
+        yield Path("/etc/timezone").read_text(encoding="utf-8").strip()
 
 
 def account_holder() -> str:
