@@ -10,7 +10,7 @@ from warroom.errors import WarroomError
 
 Verdict = Literal["fine", "look", "wrong"]
 
-READY = "Ready: warroom opens the console, warroom drill practises with it."
+READY = "Ready: warroom opens the console, warroom drill plays an incident to practise with."
 
 _FIRST = (
     "settings",
