@@ -47,9 +47,9 @@ def last_line(**environ: str) -> str:
 def test_five_answers_make_a_settings_file_that_works(folder: Path) -> None:
     with running("init", size=(100, 70)) as terminal:
         answer(terminal, *FIVE, "-", "")
-        assert terminal.end() == 0
+        terminal.until("Next: warroom doctor")
         assert "your team's settings, to be kept in git" in terminal.text
-        assert "Next: warroom doctor" in terminal.text
+        assert terminal.end() == 0
     team = tomllib.loads((folder / "settings.toml").read_text())
     assert team["team"]["timezone"] == "Europe/Berlin" and team["services"] == [{"name": "api"}]
     assert tomllib.loads((folder / "personal.toml").read_text()) == {"name": "Alice"}
@@ -63,8 +63,8 @@ def test_ctrl_c_writes_nothing(folder: Path, answered: int) -> None:
         answer(terminal, *[*FIVE, "slack"][:answered])
         terminal.until(lambda: terminal.text.rstrip().endswith(":"))
         terminal.press("\x03")
+        terminal.until("Nothing was written.")
         assert terminal.end() == 130
-        assert "Nothing was written." in terminal.text
     assert not folder.exists()
 
 
@@ -80,9 +80,8 @@ def test_the_chat_is_connected_next(folder: Path) -> None:
         terminal.until("url: ")
         (folder / "hook").write_text(url)
         answer(terminal, f"file:{folder}/hook")
-        terminal.until("Next: ")
-        assert terminal.end() == 0, terminal.text
-        assert "Next: warroom doctor" in terminal.text
+        terminal.until("Next: warroom doctor")
+        assert terminal.end() == 0
     assert posts
     saved = tomllib.loads((folder / "settings.toml").read_text())["destinations"]["webhook"]
     assert (saved["backend"], saved["url"]) == ("webhook", {"file": "hook"})
@@ -93,8 +92,8 @@ def test_a_chat_that_is_left_for_later_is_the_next_thing(folder: Path) -> None:
         answer(terminal, *FIVE, "slack", "")
         terminal.until("token: ")
         terminal.press("\x03")
+        terminal.until("Next: warroom connect slack")
         assert terminal.end() == 0
-        assert "Next: warroom connect slack" in terminal.text
     assert "destinations" not in tomllib.loads((folder / "settings.toml").read_text())
 
 
@@ -102,8 +101,8 @@ def test_another_place_is_found_again_without_being_named(folder: Path, tmp_path
     team = tmp_path / "clone" / "team.toml"
     with running("init", "--path", str(team), size=(100, 70)) as terminal:
         answer(terminal, *FIVE, "-", "")
+        terminal.until("Next: warroom doctor")
         assert terminal.end() == 0
-        assert "Next: warroom doctor" in terminal.text
     status, out, _ = warroom("doctor")
     assert status == 0 and "team.toml" in out and "api" in out
 
@@ -127,8 +126,9 @@ def test_a_file_that_is_there_is_refused_before_anything_is_asked(folder: Path) 
     folder.mkdir(parents=True)
     (folder / "settings.toml").write_text("# ours\n")
     with running("init", size=(100, 70)) as terminal:
+        terminal.until("already exists")
         assert terminal.end() == 1
-        assert "already exists" in terminal.text and "1/5" not in terminal.text
+        assert "1/5" not in terminal.text
     assert (folder / "settings.toml").read_text() == "# ours\n"
 
 

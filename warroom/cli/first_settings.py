@@ -298,4 +298,4 @@ def next_step(written: Written, found_at: Path, chat: str) -> str:
 def refuse_existing(path: Path) -> None:
     """Raise ``Refusal`` if there is anything at ``path``."""
     if path.exists() or path.is_symlink():
-        raise Refusal(f"{path} already exists", "Edit it, or choose another with --path.")
+        raise Refusal(f"{shown(path)} already exists", "Edit it, or choose another with --path.")
