@@ -21,6 +21,7 @@ from warroom.config.escalation import WHO
 from warroom.config.hub import HubSettings
 from warroom.config.loading import KeyCheck, load, load_playbook, who
 from warroom.config.paths import JOURNAL, SEARCH_INDEX, AppPaths, chosen, shipped, shown
+from warroom.config.personal import read as read_personal
 from warroom.config.secrets import Secret
 from warroom.config.settings import (
     AlertSourceSettings,
@@ -590,12 +591,13 @@ def open_demo(
     """Open the shipped sample data in ``folder``, with whoever is on call there as the person, and its drill.
 
     Its clock runs ``speed`` times as fast as the wall's; infinite plays without waiting. No setting of this
-    machine's counts but the theme.
+    machine's counts but how the person's console looks and its keys.
     """
     from warroom.drill.clock import ScaledClock
 
     environ = os.environ if environ is None else environ
-    kept = {name: value for name, value in environ.items() if name[:8] != "WARROOM_" or name == "WARROOM_THEME"}
+    counts = ("WARROOM_THEME", "WARROOM_PERSONAL")
+    kept = {name: value for name, value in environ.items() if name[:8] != "WARROOM_" or name in counts}
     file = shipped("sample_data") / "settings.toml"
     clock = ScaledClock(speed)
     person = by or load(file, kept).person_on_call(clock())
@@ -614,15 +616,22 @@ def read_settings(
 ) -> tuple[AppPaths, Settings, dict[str, str | None]]:
     """The paths, the settings with at least one destination, and the flags they were read by.
 
-    With ``ignored`` no settings file and no playbook of the team's is read: the defaults count, the transcript is
-    the only destination, and the paths are the usual ones. ``key_check`` checks [console.keys].
+    The flags have what the personal settings say instead, where neither a flag nor the environment does. With
+    ``ignored`` no settings file, no personal one and no playbook of the team's is read: the defaults count, the
+    transcript is the only destination, and the paths are the usual ones. ``key_check`` checks [console.keys].
     """
     flags = {
         "settings": str(settings) if settings else None,
         "data": str(data) if data else None,
         "as": by or None,
     }
-    configured = Settings() if ignored else load(None, environ, flags, key_check)
+    if ignored:
+        configured = Settings()
+    else:
+        personal = read_personal(environ)
+        flags = personal.fill_in(environ, flags)
+        override = functools.partial(personal.override, key_check=key_check)
+        configured = load(None, environ, flags, key_check, override)
     if not configured.hub and chosen("hub", environ, {})[0]:
         configured = configured.model_copy(update={"hub": HubSettings(url=Secret(env=HUB_VARIABLE))})
     return AppPaths.find(environ, flags), with_defaults(configured), flags

@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from warroom import bootstrap as wiring
 from warroom.cli import manual
 from warroom.cli.main import cli
+from warroom.config import personal
 from warroom.config.loading import load, load_playbook
 from warroom.config.paths import AppPaths
 from warroom.config.settings import Destination, Settings
@@ -34,6 +35,7 @@ from warroom.errors import SettingsError
 from warroom.incident.commands import Declare
 from warroom.incident.delivery import DeliveryState
 from warroom.incident.requests import REQUEST_KINDS
+from warroom.tui.actions import key_mistakes
 
 README = readme.README.read_text(encoding="utf-8")
 PAGES = [readme.README, *sorted(readme.DOCS.glob("*.md"))]
@@ -248,8 +250,17 @@ def test_the_playbook_that_is_shown_is_accepted(tmp_path: Path) -> None:
     assert "A test refund goes through" in printed("playbook")
 
 
+def test_the_personal_settings_that_are_shown_are_accepted(tmp_path: Path) -> None:
+    (block,) = [b for b in TOML if b.startswith("# personal.toml")]
+    (tmp_path / "personal.toml").write_text(block)
+    found = personal.read({"WARROOM_PERSONAL": str(tmp_path / "personal.toml")})
+    assert found.settings and found.settings.name == "Alice"
+    assert found.override(Settings(), key_mistakes).console.keys == {"update": "u,f5"}
+
+
 def test_every_block_of_settings_is_one_of_these() -> None:
-    assert len(TOML) == sum(b.startswith(("# settings.toml", "# playbook.toml")) for b in TOML) == 21
+    kinds = ("# settings.toml", "# playbook.toml", "# personal.toml")
+    assert len(TOML) == sum(b.startswith(kinds) for b in TOML) == 22
 
 
 # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────

@@ -202,3 +202,21 @@ def test_without_a_settings_file_one_is_made(setup: Setup) -> None:
         (setup.settings.parent / "hook").write_text(url)
         status, out, err = setup.run("connect", "webhook", "--set", f"url=file:{setup.settings.parent / 'hook'}")
     assert status == 0 and out.strip() == str(setup.settings) and "look whether it has arrived" in err
+
+
+def test_a_secrets_file_is_named_from_where_the_person_is(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = setup.settings.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    with servers.serving(lambda request: httpx.Response(200, json={})) as url:
+        Path("hook").write_text(url)
+        status, _, err = setup.run("connect", "webhook", "--set", "url=file:hook")
+        assert status == 0, err
+    assert 'file = "elsewhere/hook"' in setup.settings.read_text()
+
+
+def test_a_secret_that_is_kept_in_a_repository_is_to_be_ignored_there(setup: Setup) -> None:
+    (setup.settings.parent / ".git").mkdir()
+    with servers.serving(Workspace()) as url:
+        status, _, err = setup.run("connect", "slack", "--set", f"base_url={url}", given=f"{TOKEN}\n\n")
+    assert status == 0 and "Add to .gitignore: slack-token" in err and TOKEN not in err

@@ -244,7 +244,10 @@ def test_places_follow_the_platform_the_environment_and_flags(home: Path, tmp_pa
     environ = {"WARROOM_SETTINGS": "~/s.toml", "WARROOM_DATA": str(tmp_path / "env")}
     assert AppPaths.find(environ).settings == home / "s.toml"
     assert AppPaths.find(environ, {"data": str(tmp_path / "flag")}).data == tmp_path / "flag"
-    assert AppPaths.find(environ).themes == (shipped("themes"), home / "themes")
+    own = home / ".config/warroom"
+    assert AppPaths.find(environ).themes == (shipped("themes"), home / "themes", own / "themes")
+    assert default.themes == (shipped("themes"), own / "themes") and default.personal == own / "personal.toml"
+    assert AppPaths.find({"WARROOM_PERSONAL": "~/p.toml"}).personal == home / "p.toml"
 
 
 def test_the_data_folder_is_for_its_owner_alone(tmp_path: Path) -> None:

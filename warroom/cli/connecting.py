@@ -25,7 +25,7 @@ from warroom import bootstrap as bootstrap
 from warroom import toml
 from warroom.cli import output
 from warroom.config.manual import descriptions
-from warroom.config.paths import AppPaths, shown, write_atomically
+from warroom.config.paths import AppPaths, expanded, shown, write_atomically
 from warroom.config.settings import Destination
 from warroom.connect import plugins
 from warroom.connect.ports import Chat, Promises
@@ -96,6 +96,46 @@ def services() -> list[tuple[str, Setup, Promises | None]]:
     return found
 
 
+def team_chats() -> dict[str, str]:
+    """The backends that can be connected and that the team reads, by name, with what people call the service."""
+    return {
+        name: setup.service
+        for name, setup, _ in services()
+        if "team" in getattr(plugins.load(plugins.CHAT, name).build, "audiences", ("team",))
+    }
+
+
+def connect(
+    made: NewDestination,
+    places: AppPaths,
+    environ: Mapping[str, str],
+    *,
+    needed_only: bool = False,
+    post: bool = True,
+    drills: bool = False,
+) -> tuple[list[str], list[Path]]:
+    """Ask for what is missing, try the destination out and save it: what was found, and the files written."""
+    keys = missing(made, needed_only=needed_only)
+    if keys:
+        output.print_err(f"Connecting {made.setup.service}:")
+        output.print_err("\n".join(steps(made.setup)))
+        ask(made, keys)
+    while True:
+        try:
+            found = try_out(made, places, environ, post=post)
+            break
+        except WarroomError as error:
+            correct(made, error)
+    for line in found:
+        output.print_err(f"✓ {line}")
+    written = save(made, places.settings, drills=drills)
+    check_saved(places.settings, environ)
+    if made.pasted and any((folder / ".git").exists() for folder in places.settings.parents):
+        files = ", ".join(made.secret_file(key) for key in made.pasted)
+        output.print_err(f"! The settings are in a git repository. Add to .gitignore: {files}")
+    return found, written
+
+
 def begin(service: str, name: str, given: Mapping[str, str], known: Collection[str]) -> NewDestination:
     """Return the destination to set up. Raises ``SettingsError`` for an unknown service, ``BadInput`` for an option
     it does not have, and ``Refusal`` if the settings have a destination of that name."""
@@ -155,7 +195,9 @@ def _answer(key: str, *, hidden: bool) -> str:
 def _take(made: NewDestination, key: str, text: str) -> None:
     kind, _, rest = text.partition(":")
     if made.is_secret(key):
-        if kind in ("env", "file") and rest:
+        if kind == "file" and rest:
+            made.given[key] = {kind: str(expanded(rest).absolute())}
+        elif kind == "env" and rest:
             made.given[key] = {kind: rest}
         else:
             made.pasted[key] = text
@@ -253,7 +295,9 @@ def save(made: NewDestination, file: Path, *, drills: bool) -> list[Path]:
     What is already in the file is kept. Raises ``SettingsError`` if it cannot be written.
     """
     before = file.read_text("utf-8") if file.exists() else _HEADER
-    table = tomli_w.dumps({"destinations": {made.name: made.table(drills=drills)}})
+    table = tomli_w.dumps(
+        {"destinations": {made.name: _relative(made.table(drills=drills), file.absolute().parent)}}
+    )
     after = f"{before.rstrip()}\n\n{table}"
     tomllib.loads(after)  # a table that ends the file cannot break what is above it; this makes sure
     written = []
@@ -265,6 +309,15 @@ def save(made: NewDestination, file: Path, *, drills: bool) -> list[Path]:
         written.append(place)
     write_atomically(file, after)
     return [*written, file]
+
+
+def _relative(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The options with files in or below the settings' folder named from there, so that both can be moved."""
+    kept = dict(options)
+    for key, value in options.items():
+        if isinstance(value, dict) and list(value) == ["file"] and Path(value["file"]).is_relative_to(folder):
+            kept[key] = {"file": str(Path(value["file"]).relative_to(folder))}
+    return kept
 
 
 def check_saved(file: Path, environ: Mapping[str, str]) -> None:

@@ -127,11 +127,8 @@ def open_log_console(
 
 def _has_rules(context: CliContext) -> bool:
     """Whether the settings mention redaction at all: a cheap look at the file."""
-    from warroom.config.paths import AppPaths
-
-    flags = {"settings": str(context.settings) if context.settings else None}
     try:
-        return b"redaction" in AppPaths.find(context.environ, flags).settings.read_bytes()
+        return b"redaction" in context.find_paths().settings.read_bytes()
     except OSError:  # none, or one that is reported when it is read
         return False
 

@@ -57,6 +57,7 @@ class CliContext:
         self.reads = False
         self.opens_screen = False
         self._warned: set[str] = set()
+        self._named_person: str | None = None
         self.no_settings = False
         self.debug = False
         self._clock = clock
@@ -85,6 +86,7 @@ class CliContext:
             except SettingsError as error:
                 error.remedy = f"{error.remedy} {WITHOUT_SETTINGS_HINT}".strip()
                 raise
+            self._named_person = configuration.flags["as"]
             self._app = bootstrap.open_with(configuration, self.environ, self._clock or bootstrap.utc_now)
             click.get_current_context().find_root().call_on_close(self._app.close)
             if self._app.shared and not self.opens_screen:
@@ -97,9 +99,17 @@ class CliContext:
         """As ``bootstrap.read_settings``, by the globals that were given. Opens nothing."""
         from warroom import bootstrap as bootstrap
 
-        return bootstrap.read_settings(
+        read = bootstrap.read_settings(
             self.settings, self.data, self.by, self.environ, ignored=self.no_settings, key_check=_check_keys
         )
+        self._named_person = read[2]["as"]
+        return read
+
+    def find_paths(self) -> AppPaths:
+        """The paths by globals, environment and personal settings. ``SettingsError`` if the latter are wrong."""
+        from warroom.config import personal
+
+        return personal.find_paths(self.environ, {"settings": self.settings, "data": self.data})
 
     def unknown_person_warning(self) -> str:
         """The warning if the person acting is only an account's name and not in the team; else ""."""
@@ -110,8 +120,8 @@ class CliContext:
 
     @property
     def acts_as_account(self) -> bool:
-        """Whether no person was named, so that the name of the system's account is taken."""
-        return not (self.by or self.environ.get("WARROOM_AS"))
+        """Whether nothing names the person, nor the personal settings, so that the account's name is taken."""
+        return not (self.by or self.environ.get("WARROOM_AS") or self._named_person)
 
     @property
     def room(self) -> WarRoom:

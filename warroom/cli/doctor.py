@@ -10,14 +10,16 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from warroom import __version__
 from warroom import bootstrap as bootstrap
+from warroom.cli import doctor_files
 from warroom.cli.context import CliContext
-from warroom.config.loading import load_playbook, who
+from warroom.cli.findings import Finding, wrong
+from warroom.config import personal
+from warroom.config.loading import is_there, load_playbook, who
 from warroom.config.paths import AppPaths, shown
 from warroom.config.settings import Settings
 from warroom.errors import WarroomError
@@ -29,46 +31,39 @@ from warroom.room import background
 CHECK_S = 15.0
 """How long a destination's check may take, in seconds."""
 
-Verdict = Literal["fine", "look", "wrong"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: ``fine``, worth a ``look``, or ``wrong``."""
-
-    what: str
-    state: Verdict
-    text: str
-    status: int = 0
-    """The exit status it ends the program with: 3 for settings, 1 for all else that is wrong."""
-
-    @property
-    def glyph(self) -> str:
-        """One cell that shows the state without colour."""
-        return {"fine": "✓", "look": "!", "wrong": "✗"}[self.state]
-
 
 def examine(context: CliContext) -> list[Finding]:
     """All checks; those that depend on something broken are left out."""
     found = [Finding("warroom", "fine", f"{__version__}, Python {sys.version.split()[0]}")]
     found += _terminal(context)
+    what = "personal"
     try:
+        if not context.no_settings:
+            personal.read(context.environ)
+        what = "settings"
         places, settings, flags = context.read_settings()
     except WarroomError as error:
-        return [*found, _wrong("settings", error)]
+        return [*found, wrong(what, error)]
     found.append(_settings(places, context))
+    found += _personal(places, context)
     found.append(_you(settings, context, flags))
     found += _team(settings)
-    found.append(_try("playbook", lambda: _playbook(settings)))
+    found += _services(settings)
+    found.append(_try("playbook", lambda: _playbook(places, settings)))
     found += _journal(places)
     found += _hub(settings, context)
+    found += _chat(settings)
     found += background.start(lambda: _destinations(places, settings, context)).result()
     found += background.start(lambda: _alert_sources(places, settings, context)).result()
     found += background.start(lambda: _integrations(places, settings, context)).result()
     found += background.start(lambda: _probes(places, settings, context)).result()
     found += background.start(lambda: _log_services(places, settings, context)).result()
     found += _logs(settings)
+    found += background.start(lambda: doctor_files.changes(settings, bootstrap.utc_now(), CHECK_S)).result()
+    found += doctor_files.runbooks(places, settings)
+    found += doctor_files.drills(places, settings)
     found += _theme(places, settings)
+    found += doctor_files.diagnostics(places, bootstrap.utc_now())
     return found
 
 
@@ -77,32 +72,36 @@ def _settings(places: AppPaths, context: CliContext) -> Finding:
     if context.no_settings:
         return Finding("settings", "look", f"{file} is ignored (--no-settings)")
     if not places.settings.exists():
-        return Finding("settings", "look", f"{file} does not exist: using defaults. Write one with warroom init")
+        text = f"{file} does not exist: using defaults. Write one with warroom init"
+        return Finding("settings", "look", text, remedy="warroom init")
     return Finding("settings", "fine", file)
+
+
+def _personal(places: AppPaths, context: CliContext) -> Iterator[Finding]:
+    if context.no_settings:
+        return
+    there = is_there(places.personal)
+    yield Finding("personal", "fine", f"{shown(places.personal)}{'' if there else ', optional, does not exist'}")
 
 
 def _you(settings: Settings, context: CliContext, flags: Mapping[str, str | None]) -> Finding:
     try:
         name = who(settings, context.environ, flags)
     except WarroomError as error:
-        return _wrong("you", error)
+        return wrong("you", error)
     people = [person.name for person in settings.team.people]
     if not people or name in people:
         return Finding("you", "fine", name)
     origin = "your account name, which" if context.acts_as_account else "a name that"
-    remedy = "Say who you are with --as NAME or WARROOM_AS, or add yourself."
-    return Finding("you", "look", f"{name}: {origin} is not in [[team.people]]. {remedy}")
-
-
-def _wrong(what: str, error: WarroomError) -> Finding:
-    return Finding(what, "wrong", str(error), error.exit_status)
+    remedy = "Say who you are with --as NAME, WARROOM_AS or name in personal.toml, or add yourself."
+    return Finding("you", "look", f"{name}: {origin} is not in [[team.people]]. {remedy}", remedy=remedy)
 
 
 def _try(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, "fine", look())
     except WarroomError as error:
-        return _wrong(what, error)
+        return wrong(what, error)
 
 
 def _terminal(context: CliContext) -> Iterator[Finding]:
@@ -123,24 +122,45 @@ def _terminal(context: CliContext) -> Iterator[Finding]:
 
 def _team(settings: Settings) -> Iterator[Finding]:
     if not settings.team.people:
-        yield Finding("team", "look", "no people: add [[team.people]]")
+        yield Finding(
+            "team", "look", "no people: add [[team.people]]", remedy="add [[team.people]] to the settings"
+        )
         return
     missing = [p.name for p in settings.team.people if not (p.phone or p.email or any(p.handles.values()))]
-    text = f"{len(settings.team.people)} people, {settings.team.timezone}"
+    yield Finding("team", "fine", f"{len(settings.team.people)} people, {settings.team.timezone}")
     if missing:
-        text += f"; no phone, e-mail or handle of {', '.join(missing)}"
-    yield Finding("team", "look" if missing else "fine", text)
+        yield Finding("contacts", "look", f"no phone, e-mail or handle of {', '.join(missing)}")
     now = settings.person_on_call(bootstrap.utc_now())
     if settings.on_call and settings.on_call.schedule:
         yield Finding(
             "on call", "fine", f"by the schedule of {settings.on_call.schedule}; warroom oncall shows who"
         )
+    elif settings.on_call:
+        remedy = "correct the turns in [on_call]"
+        yield Finding("on call", "fine" if now else "look", now or "nobody now", remedy=remedy)
     else:
-        yield Finding("on call", "fine" if now else "look", now or "nobody: add [on_call]")
+        yield Finding("on call", "fine", "no rota; [on_call] adds one")
 
 
-def _playbook(settings: Settings) -> str:
+def _services(settings: Settings) -> Iterator[Finding]:
+    if settings.services:
+        yield Finding("services", "fine", ", ".join(service.name for service in settings.services))
+    else:
+        remedy = "add [[services]] to the settings"
+        yield Finding("services", "look", "none: logs and probes of an incident are not known", remedy=remedy)
+
+
+def _chat(settings: Settings) -> Iterator[Finding]:
+    """A team without a chat: its messages reach nobody. One person alone needs none."""
+    unset = settings.destinations == bootstrap.with_defaults(Settings()).destinations
+    if unset and len(settings.team.people) > 1:
+        text = "none: messages go to files on this machine alone"
+        yield Finding("chat", "look", text, remedy="warroom connect")
+
+
+def _playbook(places: AppPaths, settings: Settings) -> str:
     playbook = load_playbook(settings)
+    bootstrap.check_severities(places, settings, playbook)
     bootstrap.check_playbook(settings, playbook)
     return f"{playbook.name}, {len(playbook.items)} checklist items, {len(playbook.templates)} templates"
 
@@ -164,7 +184,7 @@ def _journal(places: AppPaths) -> Iterator[Finding]:
             yield Finding("journal", "fine", journal.check())
             states = Counter(delivery.state for delivery in journal.deliveries())
     except WarroomError as error:
-        yield _wrong("journal", error)
+        yield wrong("journal", error)
         return
     for state, remedy in (
         (DeliveryState.FAILED, "warroom deliveries says why"),
@@ -184,7 +204,7 @@ def _hub(settings: Settings, context: CliContext) -> Iterator[Finding]:
     try:
         bootstrap.open_hub(settings, context.environ).close()
     except WarroomError as error:
-        yield _wrong("hub", error)
+        yield wrong("hub", error)
     else:
         yield Finding("hub", "fine", "answers; warroom hub status has details")
 
@@ -237,7 +257,7 @@ async def _check(what: str, name: str, make: Callable[[str], _Checked]) -> Findi
         finally:
             await made.close()
     except WarroomError as error:
-        return _wrong(what, error)
+        return wrong(what, error)
     except TimeoutError:
         return Finding(what, "wrong", f"did not answer within {CHECK_S:.0f} s", 1)
 
@@ -250,7 +270,7 @@ async def _probes(places: AppPaths, settings: Settings, context: CliContext) -> 
                 bootstrap.make_probe, settings.probes[name], places, context.environ, settings
             )
         except WarroomError as error:
-            return _wrong(what, error)
+            return wrong(what, error)
         try:
             reading = await probe.run()
         finally:
@@ -297,7 +317,7 @@ def _theme(places: AppPaths, settings: Settings) -> Iterator[Finding]:
     try:
         names = {theme.name for folder in places.themes for theme in load_themes(folder)}
     except WarroomError as error:
-        yield _wrong("theme", error)
+        yield wrong("theme", error)
         return
     if settings.console.theme not in names:
         known = ", ".join(sorted(names))

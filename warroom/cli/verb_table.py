@@ -160,13 +160,13 @@ FAMILIES = (
         "Setup",
         {
             "help": "Print a page of the manual; without a topic, list the pages.",
-            "init": "Write a settings file that explains every key; never overwrites one.",
+            "init": "Write a settings file, on a terminal by five questions; never overwrites one.",
             "ready": "Show the readiness checklist, measured now, or confirm one of its items for today.",
             "probes": "Measure every probe of the settings now, and show the readings.",
             "alert": "Record an alert to declare from; without a name, list the waiting alerts.",
             "redact": "Copy stdin to stdout with secrets and personal data masked.",
             "reset-terminal": "Restore a terminal that a killed program left unusable.",
-            "doctor": "Check settings, journal, destinations, probes, log files and terminal.",
+            "doctor": "Check everything that an incident needs, and say what to do next.",
         },
     ),
     Family(

@@ -1,6 +1,6 @@
 """Reads the settings file, and the playbook it names, with the place of every mistake. Looks up no secret.
 
-A flag beats the environment, the environment beats the file.
+A flag beats the environment, the environment beats the personal file, that beats the team's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from warroom.incident.readings import ERRORS
 if TYPE_CHECKING:
     from warroom.incident.playbook import Playbook
 
+PERSONAL_KEYS = ("name", "settings")
+"""Keys of the personal settings that the team's file must not have."""
+
 KeyCheck = Callable[[Mapping[str, str]], Sequence[toml.Mistake]]
 """Says what is wrong with [console.keys]. Which actions and keys there are is known to the screen alone."""
 
@@ -29,19 +32,23 @@ def load(
     environ: Mapping[str, str],
     flags: Mapping[str, str | None] | None = None,
     key_check: KeyCheck | None = None,
+    overlay: Callable[[Settings], Settings] | None = None,
 ) -> Settings:
     """The settings of ``path``, else of the file flags or environment name, else of the default place.
 
-    Environment (WARROOM_THEME, WARROOM_PLAYBOOK) and then ``flags`` ("theme", "playbook") are laid over it.
+    ``overlay`` lays a person's own settings over them, then come the environment (WARROOM_THEME, WARROOM_PLAYBOOK)
+    and ``flags`` ("theme", "playbook").
     Paths come out absolute. No file in the default place means defaults; no secret is looked up.
     Raises ``SettingsError`` for a named file that is missing, and for every mistake, with its place.
     """
     flags = flags or {}
     places = AppPaths.find(environ, flags)
     file = path or places.settings
-    there = path or places.named or _there(file)
+    there = path or places.named or is_there(file)
     # The defaults need no validation: that of all tables would be built for it, at every start.
     settings = _read(file, key_check) if there else Settings.model_construct()
+    if overlay:
+        settings = overlay(settings)
     theme, where = chosen("theme", environ, flags)
     if theme:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", theme):
@@ -54,8 +61,11 @@ def load(
 
 
 def _read(file: Path, key_check: KeyCheck | None = None) -> Settings:
-    text = _text(file, "Name another file with --settings, or write one with: warroom init")
-    settings = toml.parse(text, Settings, shown(file))
+    text = read_text(file, "Name another file with --settings, or write one with: warroom init")
+    table = toml.read(text, shown(file))
+    if misplaced := [_personal_key(key) for key in PERSONAL_KEYS if key in table]:
+        raise toml.refuse(misplaced, text, shown(file))
+    settings = toml.check(table, Settings, text, shown(file))
     mistakes = list(_contradictions(settings))
     if key_check and settings.console.keys:
         mistakes += key_check(settings.console.keys)
@@ -64,14 +74,22 @@ def _read(file: Path, key_check: KeyCheck | None = None) -> Settings:
     return _settle(settings, file.absolute().parent)
 
 
-def _there(file: Path) -> bool:
+def _personal_key(key: str) -> toml.Mistake:
+    return toml.Mistake(
+        (key,), "belongs in your personal settings", "Move it to personal.toml: warroom help settings."
+    )
+
+
+def is_there(file: Path) -> bool:
+    """Whether the file exists, or may: where that cannot be found out, reading it shows why."""
     try:
         return file.exists()
-    except OSError:  # perhaps; reading it will show why not
+    except OSError:
         return True
 
 
-def _text(file: Path, remedy: str) -> str:
+def read_text(file: Path, remedy: str) -> str:
+    """The text of ``file`` (UTF-8). ``SettingsError`` with ``remedy`` if it cannot be read."""
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -90,7 +108,7 @@ def load_playbook(settings: Settings) -> Playbook:
     base = shipped("playbooks/small-team.toml").read_text(encoding="utf-8")
     if not settings.playbook:
         return playbook.parse(base, "small-team.toml")
-    own = _text(Path(settings.playbook), "Correct playbook = … in the settings.")
+    own = read_text(Path(settings.playbook), "Correct playbook = … in the settings.")
     return playbook.override(base, own, shown(Path(settings.playbook)))
 
 

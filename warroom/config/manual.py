@@ -156,7 +156,7 @@ def commented_toml() -> str:
                 given = {name: example.get(name, default)} if docs or name in example else {}
             if docs:
                 explain(manual[model.__name__, key])
-            lines.extend(f"#{key} = {_toml_value(value)}" for key, value in given.items())
+            lines.extend(f"#{key} = {toml_value(value)}" for key, value in given.items())
         lines.append("")
         path = header.strip("[]") + "." if header else ""
         for key, inner in below:
@@ -222,14 +222,16 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((m for m in map(_model_in, typing.get_args(annotation)) if m), None)
 
 
-def _toml_value(value: object) -> str:
+def toml_value(value: object) -> str:
+    """``value`` as TOML on one line: text, numbers, booleans, dates, and lists and tables of these."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{_toml_key(k)} = {toml_value(v)}" for k, v in value.items()) + " }"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml_value, value)) + "]"
+        return "[" + ", ".join(map(toml_value, value)) + "]"
     if isinstance(value, date):
         return value.isoformat()
-    return json.dumps(value, ensure_ascii=False)  # strings, numbers and booleans are written alike
+    # Strings, numbers and booleans are written as in JSON, but in TOML a DEL is escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _toml_key(key: str) -> str:

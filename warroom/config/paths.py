@@ -33,23 +33,30 @@ class AppPaths:
     settings: Path
     named: bool
     """True if a person named the settings file, so that it has to exist."""
+    personal: Path
+    """The person's own settings file; it need not exist."""
     data: Path
     """Journal, drafts, crash reports; only for its owner."""
     themes: tuple[Path, ...]
-    """Folders of themes, the shipped one first; a later theme replaces one of its name."""
+    """Folders of themes: the shipped one, the team's, the person's. A later theme replaces one of its name."""
 
     @classmethod
     def find(cls, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> AppPaths:
-        """By ``flags`` ("settings", "data"), then WARROOM_SETTINGS and WARROOM_DATA, then the platform."""
+        """By ``flags`` ("settings", "data"), then WARROOM_SETTINGS, WARROOM_DATA and WARROOM_PERSONAL, then the
+        platform. What the personal settings name is found by ``personal.find_paths``."""
         named, _ = chosen("settings", environ, flags or {})
         data, _ = chosen("data", environ, flags or {})
-        default = platformdirs.user_config_path("warroom", appauthor=False) / "settings.toml"
-        settings = expanded(named).absolute() if named else default
+        own, _ = chosen("personal", environ, flags or {})
+        folder = platformdirs.user_config_path("warroom", appauthor=False)
+        settings = expanded(named).absolute() if named else folder / "settings.toml"
+        personal = expanded(own).absolute() if own else folder / "personal.toml"
+        themes = dict.fromkeys((shipped("themes"), settings.parent / "themes", personal.parent / "themes"))
         return cls(
             settings=settings,
             named=bool(named),
+            personal=personal,
             data=expanded(data).absolute() if data else platformdirs.user_data_path("warroom", appauthor=False),
-            themes=(shipped("themes"), settings.parent / "themes"),
+            themes=tuple(themes),
         )
 
     @property

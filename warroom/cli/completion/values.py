@@ -27,7 +27,7 @@ class KnownNames:
 
     def __init__(self, environ: Mapping[str, str], flags: Mapping[str, str]) -> None:
         self._environ = environ
-        self._paths = AppPaths.find(environ, dict(flags))
+        self._paths = find_paths(environ, dict(flags))
         self._incident = flags.get("incident", "")
 
     def of(self, kind: str) -> Values:

@@ -9,8 +9,6 @@ import click
 
 from warroom.cli import output
 from warroom.cli.context import CliContext, verb
-from warroom.config.paths import AppPaths
-from warroom.errors import WarroomError
 from warroom.incident.delivery import Audience
 
 SECTION = "Setup"
@@ -56,7 +54,7 @@ def connect(
         _list(context)
         return
     options = dict(_pair(one) for one in given)
-    places = AppPaths.find(context.environ, {"settings": context.settings, "data": context.data})
+    places = context.find_paths()
     known = context.read_settings()[1].destinations if places.settings.exists() else {}
     made = connecting.begin(service, name or service, options, _named(known))
     made.audiences = tuple(audiences) or made.audiences
@@ -67,26 +65,15 @@ def connect(
         else:
             output.print_out("\n".join(lines))
         return
-    missing = connecting.missing(made, needed_only=bool(given))
-    if missing:
-        output.print_err(f"Connecting {made.setup.service}:")
-        output.print_err("\n".join(connecting.steps(made.setup)))
-        connecting.ask(made, missing)
-    while True:
-        try:
-            found = connecting.try_out(made, places, context.environ, post=not no_test)
-            break
-        except WarroomError as error:
-            connecting.correct(made, error)
-    for line in found:
-        output.print_err(f"✓ {line}")
-    written = connecting.save(made, places.settings, drills=drills)
-    connecting.check_saved(places.settings, context.environ)
+    found, written = connecting.connect(
+        made, places, context.environ, needed_only=bool(given), post=not no_test, drills=drills
+    )
     if context.json:
         output.data({"name": made.name, "found": found, "written": [str(path) for path in written]})
     else:
         for path in written:
             output.print_out(str(path))
+        output.print_err("Next: warroom doctor")
 
 
 def _list(context: CliContext) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +13,7 @@ import click
 from warroom.cli import output, stdin
 from warroom.cli.context import CliContext, data_folder, pick, verb
 from warroom.cli.reporting import join_words, measured_now, text_argument
-from warroom.config.paths import AppPaths, write_atomically
+from warroom.config.paths import AppPaths, expanded, write_atomically
 from warroom.errors import BadInput, Refusal, SettingsError, WarroomError
 from warroom.incident.alerts import ReceiveAlert
 
@@ -21,19 +23,23 @@ if TYPE_CHECKING:
 SECTION = "Setup"
 
 
-@verb(SECTION, example="warroom init\nwarroom init --path team/settings.toml")
+@verb(SECTION, example="warroom init\nwarroom init --path team/settings.toml\nwarroom init --commented")
 @click.option("--path", metavar="FILE", help="Where to write it instead of the usual place.")
-def init(context: CliContext, path: str | None) -> None:
-    """Write a settings file that explains every key; never overwrites one."""
-    from pathlib import Path
+@click.option("--commented", is_flag=True, help="Ask nothing: write a file that explains every key.")
+def init(context: CliContext, path: str | None, commented: bool) -> None:
+    """Write a settings file, on a terminal by five questions; never overwrites one.
 
+    In a pipe, and with --commented, it is a file in which every key is explained and commented out.
+    """
+    from warroom.cli import first_settings
+
+    place = expanded(path).absolute() if path else context.find_paths().settings
+    first_settings.refuse_existing(place)
+    if not (commented or context.json) and sys.stdin.isatty() and sys.stdout.isatty():
+        _interview(context, place)
+        return
     from warroom.config.manual import commented_toml
 
-    place = (
-        Path(path).expanduser() if path else AppPaths.find(context.environ, {"settings": context.settings}).settings
-    )
-    if place.exists() or place.is_symlink():
-        raise Refusal(f"{place} already exists", "Edit it, or choose another with --path.")
     try:
         write_atomically(place, commented_toml())
     except SettingsError as error:
@@ -43,6 +49,43 @@ def init(context: CliContext, path: str | None) -> None:
     else:
         output.print_out(str(place))
         output.print_err("Uncomment what you need. Then: warroom doctor")
+
+
+def _interview(context: CliContext, place: Path) -> None:
+    """Ask, write the settings to ``place``, and connect the chat that was named."""
+    from warroom.cli import connecting, first_settings, interview
+    from warroom.config import personal
+
+    places = AppPaths.find(context.environ, {"settings": str(place), "data": context.data})
+    found_at = personal.find_paths(context.environ, {}).settings
+    chats = connecting.team_chats()
+    output.print_err(first_settings.INTRODUCTION)
+    try:
+        answers = interview.ask(first_settings.questions(places, context.environ, chats))
+    except (click.Abort, KeyboardInterrupt):
+        output.print_err("\nNothing was written.")
+        raise
+    written = first_settings.write(answers, places, found_at=found_at)
+    for line in first_settings.summary(written, places):
+        output.print_out(line)
+    connected = not answers["chat"] or _connect_first(answers["chat"], places, context.environ)
+    found_at = personal.find_paths(context.environ, {}).settings
+    output.print_err(first_settings.next_step(written, found_at, "" if connected else answers["chat"]))
+
+
+def _connect_first(service: str, places: AppPaths, environ: Mapping[str, str]) -> bool:
+    """Connect the chat that was named, now; False if the person leaves that for later."""
+    from warroom.cli import connecting
+
+    output.print_err(f"\nctrl+c leaves this for later: warroom connect {service}\n")
+    try:
+        connecting.connect(connecting.begin(service, service, {}, ()), places, environ)
+    except (click.Abort, KeyboardInterrupt):
+        return False
+    except WarroomError as error:
+        output.print_error(error)
+        return False
+    return True
 
 
 @verb(SECTION, reads=True, example="warroom ready\nwarroom ready runbooks")
@@ -261,8 +304,9 @@ def help_(context: CliContext, topic: str, man: bool) -> None:
 @verb(SECTION, reads=True, example="warroom doctor\nwarroom doctor --log")
 @click.option("--log", is_flag=True, help="Show the diagnostic log: where it is, and its last errors.")
 def doctor(context: CliContext, log: bool) -> None:
-    """Check settings, journal, destinations, probes, log files and terminal. Posts nothing."""
+    """Check everything that an incident needs, and say what to do next. Posts nothing."""
     from warroom.cli.doctor import examine
+    from warroom.cli.findings import next_step
 
     if log:
         from warroom.diagnostics import read_log
@@ -276,8 +320,10 @@ def doctor(context: CliContext, log: bool) -> None:
         return
 
     rows = examine(context)
+    step = next_step(rows)
     if context.json:
-        output.data([{"check": row.what, "state": row.state, "text": row.text} for row in rows])
+        output.data([{"check": row.what, "state": row.state, "text": row.text} for row in (*rows, step)])
     else:
         output.table([row.glyph, row.what, row.text] for row in rows)
+        output.print_out(step.text)
     click.get_current_context().exit(max(row.status for row in rows))
