@@ -41,6 +41,8 @@ BESIDE = ("-wal", "-shm", "-saved", "-lost", SUFFIX)
 """The files that belong to a journal, by what follows its name."""
 
 
+_MAGIC = b"SQLite format 3\0"
+
 _FOLDER = ".restore-"
 """How the folder begins in which a backup is checked and prepared."""
 
@@ -228,8 +230,8 @@ class _Before(NamedTuple):
 
     @classmethod
     def of(cls, journal: Path) -> _Before:
-        if not journal.is_file():
-            return cls(0, {})
+        if not _is_database(journal):
+            return cls(0, None if journal.exists() else {})
         try:
             with contextlib.closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True)) as db:
                 number = db.execute("SELECT value FROM counter WHERE name = 'incident'").fetchone()[0]
@@ -252,8 +254,8 @@ def _fold_log(journal: Path) -> None:
     A damaged journal keeps its log beside it. Raises ``Refusal`` if a program that takes no folder lock, such as
     the sqlite3 shell, has it open.
     """
-    if not journal.is_file():
-        return
+    if not _is_database(journal):
+        return  # SQLite would delete its log
     try:
         with contextlib.closing(sqlite3.connect(f"{journal.as_uri()}?mode=rw", uri=True, timeout=0)) as db:
             db.execute("PRAGMA journal_mode = DELETE")  # refused while anybody else has it open
@@ -261,6 +263,15 @@ def _fold_log(journal: Path) -> None:
     except FAULTS as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise _in_use(journal) from error
+
+
+def _is_database(file: Path) -> bool:
+    """Whether a file begins as SQLite's do (https://www.sqlite.org/fileformat.html)."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
 
 
 def _replace_journal(journal: Path, copy: Path, now: datetime) -> Path | None:
