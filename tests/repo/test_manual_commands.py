@@ -30,9 +30,9 @@ NOT_RUN = {
 """The lines that cannot be run here, each with the reason."""
 
 WARROOM = """#!/bin/sh
-# Slack is a double: its address is an option like any other, and what would be pasted comes by a pipe.
+# Slack is a double: its address is an option like any other, and what a person would type comes by a pipe.
 if [ "$*" = "connect slack" ]; then
-  printf '%s\\nops\\n' "$SLACK_TOKEN" | {python} -m warroom connect slack --set "base_url=$SLACK_DOUBLE"
+  printf '%s\\n' "$SLACK_TOKEN" | {python} -m warroom connect slack --set "base_url=$SLACK_DOUBLE" --set channel=ops
   exit
 fi
 exec {python} -m warroom "$@"
