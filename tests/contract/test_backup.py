@@ -178,8 +178,8 @@ def test_what_was_backed_up_is_what_is_restored(path: Path, backup: Path, tmp_pa
     before = content(path)
     target = tmp_path / "elsewhere" / "journal.sqlite"
     done = restore(backup, target, NOW + DAY)
-    assert content(target) == before and done.kept is None
     assert mode(target) == 0o600 and mode(target.parent) == 0o700
+    assert content(target) == before and done.kept is None
     with SqliteJournal(target) as journal:
         assert journal.check().endswith("OK")
 

@@ -190,6 +190,7 @@ def _in_use(journal: Path) -> Refusal:
 def _copy(source: Path, copy: Path) -> None:
     """Copy a backup, or a plain copy of a journal with its write-ahead log."""
     try:
+        copy.touch(0o600)
         shutil.copyfile(source, copy)
         log = Path(f"{source}-wal")
         if log.is_file():
