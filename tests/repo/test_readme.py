@@ -22,6 +22,7 @@ from harness import readme
 from harness.app import AppHarness
 from pydantic import SecretStr
 
+from warroom import __version__
 from warroom import bootstrap as wiring
 from warroom.cli import manual
 from warroom.cli.main import cli
@@ -81,6 +82,10 @@ def test_every_page_of_the_manual_is_in_its_index_and_linked_from_the_readme() -
     topics = {page.stem for page in readme.DOCS.glob("*.md")} - {manual.INDEX}
     assert set(manual.topics()) == topics
     assert {Path(link).stem for link in re.findall(r"\]\((warroom/docs/[^)]+)", README)} == topics
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    assert f"({__version__})" in readme.page("changelog").split("\n## ")[1].partition("\n")[0]
 
 
 def test_help_prints_a_page_of_the_manual(tmp_path: Path) -> None:
