@@ -158,6 +158,28 @@ def test_a_damaged_journal_is_not_backed_up_as_if_it_were_sound(path: Path, back
     assert [name.name for name in tmp_path.iterdir() if name.name.startswith(".")] == []
 
 
+def test_a_backup_is_written_to_a_name_in_the_present_folder(
+    path: Path, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    back_up(Path("data/journal.sqlite"), Path("here.sqlite"), NOW)
+    assert restore(Path("here.sqlite"), Path("new/journal.sqlite"), NOW).backup.entries == 2
+
+
+def test_a_backup_onto_a_full_disk_leaves_nothing(
+    path: Path, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        with contextlib.closing(sqlite3.connect(":memory:")) as db:
+            db.executescript("PRAGMA max_page_count = 1; CREATE TABLE t (a)")
+
+    before = sums(tmp_path)
+    monkeypatch.setattr("warroom.journal.backup._seal", full)
+    with pytest.raises(SettingsError, match="cannot be written: the disk is full"):
+        back_up(path, tmp_path / "other.sqlite", NOW)
+    assert sums(tmp_path) == before
+
+
 def test_there_is_nothing_to_back_up_without_a_journal(path: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         back_up(path, tmp_path / "backup.sqlite", NOW)
@@ -482,17 +504,24 @@ def test_a_killed_restore_leaves_the_one_journal_or_the_other(path: Path, backup
     assert [name.name for name in path.parent.iterdir() if name.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize("where", ["tempfile.mkdtemp", "shutil.copyfile", "warroom.journal.backup._prepare"])
 def test_a_restore_onto_a_full_disk_changes_nothing(
-    path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     def full(*_: object, **__: object) -> None:
+        if where.endswith("_prepare"):
+            with contextlib.closing(sqlite3.connect(":memory:")) as db:
+                db.executescript("PRAGMA max_page_count = 1; CREATE TABLE t (a)")
         raise OSError(28, os.strerror(28), str(path.parent / "copy"))
 
     before = sums(path.parent)
-    monkeypatch.setattr(shutil, "copyfile", full)
+    monkeypatch.setattr(where, full)
     with pytest.raises(NotSaved, match="Nothing was restored: the disk is full"):
         restore(backup, path, NOW)
-    assert sums(path.parent) == before
+    after = sums(path.parent)
+    for made_by_reading in ("journal.sqlite-wal", "journal.sqlite-shm"):
+        after.pop(made_by_reading, None)
+    assert after == before
 
 
 def test_a_journal_on_a_file_system_without_locks_opens(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,7 @@ def back_up(journal: Path, target: Path, now: datetime, *, replace: bool = False
     is there already (unless ``replace``) or belongs to the journal, ``JournalError`` if the journal is damaged, and
     ``SettingsError`` if the file cannot be written.
     """
+    journal = journal.absolute()
     if not journal.is_file():
         raise NotFound(f"There is no journal in {journal.parent}", "Name its folder with --data.")
     if target.is_dir():
@@ -97,8 +98,12 @@ def back_up(journal: Path, target: Path, now: datetime, *, replace: bool = False
         raise Refusal(f"{target} already exists", "Name another file, or replace it with --force.")
     with new_file(target, replace=replace) as temporary:
         _copy_at_one_moment(journal, temporary)
-        with _opened(temporary) as db:
-            _seal(db, now)
+        try:
+            with _opened(temporary) as db:
+                _seal(db, now)
+        except FAULTS as error:
+            what, remedy = explain(error, target.absolute())
+            raise SettingsError(f"the backup cannot be written: {what}", remedy) from error
         found = _check(temporary, journal)
     return found._replace(path=target)
 
@@ -145,32 +150,34 @@ def restore(source: Path, journal: Path, now: datetime) -> Restored:
         raise BadInput(f"{source} is not a file", "Name a backup.")
     if journal.exists() and source.samefile(journal):
         raise BadInput(f"{source} is the journal in use", "Name a backup.")
-    with _alone(journal), tempfile.TemporaryDirectory(dir=journal.parent, prefix=_FOLDER) as folder:
-        copy = Path(folder) / journal.name
-        _copy(source, copy)
-        backup = _check(copy, source)._replace(path=source, size=source.stat().st_size)
-        _fold_log(journal)
-        before = _Before.of(journal)
-        with _opened(copy) as db:
-            newer = before.count_newer(db)
-            unconfirmed = _prepare(db, before.last_number)
-        sync(copy)
-        kept = _replace_journal(journal, copy, now)
-    done = Restored(backup, journal, kept, newer, unconfirmed)
-    _write_notice(done, now)
+    try:
+        with _alone(journal), tempfile.TemporaryDirectory(dir=journal.parent, prefix=_FOLDER) as folder:
+            copy = Path(folder) / journal.name
+            _copy(source, copy)
+            backup = _check(copy, source)._replace(path=source, size=source.stat().st_size)
+            before = _Before.of(journal)
+            with _opened(copy) as db:
+                newer = before.count_newer(db)
+                unconfirmed = _prepare(db, before.last_number)
+            sync(copy)
+            _fold_log(journal)
+            kept = _replace_journal(journal, copy, now)
+            done = Restored(backup, journal, kept, newer, unconfirmed)
+            _finish(done, now)
+    except OSError as error:
+        raise _cannot_write(journal.parent, error) from error
+    except FAULTS as error:
+        what, remedy = explain(error, journal)
+        raise NotSaved(f"Nothing was restored: {what}", remedy) from error
     return done
 
 
 @contextlib.contextmanager
 def _alone(journal: Path) -> Iterator[None]:
     """Keep every other warroom out of the journal. Raises ``Refusal`` if one is in it."""
-    try:
-        make_folder(journal.parent)
-        lock = FolderLock(journal.parent, exclusive=True)
-        taken = lock.acquire(IN_USE_WAIT_S)
-    except OSError as error:
-        raise _cannot_write(journal.parent, error) from error
-    if not taken:
+    make_folder(journal.parent)
+    lock = FolderLock(journal.parent, exclusive=True)
+    if not lock.acquire(IN_USE_WAIT_S):
         raise _in_use(journal)
     try:
         for folder in journal.parent.glob(f"{_FOLDER}*"):  # of a restore that was killed
@@ -199,7 +206,7 @@ def _copy(source: Path, copy: Path) -> None:
         if error.filename and str(error.filename).startswith(str(source)):
             reason = (error.strerror or "unknown reason").lower()
             raise JournalError(f"{source} cannot be read: {reason}", "Check who owns it, and its disk.") from error
-        raise _cannot_write(copy.parent.parent, error) from error
+        raise
 
 
 def _prepare(db: sqlite3.Connection, last_number: int) -> tuple[str, ...]:
@@ -286,25 +293,30 @@ def _replace_journal(journal: Path, copy: Path, now: datetime) -> Path | None:
         number += 1
         kept = kept.with_name(f"{journal.name}-replaced-{now:%Y%m%dT%H%M%SZ}-{number}")
     there = journal.exists()
-    try:
-        if there:
-            try:
-                kept.hardlink_to(journal)
-            except OSError:  # a file system without hard links
-                shutil.copy2(journal, kept)
-        for suffix in BESIDE:  # a log that stayed would be read into the restored journal
-            with contextlib.suppress(FileNotFoundError):
-                Path(f"{journal}{suffix}").rename(f"{kept}{suffix}")
-        copy.replace(journal)
-        sync(journal.parent)
-        for suffix in ("", "-wal", "-shm"):  # made anew; it would find what is no longer there
-            Path(f"{journal.parent / SEARCH_INDEX}{suffix}").unlink(missing_ok=True)
-    except OSError as error:
-        raise _cannot_write(journal.parent, error) from error
+    if there:
+        try:
+            kept.hardlink_to(journal)
+        except OSError:  # a file system without hard links
+            shutil.copy2(journal, kept)
+    for suffix in BESIDE:  # a log that stayed would be read into the restored journal
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{journal}{suffix}").rename(f"{kept}{suffix}")
+    copy.replace(journal)
     return kept if there else None
 
 
-def _write_notice(done: Restored, now: datetime) -> None:
+def _finish(done: Restored, now: datetime) -> None:
+    """Say at the next starts what happened, and drop the search index. The restore is done, even if this fails."""
+    with contextlib.suppress(OSError):
+        sync(done.journal.parent)
+    for suffix in ("", "-wal", "-shm"):  # made anew; it would find what is no longer there
+        with contextlib.suppress(OSError):
+            Path(f"{done.journal.parent / SEARCH_INDEX}{suffix}").unlink(missing_ok=True)
+    with contextlib.suppress(SettingsError), new_file(notice_path(done.journal), replace=True) as file:
+        file.write_text(_notice(done, now), encoding="utf-8")
+
+
+def _notice(done: Restored, now: datetime) -> str:
     taken = done.backup.taken_at
     origin = f"a backup taken at {taken:%Y-%m-%d %H:%MZ}" if taken else str(done.backup.path)
     parts = [f"The journal was restored at {now:%Y-%m-%d %H:%MZ} from {origin}"]
@@ -313,9 +325,7 @@ def _write_notice(done: Restored, now: datetime) -> None:
     if count := len(done.unconfirmed):
         messages = "1 delivery of the backup" if count == 1 else f"{count} deliveries of the backup"
         parts.append(f"{messages} may have been sent since: warroom deliveries")
-    # The restore is done; nobody is told it failed because this line could not be written.
-    with contextlib.suppress(SettingsError), new_file(notice_path(done.journal), replace=True) as file:
-        file.write_text("; ".join(parts), encoding="utf-8")
+    return "; ".join(parts)
 
 
 def _cannot_write(folder: Path, error: OSError) -> NotSaved:
