@@ -30,6 +30,7 @@ from warroom.tui.screens.deliveries import DeliveriesScreen
 from warroom.tui.screens.form_dialog import Form
 from warroom.tui.screens.help import HelpScreen
 from warroom.tui.screens.home import HomeScreen
+from warroom.tui.screens.manual import ManualScreen
 from warroom.tui.screens.presenter import PresenterScreen
 from warroom.tui.screens.record_detail import RecordScreen
 from warroom.tui.screens.resolve import ResolveScreen
@@ -96,6 +97,7 @@ OPENERS: dict[type[Any], tuple[str, ...]] = {
     PresenterScreen: ("enter", "f2"),
     RecordScreen: ("enter", "4", "enter"),
     HelpScreen: ("question_mark",),
+    ManualScreen: ("f1", "enter"),
     CommandPalette: ("ctrl+p",),
 }
 """How each screen is reached from home."""

@@ -75,6 +75,7 @@ from warroom.tui.screens.detail import Detail
 from warroom.tui.screens.form_dialog import Form
 from warroom.tui.screens.help import HelpScreen
 from warroom.tui.screens.home import HomeScreen
+from warroom.tui.screens.manual import ManualScreen
 from warroom.tui.screens.presenter import PresenterScreen
 from warroom.tui.screens.record_detail import REVEALED_S, RecordScreen
 from warroom.tui.screens.resolve import ResolveScreen
@@ -276,6 +277,7 @@ WHILE_OPEN: dict[str, Seen] = {
     "theme": shows("Theme: dark"),
     "palette": shows("Post an update"),
     "help": opens(HelpScreen),
+    "manual": opens(ManualScreen),
     "quit": lambda pilot, harness, i: pilot.app._exit,
     "silence": says("Put the cursor on an alert"),
 }

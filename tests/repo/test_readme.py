@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ from harness import readme
 from harness.app import AppHarness
 from pydantic import SecretStr
 
+from warroom import __version__
 from warroom import bootstrap as wiring
 from warroom.cli import manual
 from warroom.cli.main import cli
@@ -82,6 +84,10 @@ def test_every_page_of_the_manual_is_in_its_index_and_linked_from_the_readme() -
     topics = {page.stem for page in readme.DOCS.glob("*.md")} - {manual.INDEX}
     assert set(manual.topics()) == topics
     assert {Path(link).stem for link in re.findall(r"\]\((warroom/docs/[^)]+)", README)} == topics
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    assert f"({__version__})" in readme.page("changelog").split("\n## ")[1].partition("\n")[0]
 
 
 def test_help_prints_a_page_of_the_manual(tmp_path: Path) -> None:
@@ -180,16 +186,6 @@ def test_the_variables_that_are_named_are_the_ones_that_are_read() -> None:
 
 
 # ── what is shown works ───────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_tour_by_verbs_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    printed = readme.speaker(tmp_path)
-    (tour,) = [block for block in fenced(ALL, "sh") if "warroom close" in block]
-    for words in commands(tour):
-        printed(*words)
-    assert '"status": "closed"' in printed("status", "--incident", "INC-1", "--json")
-    assert "A pool of 50 for 80 workers" in (tmp_path / "INC-1.md").read_text("utf-8")
 
 
 def test_the_first_thing_to_type_at_night_needs_no_settings(tmp_path: Path) -> None:
@@ -299,21 +295,31 @@ EXAMPLE, ITS_TESTS = fenced(GUIDE.read_text("utf-8"), "python")
 REGISTERED, SET = fenced(GUIDE.read_text("utf-8"), "toml")
 
 
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The example as a stranger's package: a module, and the entry point its pyproject would make."""
-    import tomllib
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example as a stranger's package: built into a wheel from its three files, and unpacked as pip does."""
+    source, place = tmp_path_factory.mktemp("warroom-ntfy"), tmp_path_factory.mktemp("unpacked")
+    (source / "warroom_ntfy.py").write_text(EXAMPLE)
+    (source / "pyproject.toml").write_text(REGISTERED)
+    (source / "test_ntfy.py").write_text(ITS_TESTS)
+    built = subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(source), str(source)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    (wheel,) = source.glob("*.whl")
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(place)
+    assert {path.name for path in place.iterdir()} == {"warroom_ntfy.py", "warroom_ntfy-1.0.dist-info"}
+    return place
 
-    project = tomllib.loads(REGISTERED)["project"]
-    (points,) = project["entry-points"].values()
-    info = tmp_path / "warroom_ntfy-1.0.dist-info"
-    info.mkdir()
-    name, version = project["name"], project["version"]
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    lines = [f"{name} = {value}" for name, value in points.items()]
-    (info / "entry_points.txt").write_text("\n".join(["[warroom.chat]", *lines, ""]))
-    (tmp_path / "warroom_ntfy.py").write_text(EXAMPLE)
-    monkeypatch.syspath_prepend(str(tmp_path))
+
+@pytest.fixture
+def package(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The example, installed."""
+    monkeypatch.syspath_prepend(str(unpacked))
     yield importlib.import_module("warroom_ntfy")
     sys.modules.pop("warroom_ntfy")
 
@@ -358,7 +364,7 @@ def test_the_tests_of_the_example_pass_as_they_stand(package: ModuleType, tmp_pa
     tests.write_text(ITS_TESTS)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tests)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -366,6 +372,15 @@ def test_the_tests_of_the_example_pass_as_they_stand(package: ModuleType, tmp_pa
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"2[2-9] passed", done.stdout), done.stdout
+
+
+def test_the_page_on_plugins_names_every_kind_and_its_port() -> None:
+    from warroom.connect import ports
+    from warroom.connect.plugins import KINDS
+
+    table = dict(re.findall(r"^\| `(warroom\.\w+)` \| `(\w+)`", GUIDE.read_text("utf-8"), re.MULTILINE))
+    assert set(table) == {kind.group for kind in KINDS}
+    assert [port for port in table.values() if not hasattr(ports, port)] == []
 
 
 def test_the_page_names_every_part_of_the_port() -> None:

@@ -243,8 +243,35 @@ def test_a_whole_incident_is_run_from_a_second_terminal(cli_harness: CliHarness,
     told_by = {row["by"] for row in do("timeline", "--json").json}
     assert told_by == {"Bob", ""}
     elsewhere = {"open", "demo", "logs", "help", "redact", "reset-terminal", "delivery", "resend", "connect"}
-    elsewhere |= {"watch", "runbook", "page", "hub", "schema", "completion"}
+    elsewhere |= {"watch", "runbook", "page", "hub", "schema", "completion", "backup", "restore"}
     assert VERBS - cli_harness.verbs == elsewhere, "a verb that no test runs"
+
+
+def test_a_backup_is_written_checked_and_brought_back(with_incident: CliHarness) -> None:
+    file = with_incident.data.parent / "backup.sqlite"
+    result = with_incident.run_ok("backup", str(file))
+    assert result.out.startswith(f"{file}: ") and result.out.endswith("checked\n")
+    assert "Not in it: settings, transcripts" in result.err
+    assert "--force" in with_incident.run("backup", str(file)).err
+    with_incident.run_ok("note", "recorded after the backup")
+    again = with_incident.run_ok("backup", str(file), "--force", "--json").json
+    assert again["path"] == str(file) and again["incidents"] == 1 and again["size"] == file.stat().st_size
+    with_incident.run_ok("note", "lost by the restore")
+    done = with_incident.run_ok("restore", str(file))
+    assert done.out.startswith(str(with_incident.data / "journal.sqlite"))
+    assert "1 entry of it is not in the backup" in done.err
+    timeline = with_incident.run_ok("timeline")
+    assert "recorded after" in timeline.out and "lost by" not in timeline.out
+    assert "The journal was restored at" in timeline.err
+    kept = with_incident.run_ok("restore", str(file), "--json").json["kept"]
+    assert Path(kept).parent == with_incident.data
+
+
+def test_a_restore_needs_no_sound_settings(with_incident: CliHarness) -> None:
+    file = str(with_incident.data.parent / "backup.sqlite")
+    with_incident.settings.write_text("this is no TOML")
+    with_incident.run_ok("backup", file)
+    with_incident.run_ok("restore", file)
 
 
 def test_the_people_and_words_that_were_typed_short_are_kept_whole(with_incident: CliHarness) -> None:

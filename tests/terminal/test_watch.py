@@ -116,6 +116,24 @@ def test_once_does_what_is_due_sends_and_says_by_its_status_whether_all_could_be
     assert watching.run("watch", "--once")[:2] == (0, ""), "nothing is done twice"
 
 
+def test_a_backup_is_taken_while_it_runs_and_restored_only_once_it_has_ended(watching: WatchHarness) -> None:
+    assert watching.run("declare", "checkout-api", "Card payments fail")[0] == 0
+    file = str(watching.folder / "backup.sqlite")
+    process = watching.start("watch")
+    try:
+        line_with(process, "started as Ada")
+        assert watching.run("backup", file)[0] == 0
+        status, _, err = watching.run("restore", file)
+        assert status == 1 and "warroom watch is running" in err and "fuser -v" in err
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    status, out, _ = watching.run("restore", file)
+    assert status == 0 and "1 incident" in out
+
+
 def test_once_fails_where_something_cannot_be_done(watching: WatchHarness) -> None:
     watching.alerts.unlink()
     status, out, _ = watching.run("watch", "--once")

@@ -1,28 +1,17 @@
-"""The manual: pages of Markdown that ship with the program, printed by ``warroom help TOPIC``."""
+"""A page of the manual on the command line: ``warroom help TOPIC``."""
 
 from __future__ import annotations
 
-import re
 import sys
 
 from warroom.cli import output
+from warroom.config.help_pages import INDEX, page, topics
 from warroom.config.paths import shipped
 
-INDEX = "index"
+__all__ = ["INDEX", "page", "show", "topics"]
+
 WIDTH = 100
 """The widest a page is laid out, in columns."""
-
-
-def topics() -> dict[str, str]:
-    """The topics in the order of the index, each with one line on what its page explains."""
-    rows = re.findall(r"^\| \[([a-z_]+)\]\(\1\.md\) \| (.+?) \|$", page(INDEX), re.MULTILINE)
-    return dict(rows)
-
-
-def page(topic: str) -> str:
-    """The page of a topic as Markdown; what only its generator needs is left out."""
-    text = (shipped("docs") / f"{topic}.md").read_text(encoding="utf-8")
-    return re.sub(r"^<!-- .*? -->\n", "", text, flags=re.MULTILINE)
 
 
 def man_page() -> str:

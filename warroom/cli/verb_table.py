@@ -156,6 +156,14 @@ FAMILIES = (
         {"alerts": "List the alert sources; silence an alert at its source; print rules for Prometheus."},
     ),
     Family(
+        "backups",
+        "Setup",
+        {
+            "backup": "Write the whole journal into one file, checked, while consoles run.",
+            "restore": "Put a backup in the journal's place; the journal that was there is kept beside it.",
+        },
+    ),
+    Family(
         "setup",
         "Setup",
         {

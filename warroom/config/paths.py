@@ -10,8 +10,8 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,6 +139,18 @@ def write_atomically(path: Path, text: str) -> None:
     A symbolic link stays one, and the file it names is replaced. Anything but a regular file is refused. Raises
     ``SettingsError`` if it cannot be written.
     """
+    with new_file(path, replace=True) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def new_file(path: Path, *, replace: bool) -> Iterator[Path]:
+    """Lend an empty file (0600) beside ``path`` to be filled, which takes that name when the block ends.
+
+    It is on the disk then. Where the block raises, ``path`` is what it was. Without ``replace`` a file that has the
+    name by then is kept. A symbolic link stays one, and the file it names is replaced; anything but a regular file
+    is refused. Raises ``SettingsError`` if it cannot be written, for an ``OSError`` of the block too.
+    """
     _make_folder(path.parent)
     temporary: Path | None = None
     try:
@@ -147,23 +159,42 @@ def write_atomically(path: Path, text: str) -> None:
             raise OSError(errno.EINVAL, f"it is {_kind(target.stat().st_mode)}, not a regular file")
         make_folder(target.parent)
         number, made = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # with 0600
+        os.close(number)
         temporary = Path(made)
-        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(number)
-        temporary.replace(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the new name too has to outlive a power cut
-        finally:
-            os.close(folder)
+        yield temporary
+        sync(temporary)
+        if replace:
+            temporary.replace(target)
+        else:
+            _name_unless_taken(temporary, target)
+        sync(target.parent)  # the new name too has to outlive a power cut
     except OSError as error:
         raise _unwritten(path, error, "The file is unchanged.") from None
     finally:
         if temporary:  # after the rename there is nothing of that name any more
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Have what is in a file, or the names in a folder, on the disk when this returns. Raises ``OSError``."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _name_unless_taken(temporary: Path, target: Path) -> None:
+    """Give a file its name. Raises ``FileExistsError`` if another file has it."""
+    try:
+        target.hardlink_to(temporary)  # unlike a rename, this never replaces
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, as on many a USB stick
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        temporary.replace(target)
 
 
 def write_document(path: Path, text: str) -> None:

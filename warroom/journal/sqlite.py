@@ -23,6 +23,7 @@ from warroom.journal.codec import DELIVERY_COLUMNS, ENTRY_COLUMNS, ENTRY_ORDER, 
 from warroom.journal.hub.store import HubStore, record_delivery, share
 from warroom.journal.loss_detection import LossDetector
 from warroom.journal.outbox_policy import Candidate, Choice, choose
+from warroom.journal.restore_notice import read_notice
 from warroom.journal.scrubbing import is_scrubbed, scrub_rows
 from warroom.journal.sqlite_file import FAULTS, SqliteFile, explain, restore_hint
 from warroom.journal.sqlite_schema import OPEN_DELIVERIES
@@ -69,7 +70,8 @@ class SqliteJournal:
             "Look for a newer copy of the journal. If this older one is intended, or once the loss is dealt with,"
             f" delete {self._losses.lost_path}"
         )
-        return (*filter(None, [read_only]), *(f"{sentence}. {remedy}" for sentence in self.lost))
+        restored = read_notice(self.path)
+        return (*filter(None, [read_only, restored]), *(f"{sentence}. {remedy}" for sentence in self.lost))
 
     def new_incident(self) -> str:
         """See the port."""

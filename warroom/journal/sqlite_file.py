@@ -16,6 +16,7 @@ from pathlib import Path
 
 from warroom.config.paths import make_folder
 from warroom.errors import JournalError, NewerJournal, NotSaved
+from warroom.journal.folder_lock import FolderLock
 from warroom.journal.read_only import describe, private_copy, remove_copy, why_not_written
 from warroom.journal.sqlite_schema import APPLICATION_ID, MIGRATIONS, migrate, version
 
@@ -60,17 +61,35 @@ class SqliteFile:
         self._writer: sqlite3.Connection | None = None
         self._source = self.path
         self._copy: Path | None = None
+        self._use = FolderLock(self.path.parent)
+        try:
+            self._open(reads_anyway)
+        except BaseException:
+            self._use.release()
+            raise
+        # SQLite keeps working on a file that was deleted or replaced under it; the inode gives that away.
+        self._inode = self._file_identity()
+
+    def _open(self, reads_anyway: bool) -> None:
         try:
             self._open_to_write()
         except NotSaved as error:
             if not (reads_anyway and self._open_to_read()):
                 raise
             self.read_only, self.remedy = error.title.removeprefix(_CANNOT_OPEN), error.remedy
-        # SQLite keeps working on a file that was deleted or replaced under it; the inode gives that away.
-        self._inode = self._file_identity()
+
+    def _lock_folder(self) -> None:
+        """Keep ``warroom restore`` from replacing the file while it is open here; wait for one that is at it."""
+        with contextlib.suppress(OSError):  # not ours, or a file system without locks
+            make_folder(self.path.parent)
+            if not self._use.acquire(self._wait_s):
+                raise JournalError(
+                    f"{self.path} is being restored from a backup", "Start warroom again when that has ended."
+                )
 
     def _open_to_write(self) -> None:
         try:
+            self._lock_folder()
             _create_or_check(self.path, self._wait_s)
             self._writer = self._connect("rw")
             self._enter_wal(self._writer)
@@ -147,6 +166,7 @@ class SqliteFile:
                 self._writer = None
             if self._copy is not None:
                 remove_copy(self._copy)
+            self._use.release()
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         connection = _connect(self._source, mode, self._wait_s)
@@ -355,7 +375,7 @@ def _check_orphaned_log(path: Path) -> None:
 
 
 def restore_hint(path: Path) -> str:
-    return f"Stop every warroom, keep a copy of {path.parent}, and bring {path.name} back from a backup."
+    return f"Stop every warroom, keep a copy of {path.parent}, and run warroom restore with a backup."
 
 
 def _sync_folder(folder: Path) -> None:

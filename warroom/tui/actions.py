@@ -503,6 +503,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("theme", "Choose a theme", "T", "Choose a colour theme.", place="anywhere"),
     Action("palette", "Command palette", "ctrl+p", "Find any action by its name.", place="anywhere", bar="palette"),
     Action("help", "Keys", "question_mark", "Show the keys.", place="anywhere", bar="keys"),
+    Action("manual", "Manual", "f1", "Read the manual, page by page.", place="anywhere"),
     Action("quit", "Quit", "ctrl+q", "Quit the console; everything is saved.", place="anywhere"),
 )
 
@@ -576,7 +577,7 @@ def bindings(*places: Place) -> list[Binding]:
             action.title,
             id=action.id,
             show=False,
-            priority=action.keys.startswith(("ctrl+", "f2", "f3")),
+            priority=action.keys.startswith(("ctrl+", "f1", "f2", "f3")),
         )
         for action in ACTIONS
         if action.place in places

@@ -79,6 +79,7 @@ class WarRoomApp(BaseApp):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_action_commands, _theme_search}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "manual", "Manual", id="manual", show=False, priority=True),
         Binding("f2", "presenter", "Presenter mode", id="presenter", show=False, priority=True),
         Binding("f3", "privacy", "Privacy mode", id="privacy", show=False, priority=True),
     ]
@@ -303,8 +304,8 @@ class WarRoomApp(BaseApp):
         if not self.privacy:
             self.call_after_refresh(self._give_focus_back)
 
-    # What hides things from a shared screen works over a form or a palette too, where a screen's own keys are not
-    # heard.
+    # The manual and what hides things from a shared screen work over a form or a palette too, where a screen's own
+    # keys are not heard.
 
     async def action_privacy(self) -> None:
         """As ``do_privacy``."""
@@ -313,6 +314,10 @@ class WarRoomApp(BaseApp):
     async def action_presenter(self) -> None:
         """As ``do_presenter``."""
         await self.do_presenter()
+
+    async def action_manual(self) -> None:
+        """As ``do_manual``."""
+        await self.do_manual()
 
     def _give_focus_back(self) -> None:
         from warroom.tui.screens.pane_screen import PaneScreen
@@ -358,6 +363,12 @@ class WarRoomApp(BaseApp):
         }
         principles = self.context.room.playbook.guidance.principles
         self.push_screen(HelpScreen(groups, self.context.keys, principles), do)
+
+    async def do_manual(self) -> None:
+        from warroom.tui.screens.manual import ManualScreen
+
+        if not any(isinstance(screen, ManualScreen) for screen in self.screen_stack):
+            self.push_screen(ManualScreen())
 
     async def do_quit(self) -> None:
         await self.action_quit()

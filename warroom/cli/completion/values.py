@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from warroom.config.paths import AppPaths, expanded, shipped
+from warroom.config.paths import expanded, shipped
+from warroom.config.personal import find_paths
 from warroom.journal import peek
 
 TEAM_LISTS = ("preparation", "improvement")
