@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from harness.bad_network import BadNetwork
 from harness.monitoring import until
 from harness.postgres import new_hub, shared_postgres
-from harness.proxy import Proxy
 
 from warroom.bootstrap import AppContext, open_context
 from warroom.incident.commands import (
@@ -51,9 +51,9 @@ class Laptop:
     """A laptop of the team: a data folder, a console's background work, and a connection that can be cut."""
 
     def __init__(self, folder: Path, name: str, url: str) -> None:
-        self.proxy = Proxy(shared_postgres().port)
+        self.network = BadNetwork(shared_postgres().port)
         self.hub = url
-        self.url = url.replace(f":{shared_postgres().port}/", f":{self.proxy.port}/")
+        self.url = url.replace(f":{shared_postgres().port}/", f":{self.network.port}/")
         settings = folder / "settings.toml"
         settings.write_text(SETTINGS, encoding="utf-8")
         self.app: AppContext = open_context(
@@ -88,7 +88,7 @@ class Laptop:
 
     def close(self) -> None:
         self.app.close()
-        self.proxy.close()
+        self.network.close()
 
 
 @pytest.fixture
@@ -145,14 +145,14 @@ def test_cut_off_it_goes_on_and_says_so_and_catches_up(join: Callable[..., Lapto
     ada, bob = join("Ada"), join("Bob")
     incident = declare(ada)
     until(lambda: bob.has(incident, "Payments fail"))
-    bob.proxy.cut()
+    bob.network.cut()
     note(bob, incident, "seen while cut off")
     until(lambda: bob.state() == "offline")
     assert "offline" in bob.room.hub_word()
     other = declare(bob, "Search fails")
     assert other == "INC-B1", "named without the hub"
     note(ada, incident, "meanwhile")
-    bob.proxy.heal()
+    bob.network.heal()
     until(lambda: ada.has(incident, "seen while cut off") and ada.has(other, "Search fails"))
     until(lambda: bob.has(incident, "meanwhile") and bob.state() == "in sync")
     assert [row.id for row in ada.incident(incident).rows] == [row.id for row in bob.incident(incident).rows]
@@ -163,11 +163,11 @@ def test_two_who_change_the_same_while_cut_off_agree_afterwards(join: Callable[.
     ada, bob = join("Ada"), join("Bob")
     incident = declare(ada)
     until(lambda: bob.has(incident, "Payments fail"))
-    bob.proxy.cut()
+    bob.network.cut()
     bob.room.execute(incident, SetStatus("mitigated"))
     ada.room.execute(incident, Resolve(reason="the team decided"))
     until(lambda: ada.state() == "in sync")
-    bob.proxy.heal()
+    bob.network.heal()
     until(lambda: bob.incident(incident).status == "resolved" and ada.has(incident, "not applied"))
     assert [row.text for row in ada.incident(incident).rows] == [row.text for row in bob.incident(incident).rows]
 
@@ -186,11 +186,11 @@ def test_a_private_incident_stays_until_it_is_published(join: Callable[..., Lapt
 
 def test_what_is_declared_before_the_hub_is_first_reached_is_shared_as_well(join: Callable[..., Laptop]) -> None:
     ada, bob = join("Ada", works=False), join("Bob")
-    ada.proxy.cut()
+    ada.network.cut()
     incident = declare(ada)
     assert incident.startswith("INC-X"), "no hub has given a letter yet"
     ada.work()
-    ada.proxy.heal()
+    ada.network.heal()
     until(lambda: bob.has(incident, "Payments fail"))
 
 
@@ -261,14 +261,14 @@ def test_three_laptops_run_a_drill_together_and_write_the_same_post_mortem(join:
         until(lambda: ada.has(incident, "Drill") or len(ada.incident(incident).rows) > 3)
         carol.room.execute(incident, Acknowledge())
         ada.room.execute(incident, Assign("incident_commander", "Ada"))
-        carol.proxy.cut()
+        carol.network.cut()
         hypothesis = Note("The last deployment broke the pool", "hypothesis")
         carol.room.execute(incident, hypothesis)
         carol.room.execute(incident, Note("Pool is exhausted", "finding"))
         bob.room.post_update(incident, "update", {"status": "investigating", "actions": "Looking at the pool"})
         until(lambda: carol.state() == "offline")
         ada.room.execute(incident, RecordFix("Rolled back the deployment", rollback="deploy again"))
-        carol.proxy.heal()
+        carol.network.heal()
         until(lambda: bob.has(incident, "Pool is exhausted") and carol.has(incident, "Rolled back"))
         bob.room.execute(incident, ConfirmHypothesis("H1"))
         logs = bob.app.drill_on_demand(bob.app.drill_logs).logs_of("checkout-api")

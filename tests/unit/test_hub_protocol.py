@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warroom.incident.delivery import DeliveryState, Message, OutboxItem
@@ -199,8 +199,16 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@settings(max_examples=250)
 @given(steps=st.lists(STEPS, min_size=1, max_size=40))
 def test_all_laptops_end_with_the_same_room(folder: Path, steps: list[Any]) -> None:
+    run(folder, steps)
+
+
+@pytest.mark.nightly
+@settings(max_examples=3000, derandomize=False)
+@given(steps=st.lists(STEPS, min_size=1, max_size=60))
+def test_all_laptops_end_with_the_same_room_whatever_else_happens(folder: Path, steps: list[Any]) -> None:
     run(folder, steps)
 
 

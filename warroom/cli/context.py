@@ -152,10 +152,9 @@ class CliContext:
             return
         standing = shared.standing()
         if standing.pending:
+            many = "1 entry waits" if standing.pending == 1 else f"{standing.pending} entries wait"
             words = f": {standing.problem}" if standing.problem else ""
-            self._warn(
-                f"{standing.pending} entries wait for the hub{words}. They are saved here, and go with the next."
-            )
+            self._warn(f"{many} for the hub{words}. Nothing is lost: the next warroom that reaches it sends them.")
 
     def incident(self) -> Incident:
         """The incident meant: by --incident, or the one that is open. Says so if its entries are damaged."""

@@ -186,7 +186,8 @@ class HubStore:
             )
 
     def leave(self) -> None:
-        """Take part no longer. What was shared stays here and there; what is recorded from now on stays here."""
+        """Take part no longer. What was shared stays here and there; what is recorded stays here until it joins
+        again."""
         with self._file.writing() as db:
             db.execute("DELETE FROM hub")
             db.execute("INSERT OR REPLACE INTO observations VALUES (?, 'left')", (_LEFT,))
