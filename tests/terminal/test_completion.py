@@ -93,6 +93,7 @@ class Team:
         self.run("declare", "checkout-api", "Card payments fail")
         self.run("declare", "search", "Slow", "--severity", "low")
         self.run("action", "Watch the pool", "--incident", "INC-1")
+        self.run("change", "Pool 50 → 200", "--rollback", "set it back", "--incident", "INC-1")
         self.run("resolve", "--reason", "over", "--incident", "INC-2")
 
     def run(self, *arguments: str) -> str:
@@ -156,6 +157,15 @@ def test_every_kind_of_name_can_be_read(team: Team) -> None:
         ("warroom drill disk", ["disk-fills"]),
         ("warroom runbook ", ["checkout"]),
         ("warroom done ", ["A1"]),
+        ("warroom change --made ", ["C1"]),
+        ("warroom fix rollback --change ", ["C1"]),
+        ("warroom fix rollback --incident INC-2 --change ", []),
+        ("warroom close --duplicate-of ", ["INC-1", "INC-2"]),
+        ("warroom hub pub", ["publish"]),
+        ("warroom hub publish ", ["INC-1", "INC-2"]),
+        ("warroom postmortem acc", ["accept"]),
+        ("warroom scrub ", []),
+        ("warroom watch --page ", ["<files>"]),
         ("warroom done A1 --incident INC-2 --as ", ["Bob", 'Émile d"Or', NASTY]),
         ("warroom logs ", ["<files>"]),
         ("warroom logs a.log b", ["<files>"]),
@@ -194,6 +204,16 @@ def test_items_are_those_the_verbs_take(team: Team) -> None:
 def test_a_description_stands_beside_an_incident(team: Team) -> None:
     lines = list(answer.answer(["fish", "warroom open "], team.environ))
     assert "INC-1\tcritical investigating: checkout-api · Card payments fail" in lines
+
+
+def test_an_incident_that_was_declared_while_the_hub_was_away_is_offered(tmp_path: Path) -> None:
+    """It has no number of its own: its name has the letter of the laptop."""
+    pytest.importorskip("psycopg")
+    team = Team(tmp_path)
+    team.environ["WARROOM_HUB"] = "postgresql://bob@127.0.0.1:1/none"
+    made = json.loads(team.run("declare", "search", "Slow", "--json"))["id"]
+    assert not made.removeprefix("INC-").isdecimal()
+    assert sorted(team.offered("warroom open ")) == sorted(["INC-1", "INC-2", made])
 
 
 def test_what_a_terminal_would_obey_is_not_offered(tmp_path: Path) -> None:

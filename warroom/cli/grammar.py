@@ -12,9 +12,12 @@ from typing import Any
 from warroom.cli.completion import FILES, FOLDERS, GRAMMAR
 
 BY_METAVAR = {
+    "C1": ["changes"],
     "DEST": ["destinations"],
     "DIR": [FOLDERS],
     "FILE": [FILES],
+    "FILE.html": [FILES],
+    "INC-N": ["incidents"],
     "INC-n": ["incidents"],
     "ITEM": ["items"],
     "LEVEL": ["severities"],

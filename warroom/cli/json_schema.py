@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from warroom.cli.shapes import documents, practice, records, setup
+from warroom.cli.shapes import documents, hub, practice, records, setup
 from warroom.incident.playbook import Checklist, Guidance, Phase, Role, Severity, Template
 from warroom.reports.brief import Brief
 
@@ -37,7 +37,7 @@ class Shape(NamedTuple):
 _RECORDING = (
     *("ack", "assign", "release", "handover", "accept", "check", "uncheck", "severity", "state", "resolve"),
     *("reopen", "note", "confirm", "rule-out", "task", "undo", "pin", "fix", "amend", "retract", "milestone"),
-    *("update", "action", "done", "section", "close", "page"),
+    *("update", "action", "done", "section", "close", "page", "change"),
 )
 """Verbs that print what they recorded."""
 
@@ -45,6 +45,7 @@ SHAPES: Mapping[str, Shape] = {
     "declare": Shape("declare SERVICE IMPACT", records.DeclaredShape),
     **{name: Shape(name, records.RecordedShape) for name in _RECORDING},
     "actions": Shape("actions", list[documents.ActionShape]),
+    "actions-all": Shape("actions --all", list[documents.ListedActionShape]),
     "actions-track": Shape("actions track", records.RecordedShape),
     "alert": Shape("alert", list[setup.AlertShape]),
     "alerts": Shape("alerts", list[setup.AlertSourceShape]),
@@ -53,6 +54,7 @@ SHAPES: Mapping[str, Shape] = {
     "brief": Shape("brief", Brief),
     "calendar": Shape("calendar", documents.CalendarShape),
     "calendar-file": Shape("calendar --output FILE", records.WrittenShape),
+    "calendar-weekly": Shape("calendar --weekly", documents.CalendarShape),
     "connect": Shape("connect SERVICE", setup.ConnectedShape),
     "connect-services": Shape("connect", list[setup.ServiceShape]),
     "connect-steps": Shape("connect SERVICE --steps", setup.ConnectStepsShape),
@@ -71,6 +73,9 @@ SHAPES: Mapping[str, Shape] = {
     "export-file": Shape("export --output FILE", records.WrittenShape),
     "help": Shape("help", list[setup.TopicShape]),
     "help-topic": Shape("help TOPIC", setup.PageShape),
+    "hub": Shape("hub", hub.HubShape),
+    "hub-init": Shape("hub init", hub.CreatedHubShape),
+    "hub-publish": Shape("hub publish INC-n", hub.PublishedShape),
     "init": Shape("init", records.WrittenShape),
     "list": Shape("list", list[records.IncidentShape]),
     "logs": Shape("logs PATH…", setup.LogRecordShape, lines=True),
@@ -83,8 +88,14 @@ SHAPES: Mapping[str, Shape] = {
     "playbook-severities": Shape("playbook severities", list[Severity]),
     "playbook-templates": Shape("playbook templates", Mapping[str, Template]),
     "postmortem": Shape("postmortem", documents.PostMortemShape),
+    "postmortem-accept": Shape("postmortem accept SUGGESTION", records.RecordedShape),
+    "postmortem-check": Shape("postmortem check", list[documents.HintShape]),
+    "postmortem-dismiss": Shape("postmortem dismiss SUGGESTION", records.RecordedShape),
     "postmortem-file": Shape("postmortem --output FILE", records.WrittenShape),
     "postmortem-publish": Shape("postmortem --publish NAME", records.RecordedShape),
+    "postmortem-restore": Shape("postmortem restore SUGGESTION", records.RecordedShape),
+    "postmortem-share": Shape("postmortem share", records.RecordedShape),
+    "postmortem-suggestions": Shape("postmortem suggestions", list[documents.SuggestionShape]),
     "probes": Shape("probes", list[setup.ProbeShape]),
     "ready": Shape("ready", list[setup.ReadyShape]),
     "resend": Shape("resend --all", list[records.DeliveryShape]),
@@ -94,10 +105,12 @@ SHAPES: Mapping[str, Shape] = {
     "runbook-workflow": Shape("runbook --step N --run", records.RecordedShape),
     "runbooks": Shape("runbooks", list[practice.RunbookFileShape]),
     "schema": Shape("schema", Mapping[str, Any]),
+    "scrub": Shape("scrub ENTRY …", list[records.ScrubbedShape]),
     "search": Shape("search WORDS", list[records.FoundShape]),
     "stats": Shape("stats", documents.FiguresShape),
     "stats-file": Shape("stats --html FILE", records.WrittenShape),
     "stats-improvement": Shape("stats --improvement", documents.ImprovementShape),
+    "stats-post": Shape("stats --post", documents.PostedImprovementShape),
     "status": Shape("status", records.StatusShape),
     "status-short": Shape("status --short", records.ShortStatusShape),
     "timeline": Shape("timeline", list[records.EntryShape]),

@@ -28,7 +28,9 @@ def incident_names(path: Path) -> list[IncidentName]:
     """Return every incident, newest first."""
     found = []
     with _reading(path) as db:
-        rows = db.execute("SELECT summary FROM streams WHERE number > 0 ORDER BY number DESC") if db else ()
+        # Those with the letter of a laptop in their name have number 0, and so have the streams that are none.
+        wanted = "SELECT summary FROM streams WHERE summary <> '' ORDER BY number DESC, rowid DESC"
+        rows = db.execute(wanted) if db else ()
         for (text,) in rows:
             try:
                 row = json.loads(text)
@@ -42,10 +44,19 @@ def incident_names(path: Path) -> list[IncidentName]:
 
 def action_names(path: Path, incident: str) -> list[tuple[str, str]]:
     """Return the numbers of an incident's action items, each with its text."""
+    return _numbered(path, incident, "action", "A")
+
+
+def change_names(path: Path, incident: str) -> list[tuple[str, str]]:
+    """Return the numbers of an incident's planned changes, each with its text, those that were made too."""
+    return _numbered(path, incident, "change_planned", "C")
+
+
+def _numbered(path: Path, incident: str, kind: str, letter: str) -> list[tuple[str, str]]:
     with _reading(path) as db:
-        wanted = "SELECT body FROM entries WHERE stream = ? AND kind = 'action' ORDER BY seq"
-        rows = list(db.execute(wanted, (incident,))) if db else []
-    return [(f"A{number}", str(json.loads(body).get("words", ""))) for number, (body,) in enumerate(rows, 1)]
+        wanted = "SELECT body FROM entries WHERE stream = ? AND kind = ? ORDER BY seq"
+        rows = list(db.execute(wanted, (incident, kind))) if db else []
+    return [(f"{letter}{number}", str(json.loads(body).get("words", ""))) for number, (body,) in enumerate(rows, 1)]
 
 
 def delivery_names(path: Path) -> list[tuple[str, str]]:

@@ -412,8 +412,6 @@ def _to_dict(document: PostMortem) -> dict[str, Any]:
     shape = document.model_dump(by_alias=True)
     shape["timeline"] = [_public_line(row) for row in shape["timeline"]]
     shape["evidence"] = [_public_line(row) for row in shape["evidence"]]
-    for name in ("summary", "root_cause", "contributing_factors", "went_well", "could_improve", "lucky"):
-        shape[name]["suggestions"] = []  # of format 1, from when suggestions were part of the document
     return shape
 
 

@@ -106,9 +106,16 @@ class KnownNames:
     def _incidents(self) -> Values:
         return [(one.id, one.text) for one in self._known_incidents]
 
+    @property
+    def _chosen(self) -> str:
+        """The incident that the line is about."""
+        return self._incident.upper() or next((one.id for one in self._known_incidents), "")
+
     def _actions(self) -> Values:
-        chosen = self._incident.upper() or next((one.id for one in self._known_incidents), "")
-        return peek.action_names(self._paths.journal, chosen)
+        return peek.action_names(self._paths.journal, self._chosen)
+
+    def _changes(self) -> Values:
+        return peek.change_names(self._paths.journal, self._chosen)
 
     def _deliveries(self) -> Values:
         return peek.delivery_names(self._paths.journal)

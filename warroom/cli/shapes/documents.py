@@ -9,11 +9,13 @@ from uuid import UUID
 from typing_extensions import TypedDict
 
 from warroom.cli.shapes import explained
+from warroom.cli.shapes.records import DeliveryShape
 from warroom.incident.delivery import Channel, DeliveryState
-from warroom.incident.events import ActionType, Milestone, Status
+from warroom.incident.events import ActionType, Milestone, Section, Status
 from warroom.reports.metrics import Average, Durations, PhaseTime
 from warroom.reports.postmortem import (
     CustomerMessage,
+    NotNeededItem,
     PostMortemAction,
     PostMortemSection,
     PromisedUpdate,
@@ -87,6 +89,8 @@ class FiguresShape(FiguresGroupShape):
     drills: FiguresGroupShape
     improvement: str | None
     """One line about the last quarter, if it was better than the one before."""
+    improvement_posted_at: datetime | None
+    """When that line was posted to the team."""
     unreadable: list[str]
     """Incidents that are not counted because they cannot be read."""
     definitions: dict[str, str]
@@ -98,17 +102,41 @@ class ImprovementShape(TypedDict):
     improvement: str | None
 
 
+class PostedImprovementShape(TypedDict):
+    """The line about a better quarter as it was posted, and its deliveries as they were when the verb ended."""
+
+    quarter: str
+    text: str
+    deliveries: list[DeliveryShape]
+
+
 @explained
-class ActionShape(TypedDict):
-    """An action item and the issue that was opened for it."""
+class ActionItemShape(TypedDict):
+    """An action item."""
 
     id: str
     text: str
     owner: str
     due: str
     """A date, such as 2026-02-14, or empty."""
-    done_at: datetime | None
     type: ActionType
+    item: str
+    """The checklist item that is done with it, or empty."""
+    done_at: datetime | None
+
+
+class ListedActionShape(ActionItemShape):
+    """An action item in the list of all incidents."""
+
+    incident: str
+    service: str
+    title: str
+    overdue: bool
+
+
+class ActionShape(ActionItemShape):
+    """An action item and the issue that was opened for it; its keys are empty where there is none."""
+
     tracker: str
     issue: str
     issue_url: str
@@ -118,6 +146,25 @@ class CalendarShape(TypedDict):
     """The meetings as an iCalendar file."""
 
     calendar: str
+
+
+@explained
+class SuggestionShape(TypedDict):
+    """A line that the timeline suggests for a section of the post-mortem."""
+
+    id: str
+    """For ``warroom postmortem accept`` and ``dismiss``."""
+    section: Section
+    text: str
+
+
+@explained
+class HintShape(TypedDict):
+    """What to reword in the post-mortem, or what an action item lacks."""
+
+    where: str
+    """A section, or an action item such as A1."""
+    hint: str
 
 
 class PostMortemLineShape(TypedDict):
@@ -142,6 +189,7 @@ class PostMortemBodyShape(TypedDict):
     zone: str
     span: str
     duration_s: float
+    """Seconds since it started; since it was resolved, how long it lasted."""
     summary: PostMortemSection
     timeline: list[PostMortemLineShape]
     milestones: dict[Milestone, datetime]
@@ -157,7 +205,19 @@ class PostMortemBodyShape(TypedDict):
     business_impact: str
     customer_impact: str
     participants: list[str]
+    """Who took part, by role."""
+    trigger: str
+    """What may have set it off; empty if no change is known."""
     detection: str
+    """How it was noticed."""
+    resolution: list[str]
+    """What ended it, step by step."""
+    severities: str
+    """How long it had which severity; empty if that never changed."""
+    unwritten: list[Section]
+    """The sections that are still to be written."""
+    meeting: str
+    """When the post-mortem meeting is; empty if none is scheduled."""
     root_cause: PostMortemSection
     contributing_factors: PostMortemSection
     went_well: PostMortemSection
@@ -165,6 +225,7 @@ class PostMortemBodyShape(TypedDict):
     lucky: PostMortemSection
     customer_messages: list[CustomerMessage]
     actions: list[PostMortemAction]
+    not_needed: list[NotNeededItem]
 
 
 class PostMortemShape(PostMortemBodyShape):
@@ -178,20 +239,18 @@ class ExportedRoleShape(TypedDict):
     since: datetime
 
 
+@explained
 class ExportedTickShape(TypedDict):
     at: datetime
     by: str
     because: str
     against: str
+    not_needed: str
+    """Why it was not needed, or empty."""
 
 
-class ExportedActionShape(TypedDict):
-    id: str
-    text: str
-    owner: str
-    due: str
+class ExportedActionShape(ActionItemShape):
     added_at: datetime
-    done_at: datetime | None
 
 
 class ExportedIncidentShape(TypedDict):
@@ -220,6 +279,7 @@ class ExportedEntryShape(TypedDict):
     text: str
     amended: bool
     retracted: bool
+    scrubbed: bool
 
 
 class ExportedDeliveryShape(TypedDict):

@@ -10,8 +10,9 @@ from typing_extensions import TypedDict
 
 from warroom.cli.shapes import explained
 from warroom.incident.advice import NextStep
-from warroom.incident.delivery import DeliveryState, Receipt
+from warroom.incident.delivery import Audience, DeliveryState, Receipt
 from warroom.incident.events import Milestone, Status
+from warroom.incident.overdue import OverdueKind
 from warroom.incident.readings import Observation
 
 
@@ -28,6 +29,8 @@ class EntryShape(TypedDict):
     text: str
     retracted: NotRequired[bool]
     """Only where it is true."""
+    scrubbed: NotRequired[bool]
+    """Only where it is true: its text was removed for good."""
 
 
 @explained
@@ -65,6 +68,28 @@ class DeclaredShape(TypedDict):
     declared_at: datetime
 
 
+class SentShape(TypedDict):
+    delivery: str
+    destination: str
+    state: DeliveryState
+
+
+@explained
+class ScrubbedShape(TypedDict):
+    """An entry whose text was removed for good."""
+
+    seq: int
+    id: UUID
+    cancelled: list[str]
+    """Deliveries of it that are not sent any more."""
+    sent: list[SentShape]
+    """Deliveries that cannot be recalled: delete the text there."""
+    repeats: list[int]
+    """Other entries with the same words."""
+    problem: str | None
+    """Why old bytes may remain in the journal's files; null where none do."""
+
+
 class WrittenShape(TypedDict):
     """A file that was written."""
 
@@ -74,6 +99,21 @@ class WrittenShape(TypedDict):
 class ProgressShape(TypedDict):
     done: int
     total: int
+
+
+@explained
+class OverdueShape(TypedDict):
+    """Something that should have been done by ``since``."""
+
+    kind: OverdueKind
+    incident: str | None
+    """Null for what concerns the team alone."""
+    target: str
+    """The audience, action item or readiness item it is about, or empty."""
+    text: str
+    owner: str
+    """Who has to do it, or empty where nobody knows."""
+    since: datetime
 
 
 @explained
@@ -92,16 +132,38 @@ class IncidentShape(TypedDict):
     """Who holds each role of the playbook."""
     checklist: ProgressShape
     next_update_at: datetime | None
+    updates_due: dict[Audience, datetime]
+    """When each audience is due its next update."""
     milestones: dict[Milestone, datetime]
     drill: bool
     ticked_against: dict[str, str]
     """Checklist items that were ticked against what was measured, and what that was."""
+    duplicate_of: str | None
+    """The incident that it was closed as a duplicate of."""
+    overdue: list[OverdueShape]
+    """The longest first."""
+
+
+@explained
+class FollowUpItemShape(TypedDict):
+    """An item of the checklist for after the incident."""
+
+    item: str
+    text: str
+    done: bool
+    not_needed: str
+    """Why it was not needed, or empty."""
+    actions: list[str]
+    """The action items it is done with, such as A1."""
 
 
 @explained
 class StatusShape(IncidentShape):
     """An incident, what to do next, and what a console measured last."""
 
+    team_overdue: list[OverdueShape]
+    """What the team itself has let slip, whatever the incident."""
+    follow_up: list[FollowUpItemShape]
     next: list[NextStep]
     """The most urgent first."""
     observation: Observation | None

@@ -301,14 +301,17 @@ def calendar(context: CliContext, path: str | None, when: str | None, minutes: i
         if not context.json:
             output.print_err(f"Every week from {first:%a %d %b %Y %H:%M %Z} on, {weekly_review.WEEKS} times")
         text = weekly_review.review_calendar(room, first, minutes or weekly_review.MINUTES)
-        write_output(path, text, context)
+        _write_calendar(context, path, text)
         return
     incident = context.incident()
     done = meetings.schedule(room, incident.id, at, minutes)
     if not context.json:
         for meeting in scheduled(done.incident).values():
             output.print_err(meeting.text)
-    text = meetings.calendar(room, done.incident)
+    _write_calendar(context, path, meetings.calendar(room, done.incident))
+
+
+def _write_calendar(context: CliContext, path: str | None, text: str) -> None:
     if context.json and path in STDOUT:
         output.data({"calendar": text})
     else:

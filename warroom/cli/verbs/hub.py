@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,9 @@ from warroom.cli import output
 from warroom.cli.context import CliContext, verb
 from warroom.errors import Refusal
 from warroom.incident.timing import format_duration
+
+if TYPE_CHECKING:
+    from warroom.room.shared_room import HubStanding
 
 SECTION = "Setup"
 
@@ -37,6 +41,9 @@ def _init(context: CliContext) -> None:
 
     url = hub_url(context.app.settings, context.environ)
     has_role = create_hub(url)
+    if context.json:
+        output.data({"address": shown_url(url), "member_role": MEMBER if has_role else None})
+        return
     output.print_out(f"The hub at {shown_url(url)} is ready.")
     if has_role:
         output.print_out("\nFor each teammate, in that database:")
@@ -61,23 +68,7 @@ def _status(context: CliContext) -> None:
     shared.sync(SYNC_S)
     standing, room = shared.standing(), context.room
     if context.json:
-        output.data(
-            {
-                "state": standing.state,
-                "cursor": standing.cursor,
-                "head": standing.head,
-                "pending": standing.pending,
-                "set_aside": list(standing.set_aside),
-                "last_contact_at": standing.contact,
-                "problem": standing.problem or None,
-                "clock_ahead_s": standing.skew.total_seconds(),
-                "device": standing.letter or None,
-                "devices": [
-                    {"letter": one.letter, "name": one.name, "last_seen_at": one.last_seen, "version": one.app}
-                    for one in standing.devices
-                ],
-            }
-        )
+        output.data(_public(standing))
         return
     now = room.clock()
     rows = [["Hub", standing.state + (f": {standing.problem}" if standing.problem else "")]]
@@ -97,14 +88,37 @@ def _status(context: CliContext) -> None:
     output.table(rows)
 
 
+def _public(standing: HubStanding) -> dict[str, Any]:
+    """How this laptop stands, as ``--json`` promises it."""
+    return {
+        "state": standing.state,
+        "cursor": standing.cursor,
+        "head": standing.head,
+        "pending": standing.pending,
+        "set_aside": list(standing.set_aside),
+        "last_contact_at": standing.contact,
+        "problem": standing.problem or None,
+        "clock_ahead_s": standing.skew.total_seconds(),
+        "device": standing.letter or None,
+        "devices": [
+            {"letter": one.letter, "name": one.name, "last_seen_at": one.last_seen, "version": one.app}
+            for one in standing.devices
+        ],
+    }
+
+
 def _publish(context: CliContext, name: str) -> None:
     shared = context.app.shared
     if shared is None:
         raise Refusal("No room is shared from here", "Add [hub] with url to the settings: see warroom help hub.")
-    count = shared.publish(context.room.the_incident(name).id)
+    incident = context.room.the_incident(name)
+    count = shared.publish(incident.id)
     sent = shared.sync(SYNC_S)
+    if context.json:
+        output.data({"id": incident.id, "entries": count, "sent": sent})
+        return
     output.print_out(
-        f"{count} entries of {name.upper()} " + ("shared" if sent else "are shared once the hub is reached")
+        f"{count} entries of {incident.id} " + ("shared" if sent else "are shared once the hub is reached")
     )
 
 
@@ -112,6 +126,9 @@ def _leave(context: CliContext) -> None:
     if context.app.shared is None:
         raise Refusal("No room is shared from here")
     context.app.shared.leave()
+    if context.json:
+        output.data(_public(context.app.shared.standing()))
+        return
     output.print_out("This laptop takes part no longer. What was shared stays here and there.")
     output.print_out("To take part again: warroom hub join. For good, remove [hub] from the settings.")
 
