@@ -27,7 +27,7 @@ from warroom.cli.verb_table import FAMILIES
 ROOT = Path(__file__).parents[2]
 VERBS = [name for family in FAMILIES for name in family.verbs]
 PUBLISHED = Path(__file__).with_name(f"schemas-{VERSION}.json")
-"""The schemas as they were published. This module, run with ``PYTHONPATH=tests``, writes them when keys are added."""
+"""The schemas as they were published: ``PYTHONPATH=tests python tests/terminal/test_schema.py`` writes them."""
 
 SETTINGS = """\
 [team]
@@ -440,9 +440,7 @@ def test_a_change_that_breaks_a_reader_is_noticed(change: Any, words: str) -> No
 
 def test_the_published_schemas_know_each_that_there_is() -> None:
     published = json.loads(PUBLISHED.read_text())
-    assert set(published["schemas"]) == set(SHAPES), (
-        "PYTHONPATH=tests python tests/terminal/test_schema.py publishes the new ones"
-    )
+    assert set(published["schemas"]) == set(SHAPES), "run this module to publish the new ones"
 
 
 if __name__ == "__main__":
