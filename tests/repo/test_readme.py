@@ -256,7 +256,7 @@ def test_the_personal_settings_that_are_shown_are_accepted(tmp_path: Path) -> No
 
 def test_every_block_of_settings_is_one_of_these() -> None:
     kinds = ("# settings.toml", "# playbook.toml", "# personal.toml")
-    assert len(TOML) == sum(b.startswith(kinds) for b in TOML) == 22
+    assert len(TOML) == sum(b.startswith(kinds) for b in TOML) == 23
 
 
 # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────

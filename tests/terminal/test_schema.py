@@ -102,6 +102,7 @@ COMMANDS = {
     "alerts": "alerts",
     "alerts-rules": "alerts rules",
     "alerts-silence": "alerts silence 1 --for 2h",
+    "backup": "backup {folder}/b.sqlite",
     "brief": "brief --spoken",
     "calendar": "calendar",
     "calendar-file": "calendar --output {folder}/a.ics",
@@ -164,6 +165,7 @@ COMMANDS = {
     # verbs that record something
     "ack": "ack",
     "assign": "assign communications Ann",
+    "restore": "restore {folder}/b.sqlite",
     "release": "release communications",
     "handover": "handover communications Bob",
     "accept": "accept communications",
@@ -223,6 +225,7 @@ BEFORE = {
     "postmortem-restore": ["resolve --reason enough", "postmortem dismiss {suggestion}"],
     "postmortem-share": ["resolve --reason enough", "section summary x"],
     "postmortem-suggestions": ["resolve --reason enough"],
+    "restore": ["backup {folder}/b.sqlite"],
     "scrub": ["note 'the password is x'"],
     "status": ["resolve --reason enough"],
     "postmortem": ["action x", "fix x", "update", "resolve --reason enough"],

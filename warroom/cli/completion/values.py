@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from warroom.config.paths import expanded, shipped
-from warroom.config.personal import find_paths
+from warroom.config.paths import AppPaths, chosen, expanded, shipped
 from warroom.journal import peek
 
 TEAM_LISTS = ("preparation", "improvement")
@@ -28,7 +27,11 @@ class KnownNames:
 
     def __init__(self, environ: Mapping[str, str], flags: Mapping[str, str]) -> None:
         self._environ = environ
-        self._paths = find_paths(environ, dict(flags))
+        self._paths = AppPaths.find(environ, dict(flags))
+        named = _text(_toml(self._paths.personal), "settings")
+        if named and not chosen("settings", environ, flags)[0]:  # where the personal settings say
+            team = str(self._paths.personal.parent / expanded(named))
+            self._paths = AppPaths.find(environ, {**flags, "settings": team})
         self._incident = flags.get("incident", "")
 
     def of(self, kind: str) -> Values:

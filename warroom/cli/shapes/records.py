@@ -96,6 +96,36 @@ class WrittenShape(TypedDict):
     path: str
 
 
+@explained
+class BackupShape(TypedDict):
+    """A backup of the journal: a file, and what is in it."""
+
+    path: str
+    taken_at: datetime | None
+    """Null for a plain copy of a journal."""
+    version: int
+    """Of the journal's tables."""
+    entries: int
+    incidents: int
+    last_entry_at: datetime | None
+    size: int
+    """In bytes."""
+
+
+@explained
+class RestoredShape(TypedDict):
+    """What a restore did."""
+
+    journal: str
+    kept: str | None
+    """Where the journal is that was there before."""
+    newer_entries: int | None
+    """How many entries that journal has beyond the backup; null if they cannot be counted."""
+    unconfirmed: list[str]
+    """The deliveries that may have been sent since."""
+    backup: BackupShape
+
+
 class ProgressShape(TypedDict):
     done: int
     total: int
