@@ -305,6 +305,13 @@ class AppContext:
             raise NotFound(f"There is no alert source {toml.plain(name)}", "warroom alerts lists them.")
         return make_alert_source(table, self.places, self.environ)
 
+    def _playbook_mark(self) -> str:
+        """What teammates' laptops tell the team's playbook by: eight digits of a checksum of all that is in it."""
+        import hashlib
+
+        text = self.playbook.model_dump_json()
+        return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+
     def connect_hub(self) -> tuple[Hub, HubSync]:
         """Connect to the hub, its address looked up now. ``SettingsError``, ``HubUnreachable``, ``HubRefused``."""
         from warroom.journal.hub.sync import HubSync, this_device, this_machine
@@ -316,7 +323,7 @@ class AppContext:
             self.journal.hub,
             hub,
             name=name,
-            app=__version__,
+            app=f"{__version__} {self._playbook_mark()}",
             machine=machine,
             clock=utc_now,
             scrub=self.journal.scrub,

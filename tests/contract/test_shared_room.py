@@ -246,7 +246,10 @@ def test_a_secret_in_what_a_teammate_sends_is_masked_on_arrival(join: Callable[.
     ada.app.journal.close()
 
 
-def test_three_laptops_run_a_drill_together_and_write_the_same_post_mortem(join: Callable[..., Laptop]) -> None:
+@pytest.mark.parametrize("cut_s", [0.0, pytest.param(120.0, marks=pytest.mark.nightly)])
+def test_three_laptops_run_a_drill_together_and_write_the_same_post_mortem(
+    join: Callable[..., Laptop], cut_s: float
+) -> None:
     """One of them is cut off in the middle. The drill's teammates, alerts and logs are played by Ada's console."""
     ada, bob, carol = team = join("Ada"), join("Bob"), join("Carol")
     player = ada.app.drill(ada.app.drill_logs, None, "", 120.0)
@@ -267,6 +270,7 @@ def test_three_laptops_run_a_drill_together_and_write_the_same_post_mortem(join:
         carol.room.execute(incident, Note("Pool is exhausted", "finding"))
         bob.room.post_update(incident, "update", {"status": "investigating", "actions": "Looking at the pool"})
         until(lambda: carol.state() == "offline")
+        threading.Event().wait(cut_s)
         ada.room.execute(incident, RecordFix("Rolled back the deployment", rollback="deploy again"))
         carol.network.heal()
         until(lambda: bob.has(incident, "Pool is exhausted") and carol.has(incident, "Rolled back"))

@@ -61,7 +61,7 @@ def test_what_a_verb_records_is_sent_and_what_others_recorded_is_shown(team: tup
     assert "the pool is empty" in ada.does("timeline")
     status = ada.status()
     assert status["state"] == "in sync" and status["pending"] == 0 and status["cursor"] == status["head"] > 0
-    assert [one["letter"] for one in status["devices"]] in ([], ["a", "b"]) and status["device"] == "a"
+    assert [one["letter"] for one in status["devices"]] == ["a", "b"] and status["device"] == "a"
 
 
 def test_without_the_hub_verbs_go_on_and_say_what_waits(team: tuple[Laptop, Laptop]) -> None:
@@ -93,6 +93,17 @@ def test_a_private_incident_is_published_and_a_laptop_leaves_and_comes_back(team
     assert ada.status()["state"] == "left"
     ada.does("hub", "join")
     assert "only here" in bob.does("timeline", "--incident", name)
+
+
+def test_a_laptop_with_another_playbook_is_named(team: tuple[Laptop, Laptop], tmp_path: Path) -> None:
+    ada, bob = team
+    (tmp_path / "ours.toml").write_text('name = "Ours"\n', encoding="utf-8")
+    (tmp_path / "settings.toml").write_text('playbook = "ours.toml"\n', encoding="utf-8")
+    ada.does("list")
+    bob.environ["WARROOM_SETTINGS"] = str(tmp_path / "settings.toml")
+    assert "another one" not in ada.does("hub", "status")
+    bob.does("list")
+    assert "another one" in ada.does("hub", "status")
 
 
 def test_mistakes_are_usage_errors_and_without_a_hub_the_verb_says_so(team: tuple[Laptop, Laptop]) -> None:

@@ -48,6 +48,12 @@ class HubStanding:
     set_aside: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ()
 
+    @property
+    def other_playbooks(self) -> tuple[Device, ...]:
+        """The laptops whose playbook is another than this one's: checklists and severities may differ there."""
+        mine = next((one.playbook for one in self.devices if one.letter == self.letter), "")
+        return tuple(one for one in self.devices if mine and one.playbook and one.playbook != mine)
+
     def word(self, zone: tzinfo) -> str:
         """It in a word, for the top line of a screen; "" where no room is shared."""
         match self.state:
@@ -198,6 +204,7 @@ class SharedRoom:
             try:
                 sync.connect()
                 sync.round()
+                sync.heartbeat([], [])  # who else takes part; no console runs here, so nobody is present
             finally:
                 hub.close()
         except WarroomError as error:

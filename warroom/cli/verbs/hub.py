@@ -80,6 +80,9 @@ def _status(context: CliContext) -> None:
         ahead = "ahead of" if standing.skew.total_seconds() > 0 else "behind"
         words = f"this laptop's is {format_duration(abs(standing.skew))} {ahead} the hub's; times are by the hub's"
         rows.append(["Clock", output.Styled.of(words, "bad")])
+    for one in standing.other_playbooks:
+        words = f"{one.name} works by another one: checklists and severities may differ there"
+        rows.append(["Playbook", output.Styled.of(words, "bad")])
     for one in standing.devices:
         me = " (this one)" if one.letter == standing.letter else ""
         rows.append(
@@ -101,7 +104,7 @@ def _public(standing: HubStanding) -> dict[str, Any]:
         "clock_ahead_s": standing.skew.total_seconds(),
         "device": standing.letter or None,
         "devices": [
-            {"letter": one.letter, "name": one.name, "last_seen_at": one.last_seen, "version": one.app}
+            {"letter": one.letter, "name": one.name, "last_seen_at": one.last_seen, "version": one.version}
             for one in standing.devices
         ],
     }

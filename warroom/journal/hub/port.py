@@ -85,13 +85,24 @@ class HubEntry:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A laptop that takes part. ``last_seen`` is by the hub's clock, ``app`` the version of its warroom."""
+    """A laptop that takes part. ``last_seen`` is by the hub's clock, ``app`` the version of its warroom and
+    the mark of its playbook."""
 
     id: UUID
     letter: str
     name: str
     last_seen: datetime
     app: str = ""
+
+    @property
+    def version(self) -> str:
+        """The version of its warroom."""
+        return self.app.partition(" ")[0]
+
+    @property
+    def playbook(self) -> str:
+        """The mark of its playbook, "" if it is not known: two laptops with one mark have the same one."""
+        return self.app.partition(" ")[2]
 
 
 @dataclass(frozen=True, slots=True)
