@@ -172,3 +172,14 @@ def test_it_is_offered_in_the_later_of_two_that_came_from_one_alert(
         room.execute(second, Note("The same"))
         close_as_duplicate(room, second, offered)
         assert incident_snapshot(room, second).original == ""
+
+
+def test_a_screen_folds_no_other_incident_unless_an_alert_may_have_led_to_both(
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incidents = [declare(harness) for _ in range(5)]
+    read: list[str] = []
+    incident = harness.room.incident
+    monkeypatch.setattr(harness.room, "incident", lambda id: (read.append(id), incident(id))[1])
+    incident_snapshot(harness.room, incidents[-1])
+    assert set(read) <= {incidents[-1]}

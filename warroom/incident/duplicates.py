@@ -73,6 +73,11 @@ def _age(incident: Incident) -> tuple[datetime, UUID]:
     return incident.milestones["declared"], incident.rows[0].id
 
 
+def came_from_alert(incident: Incident) -> bool:
+    """Whether an alert belongs to the incident, so that another may have come from it as well."""
+    return bool(_alerts(incident))
+
+
 def _alerts(incident: Incident) -> set[Hashable]:
     keys: set[Hashable] = set()
     for row in incident.rows:

@@ -6,10 +6,13 @@ from contextlib import suppress
 
 from warroom.errors import WarroomError
 from warroom.incident.commands import decide
-from warroom.incident.duplicates import CloseAsDuplicate, find_original, note_of_duplicate
+from warroom.incident.duplicates import CloseAsDuplicate, came_from_alert, find_original, note_of_duplicate
 from warroom.incident.incident import Incident
 from warroom.room.room import Done, UnitOfWork, WarRoom
 from warroom.safety import redact
+
+MOST = 20
+"""How many open incidents are compared. More are open only where they are left open."""
 
 
 def close_as_duplicate(room: WarRoom, incident_id: str, original_id: str, reason: str = "") -> Done:
@@ -37,10 +40,13 @@ def close_as_duplicate(room: WarRoom, incident_id: str, original_id: str, reason
 
 
 def original_of(room: WarRoom, incident: Incident) -> str:
-    """Return the open incident that this one came from the same alert as, if that one is older; "" if none."""
-    if not incident.open:
+    """Return the open incident that this one came from the same alert as, if that one is older; "" if none.
+
+    Looks at the ``MOST`` newest ones: every screen asks, and each has to be folded.
+    """
+    if not (incident.open and came_from_alert(incident)):
         return ""
-    others = [row.id for row in room.summaries() if row.open and row.id != incident.id]
+    others = [row.id for row in room.summaries() if row.open and row.id != incident.id][:MOST]
     return find_original(incident, map(room.incident, others))
 
 
