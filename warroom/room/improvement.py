@@ -1,4 +1,4 @@
-"""Posts the line about a better quarter to the team's chat: once for each quarter, whoever does it first."""
+"""Posts the line about a better quarter to the team's chat: once for each quarter."""
 
 from __future__ import annotations
 

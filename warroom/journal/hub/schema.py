@@ -95,7 +95,7 @@ CREATE OR REPLACE FUNCTION warroom.hello(
 ) LANGUAGE plpgsql {_AS_OWNER} AS $$
 DECLARE count int;
 BEGIN
-    -- The lock is what makes letters unique and the number the highest, whoever connects at the same moment.
+    -- The lock is what makes letters unique and the number the highest when several laptops connect at once.
     UPDATE head h SET number = greatest(number, highest) RETURNING h.pos INTO head;
     SELECT d.letter INTO letter FROM device d WHERE id = device_id;
     IF letter IS NULL THEN

@@ -14,7 +14,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from warroom.errors import NotFound, Refusal
@@ -26,10 +25,10 @@ from warroom.incident.identity import OUTSIDE, legacy_id, uuid7
 from warroom.incident.scrubbed import concerns, scrub_event, scrub_targets
 from warroom.journal.checksums import chain_stream, last_link, link
 from warroom.journal.codec import from_ms, to_ms, upcast
+from warroom.journal.hub.cleaning import cleaned
 from warroom.journal.hub.port import (
     BATCH_BYTES,
     BATCH_ENTRIES,
-    FORMAT,
     LARGEST_ENTRY,
     Device,
     HubEntry,
@@ -406,7 +405,7 @@ class HubStore:
             return set()
         # A page has the same names and keys over and over: each is looked at once.
         clean_text = functools.cache(lambda text: redact(text, personal=False).text)
-        clean = [_cleaned(entry, clean_text) for entry in page]
+        clean = [cleaned(entry, clean_text) for entry in page]
         touched: dict[str, int] = {}
         ends: dict[str, tuple[int, bytes]] = {}
         with self._file.writing() as db:
@@ -498,7 +497,7 @@ class HubStore:
         if entry.kind == SCRUBBED:
             db.execute("UPDATE hub_streams SET scrub = 1 WHERE stream = ?", (stream,))
         if device is not None and entry.kind in CONFLICTING:
-            # Whether its author had read this laptop's entries is told by their positions: those may be new, too.
+            # Positions show whether its author had read this laptop's entries, and those may be new, too.
             _reorder(db, stream)
         return True
 
@@ -633,7 +632,7 @@ def record_delivery(db: sqlite3.Connection, event: DeliveryUpdated | DeliveryAdo
 
 
 def _reorder(db: sqlite3.Connection, stream: str) -> None:
-    """Say that entries known before are in another order now: whoever has folded them folds them anew."""
+    """Say that entries known before are in another order now: a room that has folded them folds them anew."""
     db.execute("UPDATE hub_streams SET generation = generation + 1 WHERE stream = ?", (stream,))
     db.execute("UPDATE streams SET summary = '' WHERE stream = ?", (stream,))
 
@@ -737,54 +736,3 @@ def _event(body: str) -> Event | None:
         return parse_event(body)
     except ValueError:
         return None
-
-
-def _cleaned(entry: HubEntry, clean_text: Callable[[str], str]) -> HubEntry:
-    """The entry with every text in it sanitized and redacted, as if it had been typed here."""
-    try:
-        body = json.dumps(_clean(json.loads(entry.body), clean_text), ensure_ascii=False, separators=(",", ":"))
-        orders = entry.orders and json.dumps(_clean(json.loads(entry.orders), clean_text), ensure_ascii=False)
-        event = parse_event(body)
-        kind = event.kind
-        for order in json.loads(orders) if orders else ():
-            OutboxItem.model_validate(order["item"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        # What cannot be read keeps its place: an entry is never dropped, and must not stop the ones after it.
-        kind, orders = "unreadable", ""
-        body = json.dumps({"kind": kind})
-    if entry.v > FORMAT:
-        orders = ""
-    return HubEntry(
-        pos=entry.pos,
-        id=entry.id,
-        device=entry.device,
-        device_seq=entry.device_seq,
-        stream=entry.stream,
-        label=_name(entry.label),
-        at=min(max(entry.at, 0), 253_402_300_799_000),
-        by=clean_text(entry.by)[:200],
-        kind=kind,
-        body=body,
-        seen=entry.seen,
-        orders=orders,
-        v=entry.v,
-        letter=_name(entry.letter) if entry.letter else "",
-    )
-
-
-def _clean(value: Any, clean_text: Callable[[str], str]) -> Any:
-    match value:
-        case str():
-            return clean_text(value)
-        case list():
-            return [_clean(one, clean_text) for one in value]
-        case dict():
-            return {clean_text(str(key)): _clean(one, clean_text) for key, one in value.items()}
-        case _:
-            return value
-
-
-def _name(label: str) -> str:
-    """A stream's name: it is shown, typed and used in names of files, so nothing else is let in."""
-    kept = "".join(one for one in label if one.isascii() and (one.isalnum() or one in "-/"))[:40]
-    return kept or "INC-0"
